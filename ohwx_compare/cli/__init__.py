@@ -1,0 +1,1 @@
+"""The command line: `ohwx`, also `python -m ohwx_compare`."""

@@ -1,0 +1,85 @@
+"""`Host`: who draws the pictures. Owned by its consumer, the comparison; implemented in `hosts/`.
+
+A host is stateful: `use` a checkpoint, then `render` and `inpaint` with it, `close` at the end, also after an error.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+
+from ohwx_compare.core.job import InpaintJob, Job
+
+__all__ = ["Checkpoint", "Host", "Interruption", "Loaded", "Rendered"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint file that a host can use."""
+
+    name: str  # file name with folders below the checkpoint folder, "/" between them
+    path: Path
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What `use` really loaded, as read from the file and not from a cache of names."""
+
+    checkpoint: Checkpoint
+    sha256: str  # of the whole file, lower case hex
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One picture and what a person should know about how it came to be."""
+
+    image: Image.Image  # RGB
+    notes: tuple[str, ...] = field(default=())  # "VAE ran in float32: ...", "prompt cut", ...
+
+
+class Interruption(Enum):
+    """What the user asked for since the last look."""
+
+    RUN_ON = "run on"
+    FINISH_CELL = "finish this cell, then stop"
+    SKIP = "skip this cell"
+    STOP = "stop now"
+
+
+class Host(Protocol):
+    """Draws pictures with one checkpoint at a time."""
+
+    name: str
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All files that `use` accepts, sorted by name."""
+        ...
+
+    def use(self, checkpoint: Checkpoint) -> Loaded:
+        """Load `checkpoint` and verify it. Raises CheckpointError or HostError."""
+        ...
+
+    def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
+        """Draw jobs of one size, in order; they may be drawn as one batch."""
+        ...
+
+    def inpaint(
+        self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
+    ) -> Iterator[Rendered]:
+        """Redraw the white of each mask ("L", the image's size) in each image (RGB); whole pictures come back."""
+        ...
+
+    def fingerprint(self, job: Job) -> dict[str, Any]:
+        """What else changes this job's pixels besides job and checkpoint: JSON values, stable order."""
+        ...
+
+    def interruption(self) -> Interruption:
+        """What the user asked for; a request is reported once."""
+        ...
+
+    def close(self) -> None:
+        """Put the user's model and settings back and free memory; safe to call twice."""
+        ...

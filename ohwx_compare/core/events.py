@@ -1,0 +1,63 @@
+"""What long work reports while it runs: typed events, so that a bar, a page and a test can all listen.
+
+A listener is any callable that takes one event. Engines never print.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Event", "Failed", "Image", "Listener", "Saved", "Skipped", "Started", "Step"]
+
+
+@dataclass(frozen=True)
+class Started:
+    """A piece of work begins; `total` counts its cells, `cost` its sampling steps (img2img's own count included)."""
+
+    what: str
+    total: int
+    cost: float = 0.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """`count` sampling steps of cost are done since the last event."""
+
+    count: float
+
+
+@dataclass(frozen=True)
+class Image:
+    """A cell is finished: its number from 1, a label a person can read, and what came of it."""
+
+    number: int
+    label: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A file is complete on disk."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A cell was not drawn because it is there already, or because the user skipped it."""
+
+    number: int
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A cell failed alone; the run goes on."""
+
+    number: int
+    label: str
+    error: str
+
+
+Event = Started | Step | Image | Saved | Skipped | Failed
+Listener = Callable[[Event], None]

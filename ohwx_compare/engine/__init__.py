@@ -1,0 +1,1 @@
+"""What runs the models: weights, conditioning, sampling, rendering, detection."""

@@ -1,0 +1,98 @@
+"""Everything this package raises on purpose.
+
+OhwxError
+├── InfotextError            a text or picture without usable generation parameters
+│   └── UnsupportedKeyError  a key that changes pixels and that this engine does not draw yet
+├── ExperimentError          an experiment, recipe or command that cannot be run as written
+├── PromptError              a prompt that cannot be encoded
+├── CheckpointError          a model file that is not what it should be
+│   ├── MissingKeysError     tensors missing or left over
+│   └── UnknownCheckpointError  a name or hash that no file answers to
+├── DetectorError            a face detector that cannot be found or read
+│   └── UnsafePickleError    a .pt that asks for code outside the allow-list
+├── ImageError               a picture or mask that cannot be read or written
+├── GeometryError            a box outside its picture, or empty
+├── LedgerError              a run folder that cannot be used
+├── HostError                the host drew something else than was asked for
+└── Interrupted              the user asked to stop
+
+A message is one sentence or two: what, got, expected, what to do.
+"""
+
+__all__ = [
+    "CheckpointError",
+    "DetectorError",
+    "ExperimentError",
+    "GeometryError",
+    "HostError",
+    "ImageError",
+    "InfotextError",
+    "Interrupted",
+    "LedgerError",
+    "MissingKeysError",
+    "OhwxError",
+    "PromptError",
+    "UnknownCheckpointError",
+    "UnsafePickleError",
+    "UnsupportedKeyError",
+]
+
+
+class OhwxError(Exception):
+    """Base of all errors of this package; its text is fit to be shown to the user."""
+
+
+class InfotextError(OhwxError):
+    """A text or picture without usable generation parameters."""
+
+
+class UnsupportedKeyError(InfotextError):
+    """A key that changes pixels and that this engine does not draw yet."""
+
+
+class ExperimentError(OhwxError):
+    """An experiment, recipe or command that cannot be run as written."""
+
+
+class PromptError(OhwxError):
+    """A prompt that cannot be encoded."""
+
+
+class CheckpointError(OhwxError):
+    """A model file that is not what it should be."""
+
+
+class MissingKeysError(CheckpointError):
+    """Tensors missing from a checkpoint, or left over."""
+
+
+class UnknownCheckpointError(CheckpointError):
+    """A checkpoint name or hash that no file answers to."""
+
+
+class DetectorError(OhwxError):
+    """A face detector that cannot be found or read."""
+
+
+class UnsafePickleError(DetectorError):
+    """A .pt that asks for code outside the allow-list; nothing of it ran."""
+
+
+class ImageError(OhwxError):
+    """A picture or mask that cannot be read or written."""
+
+
+class GeometryError(OhwxError):
+    """A box outside its picture, or empty."""
+
+
+class LedgerError(OhwxError):
+    """A run folder that cannot be used."""
+
+
+class HostError(OhwxError):
+    """The host drew something else than was asked for."""
+
+
+class Interrupted(OhwxError):  # noqa: N818  named after the webui's own
+    """The user asked to stop; what is committed stays."""

@@ -1,0 +1,1 @@
+"""Bytes on disk: metadata, masks, vocabulary, headers and hashes, the ledger."""

@@ -1,0 +1,1 @@
+"""Who draws the pictures: implementations of compare.host.Host."""

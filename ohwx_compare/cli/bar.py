@@ -1,0 +1,89 @@
+"""A progress bar with time left, on stderr; one line a finished cell where stderr is no terminal.
+
+Time left counts sampling steps, not cells, so a run whose cells differ in cost is foretold too.
+"""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from ohwx_compare.core.events import Event, Failed, Image, Skipped, Started, Step
+
+__all__ = ["Bar", "clock"]
+
+
+def clock(seconds: float) -> str:
+    """`seconds` as people write them: 42 s, 3:07 min, 2:05 h."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+class Bar:
+    """A listener of core.events that draws; `close` leaves the cursor on a fresh line."""
+
+    def __init__(self, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic):
+        self.stream = stream or sys.stderr
+        self.now = now
+        self.is_live = self.stream.isatty()
+        self.total, self.cost = 0, 0.0
+        self.done, self.cost_done = 0, 0.0
+        self.started = now()
+        self.label = ""
+        self.drawn = False
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, Started):
+            self.total, self.cost, self.label = event.total, event.cost, event.what
+            self.done, self.cost_done, self.started = 0, 0.0, self.now()
+        elif isinstance(event, Step):
+            self.cost_done += event.count
+        elif isinstance(event, Image | Skipped | Failed):
+            self.done, self.label = self.done + 1, event.label
+            if not self.is_live or isinstance(event, Failed):
+                self.say(self.line_of(event))
+        if self.is_live:
+            self.draw()
+
+    def line_of(self, event: Image | Skipped | Failed) -> str:
+        """One line about one finished cell."""
+        what = {Image: "outcome", Skipped: "reason", Failed: "error"}[type(event)]
+        left = self.seconds_left()
+        tail = f"  ({clock(left)} left)" if left is not None and self.done < self.total else ""
+        return f"{self.done}/{self.total}  {event.label}: {getattr(event, what)}{tail}"
+
+    def seconds_left(self) -> float | None:
+        """Seconds to the end at the pace so far; None before the first step."""
+        if not self.cost_done or not self.cost:
+            return None
+        return (self.now() - self.started) * max(self.cost - self.cost_done, 0.0) / self.cost_done
+
+    def draw(self) -> None:
+        """Draw the bar over itself."""
+        share = min(self.cost_done / self.cost, 1.0) if self.cost else 0.0
+        left = self.seconds_left()
+        wanted = clock(left) + " left" if left is not None else ""
+        head = f"{'█' * round(share * 24):<24} {self.done}/{self.total}  {wanted:<12}"
+        width = shutil.get_terminal_size().columns - 1
+        self.stream.write("\r" + f"{head} {self.label}"[:width].ljust(width))
+        self.stream.flush()
+        self.drawn = True
+
+    def say(self, line: str) -> None:
+        """Write a line that stays."""
+        self.stream.write(("\r\033[K" if self.drawn else "") + line + "\n")
+        self.stream.flush()
+        self.drawn = False
+
+    def close(self) -> None:
+        """End the bar's line."""
+        if self.drawn:
+            self.stream.write("\n")
+            self.stream.flush()
+            self.drawn = False

@@ -1,0 +1,28 @@
+"""Ctrl-C in two steps: the first finishes the cell in hand, the second stops at once."""
+
+import signal
+from types import FrameType
+
+__all__ = ["CtrlC"]
+
+
+class CtrlC:
+    """While entered, counts Ctrl-C; `asked` tells whether one came. The second one raises KeyboardInterrupt."""
+
+    def __init__(self, say=lambda line: None):
+        self.say = say
+        self.asked = False
+
+    def __enter__(self) -> "CtrlC":
+        self.previous = signal.signal(signal.SIGINT, self.on_signal)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        signal.signal(signal.SIGINT, self.previous)
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """First: remember. Second: raise KeyboardInterrupt."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        self.say("Finishing the cell in hand; press Ctrl-C again to stop at once.")

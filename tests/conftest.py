@@ -12,3 +12,13 @@ SEED = Path(__file__).parent / "seed"
 def goldens() -> Path:
     """Folder of the webui's own answers."""
     return GOLDENS
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with tiny_base, tiny_reg and tiny_noreg (.safetensors)."""
+    from ohwx_compare.toy.drawn import draw_tiny  # here, so that tests without it import no torch
+
+    folder = tmp_path_factory.mktemp("tiny")
+    draw_tiny(folder)
+    return folder

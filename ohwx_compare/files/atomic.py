@@ -1,0 +1,41 @@
+"""Files that are whole or not there: written beside themselves, then moved into place.
+
+A process killed in the middle leaves a file whose name ends in `.unfinished`; `sweep` removes those.
+"""
+
+import os
+from pathlib import Path
+
+__all__ = ["SUFFIX", "sweep", "write_bytes", "write_text"]
+
+SUFFIX = ".unfinished"
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, replacing what is there; readers see the old or the new file, never a part.
+
+    The bytes are on the disk before the name points at them. Raises OSError as `open` does; nothing is left behind.
+    """
+    beside = path.with_name(path.name + SUFFIX)
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` for UTF-8 text; line ends stay as they are."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove what killed writers left in `folder` (not below it) and return it. Only for who owns the folder."""
+    left = sorted(folder.glob("*" + SUFFIX))
+    for path in left:
+        path.unlink(missing_ok=True)
+    return left

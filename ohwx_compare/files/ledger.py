@@ -1,0 +1,295 @@
+"""The run ledger: one SQLite file a run folder, one transaction a cell, written when the cell's files are on disk.
+
+SQLite's rollback journal with full sync is kept, not WAL: WAL needs memory shared between processes, which network
+drives lack, and at one transaction every few seconds its speed buys nothing. After SIGKILL or a power cut the next
+opening rolls the torn transaction back.
+
+`Ledger` writes (one process at a time), `open_run` reads, on any machine and while a run goes on.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ohwx_compare.core.experiment import Cell, Experiment
+from ohwx_compare.core.keys import canonical
+from ohwx_compare.core.outcome import FaceRecord, Outcome
+from ohwx_compare.errors import LedgerError
+
+__all__ = ["SCHEMA", "CheckpointRow", "Ledger", "Result", "Run", "RunCell", "open_run"]
+
+SCHEMA = 1  # in the file's user_version
+NAME = "run.sqlite"
+_PATHS = ("before_key", "key", "before", "after", "before_thumb", "after_thumb")
+_TABLES = """
+CREATE TABLE experiment (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
+CREATE TABLE checkpoints (
+    ref TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL
+);
+CREATE TABLE cells (
+    number INTEGER PRIMARY KEY, request TEXT NOT NULL, before_key TEXT, key TEXT, before TEXT, after TEXT,
+    before_thumb TEXT, after_thumb TEXT, outcome TEXT NOT NULL, infotext TEXT NOT NULL, notes TEXT NOT NULL,
+    error TEXT, seconds REAL
+);
+CREATE TABLE faces (
+    cell INTEGER NOT NULL REFERENCES cells (number) ON DELETE CASCADE, place INTEGER NOT NULL, json TEXT NOT NULL,
+    PRIMARY KEY (cell, place)
+);
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointRow:
+    """A checkpoint file as it was when it was used."""
+
+    ref: str  # as the experiment names it
+    path: str
+    sha256: str  # of the whole file
+    size: int  # bytes
+    modified_ns: int  # the file's own time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of one cell. Paths are relative to the run folder, "/" between."""
+
+    outcome: Outcome
+    before_key: str | None = None
+    key: str | None = None  # of the last picture: after the face pass where there is one
+    before: str | None = None  # without a face pass the only picture
+    after: str | None = None  # None without a face pass
+    before_thumb: str | None = None
+    after_thumb: str | None = None
+    faces: tuple[FaceRecord, ...] = ()
+    infotext: str = ""  # of the last picture
+    notes: tuple[str, ...] = ()  # what a person should know: fallback detector, VAE in float32, same pixels as ...
+    error: str | None = None  # outcome FAILED only
+    seconds: float | None = None  # wall time; a batch's is shared evenly; None where it was adopted from disk
+
+    @property
+    def image(self) -> str | None:
+        """The last picture."""
+        return self.after or self.before
+
+    @property
+    def thumb(self) -> str | None:
+        """The last picture's thumbnail."""
+        return self.after_thumb or self.before_thumb
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCell:
+    """A planned cell, what came of it (PENDING where nothing did yet) and the checkpoint file that drew it."""
+
+    cell: Cell
+    result: Result
+    checkpoint: CheckpointRow | None  # None before its checkpoint was first used
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run folder as read: complete, also where cells are pending or failed."""
+
+    folder: Path
+    experiment: Experiment
+    cells: tuple[RunCell, ...]  # every planned cell, by number
+    checkpoints: tuple[CheckpointRow, ...]  # those used so far
+
+
+def open_run(folder: Path) -> Run:
+    """Read a run folder; writes nothing. Raises LedgerError where there is none, or one of another schema."""
+    path = folder / NAME
+    if not path.is_file():
+        raise LedgerError(f"{folder} is no run folder: it has no {NAME}. Start one with `ohwx compare --out {folder}`.")
+    with closing(_connect(path)) as db, _said(path):
+        _check_schema(db, path)
+        row = db.execute("SELECT json FROM experiment").fetchone()
+        if row is None:
+            raise LedgerError(f"{path} holds no experiment: its run was stopped before it began. Start it again.")
+        experiment = Experiment.from_dict(json.loads(row["json"]))
+        checkpoints = {row["ref"]: CheckpointRow(**row) for row in db.execute("SELECT * FROM checkpoints")}
+        results = _results(db)
+    pending = Result(outcome=Outcome.PENDING)
+    return Run(
+        folder=folder,
+        experiment=experiment,
+        cells=tuple(
+            RunCell(
+                cell=cell,
+                result=results.get(cell.number, pending),
+                checkpoint=checkpoints.get(str(cell.checkpoint)),
+            )
+            for cell in experiment.cells()
+        ),
+        checkpoints=tuple(checkpoints.values()),
+    )
+
+
+class Ledger:
+    """A run folder held for writing. A context manager; a second holder is refused with LedgerError."""
+
+    def __init__(self, folder: Path):
+        """Make or open the ledger of `folder`, which is made too. Raises LedgerError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.path = folder / NAME
+        self._lock = _hold(folder / "run.lock")
+        try:
+            with _said(self.path):
+                self._db = _connect(self.path)
+                if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
+                _check_schema(self._db, self.path)
+        except LedgerError:
+            self._lock.close()
+            raise
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the folder go; safe to call twice."""
+        self._db.close()
+        self._lock.close()
+
+    def plan(self, experiment: Experiment) -> None:
+        """Make `experiment` the folder's own. Results of cells that it still asks for move along, others are dropped.
+
+        Their pictures stay on disk, where their keys let a later plan find them.
+        """
+        with self._change() as db:
+            rows = [dict(row) for row in db.execute("SELECT * FROM cells")]
+            results = _results(db)
+            kept = {row["request"]: results[row["number"]] for row in rows}
+            db.execute("DELETE FROM cells")
+            db.execute("INSERT OR REPLACE INTO experiment VALUES (1, ?)", (canonical(experiment.to_dict()),))
+            for cell in experiment.cells():
+                if request_of(cell) in kept:
+                    _insert(db, cell, kept[request_of(cell)])
+
+    def commit(self, cell: Cell, result: Result) -> None:
+        """Record what came of `cell`, in one transaction; its files must be on disk. Replaces an earlier record."""
+        with self._change() as db:
+            db.execute("DELETE FROM cells WHERE number = ?", (cell.number,))
+            _insert(db, cell, result)
+
+    def remember(self, row: CheckpointRow) -> None:
+        """Record a checkpoint file; replaces an earlier record of the same reference."""
+        with self._change() as db:
+            names = ("ref", "path", "sha256", "size", "modified_ns")
+            db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)", [getattr(row, n) for n in names])
+
+    def results(self) -> dict[int, Result]:
+        """All recorded results by cell number."""
+        with _said(self.path):
+            return _results(self._db)
+
+    def checkpoints(self) -> dict[str, CheckpointRow]:
+        """All recorded checkpoint files by reference."""
+        with _said(self.path):
+            return {row["ref"]: CheckpointRow(**row) for row in self._db.execute("SELECT * FROM checkpoints")}
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with _said(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+
+def request_of(cell: Cell) -> str:
+    """What a cell asks for, as one text: checkpoint, job and face settings, without its place in the grid."""
+    return canonical([str(cell.checkpoint), asdict(cell.job), [asdict(tab) for tab in cell.faces]])
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path} cannot be used: {error}. If it is damaged, choose another --out folder.") from error
+
+
+def _hold(path: Path) -> sqlite3.Connection:
+    # An SQLite file in an exclusive transaction is an operating system's lock on every platform, gone with its process.
+    held = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        held.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        held.close()
+        if "locked" not in str(error):
+            raise LedgerError(
+                f"{path} cannot be locked: {error}. Choose an --out folder that can be written."
+            ) from error
+        raise LedgerError(
+            f"Another run is drawing into {path.parent}; wait for it, or choose another --out."
+        ) from error
+    return held
+
+
+def _check_schema(db: sqlite3.Connection, path: Path) -> None:
+    found = db.execute("PRAGMA user_version").fetchone()[0]
+    if found != SCHEMA:
+        raise LedgerError(f"{path} has schema {found}, this version reads {SCHEMA}; use the version that wrote it.")
+
+
+def _insert(db: sqlite3.Connection, cell: Cell, result: Result) -> None:
+    db.execute(
+        "INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            cell.number,
+            request_of(cell),
+            *(
+                getattr(result, name)
+                for name in ("before_key", "key", "before", "after", "before_thumb", "after_thumb")
+            ),
+            result.outcome.value,
+            result.infotext,
+            json.dumps(result.notes, ensure_ascii=False),
+            result.error,
+            result.seconds,
+        ),
+    )
+    db.executemany(
+        "INSERT INTO faces VALUES (?, ?, ?)",
+        [(cell.number, i, json.dumps(face.to_json(), ensure_ascii=False)) for i, face in enumerate(result.faces)],
+    )
+
+
+def _results(db: sqlite3.Connection) -> dict[int, Result]:
+    faces: dict[int, list[FaceRecord]] = {}
+    for row in db.execute("SELECT cell, json FROM faces ORDER BY cell, place"):
+        faces.setdefault(row["cell"], []).append(FaceRecord.from_json(json.loads(row["json"])))
+    return {
+        row["number"]: _result(row, tuple(faces.get(row["number"], ())))
+        for row in db.execute("SELECT * FROM cells ORDER BY number")
+    }
+
+
+def _result(row: Mapping[str, Any], faces: tuple[FaceRecord, ...]) -> Result:
+    plain = (*_PATHS, "infotext", "error", "seconds")
+    return Result(
+        outcome=Outcome(row["outcome"]),
+        notes=tuple(json.loads(row["notes"])),
+        faces=faces,
+        **{name: row[name] for name in plain},
+    )

@@ -1,0 +1,255 @@
+"""Checkpoint files: their header, their hash, what model they hold, and finding one by name or hash.
+
+A safetensors file is eight bytes of header length (little endian), the header in JSON, then the tensors' bytes.
+Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/README.md#format
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ohwx_compare.errors import CheckpointError, UnknownCheckpointError
+
+__all__ = [
+    "Header",
+    "Tensor",
+    "describe",
+    "find",
+    "list_checkpoints",
+    "read_header",
+    "require_sdxl",
+    "sha256",
+    "short_hash",
+]
+
+HEADER_LIMIT = 100_000_000  # bytes, the format's own limit
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Where one tensor lies in its file."""
+
+    dtype: str  # "F16", "BF16", "F32", "I64", ...
+    shape: tuple[int, ...]
+    start: int  # bytes from the beginning of the file
+    end: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a safetensors file says about itself."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]  # in the file's order
+    metadata: Mapping[str, str]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape, in the file's order."""
+        return {name: tensor.shape for name, tensor in self.tensors.items()}
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of a safetensors file and check it against the file's size; no tensor is read.
+
+    Raises CheckpointError where the file cannot be read, is something else, or is cut short.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(8)
+            length = int.from_bytes(start, "little")
+            text = file.read(length) if length <= min(HEADER_LIMIT, size - 8) else b""
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+    try:
+        content = json.loads(text.decode("utf-8"))
+        metadata = content.pop("__metadata__", {})
+        tensors = {name: _tensor(entry, 8 + length) for name, entry in content.items()}
+        metadata = {str(key): str(value) for key, value in metadata.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no safetensors file: {_looks_like(start)}.") from error
+    end = max((tensor.end for tensor in tensors.values()), default=0)
+    if end > size:
+        raise CheckpointError(f"{path} is cut short: {size:,} bytes of {end:,}. Copy or download it again.")
+    return Header(path, tensors, metadata)
+
+
+def _tensor(entry: Mapping[str, Any], base: int) -> Tensor:
+    start, end = entry["data_offsets"]
+    shape = tuple(entry["shape"])
+    if not all(isinstance(n, int) and n >= 0 for n in (start, end - start, *shape)):
+        raise ValueError("no offsets or shape")
+    return Tensor(str(entry["dtype"]), shape, base + start, base + end)
+
+
+def _looks_like(start: bytes) -> str:
+    """What a file that is no safetensors probably is, from its first bytes."""
+    if start.startswith((b"PK", b"\x80\x02")):
+        return "it is a pickle (.ckpt, .pt), which can run code and is not read; convert it to safetensors"
+    if start.startswith(b"version "):
+        return "it is a git-lfs pointer, the model itself was not downloaded"
+    if start.lstrip().startswith(b"<"):
+        return "it is a web page, the download failed"
+    return "its header cannot be read, perhaps because it is cut short; copy or download it again"
+
+
+def sha256(path: Path) -> str:
+    """sha256 of the whole file, 64 lower case hex digits; the webui's "Model hash" is its first ten.
+
+    Raises CheckpointError where the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    block = bytearray(1 << 20)
+    view = memoryview(block)
+    try:
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(block):
+                digest.update(view[:count])
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return digest.hexdigest()
+
+
+def short_hash(digest: str) -> str:
+    """The ten digits of a sha256 that the webui shows."""
+    return digest[:10]
+
+
+def describe(header: Header) -> str:
+    """Which model the file holds, as words after "it is": "an SDXL checkpoint", "a LoRA", ..."""
+    shapes = header.shapes
+
+    def has(*starts: str) -> bool:
+        return any(name.startswith(starts) for name in shapes)
+
+    inputs = shapes.get("model.diffusion_model.input_blocks.0.0.weight", (0, 4))[1]
+    inpaint = {4: "", 8: " for editing (8 input channels)", 9: " for inpainting (9 input channels)"}.get(
+        inputs, f" with {inputs} input channels"
+    )
+    if has("lora_", "lycoris_") or any(".lora_" in name or ".hada_" in name or ".lokr_" in name for name in shapes):
+        return "a LoRA"
+    if has("control_model.", "controlnet_", "input_hint_block."):
+        return "a ControlNet"
+    if any("joint_blocks.0." in name for name in shapes):
+        return "an SD3 checkpoint"
+    if any("double_blocks.0." in name for name in shapes):
+        return "a Flux checkpoint"
+    if has("model.diffusion_model."):
+        return _with_unet(has, inpaint)
+    if has("down_blocks.", "conv_in.", "encoder.down_blocks."):
+        return "one part of a model in diffusers' layout"
+    if has("encoder.down.", "decoder.up.", "first_stage_model."):
+        return "a VAE"
+    if {"emb_params", "clip_g", "clip_l"} & shapes.keys():
+        return "an embedding (textual inversion)"
+    return "no model that is known here"
+
+
+def _with_unet(has: Callable[..., bool], inpaint: str) -> str:
+    if has("conditioner.embedders.1.model.ln_final."):
+        return f"an SDXL checkpoint{inpaint}"
+    if has("conditioner.embedders.0.model."):
+        return "an SDXL refiner"
+    if has("cond_stage_model.transformer."):
+        return f"an SD 1.x checkpoint{inpaint}"
+    if has("cond_stage_model.model."):
+        return f"an SD 2.x checkpoint{inpaint}"
+    if has("model.diffusion_model.label_emb."):
+        return "an SDXL UNet without text encoders"
+    return "a UNet without text encoders"
+
+
+def require_sdxl(header: Header) -> None:
+    """Raise CheckpointError, naming what the file is, unless it is an SDXL checkpoint that draws from noise alone."""
+    if (found := describe(header)) != "an SDXL checkpoint":
+        raise CheckpointError(f"{header.path.name} is {found}; expected a single-file SDXL checkpoint.")
+
+
+def list_checkpoints(folder: Path) -> list[str]:
+    """Every .safetensors file in `folder` and below, as relative names with "/", sorted without regard to case.
+
+    Raises CheckpointError where the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is no folder; give the folder that holds the checkpoints.")
+    names = (
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.suffix.lower() == SUFFIX and path.is_file()
+    )
+    return sorted(names, key=lambda name: (name.casefold(), name))
+
+
+def find(reference: str, folder: Path, *, any_hash: bool = False, digest: Callable[[Path], str] = sha256) -> Path:
+    r"""The file in `folder` that `reference` means.
+
+    reference: as the webui writes it: "model\name.safetensors [4610bf5599]", "name.safetensors", "name", or only a hash.
+        Tried in turn: the path below `folder`, the file name, the name without suffix, the hash; case and slashes do
+        not matter.
+    any_hash: take a file of the right name although its hash is another.
+    digest: gives a file's sha256; pass a caching one to look up many.
+    Raises UnknownCheckpointError where no file answers, CheckpointError where several do or where the hash differs.
+    """
+    name, wanted = _split(reference)
+    names = list_checkpoints(folder)
+    found = _by_name(name, names)
+    if wanted and (len(found) > 1 or (found and not any_hash)):
+        hashes = {candidate: digest(folder / candidate) for candidate in found}
+        same = [candidate for candidate, value in hashes.items() if value.startswith(wanted)]
+        if not same and not any_hash:
+            got = ", ".join(f"{candidate} [{short_hash(value)}]" for candidate, value in hashes.items())
+            raise CheckpointError(
+                f"{reference!r} names another file than the one here: {got}. "
+                f"To draw with it all the same, give it in --checkpoint-map."
+            )
+        found = same or found
+    elif not found and wanted:
+        found = [candidate for candidate in names if digest(folder / candidate).startswith(wanted)][:1]
+    if not found:
+        raise UnknownCheckpointError(_unknown(reference, name, names, folder))
+    if len(found) > 1:
+        raise CheckpointError(f"{reference!r} could be {' or '.join(found)}; name it with its folder.")
+    return folder / found[0]
+
+
+def _split(reference: str) -> tuple[str, str]:
+    """Name and hash (lower case, either may be empty) of what the webui writes."""
+    text = reference.strip()
+    if match := re.fullmatch(r"(.*?)\s*\[([0-9a-fA-F]{10,64})\]", text):
+        return match[1], match[2].lower()
+    return text, text.lower() if re.fullmatch(r"[0-9a-fA-F]{10}|[0-9a-fA-F]{64}", text) else ""
+
+
+def _by_name(name: str, names: list[str]) -> list[str]:
+    """The names that answer to `name` by the first of three rules that any answers to."""
+    path = name.replace("\\", "/").strip("/").casefold()
+    base = path.rpartition("/")[2]
+    stem = re.sub(r"\.(safetensors|ckpt)$", "", base)
+    rules = (
+        lambda known: path in (known, known.removesuffix(SUFFIX)),
+        lambda known: known.rpartition("/")[2] == base,
+        lambda known: known.rpartition("/")[2].removesuffix(SUFFIX) == stem,
+    )
+    for rule in rules:
+        if path and (found := [known for known in names if rule(known.casefold())]):
+            return found
+    return []
+
+
+def _unknown(reference: str, name: str, names: list[str], folder: Path) -> str:
+    if not names:
+        return f"No checkpoint {reference!r}: {folder} holds no {SUFFIX} file."
+    stems = {Path(known).stem.casefold(): known for known in names}
+    wanted = re.sub(r"\.(safetensors|ckpt)$", "", name.replace("\\", "/").rpartition("/")[2].casefold())
+    near = [stems[stem] for stem in get_close_matches(wanted, stems, n=3, cutoff=0.4)] or names[:3]
+    return (
+        f"No file in {folder} answers to {reference!r}; nearest: {', '.join(near)}. "
+        f"Put it there, or say which file stands for it with --checkpoint-map."
+    )

@@ -172,9 +172,12 @@ def _read(kind: type[Settings], data: Any, what: str) -> Settings:
     missing = [name for name, field in known.items() if field.default is MISSING and name not in data]
     if missing:
         raise ExperimentError(f"{what} lacks {', '.join(missing)}.")
+    values = dict(data)
     for name, value in data.items():
         allowed = get_args(known[name].type) or (known[name].type,)
-        if type(value) not in allowed and not (type(value) is int and float in allowed):
+        if type(value) is int and float in allowed:
+            values[name] = float(value)
+        elif type(value) not in allowed:
             names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
             raise ExperimentError(f"{what}.{name} must be {names}, got {value!r}.")
-    return kind(**data)
+    return kind(**values)

@@ -1,0 +1,120 @@
+"""Pictures on disk: what is written is what is read, by us and by Pillow; broken files are named as such."""
+
+import io
+import json
+import zlib
+
+import numpy as np
+import piexif
+import piexif.helper
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from ohwx_compare.errors import ImageError
+from ohwx_compare.files import atomic
+from ohwx_compare.files.images import load_rgb, read_infotext, write_png, write_thumbnail
+
+TEXTS = ["a man, Steps: 3", "ohwx мужчина 男 😀\nNegative prompt: x", "é: latin, still tEXt", ""]
+
+
+def noise(width=24, height=16):
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_png_keeps_pixels_and_text(tmp_path, text):
+    path = tmp_path / "Bild ä 1.png"
+    write_png(path, noise(), text)
+    assert read_infotext(path) == text
+    assert load_rgb(path).tobytes() == noise().tobytes()
+    with Image.open(path) as image:
+        assert image.text["parameters"] == text
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_chunk_kind_is_the_webuis(tmp_path):
+    for text, kind in ((TEXTS[2], b"tEXt"), (TEXTS[1], b"iTXt")):
+        write_png(tmp_path / "a.png", noise(), text)
+        assert kind in (tmp_path / "a.png").read_bytes()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",))), st.booleans())
+def test_packed_chunks_are_read_as_pillow_reads_them(tmp_path_factory, text, zipped):
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("parameters", text, zip=zipped)
+    path = tmp_path_factory.mktemp("p") / "a.png"
+    noise().save(path, pnginfo=chunks)
+    assert read_infotext(path) == text
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_user_comment(tmp_path, kind):
+    comment = piexif.helper.UserComment.dump(TEXTS[1], encoding="unicode")
+    path = tmp_path / "a"
+    noise().save(path, format=kind, exif=piexif.dump({"Exif": {piexif.ExifIFD.UserComment: comment}}))
+    assert read_infotext(path) == TEXTS[1]
+    noise().save(path, format=kind)
+    assert read_infotext(path) is None
+
+
+def test_webuis_own_pictures(goldens):
+    text = json.loads((goldens / "article.json").read_text(encoding="utf-8"))["infotexts"][0]
+    assert read_infotext(goldens / "article.png") == text
+
+
+@pytest.mark.parametrize(
+    ("data", "says"), [(b"", "0 bytes"), (b"hello", "not a"), (b"\x89PNG\r\n\x1a\n" + b"x" * 30, "cannot|not a")]
+)
+def test_broken_files(tmp_path, data, says):
+    path = tmp_path / "broken.png"
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match=says):
+        load_rgb(path)
+
+
+def test_cut_and_absurd_pictures(tmp_path):
+    memory = io.BytesIO()
+    noise(200, 200).save(memory, "PNG")
+    (tmp_path / "cut.png").write_bytes(memory.getvalue()[:5000])
+    with pytest.raises(ImageError, match="cannot be read"):
+        load_rgb(tmp_path / "cut.png")
+    data = bytearray(memory.getvalue())
+    data[16:24] = (20000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    (tmp_path / "bomb.png").write_bytes(data)
+    with pytest.raises(ImageError, match="too large"):
+        load_rgb(tmp_path / "bomb.png")
+    with pytest.raises(ImageError, match="cannot be read"):
+        load_rgb(tmp_path / "missing.png")
+
+
+def test_thumbnail_fits(tmp_path):
+    write_thumbnail(tmp_path / "t.jpg", noise(832, 1216))
+    with Image.open(tmp_path / "t.jpg") as small:
+        assert max(small.size) == 384
+        assert abs(small.width / small.height - 832 / 1216) < 0.01
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    atomic.write_text(path, "old\n")
+
+    def no_room(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(atomic.os, "fsync", no_room)
+    with pytest.raises(OSError, match="disk full"):
+        atomic.write_text(path, "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_bytes() == b"old\n"
+
+
+def test_sweep_takes_leftovers_only(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"whole")
+    (tmp_path / ("b.png" + atomic.SUFFIX)).write_bytes(b"part")
+    assert [p.name for p in atomic.sweep(tmp_path)] == ["b.png" + atomic.SUFFIX]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]

@@ -20,7 +20,7 @@ from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 
-__all__ = ["PREFIXES", "Model", "load"]
+__all__ = ["PREFIXES", "Model", "build", "load"]
 
 PREFIXES = MappingProxyType(
     {

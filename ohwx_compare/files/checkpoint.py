@@ -190,7 +190,7 @@ def list_checkpoints(folder: Path) -> list[str]:
 def find(reference: str, folder: Path, *, any_hash: bool = False, digest: Callable[[Path], str] = sha256) -> Path:
     r"""The file in `folder` that `reference` means.
 
-    reference: as the webui writes it: "model\name.safetensors [4610bf5599]", "name.safetensors", "name", or only a hash.
+    reference: as the webui writes it: "model\name.safetensors [4610bf5599]", "name.safetensors", "name", a hash.
         Tried in turn: the path below `folder`, the file name, the name without suffix, the hash; case and slashes do
         not matter.
     any_hash: take a file of the right name although its hash is another.

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 
@@ -36,44 +37,15 @@ def tiny_shapes() -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of a tiny checkpoint."""
     with torch.device("meta"):
         parts = {
+            "conditioner.embedders.0.": ClipL(TextConfig(width=128, layers=3)),
+            "conditioner.embedders.1.": ClipG(TextConfig(width=128, layers=3)),
             "first_stage_model.": VAE(VAEConfig(widths=(32, 32, 64, 128), blocks=1)),
             "model.diffusion_model.": UNet(
                 UNetConfig(widths=(32, 64, 128), depths=(0, 1, 2), middle=2, context=256, vector=128 + 6 * 256)
             ),
         }
     own = ((prefix + name, tuple(t.shape)) for prefix, part in parts.items() for name, t in part.state_dict().items())
-    return dict(chain(own, EXTRA.items(), _text_shapes()))
-
-
-def _text_shapes():
-    """Both encoders' tensors; goes when `models.text` stands."""
-    w, cl, g = 128, "conditioner.embedders.0.transformer.text_model.", "conditioner.embedders.1.model."
-    yield cl + "embeddings.position_embedding.weight", (77, w)
-    yield cl + "embeddings.token_embedding.weight", (49408, w)
-    yield from ((cl + f"final_layer_norm.{x}", (w,)) for x in ("bias", "weight"))
-    yield from ((g + f"ln_final.{x}", (w,)) for x in ("bias", "weight"))
-    yield g + "positional_embedding", (77, w)
-    yield g + "token_embedding.weight", (49408, w)
-    yield g + "text_projection", (w, w)
-    for i in range(3):
-        b = f"{cl}encoder.layers.{i}."
-        h = f"{g}transformer.resblocks.{i}."
-        linear = {
-            f"{b}mlp.fc1": (4 * w, w),
-            f"{b}mlp.fc2": (w, 4 * w),
-            f"{h}mlp.c_fc": (4 * w, w),
-            f"{h}mlp.c_proj": (w, 4 * w),
-            f"{h}attn.out_proj": (w, w),
-        }
-        linear |= {f"{b}self_attn.{x}_proj": (w, w) for x in ("q", "k", "v", "out")}
-        for name, shape in linear.items():
-            yield name + ".weight", shape
-            yield name + ".bias", shape[:1]
-        for n in (b + "layer_norm1", b + "layer_norm2", h + "ln_1", h + "ln_2"):
-            yield n + ".weight", (w,)
-            yield n + ".bias", (w,)
-        yield h + "attn.in_proj_weight", (3 * w, w)
-        yield h + "attn.in_proj_bias", (3 * w,)
+    return dict(chain(own, EXTRA.items()))
 
 
 def draw_tensor(name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float16]:

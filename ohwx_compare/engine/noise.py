@@ -1,0 +1,199 @@
+"""Where randomness comes from: one stream an image, so that a picture does not depend on the batch it is drawn in.
+
+The webui's three sources (modules/rng.py, 82a973c): the CPU's generator, the GPU's, and "NV", which computes on any
+device what a CUDA generator draws. Brownian noise is torchsde's tree (https://github.com/google-research/torchsde),
+written again because torchsde draws from its own generators, which a webui replaces process-wide.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import torch
+
+__all__ = ["Brownian", "ImageNoise", "Philox", "Source", "pick_source", "slerp"]
+
+Shape = tuple[int, ...]
+Draw = Callable[[Shape], torch.Tensor]  # the next standard normal numbers of one stream, float32
+
+MASK = 0xFFFFFFFF
+FROM_UINT32 = float(np.float32(2.3283064e-10))  # 2^-32, as CUDA rounds it
+FROM_UINT32_TURN = float(np.float32(2.3283064e-10 * 6.2831855))
+
+
+class Philox:
+    """The stream of a CUDA generator, on any device: Philox4x32-10 and the sine half of Box-Muller.
+
+    Salmon et al. (2011), "Parallel random numbers: as easy as 1, 2, 3", https://doi.org/10.1145/2063384.2063405.
+    `seed` is taken modulo 2^64.
+    """
+
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self.key = (seed & MASK, seed >> 32 & MASK)
+        self.device = device
+        self.draws = 0
+
+    def __call__(self, shape: Shape) -> torch.Tensor:
+        """The next draw: standard normal, float32, `shape`."""
+        count = math.prod(shape)
+        zero = torch.zeros(count, dtype=torch.int64, device=self.device)
+        counter = [zero + self.draws, zero, torch.arange(count, device=self.device), zero]
+        self.draws += 1
+        x, y, _, _ = _philox4x32_10(counter, self.key)
+        u = x.double() * FROM_UINT32 + FROM_UINT32 / 2
+        v = y.double() * FROM_UINT32_TURN + FROM_UINT32_TURN / 2
+        return ((-2 * u.log()).sqrt() * v.sin()).float().reshape(shape)
+
+
+def _philox4x32_10(counter: list[torch.Tensor], key: tuple[int, int]) -> list[torch.Tensor]:
+    """Ten rounds on four 32-bit words, each held in int64, whose wrapping product has the right 64 bits."""
+    a, b, c, d = counter
+    k0, k1 = key
+    for _ in range(10):
+        p, q = a * 0xD2511F53, c * 0xCD9E8D57
+        a, b, c, d = (q >> 32 & MASK) ^ b ^ k0, q & MASK, (p >> 32 & MASK) ^ d ^ k1, p & MASK
+        k0, k1 = k0 + 0x9E3779B9 & MASK, k1 + 0xBB67AE85 & MASK
+    return [a, b, c, d]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Who draws: `kind` "CPU", "GPU" or "NV", and the device on which "GPU" and "NV" draw."""
+
+    kind: str
+    device: torch.device
+
+    def stream(self, seed: int) -> Draw:
+        """A new stream of `seed`: each call gives its next numbers, float32, on the device they were drawn on."""
+        if self.kind == "NV":
+            return Philox(seed, self.device)
+        device = torch.device("cpu") if self.kind == "CPU" else self.device
+        generator = torch.Generator(device).manual_seed(seed)
+        return lambda shape: torch.randn(shape, generator=generator, device=device)
+
+
+def pick_source(rng: str, device: torch.device) -> tuple[Source, tuple[str, ...]]:
+    """The source for a job's `rng` on `device`, and what the user should know about it.
+
+    A picture that says "GPU" (or nothing) was drawn by a CUDA generator; off CUDA "NV" gives the same numbers.
+    """
+    if rng == "GPU" and device.type != "cuda":
+        return Source("NV", device), ("RNG GPU: no CUDA device here, the NV emulation drew the same numbers",)
+    return Source(rng, device), ()
+
+
+def slerp(strength: float, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """From `low` (0) to `high` (1) along the sphere, both (C, H, W); each column (C, W) turns by its own angle over H.
+
+    That is the webui's: norm and dot product run along the rows. Nearly parallel tensors are mixed linearly, with the
+    webui's swapped weights.
+    """
+    unit_low = low / low.norm(dim=1, keepdim=True)
+    unit_high = high / high.norm(dim=1, keepdim=True)
+    dot = (unit_low * unit_high).sum(1)
+    if dot.mean() > 0.9995:
+        return low * strength + high * (1 - strength)
+    omega = dot.acos()
+    turn = omega.sin()
+    from_low, from_high = ((1 - strength) * omega).sin() / turn, (strength * omega).sin() / turn
+    return from_low.unsqueeze(1) * low + from_high.unsqueeze(1) * high
+
+
+class ImageNoise:
+    """The streams of a batch: the first draw is the starting noise, the next ones feed ancestral samplers."""
+
+    def __init__(self, source: Source, seeds: Sequence[int], shape: Shape) -> None:
+        self.source = source
+        self.shape = shape  # (C, h, w) of one image
+        self.streams = [source.stream(seed) for seed in seeds]
+
+    def first(self, variations: Sequence[tuple[int, float]]) -> torch.Tensor:
+        """The starting noise (B, C, h, w); `variations` is a seed and a strength 0..1 for each image."""
+        return torch.stack([self._start(*pair) for pair in zip(self.streams, variations, strict=True)])
+
+    def _start(self, stream: Draw, variation: tuple[int, float]) -> torch.Tensor:
+        seed, strength = variation
+        noise = stream(self.shape)
+        return slerp(strength, noise, self.source.stream(seed)(self.shape)) if strength else noise
+
+    def __call__(self, sigma: float, sigma_next: float) -> torch.Tensor:
+        """The streams' next numbers (B, C, h, w), whatever the levels."""
+        return torch.stack([stream(self.shape) for stream in self.streams])
+
+
+@dataclass(frozen=True)
+class _Node:
+    """An interval of a Brownian path and its place in the tree."""
+
+    start: float
+    end: float
+    depth: int = 0
+    place: int = 0  # within its depth, from the left
+
+    def halves(self) -> "tuple[_Node, _Node]":
+        middle = round(0.5 * (self.end + self.start), Brownian.DIGITS)
+        left = _Node(self.start, middle, self.depth + 1, 2 * self.place)
+        return left, _Node(middle, self.end, self.depth + 1, 2 * self.place + 1)
+
+
+class Brownian:
+    """Standard normal noise between any two levels, consistent for every choice of levels: W(b) - W(a), scaled.
+
+    One path an image. An interval halves until its ends, on a grid of 1e-6, are met; the left half's increment is
+    drawn by a fresh stream, whose seed depends on the image's seed and the node's place only (Li et al. 2020, the
+    virtual Brownian tree, https://arxiv.org/abs/2001.01328; torchsde's BrownianTree with tol 1e-6 and pool size 24).
+    """
+
+    DIGITS = 6
+    KEEP = 48  # nodes; one step walks two paths of about 24
+
+    def __init__(self, source: Source, seeds: Sequence[int], shape: Shape, span: tuple[float, float]) -> None:
+        """`shape` is (C, h, w) of one image, `span` the smallest and the largest level that will be asked for."""
+        self.source, self.seeds, self.shape = source, seeds, shape
+        low, high = span
+        self.root = _Node(round(low, self.DIGITS), round(high, self.DIGITS))
+        self.whole = self._draw(()) * math.sqrt(high - low)
+        self.kept: OrderedDict[_Node, torch.Tensor] = OrderedDict()
+
+    def __call__(self, sigma: float, sigma_next: float) -> torch.Tensor:
+        """Noise (B, C, h, w) for the step from `sigma` to `sigma_next`."""
+        low, high = sorted((sigma, sigma_next))
+        start, end = max(round(low, self.DIGITS), self.root.start), min(round(high, self.DIGITS), self.root.end)
+        if start >= end:
+            return torch.zeros_like(self.whole)
+        increment = reduce(torch.add, self._pieces(self.root, self.whole, start, end))
+        sign = -1 if sigma > sigma_next else 1
+        return increment * (sign / float(np.sqrt(np.float32(high) - np.float32(low))))
+
+    def _pieces(self, node: _Node, increment: torch.Tensor, start: float, end: float) -> Iterator[torch.Tensor]:
+        """The increments of the fewest nodes that make up start..end, from the left."""
+        if (start, end) == (node.start, node.end):
+            yield increment
+            return
+        left, right = node.halves()
+        left_increment = self._left(node, left, increment)
+        if start < left.end:
+            yield from self._pieces(left, left_increment, start, min(end, left.end))
+        if end > left.end:
+            yield from self._pieces(right, increment - left_increment, max(start, left.end), end)
+
+    def _left(self, node: _Node, left: _Node, increment: torch.Tensor) -> torch.Tensor:
+        """The left half's increment, given the whole's: normal, mean and variance of a Brownian bridge."""
+        if node in self.kept:
+            self.kept.move_to_end(node)
+            return self.kept[node]
+        before, after = left.end - node.start, node.end - left.end
+        per_length = 1 / (node.end - node.start)
+        bridge = before * increment * per_length
+        self.kept[node] = bridge + math.sqrt(before * after * per_length) * self._draw((node.place, node.depth))
+        if len(self.kept) > self.KEEP:
+            self.kept.popitem(last=False)
+        return self.kept[node]
+
+    def _draw(self, place: tuple[int, ...]) -> torch.Tensor:
+        """Standard normal numbers (B, C, h, w) that belong to a place in the tree; () is the whole."""
+        spawned = [np.random.SeedSequence(seed, spawn_key=place, pool_size=24) for seed in self.seeds]
+        return torch.stack([self.source.stream(int(s.generate_state(1)[0]))(self.shape) for s in spawned])

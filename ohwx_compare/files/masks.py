@@ -1,0 +1,176 @@
+"""Masks as pictures: "L", white is redrawn. OpenCV's and PIL's own arithmetic, because it sets the crop box.
+
+What the webui does to a mask (modules/processing.py, 82a973c) and what ADetailer does before it (adetailer/mask.py,
+25.3.0), and the resizes that both need.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import cv2
+import numpy as np
+from PIL import Image, ImageChops, ImageDraw, ImageOps
+
+from ohwx_compare.core.geometry import Box, CropPaste, Placement, contain
+from ohwx_compare.errors import GeometryError, ImageError
+
+__all__ = [
+    "bounding_box",
+    "box_mask",
+    "box_ratio",
+    "crop",
+    "dilate",
+    "double",
+    "gaussian_blur",
+    "is_black",
+    "latent_mask",
+    "merge",
+    "offset",
+    "overlay",
+    "paste",
+    "stretch",
+]
+
+LANCZOS = Image.Resampling.LANCZOS
+
+
+def box_mask(size: tuple[int, int], box: Box) -> Image.Image:
+    """A mask of `size` (width, height px), white in `box`, whose ends are truncated to whole px and both inclusive.
+
+    So a box of 10.7..20.2 is white from 10 to 20, one px more than half-open. Raises GeometryError for an inverted box.
+    """
+    if box.x2 < box.x1 or box.y2 < box.y1:
+        raise GeometryError(f"The box {box.xyxy} is inverted; expected x1 <= x2 and y1 <= y2.")
+    mask = Image.new("L", size)
+    ImageDraw.Draw(mask).rectangle([int(v) for v in box.xyxy], fill=255)
+    return mask
+
+
+def box_ratio(size: tuple[int, int], box: Box) -> float:
+    """`box`'s share of a picture of `size` (width, height px), 0..1."""
+    return box.area / (size[0] * size[1])
+
+
+def bounding_box(mask: Image.Image) -> Box | None:
+    """The smallest box (whole px) that holds every non-black px; None for a black mask."""
+    found = mask.getbbox()
+    return Box(*found) if found else None
+
+
+def is_black(mask: Image.Image) -> bool:
+    """Whether nothing would be redrawn."""
+    return mask.getbbox() is None
+
+
+def offset(mask: Image.Image, x: int, y: int) -> Image.Image:
+    """`mask` moved `x` px right and `y` px up. It wraps around the border, as ADetailer's does."""
+    return ImageChops.offset(mask, x, -y)
+
+
+def dilate(mask: Image.Image, side: int) -> Image.Image:
+    """Grow the white by a square of `side` px, or shrink it by one of `-side`; 0 leaves it.
+
+    An even square grows one px more to the right and downwards than to the left and upwards.
+    """
+    if side == 0:
+        return mask
+    kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (abs(side), abs(side)))
+    change = cv2.dilate if side > 0 else cv2.erode
+    return Image.fromarray(change(np.array(mask), kernel, iterations=1))
+
+
+def merge(masks: Sequence[Image.Image], *, invert: bool = False) -> Image.Image:
+    """The bitwise union of masks of one size, or what is left of the picture without it. Raises ImageError for none."""
+    if not masks:
+        raise ImageError("No mask to merge; expected at least one.")
+    union = Image.fromarray(reduce(np.bitwise_or, [np.array(mask) for mask in masks]))
+    return ImageOps.invert(union) if invert else union
+
+
+def gaussian_blur(mask: Image.Image, sigma: int) -> Image.Image:
+    """OpenCV's Gaussian blur on x, then y, rounded to uint8 in between; kernel 2 * int(2.5 * sigma + 0.5) + 1 px."""
+    if sigma <= 0:
+        return mask
+    side = 2 * int(2.5 * sigma + 0.5) + 1
+    across = cv2.GaussianBlur(np.array(mask), (side, 1), sigma)
+    return Image.fromarray(cv2.GaussianBlur(across, (1, side), sigma))
+
+
+def double(mask: Image.Image) -> Image.Image:
+    """`mask` times 2, cut at 255: what the webui overlays with when it redraws whole pictures."""
+    return Image.fromarray(np.clip(np.array(mask, dtype=np.float32) * 2, 0, 255).astype(np.uint8))
+
+
+def latent_mask(mask: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    """`mask` at latent `size` (width, height), bicubic, rounded: float32 (height, width), 0 keeps and 1 redraws."""
+    small = mask.convert("L").resize(size, Image.Resampling.BICUBIC)
+    return np.around(np.asarray(small, dtype=np.float32) / 255)
+
+
+def stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """`image` resized to `size` (width, height px) without regard to proportions, Lanczos (the webui's mode 0)."""
+    return image.resize(size, LANCZOS)
+
+
+def crop(image: Image.Image, change: CropPaste) -> Image.Image:
+    """Cut `change.crop` out and fit it on the canvas: Lanczos, bare strips filled with the nearest edge."""
+    x, y = change.corner
+    width, height = change.size
+    return _contain(image.crop((x, y, x + width, y + height)), change.canvas)
+
+
+def _contain(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    place = contain(image.size, size)
+    resized = stretch(image, (place.width, place.height))
+    canvas = Image.new(image.mode, size)
+    canvas.paste(resized, (place.x, place.y))
+    for strip, edge in _strips(place, size):
+        x1, y1, x2, y2 = strip
+        canvas.paste(resized.resize((x2 - x1, y2 - y1), box=edge), (x1, y1))
+    return canvas
+
+
+def _strips(place: Placement, size: tuple[int, int]) -> list[tuple[tuple[int, int, int, int], tuple[int, ...]]]:
+    """The bare strips beside `place` and the edge of the resized picture (a box without area) that fills each."""
+    width, height = size
+    if place.height < height and place.y > 0:
+        below = place.y + place.height
+        return [
+            ((0, 0, width, place.y), (0, 0, width, 0)),
+            ((0, below, width, below + place.y), (0, place.height, width, place.height)),
+        ]
+    if place.width < width and place.x > 0:
+        right = place.x + place.width
+        return [
+            ((0, 0, place.x, height), (0, 0, 0, height)),
+            ((right, 0, right + place.x, height), (place.width, 0, place.width, height)),
+        ]
+    return []
+
+
+def overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """What of `image` (RGB) lies over the redrawn picture: RGBA, alpha 255 - `mask` ("L", same size).
+
+    The colours pass through premultiplied RGBa and back, and lose there what the webui's lose.
+    """
+    layer = Image.new("RGBa", image.size)
+    layer.paste(image.convert("RGBA").convert("RGBa"), mask=ImageOps.invert(mask))
+    return layer.convert("RGBA")
+
+
+def paste(drawn: Image.Image, layer: Image.Image, change: CropPaste | None = None) -> Image.Image:
+    """`drawn` (RGB), placed back by `change` where one is given, under `layer` (RGBA, the whole picture): RGB."""
+    if change is not None:
+        drawn = _uncrop(drawn, change)
+    whole = drawn.convert("RGBA")
+    whole.alpha_composite(layer)
+    return whole.convert("RGB")
+
+
+def _uncrop(drawn: Image.Image, change: CropPaste) -> Image.Image:
+    place = change.back
+    patch = Image.new("RGB", change.size)
+    patch.paste(stretch(drawn, (place.width, place.height)), (place.x, place.y))
+    picture = Image.new("RGBA", change.picture)
+    picture.paste(patch, change.corner)
+    return picture

@@ -1,0 +1,92 @@
+"""Noise: the webui's numbers, one stream an image, a Brownian path that forgets nothing."""
+
+import numpy as np
+import pytest
+import torch
+import torchsde
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ohwx_compare.engine.noise import Brownian, ImageNoise, Philox, Source, pick_source, slerp
+
+CPU = torch.device("cpu")
+SHAPE = (4, 3, 5)
+
+
+def test_philox_draws_what_a_cuda_generator_draws():
+    first = torch.tensor([-0.92466259, -0.42534415, -2.6438457, 0.14518388, -0.12086647, -0.57972564])  # torch, CUDA
+    assert torch.allclose(Philox(0)((12,))[:6], first, atol=1e-7)
+
+
+def test_philox_is_normal_and_its_draws_differ():
+    noise = Philox(2**40 + 3)
+    one, two = noise((40_000,)), noise((40_000,))
+    assert abs(one.mean()) < 0.02
+    assert abs(one.std() - 1) < 0.02
+    assert abs(torch.corrcoef(torch.stack([one, two]))[0, 1]) < 0.02
+
+
+def test_every_word_of_the_seed_counts():
+    assert not torch.equal(Philox(5)((8,)), Philox(5 + 2**32)((8,)))
+
+
+def test_the_cpu_source_is_torchs_generator():
+    expected = torch.randn(SHAPE, generator=torch.Generator().manual_seed(7))
+    assert torch.equal(Source("CPU", CPU).stream(7)(SHAPE), expected)
+
+
+def test_gpu_noise_without_a_gpu_is_emulated_and_said():
+    source, notes = pick_source("GPU", CPU)
+    assert source.kind == "NV"
+    assert len(notes) == 1
+    assert pick_source("GPU", torch.device("cuda")) == (Source("GPU", torch.device("cuda")), ())
+    assert pick_source("CPU", CPU)[1] == ()
+
+
+@pytest.mark.parametrize("kind", ["CPU", "NV"])
+def test_an_image_does_not_know_its_batch(kind):
+    source, span = Source(kind, CPU), (0.03, 14.6)
+    both, alone = ImageNoise(source, [1, 2], SHAPE), ImageNoise(source, [2], SHAPE)
+    assert torch.equal(both.first([(0, 0.0), (9, 0.4)])[1:], alone.first([(9, 0.4)]))
+    assert torch.equal(both(2.0, 1.0)[1:], alone(2.0, 1.0))
+    both, alone = Brownian(source, [1, 2], SHAPE, span), Brownian(source, [2], SHAPE, span)
+    assert torch.equal(both(2.0, 1.0)[1:], alone(2.0, 1.0))
+
+
+def test_slerp_reaches_both_ends_and_stays_on_the_sphere():
+    low, high = (Source("CPU", CPU).stream(seed)((4, 16, 16)) for seed in (1, 2))
+    unit_low, unit_high = low / low.norm(dim=1, keepdim=True), high / high.norm(dim=1, keepdim=True)
+    assert torch.allclose(slerp(0.0, low, high), low, atol=1e-5)
+    assert torch.allclose(slerp(1.0, low, high), high, atol=1e-5)
+    assert torch.allclose(slerp(0.3, unit_low, unit_high).norm(dim=1), torch.ones(4, 16), atol=1e-5)
+
+
+def levels(count: int) -> list[float]:
+    return torch.linspace(14.614642, 0.0291675, count).tolist()
+
+
+@pytest.mark.filterwarnings("ignore:Should have:UserWarning")  # torchsde rounds its own ends
+@pytest.mark.parametrize("count", [5, 40])
+def test_brownian_is_torchsdes_tree(count):
+    ours = Brownian(Source("CPU", CPU), [77], SHAPE, (levels(count)[-1], levels(count)[0]))
+    tree = torchsde.BrownianTree(levels(count)[-1], torch.zeros(SHAPE), levels(count)[0], entropy=77)
+    for sigma, lower in zip(levels(count)[:-1], levels(count)[1:-1], strict=False):
+        scale = float(np.sqrt(np.float32(sigma) - np.float32(lower)))
+        assert torch.allclose(ours(sigma, lower)[0], -tree(lower, sigma) / scale, atol=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(0.03, 14.6), min_size=3, max_size=3, unique_by=lambda v: round(v, 3)))
+def test_a_brownian_path_adds_up_and_forgets_no_question(points):
+    a, b, c = sorted(points)
+    path = Brownian(Source("CPU", CPU), [3], SHAPE, (0.029, 14.7))
+    whole = path(a, c) * (c - a) ** 0.5
+    assert torch.allclose(path(a, b) * (b - a) ** 0.5 + path(b, c) * (c - b) ** 0.5, whole, atol=2e-4)
+    assert torch.equal(path(a, c) * (c - a) ** 0.5, whole)
+    assert torch.equal(path(c, a), -path(a, c))
+
+
+def test_brownian_noise_is_standard_normal_at_every_scale():
+    path = Brownian(Source("CPU", CPU), [5], (4, 64, 64), (0.03, 14.6))
+    for step in [(14.6, 10.0), (3.0, 2.9), (0.05, 0.049)]:
+        assert abs(path(*step).std() - 1) < 0.03

@@ -137,9 +137,7 @@ def _plan(
     groups = [[rows[r] for r in order if len(rows[r][1]) == length] for length in lengths]
     return _Plan(
         images=torch.tensor([rows[r][0] for r in order], device=like.device),
-        texts=tuple(
-            (_stack(c for _, c, _ in group).to(like), _stack(v for *_, v in group).to(like)) for group in groups
-        ),
+        texts=tuple((_stack([c for _, c, _ in rs], like), _stack([v for *_, v in rs], like)) for rs in groups),
         negatives=torch.tensor([place[mine[-1]] for mine in owned], device=like.device),
         parts=_parts(conditionings, scales, [[place[row] for row in mine] for mine in owned], like.device),
     )

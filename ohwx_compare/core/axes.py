@@ -12,6 +12,7 @@ from typing import Any
 
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
+from ohwx_compare.core.sampler_names import split_sampler
 from ohwx_compare.errors import ExperimentError
 
 __all__ = ["KINDS", "Axis", "CheckpointRef", "Kind", "PromptPair"]
@@ -162,6 +163,11 @@ def _replace_text(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str)
     return replace(job, prompt=job.prompt.replace(old, new), negative=job.negative.replace(old, new)), faces
 
 
+def _sampler(job: Job, faces: tuple[FaceSettings, ...], name: str, _: Any) -> Applied:
+    sampler, schedule = split_sampler(name, job.schedule, None)  # "Euler a Karras" names both
+    return replace(job, sampler=sampler, schedule=schedule), faces
+
+
 def _set(field: str) -> Callable[[Job, tuple[FaceSettings, ...], Any, Any], Applied]:
     return lambda job, faces, value, _: (replace(job, **{field: value}), faces)
 
@@ -185,7 +191,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         Kind("seed", _whole, _set("seed"), lambda v: f"seed {v}", xyz="Seed"),
         Kind("cfg", _number, _set("cfg"), lambda v: f"CFG {v:g}", xyz="CFG Scale"),
         Kind("steps", _whole, _set("steps"), lambda v: f"{v} steps", xyz="Steps"),
-        Kind("sampler", _text, _set("sampler"), str, xyz="Sampler"),
+        Kind("sampler", _text, _sampler, str, xyz="Sampler"),
         Kind("schedule", _text, _set("schedule"), str, xyz="Schedule type"),
         Kind("face denoise", _number, _face_denoise, lambda v: f"face denoise {v:g}"),
         Kind("face pass", _switch, _face_pass, lambda v: "face pass" if v else "no face pass"),

@@ -12,8 +12,10 @@ from typing import Any, TypeVar, get_args
 
 from ohwx_compare.core.axes import KINDS, Axis, CheckpointRef
 from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.infotext import Infotext, XyzAxis, faces, model, require_supported, to_job, xyz
 from ohwx_compare.core.job import Job
-from ohwx_compare.errors import ExperimentError
+from ohwx_compare.core.sampler_names import read_version, split_sampler
+from ohwx_compare.errors import ExperimentError, UnsupportedKeyError
 
 __all__ = ["Cell", "Experiment"]
 
@@ -118,6 +120,26 @@ class Experiment:
             notes=tuple(map(str, lists["notes"])),
         )
 
+    @classmethod
+    def from_infotext(cls, infotext: Infotext) -> "Experiment":
+        """The experiment that an infotext asks for: an X/Y/Z plot's axes, else one cell of its one checkpoint.
+
+        X gives the columns. Raises UnsupportedKeyError for an axis or key that is not drawn yet, by name, and
+        InfotextError or ExperimentError for values that mean nothing.
+        """
+        require_supported(infotext)
+        plot = xyz(infotext)
+        axes = tuple(_plotted(axis, infotext) for axis in (plot.axes if plot else ()))
+        name, short_hash = model(infotext)
+        if name and not any(axis.kind == "checkpoint" for axis in axes):
+            axes = (*axes, Axis("checkpoint", (CheckpointRef(name, short_hash and short_hash.lower()),)))
+        return cls(
+            job=to_job(infotext),
+            axes=axes,
+            faces=faces(infotext),
+            columns=axes[0].kind if plot and plot.x else "checkpoint",
+        )
+
     def _cell(self, number: int, coordinates: tuple[int, ...]) -> Cell:
         job, faces = self._at(coordinates)
         chosen = [(axis.kind, axis.values[i]) for axis, i in zip(self.axes, coordinates, strict=True)]
@@ -141,6 +163,18 @@ class Experiment:
     def _drawn(self) -> Iterable[tuple[Job, tuple[FaceSettings, ...]]]:
         ranges = (range(1 if axis.kind == "checkpoint" else len(axis.values)) for axis in self.axes)
         return map(self._at, product(*ranges))
+
+
+def _plotted(axis: XyzAxis, infotext: Infotext) -> Axis:
+    kind = next((kind for kind in KINDS.values() if kind.xyz == axis.type), None)
+    if kind is None:
+        known = ", ".join(kind.xyz for kind in KINDS.values() if kind.xyz)
+        raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type!r} is not drawn yet; known: {known}.")
+    values = list(axis.values)
+    if kind.name == "sampler":  # what a bare name means depends on the webui that wrote it
+        version, schedule = read_version(infotext.get("Version")), infotext.get("Schedule type")
+        values = [" ".join(split_sampler(name, schedule, version)) for name in values]
+    return Axis.read(kind.name, values)
 
 
 def _check(job: Job) -> None:

@@ -1,0 +1,240 @@
+"""The face pass: find faces, mask them, redraw each; ADetailer's order and rules over any `Host`.
+
+Rules: Bing-su/adetailer 25.3.0, `scripts/!adetailer.py` (`pred_preprocessing`, `_get_prompt`,
+`_postprocess_image_inner`) and `adetailer/common.py`. One fault is not ours: there a mask and its box part ways when
+erosion drops a mask.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from ohwx_compare.compare.host import Host
+from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.errors import UnsupportedKeyError
+from ohwx_compare.files import masks
+
+if TYPE_CHECKING:  # loads torch, which a run over a distant host does without
+    from ohwx_compare.engine.detect import Detection, Detector
+
+__all__ = ["Detailed", "Selection", "detail", "require_built", "segment", "select"]
+
+_SKIP = re.compile(r"\s*\[SKIP\]\s*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detailed:
+    """A picture after its face pass, and what came of each face."""
+
+    image: Image.Image  # RGB, the size of the picture before
+    outcome: Outcome  # FACES, NO_FACE or NONE_KEPT
+    faces: tuple[FaceRecord, ...]  # tab by tab: those with a mask in its order, then the filtered ones
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One picture's faces in one tab."""
+
+    masks: tuple[Image.Image, ...]  # "L", in the order they are redrawn
+    members: tuple[tuple["Detection", ...], ...]  # the faces of each mask: one, or all of a merged one
+    dropped: tuple[tuple["Detection", str], ...]  # with the reason
+
+
+@dataclass
+class _Picture:
+    """A picture on its way through the tabs."""
+
+    image: Image.Image
+    job: Job
+    records: list[FaceRecord] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def require_built(tabs: Sequence[FaceSettings]) -> None:
+    """Raise UnsupportedKeyError, naming it, for a setting that changes pixels and is not drawn yet."""
+    for number, tab in enumerate(tabs, 1):
+        asked = {
+            "a checkpoint of its own": tab.checkpoint is not None,
+            "a VAE of its own": tab.vae is not None,
+            "a noise multiplier": tab.noise_multiplier not in (None, 1.0),
+            "face restoration": tab.restore_face,
+        }
+        named = [name for name, is_asked in asked.items() if is_asked]
+        if named:
+            raise UnsupportedKeyError(
+                f"Face tab {number} asks for {', '.join(named)}; this is not drawn yet. Leave it."
+            )
+
+
+def detail(
+    host: Host,
+    detectors: Sequence["Detector"],
+    tabs: Sequence[FaceSettings],
+    jobs: Sequence[Job],
+    images: Sequence[Image.Image],
+) -> list[Detailed]:
+    """Run all tabs over pictures of one size: face j of all of them goes to the host together.
+
+    detectors: one a tab.
+    jobs: what drew each picture; a face takes from it what its tab leaves open. Face j has seed + j and subseed + j,
+        counted anew in each tab, which works on the result of the tab before.
+    images: RGB.
+    Raises what host and detectors raise.
+    """
+    pictures = [_Picture(image, job) for job, image in zip(jobs, images, strict=True)]
+    for number, (tab, detector) in enumerate(zip(tabs, detectors, strict=True)):
+        _run_tab(host, detector, number, tab, pictures)
+    return [_finish(picture) for picture in pictures]
+
+
+def select(detections: Sequence["Detection"], tab: FaceSettings, size: tuple[int, int]) -> Selection:
+    """Filter, order and mask one picture's detections; a mask keeps its faces through every step.
+
+    size: (width, height) px of the picture.
+    """
+    kept, dropped = list(detections), []
+    for keep in (_by_ratio, _by_top_k):
+        kept, out = keep(kept, tab, size)
+        dropped += out
+    kept = _sorted(kept, tab.sort, size)
+    shaped = [(_mask(face, tab, size), face) for face in kept]
+    if tab.dilate:
+        dropped += [
+            (face, f"nothing left of its mask at dilate {tab.dilate}") for m, face in shaped if masks.is_black(m)
+        ]
+        shaped = [(mask, face) for mask, face in shaped if not masks.is_black(mask)]
+    if tab.merge == "None" or not shaped:
+        return Selection(tuple(m for m, _ in shaped), tuple((face,) for _, face in shaped), tuple(dropped))
+    union = masks.merge([mask for mask, _ in shaped], invert=tab.merge == "Merge and Invert")
+    return Selection((union,), (tuple(face for _, face in shaped),), tuple(dropped))
+
+
+def segment(text: str, index: int, own: str) -> str:
+    """What of a tab's prompt face `index` gets: its part between [SEP], the last one for the rest.
+
+    own: the picture's prompt, which a blank part and [PROMPT] stand for.
+    """
+    parts = re.split(r"\s*\[SEP\]\s*", text)
+    part = parts[min(index, len(parts) - 1)]
+    return part.replace("[PROMPT]", own) if part else own
+
+
+def _run_tab(host: Host, detector: "Detector", number: int, tab: FaceSettings, pictures: Sequence[_Picture]) -> None:
+    found = detector.detect([picture.image for picture in pictures], tab.confidence)
+    chosen = [select(faces, tab, picture.image.size) for faces, picture in zip(found, pictures, strict=True)]
+    for index in range(max((len(selection.masks) for selection in chosen), default=0)):
+        here = [
+            (p, s, _face_job(p.job, tab, index)) for p, s in zip(pictures, chosen, strict=True) if index < len(s.masks)
+        ]
+        _redraw(host, [(picture, job, selection.masks[index]) for picture, selection, job in here])
+        for picture, selection, job in here:
+            came_of_it = _came_of(job, index)
+            picture.records += [_record(face, number, detector, **came_of_it) for face in selection.members[index]]
+    for picture, selection in zip(pictures, chosen, strict=True):
+        for face, reason in selection.dropped:
+            picture.records.append(_record(face, number, detector, fate=Fate.FILTERED, reason=reason))
+        if detector.note:
+            picture.notes.append(detector.note)
+
+
+def _redraw(host: Host, asked: Sequence[tuple[_Picture, InpaintJob, Image.Image]]) -> None:
+    """Redraw one face in each picture, but for those whose prompt says [SKIP]."""
+    asked = [(picture, job, mask) for picture, job, mask in asked if not _is_skip(job)]
+    if not asked:
+        return
+    pictures, jobs, areas = zip(*asked, strict=True)
+    drawn = host.inpaint(jobs, [picture.image for picture in pictures], areas)
+    for picture, result in zip(pictures, drawn, strict=True):
+        picture.image = result.image
+        picture.notes += result.notes
+
+
+def _is_skip(asked: InpaintJob) -> bool:
+    return _SKIP.fullmatch(asked.job.prompt) is not None
+
+
+def _face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
+    own = replace(
+        job,
+        prompt=segment(tab.prompt, index, job.prompt),
+        negative=segment(tab.negative, index, job.negative),
+        seed=job.seed + index,
+        subseed=job.subseed + index,
+        denoise=tab.denoise,
+        **{
+            name: value
+            for name in ("width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip")
+            if (value := getattr(tab, name)) is not None
+        },
+    )
+    return InpaintJob(job=own, mask_blur=tab.blur, only_masked=tab.only_masked, padding=tab.padding)
+
+
+def _came_of(asked: InpaintJob, index: int) -> dict[str, Any]:
+    if _is_skip(asked):
+        return {"fate": Fate.SKIPPED, "reason": "its prompt is [SKIP]", "mask": index}
+    return {"fate": Fate.INPAINTED, "mask": index, "prompt": asked.job.prompt, "seed": asked.job.seed}
+
+
+def _record(face: "Detection", tab: int, detector: "Detector", **more: Any) -> FaceRecord:
+    box = tuple(round(float(edge), 2) for edge in (face.box.x1, face.box.y1, face.box.x2, face.box.y2))
+    return FaceRecord(tab=tab, box=box, confidence=round(float(face.confidence), 4), detector=detector.name, **more)
+
+
+def _finish(picture: _Picture) -> Detailed:
+    fates = {record.fate for record in picture.records}
+    outcome = Outcome.FACES if Fate.INPAINTED in fates else Outcome.NONE_KEPT if fates else Outcome.NO_FACE
+    notes = tuple(dict.fromkeys(picture.notes))
+    return Detailed(image=picture.image, outcome=outcome, faces=tuple(picture.records), notes=notes)
+
+
+Kept = tuple[list["Detection"], list[tuple["Detection", str]]]
+
+
+def _by_ratio(faces: list["Detection"], tab: FaceSettings, size: tuple[int, int]) -> Kept:
+    def is_in(face: "Detection") -> bool:
+        return tab.min_ratio <= masks.box_ratio(size, face.box) <= tab.max_ratio
+
+    reason = f"outside {tab.min_ratio:g} to {tab.max_ratio:g} of the picture"
+    return [face for face in faces if is_in(face)], [(face, reason) for face in faces if not is_in(face)]
+
+
+def _by_top_k(faces: list["Detection"], tab: FaceSettings, _: tuple[int, int]) -> Kept:
+    if not tab.top_k:
+        return faces, []
+    measure: Callable[[Detection], float] = (
+        (lambda face: face.confidence) if tab.top_k_by == "Confidence" else (lambda face: face.box.area)
+    )
+    # Reversed ascending order, as there: of two equals the later one comes first.
+    order = sorted(range(len(faces)), key=lambda i: (measure(faces[i]), i), reverse=True)
+    reason = f"not among the top {tab.top_k} by {tab.top_k_by.lower()}"
+    return [faces[i] for i in order[: tab.top_k]], [(faces[i], reason) for i in order[tab.top_k :]]
+
+
+def _sorted(faces: list["Detection"], sort: str, size: tuple[int, int]) -> list["Detection"]:
+    def from_centre(face: "Detection") -> float:
+        x, y = (face.box.x1 + face.box.x2) / 2, (face.box.y1 + face.box.y2) / 2
+        return math.hypot(x - size[0] / 2, y - size[1] / 2)
+
+    measures = {
+        "Left to right": lambda face: face.box.x1,
+        "Center to edge": from_centre,
+        "Large to small": lambda face: -face.box.area,
+    }
+    return sorted(faces, key=measures[sort]) if sort in measures else faces
+
+
+def _mask(face: "Detection", tab: FaceSettings, size: tuple[int, int]) -> Image.Image:
+    if face.mask is None:
+        mask = masks.box_mask(size, face.box)
+    else:
+        mask = Image.fromarray(np.where(face.mask, 255, 0).astype(np.uint8))
+    return masks.dilate(masks.offset(mask, tab.x_offset, tab.y_offset), tab.dilate)

@@ -1,0 +1,235 @@
+"""Faces in pictures: a YOLOv8 file, or the cascade that OpenCV ships.
+
+`find_detector` looks a detector up by the name an infotext gives it.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ohwx_compare.core.geometry import Box
+from ohwx_compare.core.letterbox import Letterbox
+from ohwx_compare.engine.detector_file import read_detector
+from ohwx_compare.engine.nms import suppress
+from ohwx_compare.engine.segments import picture_mask
+from ohwx_compare.errors import DetectorError
+from ohwx_compare.models.yolov8 import YOLOv8, YOLOv8Output, decode_boxes
+
+__all__ = ["Cascade", "Detection", "Detector", "Found", "Yolo", "find_detector"]
+
+_GREY = 114  # of the letterbox's padding
+_BATCH = 8  # pictures at once on a GPU
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One face (or whatever the detector was trained on)."""
+
+    box: Box  # px of the picture, inside it
+    confidence: float  # 0..1
+    mask: np.ndarray | None = None  # bool (height, width) of the whole picture; only from segmentation heads
+
+
+class Detector(Protocol):
+    """Finds faces in pictures."""
+
+    name: str  # as shown to people: the file's name, or what stands in for it
+    sha256: str  # of the file, lower case hex
+    kind: str  # "yolov8", "yolov8-seg" or "cascade"
+    note: str  # what a person should know about this detector; "" if it is the one that was asked for
+
+    def detect(self, images: Sequence[Image.Image], confidence: float) -> list[list[Detection]]:
+        """For each picture the detections more certain than `confidence` (0..1), by falling confidence."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The boxes of one picture as the network sees them: in px of the letterbox, unclipped, by falling confidence."""
+
+    letterbox: Letterbox
+    boxes: Tensor  # (N, 4) XYXY
+    confidences: Tensor  # (N,)
+    coefficients: Tensor | None  # (N, M)
+    prototypes: Tensor | None  # (M, H/4, W/4)
+
+
+class Yolo:
+    """A YOLOv8 file as a detector: loaded once, float32, all its classes are faces.
+
+    Suppression at IoU 0.7, at most 300 boxes, as ADetailer runs ultralytics 8.3.75. Raises DetectorError for a file
+    that is not YOLOv8, UnsafePickleError for one that asks for code.
+    """
+
+    def __init__(self, path: Path, *, device: str = "cpu") -> None:
+        file = read_detector(path)
+        self.name = path.name
+        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.kind = "yolov8-seg" if file.task == "segment" else "yolov8"
+        self.note = ""
+        self.classes = file.names
+        self.size = file.size
+        self._device = torch.device(device)
+        self._network = YOLOv8.load(file.state).to(self._device, memory_format=torch.channels_last)
+
+    def detect(self, images: Sequence[Image.Image], confidence: float = 0.3) -> list[list[Detection]]:
+        """See `Detector.detect`. Pictures of any mode and size; on a GPU those of one letterboxed size share a batch.
+
+        A CPU gains nothing from batches, and one at a time no answer depends on its neighbours.
+        """
+        return [list(_detections(found)) for found in self.find(images, confidence)]
+
+    @torch.inference_mode()
+    def find(self, images: Sequence[Image.Image], confidence: float) -> list[Found]:
+        """The same in the letterbox's frame, one for each picture."""
+        letterboxes = [Letterbox(*image.size, self.size) for image in images]
+        found: dict[int, Found] = {}
+        for chunk in _chunks(letterboxes, 1 if self._device.type == "cpu" else _BATCH):
+            pixels = np.stack([_letterboxed(images[i], letterboxes[i]) for i in chunk])  # (B, H, W, 3) uint8
+            x = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float().div_(255)
+            with torch.backends.cudnn.flags(allow_tf32=False):
+                output = self._network(x)
+            found |= {i: _found(output, row, letterboxes[i], confidence) for row, i in enumerate(chunk)}
+        return [found[i] for i in range(len(images))]
+
+
+def _chunks(letterboxes: Sequence[Letterbox], length: int) -> Iterator[list[int]]:
+    """Indices of letterboxes of one outer size, at most `length` together."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i, letterbox in enumerate(letterboxes):
+        groups.setdefault(letterbox.outer, []).append(i)
+    for group in groups.values():
+        for start in range(0, len(group), length):
+            yield group[start : start + length]
+
+
+def _letterboxed(image: Image.Image, letterbox: Letterbox) -> np.ndarray:
+    """The picture scaled and padded: uint8 (H, W, 3) RGB."""
+    pixels = np.asarray(image.convert("RGB"))
+    if image.size != letterbox.inner:
+        pixels = cv2.resize(pixels, letterbox.inner, interpolation=cv2.INTER_LINEAR)
+    left, top, right, bottom = letterbox.padding
+    return cv2.copyMakeBorder(pixels, top, bottom, left, right, cv2.BORDER_CONSTANT, value=(_GREY,) * 3)
+
+
+def _found(output: YOLOv8Output, row: int, letterbox: Letterbox, confidence: float) -> Found:
+    scores, classes = output.scores[row].sigmoid().max(0)  # (A,)
+    cells = (scores > confidence).nonzero()[:, 0]
+    boxes = decode_boxes(output.distances[row].T[cells], cells, letterbox.outer)
+    kept = suppress(boxes.cpu().numpy(), scores[cells].cpu().numpy(), classes[cells].cpu().numpy())
+    kept = torch.from_numpy(kept).to(cells.device)
+    masked = output.coefficients is not None and output.prototypes is not None
+    return Found(
+        letterbox=letterbox,
+        boxes=boxes[kept],
+        confidences=scores[cells[kept]],
+        coefficients=output.coefficients[row].T[cells[kept]] if masked else None,
+        prototypes=output.prototypes[row] if masked else None,
+    )
+
+
+def _detections(found: Found) -> Iterator[Detection]:
+    letterbox = found.letterbox
+    confidences = found.confidences.tolist()
+    for i, (corners, confidence) in enumerate(zip(found.boxes.tolist(), confidences, strict=True)):
+        box = letterbox.clip(letterbox.inverse(Box(*corners)))
+        mask = None
+        if found.coefficients is not None and found.prototypes is not None:
+            mask = picture_mask(found.coefficients[i], found.prototypes, box, letterbox)
+        yield Detection(box, confidence, mask)
+
+
+class Cascade:
+    """Viola and Jones' frontal-face cascade as OpenCV ships it, for when no YOLOv8 file is at hand.
+
+    It sees upright frontal faces of photographs and little else. It says yes or no, so `confidence` is no network's
+    probability: (n + 1) / (n + 2), the rule of succession, for a face on which n >= 5 shifted and scaled windows agree.
+    Raises DetectorError where OpenCV comes without its cascades.
+    """
+
+    _WINDOWS = 5  # that must agree
+
+    def __init__(self, note: str = "") -> None:
+        path = Path(getattr(getattr(cv2, "data", None), "haarcascades", "")) / "haarcascade_frontalface_default.xml"
+        if not path.is_file():
+            raise DetectorError(
+                "this OpenCV comes without its face cascade: install opencv-python 4, or name a YOLOv8 file"
+            )
+        text = path.read_bytes()
+        self.name = "OpenCV frontal-face cascade (no YOLOv8 weights found)"
+        self.sha256 = hashlib.sha256(text).hexdigest()
+        self.kind = "cascade"
+        self.note = note
+        self._classifier = cv2.CascadeClassifier()
+        # From memory: OpenCV cannot open a path with letters outside the code page on Windows.
+        storage = cv2.FileStorage(text.decode("utf-8"), cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+        self._classifier.read(storage.getFirstTopLevelNode())
+        storage.release()
+
+    def detect(self, images: Sequence[Image.Image], confidence: float = 0.3) -> list[list[Detection]]:
+        """See `Detector.detect`; no masks."""
+        return [self._detect(np.asarray(image.convert("L")), confidence) for image in images]
+
+    def _detect(self, grey: np.ndarray, confidence: float) -> list[Detection]:
+        boxes, counts = self._classifier.detectMultiScale2(grey, scaleFactor=1.1, minNeighbors=self._WINDOWS)
+        found = [
+            Detection(Box(float(x), float(y), float(x + width), float(y + height)), (int(count) + 1) / (int(count) + 2))
+            for (x, y, width, height), count in zip(boxes, counts, strict=True)
+        ]
+        return sorted((d for d in found if d.confidence > confidence), key=lambda d: -d.confidence)
+
+
+def find_detector(name: str, folders: Sequence[Path], *, device: str = "cpu", required: bool = False) -> Detector:
+    """The detector an infotext calls `name` ("face_yolov8n.pt"), or the cascade with a `note` saying what was missing.
+
+    Looked for in `folders` with all below them, in order, then in ADetailer's own download (Hugging Face's cache of
+    Bingsu/adetailer); a `.safetensors` of the same stem serves as well. Raises DetectorError for MediaPipe's names,
+    for a file that cannot be read, and, when `required`, for one that is not found, naming the places.
+    """
+    if name.startswith("mediapipe_"):
+        raise DetectorError(
+            f"{name} is one of MediaPipe's detectors, which are not built in: name a YOLOv8 file instead"
+        )
+    places = [*map(Path, folders), *_adetailer_cache()]
+    for place in places:
+        path = _file_below(place, Path(name.replace("\\", "/")).name)
+        if path is not None:
+            return Yolo(path, device=device)
+    looked = ", ".join(map(str, places)) or "no folder was given"
+    note = f"{name} was not found (looked in: {looked})"
+    if required:
+        raise DetectorError(f"{note}: put the file into one of them")
+    return Cascade(f"{note}; faces were found by the OpenCV frontal-face cascade instead")
+
+
+def _file_below(folder: Path, name: str) -> Path | None:
+    """The file `name` in `folder` or below, else the safetensors of its stem. Sorted, so always the same one."""
+    for wanted in (name, Path(name).stem + ".safetensors"):
+        for parent, folders, files in os.walk(folder, followlinks=False):
+            folders.sort()
+            if wanted in files and (Path(parent) / wanted).is_file():
+                return Path(parent) / wanted
+    return None
+
+
+def _adetailer_cache() -> list[Path]:
+    """Snapshots of Bingsu/adetailer in Hugging Face's cache, the one in use first."""
+    environment = os.environ
+    home = environment.get("HF_HOME") or Path(
+        environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
+    )
+    hub = environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE") or Path(home, "hub")
+    repository = Path(hub).expanduser() / "models--Bingsu--adetailer"
+    snapshots = sorted(repository.glob("snapshots/*"), reverse=True)
+    main = repository / "refs" / "main"
+    current = main.read_text(encoding="utf-8").strip() if main.is_file() else ""
+    return sorted(snapshots, key=lambda path: path.name != current)

@@ -1,0 +1,110 @@
+"""Detector weights in and out: ultralytics' `.pt`, or safetensors with the same tensor names."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ohwx_compare.engine.unpickle import Record, read_pt
+from ohwx_compare.errors import DetectorError
+
+__all__ = ["DetectorFile", "read_detector", "write_detector"]
+
+_HEADS = {"DetectionModel": "detect", "SegmentationModel": "segment"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorFile:
+    """The weights of one detector and what must be known beside them."""
+
+    state: dict[str, Tensor]  # ultralytics' names, "model.0.conv.weight", in the file's dtypes
+    names: tuple[str, ...]  # of the classes
+    task: str  # "detect" or "segment"
+    size: int = 640  # px, the longest side the pictures are scaled to
+
+    def __post_init__(self) -> None:
+        if self.task not in _HEADS.values():
+            raise DetectorError(f"a detector for the task {self.task!r}: expected 'detect' or 'segment'")
+        if not 32 <= self.size <= 4096:
+            raise DetectorError(f"a detector for pictures of {self.size} px: expected 32 to 4096")
+
+
+def read_detector(path: Path) -> DetectorFile:
+    """The detector in a `.pt` or `.safetensors`. Raises DetectorError saying what is wrong with the file."""
+    return _from_safetensors(path) if path.suffix == ".safetensors" else _from_pt(path)
+
+
+def write_detector(path: Path, detector: DetectorFile) -> None:
+    """Save as safetensors; a file that is already there is replaced in one step."""
+    metadata = {
+        "format": "pt",
+        "names": json.dumps(detector.names, ensure_ascii=False),
+        "task": detector.task,
+        "imgsz": str(detector.size),
+    }
+    temporary = path.with_name(path.name + ".part")
+    save_file({key: value.contiguous() for key, value in detector.state.items()}, temporary, metadata)
+    os.replace(temporary, path)  # noqa: PTH105  Path.replace is the same call
+
+
+def _from_safetensors(path: Path) -> DetectorFile:
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  no iterator
+        return DetectorFile(
+            state=state,
+            names=tuple(map(str, json.loads(metadata.get("names", "[]")))),
+            task=metadata.get("task", "detect"),
+            size=int(metadata.get("imgsz", 640)),
+        )
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise DetectorError(f"{path} is no readable safetensors detector: {error}") from error
+
+
+def _from_pt(path: Path) -> DetectorFile:
+    checkpoint = read_pt(path)
+    if not isinstance(checkpoint, dict) or not ("ema" in checkpoint or "model" in checkpoint):
+        raise DetectorError(f"{path.name} is a .pt without a model: expected what ultralytics saves")
+    model = checkpoint.get("ema") or checkpoint.get("model")
+    kind = model.kind if isinstance(model, Record) else type(model).__name__
+    task = _HEADS.get(kind.rpartition(".")[2])
+    if task is None:
+        raise DetectorError(f"{path.name} holds a {kind}, expected one of YOLOv8's {' and '.join(_HEADS)}")
+    try:
+        return DetectorFile(
+            state=dict(_tensors(model)),
+            names=_names(model.state.get("names")),
+            task=task,
+            size=_size(checkpoint.get("train_args")),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DetectorError(
+            f"{path.name} holds a {kind} that is not built as ultralytics builds it: {error}"
+        ) from error
+
+
+def _tensors(module: Record, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """A module's state dict, as torch.nn.Module would give it."""
+    for group in ("_parameters", "_buffers"):
+        for name, value in module.state[group].items():
+            if isinstance(value, Tensor):
+                yield prefix + name, value
+    for name, child in module.state["_modules"].items():
+        yield from _tensors(child, f"{prefix}{name}.")
+
+
+def _names(names: Any) -> tuple[str, ...]:
+    return tuple(map(str, names.values() if isinstance(names, dict) else names or ()))
+
+
+def _size(arguments: Any) -> int:
+    """The picture size of training, as ultralytics remembers it for prediction; up to the next multiple of 32."""
+    size = arguments.get("imgsz", 640) if isinstance(arguments, dict) else 640
+    return -(-int(max(size) if isinstance(size, (list, tuple)) else size) // 32) * 32

@@ -1,0 +1,78 @@
+"""What a sampler's name in an infotext means, which depends on the webui that wrote it.
+
+Up to 1.8 the schedule is part of the name ("DPM++ 2M SDE Karras") and a bare name draws with the model's own schedule.
+From 1.9 it is a key of its own, and Automatic stands for the sampler's own schedule (`modules/sd_samplers.py`,
+`modules/sd_schedulers.py` at 82a973c; `modules/sd_samplers_kdiffusion.py` at v1.8.0).
+"""
+
+import re
+
+__all__ = ["SAMPLERS", "SCHEDULES", "Version", "read_version", "split_sampler"]
+
+Version = tuple[int, ...]
+
+SAMPLERS = ("DPM++ 2M", "DPM++ 2M SDE", "Euler", "Euler a")  # what our engine draws
+SCHEDULES = ("Automatic", "Exponential", "Karras", "Uniform")
+
+_LABELS = (
+    "Align Your Steps",
+    "Automatic",
+    "Beta",
+    "DDIM",
+    "Exponential",
+    "KL Optimal",
+    "Karras",
+    "Normal",
+    "Polyexponential",
+    "SGM Uniform",
+    "Simple",
+    "Uniform",
+)
+_SPLIT_SINCE = (1, 9)
+_OLD_DEFAULTS = {  # all others: the model's schedule
+    "DDIM": "Automatic",
+    "LCM": "Automatic",
+    "PLMS": "Automatic",
+    "Restart": "Karras",
+    "UniPC": "Automatic",
+}
+
+
+def read_version(text: str | None) -> Version | None:
+    """(1, 7, 0) of "v1.7.0-133-gde03882d"; a fork's text counts as the webui it names ("f2.0.1v1.10.1-...").
+
+    None for none, for texts without a number, and for numbers below 1: no webui had those.
+    """
+    if text is None:
+        return None
+    if text.strip() == "classic":  # Forge Classic kept the samplers of 1.8
+        return (1, 8, 0)
+    found = re.search(r"v(\d{1,9}(?:\.\d{1,9})+)", text) or re.match(r"\s*(\d{1,9}(?:\.\d{1,9})+)", text)
+    numbers = tuple(int(part) for part in found[1].split(".")) if found else (0,)
+    return numbers if numbers[0] else None
+
+
+def split_sampler(name: str, schedule: str | None, version: Version | None) -> tuple[str, str]:
+    """Sampler and schedule as 1.10 names them, from the keys `Sampler` and `Schedule type`.
+
+    A text without version has the modern meaning: a bare name is "Automatic", which is kept for the engine to resolve.
+    """
+    sampler, own = _suffix(name.strip())
+    label = _label(schedule.strip()) if schedule is not None else None
+    if (
+        version is not None and version < _SPLIT_SINCE
+    ):  # there the key overrides, and Automatic is written by 1.9's own dev builds
+        return sampler, label or own or _OLD_DEFAULTS.get(sampler, "Uniform")
+    return sampler, own or label or "Automatic"
+
+
+def _suffix(name: str) -> tuple[str, str | None]:
+    for label in _LABELS:
+        if name.lower().endswith(" " + label.lower()):
+            return name[: -len(label) - 1].rstrip(), label
+    return name, None
+
+
+def _label(schedule: str) -> str:
+    plain = schedule.lower().replace("_", " ")
+    return next((label for label in _LABELS if label.lower() == plain), schedule)

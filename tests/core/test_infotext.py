@@ -1,0 +1,323 @@
+"""Infotexts: the webui's own come back byte for byte, and mean what they meant there."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ohwx_compare.core import infotext as it
+from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.sampler_names import SAMPLERS, read_version, split_sampler
+from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+
+TESTS = Path(__file__).parents[1]
+SEED = (TESTS / "seed" / "infotexts.txt").read_text(encoding="utf-8").strip().split("\n\n---\n\n")
+ARTICLE = (TESTS / "seed" / "article.txt").read_text(encoding="utf-8")
+GOLDEN = [
+    pytest.param(text, id=f"{path.stem}-{i}")
+    for path in sorted((TESTS / "goldens").glob("*.json"))
+    for i, text in enumerate(json.loads(path.read_text(encoding="utf-8")).get("infotexts", []))
+]
+BASE = "a\nNegative prompt: b\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x768"
+JOB = Job(prompt="a", negative="b", seed=1, sampler="Euler a", cfg=7.0, width=512, height=768)
+
+
+def read(more: str = "") -> it.Infotext:
+    return it.parse(f"{BASE}{', ' if more else ''}{more}")
+
+
+@pytest.mark.parametrize("text", [*SEED, *GOLDEN])
+def test_what_the_webui_wrote_comes_back_byte_for_byte(text):
+    assert it.render(it.parse(text)) == text
+
+
+def test_the_seed_texts_are_the_articles_settings():
+    jobs = [it.to_job(it.parse(text)) for text in SEED]
+    assert len(jobs) == 12
+    assert {(job.sampler, job.schedule, job.steps, job.rng, job.denoise) for job in jobs} == {
+        ("DPM++ 2M SDE", "Karras", 20, "GPU", None)
+    }
+    assert not any(it.unsupported(it.parse(text)) for text in SEED)
+
+
+def test_trailing_spaces_of_prompts_are_kept():
+    text = next(text for text in SEED if "artstation" in text)
+    assert (it.parse(text).prompt[-11:], it.parse(text).negative[-8:]) == ("artstation ", "topless ")
+
+
+def test_the_article_holds_two_infotexts_one_of_them_cut_off():
+    first, second = map(it.parse, it.split(ARTICLE))
+    assert it.to_job(first) == it.to_job(it.parse(SEED[0]))
+    assert it.xyz(first) == it.xyz(it.parse(SEED[0]))
+    assert it.faces(first) == it.faces(it.parse(SEED[0]))
+    assert it.model(second) == ("me_15_StarlightXLAnimatedV3_noREG-000030", "f31347de70")
+    assert it.to_job(second).cfg == 7.0
+    assert it.unsupported(first) == []
+    assert it.unsupported(second) == ["ADetail (without value; was the text cut?)"]
+
+
+def test_fences_titles_and_windows_line_ends_come_off():
+    wanted = it.parse(BASE)
+    for text in (
+        f"parameters: {BASE}",
+        f"parameters\n\n{BASE}",
+        f"```\n{BASE}\n```",
+        f"```text\nparameters: {BASE}\n```\n",
+    ):
+        assert it.parse(text) == wanted
+        assert it.parse(text.replace("\n", "\r\n")) == wanted
+
+
+def test_a_document_is_split_at_its_rules():
+    parts = it.split("\n\n---\n\n".join(SEED))
+    assert [it.parse(part) for part in parts] == [it.parse(text) for text in SEED]
+    assert it.split(BASE) == (BASE,)
+
+
+def test_another_seed_gives_the_webuis_text_for_that_seed(goldens):
+    texts = json.loads((goldens / "batch_2x2.json").read_text(encoding="utf-8"))["infotexts"]
+    first = it.parse(texts[0])
+    assert [it.render(first.with_value("Seed", 77 + i)) for i in range(4)] == texts
+
+
+@pytest.mark.parametrize("text", GOLDEN)
+def test_the_webuis_text_is_written_again_from_its_job(text):
+    read = it.parse(text)
+    if it.unsupported(read):
+        assert it.to_job(read).sampler not in SAMPLERS
+    job = it.to_inpaint_job(read) if it.is_inpaint(read) else it.to_job(read)
+    name, short = it.model(read)
+    plot = it.xyz(read)
+    written = it.from_job(job, model=name, model_hash=short, faces=it.faces(read), version=read.get("Version"))
+    assert it.render(it.with_xyz(written, plot) if plot else written) == text
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative"), [("", ""), ("", "n"), ("p", ""), ("p\n\n q", "n\n\nm "), ("p", " n"), ("p", "\n")]
+)
+def test_prompts_of_any_shape(prompt, negative):
+    text = it.render(it.from_job(replace(JOB, prompt=prompt, negative=negative), model="m", model_hash=None))
+    assert (it.parse(text).prompt, it.parse(text).negative) == (prompt, negative)
+
+
+def test_lines_that_an_extension_wrote_below_are_kept():
+    text = f"{BASE}, Version: v1.2.1\nTemplate: a {{b|c}}\nNegative Template: d"
+    assert it.render(it.parse(text)) == text
+    assert it.unsupported(it.parse(text)) == []
+    assert it.unsupported(it.parse(f"{BASE}\nwhatever")) == ["line 'whatever'"]
+
+
+def test_values_keep_their_place_and_new_ones_stand_before_the_version():
+    text = read("Foo, Version: v1.10.1, User: me")
+    assert it.render(text.with_value("Clip skip", 2)).endswith("Foo, Clip skip: 2, Version: v1.10.1, User: me")
+    assert it.render(text.with_value("Steps", 5)).startswith("a\nNegative prompt: b\nSteps: 5, Sampler: Euler a")
+    assert it.render(text.without("Foo", "User")).endswith("512x768, Version: v1.10.1")
+    assert text.get("Foo") == "Foo"
+
+
+def test_a_quoted_value_that_lost_its_escapes_is_literal():
+    assert it.unquote(r'"a\model\b, c"') == r"a\model\b, c"
+    assert it.unquote(r'"a\\model, \"c\""') == r'a\model, "c"'
+
+
+def test_civitais_bare_json_is_one_value():
+    text = f'{BASE}, Hashes: {{"vae": "63ae", "model": "0723"}}, Version: v1.6.0'
+    assert it.parse(text).get("Hashes") == '{"vae": "63ae", "model": "0723"}'
+    assert it.render(it.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "schedule", "version", "expected"),
+    [
+        ("DPM++ 2M SDE Karras", None, "v1.7.0-133-gde03882d", ("DPM++ 2M SDE", "Karras")),
+        ("DPM++ 2M SDE Exponential", None, "v1.6.0", ("DPM++ 2M SDE", "Exponential")),
+        ("DPM++ 2M SDE", None, "v1.8.0", ("DPM++ 2M SDE", "Uniform")),
+        ("DPM++ 2M", None, "1.5.1", ("DPM++ 2M", "Uniform")),
+        ("DPM++ 2M SDE", "exponential", "v1.7.0", ("DPM++ 2M SDE", "Exponential")),
+        ("DPM++ 2M", "Automatic", "v1.8.0-300-gabc", ("DPM++ 2M", "Automatic")),
+        ("DPM++ 2M SDE", None, "v1.9.4", ("DPM++ 2M SDE", "Automatic")),
+        ("DPM++ 2M SDE", None, None, ("DPM++ 2M SDE", "Automatic")),
+        ("DPM++ 2M SDE", None, "ohwx 0.1.0", ("DPM++ 2M SDE", "Automatic")),
+        ("DPM++ 2M SDE", "Karras", "1.10.1", ("DPM++ 2M SDE", "Karras")),
+        ("DPM++ 2M SDE Karras", "Automatic", "v1.10.1", ("DPM++ 2M SDE", "Karras")),
+        ("DPM++ 2M", "SGM Uniform", "f2.0.1v1.10.1-previous-1-gab", ("DPM++ 2M", "SGM Uniform")),
+        ("DPM++ 2M", None, "f0.0.17v1.8.0rc-latest-276-g29be1da7", ("DPM++ 2M", "Uniform")),
+        ("Restart", None, "v1.6.0", ("Restart", "Karras")),
+        ("UniPC", None, "v1.6.0", ("UniPC", "Automatic")),
+    ],
+)
+def test_the_version_decides_what_a_sampler_name_means(name, schedule, version, expected):
+    assert split_sampler(name, schedule, read_version(version)) == expected
+
+
+def test_defaults_of_what_is_not_said():
+    assert it.to_job(read()) == replace(JOB, schedule="Automatic")
+    job = it.to_job(read("Variation seed: 5, Variation seed strength: 0.3, Clip skip: 2, RNG: NV"))
+    assert job == replace(JOB, schedule="Automatic", subseed=5, subseed_strength=0.3, clip_skip=2, rng="NV")
+
+
+@pytest.mark.parametrize("key", ["Steps", "Sampler", "CFG scale", "Seed", "Size"])
+def test_a_missing_or_broken_key_is_named(key):
+    with pytest.raises(InfotextError, match=key):
+        it.to_job(read("RNG: CPU").without(key))
+    if key != "Sampler":
+        for value in ("x", "nan", "9" * 5000, ""):
+            with pytest.raises(InfotextError, match=key):
+                it.to_job(read().with_value(key, value))
+
+
+FACE = "ADetailer model: f.pt, ADetailer denoising strength: 0.4, ADetailer version: "
+
+
+@pytest.mark.parametrize(
+    ("more", "denoise"),
+    [
+        ("Denoising strength: 0.4", 0.4),
+        ("Denoising strength: 0.4, Hires upscale: 2, Hires upscaler: Latent", None),
+        (f"Denoising strength: 0.4, {FACE}23.11.1", None),
+        (f"Denoising strength: 0.5, {FACE}23.11.1", 0.5),
+        (f"Denoising strength: 0.4, {FACE}25.3.0", 0.4),
+        ("Denoising strength: 0, Version: v1.6.0", None),
+        ("Denoising strength: 0, Version: v1.10.0", 0.0),
+        ("", None),
+    ],
+)
+def test_denoising_strength_is_img2img_unless_hires_or_adetailer_left_it(more, denoise):
+    assert it.to_job(read(more)).denoise == denoise
+    assert it.is_img2img(read(more)) == (denoise is not None)
+
+
+def test_inpaint_settings_and_their_defaults():
+    whole = it.to_inpaint_job(read("Denoising strength: 0.5, Mask blur: 8"))
+    assert (whole.mask_blur, whole.only_masked) == (8, False)
+    part = it.to_inpaint_job(read("Denoising strength: 0.5, Inpaint area: Only masked, Masked area padding: 0"))
+    assert (part.mask_blur, part.only_masked, part.padding) == (0, True, 0)
+    with pytest.raises(InfotextError, match="denoising strength"):
+        it.to_inpaint_job(read())
+
+
+REFUSED = [
+    *("Hires upscale: 2", "Hires steps: 10", "Hires upscaler: Latent", "Hires resize: 1024x1024", "Hires prompt: x"),
+    *("Hires checkpoint: x", "Hires sampler: Euler", "Hires schedule type: Karras", "Hires refiner: first pass"),
+    *('Lora hashes: "a: 0123, b: 4567"', 'TI hashes: "a: 01"', "VAE hash: 235745af8d", "VAE: sdxl_vae.safetensors"),
+    *("Refiner: x [01]", "Refiner switch at: 0.8", "Refiner switch by sampling steps: True", "Tiling: True"),
+    *("Face restoration: CodeFormer", "ENSD: 31337", "Eta: 0.5", "Sigma churn: 0.1", "Sigma tmin: 0.1"),
+    *("Sigma tmax: 9", "Sigma noise: 1.02", "Token merging ratio: 0.5", "Token merging ratio hr: 0.5"),
+    *("Seed resize from: 512x512", "Image CFG scale: 1.5", "FP8 weight: Enable", "NGMS: 1.0", "NGMS all steps: True"),
+    *("Pad conds: True", "Pad conds v0: True", "Downcast alphas_cumprod: True", "Noise Schedule: Zero Terminal SNR"),
+    *("Emphasis: No norm", "Schedule max sigma: 10.0", "Schedule min sigma: 0.1", "Schedule rho: 5.0"),
+    *("SGM noise multiplier: True", "Discard penultimate sigma: True", "Skip Early CFG: 0.1", "Extra noise: 0.1"),
+    *("Soft inpainting enabled: True", "Conditional mask weight: 0.5", "Dynamic thresholding enabled: True"),
+    *("Hypertile U-Net: True", "Old prompt editing timelines: True", "Noise multiplier: 0.9", "VAE Decoder: TAESD"),
+    *('ControlNet 0: "Module: none, Model: x"', "Mask mode: Inpaint not masked", "Masked content: fill"),
+    *(
+        "RNG: TPU",
+        "Schedule type: Beta",
+        "Script: SD upscale",
+        "Nobody knows: 1",
+        "ADetailer model: mediapipe_face_full",
+    ),
+]
+
+
+@pytest.mark.parametrize("more", REFUSED)
+def test_what_changes_pixels_and_is_not_built_is_refused_by_name(more):
+    key = more.partition(": ")[0]
+    refused = it.unsupported(read(more))
+    assert len(refused) == 1
+    assert key.removeprefix("ADetailer ") in refused[0]
+    with pytest.raises(UnsupportedKeyError, match=key.removeprefix("ADetailer ")):
+        it.require_supported(read(more))
+
+
+@pytest.mark.parametrize("sampler", ["DDIM", "Heun", "LCM", "DPM++ 3M SDE Karras", "DPM++ 2M SDE SGM Uniform"])
+def test_other_samplers_are_refused_by_name(sampler):
+    assert it.unsupported(read().with_value("Sampler", sampler)) == [f"Sampler: {sampler}"]
+
+
+def test_networks_in_the_prompt_are_refused_but_not_in_the_negative_prompt_where_they_are_text():
+    text = replace(read(), prompt="a <lora:x:0.8> <3", negative="<lora:y:1>")
+    assert it.unsupported(text) == ["<lora:x:0.8> in the prompt"]
+
+
+def test_what_leaves_the_picture_alone_is_not_refused():
+    harmless = "Clip skip: 2, RNG: CPU, Init image hash: ab, Emphasis: Original, ohwx: {}, Version: v1.10.1, User: me"
+    it.require_supported(read(f"Variation seed: 1, Variation seed strength: 0.1, Denoising strength: 0.5, {harmless}"))
+    it.require_supported(read("ENSD: 31337").with_value("Sampler", "DPM++ 2M SDE"))
+
+
+def test_an_old_inpaint_does_not_tell_its_area():
+    assert it.unsupported(read("Denoising strength: 0.5, Mask blur: 4, Version: v1.7.0")) == [
+        "Inpaint area (not written before webui 1.8)"
+    ]
+
+
+def test_the_extra_key_comes_back_and_does_not_disturb_the_rest():
+    held = {"cell": 3, "note": 'a "b", c: d\n\\ 星', "list": [1.5, None]}
+    text = it.render(it.from_job(JOB, model="m, n", model_hash="0" * 64, extra=held, version="ohwx 0.1.0"))
+    assert it.extra(it.parse(text)) == held
+    assert it.to_job(it.parse(text)) == JOB
+    assert it.model(it.parse(text)) == ("m, n", "0" * 10)
+    assert text.endswith(", Version: ohwx 0.1.0")
+    assert it.extra(read()) == {}
+    for bad in ("foo", "[1]", "[" * 100_000):
+        with pytest.raises(InfotextError, match="ohwx"):
+            it.extra(read().with_value("ohwx", bad))
+
+
+lines = st.text(st.characters(exclude_categories=["Cs"]))
+prompts = lines.filter(lambda s: not s.lstrip().startswith(("parameters", "```", "\ufeff")))
+keys = st.from_regex(r"[A-Za-z][A-Za-z0-9 /\-]{0,8}[A-Za-z0-9]", fullmatch=True)
+
+
+@given(prompts, lines, st.dictionaries(keys, lines, min_size=3, max_size=6))
+def test_any_prompt_and_any_values_survive(prompt, negative, values):
+    text = it.Infotext(prompt, negative)
+    for key, value in values.items():
+        text = text.with_value(key, value)
+    once = it.render(text)
+    assert it.render(it.parse(once)) == once
+    *most, last = values.items()
+    assert [(pair.key, pair.value) for pair in it.parse(once).pairs[:-1]] == most
+    assert it.parse(once).get(last[0]) in (last[1], last[1].rstrip())
+
+
+@given(lines, lines)
+def test_no_text_breaks_the_reader(prompt, line):
+    for text in (prompt, f"{prompt}\nSteps: 1, Sampler: {line}, Seed: {line}, ADetailer model: x, ADetailer {line}: 1"):
+        try:
+            parsed = it.parse(text)
+            assert it.parse(it.render(parsed)).pairs == parsed.pairs
+            it.unsupported(parsed), it.xyz(parsed), it.faces(parsed), it.to_inpaint_job(parsed)
+        except InfotextError:
+            pass
+
+
+@given(
+    st.builds(
+        Job,
+        prompt=prompts.map(str.strip).filter(lambda s: "Negative prompt:" not in s and "\r" not in s),
+        negative=lines.map(str.strip).filter(lambda s: "\r" not in s),
+        seed=st.integers(0, 2**32 - 1),
+        steps=st.integers(1, 150),
+        sampler=st.sampled_from(SAMPLERS),
+        schedule=st.sampled_from(["Automatic", "Uniform", "Karras", "Exponential"]),
+        cfg=st.floats(0, 30),
+        width=st.integers(8, 4096),
+        height=st.integers(8, 4096),
+        denoise=st.none() | st.floats(0, 1),
+        subseed=st.integers(0, 2**32 - 1),
+        subseed_strength=st.floats(0.01, 1),
+        rng=st.sampled_from(["GPU", "CPU", "NV"]),
+        clip_skip=st.integers(1, 12),
+    )
+)
+def test_a_job_comes_back_from_its_own_text(job):
+    text = it.parse(it.render(it.from_job(job, model="m", model_hash="ab", version="1.10.1")))
+    assert it.to_job(text) == job
+    if job.denoise is not None:
+        inpaint = InpaintJob(job=job, mask_blur=3, padding=8)
+        assert it.to_inpaint_job(it.parse(str(it.from_job(inpaint, model="m", model_hash="ab")))) == inpaint

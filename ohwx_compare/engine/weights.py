@@ -20,7 +20,7 @@ from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 
-__all__ = ["PREFIXES", "Model", "build", "load"]
+__all__ = ["Model", "build", "load"]
 
 PREFIXES = MappingProxyType(
     {
@@ -118,6 +118,8 @@ def _part(part: str, header: Header, prefix: str, device: torch.device, dtype: t
         module = build(part, shapes)
     except KeyError as error:
         raise MissingKeysError(f"{header.path.name} lacks {prefix}{error.args[0]}.") from error
+    except (IndexError, ValueError) as error:
+        raise CheckpointError(f"{header.path.name} has tensors under {prefix} of a shape that no SDXL has.") from error
     _check(header.path.name, prefix, module, shapes)
     with safe_open(header.path, framework="pt") as file:
         state = {
@@ -140,26 +142,18 @@ def build(part: str, shapes: Mapping[str, tuple[int, ...]]) -> nn.Module:
         if part == "vae":
             return VAE(VAEConfig.from_shapes(shapes))
         if part == "clip_l":
-            text = "transformer.text_model."
-            return ClipL(_text(shapes, f"{text}embeddings.position_embedding.weight", f"{text}encoder.layers", None))
-        return ClipG(
-            _text(shapes, "model.positional_embedding", "model.transformer.resblocks", "model.text_projection")
-        )
+            return ClipL(_text(shapes, "transformer.text_model.embeddings.", "transformer.text_model.encoder.layers."))
+        return ClipG(_text(shapes, "model.", "model.transformer.resblocks."))
 
 
-def _text(
-    shapes: Mapping[str, tuple[int, ...]], positions: str, layers: str, projection: str | None = None
-) -> TextConfig:
-    """An encoder's sizes; the arguments name its tensors."""
-    numbers = {int(name[len(layers) + 1 :].split(".")[0]) for name in shapes if name.startswith(f"{layers}.")}
-    vocab = next(shape[0] for name, shape in shapes.items() if name.endswith("token_embedding.weight"))
-    return TextConfig(
-        width=shapes[positions][1],
-        layers=len(numbers),
-        vocab=vocab,
-        positions=shapes[positions][0],
-        projection=shapes[projection][1] if projection else None,
-    )
+def _text(shapes: Mapping[str, tuple[int, ...]], embeddings: str, layers: str) -> TextConfig:
+    """An encoder's sizes; `embeddings` and `layers` are how its tensors' names start."""
+    vocab, width = shapes[f"{embeddings}token_embedding.weight"]
+    depth = len({name.removeprefix(layers).partition(".")[0] for name in shapes if name.startswith(layers)})
+    names = (f"{embeddings}position_embedding.weight", f"{embeddings}positional_embedding")
+    positions = next((shapes[name][0] for name in names if name in shapes), 77)
+    projection = shapes.get("model.text_projection", (None,))[-1]
+    return TextConfig(width=width, layers=depth, vocab=vocab, positions=positions, projection=projection)
 
 
 def _check(file: str, prefix: str, module: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -38,19 +38,14 @@ class UNetConfig:
 
         Raises KeyError where a tensor that tells a size is missing; a wrong file gives a config that does not load.
         """
-        widths, depths, blocks, i = [], [], 0, 1
-        while f"input_blocks.{i}.0.in_layers.2.weight" in shapes:
-            start = i
-            while f"input_blocks.{i}.0.in_layers.2.weight" in shapes:
-                i += 1
-            widths.append(shapes[f"input_blocks.{start}.0.in_layers.2.weight"][0])
-            depths.append(_count(shapes, f"input_blocks.{start}.1.transformer_blocks"))
-            blocks = max(blocks, i - start)
-            i += 1  # the downsampling between two levels
+        first = "input_blocks.{}.0.in_layers.2.weight"
+        depth = "{}.1.transformer_blocks.{{}}.norm1.weight"
+        blocks = len(_run(shapes, first, 1))
+        levels = _run(shapes, first, 1, blocks + 1)  # a downsampling stands between two levels
         return cls(
-            widths=tuple(widths),
-            depths=tuple(depths),
-            middle=_count(shapes, "middle_block.1.transformer_blocks"),
+            widths=tuple(shapes[first.format(i)][0] for i in levels or [1]),
+            depths=tuple(len(_run(shapes, depth.format(f"input_blocks.{i}"))) for i in levels),
+            middle=len(_run(shapes, depth.format("middle_block"))),
             blocks=blocks,
             context=shapes["middle_block.1.transformer_blocks.0.attn2.to_k.weight"][1],
             vector=shapes["label_emb.0.0.weight"][1],
@@ -58,11 +53,12 @@ class UNetConfig:
         )
 
 
-def _count(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> int:
-    n = 0
-    while f"{prefix}.{n}.norm1.weight" in shapes:
-        n += 1
-    return n
+def _run(shapes: Mapping[str, tuple[int, ...]], name: str, start: int = 0, step: int = 1) -> range:
+    """The numbers from `start` on, in steps, up to the first for which `name` is no tensor."""
+    stop = start
+    while name.format(stop) in shapes:
+        stop += step
+    return range(start, stop, step)
 
 
 def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:

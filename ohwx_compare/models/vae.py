@@ -29,7 +29,7 @@ class VAEConfig:
 
         Raises KeyError where a tensor that tells a size is missing.
         """
-        widths, blocks = [], 0
+        widths, blocks = [shapes["encoder.down.0.block.0.conv1.weight"][0]], 0
         while (name := f"encoder.down.{len(widths)}.block.0.conv1.weight") in shapes:
             widths.append(shapes[name][0])
         while f"encoder.down.0.block.{blocks}.conv1.weight" in shapes:

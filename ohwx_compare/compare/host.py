@@ -53,6 +53,7 @@ class Host(Protocol):
     """Draws pictures with one checkpoint at a time."""
 
     name: str
+    reports_steps: bool  # it tells its steps to a listener of its own; else a run reports them, batch by batch
 
     def checkpoints(self) -> list[Checkpoint]:
         """All files that `use` accepts, sorted by name."""
@@ -73,7 +74,7 @@ class Host(Protocol):
         ...
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
-        """What else changes this job's pixels besides job and checkpoint: JSON values, stable order."""
+        """What else changes this job's pixels besides job and checkpoint: JSON values. Needs no loaded checkpoint."""
         ...
 
     def interruption(self) -> Interruption:

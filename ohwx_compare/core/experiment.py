@@ -14,7 +14,7 @@ from ohwx_compare.core.axes import KINDS, Axis, CheckpointRef
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.infotext import Infotext, XyzAxis, faces, model, require_supported, to_job, xyz
 from ohwx_compare.core.job import Job
-from ohwx_compare.core.sampler_names import read_version, split_sampler
+from ohwx_compare.core.sampler_names import SAMPLERS, SCHEDULES, read_version, split_sampler
 from ohwx_compare.errors import ExperimentError, UnsupportedKeyError
 
 __all__ = ["Cell", "Experiment"]
@@ -173,8 +173,18 @@ def _plotted(axis: XyzAxis, infotext: Infotext) -> Axis:
     values = list(axis.values)
     if kind.name == "sampler":  # what a bare name means depends on the webui that wrote it
         version, schedule = read_version(infotext.get("Version")), infotext.get("Schedule type")
-        values = [" ".join(split_sampler(name, schedule, version)) for name in values]
+        named = [split_sampler(name, schedule, version) for name in values]
+        values = [" ".join(pair) for pair in named]
+        _drawn_ones("sampler", [sampler for sampler, _ in named], SAMPLERS)
+    if kind.name == "schedule":
+        _drawn_ones("schedule", values, SCHEDULES)
     return Axis.read(kind.name, values)
+
+
+def _drawn_ones(what: str, values: Iterable[str], known: Iterable[str]) -> None:
+    other = [value for value in values if value not in known]
+    if other:
+        raise UnsupportedKeyError(f"The {what} {other[0]!r} is not drawn yet; known: {', '.join(known)}.")
 
 
 def _check(job: Job) -> None:

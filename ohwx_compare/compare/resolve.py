@@ -1,0 +1,68 @@
+"""From the names in an experiment to files, before anything is drawn."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.core.axes import CheckpointRef
+from ohwx_compare.errors import CheckpointError, ExperimentError, UnknownCheckpointError
+from ohwx_compare.files.checkpoint import find
+
+__all__ = ["Resolve", "in_folder", "resolve_all"]
+
+Resolve = Callable[[CheckpointRef], Checkpoint]
+
+
+def in_folder(folder: Path, stand_ins: Mapping[str, str]) -> Resolve:
+    """Look references up below `folder`.
+
+    stand_ins: {what the experiment calls it: file}. Left: the whole reference, its name, its file's name with or
+        without suffix, or its hash. Right: a path, or whatever `files.checkpoint.find` takes.
+    """
+
+    def resolve(ref: CheckpointRef) -> Checkpoint:
+        called = (str(ref), ref.name, ref.name.rsplit("/", 1)[-1], ref.stem, ref.short_hash)
+        wanted = next((file for name, file in stand_ins.items() if name.replace("\\", "/") in called), None)
+        path = Path(wanted) if wanted and Path(wanted).is_file() else find(wanted or str(ref), folder)
+        inside = path.is_relative_to(folder)
+        return Checkpoint(path.relative_to(folder).as_posix() if inside else path.name, path)
+
+    return resolve
+
+
+def resolve_all(refs: Iterable[CheckpointRef], resolve: Resolve) -> dict[CheckpointRef, Checkpoint]:
+    """The file of each reference.
+
+    Raises UnknownCheckpointError naming all that are missing in one sentence, CheckpointError for files that are not
+    what was asked for, ExperimentError where two references lead to one file.
+    """
+    found: dict[CheckpointRef, Checkpoint] = {}
+    unknown: dict[CheckpointRef, UnknownCheckpointError] = {}
+    wrong: list[CheckpointError] = []
+    for ref in refs:
+        try:
+            found[ref] = resolve(ref)
+        except UnknownCheckpointError as error:
+            unknown[ref] = error
+        except CheckpointError as error:
+            wrong.append(error)
+    if len(unknown) == 1 and not wrong:
+        raise next(iter(unknown.values()))
+    if unknown:
+        names = ", ".join(map(str, unknown))
+        raise UnknownCheckpointError(
+            f"{len(unknown)} checkpoints cannot be found: {names}; put them into the checkpoint folder, or say which "
+            f"files stand for them with --checkpoint-map.{''.join(f' {error}' for error in wrong)}"
+        )
+    if wrong:
+        raise CheckpointError(" ".join(map(str, wrong)))
+    _all_different(found)
+    return found
+
+
+def _all_different(found: Mapping[CheckpointRef, Checkpoint]) -> None:
+    owners: dict[Path, CheckpointRef] = {}
+    for ref, checkpoint in found.items():
+        owner = owners.setdefault(checkpoint.path.resolve(), ref)
+        if owner != ref:
+            raise ExperimentError(f"{owner} and {ref} are one file, {checkpoint.path}; compare it once.")

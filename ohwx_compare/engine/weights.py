@@ -1,4 +1,4 @@
-"""Weights in: a single-file SDXL checkpoint becomes four modules.
+"""Weights in and out: a single-file SDXL checkpoint becomes four modules, and changed weights become a file.
 
 Loading is strict. Every tensor of the file has its place, or stands on one of the two lists below; every parameter of
 the modules is in the file. All sizes are read from the file's shapes, so a small file of the same layout loads too.
@@ -15,12 +15,13 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from ohwx_compare.errors import CheckpointError, MissingKeysError
-from ohwx_compare.files.checkpoint import Header, describe, read_header, require_sdxl
+from ohwx_compare.files.checkpoint import Header, describe, read_header, require_sdxl, rewrite
+from ohwx_compare.files.checkpoint import Tensor as Stored
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 
-__all__ = ["Model", "build", "load"]
+__all__ = ["Model", "build", "load", "save"]
 
 PREFIXES = MappingProxyType(
     {
@@ -42,6 +43,8 @@ IGNORABLE = re.compile(
 
 # no tensors but signs: the file predicts v; its schedule ends at zero signal
 MARKERS = frozenset({"v_pred", "ztsnr"})
+
+DTYPES = MappingProxyType({"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32})
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,31 @@ def load(
     if vae is not None:
         modules["vae"] = _vae(vae, device, dtype)
     return Model(**modules, prediction=prediction, path=path, zero_snr="ztsnr" in shapes)
+
+
+def save(path: Path, state: Mapping[str, Tensor], source: Path, metadata: Mapping[str, str]) -> None:
+    """Write `source` again to `path` with the tensors of `state`, rounded to the source's dtypes, in place of its own.
+
+    state: full checkpoint names to tensors of the source's shapes. The source's other tensors, its names and their
+        order stay byte for byte; only its metadata is replaced.
+    Raises CheckpointError where a name or shape is not the source's; OSError where the disk is full.
+    """
+    header = read_header(source)
+    if strangers := state.keys() - header.tensors.keys():
+        raise MissingKeysError(f"{source.name} has no place for {_some(strangers)}.")
+    for name, tensor in state.items():
+        if tuple(tensor.shape) != header.tensors[name].shape or header.tensors[name].dtype not in DTYPES:
+            raise CheckpointError(
+                f"{name} is {list(tensor.shape)}, expected {header.tensors[name]} as in {source.name}."
+            )
+
+    def replacement(name: str, stored: Stored) -> bytes | None:
+        if name not in state:
+            return None
+        tensor = state[name].detach().to("cpu", DTYPES[stored.dtype]).contiguous()
+        return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+    rewrite(path, header, replacement, metadata)
 
 
 def _vae(path: Path, device: torch.device, dtype: torch.dtype) -> VAE:

@@ -6,14 +6,16 @@ Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/REA
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError
+from ohwx_compare.files.atomic import SUFFIX as UNFINISHED
 
 __all__ = [
     "Header",
@@ -23,6 +25,7 @@ __all__ = [
     "list_checkpoints",
     "read_header",
     "require_sdxl",
+    "rewrite",
     "sha256",
     "short_hash",
 ]
@@ -98,6 +101,42 @@ def _looks_like(start: bytes) -> str:
     if start.lstrip().startswith(b"<"):
         return "it is a web page, the download failed"
     return "its header cannot be read, perhaps because it is cut short; copy or download it again"
+
+
+def rewrite(
+    path: Path, source: Header, replacement: Callable[[str, Tensor], bytes | None], metadata: Mapping[str, str]
+) -> None:
+    """Write `source`'s file again to `path` with other metadata and some tensors' bytes replaced, one tensor at a time.
+
+    replacement: a tensor's new bytes, as many as its old ones, or None to keep those. Names, order, dtypes, shapes and
+        every other byte stay. The file appears at `path` once it is whole.
+    Raises OSError where the disk is full.
+    """
+    tensors = sorted(source.tensors.items(), key=lambda item: item[1].start)
+    base = tensors[0][1].start if tensors else 0
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    for name, t in source.tensors.items():
+        header[name] = {"dtype": t.dtype, "shape": t.shape, "data_offsets": (t.start - base, t.end - base)}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    text += b" " * (-len(text) % 8)  # the format aligns the tensors so
+    beside = path.with_name(path.name + UNFINISHED)
+    try:
+        with source.path.open("rb") as old, beside.open("wb") as new:
+            new.write(len(text).to_bytes(8, "little") + text)
+            for name, t in tensors:
+                data = replacement(name, t)
+                new.write(_stored(old, t) if data is None else data)
+            new.flush()
+            os.fsync(new.fileno())
+        os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _stored(file: BinaryIO, tensor: Tensor) -> bytes:
+    file.seek(tensor.start)
+    return file.read(tensor.end - tensor.start)
 
 
 def sha256(path: Path) -> str:

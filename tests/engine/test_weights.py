@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors import torch as torch_file
 from safetensors.numpy import load_file, save_file
 
-from ohwx_compare.engine.weights import PREFIXES, build, load
+from ohwx_compare.engine.weights import PREFIXES, build, load, save
 from ohwx_compare.errors import CheckpointError, MissingKeysError
+from ohwx_compare.files.checkpoint import read_header
 
 LOGIT = "conditioner.embedders.1.model.logit_scale"
 POSITIONS = "conditioner.embedders.0.transformer.text_model.embeddings.position_ids"
@@ -24,13 +26,13 @@ def state(tiny):
 def write(tmp_path, state):
     """Saves the tiny checkpoint with some keys dropped and some added."""
 
-    def save(*dropped, metadata=None, **added):
+    def write(*dropped, metadata=None, **added):
         path = tmp_path / "modèle 1.safetensors"
         kept = {name: value for name, value in state.items() if not name.startswith(dropped or "-")}
         save_file({**kept, **added}, path, metadata=metadata)
         return path
 
-    return save
+    return write
 
 
 def weights(model):
@@ -158,3 +160,35 @@ def test_a_lora_is_no_vae(tiny, tmp_path):
     save_file({"lora_unet_x.lora_down.weight": np.zeros(2, np.float16)}, tmp_path / "x.safetensors")
     with pytest.raises(CheckpointError, match="is a LoRA; expected a VAE"):
         load(tiny / "tiny_base.safetensors", vae=tmp_path / "x.safetensors")
+
+
+def test_saving_nothing_new_keeps_every_byte(tiny, tmp_path):
+    source = tiny / "tiny_base.safetensors"
+    save(tmp_path / "a.safetensors", {}, source, {"format": "pt"})
+    assert (tmp_path / "a.safetensors").read_bytes() == source.read_bytes()
+
+
+def test_saving_changes_the_named_tensors_only(tiny, tmp_path, state):
+    source, path = tiny / "tiny_base.safetensors", tmp_path / "né.safetensors"
+    save(path, {UNET_KEY: torch.full((128, 128, 3, 3), 0.1)}, source, {"ohwx": "ß"})
+    saved = load_file(path)
+    assert list(read_header(path).tensors) == list(read_header(source).tensors)
+    assert read_header(path).metadata == {"ohwx": "ß"}
+    assert [name for name in state if not np.array_equal(saved[name], state[name])] == [UNET_KEY]
+    assert (saved[UNET_KEY] == np.float16(0.1)).all()
+
+
+def test_bfloat16_survives_saving(tmp_path):
+    source = {"a": torch.ones(3, dtype=torch.bfloat16), "b": torch.zeros(2)}
+    torch_file.save_file(source, tmp_path / "a.safetensors")
+    save(tmp_path / "a.safetensors", {"a": torch.tensor([1.0, 2.0, 3.0])}, tmp_path / "a.safetensors", {})
+    saved = torch_file.load_file(tmp_path / "a.safetensors")
+    assert torch.equal(saved["a"], torch.tensor([1, 2, 3], dtype=torch.bfloat16))
+    assert torch.equal(saved["b"], source["b"])
+
+
+@pytest.mark.parametrize("change", [{"stranger": torch.zeros(1)}, {UNET_KEY: torch.zeros(1)}])
+def test_what_has_no_place_is_not_saved(tiny, tmp_path, change):
+    with pytest.raises(CheckpointError, match=next(iter(change))):
+        save(tmp_path / "a.safetensors", change, tiny / "tiny_base.safetensors", {})
+    assert not list(tmp_path.iterdir())

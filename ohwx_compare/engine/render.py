@@ -24,7 +24,6 @@ from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.masks import stretch
 
 __all__ = [
-    "PIXELS",
     "Picture",
     "Start",
     "batches",
@@ -38,7 +37,6 @@ __all__ = [
     "txt2img",
 ]
 
-PIXELS = 1  # raised whenever the same job on the same checkpoint gives other pixels than before
 LATENT_SCALE = 0.13025  # SDXL's latents have about unit variance after it
 
 

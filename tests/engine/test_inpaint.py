@@ -1,0 +1,68 @@
+"""Inpaint, held to the webui's own pictures, and what must not change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ohwx_compare.core.geometry import Box
+from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.engine.inpaint import inpaint
+from ohwx_compare.engine.render import img2img
+from ohwx_compare.errors import ImageError
+from ohwx_compare.files.masks import box_mask, gaussian_blur
+
+SLOW = ["inpaint_masked_box_070", "inpaint_masked_ellipse", "inpaint_whole"]
+JOB = InpaintJob(
+    job=Job(prompt="ohwx man", seed=1, steps=4, sampler="Euler", width=64, height=64, denoise=0.5, rng="CPU")
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["inpaint_masked_nopad_noblur", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+)
+def test_pictures_are_the_webuis(model, case, difference, name):
+    wanted = case(name)
+    (picture,) = inpaint(model, [wanted.inpaint], [wanted.image], [wanted.mask])
+    largest, mean = difference(picture.image, wanted.answers[0])
+    assert largest <= 4
+    assert mean <= 0.02
+
+
+def test_nothing_outside_the_blurred_mask_changes(model, case):
+    image, mask = case("inpaint_whole").image, box_mask((128, 128), Box(40, 50, 70, 90))
+    (picture,) = inpaint(model, [JOB], [image], [mask])
+    before, after = np.array(image), np.array(picture.image)
+    untouched = np.array(gaussian_blur(mask, JOB.mask_blur)) == 0
+    assert (before[untouched] == after[untouched]).all()
+    assert not (before == after).all()
+
+
+def test_a_batch_of_faces_gives_each_its_own(model, case, difference):
+    image, job = case("inpaint_whole").image, JOB
+    masks = [box_mask(image.size, Box(20, 20, 50, 60)), box_mask(image.size, Box(70, 10, 110, 40))]
+    jobs = [job, replace(job, job=replace(job.job, seed=2, prompt="a woman"))]
+    together = inpaint(model, jobs, [image, image], masks)
+    for i in range(2):
+        (alone,) = inpaint(model, jobs[i : i + 1], [image], masks[i : i + 1])
+        assert difference(together[i].image, alone.image)[0] <= 1
+
+
+def test_a_black_mask_redraws_everything_and_says_so(model, case):
+    image = case("inpaint_whole").image.resize((64, 64))
+    (picture,) = inpaint(model, [JOB], [image], [Image.new("L", image.size)])
+    assert "mask is black" in picture.notes[0]
+    assert picture.image == img2img(model, [JOB.job], [image])[0].image
+
+
+def test_the_whole_picture_takes_the_jobs_size_and_only_masked_keeps_its_own(model, case):
+    image, mask = case("inpaint_whole").image, box_mask((128, 128), Box(40, 50, 70, 90))
+    (whole,) = inpaint(model, [replace(JOB, only_masked=False)], [image], [mask])
+    (part,) = inpaint(model, [JOB], [image], [mask])
+    assert (whole.image.size, part.image.size) == ((64, 64), (128, 128))
+
+
+def test_a_mask_of_another_size_is_refused(model, case):
+    with pytest.raises(ImageError, match="64x64"):
+        inpaint(model, [JOB], [case("inpaint_whole").image], [Image.new("L", (64, 64))])

@@ -1,0 +1,174 @@
+"""Pictures, held to the webui's own: starting noise, final latents, pixels."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+from ohwx_compare.core.job import Job
+from ohwx_compare.core.sampler_names import SAMPLERS
+from ohwx_compare.core.sampler_names import SCHEDULES as NAMED_SCHEDULES
+from ohwx_compare.engine import render
+from ohwx_compare.engine.noise import ImageNoise, pick_source
+from ohwx_compare.engine.samplers import SOLVERS
+from ohwx_compare.engine.schedules import SCHEDULES
+from ohwx_compare.errors import ExperimentError, HostError, Interrupted, UnsupportedKeyError
+
+FAST = ["article", "prompt_compose", "rng_nv"]
+SLOW = [
+    "clip_skip_2", "prompt_brk", "prompt_editing", "prompt_editing_weights", "prompt_empty_both",
+    "prompt_empty_negative", "prompt_long", "prompt_unicode", "prompt_weights", "sampler_dpmpp_2m_karras",
+    "sampler_dpmpp_2m_sde_exponential", "sampler_euler_a_automatic", "sampler_euler_automatic", "size_192x128",
+    "subseed",
+]  # fmt: skip
+IMG2IMG = ["i2i_050", "i2i_070_euler_a"]
+JOB = Job(prompt="ohwx man", seed=1, steps=4, sampler="Euler a", width=64, height=64, rng="CPU")
+
+
+def names(fast: list[str], slow: list[str]):
+    rest = (pytest.param(name, marks=pytest.mark.slow) for name in slow if name not in fast)
+    return pytest.mark.parametrize("name", [*fast, *rest])
+
+
+@names(["prompt_editing", "sampler_euler_a_automatic", "subseed"], [*FAST, *SLOW, *IMG2IMG, "batch_2x2"])
+def test_latents_from_the_webuis_own_conditioning(model, case, name):
+    for run in case(name).runs:
+        source, _ = pick_source(run.jobs[0].rng, model.device)
+        noise = ImageNoise(source, [job.seed for job in run.jobs], run.noise.shape[1:])
+        variations = [(job.subseed, job.subseed_strength) for job in run.jobs]
+        assert torch.allclose(noise.first(variations), run.noise, atol=1e-6)
+        start = render.Start(run.x, None, ((),) * len(run.x)) if run.jobs[0].denoise else None
+        samples = render.latents(model, run.jobs, run.conditionings, start)
+        assert torch.allclose(samples, run.samples, rtol=0, atol=3e-3)
+
+
+@names(FAST, SLOW)
+def test_pictures_are_the_webuis(model, case, difference, name):
+    wanted = case(name)
+    (picture,) = render.txt2img(model, wanted.jobs)
+    largest, mean = difference(picture.image, wanted.answers[0])
+    assert largest <= 2
+    assert mean <= 0.002
+
+
+@names(["i2i_050"], ["i2i_070_euler_a"])
+def test_redrawn_pictures_are_the_webuis(model, case, difference, name):
+    wanted = case(name)
+    (picture,) = render.img2img(model, wanted.jobs, [wanted.image])
+    largest, mean = difference(picture.image, wanted.answers[0])
+    assert largest <= 4
+    assert mean <= 0.02
+
+
+def test_two_batches_of_two_drawn_as_one_of_four(model, case, difference):
+    wanted = case("batch_2x2")
+    pictures = render.txt2img(model, wanted.jobs)
+    assert len(pictures) == 4
+    for picture, answer in zip(pictures, wanted.answers, strict=True):
+        largest, mean = difference(picture.image, answer)
+        assert largest <= 2
+        assert mean <= 0.002
+
+
+def test_a_picture_does_not_know_its_batch(model, difference):
+    """Other prompts, lengths, AND parts, CFG and seeds beside it change at most the last bit."""
+    long = ", ".join(["a luxury portrait of ohwx man in a suit"] * 12)
+    others = [replace(JOB, prompt=long, seed=2, cfg=3.0), replace(JOB, prompt="a AND b:0.5 AND [c:d:0.5]", seed=3)]
+    together = render.txt2img(model, [*others, JOB])
+    alone = render.txt2img(model, [JOB])
+    largest, mean = difference(together[2].image, alone[0].image)
+    assert largest <= 1
+    assert mean <= 0.002
+
+
+def test_encoding_depends_on_the_jobs_seed_alone(model, case):
+    image = case("i2i_050").image
+    torch.manual_seed(5)
+    first, _ = render.encode(model, image, 1)
+    torch.manual_seed(6)
+    assert torch.equal(render.encode(model, image, 1)[0], first)
+    assert not torch.equal(render.encode(model, image, 2)[0], first)
+
+
+def test_encoded_latents_are_the_webuis(model, case):
+    wanted = case("i2i_050")
+    assert torch.allclose(render.encode(model, wanted.image, 1)[0], wanted.runs[0].x, atol=2e-4)
+
+
+@pytest.mark.parametrize(("denoise", "steps"), [(0.5, 41), (0.7, 57), (1.0, 80), (0.0, 1)])
+def test_eighty_steps_of_img2img(denoise, steps):
+    assert len(render.img2img_path(torch.arange(81.0), denoise)) == steps + 1
+
+
+def test_jobs_are_batched_when_only_texts_seeds_and_cfg_differ():
+    same = [JOB, replace(JOB, prompt="b", negative="c", seed=9, cfg=2.0, subseed=3, subseed_strength=0.5)]
+    assert render.batches([*same, replace(JOB, steps=5), JOB]) == [[0, 1], [2], [3]]
+
+
+def test_steps_are_counted_and_can_be_interrupted(model):
+    done = []
+    render.txt2img(model, [JOB, replace(JOB, seed=2)], done.append)
+    assert done == [2, 2, 2, 2]
+
+    def stop(count):
+        raise Interrupted("stop")
+
+    with pytest.raises(Interrupted):
+        render.txt2img(model, [JOB], stop)
+
+
+def test_a_gpus_noise_without_a_gpu_is_said(model):
+    (picture,) = render.txt2img(model, [replace(JOB, rng="GPU")])
+    assert "NV emulation" in picture.notes[0]
+    assert picture.image == render.txt2img(model, [replace(JOB, rng="NV")])[0].image
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"width": 65}, ExperimentError, "multiples of 8"),
+        ({"steps": 0}, ExperimentError, "0 steps"),
+        ({"sampler": "UniPC"}, UnsupportedKeyError, "UniPC"),
+        ({"schedule": "Beta"}, UnsupportedKeyError, "Beta"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(model, change, error, match):
+    with pytest.raises(error, match=match):
+        render.txt2img(model, [replace(JOB, **change)])
+
+
+def test_img2img_needs_a_strength(model):
+    with pytest.raises(ExperimentError, match="denoising strength"):
+        render.img2img(model, [JOB], [Image.new("RGB", (64, 64))])
+
+
+def test_what_infotexts_may_ask_for_is_what_is_built():
+    assert {solver.name for solver in SOLVERS} == set(SAMPLERS)
+    assert set(SCHEDULES) == set(NAMED_SCHEDULES)
+
+
+class Overflows(torch.nn.Module):
+    """A VAE that gives NaN in half precision, and in `broken` everywhere."""
+
+    def __init__(self, vae, broken=False):
+        super().__init__()
+        self.vae, self.broken = vae, broken
+
+    def decode(self, z):
+        return self.vae.decode(z) * (float("nan") if self.broken or z.dtype is not torch.float32 else 1.0)
+
+
+def test_a_vae_that_overflows_is_run_in_float32_for_that_picture(model, difference):
+    z = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    half = replace(model, vae=Overflows(copy.deepcopy(model.vae)).to(torch.bfloat16))
+    image, notes = render.decode(half, z)
+    assert notes == ("VAE ran in float32 to decode: in bfloat16 it gave NaN",)
+    assert next(half.vae.parameters()).dtype is torch.bfloat16
+    assert difference(image, render.decode(replace(model, vae=half.vae.vae.float()), z)[0])[0] == 0
+
+
+def test_nan_in_float32_is_an_error(model):
+    with pytest.raises(HostError, match="NaN in float32"):
+        render.decode(replace(model, vae=Overflows(model.vae, broken=True)), torch.zeros(1, 4, 8, 8))

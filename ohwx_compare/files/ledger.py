@@ -10,7 +10,7 @@ opening rolls the torn transaction back.
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def open_run(folder: Path) -> Run:
     path = folder / NAME
     if not path.is_file():
         raise LedgerError(f"{folder} is no run folder: it has no {NAME}. Start one with `ohwx compare --out {folder}`.")
-    with closing(_connect(path)) as db, _said(path):
+    with _said(path), closing(_connect(path)) as db:
         _check_schema(db, path)
         row = db.execute("SELECT json FROM experiment").fetchone()
         if row is None:
@@ -134,19 +134,19 @@ class Ledger:
 
     def __init__(self, folder: Path):
         """Make or open the ledger of `folder`, which is made too. Raises LedgerError."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self.path = folder / NAME
-        self._lock = _hold(folder / "run.lock")
+        self.folder, self.path = folder, folder / NAME
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerError(f"{folder} cannot be used: {error}. Choose another --out folder.") from error
+        with ExitStack() as held:
+            held.enter_context(closing(_hold(folder / "run.lock")))
             with _said(self.path):
-                self._db = _connect(self.path)
+                self._db = held.enter_context(closing(_connect(self.path)))
                 if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
                     self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
                 _check_schema(self._db, self.path)
-        except LedgerError:
-            self._lock.close()
-            raise
+            self._held = held.pop_all()
 
     def __enter__(self) -> "Ledger":
         return self
@@ -156,8 +156,7 @@ class Ledger:
 
     def close(self) -> None:
         """Let the folder go; safe to call twice."""
-        self._db.close()
-        self._lock.close()
+        self._held.close()
 
     def plan(self, experiment: Experiment) -> None:
         """Make `experiment` the folder's own. Results of cells that it still asks for move along, others are dropped.
@@ -215,9 +214,13 @@ def request_of(cell: Cell) -> str:
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=30, isolation_level=None)
-    db.row_factory = sqlite3.Row
-    db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA synchronous = FULL")
+    try:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 

@@ -1,0 +1,112 @@
+"""The ledger: what is committed is read back, one writer at a time, other schemas refused."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from ohwx_compare.core.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.job import Job
+from ohwx_compare.core.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.errors import LedgerError
+from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result, open_run
+
+FACE = FaceRecord(tab=1, box=(1.0, 2.5, 3.0, 4.0), confidence=0.5, detector="d.pt", fate=Fate.INPAINTED, mask=0, seed=4)
+RESULT = Result(
+    outcome=Outcome.FACES, before_key="b", key="k", before="images/ä.png", after="images/å.png",
+    before_thumb="thumbs/ä.jpg", after_thumb="thumbs/å.jpg", faces=(FACE, replace(FACE, fate=Fate.FILTERED, mask=None, reason="too small")),
+    infotext="男\nSteps: 1", notes=("VAE ran in float32", "é"), seconds=1.5,
+)  # fmt: skip
+ROW = CheckpointRow(ref="a.safetensors", path="C:\\modèles\\a.safetensors", sha256="0" * 64, size=1, modified_ns=2**60)
+
+
+def experiment(seeds=(1, 2)):
+    refs = (CheckpointRef("a.safetensors"), CheckpointRef("b.safetensors", "0123456789"))
+    return Experiment(job=Job(prompt="ohwx", seed=1), axes=(Axis("seed", seeds), Axis("checkpoint", refs)))
+
+
+def test_what_is_committed_is_read(tmp_path):
+    folder = tmp_path / "run 1 ä"
+    cells = experiment().cells()
+    with Ledger(folder) as ledger:
+        ledger.plan(experiment())
+        ledger.remember(ROW)
+        ledger.commit(cells[0], RESULT)
+        failed = Result(outcome=Outcome.FAILED, error="no memory")
+        ledger.commit(cells[3], RESULT)
+        ledger.commit(cells[3], failed)  # replaces
+        run = open_run(folder)  # while it is held
+    assert run == open_run(folder)
+    assert run.experiment == experiment()
+    assert [c.cell for c in run.cells] == list(cells)
+    pending = Result(outcome=Outcome.PENDING)
+    assert [c.result for c in run.cells] == [RESULT, pending, pending, failed]
+    assert [c.checkpoint for c in run.cells] == [ROW, ROW, None, None]
+    assert (RESULT.image, failed.image, replace(RESULT, after=None).image) == ("images/å.png", None, "images/ä.png")
+
+
+def test_a_new_plan_keeps_what_it_still_asks_for(tmp_path):
+    with Ledger(tmp_path) as ledger:
+        ledger.plan(experiment())
+        for cell in experiment().cells():
+            ledger.commit(cell, replace(RESULT, key=f"{cell.checkpoint} {cell.job.seed}"))
+        ledger.plan(experiment(seeds=(3, 2)))
+        wanted = {c.number: f"{c.checkpoint} 2" for c in experiment(seeds=(3, 2)).cells() if c.job.seed == 2}
+        assert {number: result.key for number, result in ledger.results().items()} == wanted
+
+
+def test_one_writer_at_a_time(tmp_path):
+    code = f"from pathlib import Path; from ohwx_compare.files.ledger import Ledger; Ledger(Path({str(tmp_path)!r}))"
+    with Ledger(tmp_path):
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert "LedgerError: Another run is drawing into" in other.stderr
+        with pytest.raises(LedgerError, match="Another run"):
+            Ledger(tmp_path)
+    with Ledger(tmp_path):  # free again
+        pass
+
+
+def test_a_half_done_change_is_no_change(tmp_path, monkeypatch):
+    with Ledger(tmp_path) as ledger:
+        ledger.plan(experiment())
+        ledger.commit(experiment().cells()[0], RESULT)
+        broken = replace(RESULT, seconds=object())
+        with pytest.raises(LedgerError):
+            ledger.commit(experiment().cells()[0], broken)
+        assert ledger.results() == {1: RESULT}
+
+
+def test_other_folders_are_refused(tmp_path):
+    with pytest.raises(LedgerError, match="no run folder"):
+        open_run(tmp_path)
+    with Ledger(tmp_path):
+        pass
+    with pytest.raises(LedgerError, match="holds no experiment"):
+        open_run(tmp_path)
+    db = sqlite3.connect(tmp_path / "run.sqlite")
+    db.execute("PRAGMA user_version = 7")
+    db.close()
+    for use in (open_run, Ledger):
+        with pytest.raises(LedgerError, match="schema 7"):
+            use(tmp_path)
+    with Ledger(tmp_path / "other"):  # the refused one let go of its lock
+        pass
+    (tmp_path / "run.sqlite").write_bytes(b"not a database, but long enough to be taken for one" * 20)
+    with pytest.raises(LedgerError, match="cannot be used"):
+        open_run(tmp_path)
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(LedgerError, match="cannot be used"):
+        Ledger(tmp_path / "file")
+
+
+def test_the_plan_is_the_experiment_file(tmp_path):
+    with Ledger(tmp_path) as ledger:
+        ledger.plan(experiment())
+    db = sqlite3.connect(tmp_path / "run.sqlite")
+    text = db.execute("SELECT json FROM experiment").fetchone()[0]
+    db.close()
+    assert Experiment.from_dict(json.loads(text)) == experiment()

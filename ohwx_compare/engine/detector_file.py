@@ -1,18 +1,18 @@
 """Detector weights in and out: ultralytics' `.pt`, or safetensors with the same tensor names."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ohwx_compare.engine.unpickle import Record, read_pt
 from ohwx_compare.errors import DetectorError
+from ohwx_compare.files.atomic import write_bytes
 
 __all__ = ["DetectorFile", "read_detector", "write_detector"]
 
@@ -48,9 +48,7 @@ def write_detector(path: Path, detector: DetectorFile) -> None:
         "task": detector.task,
         "imgsz": str(detector.size),
     }
-    temporary = path.with_name(path.name + ".part")
-    save_file({key: value.contiguous() for key, value in detector.state.items()}, temporary, metadata)
-    os.replace(temporary, path)  # noqa: PTH105  Path.replace is the same call
+    write_bytes(path, save({key: value.contiguous() for key, value in detector.state.items()}, metadata))
 
 
 def _from_safetensors(path: Path) -> DetectorFile:

@@ -42,7 +42,7 @@ IGNORABLE = re.compile(
 )
 
 # no tensors but signs: the file predicts v; its schedule ends at zero signal
-MARKERS = frozenset({"v_pred", "ztsnr"})
+MARKERS = ("v_pred", "ztsnr")
 
 DTYPES = MappingProxyType({"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32})
 
@@ -86,11 +86,10 @@ def load(
     require_sdxl(header)
     shapes = header.shapes
     prediction = "v" if "v_pred" in shapes or header.metadata.get("modelspec.prediction_type") == "v" else "eps"
-    names = {name for name in shapes if name not in MARKERS and not IGNORABLE.match(name)}
-    parts = {part: {n for n in names if n.startswith(prefix)} for part, prefix in PREFIXES.items()}
-    if left := names.difference(*parts.values()):
+    known = (*PREFIXES.values(), *MARKERS)
+    if left := [name for name in shapes if not name.startswith(known) and not IGNORABLE.match(name)]:
         raise MissingKeysError(f"{path.name} holds {_some(left)} that no part of SDXL knows.")
-    if vae is None and not parts["vae"]:
+    if vae is None and not any(name.startswith(PREFIXES["vae"]) for name in shapes):
         raise CheckpointError(f"{path.name} holds no VAE; name one with --vae FILE.")
     modules = {
         part: _part(part, header, PREFIXES[part], device, dtype) for part in PREFIXES if part != "vae" or vae is None

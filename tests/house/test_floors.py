@@ -12,7 +12,7 @@ PACKAGE = ROOT / "ohwx_compare"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    "": 0, "errors": 0, "core": 0, "files": 1, "models": 2, "engine": 3, "train": 4, "compare": 4, "judge": 4,
+    "": -1, "errors": -1, "core": 0, "files": 1, "models": 2, "engine": 3, "train": 4, "compare": 4, "judge": 4,
     "hosts": 5, "toy": 5, "ui": 6, "cli": 6, "__main__": 7,
 }  # fmt: skip
 SAME_FLOOR = {("toy", "hosts")}  # the demo draws with the native host

@@ -1,0 +1,85 @@
+"""Flags that several commands share, and what they become."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ohwx_compare.compare.host import Interruption
+from ohwx_compare.errors import ExperimentError
+
+if TYPE_CHECKING:  # loads torch, which --help does without
+    from ohwx_compare.cli.interrupt import CtrlC
+    from ohwx_compare.hosts.native import NativeHost
+
+__all__ = ["add_model_flags", "checkpoint_map", "detector_folders", "native_host"]
+
+
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """Add where models lie and what draws with them."""
+    parser.add_argument("--checkpoints", metavar="DIR", type=Path, required=True, help="folder of SDXL .safetensors")
+    parser.add_argument(
+        "--detectors",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of face detectors (YOLOv8 .pt or .safetensors); may be repeated. Also looked at: models/adetailer "
+        "and models/ohwx here and beside the checkpoints, and ADetailer's own cache",
+    )
+    parser.add_argument(
+        "--checkpoint-map",
+        metavar="NAME=FILE",
+        action="append",
+        default=[],
+        help="use FILE (below --checkpoints, or a path) for the checkpoint that the infotext calls NAME (its name or "
+        "hash); may be repeated",
+    )
+    parser.add_argument("--vae", metavar="FILE", type=Path, help="VAE to use instead of the checkpoint's own")
+    parser.add_argument("--device", default=None, help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
+    parser.add_argument(
+        "--dtype", choices=("float32", "float16", "bfloat16"), help="default: float32 on the CPU, float16 on CUDA"
+    )
+
+
+def checkpoint_map(pairs: list[str]) -> dict[str, str]:
+    """Return {name or hash: file} from NAME=FILE texts. Raises ExperimentError for a text without "="."""
+    mapped = {}
+    for pair in pairs:
+        name, equals, file = pair.partition("=")
+        if not (name and equals and file):
+            raise ExperimentError(f"--checkpoint-map takes NAME=FILE, got {pair!r}.")
+        mapped[name] = file
+    return mapped
+
+
+def detector_folders(named: list[Path], checkpoints: Path) -> list[Path]:
+    """Return the folders to look for detectors in, the named ones first; all exist.
+
+    Raises ExperimentError for a named folder that does not exist.
+    """
+    for folder in named:
+        if not folder.is_dir():
+            raise ExperimentError(f"--detectors: there is no folder {folder}.")
+    beside = [checkpoints.parent, checkpoints.parent.parent / "models", Path("models")]
+    usual = [root / name for root in beside for name in ("adetailer", "ohwx")]
+    return [*named, *(folder for folder in usual if folder.is_dir())]
+
+
+def native_host(options: argparse.Namespace, asked: "CtrlC", on_step: Callable[[int], None]) -> "NativeHost":
+    """Return our own engine as the flags say; Ctrl-C becomes "finish this cell"."""
+    import torch
+
+    from ohwx_compare.hosts.native import NativeHost
+
+    def interruption() -> Interruption:
+        return Interruption.FINISH_CELL if asked.asked else Interruption.RUN_ON
+
+    return NativeHost(
+        [options.checkpoints],
+        device=options.device,
+        dtype=getattr(torch, options.dtype) if options.dtype else None,
+        vae=options.vae,
+        interruption=interruption,
+        on_step=on_step,
+    )

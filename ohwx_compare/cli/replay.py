@@ -1,0 +1,210 @@
+"""`ohwx replay`: draw pictures again from their infotexts, and say how far they are from the originals."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ohwx_compare.cli.bar import Bar
+from ohwx_compare.cli.interrupt import CtrlC
+from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
+from ohwx_compare.compare.batches import face_cost
+from ohwx_compare.compare.face_pass import detail, require_built
+from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.core import events, infotext
+from ohwx_compare.core.axes import CheckpointRef
+from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.job import Job
+from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError, UnsupportedKeyError
+from ohwx_compare.files.images import load_rgb, read_infotext, write_png
+
+__all__ = ["Original", "Replayed", "add_parser", "differences", "read_original"]
+
+PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """A picture to be drawn again."""
+
+    stem: str  # of the file to be written
+    text: str  # its infotext, kept as it is
+    job: Job
+    faces: tuple[FaceSettings, ...]
+    checkpoint: CheckpointRef
+    image: Path | None  # None where only the text is there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """What came of one: the differences are of 255 over all channels, None without an original picture."""
+
+    name: str
+    file: str | None = None
+    max_difference: int | None = None
+    mean_difference: float | None = None
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "replay",
+        help="draw pictures again from their infotexts",
+        description="Draw each picture again from its infotext as <stem>.png; of pictures, also tell the difference.",
+        epilog="example: ohwx replay 00012-1382869474.png --checkpoints models/Stable-diffusion --out replayed",
+    )
+    parser.add_argument(
+        "inputs", nargs="+", metavar="IMAGE_OR_INFOTEXT", help="a picture, a text file, or the infotext itself"
+    )
+    add_model_flags(parser)
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the pictures")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw all of them; a picture that fails is reported and the rest go on. Returns the exit status."""
+    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
+    results: list[Replayed] = []
+    originals = list(_readable(options.inputs, results))
+    bar = Bar()
+    with CtrlC(bar.say) as asked:
+        host = native_host(options, asked, lambda count: bar(events.Step(count)))
+        detector = _detectors(options, host.device.type)
+        cost = sum(original.job.steps + face_cost(original.job, original.faces) for original in originals)
+        bar(events.Started("replay", len(originals), cost))
+        try:
+            for number, original in enumerate(originals, 1):
+                if asked.asked:
+                    raise Interrupted
+                try:
+                    host.use(resolve(original.checkpoint))
+                    result = _draw(host, detector, original, options.out)
+                    bar(events.Image(number, original.stem, _in_words(result)))
+                except OhwxError as error:
+                    result = Replayed(name=original.stem, error=str(error))
+                    bar(events.Failed(number, original.stem, str(error)))
+                results.append(result)
+        finally:
+            bar.close()
+            host.close()
+            _print(results, options.json)
+    return 1 if any(result.error for result in results) else 0
+
+
+def read_original(text: str, *, stem: str, image: Path | None = None) -> Original:
+    """Read one infotext. Raises InfotextError for what cannot be drawn again: a grid, img2img, a key not built yet."""
+    parsed = infotext.parse(text)
+    if infotext.xyz(parsed):
+        raise InfotextError(
+            f"{stem} is the infotext of an X/Y/Z grid; draw the grid with: ohwx compare --from "
+            f"{image or 'INFOTEXT.txt'} --checkpoints DIR --out DIR"
+        )
+    infotext.require_supported(parsed)
+    if infotext.is_img2img(parsed):
+        raise UnsupportedKeyError(
+            f"{stem} was drawn from another picture (Denoising strength), which its infotext does not hold."
+        )
+    faces = infotext.faces(parsed)
+    require_built(faces)
+    name, short_hash = infotext.model(parsed)
+    if not name and not short_hash:
+        raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash.")
+    ref = CheckpointRef(name or short_hash, short_hash)
+    return Original(stem=stem, text=text, job=infotext.to_job(parsed), faces=faces, checkpoint=ref, image=image)
+
+
+def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
+    """Largest and mean absolute difference, 0..255, of two RGB pictures. Raises ImageError where sizes differ."""
+    if drawn.size != original.size:
+        raise ImageError(f"The picture drawn is {drawn.size}, the original {original.size}; they cannot be compared.")
+    difference = np.abs(np.asarray(drawn, np.int16) - np.asarray(original.convert("RGB"), np.int16))
+    return int(difference.max()), float(difference.mean())
+
+
+def _readable(inputs: list[str], results: list[Replayed]) -> Iterator[Original]:
+    taken: set[str] = set()
+    for given in inputs:
+        try:
+            text, stem, image = _text_of(given)
+            stem = _free(stem, taken)
+            yield read_original(text, stem=stem, image=image)
+        except OhwxError as error:
+            results.append(Replayed(name=given if len(given) < 80 else f"{given[:77]}...", error=str(error)))
+
+
+def _text_of(given: str) -> tuple[str, str, Path | None]:
+    """Infotext, stem and picture of one argument."""
+    path = Path(given)
+    if "\n" in given or not (path.exists() or path.suffix):
+        return given, "infotext", None
+    if not path.is_file():
+        raise ImageError(f"There is no file {path}; give a picture, a text file, or the infotext itself in quotes.")
+    if path.suffix.lower() not in PICTURES:
+        return path.read_text(encoding="utf-8-sig"), path.stem, None
+    text = read_infotext(path)
+    if text is None:
+        raise InfotextError(f"{path} carries no infotext; it was saved without, or by a program that drops it.")
+    return text, path.stem, path
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    """`stem`, numbered if an earlier input has it already."""
+    name, number = stem, 2
+    while name.casefold() in taken:
+        name, number = f"{stem}-{number}", number + 1
+    taken.add(name.casefold())
+    return name
+
+
+def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], object]:
+    from functools import cache
+
+    from ohwx_compare.engine.detect import find_detector
+
+    folders = detector_folders(options.detectors, options.checkpoints)
+    return cache(lambda name: find_detector(name, folders, device=device))
+
+
+def _draw(host: object, detector: Callable[[str], object], original: Original, folder: Path) -> Replayed:
+    drawn = next(iter(host.render([original.job])))
+    image, notes = drawn.image, drawn.notes
+    if original.faces:
+        detectors = [detector(tab.model) for tab in original.faces]
+        detailed = detail(host, detectors, original.faces, [original.job], [image])[0]
+        image, notes = detailed.image, (*notes, detailed.outcome.value, *detailed.notes)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{original.stem}.png"
+    if original.image and path.resolve() == original.image.resolve():
+        raise ImageError(f"{path} is the original itself; choose another --out.")
+    write_png(path, image, original.text)
+    largest, mean = differences(image, load_rgb(original.image)) if original.image else (None, None)
+    return Replayed(
+        name=original.stem, file=str(path), max_difference=largest, mean_difference=mean, notes=tuple(notes)
+    )
+
+
+def _in_words(result: Replayed) -> str:
+    if result.error:
+        return result.error
+    notes = "".join(f"; {note}" for note in result.notes)
+    if result.max_difference is None:
+        return f"drawn{notes}"
+    return f"differs by at most {result.max_difference}/255, mean {result.mean_difference:.4f}{notes}"
+
+
+def _print(results: list[Replayed], as_json: bool) -> None:
+    if as_json:
+        json.dump([asdict(result) for result in results], sys.stdout, ensure_ascii=False, indent=2)
+        print()
+        return
+    width = max((len(result.name) for result in results), default=0)
+    for result in results:
+        print(f"{result.name:<{width}}  {_in_words(result)}")

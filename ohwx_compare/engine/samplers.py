@@ -59,11 +59,18 @@ def sample(
         if step.back:
             x = x + step.back * previous
         if step.spread:
-            x = x + step.spread * noise(step.sigma, step.sigma_next).to(x, non_blocking=True)
+            x = x + step.spread * _sent(noise(step.sigma, step.sigma_next), x.device)
         previous = denoised
         if on_step is not None:
             on_step(len(x))
     return x
+
+
+def _sent(noise: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`noise` on `device`; from the CPU by way of pinned memory, since a copy from any other waits for the device."""
+    if noise.device == device:
+        return noise
+    return (noise.pin_memory() if device.type == "cuda" else noise).to(device, non_blocking=True)
 
 
 def _rows(sigmas: torch.Tensor, **weights: torch.Tensor) -> list[Step]:

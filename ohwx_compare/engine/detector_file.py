@@ -42,27 +42,24 @@ def read_detector(path: Path) -> DetectorFile:
 
 def write_detector(path: Path, detector: DetectorFile) -> None:
     """Save as safetensors; a file that is already there is replaced in one step."""
-    metadata = {
-        "format": "pt",
-        "names": json.dumps(detector.names, ensure_ascii=False),
-        "task": detector.task,
-        "imgsz": str(detector.size),
-    }
+    about = {"names": detector.names, "task": detector.task, "imgsz": detector.size}
+    # One entry: safetensors writes several in a different order each time, and the file's hash must not change.
+    metadata = {"detector": json.dumps(about, ensure_ascii=False)}
     write_bytes(path, save({key: value.contiguous() for key, value in detector.state.items()}, metadata))
 
 
 def _from_safetensors(path: Path) -> DetectorFile:
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
+            about = json.loads((file.metadata() or {}).get("detector", "{}"))
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  no iterator
         return DetectorFile(
             state=state,
-            names=tuple(map(str, json.loads(metadata.get("names", "[]")))),
-            task=metadata.get("task", "detect"),
-            size=int(metadata.get("imgsz", 640)),
+            names=tuple(map(str, about.get("names", ()))),
+            task=about.get("task", "segment" if "model.22.proto.cv1.conv.weight" in state else "detect"),
+            size=int(about.get("imgsz", 640)),
         )
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, AttributeError, TypeError, ValueError) as error:
         raise DetectorError(f"{path} is no readable safetensors detector: {error}") from error
 
 

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
+from ohwx_compare.cli.texts import text_of
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
 from ohwx_compare.compare.resolve import in_folder
@@ -21,11 +23,9 @@ from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
 from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError, UnsupportedKeyError
-from ohwx_compare.files.images import load_rgb, read_infotext, write_png
+from ohwx_compare.files.images import load_rgb, write_png
 
 __all__ = ["Original", "Replayed", "add_parser", "differences", "read_original"]
-
-PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,26 +133,10 @@ def _readable(inputs: list[str], results: list[Replayed]) -> Iterator[Original]:
     taken: set[str] = set()
     for given in inputs:
         try:
-            text, stem, image = _text_of(given)
-            stem = _free(stem, taken)
-            yield read_original(text, stem=stem, image=image)
+            found = text_of(given)
+            yield read_original(found.text, stem=_free(found.stem, taken), image=found.image)
         except OhwxError as error:
             results.append(Replayed(name=given if len(given) < 80 else f"{given[:77]}...", error=str(error)))
-
-
-def _text_of(given: str) -> tuple[str, str, Path | None]:
-    """Infotext, stem and picture of one argument."""
-    path = Path(given)
-    if "\n" in given or not (path.exists() or path.suffix):
-        return given, "infotext", None
-    if not path.is_file():
-        raise ImageError(f"There is no file {path}; give a picture, a text file, or the infotext itself in quotes.")
-    if path.suffix.lower() not in PICTURES:
-        return path.read_text(encoding="utf-8-sig"), path.stem, None
-    text = read_infotext(path)
-    if text is None:
-        raise InfotextError(f"{path} carries no infotext; it was saved without, or by a program that drops it.")
-    return text, path.stem, path
 
 
 def _free(stem: str, taken: set[str]) -> str:
@@ -165,8 +149,6 @@ def _free(stem: str, taken: set[str]) -> str:
 
 
 def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], object]:
-    from functools import cache
-
     from ohwx_compare.engine.detect import find_detector
 
     folders = detector_folders(options.detectors, options.checkpoints)

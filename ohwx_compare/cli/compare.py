@@ -1,0 +1,121 @@
+"""`ohwx compare`: an infotext or an experiment file in, a run folder with sheet and page out."""
+
+import argparse
+import json
+import sys
+from functools import cache
+from pathlib import Path
+
+from ohwx_compare.cli.bar import Bar, clock
+from ohwx_compare.cli.interrupt import CtrlC
+from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
+from ohwx_compare.cli.texts import text_of
+from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.core import infotext
+from ohwx_compare.core.axes import CheckpointRef
+from ohwx_compare.core.events import Step
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.errors import ExperimentError, Interrupted
+from ohwx_compare.files.checkpoint import list_checkpoints
+
+__all__ = ["add_parser", "read_experiment", "run_experiment"]
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "compare",
+        help="draw a comparison of checkpoints",
+        description="Draw every checkpoint of an experiment, before and after the face pass, into a run folder with a "
+        "labelled sheet and a page. The same command again goes on where it stopped.",
+        epilog="example: ohwx compare --from grid.png --checkpoints models/Stable-diffusion --out my-comparison",
+    )
+    parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", type=Path, help="experiment file (JSON)")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="IMAGE_OR_INFOTEXT",
+        help="a picture or X/Y/Z grid, a text file, or the infotext itself, instead of an experiment file",
+    )
+    parser.add_argument("--all", action="store_true", help="compare all of --checkpoints, whatever the infotext names")
+    add_model_flags(parser)
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, made or gone on with")
+    parser.add_argument("--batch", metavar="N", type=int, default=4, help="most pictures drawn together (default: 4)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return the exit status."""
+    if (options.experiment is None) == (options.source is None):
+        raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
+    experiment = read_experiment(options.experiment, options.source)
+    if options.all:
+        names = list_checkpoints(options.checkpoints)
+        if not names:
+            raise ExperimentError(f"--checkpoints {options.checkpoints} holds no .safetensors file to compare.")
+        experiment = experiment.with_checkpoints(CheckpointRef(name) for name in names)
+    return run_experiment(experiment, options)
+
+
+def read_experiment(file: Path | None, source: str | None) -> Experiment:
+    """The experiment of a JSON file or of an infotext. Raises ExperimentError, InfotextError or ImageError."""
+    if source is not None:
+        return Experiment.from_infotext(infotext.parse(text_of(source).text))
+    try:
+        data = json.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ExperimentError(f"{file} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise ExperimentError(
+            f"{file} is no experiment file (JSON): {error}. For a picture or infotext use --from."
+        ) from error
+    return Experiment.from_dict(data)
+
+
+def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
+    """Draw `experiment` as the flags say, then its sheet and page. Returns the exit status."""
+    from ohwx_compare.compare.page import write_page
+    from ohwx_compare.compare.run import run as draw
+    from ohwx_compare.compare.sheet import write_sheets
+    from ohwx_compare.engine.detect import find_detector
+    from ohwx_compare.files.ledger import open_run
+
+    folders = detector_folders(options.detectors, options.checkpoints)
+    cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
+    print(f"{cells} cells over {checkpoints} checkpoints, into {options.out}", file=sys.stderr)
+    bar = Bar()
+    with CtrlC(bar.say) as asked:
+        host = native_host(options, asked, lambda count: bar(Step(count)))
+        try:
+            result = draw(
+                experiment,
+                host,
+                cache(lambda name: find_detector(name, folders, device=host.device.type)),
+                options.out,
+                bar,
+                resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map)),
+                batch=options.batch,
+            )
+        finally:
+            bar.close()
+            host.close()
+    finished = open_run(options.out)
+    sheets, page = write_sheets(finished), write_page(finished)
+    summary = {
+        "folder": str(options.out),
+        "cells": cells,
+        **{name: getattr(result, name) for name in ("drawn", "reused", "failed", "skipped")},
+        "seconds": round(result.seconds, 1),
+        "sheets": [str(sheet) for sheet in sheets],
+        "page": str(page),
+    }
+    if options.json:
+        print(json.dumps(summary, ensure_ascii=False, indent=2))
+    else:
+        counts = ", ".join(f"{summary[name]} {name}" for name in ("drawn", "reused", "failed", "skipped"))
+        print(f"{counts} in {clock(result.seconds)}")
+        print(*sheets, page, sep="\n")
+    if result.is_interrupted:
+        raise Interrupted
+    return 1 if result.failed else 0

@@ -40,7 +40,7 @@ class Drawing:
 
     def __init__(self, host: Host, detectors: Mapping[str, "Detector"], shelf: Shelf, on_event: Listener):
         self.host, self.detectors, self.shelf, self.on_event = host, detectors, shelf, on_event
-        self.count = 0  # pictures drawn so far
+        self.drawn: set[str] = set()  # keys of what was drawn since, not adopted
 
     def keys(self, cell: Cell, sha256: str) -> Keys:
         """The keys that `cell` has with the checkpoint file of this sha256."""
@@ -111,7 +111,7 @@ class Drawing:
             cell.job, model=drawn_with, model_hash=loaded.sha256, faces=cell.faces, extra=record.to_json()
         )
         stored = self.shelf.put(name, image, render(infotext), record)
-        self.count += 1
+        self.drawn.add(record.key)
         self.on_event(Saved(stored.path))
 
     def _step(self, steps: float) -> None:

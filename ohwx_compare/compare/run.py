@@ -136,15 +136,16 @@ class _Visits:
                 self._try((cell,), loaded)
 
     def _draw(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> None:
-        started, count = time.monotonic(), self.drawing.count
+        started = time.monotonic()
         befores = self.drawing.befores(batch, todo, loaded)
         if self._looks_away(todo, is_begun=True):
             return
         lasts = self.drawing.lasts(batch, todo, befores, loaded)
-        is_new = self.drawing.count > count
-        seconds = (time.monotonic() - started) / len(todo) if is_new else None
+        seconds = (time.monotonic() - started) / len(todo)
         for cell in todo:
-            self._commit(cell, befores[cell.job], lasts[cell.number], loaded, seconds)
+            before, last = befores[cell.job], lasts[cell.number]
+            is_new = not self.drawing.drawn.isdisjoint((before.record.key, last.record.key))
+            self._commit(cell, before, last, loaded, seconds if is_new else None)
 
     def _commit(self, cell: Cell, before: Stored, last: Stored, loaded: Loaded, seconds: float | None) -> None:
         record = last.record

@@ -18,7 +18,8 @@ from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result, open_run
 FACE = FaceRecord(tab=1, box=(1.0, 2.5, 3.0, 4.0), confidence=0.5, detector="d.pt", fate=Fate.INPAINTED, mask=0, seed=4)
 RESULT = Result(
     outcome=Outcome.FACES, before_key="b", key="k", before="images/ä.png", after="images/å.png",
-    before_thumb="thumbs/ä.jpg", after_thumb="thumbs/å.jpg", faces=(FACE, replace(FACE, fate=Fate.FILTERED, mask=None, reason="too small")),
+    before_thumb="thumbs/ä.jpg", after_thumb="thumbs/å.jpg",
+    faces=(FACE, replace(FACE, fate=Fate.FILTERED, mask=None, reason="too small")),
     infotext="男\nSteps: 1", notes=("VAE ran in float32", "é"), seconds=1.5,
 )  # fmt: skip
 ROW = CheckpointRow(ref="a.safetensors", path="C:\\modèles\\a.safetensors", sha256="0" * 64, size=1, modified_ns=2**60)

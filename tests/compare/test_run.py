@@ -1,0 +1,317 @@
+"""Runs: everything drawn once, failures alone, a kill at any instant loses nothing that was committed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from killed_run import EXPERIMENT, Detector
+from PIL import Image
+
+from ohwx_compare.compare.batches import batches, pictures
+from ohwx_compare.compare.host import Interruption
+from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.compare.run import run
+from ohwx_compare.core import events
+from ohwx_compare.core.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.infotext import extra, faces, parse, to_job
+from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted, UnknownCheckpointError
+from ohwx_compare.files import atomic, ledger
+from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.ledger import open_run
+from ohwx_compare.hosts.fake import FakeHost, Faults
+
+ROOT = Path(__file__).parents[2]
+PLAIN = replace(EXPERIMENT, axes=EXPERIMENT.axes[:2], faces=())
+
+
+@pytest.fixture
+def models(tmp_path):
+    for name in ("a", "b", "c"):
+        path = tmp_path / "modèles" / f"{name}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name.encode() * 40)
+    return tmp_path / "modèles"
+
+
+def draw(experiment, models, out, *, host=None, **options):
+    """Run and return (result, run as read, host's log lines of this run, events)."""
+    log = out.with_suffix(".log")
+    start = len(lines(log))
+    host = host or FakeHost(models)
+    host.log = log
+    told = options.pop("told", [])
+    options = {"resolve": in_folder(models, {}), "batch": 2, **options}
+    result = run(experiment, host, lambda name: Detector(), out, told.append, **options)
+    return result, open_run(out), lines(log)[start:], told
+
+
+def lines(log):
+    return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+
+
+def contents(out):
+    """All that a run folder holds, but for times: file bytes, and the ledger's rows."""
+    files = {p.relative_to(out).as_posix(): p.read_bytes() for p in sorted(out.rglob("*.*g"))}
+    opened = open_run(out)
+    cells = [replace(c, result=replace(c.result, seconds=None)) for c in opened.cells]
+    return files, opened.experiment, cells, opened.checkpoints
+
+
+def test_a_run_draws_every_picture_once(models, tmp_path):
+    result, opened, log, told = draw(EXPERIMENT, models, tmp_path / "out")
+    assert (result.drawn, result.reused, result.failed, result.is_interrupted) == (12, 0, 0, False)
+    uses = [line for line in log if line.startswith("use")]
+    assert uses == ["use a.safetensors", "use b.safetensors"]
+    renders = Counter(line for line in log if line.startswith("render"))
+    assert len(renders) == 6  # a denoise axis draws each before image once
+    assert set(renders.values()) == {1}
+    assert {c.result.outcome for c in opened.cells} == {Outcome.FACES, Outcome.NO_FACE}
+    for c in opened.cells:
+        before, after = (Image.open(opened.folder / name) for name in (c.result.before, c.result.after))
+        assert (before.tobytes() == after.tobytes()) == (c.result.outcome is Outcome.NO_FACE)
+        assert all((opened.folder / name).is_file() for name in (c.result.before_thumb, c.result.after_thumb))
+        assert len(c.result.faces) == (2 if c.result.outcome is Outcome.FACES else 0)
+        assert c.result.seconds > 0
+    cost = next(e for e in told if isinstance(e, events.Started)).cost
+    assert sum(e.count for e in told if isinstance(e, events.Step)) == cost == 6 * 4 + 6 * (2 + 3)
+    assert [e.number for e in told if isinstance(e, events.Image)] == list(range(1, 13))
+
+
+def test_pictures_tell_what_they_are(models, tmp_path):
+    _, opened, _, _ = draw(EXPERIMENT, models, tmp_path / "out")
+    for c in opened.cells:
+        after = parse(read_infotext(opened.folder / c.result.after))
+        assert str(after) == c.result.infotext
+        assert (to_job(after), faces(after)) == (c.cell.job, c.cell.faces)
+        assert (after.get("Model"), after.get("Model hash")) == (c.cell.checkpoint.stem, c.checkpoint.sha256[:10])
+        told = extra(after)
+        assert (told["key"], told["cell"], told["run"]) == (c.result.key, c.cell.number, "out")
+        assert (told["checkpoint"], told["outcome"]) == (c.checkpoint.sha256, c.result.outcome.value)
+        before = parse(read_infotext(opened.folder / c.result.before))
+        assert (extra(before)["key"], to_job(before), faces(before)) == (c.result.before_key, c.cell.job, ())
+    names = [Path(c.result.after).name for c in opened.cells]
+    assert names[0] == "0001 a 1.png"
+    assert names == sorted(names)
+    assert Path(opened.cells[2].result.before).name == "0003 a 2-before.png"
+
+
+def test_a_second_run_draws_nothing_and_loads_nothing(models, tmp_path):
+    draw(EXPERIMENT, models, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    result, _, log, told = draw(EXPERIMENT, models, tmp_path / "out")
+    assert (result.drawn, result.reused, log) == (0, 12, [])
+    assert contents(tmp_path / "out") == before
+    assert next(e for e in told if isinstance(e, events.Started)).cost == 0
+
+
+def test_another_checkpoint_draws_one_column(models, tmp_path):
+    draw(PLAIN, models, tmp_path / "out")
+    more = PLAIN.with_checkpoints([CheckpointRef("c"), *PLAIN.checkpoints])  # renumbers everything
+    result, opened, log, _ = draw(more, models, tmp_path / "out")
+    assert (result.drawn, result.reused) == (3, 6)
+    assert log[0] == "use c.safetensors"
+    assert len(log) == 4
+    assert len({c.result.image for c in opened.cells}) == 9
+    for c in opened.cells:
+        assert extra(parse(read_infotext(opened.folder / c.result.image)))["key"] == c.result.key
+    result, _, log, _ = draw(PLAIN, models, tmp_path / "out")
+    result, _, log, _ = draw(more, models, tmp_path / "out")  # dropped by the plan, adopted by its key
+    assert (result.drawn, [line for line in log if "render" in line]) == (0, [])
+
+
+def test_a_changed_checkpoint_file_is_drawn_again(models, tmp_path):
+    _, opened, _, _ = draw(PLAIN, models, tmp_path / "out")
+    (models / "b.safetensors").write_bytes(b"trained further")
+    result, again, log, _ = draw(PLAIN, models, tmp_path / "out")
+    assert (result.drawn, result.reused, log[0]) == (3, 3, "use b.safetensors")
+    keys = [c.result.key for c in opened.cells]
+    assert [c.result.key == key for c, key in zip(again.cells, keys, strict=True)] == [True] * 3 + [False] * 3
+
+
+def test_a_lost_or_damaged_picture_is_drawn_again(models, tmp_path):
+    _, opened, _, _ = draw(EXPERIMENT, models, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    (opened.folder / opened.cells[4].result.after).unlink()
+    (opened.folder / opened.cells[7].result.before).write_bytes(b"")
+    result, _, _, _ = draw(EXPERIMENT, models, tmp_path / "out")
+    assert result.failed == 0
+    assert result.drawn >= 2
+    assert contents(tmp_path / "out") == before
+
+
+def test_failures_stay_alone_and_are_tried_again(models, tmp_path):
+    host = FakeHost(models, faults=Faults(wrong=frozenset({"b.safetensors"}), fails=lambda job: job.seed == 2))
+    result, opened, _, told = draw(PLAIN, models, tmp_path / "out", host=host)
+    assert (result.drawn, result.failed) == (2, 4)
+    errors = [c.result.error or "" for c in opened.cells]
+    assert [error != "" for error in errors] == [False, True, False, True, True, True]
+    assert "seed 2" in errors[1]
+    assert "another file is loaded" in errors[3]
+    assert len([e for e in told if isinstance(e, events.Failed)]) == 4
+    result, *_ = draw(PLAIN, models, tmp_path / "out")
+    assert (result.drawn, result.reused, result.failed) == (4, 2, 0)
+    draw(PLAIN, models, tmp_path / "other" / "out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "other" / "out")
+
+
+def test_a_failed_face_keeps_the_picture_before(models, tmp_path):
+    host = FakeHost(models, faults=Faults(fails=lambda job: job.denoise == 0.5))
+    result, opened, _, _ = draw(EXPERIMENT, models, tmp_path / "out", host=host)
+    failed = [c for c in opened.cells if c.result.outcome is Outcome.FAILED]
+    assert failed
+    assert len(failed) == result.failed
+    assert all((opened.folder / c.result.image).is_file() and c.cell.faces[0].denoise == 0.5 for c in failed)
+
+
+def test_a_checkpoint_that_was_not_applied_is_flagged(models, tmp_path):
+    host = FakeHost(models, faults=Faults(sticks=True))
+    _, opened, _, _ = draw(PLAIN, models, tmp_path / "out", host=host)
+    assert [len(c.result.notes) for c in opened.cells] == [0, 0, 0, 1, 1, 1]
+    assert opened.cells[4].result.notes == ("same pixels as cell 2 of a: though the checkpoint files differ",)
+    (models / "c.safetensors").write_bytes((models / "a.safetensors").read_bytes())
+    copies = PLAIN.with_checkpoints([CheckpointRef("a"), CheckpointRef("c")])
+    _, opened, _, _ = draw(copies, models, tmp_path / "copies")
+    assert opened.cells[3].result.notes == ("same pixels as cell 1 of a: the files are copies",)
+
+
+def test_stand_ins_are_named(models, tmp_path):
+    wanted = PLAIN.with_checkpoints([CheckpointRef("dir/x.safetensors", "f31347de70")])
+    resolve = in_folder(models, {"f31347de70": "a.safetensors"})
+    _, opened, _, _ = draw(wanted, models, tmp_path / "out", resolve=resolve)
+    assert [note[:26] for c in opened.cells for note in c.result.notes] == ["drawn with a.safetensors ["] * 3
+    assert parse(opened.cells[0].result.infotext).get("Model") == "a"
+
+
+def test_all_missing_checkpoints_are_named_before_anything_is_drawn(models, tmp_path):
+    missing = PLAIN.with_checkpoints([CheckpointRef("a"), CheckpointRef("x"), CheckpointRef("y", "0123456789")])
+    with pytest.raises(UnknownCheckpointError, match=r"2 checkpoints cannot be found: x, y \[0123456789\]"):
+        draw(missing, models, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(CheckpointError, match="another file"):
+        draw(PLAIN.with_checkpoints([CheckpointRef("a", "0123456789")]), models, tmp_path / "out")
+    with pytest.raises(ExperimentError, match="one file"):
+        draw(PLAIN.with_checkpoints([CheckpointRef("a"), CheckpointRef("a.safetensors")]), models, tmp_path / "out")
+
+
+def test_the_user_stops_and_goes_on(models, tmp_path):
+    for asked in (Interruption.FINISH_CELL, Interruption.STOP):
+        out = tmp_path / asked.name / "out"
+        host = FakeHost(models)
+
+        class Stop(list):
+            def append(self, event, host=host, asked=asked):
+                super().append(event)
+                if isinstance(event, events.Saved) and event.path.endswith("0002 a 2.png"):
+                    host.requests.append(asked)
+
+        if asked is Interruption.STOP:
+            with pytest.raises(Interrupted):
+                draw(PLAIN, models, out, host=host, told=Stop())
+            assert {c.result.outcome for c in open_run(out).cells} == {Outcome.PENDING}
+        else:
+            result, _, _, _ = draw(PLAIN, models, out, host=host, told=Stop())
+            assert (result.drawn, result.is_interrupted) == (2, True)  # the batch in hand was finished
+        draw(PLAIN, models, out)
+        draw(PLAIN, models, tmp_path / "whole" / "out")
+        assert contents(out) == contents(tmp_path / "whole" / "out")
+
+
+def test_the_user_skips(models, tmp_path):
+    host = FakeHost(models)
+    host.requests += [Interruption.RUN_ON, Interruption.SKIP]
+    result, opened, _, _ = draw(PLAIN, models, tmp_path / "out", host=host)
+    assert (result.skipped, result.drawn) == (2, 4)
+    assert [c.result.outcome is Outcome.PENDING for c in opened.cells] == [True] * 2 + [False] * 4
+
+
+class Killed(BaseException):
+    """Stands for a power cut between two writes."""
+
+
+def test_cut_between_any_two_writes(models, tmp_path, monkeypatch):
+    """Cut at every write in turn and resume: the folder is an undisturbed run's, no committed cell drawn twice."""
+    experiment = replace(EXPERIMENT, axes=(Axis("checkpoint", (CheckpointRef("a"),)), *EXPERIMENT.axes[1:]))
+    draw(experiment, models, tmp_path / "whole" / "out")
+    whole = contents(tmp_path / "whole" / "out")
+    write, commit = atomic.os.replace, ledger._insert
+    left = 0
+
+    def cut(action):
+        def done(*arguments):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise Killed
+            return action(*arguments)
+
+        return done
+
+    monkeypatch.setattr(atomic.os, "replace", cut(write))
+    monkeypatch.setattr(ledger, "_insert", cut(commit))
+    for moment in range(1, 1000):
+        out = tmp_path / str(moment) / "out"
+        left = moment
+        try:
+            draw(experiment, models, out)
+            break
+        except Killed:
+            left = 0
+        committed = {c.cell.job.seed for c in open_run(out).cells if c.result.outcome is not Outcome.PENDING}
+        _, _, log, _ = draw(experiment, models, out)
+        assert not {int(line.split()[2]) for line in log if line.startswith("render")} & committed
+        assert contents(out) == whole
+    assert moment == 1 + 2 * len(list((tmp_path / "whole" / "out").rglob("*.png"))) + 6
+
+
+def test_killed_and_run_again(models, tmp_path):
+    """SIGKILL at several moments of a running process, until it comes through."""
+    out, log = tmp_path / "out", tmp_path / "log"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(Path(__file__).with_name("killed_run.py")), *map(str, (models, out, log))]
+    kills, starts = 0, [0]
+    committed: set[tuple[str, str]] = set()
+    while True:
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+        patience = time.monotonic() + 60
+        goal = starts[-1] + (7, 4, 5, 10**6)[kills]
+        while process.poll() is None and len(lines(log)) < goal and time.monotonic() < patience:
+            time.sleep(0.002)
+        time.sleep(0.013 * kills)
+        process.kill()
+        _, error = process.communicate()
+        drawn = {tuple(line.split()[1:3]) for line in lines(log)[starts[-1] :] if line.startswith("render")}
+        assert not drawn & committed
+        if process.returncode == 0:
+            break
+        assert kills < 3, error.decode()
+        kills += 1
+        starts.append(len(lines(log)))
+        for c in open_run(out).cells:
+            if c.result.outcome is not Outcome.PENDING:
+                committed.add((c.checkpoint.sha256[:10], str(c.cell.job.seed)))
+    assert kills == 3
+    assert committed
+    draw(EXPERIMENT, models, tmp_path / "whole" / "out")
+    assert contents(out) == contents(tmp_path / "whole" / "out")
+
+
+def test_batches_are_of_one_kind_and_bounded():
+    axes = (Axis("checkpoint", (CheckpointRef("a"),)), Axis("cfg", (5.0, 9.0)), Axis("seed", (1, 2, 3, 4, 5)))
+    cells = Experiment(job=PLAIN.job, axes=(*axes, Axis("face pass", (True, False))), faces=EXPERIMENT.faces).cells()
+    plan = batches(cells, 4)
+    assert sorted(cell.number for batch in plan for cell in batch) == [cell.number for cell in cells]
+    assert [len(pictures(batch)) for batch in plan] == [4, 1, 4, 1]
+    assert all(len({cell.job.cfg for cell in batch}) == 1 for batch in plan)
+
+
+def test_numbers_in_the_ledger_are_json(models, tmp_path):
+    _, opened, _, _ = draw(PLAIN, models, tmp_path / "out")
+    json.dumps(opened.experiment.to_dict(), allow_nan=False)

@@ -1,0 +1,132 @@
+"""Prompts to what the UNet is conditioned on, as the webui does it for SDXL.
+
+Every text is cut into chunks, each chunk goes through both encoders, emphasis scales the hidden states and restores
+their mean, and chunks are joined along the token axis. The vector is bigG's pooled state of the first chunk and the
+embedded sizes. https://github.com/AUTOMATIC1111/stable-diffusion-webui/tree/82a973c/modules: sd_hijack_clip.py,
+sd_emphasis.py, sd_models_xl.py.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ohwx_compare.core.chunks import EMPTY, Chunk, chunks
+from ohwx_compare.core.job import Job
+from ohwx_compare.core.prompt import parts, strip_comments, strip_tags
+from ohwx_compare.core.schedule import schedule
+from ohwx_compare.errors import PromptError
+from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
+from ohwx_compare.models.text import ClipG, ClipL
+
+__all__ = ["Conditioning", "Encoders", "Entry", "Subprompt", "condition", "size_vector"]
+
+NETWORKS = ("hypernet", "lora", "lyco")  # tags that change weights
+AT_ONCE = 32  # chunks in one call of an encoder
+
+
+class Encoders(Protocol):
+    """What is needed of a model."""
+
+    clip_l: ClipL
+    clip_g: ClipG
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """Conditioning for a stretch of steps: of a schedule, the first with `call <= until` is in force, calls from 0."""
+
+    until: int
+    crossattn: Tensor  # (77 * chunks, W of clip_l + W of clip_g)
+    vector: Tensor  # (P + 6 * 256,)
+
+
+@dataclass(frozen=True, eq=False)
+class Subprompt:
+    """One of the prompts joined by AND."""
+
+    weight: float
+    schedule: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """Both prompts of a job; `notes` name what of the prompt was lost."""
+
+    positive: tuple[Subprompt, ...]
+    negative: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
+
+
+@torch.no_grad()
+def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int) -> Conditioning:
+    """Conditioning of a job drawn at `width` x `height` px; `steps` are what prompt schedules count.
+
+    Tensors have the encoders' device and dtype. Raises PromptError for a tag that names an extra network, and for
+    weights beyond what a float holds.
+    """
+    positive, tags = strip_tags(strip_comments(job.prompt))
+    if named := [tag for tag in tags if tag[1 : tag.index(":")].lower() in NETWORKS]:
+        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not drawn yet. Take the tag out.")
+    sizes = size_vector(width, height)
+    return Conditioning(
+        positive=tuple(
+            Subprompt(part.weight, _entries(model, part.text, steps, sizes, negative=False)) for part in parts(positive)
+        ),
+        negative=_entries(model, strip_comments(job.negative), steps, sizes, negative=True),
+        notes=tuple(f"{tag} was left out of the prompt: no such kind of extra network is known" for tag in tags),
+    )
+
+
+def size_vector(width: int, height: int, top: int = 0, left: int = 0) -> Tensor:
+    """The 6 * 256 sinusoids of height, width, crop top and left, height, width (px), cosines first; float32, CPU.
+
+    Podell et al. 2023, section 2.2.
+    """
+    values = torch.tensor([height, width, top, left, height, width], dtype=torch.float32)
+    frequencies = torch.exp(-math.log(10000) * torch.arange(128, dtype=torch.float32) / 128)
+    angles = values[:, None] * frequencies  # (6, 128)
+    return torch.cat([angles.cos(), angles.sin()], dim=1).flatten()
+
+
+def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negative: bool) -> tuple[Entry, ...]:
+    stages = schedule(prompt, steps)
+    states, pooled = _encode(model, [stage.text for stage in stages])
+    if negative and not any(stage.text for stage in stages):
+        states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
+    if not (states.isfinite().all() and pooled.isfinite().all()):
+        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. Lower its (weights:1.1).")
+    vectors = torch.cat([pooled, sizes.to(pooled).expand(len(pooled), -1)], dim=1)
+    return tuple(Entry(*entry) for entry in zip((stage.until for stage in stages), states, vectors, strict=True))
+
+
+def _encode(model: Encoders, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Cross attention (B, 77 * chunks, W) and pooled (B, P) of the schedule's texts of one prompt."""
+    sides = [[chunks(text, tokenize) for text in texts] for tokenize in (tokenizer_l(), tokenizer_g())]
+    count = max(len(row) for side in sides for row in side)
+    rows_l, rows_g = ([row + (EMPTY,) * (count - len(row)) for row in side] for side in sides)
+    like = model.clip_g.model.text_projection
+    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens),), rows_l, like.device)
+    hidden_g, pooled = _run(model.clip_g, rows_g, like.device)
+    states = torch.cat([_weigh(hidden_l, rows_l), _weigh(hidden_g, rows_g)], dim=-1)  # (B, chunks, 77, W)
+    return states.flatten(1, 2).to(like.dtype), pooled[:, 0]
+
+
+def _run(encoder: Callable, rows: Sequence[Sequence[Chunk]], device: torch.device) -> list[Tensor]:
+    """The encoder's outputs (B, chunks, ...) for B rows of as many chunks; equal chunks are encoded once."""
+    numbers: dict[tuple[int, ...], int] = {}
+    places = [[numbers.setdefault(chunk.tokens, len(numbers)) for chunk in row] for row in rows]
+    calls = [encoder(tokens) for tokens in torch.tensor(list(numbers), device=device).split(AT_ONCE)]
+    return [torch.cat(outputs)[torch.tensor(places, device=device)] for outputs in zip(*calls, strict=True)]
+
+
+def _weigh(states: Tensor, rows: Sequence[Sequence[Chunk]]) -> Tensor:
+    """Emphasis "Original" on (B, chunks, 77, W): scale each token, then restore each chunk's mean over B; float32."""
+    states = states.float()
+    weights = torch.tensor([[chunk.weights for chunk in row] for row in rows], device=states.device)  # (B, chunks, 77)
+    weighted = states * weights[..., None]
+    mean, moved = (x.mean((0, 2, 3), keepdim=True) for x in (states, weighted))
+    return weighted * (mean / moved)

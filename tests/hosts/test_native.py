@@ -6,6 +6,7 @@ import os
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -132,3 +133,15 @@ def test_what_cannot_be_used(tiny, tmp_path):
 def test_precision_follows_the_device():
     assert default_dtype(torch.device("cpu")) is torch.float32
     assert default_dtype(torch.device("cuda")) is torch.float16
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_draws_nearly_the_same(tiny, host, dtype):
+    half = NativeHost([tiny], device="cpu", dtype=dtype)
+    pictures = []
+    for one in (host, half):
+        one.use(one.checkpoints()[0])
+        pictures.append(np.asarray(next(one.render([JOB])).image, dtype=int))
+    assert np.abs(pictures[0] - pictures[1]).mean() < 2
+    assert half.fingerprint(JOB) != host.fingerprint(JOB)

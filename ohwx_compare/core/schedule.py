@@ -2,7 +2,9 @@
 
 A number with a point is a fraction of all steps, else it counts steps. Constructs nest in each other and in emphasis
 brackets. A bracket that closes nothing well-formed is text, and so is every bracket around it; a "|" outside [a|b], or
-a backslash that escapes nothing, makes the whole prompt text. That is what the webui's grammar comes to:
+a backslash that escapes nothing, makes the whole prompt text. That is what the webui's grammar comes to; where stray
+brackets leave it ambiguous, the webui's reading depends on its process's hash seed, and ours keeps
+the schedule:
 https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/82a973c/modules/prompt_parser.py
 """
 

@@ -129,9 +129,8 @@ def rewrite(
             new.flush()
             os.fsync(new.fileno())
         os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too
-    except BaseException:
+    finally:
         beside.unlink(missing_ok=True)
-        raise
 
 
 def _stored(file: BinaryIO, tensor: Tensor) -> bytes:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ohwx_compare.files.checkpoint import describe, read_header, sha256
-from ohwx_compare.toy.drawn import TINY, draw_checkpoint, tiny_shapes
+from ohwx_compare.toy.drawn import TINY, draw_tensor, tiny_shapes
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,7 @@ def test_it_is_an_sdxl_checkpoint(tiny):
     assert {describe(read_header(tiny / f"{name}.safetensors")) for name, *_ in TINY} == {"an SDXL checkpoint"}
 
 
-def test_another_seed_is_another_file(tiny, tmp_path):
-    draw_checkpoint(tmp_path / "same.safetensors")
-    draw_checkpoint(tmp_path / "other.safetensors", seed=7)
-    base = (tiny / "tiny_base.safetensors").read_bytes()
-    assert (tmp_path / "same.safetensors").read_bytes() == base
-    assert (tmp_path / "other.safetensors").read_bytes() != base
+def test_another_seed_or_name_is_another_draw():
+    draws = [draw_tensor(*args).tobytes() for args in (("a", (4, 4), 1), ("a", (4, 4), 2), ("b", (4, 4), 1))]
+    assert len(set(draws)) == 3
+    assert draw_tensor("a", (4, 4), 1).tobytes() == draws[0]

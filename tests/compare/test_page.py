@@ -1,0 +1,242 @@
+"""The page holds the whole run as data, runs nothing that a prompt brings, and works in a real browser from disk."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ohwx_compare.compare.page import page_data, render_page, write_page
+from ohwx_compare.compare.sheet import write_sheets
+from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.files.ledger import open_run
+
+
+class Reader(HTMLParser):
+    """Collects tags and the text inside each script."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tags, self.scripts = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, text):
+        if self.cdata_elem == "script":
+            self.scripts[-1] += text
+
+
+def cells_of(data):
+    return [cell for group in data["groups"] for row in group["rows"] for cell in row["cells"]]
+
+
+@pytest.fixture(scope="module")
+def page(sample_run):
+    write_sheets(sample_run)
+    return write_page(sample_run)
+
+
+def test_the_page_holds_the_run(sample_run, page):
+    data = json.loads(Reader(page.read_text(encoding="utf-8")).scripts[0])
+    assert data == page_data(open_run(sample_run.folder))
+    found = {cell["number"]: cell for cell in cells_of(data)}
+    assert sorted(found) == list(range(1, 13))
+    for planned in sample_run.cells:
+        cell, result = found[planned.cell.number], planned.result
+        assert cell["infotext"] == result.infotext
+        assert [face["box"] for face in cell["faces"]] == [list(face.box) for face in result.faces]
+        assert cell["prompt"] == planned.cell.job.prompt
+    assert [found[n]["words"] for n in (2, 12)] == ["No face found; the picture is as first drawn", "Not drawn yet"]
+    assert "CUDA out of memory" in found[5]["words"]
+    assert found[1]["words"] == "1 face inpainted (0.71); found by face_yolov8n.pt"
+
+
+def test_links_lead_to_the_files(sample_run, page):
+    data = page_data(sample_run)
+    links = [
+        cell[name] for cell in cells_of(data) for name in ("image", "thumb", "before", "beforeThumb") if cell[name]
+    ]
+    assert len(links) == 9 * 4 + 2
+    for link in [*links, *(sheet["href"] for sheet in data["sheets"])]:
+        assert re.fullmatch(r"[A-Za-z0-9/._%-]+", link)
+        assert (sample_run.folder / unquote(link)).is_file()
+
+
+def test_nothing_comes_from_outside(page):
+    text = page.read_text(encoding="utf-8")
+    read = Reader(text)
+    assert "://" not in re.sub(r"http://www\.w3\.org/2000/svg", "", text.replace(read.scripts[0], ""))
+    assert not [attrs for tag, attrs in read.tags if tag in ("script", "link", "img") and attrs.get("src")]
+    assert not re.search(r"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval)\b", read.scripts[1])
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.text(st.characters(exclude_categories=[])) | st.sampled_from(["</script>", "<!--<script>", "@@STYLE@@", "]]>"])
+)
+def test_any_text_stays_data(text):
+    data = {"text": text, "list": [text]}
+    read = Reader(render_page(data))
+    assert len(read.scripts) == 2
+    assert json.loads(read.scripts[0]) == data
+
+
+def test_a_run_that_only_began_has_a_page(make_run, make_experiment, tmp_path):
+    run = make_run(tmp_path, make_experiment(), {n: Outcome.PENDING for n in range(1, 13)})
+    data = page_data(run)
+    assert data["summary"].endswith("0 of 12 cells done")
+    assert {cell["image"] for cell in cells_of(data)} == {None}
+    assert write_page(run).is_file()
+
+
+# ---- in a browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("the browser test needs Chromium; none of " + ", ".join(names) + " is installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser, page):
+    """The page opened from disk; at the end it must have said nothing and asked for nothing but files."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    tab = context.new_page()
+    said, asked = [], []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(page.as_uri())
+    yield tab
+    assert tab.evaluate("window.hurt") is None
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    context.close()
+
+
+def shown(tab, selector):
+    """The file that an image shows."""
+    return tab.eval_on_selector(selector, "image => decodeURIComponent(image.currentSrc)")
+
+
+def test_the_grid_in_a_browser(tab, sample_run):
+    assert tab.locator(".cell").count() == 12
+    assert tab.locator("thead b").all_inner_texts() == [ref.stem for ref in sample_run.experiment.checkpoints]
+    assert sample_run.experiment.axes[2].values[1].prompt.split("\u2028")[0] in tab.locator(".band").nth(1).inner_text()
+    first, third = ".cell >> nth=0 >> img", ".cell >> nth=2 >> img"
+    tab.wait_for_function("document.querySelector('.cell img').naturalWidth > 0")
+    assert "before" not in shown(tab, first)
+    tab.get_by_role("button", name="Before", exact=True).click()
+    assert "before" in shown(tab, first)
+    tab.keyboard.press("b")
+    assert "before" not in shown(tab, first)
+    tab.locator(".cell").nth(0).focus()
+    tab.keyboard.press("Shift+B")
+    assert "before" in shown(tab, first)
+    assert "before" not in shown(tab, third)
+    tab.keyboard.down("b")
+    tab.wait_for_timeout(400)
+    assert "before" in shown(tab, third)
+    tab.keyboard.up("b")
+    assert "before" not in shown(tab, third)
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowDown")
+    assert tab.evaluate("document.activeElement.getAttribute('aria-label')").startswith("модель 星 #1 50%?, seed 11")
+
+
+def test_the_filter_in_a_browser(tab):
+    tab.keyboard.press("/")
+    tab.keyboard.type("no face, seed 10")
+    assert tab.locator(".tile:not(.dim):visible").count() == 1
+    assert tab.locator("#count").inner_text() == "1 of 12"
+    tab.keyboard.press("Escape")
+    assert tab.locator(".tile:visible").count() == 12
+
+
+def test_the_viewer_in_a_browser(tab, sample_run):
+    tab.locator(".cell").nth(0).click()
+    after, before = "#v-after", "#v-before"
+    tab.wait_for_function("document.querySelector('#v-after').naturalWidth === 128")
+    assert tab.locator("#p-text").inner_text() == sample_run.cells[0].result.infotext
+    assert "1 face inpainted (0.71)" in tab.locator("#p-words").inner_text()
+    tab.keyboard.press("b")
+    assert tab.locator(before).is_visible()
+    assert not tab.locator(after).is_visible()
+    tab.keyboard.press("w")
+    wipe = tab.get_by_role("slider", name="Wipe between before and after")
+    wipe.focus()
+    tab.keyboard.press("ArrowRight")
+    assert wipe.get_attribute("aria-valuenow") == "51"
+    tab.keyboard.press("Home")
+    assert wipe.get_attribute("aria-valuenow") == "0"
+    tab.locator("#stage").focus()
+    scale = "new DOMMatrix(document.querySelector('#layer').style.transform).a"
+    fitted = tab.evaluate(scale)
+    tab.keyboard.press("f")
+    zoomed = tab.evaluate(scale)
+    assert zoomed > fitted
+    tab.keyboard.press("ArrowRight")
+    assert "модель 星" in tab.locator("#v-title").inner_text()
+    assert tab.evaluate(scale) == zoomed
+    tab.keyboard.press("0")
+    assert tab.evaluate(scale) == fitted
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("ArrowDown")
+    assert "1 face inpainted" in tab.locator("#p-words").inner_text()
+    tab.keyboard.press("?")
+    assert tab.locator("#keys").is_visible()
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("Escape")
+    assert not tab.locator("#viewer").is_visible()
+    assert tab.evaluate("document.activeElement.className") == "cell"
+
+
+def test_a_failed_cell_in_a_browser(tab):
+    tab.locator(".tile.bad .cell").click()
+    assert "CUDA out of memory. Tried to allocate 2.00 GiB <b>&</b>" in tab.locator("#v-none").inner_text()
+    assert not tab.locator("#v-after").is_visible()
+
+
+def test_the_page_fits_a_phone(browser, page):
+    tab = browser.new_page(viewport={"width": 390, "height": 844})
+    tab.goto(page.as_uri())
+    for selector in (".top", ".bar", "#help", "#filter"):
+        box = tab.locator(selector).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    tab.close()
+
+
+@pytest.mark.slow
+def test_six_hundred_cells_stay_quick(browser, make_run, make_experiment, tmp_path):
+    run = make_run(tmp_path, make_experiment(64, tuple(range(100))))
+    path = write_page(run)
+    tab = browser.new_page()
+    tab.goto(path.as_uri())
+    assert tab.locator(".cell").count() == 600
+    built = tab.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    tab.evaluate("window.began = performance.now(); setPass('before'); document.body.offsetHeight")
+    toggled = tab.evaluate("performance.now() - window.began")
+    assert tab.evaluate("document.images.length") == 602
+    assert tab.evaluate("[...document.images].filter(image => image.naturalWidth).length") < 300  # the rest is lazy
+    assert built < 5000  # a bound against quadratic work, not a benchmark
+    assert toggled < 2000
+    tab.close()

@@ -52,15 +52,10 @@ def test_public_names_have_docstrings(path):
 
 
 @each_file
-def test_all_is_sorted_and_true(path):
-    module = tree(path)
-    if path.name in ("__init__.py", "__main__.py") and path.parent != PACKAGE:
-        return
-    names = [n.value for n in module.body if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "__all__"]
-    if path.name != "__main__.py":
-        assert names, "no __all__"
-        listed = ast.literal_eval(names[0])
-        assert listed == sorted(listed)
+def test_public_names_are_listed(path):
+    if path.name not in ("__init__.py", "__main__.py"):
+        assigned = [getattr(n.targets[0], "id", "") for n in tree(path).body if isinstance(n, ast.Assign)]
+        assert "__all__" in assigned
 
 
 @each_file
@@ -69,8 +64,9 @@ def test_errors_are_not_swallowed(path):
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"line {node.lineno}: bare except"
             if path.relative_to(PACKAGE).as_posix() not in BROAD:
+                passes_on = isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None
                 broad = getattr(node.type, "id", "") in ("Exception", "BaseException")
-                assert not broad, f"line {node.lineno}: except {node.type.id}"
+                assert not broad or passes_on, f"line {node.lineno}: except {node.type.id}"
 
 
 @each_file

@@ -1,0 +1,63 @@
+"""The face pass and a whole run, real parts throughout, against what the webui and ADetailer drew."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from ohwx_compare.compare.face_pass import detail
+from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.compare.run import run
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.infotext import faces, parse, to_job
+from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.engine.detect import find_detector
+from ohwx_compare.files.images import load_rgb, read_infotext
+from ohwx_compare.files.ledger import open_run
+from ohwx_compare.hosts.native import NativeHost
+
+CORNERS = ((96, 224, 352), (21, 149))  # of the grid's cells, px: columns, rows
+
+
+@pytest.fixture(scope="module")
+def host(tiny):
+    host = NativeHost([tiny], device="cpu", dtype=torch.float32)
+    yield host
+    host.close()
+
+
+def assert_same(drawn, wanted):
+    """The tolerance of a picture with a face pass, of 255."""
+    difference = np.abs(np.asarray(drawn, float) - np.asarray(wanted, float))
+    assert difference.max() <= 4
+    assert difference.mean() <= 0.02
+
+
+@pytest.mark.parametrize("name", ["face_top1_050", "face_top1_070", "face_all_two_prompts", "face_options"])
+def test_faces_are_adetailers(host, goldens, name):
+    infotext = parse(read_infotext(goldens / f"{name}.png"))
+    job, tabs = to_job(infotext), faces(infotext)
+    host.use(host.checkpoints()[0])
+    before = next(iter(host.render([job]))).image
+    detectors = [find_detector(tab.model, [goldens]) for tab in tabs]
+    (after,) = detail(host, detectors, tabs, [job], [before])
+    assert after.outcome is Outcome.FACES
+    assert_same(after.image, load_rgb(goldens / f"{name}.png"))
+
+
+def test_a_grid_is_the_webuis_grid(host, tiny, goldens, tmp_path):
+    """Three checkpoints by two seeds with the face pass, from the grid's infotext; seeds are drawn two at a time."""
+    text = json.loads((goldens / "xyz_checkpoint_x_seed.json").read_text(encoding="utf-8"))["infotexts"][0]
+    result = run(
+        Experiment.from_infotext(parse(text)),
+        host,
+        lambda name: find_detector(name, [goldens]),
+        tmp_path,
+        resolve=in_folder(tiny, {}),
+    )
+    assert result.drawn == 6
+    grid = load_rgb(goldens / "xyz_checkpoint_x_seed.png")
+    for cell in open_run(tmp_path).cells:
+        x, y = (edges[i] for edges, i in zip(CORNERS, cell.cell.coordinates, strict=True))
+        assert_same(load_rgb(tmp_path / cell.result.after), grid.crop((x, y, x + 128, y + 128)))

@@ -24,26 +24,38 @@ def letterboxed_mask(coefficients: Tensor, prototypes: Tensor, box: Box) -> Tens
     height, width = logits.shape
     x, y = torch.arange(width, device=logits.device), torch.arange(height, device=logits.device)[:, None]
     inside = (x >= box.x1 / 4) & (x < box.x2 / 4) & (y >= box.y1 / 4) & (y < box.y2 / 4)
-    return _enlarge(logits * inside, (4 * width, 4 * height)) > 0
+    cut = (logits * inside)[None, None]
+    return F.interpolate(cut, (4 * height, 4 * width), mode="bilinear", align_corners=False)[0, 0] > 0
 
 
 def picture_mask(coefficients: Tensor, prototypes: Tensor, box: Box, letterbox: Letterbox) -> np.ndarray:
     """The mask in the picture's frame: bool (height, width). `box` in px of the picture, the rest as above.
 
-    The padding is cut away first: ADetailer stretches it into the picture (about 10 px on 832x1216).
+    Every px of the box is looked up in the prototypes' frame, the padding left aside: ADetailer stretches it into the
+    picture (about 10 px on 832x1216).
     """
-    (left, top, _, _), (width, height) = letterbox.padding, letterbox.inner
-    logits = _enlarge(_logits(coefficients, prototypes), letterbox.outer)
-    logits = _enlarge(logits[top : top + height, left : left + width], (letterbox.width, letterbox.height))
     mask = np.zeros((letterbox.height, letterbox.width), dtype=bool)
-    cut = np.s_[round(box.y1) : round(box.y2), round(box.x1) : round(box.x2)]
-    mask[cut] = (logits > 0).cpu().numpy()[cut]
+    columns, rows = slice(round(box.x1), round(box.x2)), slice(round(box.y1), round(box.y2))
+    if not mask[rows, columns].size:
+        return mask
+    (left, top, _, _), (width, height), (outer_width, outer_height) = (
+        letterbox.padding,
+        letterbox.inner,
+        letterbox.outer,
+    )
+    x = _centres(columns, width / letterbox.width, left, outer_width)
+    y = _centres(rows, height / letterbox.height, top, outer_height)
+    at = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None].to(prototypes.device)  # (1, rows, columns, 2)
+    logits = _logits(coefficients, prototypes)[None, None]
+    inside = F.grid_sample(logits, at, mode="bilinear", padding_mode="border", align_corners=False)[0, 0] > 0
+    mask[rows, columns] = inside.cpu().numpy()
     return mask
+
+
+def _centres(px: slice, scale: float, before: int, outer: int) -> Tensor:
+    """Centres of the picture's px along one axis, in -1..1 of the letterbox and so of the prototypes."""
+    return ((torch.arange(px.start, px.stop) + 0.5) * scale + before) * (2 / outer) - 1
 
 
 def _logits(coefficients: Tensor, prototypes: Tensor) -> Tensor:
     return (coefficients @ prototypes.flatten(1)).view(prototypes.shape[1:])
-
-
-def _enlarge(plane: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(plane[None, None], size[::-1], mode="bilinear", align_corners=False)[0, 0]

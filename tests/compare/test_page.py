@@ -3,7 +3,11 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -14,6 +18,9 @@ from ohwx_compare.compare.page import page_data, render_page, write_page
 from ohwx_compare.compare.sheet import write_sheets
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.files.ledger import open_run
+
+
+ROOT = Path(__file__).parents[2]
 
 
 class Reader(HTMLParser):
@@ -95,6 +102,21 @@ def test_a_run_that_only_began_has_a_page(make_run, make_experiment, tmp_path):
     assert data["summary"].endswith("0 of 12 cells done")
     assert {cell["image"] for cell in cells_of(data)} == {None}
     assert write_page(run).is_file()
+
+
+def test_a_picture_whose_face_pass_failed_is_never_shown_as_the_last_one(sample_run):
+    first = sample_run.cells[0]
+    result = replace(first.result, outcome=Outcome.FAILED, after=None, after_thumb=None, error="no memory")
+    run = replace(sample_run, cells=(replace(first, result=result), *sample_run.cells[1:]))
+    cell = cells_of(page_data(run))[0]
+    assert (cell["image"], cell["thumb"], cell["why"]) == (None, None, "no memory")
+    assert unquote(cell["before"]) == first.result.before
+
+
+def test_looking_needs_no_model():
+    code = "import sys, ohwx_compare.compare.page, ohwx_compare.compare.sheet; print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
 
 
 # ---- in a browser

@@ -65,7 +65,7 @@ function holdable(change) {
 
 function cellNode(cell) {
   cell.img = make("img", { loading: "lazy", decoding: "async", width: cell.width, height: cell.height });
-  cell.said = make("span", { className: "said" }, make("b", { textContent: cell.title }), cell.words);
+  cell.said = make("span", { className: "said" }, make("b", { textContent: cell.title }), cell.why);
   cell.cap = make("span", { className: "cap" });
   const frame = make("span", { className: "frame" }, cell.img, cell.said);
   frame.style.aspectRatio = `${cell.width} / ${cell.height}`;

@@ -51,7 +51,7 @@ const viewer = (() => {
     const [name, place] = $("v-title").children;
     name.textContent = cell.columnLabel;
     place.textContent = cell.rowLabel;
-    $("v-none").textContent = cell.image || cell.before ? "" : `${cell.title}. ${cell.words}`;
+    $("v-none").textContent = cell.image || cell.before ? "" : cell.words;
     const svg = $("v-faces");
     svg.setAttribute("viewBox", `0 0 ${cell.width} ${cell.height}`);
     svg.replaceChildren(...cell.faces.map((found) => {

@@ -1,0 +1,33 @@
+"""The progress bar: what it says, and that its time left follows the steps."""
+
+import io
+
+from ohwx_compare.cli.bar import Bar, clock
+from ohwx_compare.core.events import Failed, Image, Started, Step
+
+
+def test_clock():
+    assert [clock(s) for s in (0.4, 59, 60, 187, 7500)] == ["0 s", "59 s", "1:00 min", "3:07 min", "2:05 h"]
+
+
+def test_time_left_counts_steps_not_cells():
+    now = iter(range(100))
+    bar = Bar(io.StringIO(), now=lambda: next(now))
+    bar(Started("run", total=2, cost=40))
+    assert bar.seconds_left() is None
+    started = bar.started
+    bar(Step(10))
+    seconds = bar.seconds_left()
+    assert seconds == (next(now) - 1 - started) * 30 / 10
+
+
+def test_without_a_terminal_each_cell_is_a_line():
+    stream = io.StringIO()
+    bar = Bar(stream)
+    for event in (Started("run", 2, 2), Step(1), Image(1, "a", "drawn"), Failed(2, "b", "no memory")):
+        bar(event)
+    bar.close()
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith("1/2  a: drawn")
+    assert second.startswith("2/2  b: no memory")
+    assert "\r" not in stream.getvalue()

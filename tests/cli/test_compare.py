@@ -1,0 +1,153 @@
+"""`ohwx compare`: the article's infotext in, its comparison out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ohwx_compare.cli.compare import read_experiment
+from ohwx_compare.cli.main import main
+from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.ledger import open_run
+
+SEED = Path(__file__).parents[1] / "seed"
+ARTICLE = SEED / "article.txt"
+STAND_INS = [
+    "--checkpoint-map", "me_15_StarlightXLAnimatedV3_noREG-000030=tiny_noreg",
+    "--checkpoint-map", "4610bf5599=tiny_reg.safetensors",
+]  # fmt: skip
+
+
+def small(tmp_path) -> Path:
+    """The article's first infotext at a size that a test can draw."""
+    text = SEED.joinpath("infotexts.txt").read_text(encoding="utf-8").split("\n\n---\n\n")[0]
+    text = text.replace("1024x1024", "128x128").replace("Steps: 20", "Steps: 4").replace("steps: 80", "steps: 6")
+    file = tmp_path / "small infotext.txt"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def compare(tiny, out, *more) -> int:
+    return main(["compare", "--checkpoints", str(tiny), "--out", str(out), "--device", "cpu", *map(str, more)])
+
+
+@pytest.mark.parametrize("source", [ARTICLE, SEED / "infotexts.txt"])
+def test_the_article_plans_its_two_checkpoints(source):
+    cells = read_experiment(None, str(source)).cells()
+    assert [cell.checkpoint.stem for cell in cells] == [
+        "me_15_StarlightXLAnimatedV3_noREG-000030",
+        "me_15_StarlightXLAnimatedV3-step00000901",
+    ]
+    assert [cell.checkpoint.short_hash for cell in cells] == ["f31347de70", "4610bf5599"]
+    assert cells[0].faces[0].steps == 80
+    assert cells[0].faces[0].top_k == 1
+
+
+def test_missing_checkpoints_are_named_in_one_sentence(tiny, tmp_path, capsys):
+    assert compare(tiny, tmp_path / "run", "--from", ARTICLE) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "noREG-000030" in said
+    assert "step00000901" in said
+    assert "--checkpoint-map" in said
+
+
+def test_it_runs_with_stand_ins_and_says_so(tiny, tmp_path, goldens, capsys):
+    out = tmp_path / "näive run"
+    flags = ["--from", small(tmp_path), *STAND_INS, "--json"]
+    assert compare(tiny, out, *flags) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["cells"], summary["drawn"], summary["failed"]) == (2, 2, 0)
+    assert all(Path(path).is_file() for path in [*summary["sheets"], summary["page"]])
+    run = open_run(out)
+    for cell, file in zip(run.cells, ("tiny_noreg", "tiny_reg"), strict=True):
+        assert any("in place of" in note and file in note for note in cell.result.notes)
+        assert any("cascade" in note.lower() for note in cell.result.notes)  # no detector weights here
+        assert "Model: " in read_infotext(out / cell.result.image)
+        assert cell.result.outcome in (Outcome.NO_FACE, Outcome.FACES, Outcome.NONE_KEPT)
+    assert compare(tiny, out, *flags) == 0
+    assert json.loads(capsys.readouterr().out)["reused"] == 2
+
+
+def test_all_of_a_folder(tiny, tmp_path, capsys):
+    assert compare(tiny, tmp_path / "run", "--from", small(tmp_path), "--all", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["cells"] == 3
+
+
+def test_an_experiment_file(tiny, tmp_path, capsys):
+    file = tmp_path / "experiment.json"
+    job = {"prompt": "photo of ohwx man", "seed": 1, "steps": 2, "width": 64, "height": 64, "rng": "CPU"}
+    axes = [{"kind": "checkpoint", "values": ["tiny_base"]}, {"kind": "cfg", "values": [1, 7]}]
+    file.write_text(json.dumps({"job": job, "axes": axes}), encoding="utf-8")
+    assert compare(tiny, tmp_path / "run", file) == 0
+    assert {cell.result.outcome for cell in open_run(tmp_path / "run").cells} == {Outcome.DRAWN}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("{", "JSON"), ('{"jobs": {}}', "job"), ('{"job": {"prompt": "a", "seed": -1}}', "seed"), ("[]", "object")],
+)
+def test_a_wrong_experiment_file_is_one_sentence(content, said, tiny, tmp_path, capsys):
+    file = tmp_path / "experiment.json"
+    file.write_text(content, encoding="utf-8")
+    assert compare(tiny, tmp_path / "run", file) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.slow
+def test_the_article_as_it_is(tiny, tmp_path):
+    """1024 px, 20 steps, 80 face steps, both checkpoints mapped."""
+    assert compare(tiny, tmp_path / "run", "--from", ARTICLE, *STAND_INS, "--batch", "1") == 0
+    assert [cell.result.outcome for cell in open_run(tmp_path / "run").cells].count(Outcome.FAILED) == 0
+
+
+def start(out) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ohwx_compare", "demo", "--out", str(out)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8",
+    )  # fmt: skip
+
+
+def wait_for_cells(out, count: int) -> None:
+    until = time.monotonic() + 300
+    while len(list((out / "comparison" / "thumbs").glob("*.jpg"))) < count:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def content(out) -> dict:
+    run = open_run(out / "comparison")
+    pictures = {path.name: path.read_bytes() for path in sorted((out / "comparison" / "images").glob("*.png"))}
+    return {**pictures, **{cell.cell.number: (cell.result.key, cell.result.faces) for cell in run.cells}}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT and SIGKILL are sent as POSIX knows them")
+def test_stopped_and_killed_it_ends_as_if_undisturbed(tmp_path):
+    """Ctrl-C finishes the batch in hand (status 130); SIGKILL in a later one loses no committed cell."""
+    disturbed, quiet = tmp_path / "disturbed", tmp_path / "quiet"
+    process = start(disturbed)
+    wait_for_cells(disturbed, 1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=300)
+    assert process.returncode == 130
+    committed = {c.cell.number for c in open_run(disturbed / "comparison").cells if c.result.outcome != "not drawn yet"}
+    assert committed == {1, 2}
+    times = {path.name: path.stat().st_mtime_ns for path in (disturbed / "comparison" / "images").iterdir()}
+
+    process = start(disturbed)
+    wait_for_cells(disturbed, 5)  # in the second checkpoint's batch
+    process.kill()
+    process.communicate(timeout=300)
+    for out in (disturbed, quiet):
+        assert main(["demo", "--out", str(out)]) == 0
+    assert content(disturbed) == content(quiet)
+    for name, stamp in times.items():
+        assert (disturbed / "comparison" / "images" / name).stat().st_mtime_ns == stamp

@@ -1,0 +1,91 @@
+"""`ohwx replay`: the webui's pictures drawn again through the command line, and what it refuses."""
+
+import json
+
+import pytest
+
+from ohwx_compare.cli.main import main
+from ohwx_compare.cli.replay import differences
+from ohwx_compare.files.images import load_rgb, read_infotext
+
+PLAIN = [
+    "article", "prompt_brk", "prompt_compose", "prompt_editing", "prompt_editing_weights", "prompt_empty_both",
+    "prompt_empty_negative", "prompt_long", "prompt_unicode", "prompt_weights", "size_192x128", "subseed",
+    "clip_skip_2", "rng_nv", "sampler_euler_a_automatic", "sampler_euler_automatic", "sampler_dpmpp_2m_karras",
+    "sampler_dpmpp_2m_sde_exponential", "batch_2x2.0", "batch_2x2.1", "batch_2x2.2", "batch_2x2.3",
+]  # fmt: skip
+FACES = ["face_top1_050", "face_top1_070", "face_all_two_prompts", "face_options"]
+
+
+def replay(tiny, goldens, out, *inputs):
+    where = ["--checkpoints", str(tiny), "--detectors", str(goldens), "--out", str(out), "--device", "cpu", "--json"]
+    return main(["replay", *map(str, inputs), *where])
+
+
+def check(results, names, largest, mean):
+    assert [result["name"] for result in results] == names
+    for result in results:
+        assert result["error"] is None, result
+        assert result["max_difference"] <= largest, result
+        assert result["mean_difference"] <= mean, result
+
+
+def test_the_articles_picture_and_one_with_a_face_pass(tiny, goldens, tmp_path, capsys):
+    assert replay(tiny, goldens, tmp_path / "naïve 星 out", goldens / "article.png", goldens / "face_options.png") == 0
+    results = json.loads(capsys.readouterr().out)
+    check(results[:1], ["article"], 2, 0.002)
+    check(results[1:], ["face_options"], 4, 0.02)
+    written = tmp_path / "naïve 星 out" / "article.png"
+    assert read_infotext(written) == read_infotext(goldens / "article.png")
+    assert differences(load_rgb(written), load_rgb(goldens / "article.png"))[0] == results[0]["max_difference"]
+
+
+@pytest.mark.slow
+def test_every_picture_that_the_webui_drew_from_noise(tiny, goldens, tmp_path, capsys):
+    assert replay(tiny, goldens, tmp_path, *(goldens / f"{name}.png" for name in PLAIN)) == 0
+    check(json.loads(capsys.readouterr().out), PLAIN, 2, 0.002)
+
+
+@pytest.mark.slow
+def test_every_picture_with_a_face_pass(tiny, goldens, tmp_path, capsys):
+    assert replay(tiny, goldens, tmp_path, *(goldens / f"{name}.png" for name in FACES)) == 0
+    check(json.loads(capsys.readouterr().out), FACES, 4, 0.02)
+
+
+def text(goldens, change=lambda t: t):
+    return change(read_infotext(goldens / "article.png"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.replace("RNG: CPU", "RNG: CPU, Hires upscale: 2"), "Hires upscale"),
+        (lambda t: t.replace("RNG: CPU", 'RNG: CPU, Lora hashes: "me: 0123456789ab"'), "Lora hashes"),
+        (lambda t: t.replace("RNG: CPU", "RNG: CPU, VAE: mine.safetensors"), "VAE"),
+        (lambda t: t.replace("RNG: CPU", "RNG: CPU, Refiner: sdxl_refiner"), "Refiner"),
+        (lambda t: t.replace("DPM++ 2M SDE", "DPM++ 3M SDE"), "DPM++ 3M SDE"),
+        (lambda t: t.replace("RNG: CPU", "Denoising strength: 0.5, RNG: CPU"), "Denoising strength"),
+        (lambda t: t.replace("Model: tiny_base", "Model: other").replace("e26d253423", "0123456789"), "other"),
+        (lambda t: t.replace("e26d253423", "0123456789"), "e26d253423"),
+        (lambda t: t.replace("RNG: CPU", "RNG: CPU, Script: X/Y/Z plot, X Type: Seed, X Values: 1-3"), "ohwx compare"),
+    ],
+)
+def test_what_cannot_be_drawn_again_is_named(change, said, tiny, goldens, tmp_path, capsys):
+    assert replay(tiny, goldens, tmp_path, text(goldens, change)) == 1
+    (result,) = json.loads(capsys.readouterr().out)
+    assert said in result["error"]
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_originals_are_never_overwritten(tiny, goldens, tmp_path, capsys):
+    original = tmp_path / "a.png"
+    original.write_bytes((goldens / "prompt_empty_both.png").read_bytes())
+    assert replay(tiny, goldens, tmp_path, original) == 1
+    assert original.read_bytes() == (goldens / "prompt_empty_both.png").read_bytes()
+
+
+def test_a_missing_file_and_a_picture_without_infotext_are_named(tiny, goldens, tmp_path, capsys):
+    assert replay(tiny, goldens, tmp_path, tmp_path / "no such.png", goldens / "mask_box.png") == 1
+    missing, bare = json.loads(capsys.readouterr().out)
+    assert "no such.png" in missing["error"]
+    assert "no infotext" in bare["error"]

@@ -19,7 +19,6 @@ from ohwx_compare.compare.sheet import write_sheets
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.files.ledger import open_run
 
-
 ROOT = Path(__file__).parents[2]
 
 

@@ -104,7 +104,8 @@ class _Visits:
         if sha256 and all(self._is_done(cell, sha256) for cell in cells):
             self._reuse(cells, sha256)
             return
-        if self._looks_away(()):
+        self._ask()
+        if self.is_stopping:
             return
         try:
             loaded = self.host.use(checkpoint)
@@ -187,13 +188,17 @@ class _Visits:
             self.counts["reused"] += 1
             self.on_event(Skipped(cell.number, cell.label, "drawn before"))
 
-    def _looks_away(self, cells: Sequence[Cell], *, is_begun: bool = False) -> bool:
-        """Whether the user wants `cells` left alone. Raises Interrupted where nothing at all shall be drawn."""
+    def _ask(self) -> Interruption:
+        """What the user wants now. Raises Interrupted where nothing at all shall be drawn any more."""
         asked = self.host.interruption()
         if asked is Interruption.STOP:
             raise Interrupted("Stopped; what is finished is kept.")
         self.is_stopping |= asked is Interruption.FINISH_CELL
-        if asked is Interruption.SKIP:
+        return asked
+
+    def _looks_away(self, cells: Sequence[Cell], *, is_begun: bool = False) -> bool:
+        """Whether the user wants `cells` left alone."""
+        if self._ask() is Interruption.SKIP:
             self.counts["skipped"] += len(cells)
             for cell in cells:
                 self.on_event(Skipped(cell.number, cell.label, "skipped by the user"))

@@ -17,7 +17,7 @@ from ohwx_compare.errors import ExperimentError
 
 __all__ = ["KINDS", "Axis", "CheckpointRef", "Kind", "PromptPair"]
 
-_REF = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<hash>[0-9a-fA-F]{8,64})\])?\s*")
+_REF = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<hash>[0-9a-fA-F]{10,64})\])?\s*")
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
 
 
@@ -26,7 +26,7 @@ class CheckpointRef:
     """A checkpoint as somebody named it: a name ("/" between folders) and, if known, its short sha256."""
 
     name: str
-    short_hash: str | None = None  # 8 to 64 hex digits, lower case
+    short_hash: str | None = None  # 10 to 64 hex digits, lower case
 
     @classmethod
     def parse(cls, text: str) -> "CheckpointRef":

@@ -226,7 +226,7 @@ def test_the_user_stops_and_goes_on(models, tmp_path):
 
 def test_the_user_skips(models, tmp_path):
     host = FakeHost(models)
-    host.requests += [Interruption.RUN_ON, Interruption.SKIP]
+    host.requests += [Interruption.SKIP, Interruption.RUN_ON, Interruption.SKIP]  # the first has nothing to skip yet
     result, opened, _, _ = draw(PLAIN, models, tmp_path / "out", host=host)
     assert (result.skipped, result.drawn) == (2, 4)
     assert [c.result.outcome is Outcome.PENDING for c in opened.cells] == [True] * 2 + [False] * 4

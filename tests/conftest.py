@@ -1,8 +1,11 @@
 """Shared parts of the tests: the goldens' folder and the tiny checkpoints, drawn once a session."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors: more threads only wait for each other
 
 GOLDENS = Path(__file__).parent / "goldens"
 SEED = Path(__file__).parent / "seed"

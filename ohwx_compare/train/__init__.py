@@ -1,0 +1,1 @@
+"""Training: a recipe, its plan, and the loop that carries it out."""

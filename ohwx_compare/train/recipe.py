@@ -1,0 +1,312 @@
+"""The recipe of a training: one flat, documented JSON, complete with `{"preset", "base", "train", "output"}`.
+
+A preset is a set of values under the user's own; what neither names has the default below, which is our advice
+("corrected"). Relative paths are meant from the folder of the recipe file.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+from typing import Any, get_args
+
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.files.atomic import write_text
+
+__all__ = ["COMPAT", "OPTIMIZER_ARGS", "PRESETS", "Recipe", "read_recipe", "write_recipe"]
+
+COMPAT = {  # each fault of sd-scripts that users may have tuned to
+    "alpha": "transparent pixels keep the colour stored under them",
+    "crop": "crop conditioning on the wrong axis (BucketManager.get_crop_ltrb)",
+    "exif": "the camera's orientation is ignored",
+    "latents": "each picture is one random draw of its latents, the same for the whole run",
+    "pooled": "the pooled text vector is projected with the transposed matrix",
+    "prior": "prior_loss_weight is ignored",
+    "reg": "the first regularization images, the same in every epoch",
+}
+
+OPTIMIZER_ARGS: Mapping[str, Mapping[str, Any]] = {  # names and defaults
+    "adafactor": {
+        "clip_threshold": 1.0,  # root mean square of a tensor's update is kept below
+        "decay_rate": -0.8,
+        "eps": (1e-30, 1e-3),  # only the first matters while the step is not relative
+        "flatten": False,  # factor a convolution's kernel as one matrix; False factors its last two sides, as HF does
+        "weight_decay": 0.0,
+    },
+    "adamw": {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
+}
+
+_ARTICLE = {
+    "bucket_no_upscale": True,
+    "lr_unet": 1e-5,
+    "optimizer": "adafactor",
+    "optimizer_args": {"weight_decay": 0.01},
+    "precision": "bf16-nearest",
+    "fused": False,
+    "clip": 1.0,
+    "clip_by": "global",
+    "compat": tuple(COMPAT),
+}
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "article-no-reg": {**_ARTICLE, "repeats": 1, "epochs": 150, "save_every_epochs": 30},
+    # 901 = 15 images * 30 exposures * 2 (train and reg) + 1
+    "article-reg": {**_ARTICLE, "repeats": 150, "epochs": 1, "save_every_epochs": None, "save_every_steps": 901},
+    "corrected": {},
+    "lean": {"optimizer_args": {"flatten": True, "weight_decay": 0.01}},  # the least memory, for cards of 10 GB
+    "fast": {"checkpointing": False},  # needs about 34 GB
+}
+
+_CHOICES = {
+    "captions": ("file-or-folder", "file", "folder"),
+    "clip_by": ("tensor", "global"),
+    "loss_weighting": ("none", "min-snr", "debiased"),
+    "optimizer": tuple(OPTIMIZER_ARGS),
+    "precision": ("bf16-stochastic", "bf16-nearest", "fp32-master", "fp32"),
+    "prediction": (None, "eps", "v"),
+    "schedule": ("constant", "cosine"),
+}
+_COUNTS = (
+    "repeats", "epochs", "steps", "batch", "accumulation", "keep_last", "save_every_epochs", "save_every_steps",
+)  # fmt: skip
+_PAIRS = (("epochs", "steps"), ("save_every_epochs", "save_every_steps"))  # naming one drops the preset's other
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One training run. Raises ExperimentError for what cannot be run as written, in one sentence."""
+
+    # what goes in and out
+    base: str  # single-file SDXL checkpoint to start from
+    train: str  # folder of `{repeats}_{token class}` folders
+    reg: str | None = None  # the same for regularization images; None trains without
+    output: str  # run folder, made if need be
+    name: str = "ohwx"  # of the checkpoints: {name}-000030.safetensors
+    preset: str | None = None  # where the values came from; read, then only a remark
+
+    # pictures
+    resolution: tuple[int, int] = (1024, 1024)  # width, height px; one number stands for both
+    buckets: bool = True  # False crops all to `resolution`
+    bucket_no_upscale: bool = False  # small pictures keep their size
+    bucket_min: int = 256  # px, shortest and longest side of a bucket; without meaning under bucket_no_upscale
+    bucket_max: int = 2048
+    bucket_step: int = 64  # px, a multiple of 32
+    alpha: str = "#ffffff"  # colour behind transparent pixels
+    repeats: int | None = None  # instead of those in the names of the train folders
+    captions: str = "file-or-folder"  # "file": a caption file beside each picture is a must; "folder": none is read
+    caption_extensions: tuple[str, ...] = (".txt", ".caption")  # the first that exists
+
+    # regularization
+    reg_ratio: float = 1.0  # reg images for each train image shown
+    prior_loss_weight: float = 1.0  # of a reg image's loss
+
+    # length
+    epochs: int | None = 150  # either epochs or steps
+    steps: int | None = None  # optimiser steps
+    batch: int = 1  # pictures
+    accumulation: int = 1  # batches an optimiser step
+
+    # what is trained, and how fast; None leaves the part frozen
+    lr_unet: float | None = 3e-6
+    lr_te1: float | None = None  # CLIP-L
+    lr_te2: float | None = None  # OpenCLIP bigG
+    schedule: str = "constant"  # or "cosine", to 0 at the end
+    warmup: int = 0  # steps from 0 to the full rate
+    optimizer: str = "adafactor"  # or "adamw"
+    optimizer_args: Mapping[str, Any] = field(default_factory=lambda: {"weight_decay": 0.01})  # see OPTIMIZER_ARGS
+    fused: bool = True  # each tensor steps as soon as its gradient is there; needs accumulation 1 and clip_by "tensor"
+    clip: float = 1.0  # largest norm of a gradient; 0 does not clip
+    clip_by: str = "tensor"  # the norm of each tensor, or of all: "global"
+    precision: str = "bf16-stochastic"  # weights in bf16 rounded at random or to nearest, bf16 of an fp32 master, fp32
+    checkpointing: bool = True  # compute activations again in the backward pass instead of keeping them
+
+    # loss
+    prediction: str | None = None  # "eps" or "v"; None asks the file
+    loss_weighting: str = "none"  # "min-snr" (Hang et al. 2023), "debiased" (Yu et al. 2023)
+    min_snr_gamma: float = 5.0
+    noise_offset: float = 0.0
+
+    # keeping
+    save_every_epochs: int | None = 30
+    save_every_steps: int | None = None
+    keep_last: int | None = None  # saves kept besides the final one; None keeps all
+    ema: float | None = None  # decay a step of the averaged weights, kept in fp32 on the CPU; None keeps none
+    seed: int = 42
+    compat: tuple[str, ...] = ()  # names of COMPAT; "kohya" in the file means all of them
+
+    def __post_init__(self) -> None:
+        for name in _COUNTS:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ExperimentError(f"{name} is {value}, expected 1 or more.")
+        for name, known in _CHOICES.items():
+            if (value := getattr(self, name)) not in known:
+                raise ExperimentError(f"{name} is {value!r}, expected {_listed(known)}.")
+        if (self.epochs is None) == (self.steps is None):
+            raise ExperimentError("The recipe needs either `epochs` or `steps`, not both; set the other to null.")
+        if not self.name or set(self.name) & set('/\\:*?"<>|'):
+            raise ExperimentError(f"name is {self.name!r}, expected a file name without folder and suffix.")
+        self._check_sizes()
+        self._check_numbers()
+        self._check_together()
+
+    def compatible(self, fault: str) -> bool:
+        """Whether this fault of sd-scripts (a name of COMPAT) is wanted."""
+        return fault in self.compat
+
+    @property
+    def optimizer_settings(self) -> dict[str, Any]:
+        """All of the optimiser's arguments, defaults included."""
+        return {**OPTIMIZER_ARGS[self.optimizer], **self.optimizer_args}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as JSON values; `from_dict` gives the same recipe back."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_dict(cls, data: Any) -> "Recipe":
+        """Read a recipe: fields of this class, over the values of `preset`. Raises ExperimentError."""
+        known = {each.name: each for each in fields(cls)}
+        if not isinstance(data, dict):
+            raise ExperimentError(f"A recipe must be a JSON object, got {data!r}.")
+        for name in data:
+            if name not in known:
+                near = get_close_matches(str(name), known, 1, 0.0)[0]
+                raise ExperimentError(f"The recipe has no {name!r}; did you mean {near!r}?")
+        missing = [name for name in ("base", "train", "output") if not data.get(name)]
+        if missing:
+            raise ExperimentError(f"The recipe lacks {', '.join(missing)}.")
+        values = {**_preset(data), **data}
+        return cls(**{name: _typed(name, value, known[name].type) for name, value in values.items()})
+
+    def _check_sizes(self) -> None:
+        for side in self.resolution:
+            if side < 64 or side % 64:
+                raise ExperimentError(f"resolution is {self.resolution}, expected positive multiples of 64.")
+        if self.bucket_step < 32 or self.bucket_step % 32:
+            raise ExperimentError(f"bucket_step is {self.bucket_step}, expected a multiple of 32.")
+        if not self.bucket_step <= self.bucket_min <= min(self.resolution) <= max(self.resolution) <= self.bucket_max:
+            raise ExperimentError(
+                f"Buckets go from {self.bucket_min} to {self.bucket_max} px, which must enclose the resolution "
+                f"{self.resolution}; change bucket_min or bucket_max."
+            )
+
+    def _check_numbers(self) -> None:
+        for name in ("reg_ratio", "prior_loss_weight", "lr_unet", "lr_te1", "lr_te2", "min_snr_gamma", "clip",
+                     "noise_offset", "warmup", "seed"):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and not (isfinite(value) and value >= 0):
+                raise ExperimentError(f"{name} is {value}, expected 0 or more.")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ExperimentError(f"ema is {self.ema}, expected a decay between 0 and 1, such as 0.999.")
+        hexadecimal = set("0123456789abcdefABCDEF")
+        if len(self.alpha) != 7 or self.alpha[0] != "#" or not set(self.alpha[1:]) <= hexadecimal:
+            raise ExperimentError(f"alpha is {self.alpha!r}, expected a colour such as '#ffffff'.")
+        for name in self.optimizer_args:
+            if name not in OPTIMIZER_ARGS[self.optimizer]:
+                near = get_close_matches(name, OPTIMIZER_ARGS[self.optimizer], 1, 0.0)[0]
+                raise ExperimentError(f"{self.optimizer} takes no {name!r}; did you mean {near!r}?")
+            if not _alike(self.optimizer_args[name], OPTIMIZER_ARGS[self.optimizer][name]):
+                like = OPTIMIZER_ARGS[self.optimizer][name]
+                raise ExperimentError(
+                    f"optimizer_args.{name} is {self.optimizer_args[name]!r}, expected such as {like!r}."
+                )
+        for fault in self.compat:
+            if fault not in COMPAT:
+                near = get_close_matches(fault, [*COMPAT, "kohya"], 1, 0.0)[0]
+                raise ExperimentError(f"compat names no fault {fault!r}; did you mean {near!r}?")
+
+    def _check_together(self) -> None:
+        if not any((self.lr_unet, self.lr_te1, self.lr_te2)):
+            raise ExperimentError("Nothing is trained: lr_unet, lr_te1 and lr_te2 are all null or 0.")
+        if self.fused and self.accumulation > 1:
+            raise ExperimentError(
+                f"fused steps each tensor inside the backward pass, so accumulation must be 1, got "
+                f"{self.accumulation}; set fused to false."
+            )
+        if self.fused and self.clip and self.clip_by == "global":
+            raise ExperimentError(
+                "fused never has all gradients at once, so clip_by must be 'tensor', got 'global'; "
+                "change one of them, or set clip to 0."
+            )
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe file (UTF-8 JSON); relative paths are taken from its folder. Raises ExperimentError."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ExperimentError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise ExperimentError(f"The recipe {path} is no JSON: {error}.") from error
+    if isinstance(data, dict):
+        for name in ("base", "train", "reg", "output"):
+            if isinstance(data.get(name), str) and data[name]:
+                data[name] = str(path.parent / Path(data[name]).expanduser())
+    return Recipe.from_dict(data)
+
+
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write every field as UTF-8 JSON, whole or not at all. Raises OSError."""
+    write_text(path, json.dumps(recipe.to_dict(), indent=2, ensure_ascii=False) + "\n")
+
+
+def _preset(data: Mapping[str, Any]) -> dict[str, Any]:
+    name = data.get("preset")
+    if name is None:
+        values = {}
+    elif name in PRESETS:
+        values = dict(PRESETS[name])
+    else:
+        near = get_close_matches(str(name), PRESETS, 1, 0.0)[0]
+        raise ExperimentError(f"There is no preset {name!r}; did you mean {near!r}? Known: {', '.join(PRESETS)}.")
+    for pair in _PAIRS:
+        named = [one for one in pair if data.get(one) is not None]
+        if named:
+            values |= {one: None for one in pair if one not in named}
+    return values
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    """`value` as the field's type; JSON's lists become tuples and whole numbers floats where they should."""
+    if name == "resolution" and type(value) is int:
+        value = (value, value)
+    if name == "compat" and isinstance(value, str):
+        value = tuple(COMPAT) if value == "kohya" else (value,)
+    if name == "compat" and "kohya" in tuple(value or ()):
+        value = tuple(COMPAT)
+    if isinstance(value, list):
+        value = tuple(value)
+    if kind in (tuple[int, int], tuple[str, ...]):
+        inner = get_args(kind)[0]
+        length = 2 if kind == tuple[int, int] else None
+        if isinstance(value, tuple) and all(type(v) is inner for v in value) and length in (None, len(value)):
+            return value
+        raise ExperimentError(f"{name} must be {'two numbers' if length else 'a list of texts'}, got {value!r}.")
+    if name == "optimizer_args":
+        if not isinstance(value, Mapping):
+            raise ExperimentError(f"{name} must be a JSON object, got {value!r}.")
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
+    allowed = get_args(kind) or (kind,)
+    if type(value) is int and float in allowed:
+        return float(value)
+    if type(value) not in allowed:
+        names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
+        raise ExperimentError(f"{name} must be {names}, got {value!r}.")
+    return value
+
+
+def _alike(value: Any, example: Any) -> bool:
+    """Whether `value` is of the example's kind; whole numbers pass for floats."""
+    if isinstance(example, tuple):
+        same_length = isinstance(value, tuple) and len(value) == len(example)
+        return same_length and all(map(_alike, value, example))
+    if isinstance(example, bool) or isinstance(value, bool):
+        return type(value) is type(example)
+    return isinstance(value, int | float) and isfinite(value)
+
+
+def _listed(known: tuple[Any, ...]) -> str:
+    return " or ".join("null" if value is None else repr(value) for value in known)

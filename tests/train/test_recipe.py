@@ -1,0 +1,85 @@
+"""Recipes: complete from a preset, written and read whole, refused in one sentence."""
+
+import json
+
+import pytest
+
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.train.recipe import COMPAT, PRESETS, Recipe, read_recipe, write_recipe
+
+SMALLEST = {"base": "base.safetensors", "train": "img", "output": "out"}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_and_three_paths_are_a_recipe(preset):
+    recipe = Recipe.from_dict({"preset": preset, "reg": "reg", **SMALLEST})
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
+def test_corrected_is_the_default():
+    assert Recipe.from_dict({"preset": "corrected", **SMALLEST}).to_dict() == {
+        **Recipe.from_dict(SMALLEST).to_dict(),
+        "preset": "corrected",
+    }
+
+
+def test_the_users_values_stand_over_the_presets():
+    recipe = Recipe.from_dict({"preset": "article-no-reg", "steps": 10, "save_every_steps": 4, **SMALLEST})
+    assert (recipe.epochs, recipe.steps) == (None, 10)
+    assert (recipe.save_every_epochs, recipe.save_every_steps) == (None, 4)
+    assert recipe.compat == tuple(COMPAT)
+
+
+def test_kohya_means_every_fault():
+    assert Recipe.from_dict({"compat": "kohya", **SMALLEST}).compat == tuple(COMPAT)
+    assert Recipe.from_dict({"compat": ["crop"], **SMALLEST}).compatible("crop")
+
+
+def test_a_file_keeps_the_recipe_and_its_paths(tmp_path):
+    folder = tmp_path / "Ordner mit Ümlaut"
+    folder.mkdir()
+    recipe = Recipe.from_dict({k: str(folder / v) for k, v in SMALLEST.items()} | {"ema": 0.999, "resolution": 768})
+    write_recipe(folder / "recipe.json", recipe)
+    assert read_recipe(folder / "recipe.json") == recipe
+    (folder / "short.json").write_text("\ufeff" + json.dumps(SMALLEST), encoding="utf-8")
+    assert read_recipe(folder / "short.json").base == str(folder / "base.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"epoch": 3}, "no 'epoch'; did you mean 'epochs'"),
+        ({"preset": "article"}, "did you mean 'article-"),
+        ({"resolution": 1000}, "multiples of 64"),
+        ({"resolution": [1024]}, "two numbers"),
+        ({"batch": 0}, "1 or more"),
+        ({"batch": True}, "must be int"),
+        ({"epochs": None}, "either `epochs` or `steps`"),
+        ({"epochs": 2, "steps": 3}, "either `epochs` or `steps`"),
+        ({"lr_unet": None}, "Nothing is trained"),
+        ({"lr_unet": float("nan")}, "0 or more"),
+        ({"accumulation": 2}, "accumulation must be 1"),
+        ({"clip_by": "global"}, "clip_by must be 'tensor'"),
+        ({"optimizer": "adam"}, "expected 'adafactor' or 'adamw'"),
+        ({"optimizer_args": {"weight_deca": 0}}, "did you mean 'weight_decay'"),
+        ({"optimizer_args": {"flatten": 1}}, "expected such as False"),
+        ({"compat": ["crops"]}, "did you mean 'crop'"),
+        ({"alpha": "white"}, "a colour such as"),
+        ({"name": "a/b"}, "a file name"),
+        ({"bucket_max": 512}, "enclose the resolution"),
+        ({"base": ""}, "lacks base"),
+    ],
+)
+def test_what_cannot_be_run_is_one_sentence(change, said):
+    with pytest.raises(ExperimentError) as caught:
+        Recipe.from_dict({**SMALLEST, **change})
+    assert said in str(caught.value)
+    assert str(caught.value).count(". ") <= 1
+
+
+def test_an_unreadable_file_is_named(tmp_path):
+    with pytest.raises(ExperimentError, match="cannot be read"):
+        read_recipe(tmp_path / "none.json")
+    (tmp_path / "bad.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ExperimentError, match="is no JSON"):
+        read_recipe(tmp_path / "bad.json")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ohwx_compare.errors import CheckpointError, MissingKeysError
@@ -148,12 +148,15 @@ def _part(part: str, header: Header, prefix: str, device: torch.device, dtype: t
     except (IndexError, ValueError) as error:
         raise CheckpointError(f"{header.path.name} has tensors under {prefix} of a shape that no SDXL has.") from error
     _check(header.path.name, prefix, module, shapes)
-    with safe_open(header.path, framework="pt") as file:
-        state = {
-            name: file.get_tensor(prefix + name).to(device=device, dtype=dtype, copy=True)
-            for name in module.state_dict()
-            if name in shapes
-        }
+    try:
+        with safe_open(header.path, framework="pt") as file:
+            state = {
+                name: file.get_tensor(prefix + name).to(device=device, dtype=dtype, copy=True)
+                for name in module.state_dict()
+                if name in shapes
+            }
+    except SafetensorError as error:
+        raise CheckpointError(f"{header.path.name} is damaged: {error}. Copy or download it again.") from error
     module.load_state_dict(state, strict=False, assign=True)
     return module.eval().requires_grad_(False)
 

@@ -1,0 +1,222 @@
+"""A training set on disk: folders `{repeats}_{token class}` of pictures with their captions.
+
+What a picture is, however it was saved: upright (EXIF orientation), 8-bit RGB, transparency flattened on a colour, the
+first frame of an animation. Embedded colour profiles are not applied. A file that cannot be decoded is named and left
+out.
+"""
+
+import os
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from ohwx_compare.core.buckets import Placement, Size
+from ohwx_compare.errors import ExperimentError, ImageError
+
+__all__ = ["EXTENSIONS", "Dataset", "Picture", "Reading", "load_picture", "pixels", "read_dataset"]
+
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+_ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
+_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, KeyError, IndexError, struct.error, zlib.error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How folders and files are read."""
+
+    captions: str = "file-or-folder"  # "file": each picture must have one; "folder": files are not looked at
+    caption_extensions: tuple[str, ...] = (".txt", ".caption")  # the first that exists, whatever its case
+    background: str | None = "#ffffff"  # behind transparent pixels; None drops alpha and shows what lies under it
+    upright: bool = True  # follow the camera's orientation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """One usable picture."""
+
+    path: Path
+    size: Size  # width, height px, as it is trained
+    caption: str
+    repeats: int  # its folder's
+    reg: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """All usable pictures, sorted by path, and what was left out or looks odd, in words."""
+
+    train: tuple[Picture, ...]
+    reg: tuple[Picture, ...] = ()
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What decoding a file told."""
+
+    size: Size = (0, 0)
+    frames: int = 1
+    error: str | None = None
+
+
+def read_dataset(train: Path, reg: Path | None, reading: Reading, repeats: int | None = None) -> Dataset:
+    """Read both folders; every picture is decoded once, to be sure that it can be.
+
+    repeats: of each training folder, instead of the number in its name.
+    Raises ExperimentError without any usable picture in one of them, for a missing caption where `reading` wants one,
+    and for a caption that is not UTF-8.
+    """
+    skipped: list[str] = []
+    notes: list[str] = []
+    train_pictures = tuple(_pictures(train, False, reading, (skipped, notes)))
+    reg_pictures = tuple(_pictures(reg, True, reading, (skipped, notes))) if reg else ()
+    if repeats is not None:
+        train_pictures = tuple(Picture(**{**vars(one), "repeats": repeats}) for one in train_pictures)
+    return Dataset(train=train_pictures, reg=reg_pictures, skipped=tuple(skipped), notes=tuple(notes))
+
+
+def load_picture(path: Path, reading: Reading) -> Image.Image:
+    """Return the picture as "RGB", upright and flattened. Raises ImageError that names the file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; what it cannot read is an error below
+            with Image.open(path) as image:
+                image.load()
+                upright = ImageOps.exif_transpose(image) if reading.upright else image
+                return _rgb(upright, reading.background)
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path} is too large to load: {error}") from error
+    except _DAMAGED as error:
+        raise ImageError(f"{path} cannot be read: {error}.") from error
+
+
+def pixels(image: Image.Image, placement: Placement) -> np.ndarray:
+    """Resize and crop an RGB picture into its bucket: (H, W, 3) uint8.
+
+    Shrinks by area and enlarges by Lanczos, as sd-scripts does. Raises ImageError if it is not of the placement's size.
+    """
+    if image.size != placement.original:
+        raise ImageError(f"The picture is {image.size}, expected {placement.original}; was the file changed?")
+    array = np.asarray(image)
+    if placement.resized != placement.original:
+        shrinks = all(new <= old for new, old in zip(placement.resized, placement.original, strict=True))
+        if shrinks:
+            array = cv2.resize(array, placement.resized, interpolation=cv2.INTER_AREA)
+        else:
+            array = np.asarray(image.resize(placement.resized, Image.Resampling.LANCZOS))
+    left, top = placement.crop
+    width, height = placement.bucket
+    return np.ascontiguousarray(array[top : top + height, left : left + width])
+
+
+def _pictures(root: Path, reg: bool, reading: Reading, said: tuple[list[str], list[str]]) -> Iterator[Picture]:
+    skipped, notes = said
+    what = "regularization" if reg else "training"
+    found = 0
+    for folder, repeats, words in _folders(root, what, notes):
+        inside = sorted((path for path in folder.iterdir() if path.is_file()), key=str)
+        files = {path.name.casefold(): path for path in inside}
+        paths = [path for path in inside if _is_picture(path)]
+        captions = [_caption(path, files, words, reading) for path in paths]
+        for path, caption, seen in zip(paths, captions, _decoded(paths, reading.upright), strict=True):
+            if seen.error:
+                skipped.append(f"{path} is left out: {seen.error}.")
+                continue
+            if seen.frames > 1:
+                notes.append(f"{path} has {seen.frames} frames; the first is used.")
+            found += 1
+            yield Picture(path=path, size=seen.size, caption=caption, repeats=repeats, reg=reg)
+    if not found:
+        bad = f" ({len(skipped)} could not be read, the first: {skipped[0]})" if skipped else ""
+        raise ExperimentError(
+            f"{root} holds no {what} images{bad}; expected folders such as '1_ohwx man' with pictures in it."
+        )
+
+
+def _folders(root: Path, what: str, notes: list[str]) -> Iterator[tuple[Path, int, str]]:
+    """Each `{repeats}_{words}` folder in `root`; others are noted."""
+    if not root.is_dir():
+        raise ExperimentError(f"The {what} folder {root} does not exist.")
+    for folder in sorted((path for path in root.iterdir() if path.is_dir()), key=str):
+        number, _, words = folder.name.partition("_")
+        if number.isdecimal() and int(number) > 0:
+            yield folder, int(number), words.strip()
+        elif not folder.name.startswith("."):
+            notes.append(f"{folder} is ignored: its name does not begin with a number of repeats, as in '1_ohwx man'.")
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")  # macOS leaves ._name.jpg
+
+
+def _caption(path: Path, files: Mapping[str, Path], words: str, reading: Reading) -> str:
+    if reading.captions == "folder":
+        return words
+    for extension in reading.caption_extensions:
+        file = files.get((path.stem + extension).casefold())
+        if file is not None:
+            return _first_line(file)
+    if reading.captions == "file":
+        wanted = " or ".join(path.stem + extension for extension in reading.caption_extensions)
+        raise ExperimentError(f'{path} has no caption file ({wanted}), and the recipe says captions: "file".')
+    return words
+
+
+def _first_line(file: Path) -> str:
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"The caption {file} cannot be read as UTF-8: {error}.") from error
+    return lines[0].strip() if lines else ""
+
+
+def _decoded(paths: list[Path], upright: bool) -> list[_Seen]:
+    """What each file holds, in order; decoded by all cores, for Pillow lets go of the lock."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+            return list(pool.map(partial(_look, upright=upright), paths))
+
+
+def _look(path: Path, upright: bool) -> _Seen:
+    try:
+        with Image.open(path) as image:
+            size = image.size
+            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photo and its preview
+            image.draft("RGB", (1, 1))  # a JPEG is read whole, but in its smallest size
+            image.load()
+            turned = upright and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            if image.mode == "F":
+                return _Seen(error="its pixels are floating-point numbers; save it with 8 bits")
+    except Image.DecompressionBombError as error:
+        return _Seen(error=f"it is too large ({error})")
+    except _DAMAGED as error:
+        return _Seen(error="it is empty (0 bytes)" if _empty(path) else f"it cannot be decoded ({error})")
+    return _Seen(size[::-1] if turned else size, frames)
+
+
+def _empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False
+
+
+def _rgb(image: Image.Image, background: str | None) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+    see_through = image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info
+    if not see_through or background is None:
+        return image.convert("RGB")
+    under = Image.new("RGBA", image.size, background)
+    return Image.alpha_composite(under, image.convert("RGBA")).convert("RGB")

@@ -1,0 +1,139 @@
+"""Training folders: what is read, in which form, and what is left out by name."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ohwx_compare.core.buckets import Buckets
+from ohwx_compare.errors import ExperimentError, ImageError
+from ohwx_compare.files.dataset import Reading, load_picture, pixels, read_dataset
+
+RED, GREEN = (200, 40, 30), (20, 180, 60)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    inside = tmp_path / "Zug ünd Bild" / "3_ohwx 男"
+    inside.mkdir(parents=True)
+    return inside
+
+
+def halves(size=(80, 64)) -> Image.Image:
+    """Left half red, right half green."""
+    image = Image.new("RGB", size, GREEN)
+    image.paste(RED, (0, 0, size[0] // 2, size[1]))
+    return image
+
+
+def read(folder, **reading):
+    return read_dataset(folder.parent, None, Reading(**reading))
+
+
+def test_folders_say_repeats_and_class(folder):
+    for name in ("b.PNG", "a.Jpg", "c.webp", "._c.webp", "notes.md"):
+        if name != "notes.md":
+            halves().save(folder / name, format={"G": "PNG", "g": "JPEG", "p": "WEBP"}[name[-1]])
+    (folder.parent / "holiday").mkdir()
+    data = read(folder)
+    assert [one.path.name for one in data.train] == ["a.Jpg", "b.PNG", "c.webp"]
+    assert {(one.repeats, one.caption, one.size) for one in data.train} == {(3, "ohwx 男", (80, 64))}
+    assert "holiday" in data.notes[0]
+    assert read_dataset(folder.parent, None, Reading(), repeats=150).train[0].repeats == 150
+
+
+def test_captions_follow_their_rule(folder):
+    for name in ("a", "b", "c"):
+        halves().save(folder / f"{name}.png")
+    (folder / "a.TXT").write_text("\ufeffphoto of öhwx\nsecond line", encoding="utf-8")
+    (folder / "b.caption").write_text("", encoding="utf-8")
+    assert [one.caption for one in read(folder).train] == ["photo of öhwx", "", "ohwx 男"]
+    assert {one.caption for one in read(folder, captions="folder").train} == {"ohwx 男"}
+    with pytest.raises(ExperimentError, match=r"c\.png has no caption file \(c\.txt or c\.caption\)"):
+        read(folder, captions="file")
+    (folder / "c.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(ExperimentError, match=r"c\.txt cannot be read as UTF-8"):
+        read(folder)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_stand_upright(folder, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]  # what the camera did to the scene
+    image = halves() if lying is None else halves().transpose(Image.Transpose(lying))
+    image.save(folder / "a.png", exif=exif)
+    data = read(folder)
+    assert data.train[0].size == (80, 64)
+    np.testing.assert_array_equal(load_picture(data.train[0].path, Reading()), halves())
+    if orientation != 1:
+        assert read(folder, upright=False).train[0].size == image.size
+
+
+def test_transparency_becomes_the_colour(folder):
+    image = halves().convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    image.save(folder / "a.png")
+    top, bottom = (0, 0), (0, image.height - 1)
+    flat = load_picture(folder / "a.png", Reading(background="#0000ff"))
+    assert flat.getpixel(top)[2] > 240
+    assert flat.getpixel(bottom) == pytest.approx(RED, abs=2)
+    assert load_picture(folder / "a.png", Reading(background=None)).getpixel(top) == RED
+    image.quantize(8).save(folder / "p.png", transparency=0)
+    assert load_picture(folder / "p.png", Reading()).mode == "RGB"
+
+
+def test_every_depth_and_colour_model_comes_as_8_bit_rgb(folder):
+    ramp = np.linspace(0, 65535, 80 * 64, dtype=np.uint16).reshape(64, 80)
+    Image.fromarray(ramp).save(folder / "grey16.png")
+    halves().convert("CMYK").save(folder / "cmyk.jpg", quality=95)
+    halves().convert("1").save(folder / "bilevel.png")
+    halves().save(folder / "moving.gif", save_all=True, append_images=[Image.new("RGB", (80, 64))])
+    data = read(folder)
+    assert len(data.train) == 4
+    assert ["moving.gif has 2 frames" in note for note in data.notes] == [True]
+    np.testing.assert_array_equal(np.asarray(load_picture(folder / "grey16.png", Reading()))[..., 1], ramp >> 8)
+    assert load_picture(folder / "cmyk.jpg", Reading()).getpixel((10, 30)) == pytest.approx(RED, abs=6)
+    assert load_picture(folder / "moving.gif", Reading()).getpixel((10, 30)) == pytest.approx(RED, abs=6)
+
+
+def test_damaged_files_are_named_and_left_out(folder):
+    halves((300, 200)).save(folder / "good.png")
+    noisy = Image.fromarray(np.random.default_rng(1).integers(0, 255, (200, 300, 3), np.uint8))
+    for name in ("cut.png", "cut.jpg", "cut.webp"):
+        noisy.save(folder / name)
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "page.png").write_text("<html>", encoding="utf-8")
+    data = read(folder)
+    assert [one.path.name for one in data.train] == ["good.png"]
+    assert sorted(line.split(" is left out")[0].rpartition("/")[2] for line in data.skipped) == [
+        "cut.jpg", "cut.png", "cut.webp", "empty.jpg", "page.png",
+    ]  # fmt: skip
+    with pytest.raises(ImageError, match=r"cut\.png cannot be read"):
+        load_picture(folder / "cut.png", Reading())
+
+
+def test_folders_without_pictures_are_one_sentence(folder, tmp_path):
+    with pytest.raises(ExperimentError, match="holds no training images"):
+        read(folder)
+    with pytest.raises(ExperimentError, match=r"training folder .* does not exist"):
+        read_dataset(tmp_path / "none", None, Reading())
+    halves().save(folder / "a.png")
+    (tmp_path / "reg" / "1_man").mkdir(parents=True)
+    with pytest.raises(ExperimentError, match="holds no regularization images"):
+        read_dataset(folder.parent, tmp_path / "reg", Reading())
+    halves().save(tmp_path / "reg" / "1_man" / "r.png")
+    assert read_dataset(folder.parent, tmp_path / "reg", Reading()).reg[0].reg
+
+
+@pytest.mark.parametrize("size", [(80, 64), (256, 128), (64, 200), (33, 31)])
+def test_pixels_fill_their_bucket(size):
+    placed = Buckets(resolution=(128, 128), smallest=64, largest=256).place(size)
+    array = pixels(halves(size), placed)
+    assert array.shape == (placed.bucket[1], placed.bucket[0], 3)
+    assert array.dtype == np.uint8
+    assert array[0, 0] == pytest.approx(RED, abs=2)
+    assert array[0, -1] == pytest.approx(GREEN, abs=2)
+    with pytest.raises(ImageError, match="was the file changed"):
+        pixels(halves((50, 50)), placed)

@@ -1,0 +1,1 @@
+"""Inside the AUTOMATIC1111 webui: the only place that imports its `modules`."""

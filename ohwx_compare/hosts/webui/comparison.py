@@ -1,0 +1,158 @@
+"""From the webui's processing object and a request to a run folder and the pictures to show."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from modules import devices, paths, processing, shared
+from PIL import Image
+
+from ohwx_compare.compare.page import write_page
+from ohwx_compare.compare.run import run
+from ohwx_compare.compare.sheet import write_sheets
+from ohwx_compare.core import events
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.job import Job
+from ohwx_compare.core.keys import canonical
+from ohwx_compare.core.sampler_names import split_sampler
+from ohwx_compare.engine.detect import Detector, find_detector
+from ohwx_compare.errors import ExperimentError, Interrupted
+from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.hosts.webui.host import WebuiHost
+from ohwx_compare.hosts.webui.request import Request
+
+__all__ = ["Shown", "base_job", "compare", "detector_folders", "runs_folder", "shown"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture for the webui's gallery: opened, not read, with its infotext beside it."""
+
+    image: Image.Image
+    infotext: str
+
+
+def base_job(p: processing.StableDiffusionProcessing) -> Job:
+    """The one picture that `p` asks for: seed drawn where it is random, styles written into the prompt."""
+
+    def setting(name: str) -> Any:
+        return p.override_settings.get(name, getattr(shared.opts, name))
+
+    seed = p.seed[0] if isinstance(p.seed, list) else p.seed
+    sampler, schedule = split_sampler(p.sampler_name, getattr(p, "scheduler", None), None)
+    if not hasattr(p, "scheduler") and schedule == "Automatic":
+        schedule = "Uniform"  # before 1.9 a bare name draws with the model's own
+    is_img2img = isinstance(p, processing.StableDiffusionProcessingImg2Img)
+    has_subseed = p.subseed_strength > 0
+    return Job(
+        prompt=shared.prompt_styles.apply_styles_to_prompt(p.prompt, p.styles),
+        negative=shared.prompt_styles.apply_negative_styles_to_prompt(p.negative_prompt, p.styles),
+        seed=int(processing.get_fixed_seed(seed)),
+        steps=int(p.steps),
+        sampler=sampler,
+        schedule=schedule,
+        cfg=float(p.cfg_scale),
+        width=int(p.width),
+        height=int(p.height),
+        denoise=float(p.denoising_strength) if is_img2img else None,
+        subseed=int(processing.get_fixed_seed(p.subseed)) if has_subseed else 0,
+        subseed_strength=float(p.subseed_strength),
+        rng=setting("randn_source"),
+        clip_skip=int(setting("CLIP_stop_at_last_layers")),
+    )
+
+
+def compare(p: processing.StableDiffusionProcessing, request: Request) -> Run:
+    """Draw what the run folder lacks, then its sheet and page; the user's checkpoint is loaded again at the end.
+
+    The folder of an earlier run of the same experiment is gone on with. A user's Interrupt ends it early, without
+    error. Raises what `compare.run.run` raises before anything is drawn.
+    """
+    experiment = request.experiment
+    folder = runs_folder() / (_safe(request.name) or _folder_name(experiment, runs_folder()))
+    host = WebuiHost(p, own_faces=bool(experiment.faces))
+    try:
+        run(
+            experiment,
+            host,
+            cache(_find_detector),
+            folder,
+            _progress(experiment),
+            resolve=host.resolve,
+            batch=max(p.batch_size, 1),
+        )
+    except Interrupted:
+        if not (folder / "run.sqlite").is_file():
+            raise
+    finally:
+        host.close()
+    finished = open_run(folder)
+    write_sheets(finished)
+    write_page(finished)
+    return finished
+
+
+def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
+    """The sheet, then the cells in drawing order, each before its face pass (if wanted) and after."""
+    names = ["sheet.png" if (finished.folder / "sheet.png").is_file() else "sheet-1.png"]
+    for cell in finished.cells:
+        result = cell.result
+        names += [result.before] if keep_before and result.after else []
+        names += [result.image]
+    return [_open(finished.folder / name) for name in names if name]
+
+
+def runs_folder() -> Path:
+    """Where run folders lie: below the webui's data path, never inside the extension."""
+    return Path(paths.data_path) / "outputs" / "ohwx" / "compare"
+
+
+def detector_folders() -> list[Path]:
+    """Where detectors are looked for: ADetailer's folders and our own."""
+    models = Path(paths.models_path)
+    named = str(shared.opts.data.get("ad_extra_models_dir") or "").split("|")
+    return [models / "adetailer", models / "ohwx", *(Path(name.strip()) for name in named if name.strip())]
+
+
+def _find_detector(name: str) -> Detector:
+    return find_detector(name, detector_folders(), device=str(devices.device))
+
+
+def _folder_name(experiment: Experiment, folder: Path) -> str:
+    digest = hashlib.sha256(canonical(experiment.to_dict()).encode()).hexdigest()[:8]
+    earlier = sorted(folder.glob(f"*-{digest}"))
+    return earlier[-1].name if earlier else f"{datetime.now():%Y-%m-%d %H-%M}-{digest}"
+
+
+def _safe(name: str) -> str:
+    """Raises ExperimentError for a name that is more than one folder's."""
+    if name.startswith(".") or set(name) & set('<>:"/\\|?*') or name != name.rstrip(" ."):
+        raise ExperimentError(f"{name!r} cannot name a run folder; use letters, digits, spaces and -_().")
+    return name
+
+
+def _progress(experiment: Experiment) -> Callable[[events.Event], None]:
+    """Tell the webui's progress bar: every cell is a job, every face pass one more."""
+    cells = experiment.cells()
+    passes = sum(1 + len(cell.faces) for cell in cells)
+
+    def tell(event: events.Event) -> None:
+        state = shared.state
+        if isinstance(event, events.Started):
+            state.job_count = passes
+        elif isinstance(event, events.Image | events.Skipped | events.Failed):
+            state.textinfo = f"{event.number} of {len(cells)} cells: {event.label}"
+
+    return tell
+
+
+def _open(path: Path) -> Shown:
+    """Opened only: the gallery takes the file as it is (`already_saved_as`), so no picture need be in memory."""
+    image = Image.open(path)
+    image.already_saved_as = str(path)
+    return Shown(image, read_infotext(path) or "")

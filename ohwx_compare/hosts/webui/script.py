@@ -1,0 +1,79 @@
+"""The entry "ohwx compare" of the webui's Script dropdown."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import modules.scripts as scripts
+from modules import processing, script_callbacks, sd_models
+
+from ohwx_compare.files.checkpoint import list_checkpoints
+from ohwx_compare.hosts.webui.comparison import base_job, compare, detector_folders, shown
+from ohwx_compare.hosts.webui.host import checkpoint_folders
+from ohwx_compare.hosts.webui.panel import panel
+from ohwx_compare.hosts.webui.request import read_request
+
+__all__ = ["CompareScript", "forget_on_unload"]
+
+
+class CompareScript(scripts.Script):
+    """Draws the chosen checkpoints side by side, before and after the face pass, into a run folder."""
+
+    def title(self) -> str:
+        """Its name in the dropdown and in the API's `script_name`."""
+        return "ohwx compare"
+
+    def show(self, is_img2img: bool) -> bool:
+        """In txt2img and img2img alike."""
+        return True
+
+    def ui(self, is_img2img: bool) -> list:
+        """The panel; may be called several times."""
+        return panel(self.elem_id, _checkpoints, _detectors(), sd_models.list_models)
+
+    def run(self, p: processing.StableDiffusionProcessing, *arguments: Any) -> processing.Processed:
+        """Compare, and answer with the sheet first, then the cells, infotexts aligned.
+
+        Raises OhwxError, whose text the webui shows, for what cannot be drawn as asked.
+        """
+        request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1))
+        finished = compare(p, request)
+        pictures = shown(finished, keep_before=request.keep_before)
+        if failed := [cell for cell in finished.cells if cell.result.error]:
+            first = failed[0]
+            p.comment(f"{len(failed)} cells failed; the first, {first.cell.label}: {first.result.error}")
+        p.comment(f"The whole run: {finished.folder / 'index.html'}")
+        texts = [picture.infotext for picture in pictures]
+        job = request.experiment.job
+        p.prompt, p.negative_prompt, p.seed = job.prompt, job.negative, job.seed
+        p.all_prompts, p.all_negative_prompts = [job.prompt] * len(texts), [job.negative] * len(texts)
+        p.all_seeds, p.all_subseeds = [job.seed] * len(texts), [job.subseed] * len(texts)
+        return processing.Processed(
+            p,
+            [picture.image for picture in pictures],
+            seed=job.seed,
+            info=texts[0] if texts else "",
+            subseed=job.subseed,
+            index_of_first_image=1,
+            infotexts=texts,
+        )
+
+
+def forget_on_unload() -> None:
+    """Let "Reload UI" import this package anew, which an update would otherwise not get."""
+
+    def forget() -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "ohwx_compare"]:
+            del sys.modules[name]
+
+    script_callbacks.on_script_unloaded(forget)
+
+
+def _checkpoints() -> list[str]:
+    """Names of all checkpoints that can be compared, by folder and name."""
+    return list(dict.fromkeys(name for folder in checkpoint_folders() for name in list_checkpoints(folder)))
+
+
+def _detectors() -> Sequence[str]:
+    files = (path for folder in detector_folders() if folder.is_dir() for path in folder.rglob("*"))
+    return sorted({path.name for path in files if path.suffix in (".pt", ".safetensors")}, key=str.casefold)

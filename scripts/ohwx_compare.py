@@ -1,0 +1,11 @@
+"""The webui's entry: a shim over the package at the extension's root, which holds everything.
+
+The webui runs this file with the extension's root on `sys.path`, does not keep it as a module, and takes every class
+in it that is a Script; so there is one, and nothing else.
+"""
+
+from ohwx_compare.hosts.webui.script import CompareScript, forget_on_unload
+
+__all__ = ["CompareScript"]
+
+forget_on_unload()

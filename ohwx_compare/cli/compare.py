@@ -18,7 +18,7 @@ from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
 
-__all__ = ["add_parser", "read_experiment", "run_experiment"]
+__all__ = ["add_experiment_flags", "add_parser", "experiment_of", "read_experiment", "run_experiment"]
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -30,6 +30,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "labelled sheet and a page. The same command again goes on where it stopped.",
         epilog="example: ohwx compare --from grid.png --checkpoints models/Stable-diffusion --out my-comparison",
     )
+    add_experiment_flags(parser)
+    add_model_flags(parser)
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, made or gone on with")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(run=run)
+
+
+def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which experiment is meant."""
     parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", type=Path, help="experiment file (JSON)")
     parser.add_argument(
         "--from",
@@ -38,15 +47,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="a picture or X/Y/Z grid, a text file, or the infotext itself, instead of an experiment file",
     )
     parser.add_argument("--all", action="store_true", help="compare all of --checkpoints, whatever the infotext names")
-    add_model_flags(parser)
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, made or gone on with")
     parser.add_argument("--batch", metavar="N", type=int, default=4, help="most pictures drawn together (default: 4)")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
+    return run_experiment(experiment_of(options), options)
+
+
+def experiment_of(options: argparse.Namespace) -> Experiment:
+    """The experiment that the flags ask for. Raises ExperimentError, InfotextError, ImageError or CheckpointError."""
     if (options.experiment is None) == (options.source is None):
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     experiment = read_experiment(options.experiment, options.source)
@@ -55,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         if not names:
             raise ExperimentError(f"--checkpoints {options.checkpoints} holds no .safetensors file to compare.")
         experiment = experiment.with_checkpoints(CheckpointRef(name) for name in names)
-    return run_experiment(experiment, options)
+    return experiment
 
 
 def read_experiment(file: Path | None, source: str | None) -> Experiment:

@@ -24,7 +24,7 @@ from ohwx_compare.files import masks
 if TYPE_CHECKING:  # loads torch, which a run over a distant host does without
     from ohwx_compare.engine.detect import Detection, Detector
 
-__all__ = ["Detailed", "Selection", "detail", "require_built", "segment", "select"]
+__all__ = ["Detailed", "Selection", "detail", "face_job", "require_built", "segment", "select"]
 
 _SKIP = re.compile(r"\s*\[SKIP\]\s*")
 
@@ -132,7 +132,7 @@ def _run_tab(host: Host, detector: "Detector", number: int, tab: FaceSettings, p
     chosen = [select(faces, tab, picture.image.size) for faces, picture in zip(found, pictures, strict=True)]
     for index in range(max((len(selection.masks) for selection in chosen), default=0)):
         here = [
-            (p, s, _face_job(p.job, tab, index)) for p, s in zip(pictures, chosen, strict=True) if index < len(s.masks)
+            (p, s, face_job(p.job, tab, index)) for p, s in zip(pictures, chosen, strict=True) if index < len(s.masks)
         ]
         _redraw(host, [(picture, job, selection.masks[index]) for picture, selection, job in here])
         for picture, selection, job in here:
@@ -161,7 +161,8 @@ def _is_skip(asked: InpaintJob) -> bool:
     return _SKIP.fullmatch(asked.job.prompt) is not None
 
 
-def _face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
+def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
+    """How face `index` (from 0) of the picture that `job` drew is redrawn in a tab."""
     own = replace(
         job,
         prompt=segment(tab.prompt, index, job.prompt),

@@ -1,0 +1,90 @@
+"""`ohwx plan`: what a comparison will cost, told before anything is drawn."""
+
+import argparse
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+
+from ohwx_compare.cli.bar import clock
+from ohwx_compare.cli.compare import add_experiment_flags, experiment_of
+from ohwx_compare.cli.interrupt import CtrlC
+from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
+from ohwx_compare.compare.face_pass import require_built
+from ohwx_compare.compare.plan import Plan, keys_with, plan, shelved
+from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.files.ledger import open_run
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "plan",
+        help="tell what a comparison will cost",
+        description="Count what `ohwx compare` with the same flags would draw, load and write, and with --calibrate "
+        "how long it will take here. Nothing is written.",
+        epilog="example: ohwx plan --from grid.png --checkpoints models/Stable-diffusion --calibrate",
+    )
+    add_experiment_flags(parser)
+    add_model_flags(parser)
+    parser.add_argument("--out", metavar="DIR", type=Path, help="run folder; what it holds already is not counted")
+    parser.add_argument(
+        "--calibrate", action="store_true", help="draw a few steps with the first checkpoint to tell the time"
+    )
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return the exit status."""
+    experiment = experiment_of(options)
+    for tabs in {cell.faces for cell in experiment.cells()}:
+        require_built(tabs)
+    planned, seconds = _planned(experiment, options)
+    summary = {**planned.to_json(), "seconds": seconds and round(seconds, 1)}
+    if options.json:
+        print(json.dumps(summary, ensure_ascii=False, indent=2))
+    else:
+        print(*_lines(summary, options), sep="\n")
+    return 0
+
+
+def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Plan, float | None]:
+    """The plan, and its seconds where they are asked for."""
+    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
+    is_there = options.out is not None and (options.out / "run.sqlite").is_file()
+    if not (is_there or options.calibrate):
+        return plan(experiment, resolve, batch=options.batch), None
+    from ohwx_compare.compare.calibrate import seconds
+    from ohwx_compare.engine.detect import find_detector
+
+    folders = detector_folders(options.detectors, options.checkpoints)
+    with CtrlC() as asked:
+        host = native_host(options, asked, lambda count: None)
+        find = cache(lambda name: find_detector(name, folders, device=host.device.type))
+        try:
+            detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
+            known = {}
+            if is_there:
+                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
+                known = {"there": shelved(open_run(options.out)), "keys": keys}
+            planned = plan(experiment, resolve, batch=options.batch, **known)
+            return planned, seconds(planned, host, detectors) if options.calibrate else None
+        finally:
+            host.close()
+
+
+def _lines(summary: dict, options: argparse.Namespace) -> list[str]:
+    free = shutil.disk_usage(next(path for path in (options.out or Path()).absolute().parents if path.is_dir())).free
+    lines = [
+        f"{summary['cells']} cells over {summary['checkpoints']} checkpoints",
+        f"to draw: {summary['renders']} pictures, {summary['inpaints']} faces, {summary['switches']} checkpoint loads",
+        f"on disk: about {summary['disk_bytes'] / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free",
+    ]
+    if summary["seconds"] is not None:
+        lines.append(f"time: about {clock(summary['seconds'])}, if each tab finds the faces it may keep, or one")
+    lines += [f"missing: {name}" for name in summary["missing"]]
+    return lines

@@ -31,7 +31,7 @@ OPTIMIZER_ARGS: Mapping[str, Mapping[str, Any]] = {  # names and defaults
     "adafactor": {
         "clip_threshold": 1.0,  # root mean square of a tensor's update is kept below
         "decay_rate": -0.8,
-        "eps": (1e-30, 1e-3),  # only the first matters while the step is not relative
+        "eps": 1e-30,  # added to the squared gradient
         "flatten": False,  # factor a convolution's kernel as one matrix; False factors its last two sides, as HF does
         "weight_decay": 0.0,
     },

@@ -1,0 +1,281 @@
+"""What a recipe will do, known before it starts: every step and save, which pictures are shown, what it needs.
+
+The loop takes its order from here, so a plan cannot differ from the run.
+"""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ohwx_compare.core.buckets import Buckets, Placement
+from ohwx_compare.core.exposures import Course, Showable, Step
+from ohwx_compare.errors import ExperimentError, GeometryError
+from ohwx_compare.files.checkpoint import read_header, require_sdxl
+from ohwx_compare.files.dataset import Dataset, Picture, Reading, read_dataset
+from ohwx_compare.train.estimate import Memory, estimate_memory
+from ohwx_compare.train.recipe import Recipe
+
+__all__ = ["Plan", "Save", "make_plan"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Save:
+    """One checkpoint of the run, under sd-scripts' names."""
+
+    name: str  # without suffix
+    step: int  # optimiser steps taken
+    epoch: int  # finished, or in hand
+    exposures: float  # how often a training image was shown by then, on average
+    least: int  # the same of the image shown least and most often
+    most: int
+    kept: bool = True  # False where keep_last removes it before the end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run, step by step. Pictures are numbered: training images first, then regularization images."""
+
+    recipe: Recipe
+    reading: Reading
+    dataset: Dataset  # without the pictures that fit no bucket
+    placements: tuple[Placement, ...]  # one a picture
+    course: Course
+    steps: int  # optimiser steps
+    epochs: int  # begun
+    saves: tuple[Save, ...]  # in order; the last is the result
+    shown: Counter[int]  # picture -> times in the whole run
+    disk_bytes: int  # of the checkpoints, at most at one time
+    free_bytes: int  # where the output goes
+    memory: Memory
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # sentences that keep the run from starting
+
+    @cached_property
+    def pictures(self) -> tuple[Picture, ...]:
+        """All of them, by number."""
+        return self.dataset.train + self.dataset.reg
+
+    def walk(self, done: int = 0) -> Iterator[tuple[int, int, Step]]:
+        """What is left after `done` steps: (number of the step from 1, its epoch, its batches)."""
+        for number, (epoch, step) in enumerate(islice(self.course.steps(), self.steps), 1):
+            if number > done:
+                yield number, epoch, step
+
+    def saves_after(self, step: int) -> tuple[Save, ...]:
+        """The checkpoints to write when this step is done."""
+        return tuple(save for save in self.saves if save.step == step)
+
+    def loss_weight(self, picture: int) -> float:
+        """What a picture's loss is multiplied by."""
+        counts = self.pictures[picture].reg and not self.recipe.compatible("prior")
+        return self.recipe.prior_loss_weight if counts else 1.0
+
+    def sizes(self, picture: int) -> tuple[int, int, int, int, int, int]:
+        """A picture's size embeddings: original height, width, crop top, left, target height, width."""
+        return self.placements[picture].conditioning(kohya_crop=self.recipe.compatible("crop"))
+
+    def require_runnable(self) -> None:
+        """Raise ExperimentError with the first of `problems`."""
+        if self.problems:
+            raise ExperimentError(self.problems[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        return {
+            "steps": self.steps,
+            "epochs": self.epochs,
+            "saves": [asdict(save) for save in self.saves],
+            "images": {"train": len(self.dataset.train), "reg": len(self.dataset.reg)},
+            "shown": {
+                "train": sum(self.shown[i] for i in range(len(self.dataset.train))),
+                "reg": sum(self._reg_shown().values()),
+            },
+            "reg_images": {str(self.pictures[i].path): times for i, times in sorted(self._reg_shown().items())},
+            "buckets": [
+                {"size": list(size), "train": train, "reg": reg} for size, (train, reg) in self.buckets().items()
+            ],
+            "disk_bytes": self.disk_bytes,
+            "disk_free_bytes": self.free_bytes,
+            "memory_bytes": {**asdict(self.memory), "total": self.memory.total, "includes": "no activations"},
+            "skipped": list(self.dataset.skipped),
+            "notes": list(self.notes),
+            "problems": list(self.problems),
+        }
+
+    def buckets(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """Bucket -> how many training and regularization images it holds."""
+        held = {size: [0, 0] for size in sorted({placed.bucket for placed in self.placements})}
+        for picture, placed in zip(self.pictures, self.placements, strict=True):
+            held[placed.bucket][picture.reg] += 1
+        return {size: (train, reg) for size, (train, reg) in held.items()}
+
+    def reg_use(self) -> dict[int, int]:
+        """Times shown -> number of regularization images shown so often."""
+        shown = (self.shown[i] for i, one in enumerate(self.pictures) if one.reg)
+        return dict(sorted(Counter(shown).items()))
+
+    def _reg_shown(self) -> dict[int, int]:
+        return {i: times for i, times in self.shown.items() if self.pictures[i].reg}
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """Read the recipe's folders and the base checkpoint's header, and count.
+
+    Raises CheckpointError for another family of model and ExperimentError for folders that cannot be trained from;
+    what only stands in the way of starting is in `problems`.
+    """
+    header = read_header(Path(recipe.base))
+    require_sdxl(header)
+    reading = Reading(
+        captions=recipe.captions,
+        caption_extensions=recipe.caption_extensions,
+        background=None if recipe.compatible("alpha") else recipe.alpha,
+        upright=not recipe.compatible("exif"),
+    )
+    reg = Path(recipe.reg) if recipe.reg and recipe.reg_ratio else None
+    dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats), recipe)
+    course = _course(recipe, dataset, placements)
+    ends = _epoch_ends(recipe, course)
+    saves, shown = _saves(recipe, course, ends, len(dataset.train))
+    disk_bytes = header.path.stat().st_size * _files(recipe, saves)
+    free_bytes = shutil.disk_usage(_existing(Path(recipe.output))).free
+    return Plan(
+        recipe=recipe,
+        reading=reading,
+        dataset=dataset,
+        placements=placements,
+        course=course,
+        steps=ends[-1],
+        epochs=len(ends),
+        saves=saves,
+        shown=shown,
+        disk_bytes=disk_bytes,
+        free_bytes=free_bytes,
+        memory=estimate_memory(header, recipe),
+        notes=(*dataset.notes, *_remarks(recipe, dataset, saves, shown)),
+        problems=tuple(_problems(Path(recipe.output), disk_bytes, free_bytes)),
+    )
+
+
+def _placed(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, tuple[Placement, ...]]:
+    """The pictures that fit a bucket, with their places."""
+    rule = Buckets(
+        resolution=recipe.resolution,
+        smallest=recipe.bucket_min,
+        largest=recipe.bucket_max,
+        step=recipe.bucket_step,
+        no_upscale=recipe.bucket_no_upscale,
+        only_resolution=not recipe.buckets,
+    )
+    fit: dict[bool, list[Picture]] = {False: [], True: []}
+    places, skipped = [], list(dataset.skipped)
+    for picture in dataset.train + dataset.reg:
+        try:
+            places.append(rule.place(picture.size))
+        except GeometryError as error:
+            skipped.append(f"{picture.path} is left out: {error}")
+            continue
+        fit[picture.reg].append(picture)
+    if not fit[False] or (dataset.reg and not fit[True]):
+        raise ExperimentError(f"No {'training' if not fit[False] else 'regularization'} image is usable: {skipped[-1]}")
+    kept = Dataset(train=tuple(fit[False]), reg=tuple(fit[True]), skipped=tuple(skipped), notes=dataset.notes)
+    return kept, tuple(places)
+
+
+def _course(recipe: Recipe, dataset: Dataset, placements: tuple[Placement, ...]) -> Course:
+    pictures = zip(dataset.train + dataset.reg, placements, strict=True)
+    return Course(
+        pictures=tuple(Showable(placed.bucket, picture.repeats, picture.reg) for picture, placed in pictures),
+        batch=recipe.batch,
+        accumulation=recipe.accumulation,
+        reg_ratio=recipe.reg_ratio,
+        first_reg=recipe.compatible("reg"),
+        seed=recipe.seed,
+    )
+
+
+def _epoch_ends(recipe: Recipe, course: Course) -> list[int]:
+    """Steps taken at the end of each epoch; the last may be cut short."""
+    ends: list[int] = []
+    number = 0
+    while len(ends) < recipe.epochs if recipe.epochs else not ends or ends[-1] < recipe.steps:
+        number += 1
+        ends.append((ends[-1] if ends else 0) + len(course.epoch(number)))
+    return ends if recipe.epochs else [*ends[:-1], recipe.steps]
+
+
+def _saves(recipe: Recipe, course: Course, ends: list[int], train: int) -> tuple[tuple[Save, ...], Counter[int]]:
+    """Walk the whole course; the saves on the way and how often each picture was shown."""
+    shown: Counter[int] = Counter()
+    saves = []
+    for number, (epoch, step) in enumerate(islice(course.steps(), ends[-1]), 1):
+        for batch in step:
+            shown.update(batch)
+        for name in _names(recipe, number, epoch, ends):
+            seen = [shown[i] for i in range(train)]
+            mean = round(sum(seen) / train, 2)
+            saves.append(Save(name=name, step=number, epoch=epoch, exposures=mean, least=min(seen), most=max(seen)))
+    if recipe.keep_last is not None:
+        gone = len(saves) - 1 - recipe.keep_last
+        saves = [Save(**{**vars(save), "kept": at >= gone}) for at, save in enumerate(saves)]
+    return tuple(saves), shown
+
+
+def _names(recipe: Recipe, number: int, epoch: int, ends: list[int]) -> Iterator[str]:
+    """What is saved after step `number`; the last step gives the result alone, where sd-scripts may write it twice."""
+    if number == ends[-1]:
+        yield recipe.name
+        return
+    if recipe.save_every_steps and number % recipe.save_every_steps == 0:
+        yield f"{recipe.name}-step{number:08d}"
+    if recipe.save_every_epochs and number == ends[epoch - 1] and epoch % recipe.save_every_epochs == 0:
+        yield f"{recipe.name}-{epoch:06d}"
+
+
+def _files(recipe: Recipe, saves: tuple[Save, ...]) -> int:
+    """How many checkpoints lie in the output at most: an old one goes only when the new one is whole."""
+    if recipe.keep_last is None:
+        return len(saves)
+    return min(len(saves), recipe.keep_last + 1)
+
+
+def _existing(path: Path) -> Path:
+    """The nearest folder above that is there."""
+    return next((one for one in (path, *path.absolute().parents) if one.exists()), Path())
+
+
+def _remarks(recipe: Recipe, dataset: Dataset, saves: tuple[Save, ...], shown: Counter[int]) -> Iterator[str]:
+    if recipe.save_every_steps and len(saves) > 1:
+        apart, wanted = saves[0].exposures, max(1, round(saves[0].exposures))
+        if abs(apart - wanted) > 0.1:
+            even = round(wanted * saves[-1].step / saves[-1].exposures)
+            yield (
+                f"Saves are {apart} exposures apart; save_every_steps {even} would make it {wanted}, to compare with "
+                f"runs saved by epochs."
+            )
+    unused = len(dataset.reg) - sum(1 for i in shown if i >= len(dataset.train))
+    if unused:
+        why = 'compat "reg" takes the first ones only' if recipe.compatible("reg") else "the run is too short for all"
+        yield f"{unused} of {len(dataset.reg)} regularization images are never shown: {why}."
+    wordless = sum(1 for one in dataset.train if not one.caption)
+    if wordless:
+        yield f"{wordless} training images have an empty caption; name their folder '1_ohwx man', or write captions."
+
+
+def _problems(output: Path, disk_bytes: int, free_bytes: int) -> Iterator[str]:
+    there = _existing(output)
+    if not there.is_dir():
+        yield f"The output {output} cannot be a folder, because {there} is a file; choose another output."
+    elif not os.access(there, os.W_OK):
+        yield f"The output {output} cannot be written: no permission in {there}; choose another output."
+    if free_bytes < disk_bytes:
+        yield (
+            f"The checkpoints need {disk_bytes / 1e9:.1f} GB and {there} has {free_bytes / 1e9:.1f} GB free; "
+            f"free some space, save less often or set keep_last."
+        )

@@ -12,6 +12,7 @@ from typing import Any
 
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
+from ohwx_compare.core.limits import is_unicode
 from ohwx_compare.core.sampler_names import split_sampler
 from ohwx_compare.errors import ExperimentError
 
@@ -35,6 +36,8 @@ class CheckpointRef:
         name = found["name"].replace("\\", "/").strip() if found else ""
         if not name:
             raise ExperimentError(f"A checkpoint needs a name, got {text!r}; write it as name.safetensors [hash].")
+        if not is_unicode(name):
+            raise ExperimentError(f"The checkpoint name {name!r} is no valid Unicode text; rename the file.")
         return cls(name, found["hash"] and found["hash"].lower())
 
     @property
@@ -107,7 +110,7 @@ class Axis:
         for value in values:
             try:
                 read.append(KINDS[kind].read(value))
-            except (TypeError, ValueError, KeyError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise ExperimentError(f"The axis {kind!r} cannot take {value!r}: {error}.") from error
         return cls(kind, tuple(read))
 

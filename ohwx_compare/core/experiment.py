@@ -12,12 +12,23 @@ from typing import Any, TypeVar, get_args
 
 from ohwx_compare.core.axes import KINDS, Axis, CheckpointRef
 from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.infotext import Infotext, XyzAxis, faces, model, require_supported, to_job, xyz
+from ohwx_compare.core.infotext import (
+    Infotext,
+    XyzAxis,
+    faces,
+    model,
+    require_from_noise,
+    require_supported,
+    to_job,
+    xyz,
+)
 from ohwx_compare.core.job import Job
+from ohwx_compare.core.limits import require_valid
+from ohwx_compare.core.prompt import strip_comments
 from ohwx_compare.core.sampler_names import SAMPLERS, SCHEDULES, read_version, split_sampler
 from ohwx_compare.errors import ExperimentError, UnsupportedKeyError
 
-__all__ = ["Cell", "Experiment"]
+__all__ = ["Cell", "Experiment", "checkpoint_of"]
 
 Settings = TypeVar("Settings", Job, FaceSettings)
 
@@ -58,8 +69,10 @@ class Experiment:
             raise ExperimentError(f"No such axis for the columns: {self.columns!r}. Known: {', '.join(KINDS)}.")
         if not self.faces and {"face denoise", "face pass"} & set(kinds):
             raise ExperimentError("An axis varies the face pass, but the experiment has no face settings; add `faces`.")
-        for job, _ in self._drawn():
-            _check(job)
+        for job, tabs in dict.fromkeys(self._drawn()):
+            require_valid(job)
+            for tab in tabs:
+                require_valid(tab)
 
     @property
     def checkpoints(self) -> tuple[CheckpointRef, ...]:
@@ -79,10 +92,25 @@ class Experiment:
             return replace(self, axes=(axis, *self.axes))
         return replace(self, axes=tuple(axis if old.kind == "checkpoint" else old for old in self.axes))
 
+    def as_typed(self) -> "Experiment":
+        """What the webui makes of these settings when a user types them into it, for experiments written by hand.
+
+        `#` comments are taken out of the prompts, and a schedule out of the sampler's name ("DPM++ 2M Karras"). Not for
+        infotexts: those tell what is left, and a `#` in one was drawn (before 1.8 the webui knew no comments).
+        """
+        sampler, schedule = split_sampler(self.job.sampler, self.job.schedule, None)
+        prompt, negative = strip_comments(self.job.prompt), strip_comments(self.job.negative)
+        return replace(
+            self,
+            job=replace(self.job, prompt=prompt, negative=negative, sampler=sampler, schedule=schedule),
+            axes=tuple(_typed(axis) for axis in self.axes),
+            faces=tuple(map(_typed_face, self.faces)),
+        )
+
     def cells(self) -> tuple[Cell, ...]:
         """All cells in drawing order. Raises ExperimentError without a checkpoint."""
         if not self.checkpoints:
-            raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis or use --checkpoints.")
+            raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis (or --all).")
         at = next(i for i, axis in enumerate(self.axes) if axis.kind == "checkpoint")
         everywhere = product(*(range(len(axis.values)) for axis in self.axes))
         order = sorted(everywhere, key=lambda coordinates: coordinates[at])  # stable: the other axes keep theirs
@@ -124,15 +152,16 @@ class Experiment:
     def from_infotext(cls, infotext: Infotext) -> "Experiment":
         """The experiment that an infotext asks for: an X/Y/Z plot's axes, else one cell of its one checkpoint.
 
-        X gives the columns. Raises UnsupportedKeyError for an axis or key that is not drawn yet, by name, and
-        InfotextError or ExperimentError for values that mean nothing.
+        X gives the columns. Raises UnsupportedKeyError for an axis or key that is not drawn yet, by name, and for
+        img2img, InfotextError or ExperimentError for values that mean nothing.
         """
         require_supported(infotext)
+        require_from_noise(infotext)
         plot = xyz(infotext)
         axes = tuple(_plotted(axis, infotext) for axis in (plot.axes if plot else ()))
-        name, short_hash = model(infotext)
-        if name and not any(axis.kind == "checkpoint" for axis in axes):
-            axes = (*axes, Axis("checkpoint", (CheckpointRef(name, short_hash and short_hash.lower()),)))
+        ref = checkpoint_of(infotext)
+        if ref and not any(axis.kind == "checkpoint" for axis in axes):
+            axes = (*axes, Axis("checkpoint", (ref,)))
         return cls(
             job=to_job(infotext),
             axes=axes,
@@ -165,6 +194,33 @@ class Experiment:
         return map(self._at, product(*ranges))
 
 
+def checkpoint_of(infotext: Infotext) -> CheckpointRef | None:
+    """The checkpoint that drew a picture, called by its hash where the text tells no name; None where it tells none."""
+    name, short_hash = model(infotext)
+    return CheckpointRef(name or short_hash, short_hash and short_hash.lower()) if name or short_hash else None
+
+
+def _typed(axis: Axis) -> Axis:
+    if axis.kind != "prompt":
+        return axis
+    pairs = (
+        replace(
+            pair,
+            prompt=strip_comments(pair.prompt),
+            negative=None if pair.negative is None else strip_comments(pair.negative),
+        )
+        for pair in axis.values
+    )
+    return Axis("prompt", tuple(pairs))
+
+
+def _typed_face(tab: FaceSettings) -> FaceSettings:
+    if tab.sampler is None:
+        return tab
+    sampler, schedule = split_sampler(tab.sampler, tab.schedule, None)
+    return replace(tab, sampler=sampler, schedule=tab.schedule if schedule == "Automatic" else schedule)
+
+
 def _plotted(axis: XyzAxis, infotext: Infotext) -> Axis:
     kind = next((kind for kind in KINDS.values() if kind.xyz == axis.type), None)
     if kind is None:
@@ -185,19 +241,6 @@ def _drawn_ones(what: str, values: Iterable[str], known: Iterable[str]) -> None:
     other = [value for value in values if value not in known]
     if other:
         raise UnsupportedKeyError(f"The {what} {other[0]!r} is not drawn yet; known: {', '.join(known)}.")
-
-
-def _check(job: Job) -> None:
-    rules = {
-        "seed": (0 <= job.seed < 2**32, "0 to 4294967295; a random seed must be drawn before"),
-        "steps": (1 <= job.steps <= 1000, "1 to 1000"),
-        "width": (job.width > 0 and job.width % 8 == 0, "a positive multiple of 8"),
-        "height": (job.height > 0 and job.height % 8 == 0, "a positive multiple of 8"),
-    }
-    for field in fields(job):
-        good, expected = rules.get(field.name, (True, ""))
-        if not good:
-            raise ExperimentError(f"{field.name} is {getattr(job, field.name)}, expected {expected}.")
 
 
 def _known(data: Any, names: Iterable[str], what: str) -> None:

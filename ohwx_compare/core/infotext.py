@@ -26,7 +26,7 @@ from ohwx_compare.core.pairs import (
 from ohwx_compare.core.sampler_names import Version, read_version, split_sampler
 from ohwx_compare.core.supported import require_supported, unsupported
 from ohwx_compare.core.xyz import Xyz, XyzAxis, with_xyz, xyz
-from ohwx_compare.errors import InfotextError
+from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 
 __all__ = [
     "Infotext",
@@ -42,6 +42,7 @@ __all__ = [
     "parse",
     "quote",
     "render",
+    "require_from_noise",
     "require_supported",
     "split",
     "to_inpaint_job",
@@ -118,6 +119,15 @@ def is_img2img(infotext: Infotext) -> bool:
     if denoise == 0 and version is not None and version < (1, 9):
         return False
     return not _leaked(infotext, denoise)
+
+
+def require_from_noise(infotext: Infotext) -> None:
+    """Raise UnsupportedKeyError for a picture drawn from another one, which no infotext holds."""
+    if is_img2img(infotext):
+        raise UnsupportedKeyError(
+            "It was drawn from another picture (Denoising strength), which its infotext does not hold; only pictures "
+            "drawn from noise can be drawn again."
+        )
 
 
 def is_inpaint(infotext: Infotext) -> bool:

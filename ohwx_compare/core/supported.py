@@ -7,17 +7,18 @@ rounded to half precision.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.face_keys import faces, is_built_key
+from ohwx_compare.core.job import Job
 from ohwx_compare.core.pairs import Infotext, Pair
 from ohwx_compare.core.sampler_names import SAMPLERS, SCHEDULES, read_version, split_sampler
 from ohwx_compare.core.xyz import SCRIPT
 from ohwx_compare.errors import UnsupportedKeyError
 
-__all__ = ["require_supported", "unsupported"]
+__all__ = ["require_drawn", "require_supported", "unsupported", "unsupported_job"]
 
 _DRAWN = frozenset({
     "CFG scale", "Clip skip", "Denoising strength", "Inpaint area", "Mask blur", "Masked area padding", "Model",
@@ -63,24 +64,44 @@ def unsupported(infotext: Infotext) -> list[str]:
     Raises InfotextError where a face key has a value it cannot have.
     """
     refused = [_show(pair) for pair in infotext.pairs if not _is_drawn(pair, infotext)]
-    refused += (f"{tag} in the prompt" for tag in _NETWORK.findall(infotext.prompt))
+    refused += _networks(infotext.prompt)
     if infotext.get("Mask blur") and not infotext.get("Inpaint area"):
         version = read_version(infotext.get("Version"))
         if version is not None and version < _AREA_SINCE:
             refused.append("Inpaint area (not written before webui 1.8)")
-    for number, tab in enumerate(faces(infotext), 1):
-        refused += (f"{what} (ADetailer, tab {number})" for what in _face(tab))
+    refused += _faces(faces(infotext))
     refused += (f"line {line[:60]!r}" for line in infotext.tail.split("\n") if line and not _TEMPLATE.match(line))
     return refused
 
 
 def require_supported(infotext: Infotext) -> None:
     """Raise UnsupportedKeyError naming everything that `unsupported` finds."""
-    refused = unsupported(infotext)
+    _refuse("This picture", unsupported(infotext))
+
+
+def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
+    """What of a picture's settings our engine cannot draw, as "setting: value"; [] for all drawn."""
+    refused = [] if job.denoise is None else [f"denoise: {job.denoise:g} (no picture to start from)"]
+    if job.sampler not in SAMPLERS:
+        refused.append(f"sampler: {job.sampler}")
+    if job.schedule not in SCHEDULES:
+        refused.append(f"schedule: {job.schedule}")
+    if job.rng not in _GENERATORS:
+        refused.append(f"rng: {job.rng}")
+    return [*refused, *_networks(job.prompt), *_faces(tabs)]
+
+
+def require_drawn(asked: Iterable[tuple[Job, Sequence[FaceSettings]]]) -> None:
+    """Raise UnsupportedKeyError naming everything that `unsupported_job` finds in any of `asked`."""
+    found = (what for job, tabs in asked for what in unsupported_job(job, tabs))
+    _refuse("The experiment", list(dict.fromkeys(found)))
+
+
+def _refuse(what: str, refused: Sequence[str]) -> None:
     if refused:
         raise UnsupportedKeyError(
-            f"This picture needs what this engine does not draw yet: {'; '.join(refused)}. Draw it in the webui, or "
-            "take these out if you can do without them."
+            f"{what} needs what this engine does not draw yet: {'; '.join(refused)}. Draw it in the webui, or take "
+            "these out if you can do without them."
         )
 
 
@@ -118,6 +139,14 @@ def _is_drawn_sampler(key: str, infotext: Infotext) -> bool:
     return schedule in SCHEDULES
 
 
+def _networks(prompt: str) -> Iterator[str]:
+    return (f"{tag} in the prompt" for tag in _NETWORK.findall(prompt))
+
+
+def _faces(tabs: Sequence[FaceSettings]) -> Iterator[str]:
+    return (f"{what} (ADetailer, tab {number})" for number, tab in enumerate(tabs, 1) for what in _face(tab))
+
+
 def _face(tab: FaceSettings) -> Iterator[str]:
     if tab.model.lower().startswith("mediapipe"):
         yield f"model: {tab.model}"
@@ -135,4 +164,6 @@ def _face(tab: FaceSettings) -> Iterator[str]:
         yield f"sampler: {tab.sampler}"
     if tab.schedule is not None and tab.schedule not in SCHEDULES:
         yield f"scheduler: {tab.schedule}"
-    yield from (f"{tag} in the prompt" for tag in _NETWORK.findall(tab.prompt))
+    if (tab.width or 8) % 8 or (tab.height or 8) % 8:
+        yield f"size: {tab.width}x{tab.height} (no multiples of 8)"
+    yield from _networks(tab.prompt)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ohwx_compare.core.chunks import EMPTY, Chunk, chunks
 from ohwx_compare.core.job import Job
-from ohwx_compare.core.prompt import parts, strip_comments, strip_tags
+from ohwx_compare.core.prompt import parts, strip_tags
 from ohwx_compare.core.schedule import schedule
 from ohwx_compare.errors import PromptError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
@@ -68,7 +68,7 @@ def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int)
     Tensors have the encoders' device and dtype. Raises PromptError for a tag that names an extra network, and for
     weights beyond what a float holds.
     """
-    positive, tags = strip_tags(strip_comments(job.prompt))
+    positive, tags = strip_tags(job.prompt)
     if named := [tag for tag in tags if tag[1 : tag.index(":")].lower() in NETWORKS]:
         raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not drawn yet. Take the tag out.")
     sizes = size_vector(width, height)
@@ -76,7 +76,7 @@ def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int)
         positive=tuple(
             Subprompt(part.weight, _entries(model, part.text, steps, sizes, negative=False)) for part in parts(positive)
         ),
-        negative=_entries(model, strip_comments(job.negative), steps, sizes, negative=True),
+        negative=_entries(model, job.negative, steps, sizes, negative=True),
         notes=tuple(f"{tag} was left out of the prompt: no such kind of extra network is known" for tag in tags),
     )
 

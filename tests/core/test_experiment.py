@@ -15,6 +15,7 @@ from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.infotext import faces, parse, split, to_job
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.keys import after_key, before_key
+from ohwx_compare.core.supported import require_drawn
 from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
 
 JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
@@ -149,11 +150,52 @@ def test_axes_that_are_not_drawn_are_refused_by_name():
         ({"faces": [{"denoice": 0.5}]}, "'denoise'"),
         ({"columns": "seeds"}, "seeds"),
         ({"axes": {}}, "list"),
+        ({"axes": [{"kind": "seed", "values": [1e400]}]}, "infinity"),
+        ({"axes": [{"kind": "cfg", "values": [float("nan")]}]}, "finite"),
+        ({"axes": [{"kind": "prompt", "values": ["\ud83d"]}]}, "Unicode"),
+        ({"axes": [{"kind": "checkpoint", "values": ["\udcff.safetensors"]}]}, "Unicode"),
+        ({"faces": [{"merge": "merge"}]}, "Merge and Invert"),
+        ({"faces": [{"sort": "left"}]}, "Left to right"),
+        ({"faces": [{"denoise": 1.5}]}, "0 to 1"),
+        ({"faces": [{"blur": -1}]}, "0 or more"),
     ],
 )
 def test_mistakes_in_a_file_are_answered(change, says):
     with pytest.raises(ExperimentError, match=says):
         Experiment.from_dict({"job": {"prompt": "a man", "seed": 1}, **change})
+
+
+def test_what_is_typed_is_read_as_the_webui_reads_it():
+    axes = [{"kind": "prompt", "values": ["a # b", {"prompt": "c", "negative": "d#e"}]}]
+    faces = [
+        {"sampler": "DPM++ 2M Karras", "prompt": "face # kept: ADetailer knows no comments"},
+        {"sampler": "Euler a"},
+    ]
+    job = {"prompt": "x # y", "negative": "# z\nw", "seed": 1, "sampler": "DPM++ 2M SDE Karras"}
+    typed = Experiment.from_dict({"job": job, "axes": axes, "faces": faces}).as_typed()
+    assert (typed.job.prompt, typed.job.negative) == ("x \n", "\nw")
+    assert (typed.job.sampler, typed.job.schedule) == ("DPM++ 2M SDE", "Karras")
+    assert typed.axes[0].values == (PromptPair("a \n"), PromptPair("c", "d\n"))
+    assert [(tab.sampler, tab.schedule) for tab in typed.faces] == [("DPM++ 2M", "Karras"), ("Euler a", None)]
+    assert typed.faces[0].prompt == faces[0]["prompt"]
+    assert typed.as_typed() == typed
+
+
+def test_what_our_engine_does_not_draw_is_refused_by_name():
+    tab = FaceSettings(prompt="<lora:me:1>", sampler="Heun", width=516, height=512)
+    job = replace(JOB, sampler="DPM++ 3M SDE", schedule="Beta", rng="gpu", denoise=0.5, prompt="a <lora:you:1>")
+    with pytest.raises(UnsupportedKeyError) as refused:
+        require_drawn([(JOB, [FaceSettings()]), (job, [tab])])
+    for name in ("DPM++ 3M SDE", "Beta", "rng: gpu", "denoise: 0.5", "<lora:you:1>", "<lora:me:1>", "Heun", "516x512"):
+        assert name in str(refused.value)
+    require_drawn([(JOB, [FaceSettings(sampler="Euler a", schedule="Karras")])])
+
+
+def test_pictures_drawn_from_others_and_those_without_a_models_name():
+    text = "a man\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 3, Size: 512x512, Model hash: 0123456789"
+    assert Experiment.from_infotext(parse(text)).checkpoints == (CheckpointRef("0123456789", "0123456789"),)
+    with pytest.raises(UnsupportedKeyError, match="Denoising strength"):
+        Experiment.from_infotext(parse(f"{text}, Denoising strength: 0.5, Version: 1.10.1"))
 
 
 def test_search_and_replace_works_on_what_the_prompt_axis_set():

@@ -14,6 +14,7 @@ OhwxError
 ├── GeometryError            a box outside its picture, or empty
 ├── LedgerError              a run folder that cannot be used
 ├── HostError                the host drew something else than was asked for
+├── TrainingError            a training that cannot go on
 └── Interrupted              the user asked to stop
 
 A message is one sentence or two: what, got, expected, what to do.
@@ -32,6 +33,7 @@ __all__ = [
     "MissingKeysError",
     "OhwxError",
     "PromptError",
+    "TrainingError",
     "UnknownCheckpointError",
     "UnsafePickleError",
     "UnsupportedKeyError",
@@ -92,6 +94,10 @@ class LedgerError(OhwxError):
 
 class HostError(OhwxError):
     """The host drew something else than was asked for."""
+
+
+class TrainingError(OhwxError):
+    """A training that cannot go on: numbers that are not finite, a state that is not its own."""
 
 
 class Interrupted(OhwxError):  # noqa: N818  named after the webui's own

@@ -6,7 +6,7 @@ A listener is any callable that takes one event. Engines never print.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Event", "Failed", "Image", "Listener", "Saved", "Skipped", "Started", "Step"]
+__all__ = ["Event", "Failed", "Image", "Learned", "Listener", "Saved", "Skipped", "Started", "Step"]
 
 
 @dataclass(frozen=True)
@@ -59,5 +59,16 @@ class Failed:
     error: str
 
 
-Event = Started | Step | Image | Saved | Skipped | Failed
+@dataclass(frozen=True)
+class Learned:
+    """A training step is done: its number from 1, epoch, mean loss, the share of the full rate, the gradient's norm."""
+
+    step: int
+    epoch: int
+    loss: float
+    rate: float
+    norm: float
+
+
+Event = Started | Step | Image | Saved | Skipped | Failed | Learned
 Listener = Callable[[Event], None]

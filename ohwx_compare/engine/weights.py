@@ -21,7 +21,7 @@ from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 
-__all__ = ["Model", "build", "load", "save"]
+__all__ = ["PREFIXES", "Model", "build", "load", "load_part", "save"]
 
 PREFIXES = MappingProxyType(
     {
@@ -99,11 +99,21 @@ def load(
     return Model(**modules, prediction=prediction, path=path, zero_snr="ztsnr" in shapes)
 
 
-def save(path: Path, state: Mapping[str, Tensor], source: Path, metadata: Mapping[str, str]) -> None:
+def load_part(part: str, path: Path, *, device: str | torch.device = "cpu", dtype: torch.dtype) -> nn.Module:
+    """One of the four parts ("unet", "vae", "clip_l", "clip_g") of an SDXL checkpoint, as strictly as `load`."""
+    header = read_header(path)
+    require_sdxl(header)
+    if not any(name.startswith(PREFIXES[part]) for name in header.tensors):
+        raise CheckpointError(f"{path.name} holds no tensors under {PREFIXES[part]}; take a whole SDXL checkpoint.")
+    return _part(part, header, PREFIXES[part], torch.device(device), dtype)
+
+
+def save(path: Path, state: Mapping[str, Tensor], source: Path, metadata: Mapping[str, str]) -> str:
     """Write `source` again to `path` with the tensors of `state`, rounded to the source's dtypes, in place of its own.
 
     state: full checkpoint names to tensors of the source's shapes. The source's other tensors, its names and their
         order stay byte for byte; only its metadata is replaced.
+    Returns the new file's sha256, taken while writing. One tensor at a time is brought to the CPU.
     Raises CheckpointError where a name or shape is not the source's; OSError where the disk is full.
     """
     header = read_header(source)
@@ -121,7 +131,7 @@ def save(path: Path, state: Mapping[str, Tensor], source: Path, metadata: Mappin
         tensor = state[name].detach().to("cpu", DTYPES[stored.dtype]).contiguous()
         return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
 
-    rewrite(path, header, replacement, metadata)
+    return rewrite(path, header, replacement, metadata)
 
 
 def _vae(path: Path, device: torch.device, dtype: torch.dtype) -> VAE:

@@ -3,10 +3,12 @@
 A process killed in the middle leaves a file whose name ends in `.unfinished`; `sweep` removes those.
 """
 
+import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["SUFFIX", "sweep", "write_bytes", "write_text"]
+__all__ = ["SUFFIX", "sweep", "write_bytes", "write_stream", "write_text"]
 
 SUFFIX = ".unfinished"
 
@@ -16,10 +18,28 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     The bytes are on the disk before the name points at them. Raises OSError as `open` does; nothing is left behind.
     """
+    _write(path, [data])
+
+
+def write_stream(path: Path, pieces: Iterable[bytes]) -> str:
+    """`write_bytes` for what does not fit into memory at once; returns the sha256 of it all."""
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterable[bytes]:
+        for piece in pieces:
+            digest.update(piece)
+            yield piece
+
+    _write(path, hashed())
+    return digest.hexdigest()
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
     beside = path.with_name(path.name + SUFFIX)
     try:
         with beside.open("wb") as file:
-            file.write(data)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too

@@ -6,16 +6,15 @@ Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/REA
 
 import hashlib
 import json
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError
-from ohwx_compare.files.atomic import SUFFIX as UNFINISHED
+from ohwx_compare.files.atomic import write_stream
 
 __all__ = [
     "Header",
@@ -105,12 +104,12 @@ def _looks_like(start: bytes) -> str:
 
 def rewrite(
     path: Path, source: Header, replacement: Callable[[str, Tensor], bytes | None], metadata: Mapping[str, str]
-) -> None:
+) -> str:
     """Write `source`'s file again to `path` with other metadata and some tensors' bytes replaced, one tensor at a time.
 
     replacement: a tensor's new bytes, as many as its old ones, or None to keep those. Names, order, dtypes, shapes and
         every other byte stay. The file appears at `path` once it is whole.
-    Raises OSError where the disk is full.
+    Returns the new file's sha256. Raises OSError where the disk is full.
     """
     tensors = sorted(source.tensors.items(), key=lambda item: item[1].start)
     base = tensors[0][1].start if tensors else 0
@@ -119,18 +118,15 @@ def rewrite(
         header[name] = {"dtype": t.dtype, "shape": t.shape, "data_offsets": (t.start - base, t.end - base)}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
     text += b" " * (-len(text) % 8)  # the format aligns the tensors so
-    beside = path.with_name(path.name + UNFINISHED)
-    try:
-        with source.path.open("rb") as old, beside.open("wb") as new:
-            new.write(len(text).to_bytes(8, "little") + text)
+
+    def contents() -> Iterator[bytes]:
+        yield len(text).to_bytes(8, "little") + text
+        with source.path.open("rb") as old:
             for name, t in tensors:
                 data = replacement(name, t)
-                new.write(_stored(old, t) if data is None else data)
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too
-    finally:
-        beside.unlink(missing_ok=True)
+                yield _stored(old, t) if data is None else data
+
+    return write_stream(path, contents())
 
 
 def _stored(file: BinaryIO, tensor: Tensor) -> bytes:

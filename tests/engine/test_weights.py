@@ -8,9 +8,9 @@ import torch
 from safetensors import torch as torch_file
 from safetensors.numpy import load_file, save_file
 
-from ohwx_compare.engine.weights import PREFIXES, build, load, save
+from ohwx_compare.engine.weights import PREFIXES, build, load, load_part, save
 from ohwx_compare.errors import CheckpointError, MissingKeysError
-from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.files.checkpoint import read_header, sha256
 
 LOGIT = "conditioner.embedders.1.model.logit_scale"
 POSITIONS = "conditioner.embedders.0.transformer.text_model.embeddings.position_ids"
@@ -192,3 +192,20 @@ def test_what_has_no_place_is_not_saved(tiny, tmp_path, change):
     with pytest.raises(CheckpointError, match=next(iter(change))):
         save(tmp_path / "a.safetensors", change, tiny / "tiny_base.safetensors", {})
     assert not list(tmp_path.iterdir())
+
+
+def test_the_hash_taken_while_writing_is_the_files(tiny, tmp_path):
+    path = tmp_path / "a.safetensors"
+    assert save(path, {}, tiny / "tiny_base.safetensors", {"a": "b"}) == sha256(path)
+
+
+def test_one_part_alone(tiny):
+    path = tiny / "tiny_base.safetensors"
+    whole, part = load(path).clip_l.state_dict(), load_part("clip_l", path, dtype=torch.float32).state_dict()
+    assert whole.keys() == part.keys()
+    assert all(torch.equal(whole[name], part[name]) for name in whole)
+
+
+def test_a_part_that_is_not_there(write):
+    with pytest.raises(CheckpointError, match="no tensors under first_stage_model"):
+        load_part("vae", write("first_stage_model."), dtype=torch.float32)

@@ -8,13 +8,13 @@ import logging
 import sys
 
 from ohwx_compare import __version__
-from ohwx_compare.cli import compare, demo, plan, replay
+from ohwx_compare.cli import compare, demo, plan, replay, train
 from ohwx_compare.errors import Interrupted, OhwxError
 
 __all__ = ["build_parser", "main"]
 
 logger = logging.getLogger(__name__)
-COMMANDS = (compare, plan, replay, demo)
+COMMANDS = (compare, plan, replay, train, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,0 +1,65 @@
+"""`ohwx train`: what a recipe will do, step by step, before it starts."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ohwx_compare.train.plan import Plan, make_plan
+from ohwx_compare.train.recipe import PRESETS, read_recipe
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "train",
+        help="plan a DreamBooth training from its recipe",
+        description="Tell what a recipe will do: steps, saves and exposures, use of regularization images, disk and "
+        "memory. The training itself is not built yet, so --plan is required.",
+        epilog=f"presets: {', '.join(PRESETS)}. example: ohwx train --plan recipe.json",
+    )
+    parser.add_argument("recipe", metavar="RECIPE.json", type=Path, help="the recipe")
+    parser.add_argument("--plan", action="store_true", required=True, help="print the plan and do nothing else")
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan. Returns 1 where something keeps the run from starting."""
+    plan = make_plan(read_recipe(options.recipe))
+    if options.json:
+        json.dump(plan.to_dict(), sys.stdout, ensure_ascii=False, indent=2)
+        print()
+    else:
+        print("\n".join(_lines(plan)))
+    for problem in plan.problems:
+        print(f"ohwx: {problem}", file=sys.stderr)
+    return 1 if plan.problems else 0
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    shown = sum(times for i, times in plan.shown.items() if not plan.pictures[i].reg)
+    images = f"{len(plan.dataset.train):,} training images shown {shown:,} times"
+    yield f"{plan.steps:,} steps, {plan.epochs:,} epochs: {images}"
+    if plan.dataset.reg:
+        used = ", ".join(f"{images:,} of them {times} times" for times, images in plan.reg_use().items())
+        yield f"{len(plan.dataset.reg):,} regularization images: {used}"
+    for (width, height), (train, reg) in plan.buckets().items():
+        yield f"bucket {width}x{height}: {train} training" + (f", {reg} regularization" if reg else "")
+    yield ""
+    width = max(len(save.name) for save in plan.saves)
+    yield f"{'checkpoint':<{width}}  {'step':>7}  exposures of each image"
+    for save in plan.saves:
+        gone = "" if save.kept else "  (removed by keep_last)"
+        yield f"{save.name:<{width}}  {save.step:>7,}  {save.exposures:g} ({save.least} to {save.most}){gone}"
+    yield ""
+    yield f"disk    {plan.disk_bytes / 1e9:.2f} GB of checkpoints at most, {plan.free_bytes / 1e9:.2f} GB free"
+    memory = plan.memory
+    parts = f"weights {memory.weights / 1e9:.2f}, gradients {memory.gradients / 1e9:.2f}, optimiser "
+    parts += f"{memory.optimizer / 1e9:.2f}" + (f", masters {memory.masters / 1e9:.2f}" if memory.masters else "")
+    yield f"memory  {memory.total / 1e9:.2f} GB by the shapes ({parts}); activations come on top, not estimated"
+    for line in (*plan.dataset.skipped, *plan.notes):
+        yield f"note    {line}"

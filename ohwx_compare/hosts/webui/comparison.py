@@ -1,7 +1,8 @@
 """From the webui's processing object and a request to a run folder and the pictures to show."""
 
 import hashlib
-from collections.abc import Callable
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -15,7 +16,7 @@ from ohwx_compare.compare.page import write_page
 from ohwx_compare.compare.run import run
 from ohwx_compare.compare.sheet import write_sheets
 from ohwx_compare.core import events
-from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.experiment import Cell, Experiment
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.keys import canonical
 from ohwx_compare.core.sampler_names import split_sampler
@@ -26,7 +27,7 @@ from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.hosts.webui.host import WebuiHost
 from ohwx_compare.hosts.webui.request import Request
 
-__all__ = ["Shown", "base_job", "compare", "detector_folders", "runs_folder", "shown"]
+__all__ = ["Compared", "Shown", "base_job", "compare", "detector_folders", "runs_folder", "shown"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,20 @@ def base_job(p: processing.StableDiffusionProcessing) -> Job:
     )
 
 
-def compare(p: processing.StableDiffusionProcessing, request: Request) -> Run:
+@dataclass(frozen=True)
+class Compared:
+    """A run as it stands after drawing, and how many of its cells were drawn just now."""
+
+    run: Run
+    drawn: int
+
+    def summary(self) -> dict[str, Any]:
+        """For the API: the run folder, cells drawn now, and each failure in words."""
+        failed = [f"{cell.cell.label}: {cell.result.error}" for cell in self.run.cells if cell.result.error]
+        return {"folder": str(self.run.folder), "drawn": self.drawn, "failed": failed}
+
+
+def compare(p: processing.StableDiffusionProcessing, request: Request) -> Compared:
     """Draw what the run folder lacks, then its sheet and page; the user's checkpoint is loaded again at the end.
 
     The folder of an earlier run of the same experiment is gone on with. A user's Interrupt ends it early, without
@@ -76,13 +90,21 @@ def compare(p: processing.StableDiffusionProcessing, request: Request) -> Run:
     experiment = request.experiment
     folder = runs_folder() / (_safe(request.name) or _folder_name(experiment, runs_folder()))
     host = WebuiHost(p, own_faces=bool(experiment.faces))
+    drawn: list[int] = []  # numbers of cells
+
+    def tell(event: events.Event) -> None:
+        _tell_webui(event, cells)
+        if isinstance(event, events.Image):
+            drawn.append(event.number)
+
+    cells = experiment.cells()
     try:
         run(
             experiment,
             host,
             cache(_find_detector),
             folder,
-            _progress(experiment),
+            tell,
             resolve=host.resolve,
             batch=max(p.batch_size, 1),
         )
@@ -94,7 +116,7 @@ def compare(p: processing.StableDiffusionProcessing, request: Request) -> Run:
     finished = open_run(folder)
     write_sheets(finished)
     write_page(finished)
-    return finished
+    return Compared(finished, len(drawn))
 
 
 def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
@@ -136,23 +158,44 @@ def _safe(name: str) -> str:
     return name
 
 
-def _progress(experiment: Experiment) -> Callable[[events.Event], None]:
-    """Tell the webui's progress bar: every cell is a job, every face pass one more."""
-    cells = experiment.cells()
-    passes = sum(1 + len(cell.faces) for cell in cells)
-
-    def tell(event: events.Event) -> None:
-        state = shared.state
-        if isinstance(event, events.Started):
-            state.job_count = passes
-        elif isinstance(event, events.Image | events.Skipped | events.Failed):
-            state.textinfo = f"{event.number} of {len(cells)} cells: {event.label}"
-
-    return tell
+def _tell_webui(event: events.Event, cells: Sequence[Cell]) -> None:
+    """Move the webui's progress bar: every cell is a job, every tab of its face pass one more."""
+    if isinstance(event, events.Started):
+        shared.state.job_count = sum(1 + len(cell.faces) for cell in cells)
+    elif isinstance(event, events.Image | events.Skipped | events.Failed):
+        shared.state.textinfo = f"{event.number} of {len(cells)} cells: {event.label}"
 
 
 def _open(path: Path) -> Shown:
-    """Opened only: the gallery takes the file as it is (`already_saved_as`), so no picture need be in memory."""
-    image = Image.open(path)
+    """The gallery takes the file as it is (`already_saved_as`), so its pixels need not be in memory."""
+    image = Image.open(_OnDisk(path))
     image.already_saved_as = str(path)
     return Shown(image, read_infotext(path) or "")
+
+
+class _OnDisk(io.RawIOBase):
+    """A file that is open only while it is read: a gallery of hundreds would use up the open files."""
+
+    def __init__(self, path: Path):
+        self._path, self._at = path, 0
+
+    def read(self, size: int = -1) -> bytes:
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            data = file.read(size)
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = (0, self._at, self._path.stat().st_size)[whence]
+        self._at = start + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True

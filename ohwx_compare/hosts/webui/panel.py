@@ -26,7 +26,7 @@ def panel(
     refresh: makes the webui read its checkpoint folders again.
     """
     default = Panel()
-    json_text = gr.Textbox("", label="JSON (API)", elem_id=elem_id("json"), visible=False)
+    json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
     with gr.Row():
         chosen = gr.Dropdown(
             list(checkpoints()), value=[], multiselect=True, label="Checkpoints to compare", elem_id=elem_id("files")
@@ -43,10 +43,10 @@ def panel(
     faces = _face_panel(elem_id, detectors, default)
     with gr.Row():
         before = gr.Checkbox(
-            default.keep_before, label="Show the pictures before the face pass too", elem_id=elem_id("before")
+            value=default.keep_before, label="Show the pictures before the face pass too", elem_id=elem_id("before")
         )
         name = gr.Textbox(
-            "",
+            value="",
             label="Run folder",
             placeholder="named by time; the same settings go on with it",
             elem_id=elem_id("name"),
@@ -61,10 +61,12 @@ def _face_panel(
     elem_id: Callable[[str], str], detectors: Sequence[str], default: Panel
 ) -> list[gr.components.Component]:
     def slider(name: str, label: str, least: float, most: float, step: float) -> gr.Slider:
-        return gr.Slider(least, most, getattr(default, name), step=step, label=label, elem_id=elem_id(name))
+        return gr.Slider(least, most, value=getattr(default, name), step=step, label=label, elem_id=elem_id(name))
 
     with gr.Row():
-        is_on = gr.Checkbox(default.faces, label="Face pass (ADetailer is left out then)", elem_id=elem_id("faces"))
+        is_on = gr.Checkbox(
+            value=default.faces, label="Face pass (ADetailer is left out then)", elem_id=elem_id("faces")
+        )
         names = list(dict.fromkeys([default.detector, *detectors]))
         detector = gr.Dropdown(names, value=default.detector, label="Face detector", elem_id=elem_id("detector"))
     with gr.Row():
@@ -76,10 +78,12 @@ def _face_panel(
         masked = [slider("dilate", "Mask dilation", -128, 128, 4), slider("blur", "Face mask blur", 0, 64, 1)]
     with gr.Row():
         denoise = slider("denoise", "Face denoising strength", 0.0, 1.0, 0.01)
-        only = gr.Checkbox(default.only_masked, label="Face only masked", elem_id=elem_id("only_masked"))
+        only = gr.Checkbox(value=default.only_masked, label="Face only masked", elem_id=elem_id("only_masked"))
         padding = slider("padding", "Face padding", 0, 256, 4)
         steps = slider("steps", "Face steps (0: as the picture)", 0, 150, 1)
     with gr.Row():
-        prompt = gr.Textbox("", label="Face prompt", placeholder="as the picture", elem_id=elem_id("prompt"))
-        negative = gr.Textbox("", label="Face negative", placeholder="as the picture", elem_id=elem_id("negative"))
+        prompt = gr.Textbox(value="", label="Face prompt", placeholder="as the picture", elem_id=elem_id("prompt"))
+        negative = gr.Textbox(
+            value="", label="Face negative", placeholder="as the picture", elem_id=elem_id("negative")
+        )
     return [is_on, detector, *found, *masked, denoise, only, padding, steps, prompt, negative]

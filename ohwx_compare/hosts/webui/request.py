@@ -117,14 +117,10 @@ def _of_panel(panel: Panel) -> dict[str, Any]:
         "model": panel.detector,
         "prompt": panel.prompt,
         "negative": panel.negative,
-        "confidence": panel.confidence,
-        "top_k": int(panel.top_k),
-        "dilate": int(panel.dilate),
-        "blur": int(panel.blur),
-        "denoise": panel.denoise,
         "only_masked": panel.only_masked,
-        "padding": int(panel.padding),
-        "steps": int(panel.steps) or None,
+        **{name: _number(name, getattr(panel, name)) for name in ("confidence", "denoise")},
+        **{name: int(_number(name, getattr(panel, name))) for name in ("top_k", "dilate", "blur", "padding")},
+        "steps": int(_number("steps", panel.steps)) or None,
     }
     return {
         "checkpoints": list(panel.checkpoints),
@@ -133,6 +129,13 @@ def _of_panel(panel: Panel) -> dict[str, Any]:
         "keep_before": panel.keep_before,
         "name": panel.name,
     }
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ExperimentError(f"The argument {name!r} of ohwx compare must be a number, got {value!r}.") from error
 
 
 def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:

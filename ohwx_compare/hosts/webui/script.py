@@ -37,12 +37,12 @@ class CompareScript(scripts.Script):
         Raises OhwxError, whose text the webui shows, for what cannot be drawn as asked.
         """
         request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1))
-        finished = compare(p, request)
-        pictures = shown(finished, keep_before=request.keep_before)
-        if failed := [cell for cell in finished.cells if cell.result.error]:
-            first = failed[0]
-            p.comment(f"{len(failed)} cells failed; the first, {first.cell.label}: {first.result.error}")
-        p.comment(f"The whole run: {finished.folder / 'index.html'}")
+        compared = compare(p, request)
+        pictures = shown(compared.run, keep_before=request.keep_before)
+        summary = compared.summary()
+        p.extra_generation_params["ohwx"] = summary  # the API's answer has it
+        for line in (*summary["failed"], f"The whole run: {compared.run.folder / 'index.html'}"):
+            p.comment(line)
         texts = [picture.infotext for picture in pictures]
         job = request.experiment.job
         p.prompt, p.negative_prompt, p.seed = job.prompt, job.negative, job.seed

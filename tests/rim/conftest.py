@@ -1,0 +1,42 @@
+"""A fake webui's modules in place of the real ones, for one test each."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from fake_webui import Component, FakeWebui, write_checkpoint
+
+
+@pytest.fixture
+def fakes(tmp_path, monkeypatch):
+    """Start a fake webui: `fakes(is_old=True)` lacks what 1.7 lacks. Our package is as it was afterwards."""
+
+    def start(**kwargs):
+        webui = FakeWebui(tmp_path / "web ui ü", **kwargs)
+        gradio = ModuleType("gradio")
+        for name in ("Row", "Textbox", "Dropdown", "Checkbox", "Slider"):
+            setattr(gradio, name, type(name, (Component,), {}))
+        gradio.components = SimpleNamespace(Component=Component)
+        for name, module in {**webui.modules(), "gradio": gradio}.items():
+            monkeypatch.setitem(sys.modules, name, module)
+        return webui
+
+    own = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "ohwx_compare"}
+    rim = [name for name in own if name.startswith("ohwx_compare.hosts.webui")]
+    for name in rim:
+        del sys.modules[name]
+    yield start
+    for name in [name for name in sys.modules if name.split(".")[0] == "ohwx_compare"]:
+        del sys.modules[name]
+    sys.modules.update({name: module for name, module in own.items() if name not in rim})
+
+
+@pytest.fixture
+def webui(fakes):
+    """A fake 1.10.1 with the user's checkpoint loaded and two more to compare."""
+    webui = fakes()
+    for number, name in enumerate(("user", "one", "two")):
+        write_checkpoint(webui.folder / f"{name}.safetensors", number)
+    webui.list_models()
+    webui.reload()
+    return webui

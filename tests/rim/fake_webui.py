@@ -1,0 +1,278 @@
+"""A webui that draws without a model: just enough of its `modules` package, and of gradio, to load and run the script.
+
+Its pictures are functions of the weights in memory and of what it was asked, and it has the real one's faults: a file
+overwritten under its name is not read again, keys that a file lacks keep the values of the model before.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import inspect
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+ROOT = Path(__file__).parents[2]
+SHAPES = {
+    "model.diffusion_model.input_blocks.0.0.weight": (8, 4, 3, 3),
+    "model.diffusion_model.middle_block.attn.weight": (8, 8),
+    "conditioner.embedders.0.transformer.mlp.weight": (8, 8),
+    "conditioner.embedders.1.model.ln_final.weight": (8,),
+    "conditioner.embedders.1.model.mlp.weight": (8, 8),
+    "first_stage_model.decoder.conv.weight": (8, 8),
+}
+
+
+def write_checkpoint(path, seed, *, without=()):
+    """A file that is SDXL by its names."""
+    draw = torch.Generator().manual_seed(seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: torch.randn(shape, generator=draw) for name, shape in SHAPES.items() if name not in without}
+    save_file(tensors, path)
+    return path
+
+
+class Model(torch.nn.Module):
+    """Parameters under the names of a checkpoint."""
+
+    def __init__(self):
+        super().__init__()
+        for name, shape in SHAPES.items():
+            *folders, last = name.split(".")
+            at = self
+            for folder in folders:
+                if folder not in at._modules:
+                    at.add_module(folder, torch.nn.Module())
+                at = at._modules[folder]
+            at.register_parameter(last, torch.nn.Parameter(torch.zeros(shape), requires_grad=False))
+
+
+class Info:
+    """The webui's entry of one checkpoint file."""
+
+    def __init__(self, path, folder):
+        self.filename, self.name = str(path), path.relative_to(folder).as_posix()
+        self.title, self.ids = self.name, [self.name, path.stem]
+
+
+@dataclass
+class Processing:
+    """The webui's processing object, as far as it is used."""
+
+    sd_model: object = None
+    outpath_samples: str = ""
+    outpath_grids: str = ""
+    prompt: str = "photo"
+    negative_prompt: str = ""
+    styles: list = field(default_factory=list)
+    seed: object = -1
+    subseed: int = -1
+    subseed_strength: float = 0
+    seed_resize_from_h: int = -1
+    seed_resize_from_w: int = -1
+    sampler_name: str = "DPM++ 2M SDE"
+    batch_size: int = 1
+    n_iter: int = 1
+    steps: int = 8
+    cfg_scale: float = 7.0
+    width: int = 64
+    height: int = 64
+    restore_faces: bool = None
+    tiling: bool = None
+    do_not_save_samples: bool = False
+    do_not_save_grid: bool = False
+    override_settings: dict = field(default_factory=dict)
+    override_settings_restore_afterwards: bool = True
+    extra_generation_params: dict = field(default_factory=dict)
+    comments: dict = field(default_factory=dict)
+    scripts: object = None
+    script_args: object = None
+    denoising_strength: float = None
+
+    def comment(self, text):
+        self.comments[text] = 1
+
+
+class OldTxt2Img(Processing):
+    """txt2img before 1.9."""
+
+
+@dataclass
+class Txt2Img(Processing):
+    """txt2img."""
+
+    scheduler: str = "Karras"
+
+
+@dataclass
+class Img2Img(Processing):
+    """img2img."""
+
+    scheduler: str = "Karras"
+    init_images: list = None
+    resize_mode: int = 0
+    mask: object = None
+    mask_blur: int = 4
+    inpainting_fill: int = 0
+    inpaint_full_res: bool = True
+    inpaint_full_res_padding: int = 0
+    inpainting_mask_invert: int = 0
+    initial_noise_multiplier: float = None
+
+
+class Processed(SimpleNamespace):
+    """The webui's result."""
+
+    def __init__(self, p, images_list, **more):
+        super().__init__(images=images_list, comments="\n".join(p.comments), **more)
+
+
+class FakeWebui:
+    """The state behind the fake modules."""
+
+    def __init__(self, data, *, is_old=False):
+        self.data, self.folder = data, data / "models" / "Stable-diffusion"
+        self.folder.mkdir(parents=True)
+        self.model, self.calls, self.ignores_switch = None, [], False
+        self.before_draw = self.after_draw = lambda: None
+        self.state = SimpleNamespace(
+            interrupted=False, skipped=False, job_count=-1, textinfo=None, stopping_generation=False
+        )
+        names = ("randn_source", "CLIP_stop_at_last_layers", "sd_vae", "img2img_fix_steps", "return_mask")
+        label = SimpleNamespace(section=("img2img", ""), default=None)
+        self.opts = SimpleNamespace(
+            data={"sd_model_checkpoint": "user.safetensors"},
+            data_labels=dict.fromkeys(names if is_old else (*names, "overlay_inpaint"), label),
+            randn_source="CPU",
+            CLIP_stop_at_last_layers=1,
+            sd_vae="Automatic",
+            img2img_fix_steps=None,
+            return_mask=None,
+            overlay_inpaint=None,
+        )
+        if is_old:
+            del self.state.stopping_generation
+        self.infos, self.aliases = {}, {}
+
+    def list_models(self):
+        self.infos.clear()
+        self.aliases.clear()
+        for path in sorted(self.folder.rglob("*.safetensors")):
+            info = Info(path, self.folder)
+            self.infos[info.title] = info
+            self.aliases.update(dict.fromkeys(info.ids, info))
+
+    def reload(self, info=None, forced_reload=False):
+        info = info or self.aliases[self.opts.data["sd_model_checkpoint"]]
+        loaded = getattr(self.model, "sd_checkpoint_info", None)
+        is_there = loaded is not None and loaded.filename == info.filename
+        if (is_there and not forced_reload) or (self.ignores_switch and loaded is not None):
+            return
+        self.model = self.model or Model()
+        self.model.load_state_dict(load_file(info.filename), strict=False)
+        self.model.sd_checkpoint_info = info
+
+    def process_images(self, p):
+        known = self.aliases.get(p.override_settings.get("sd_model_checkpoint"))
+        self.reload(known)
+        unknown = [name for name in p.override_settings if name not in (*self.opts.data_labels, "sd_model_checkpoint")]
+        assert not unknown, unknown
+        self.calls.append(p)
+        self.before_draw()
+        if getattr(self.state, "stopping_generation", False):
+            return Processed(p, [], index_of_first_image=0, all_prompts=[])
+        seeds = p.seed if isinstance(p.seed, list) else [p.seed]
+        weights = b"".join(value.numpy().tobytes() for value in self.model.parameters())
+        images = [self._mosaic(p, weights, seed) for seed in seeds]
+        self.after_draw()
+        return Processed(p, images, index_of_first_image=0, all_prompts=[p.prompt] * len(images))
+
+    def _mosaic(self, p, weights, seed):
+        asked = repr((p.prompt, p.negative_prompt, seed, p.steps, p.cfg_scale, p.denoising_strength))
+        draw = np.random.default_rng(list(hashlib.sha256(weights + asked.encode()).digest()))
+        new = Image.fromarray(draw.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize((p.width, p.height))
+        return Image.composite(new, p.init_images[0], p.mask) if isinstance(p, Img2Img) else new
+
+    def modules(self):
+        """name -> module, as the webui's own."""
+        contents = {
+            "devices": {"device": "cpu", "dtype": torch.float32, "dtype_vae": torch.float32},
+            "paths": {"data_path": str(self.data), "models_path": str(self.data / "models")},
+            "processing": {
+                "StableDiffusionProcessing": Processing,
+                "StableDiffusionProcessingTxt2Img": Txt2Img,
+                "StableDiffusionProcessingImg2Img": Img2Img,
+                "Processed": Processed,
+                "process_images": self.process_images,
+                "get_fixed_seed": lambda seed: 12345 if seed == -1 else seed,
+                "program_version": lambda: "v1.10.1",
+            },
+            "script_callbacks": {"on_script_unloaded": lambda callback: self.unloaded.append(callback)},
+            "scripts": {"Script": type("Script", (), {"elem_id": lambda self, item: f"script_ohwx_{item}"})},
+            "sd_models": {
+                "SkipWritingToConfig": contextlib.nullcontext,
+                "CheckpointInfo": Info,
+                "checkpoint_aliases": self.aliases,
+                "checkpoints_list": self.infos,
+                "list_models": self.list_models,
+                "model_path": str(self.folder),
+                "reload_model_weights": self.reload,
+            },
+            "sd_samplers": {"all_samplers_map": {"DPM++ 2M SDE": 1, "DPM++ 2M SDE Karras": 1, "Euler": 1}},
+            "sd_vae": {"loaded_vae_file": None, "vae_dict": {}, "reload_vae_weights": lambda: None},
+            "shared": {
+                "opts": self.opts,
+                "cmd_opts": SimpleNamespace(ckpt_dir=None),
+                "state": self.state,
+                "prompt_styles": SimpleNamespace(
+                    apply_styles_to_prompt=lambda prompt, styles: ", ".join([prompt, *styles]),
+                    apply_negative_styles_to_prompt=lambda prompt, styles: prompt,
+                ),
+            },
+            "ui_common": {"create_refresh_button": lambda *args: None},
+        }
+        made = {"modules": ModuleType("modules")}
+        for name, content in contents.items():
+            made[f"modules.{name}"] = module = ModuleType(f"modules.{name}")
+            vars(module).update(content)
+            setattr(made["modules"], name, module)
+        fake = self
+        made["modules.shared"].__class__ = type(
+            "Shared", (ModuleType,), {"sd_model": property(lambda module: fake.model)}
+        )
+        self.unloaded = []
+        return made
+
+    def load_script(self):
+        """Load the entry as the webui does: not kept in sys.modules, the extension's root on sys.path meanwhile."""
+        path = ROOT / "scripts" / "ohwx_compare.py"
+        kept, sys.path = sys.path, [str(ROOT), *sys.path]
+        try:
+            spec = importlib.util.spec_from_file_location(path.name, path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+        finally:
+            sys.path = kept
+        script = sys.modules["modules.scripts"].Script
+        classes = [thing for thing in vars(module).values() if inspect.isclass(thing) and issubclass(thing, script)]
+        assert len(classes) == 1
+        return classes[0]()
+
+
+class Component:
+    """Any of gradio's components."""
+
+    def __init__(self, *args, **kwargs):
+        self.label, self.value, self.elem_id = kwargs.get("label"), kwargs.get("value"), kwargs.get("elem_id")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None

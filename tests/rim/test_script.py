@@ -1,0 +1,215 @@
+"""The script in a fake webui: loaded, asked, answered; what it draws with, leaves alone and puts back."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from fake_webui import Img2Img, OldTxt2Img, Txt2Img, write_checkpoint
+
+from ohwx_compare.errors import CheckpointError, ExperimentError, HostError
+
+BOTH = ["one.safetensors", "two.safetensors"]
+
+
+def asked(**settings):
+    return json.dumps({"checkpoints": BOTH, "name": "run", **settings})
+
+
+def pixels(processed):
+    return [np.asarray(image.convert("RGB")) for image in processed.images]
+
+
+@pytest.fixture
+def face(webui, goldens):
+    """A tab whose drawn detector finds something in any picture."""
+    (webui.data / "models" / "adetailer").mkdir()
+    shutil.copy(goldens / "drawn_yolov8.pt", webui.data / "models" / "adetailer")
+    return {"model": "drawn_yolov8.pt", "confidence": 0.001, "top_k": 1}
+
+
+def test_sheet_then_cells_with_their_infotexts(webui):
+    processed = webui.load_script().run(Txt2Img(seed=7), asked())
+    assert len(processed.images) == len(processed.infotexts) == 3
+    assert ["Model: one" in text for text in processed.infotexts] == [True, True, False]
+    assert "Model: two" in processed.infotexts[2]
+    _, one, two = pixels(processed)
+    assert one.shape == (64, 64, 3)
+    assert not np.array_equal(one, two)
+    assert (webui.data / "outputs" / "ohwx" / "compare" / "run" / "index.html").is_file()
+
+
+def test_nothing_of_the_users_is_changed(webui):
+    p = Txt2Img(seed=7, override_settings={"randn_source": "NV"}, extra_generation_params={"theirs": 1})
+    webui.load_script().run(p, asked())
+    assert p.override_settings == {"randn_source": "NV"}
+    assert webui.model.sd_checkpoint_info.name == "user.safetensors"
+    assert webui.opts.data == {"sd_model_checkpoint": "user.safetensors"}
+    assert {call.override_settings["randn_source"] for call in webui.calls} == {"NV"}
+    assert all(call.do_not_save_samples and call is not p for call in webui.calls)
+
+
+def test_users_checkpoint_comes_back_after_an_error(webui):
+    webui.before_draw = lambda: 1 / 0
+    processed = webui.load_script().run(Txt2Img(seed=7), asked())
+    assert "ZeroDivisionError" in processed.comments
+    assert webui.model.sd_checkpoint_info.name == "user.safetensors"
+
+
+def test_panel_and_json_ask_for_the_same(webui):
+    script = webui.load_script()
+    by_json = pixels(script.run(Txt2Img(seed=7), asked(name="a", axes={"seed": "7,8"})))
+    by_panel = pixels(script.run(Txt2Img(seed=7), "", BOTH, "seed", "7-8", "-", "", False, *[None] * 12, "b"))
+    assert all(map(np.array_equal, by_json[1:], by_panel[1:]))
+
+
+def test_the_panel_has_a_component_for_each_argument_however_often_it_is_built(webui):
+    script = webui.load_script()
+    from ohwx_compare.hosts.webui.request import ARGUMENTS, Panel
+
+    for _ in range(3):
+        components = script.ui(False)
+        assert len(components) == len(ARGUMENTS)
+        assert all(component.label for component in components)
+        assert [component.value for component in components[6:17]] == list(vars(Panel()).values())[6:17]
+    labels = [component.label for component in components]
+    assert len(set(labels)) == len(labels)  # ui-config.json keeps one entry a label
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((), "No checkpoint"),
+        (("", None), "No checkpoint"),
+        ((None,) * 40, "No checkpoint"),
+        (("",) * 40, "'confidence'"),
+    ],
+)
+def test_argument_lists_of_any_length_are_read(webui, arguments, named):
+    with pytest.raises(ExperimentError, match=named):
+        webui.load_script().run(Txt2Img(), *arguments)
+
+
+def test_loaded_anew_after_reload_ui(webui):
+    webui.load_script()
+    first = sys.modules["ohwx_compare.hosts.webui.script"]
+    for callback in webui.unloaded:
+        callback()
+    script = webui.load_script()
+    assert sys.modules["ohwx_compare.hosts.webui.script"] is not first
+    assert len(script.run(Txt2Img(seed=7), asked()).images) == 3
+
+
+def test_batches_are_the_users_and_count_times_size_becomes_seeds(webui):
+    processed = webui.load_script().run(Txt2Img(seed=7, batch_size=2, n_iter=2), asked())
+    assert [call.seed for call in webui.calls] == [[7, 8], [9, 10]] * 2
+    assert len(processed.images) == 9
+
+
+def test_face_pass_is_pinned_and_leaves_adetailer_out(webui, face):
+    processed = webui.load_script().run(Txt2Img(seed=7), asked(faces=[face]))
+    nested = [call for call in webui.calls if isinstance(call, Img2Img)]
+    assert len(nested) == 2
+    assert len(processed.images) == 5
+    assert all(call._ad_disabled for call in webui.calls)
+    for call in nested:
+        assert call.override_settings["overlay_inpaint"] is True
+        assert call.override_settings["img2img_fix_steps"] is False
+        assert call.inpainting_fill == 1
+        assert call.cached_c is not webui.calls[0].cached_c
+
+
+def test_without_a_face_pass_adetailer_may_run(webui):
+    webui.load_script().run(Txt2Img(seed=7), asked())
+    assert not any(getattr(call, "_ad_disabled", False) for call in webui.calls)
+
+
+def test_an_ignored_switch_is_an_error_of_that_checkpoints_cells(webui):
+    webui.ignores_switch = True
+    processed = webui.load_script().run(Txt2Img(seed=7), asked())
+    assert len(processed.images) == 1
+    assert "one.safetensors, but the webui has loaded user.safetensors" in processed.comments
+
+
+def test_a_file_overwritten_under_its_name_is_read_again(webui):
+    script = webui.load_script()
+    write_checkpoint(webui.folder / "user.safetensors", 2)  # what `two` is, while `user` lies in memory
+    user, two = pixels(script.run(Txt2Img(seed=7), asked(checkpoints=["user.safetensors", "two.safetensors"])))[1:]
+    assert np.array_equal(user, two)
+
+
+def test_files_of_one_stem_are_told_apart(webui):
+    for number, folder in enumerate("ab"):
+        write_checkpoint(webui.folder / folder / "twin.safetensors", number + 1)
+    script = webui.load_script()
+    twins = pixels(script.run(Txt2Img(seed=7), asked(checkpoints=["a/twin.safetensors", "b/twin.safetensors"])))
+    plain = pixels(script.run(Txt2Img(seed=7), asked(name="plain")))
+    assert all(map(np.array_equal, twins[1:], plain[1:]))
+    with pytest.raises(CheckpointError, match="could be a/twin"):
+        script.run(Txt2Img(seed=7), asked(checkpoints=["twin"]))
+
+
+def test_weights_left_over_from_the_model_before_are_refused(webui):
+    write_checkpoint(webui.folder / "bare.safetensors", 5, without=["first_stage_model.decoder.conv.weight"])
+    processed = webui.load_script().run(Txt2Img(seed=7), asked(checkpoints=["one.safetensors", "bare.safetensors"]))
+    assert len(processed.images) == 2
+    assert "bare.safetensors lacks 1 tensors" in processed.comments
+
+
+@pytest.mark.parametrize(("flag", "drawn"), [("interrupted", 0), ("skipped", 1)])
+def test_a_picture_cut_in_the_middle_is_never_kept(webui, flag, drawn):
+    def press():
+        webui.before_draw = lambda: None
+        setattr(webui.state, flag, True)
+
+    webui.before_draw = press
+    script = webui.load_script()
+    processed = script.run(Txt2Img(seed=7), asked())
+    assert len(processed.images) - 1 == drawn
+    webui.state.interrupted = False
+    assert len(script.run(Txt2Img(seed=7), asked()).images) == 3
+
+
+def test_finish_this_image_finishes_the_cell_with_its_face(webui, face):
+    def press():
+        webui.before_draw = lambda: None
+        webui.after_draw = lambda: setattr(webui.state, "stopping_generation", True)
+
+    webui.before_draw = press
+    processed = webui.load_script().run(Txt2Img(seed=7), asked(faces=[face]))
+    assert [type(call) for call in webui.calls] == [Txt2Img, Img2Img]
+    assert len(processed.images) == 3
+
+
+def test_frozen_settings_are_said(webui):
+    sys.modules["modules.shared"].cmd_opts.freeze_settings = True
+    with pytest.raises(HostError, match="--freeze-settings"):
+        webui.load_script().run(Txt2Img(seed=7), asked())
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"axis": []}, "'axis'"),
+        ({"axes": [{"kind": "sead", "values": [1]}]}, "'seed'"),
+        ({"faces": [{"ad_modell": "x"}]}, "'ad_modell'"),
+        ({"name": "../up"}, "cannot name a run folder"),
+        ({"checkpoints": ["nobody"]}, "nobody"),
+    ],
+)
+def test_what_cannot_be_understood_is_named(webui, settings, named):
+    with pytest.raises((ExperimentError, CheckpointError)) as caught:
+        webui.load_script().run(Txt2Img(seed=7), asked(**settings))
+    assert named in str(caught.value)
+
+
+def test_a_webui_before_1_9_names_schedule_and_sampler_in_one(fakes):
+    webui = fakes(is_old=True)
+    for number, name in enumerate(("user", "one", "two")):
+        write_checkpoint(webui.folder / f"{name}.safetensors", number)
+    webui.list_models()
+    webui.reload()
+    processed = webui.load_script().run(OldTxt2Img(seed=7, sampler_name="DPM++ 2M SDE Karras"), asked())
+    assert {call.sampler_name for call in webui.calls} == {"DPM++ 2M SDE Karras"}
+    assert "Schedule type: Karras" in processed.infotexts[1]

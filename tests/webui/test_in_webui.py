@@ -1,0 +1,142 @@
+"""In a real webui: the pictures are those of X/Y/Z + ADetailer, and the checkpoint asked for is the one that draws."""
+
+import json
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+
+NAMES = ["tiny_base.safetensors", "tiny_reg.safetensors", "tiny_noreg.safetensors"]
+
+
+@pytest.fixture(scope="session")
+def case(goldens):
+    return json.loads((goldens / "xyz_checkpoint_x_seed.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def ask(case):
+    """The golden's request with our script in place of X/Y/Z; a fresh run folder each time."""
+    payload = {name: value for name, value in case["payload"].items() if name != "alwayson_scripts"}
+
+    def asked(**settings):
+        settings.setdefault("name", f"test {time.time_ns()}")
+        return {**payload, "script_name": "ohwx compare", "script_args": [json.dumps(settings)]}
+
+    return asked
+
+
+@pytest.fixture(scope="session")
+def tab(case):
+    return case["payload"]["alwayson_scripts"]["ADetailer"]["args"][2]
+
+
+@pytest.fixture
+def place(webui):
+    """Put a tiny checkpoint under another name into the webui's folder; taken away at the end."""
+    made = []
+
+    def put(source, name):
+        for suffix in (".safetensors", ".yaml"):
+            target = webui.folder / f"{name}{suffix}"
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(webui.folder / f"{source}{suffix}", target)
+            made.append(target)
+        return webui.folder / f"{name}.safetensors"
+
+    yield put
+    for path in made:
+        path.unlink(missing_ok=True)
+        if path.parent != webui.folder and path.parent.is_dir() and not list(path.parent.iterdir()):
+            path.parent.rmdir()
+    webui.post("/sdapi/v1/refresh-checkpoints")
+
+
+def difference(one, other):
+    apart = np.abs(np.asarray(one, int) - np.asarray(other, int))
+    return apart.max(), apart.mean()
+
+
+def test_pictures_are_those_of_xyz_and_adetailer(webui, ask, tab, case, goldens):
+    user = webui.get("/sdapi/v1/options")["sd_model_checkpoint"]
+    body = ask(checkpoints=NAMES, axes={"seed": "10,11"}, faces=[tab], keep_before=False)
+    answer = webui.draw({**body, "alwayson_scripts": case["payload"]["alwayson_scripts"]})  # no face is done twice
+    grid = Image.open(goldens / "xyz_checkpoint_x_seed.png").convert("RGB")
+    assert len(answer.images) == len(answer.infotexts) == 7
+    for number, image in enumerate(answer.images[1:]):
+        column, row = divmod(number, 2)
+        x, y = 96 + 128 * column, 21 + 128 * row
+        most, mean = difference(image, grid.crop((x, y, x + 128, y + 128)))
+        assert most <= 4, (number, most)
+        assert mean <= 0.02, (number, mean)
+        theirs = case["infotexts"][1 + column + 3 * row].rpartition(", Version")[0]
+        assert answer.infotexts[1 + number].startswith(theirs)
+    assert webui.get("/sdapi/v1/options")["sd_model_checkpoint"] == user
+
+
+def test_the_same_again_is_not_drawn_again(webui, ask, tab):
+    body = ask(checkpoints=NAMES[:1], faces=[tab])
+    assert webui.draw(body).more["drawn"] == 1
+    assert webui.draw(body).more["drawn"] == 0
+
+
+def test_a_checkpoint_overwritten_under_its_name_is_read_again(webui, ask, place):
+    reg, noreg = (webui.draw(ask(checkpoints=[name])).images[1] for name in NAMES[1:])
+    place("tiny_reg", "ohwx_test")
+    webui.post("/sdapi/v1/refresh-checkpoints")
+    assert difference(webui.draw(ask(checkpoints=["ohwx_test.safetensors"])).images[1], reg)[0] <= 2
+    user = webui.get("/sdapi/v1/options")["sd_model_checkpoint"]
+    webui.post("/sdapi/v1/options", {"sd_model_checkpoint": "ohwx_test.safetensors"})  # in memory already, as reg
+    place("tiny_noreg", "ohwx_test")
+    assert difference(webui.draw(ask(checkpoints=["ohwx_test.safetensors"])).images[1], noreg)[0] <= 2
+    webui.post("/sdapi/v1/options", {"sd_model_checkpoint": user})
+
+
+def test_two_files_of_one_stem_are_told_apart(webui, ask, place):
+    reg, noreg = (webui.draw(ask(checkpoints=[name])).images[1] for name in NAMES[1:])
+    place("tiny_reg", "a/twin")
+    place("tiny_noreg", "b/twin")
+    answer = webui.draw(ask(checkpoints=["a/twin.safetensors", "b/twin.safetensors"]))
+    assert difference(answer.images[1], reg)[0] <= 2
+    assert difference(answer.images[2], noreg)[0] <= 2
+
+
+def test_a_checkpoint_without_vae_is_a_failed_cell_with_the_reason(webui, ask, place):
+    path = place("tiny_reg", "ohwx_no_vae")
+    save_file({k: v for k, v in load_file(path).items() if not k.startswith("first_stage_model.")}, path)
+    answer = webui.draw(ask(checkpoints=[NAMES[0], "ohwx_no_vae.safetensors"]))
+    assert len(answer.images) == 2
+    assert "ohwx_no_vae.safetensors lacks" in answer.more["failed"][0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"checkpoints": NAMES[:1], "axis": []}, "'axis'"),
+        ({"checkpoints": ["nobody.safetensors"]}, "nobody"),
+        ({"checkpoints": []}, "No checkpoint is chosen"),
+        ({"checkpoints": NAMES[:1], "faces": [{"ad_modell": "x"}]}, "'ad_modell'"),
+    ],
+)
+def test_what_cannot_be_understood_is_named(webui, ask, settings, named):
+    assert named in webui.refused(ask(**settings))
+
+
+def test_an_interrupted_run_is_gone_on_with(webui, ask, tab):
+    body = ask(checkpoints=NAMES, axes={"seed": "10,11"}, faces=[tab], keep_before=False)
+    answers = []
+    drawing = threading.Thread(target=lambda: answers.append(webui.draw(body)))
+    drawing.start()
+    while "of 6 cells" not in (webui.get("/sdapi/v1/progress?skip_current_image=true")["textinfo"] or ""):
+        time.sleep(0.2)
+    webui.post("/sdapi/v1/interrupt")
+    drawing.join()
+    first = answers[0].more["drawn"]
+    assert 1 <= first < 6
+    again = webui.draw(body)
+    assert len(again.images) == 7
+    assert again.more["drawn"] == 6 - first

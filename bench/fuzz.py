@@ -75,8 +75,10 @@ def infotexts(folder: Path) -> Iterator[tuple[list[bytes], list[bytes], Read]]:
         text = data.decode("utf-8", "replace")
         for part in infotext.split(text)[:4]:
             parsed = infotext.parse(part)
-            again = infotext.parse(infotext.render(parsed))
-            assert again.pairs == parsed.pairs, "reading what was rendered gives other pairs"
+            rendered = infotext.render(parsed)
+            again = infotext.parse(rendered)
+            assert infotext.render(again) == rendered, "what was rendered is read and rendered as another text"
+            assert len(again.pairs) == len(parsed.pairs), "what was rendered is read as more or fewer pairs"
             for view in (infotext.faces, infotext.xyz, infotext.to_job, infotext.extra, infotext.unsupported):
                 _refuses_or_answers(view, parsed)
             _refuses_or_answers(lambda one: Experiment.from_infotext(one).cells(), parsed)

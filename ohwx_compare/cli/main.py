@@ -5,16 +5,17 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 import argparse
 import logging
+import os
 import sys
 
 from ohwx_compare import __version__
-from ohwx_compare.cli import compare, demo, plan, replay, train
+from ohwx_compare.cli import compare, demo, detect, face, plan, pnginfo, replay, train
 from ohwx_compare.errors import Interrupted, OhwxError
 
 __all__ = ["build_parser", "main"]
 
 logger = logging.getLogger(__name__)
-COMMANDS = (compare, plan, replay, train, demo)
+COMMANDS = (compare, plan, replay, face, detect, pnginfo, train, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (Interrupted, KeyboardInterrupt):
         print("ohwx: stopped; what is finished is kept, the same command goes on from there.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read our output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OhwxError as error:
         print(f"ohwx: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,106 @@
+"""`ohwx detect`: the faces in pictures, as boxes."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import ImageDraw
+
+from ohwx_compare.cli.options import detector_folders
+from ohwx_compare.errors import DetectorError, ImageError, OhwxError
+from ohwx_compare.files.gallery import pictures
+from ohwx_compare.files.images import load_rgb, write_png
+
+if TYPE_CHECKING:  # loads torch
+    from PIL import Image
+
+    from ohwx_compare.engine.detect import Detection
+
+__all__ = ["add_parser"]
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "detect",
+        help="find the faces in pictures",
+        description="Print the boxes of the faces in each picture, one JSON object a line: XYXY in px and certainty.",
+        epilog="example: ohwx detect photos --detector face_yolov8n.pt --preview boxes",
+    )
+    parser.add_argument("inputs", nargs="+", metavar="IMAGE", type=Path, help="pictures, or folders of them")
+    parser.add_argument(
+        "--detector",
+        metavar="NAME",
+        default="face_yolov8n.pt",
+        help="a YOLOv8 file, or its name in a detector folder (default: face_yolov8n.pt). Without it OpenCV's "
+        "frontal-face cascade stands in, and every line says so",
+    )
+    parser.add_argument(
+        "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"
+    )
+    parser.add_argument("--confidence", metavar="C", type=float, default=0.3, help="least certainty (default: 0.3)")
+    parser.add_argument("--preview", metavar="DIR", type=Path, help="also write the pictures with their boxes here")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
+    parser.add_argument("--json", action="store_true", help="one JSON list instead of lines")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Detect picture by picture; one that cannot be read is reported and the rest go on. Returns the exit status."""
+    from ohwx_compare.engine.detect import Yolo, find_detector
+
+    found = pictures(options.inputs)
+    if not found:
+        raise ImageError(f"{', '.join(map(str, options.inputs))}: no PNG, JPEG or WebP in there.")
+    named = Path(options.detector)
+    if named.is_file():
+        detector = Yolo(named, device=options.device)
+    elif named.parent != Path():
+        raise DetectorError(f"There is no detector file {named}.")
+    else:
+        folders = detector_folders(options.detectors, Path("models/Stable-diffusion"))
+        detector = find_detector(options.detector, folders, device=options.device)
+    about = {"detector": detector.name, **({"note": detector.note} if detector.note else {})}
+    results = []
+    for path in found:
+        try:
+            image = load_rgb(path)
+            faces = detector.detect([image], options.confidence)[0]
+            if options.preview:
+                write_png(_preview_name(path, options.preview, found), _with_boxes(image, faces), "")
+            result = {"file": str(path), "width": image.width, "height": image.height, **about, "faces": _boxes(faces)}
+        except OhwxError as error:
+            result = {"file": str(path), "error": str(error)}
+        results.append(result)
+        if not options.json:
+            print(json.dumps(result, ensure_ascii=False), flush=True)
+    if options.json:
+        print(json.dumps(results, ensure_ascii=False, indent=2))
+    return 1 if any("error" in result for result in results) else 0
+
+
+def _boxes(faces: "list[Detection]") -> list[dict[str, Any]]:
+    return [
+        {"box": [round(float(edge), 2) for edge in face.box.xyxy], "confidence": round(float(face.confidence), 4)}
+        for face in faces
+    ]
+
+
+def _preview_name(path: Path, folder: Path, found: list[Path]) -> Path:
+    """`<stem>.png`, with its number among the pictures where names repeat. Raises ImageError for a picture itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    is_alone = sum(other.stem.casefold() == path.stem.casefold() for other in found) == 1
+    name = folder / (f"{path.stem}.png" if is_alone else f"{path.stem}-{found.index(path) + 1}.png")
+    if name.resolve() in {other.resolve() for other in found}:
+        raise ImageError(f"{name} is one of the pictures; choose another --preview.")
+    return name
+
+
+def _with_boxes(image: "Image.Image", faces: "list[Detection]") -> "Image.Image":
+    drawn = image.copy()
+    pen, width = ImageDraw.Draw(drawn), max(min(image.size) // 200, 1)
+    for face in faces:
+        pen.rectangle(face.box.xyxy, outline="#00ff66", width=width)
+        pen.text((face.box.x1 + 2 * width, face.box.y1 + 2 * width), f"{face.confidence:.2f}", fill="#00ff66")
+    return drawn

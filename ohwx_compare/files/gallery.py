@@ -1,0 +1,55 @@
+"""Pictures in folders: which there are, and which is the other's state before its face pass."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from ohwx_compare.errors import ImageError
+
+__all__ = ["PICTURES", "befores", "pictures"]
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_BEFORE = re.compile(r"(?P<stem>.+?)(?:-ad)?-before")  # a run's own name; the one that ADetailer gives
+_COUNTED = re.compile(r"(?P<number>\d{3,})(?P<rest>-.+)")  # the webui's: 00012-1382869474
+
+
+def pictures(paths: Iterable[Path]) -> list[Path]:
+    """The pictures among `paths`, those of a folder and all below it by name; none twice, in the order given.
+
+    A path that is named itself is taken whatever its suffix. Raises ImageError for one that does not exist.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = (file for file in path.rglob("*") if file.suffix.lower() in PICTURES and file.is_file())
+            found |= dict.fromkeys(sorted(inside, key=lambda file: (file.as_posix().casefold(), file.as_posix())))
+        elif path.is_file():
+            found[path] = None
+        else:
+            raise ImageError(f"There is no file or folder {path}; give pictures, or folders that hold some.")
+    return list(found)
+
+
+def befores(paths: Iterable[Path]) -> dict[Path, Path]:
+    """Picture after its face pass -> picture before it, by name, where both are among `paths`.
+
+    "name-before.png" belongs to "name.png" of its folder. The webui counts the picture that ADetailer saves before, so
+    "00012-7-ad-before.png" belongs to the next "0001x-7.png" where there is no "00012-7.png".
+    """
+    known = {(path.parent, path.stem): path for path in paths}
+    found = {}
+    for (folder, stem), path in known.items():
+        if match := _BEFORE.fullmatch(stem):
+            after = known.get((folder, match["stem"])) or _next(match["stem"], folder, known)
+            if after:
+                found.setdefault(after, path)
+    return found
+
+
+def _next(stem: str, folder: Path, known: dict[tuple[Path, str], Path]) -> Path | None:
+    counted = _COUNTED.fullmatch(stem)
+    if not counted:
+        return None
+    width, first = len(counted["number"]), int(counted["number"])
+    names = (f"{first + n:0{width}d}{counted['rest']}" for n in range(1, 100))
+    return next((known[folder, name] for name in names if (folder, name) in known), None)

@@ -17,6 +17,7 @@ def fakes(tmp_path, monkeypatch):
         for name in ("Row", "Textbox", "Dropdown", "Checkbox", "Slider"):
             setattr(gradio, name, type(name, (Component,), {}))
         gradio.components = SimpleNamespace(Component=Component)
+        gradio.update = dict
         for name, module in {**webui.modules(), "gradio": gradio}.items():
             monkeypatch.setitem(sys.modules, name, module)
         return webui

@@ -213,7 +213,10 @@ class FakeWebui:
                 "get_fixed_seed": lambda seed: 12345 if seed == -1 else seed,
                 "program_version": lambda: "v1.10.1",
             },
-            "script_callbacks": {"on_script_unloaded": lambda callback: self.unloaded.append(callback)},
+            "script_callbacks": {
+                "on_script_unloaded": lambda callback: self.unloaded.append(callback),
+                "on_infotext_pasted": lambda callback: self.on_paste.append(callback),
+            },
             "scripts": {"Script": type("Script", (), {"elem_id": lambda self, item: f"script_ohwx_{item}"})},
             "sd_models": {
                 "SkipWritingToConfig": contextlib.nullcontext,
@@ -246,7 +249,7 @@ class FakeWebui:
         made["modules.shared"].__class__ = type(
             "Shared", (ModuleType,), {"sd_model": property(lambda module: fake.model)}
         )
-        self.unloaded = []
+        self.unloaded, self.on_paste = [], []
         return made
 
     def load_script(self):

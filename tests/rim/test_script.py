@@ -157,6 +157,42 @@ def test_weights_left_over_from_the_model_before_are_refused(webui):
     assert "bare.safetensors lacks 1 tensors" in processed.comments
 
 
+def paste(webui, script, parameters):
+    """What the panel's components become, by argument, as the webui does it on paste."""
+    from ohwx_compare.hosts.webui.request import ARGUMENTS
+
+    for callback in webui.on_paste:
+        callback("", parameters)
+    script.ui(False)
+    updates = [(name, read(parameters)) for name, (_, read) in zip(ARGUMENTS, script.infotext_fields, strict=True)]
+    return {name: update["value"] for name, update in updates if update is not None}
+
+
+def test_pasting_the_result_restores_the_panel(webui, face):
+    script = webui.load_script()
+    from ohwx_compare.core.infotext import parse
+
+    face |= {"denoise": 0.4, "padding": 16, "prompt": "face of ohwx man"}
+    sheet, cell, *_ = script.run(Txt2Img(seed=7), asked(axes={"seed": "7,8", "cfg": "5-6"}, faces=[face])).infotexts
+    parameters = {pair.key: pair.value for pair in parse(sheet).pairs}
+    values = paste(webui, script, parameters)
+    assert parameters["Script"] == "ohwx compare" == script.title()
+    assert values["checkpoints"] == BOTH
+    assert {values["axis_1"], values["axis_2"]} == {"seed", "cfg"}
+    assert {name: values[name] for name in ("denoise", "padding", "prompt", "top_k", "faces", "steps")} == {
+        "denoise": 0.4, "padding": 16, "prompt": "face of ohwx man", "top_k": 1, "faces": True, "steps": 0,
+    }  # fmt: skip
+    values = paste(webui, script, {pair.key: pair.value for pair in parse(cell).pairs})
+    assert values["checkpoints"] == BOTH[:1]
+
+
+def test_pasting_somebody_elses_picture_leaves_the_panel(webui):
+    script = webui.load_script()
+    parameters = {"Prompt": "a", "Steps": "20", "Sampler": "Euler", "Model": "one", "Size-1": "64"}
+    assert paste(webui, script, parameters) == {}
+    assert "Script" not in parameters
+
+
 @pytest.mark.parametrize(("flag", "drawn"), [("interrupted", 0), ("skipped", 1)])
 def test_a_picture_cut_in_the_middle_is_never_kept(webui, flag, drawn):
     def press():

@@ -1,14 +1,16 @@
 """The script's panel: one component for each of `request.ARGUMENTS`, in their order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import gradio as gr
 from modules.ui_common import create_refresh_button
 
-from ohwx_compare.core.axes import KINDS
-from ohwx_compare.hosts.webui.request import NO_AXIS, Panel
+from ohwx_compare.core.axes import KINDS, CheckpointRef
+from ohwx_compare.hosts.webui.paste import pasted
+from ohwx_compare.hosts.webui.request import ARGUMENTS, NO_AXIS, Panel
 
-__all__ = ["panel"]
+__all__ = ["panel", "paste_fields"]
 
 _AXES = (NO_AXIS, *(kind for kind in KINDS if kind != "checkpoint"))
 _HOW = "comma-separated; ranges like 1-5 or 5-9 (+0.5) for numbers; prompts one a line; on, off for the face pass"
@@ -55,6 +57,34 @@ def panel(
     for component in components:
         component.do_not_save_to_config = True  # an old ui-config.json would override newer defaults
     return components
+
+
+def paste_fields(
+    components: Sequence[gr.components.Component], checkpoints: Callable[[], Sequence[str]]
+) -> list[tuple[gr.components.Component, Callable[[Mapping[str, Any]], Any]]]:
+    """What the webui calls for each component when an infotext is pasted; None leaves the component as it is."""
+
+    def reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
+        def read(parameters: Mapping[str, Any]) -> Any:
+            values = pasted(parameters)
+            if name not in values:
+                return None
+            value = values[name]
+            return gr.update(value=_known(value, checkpoints()) if name == "checkpoints" else value)
+
+        return read
+
+    return [(component, reader(name)) for name, component in zip(ARGUMENTS, components, strict=True)]
+
+
+def _known(names: Sequence[str], files: Sequence[str]) -> list[str]:
+    """The dropdown's own entries for names as infotexts write them: with a hash, or without folder and suffix."""
+    found = []
+    for name in names:
+        plain = CheckpointRef.parse(name)
+        same = [file for file in files if file == plain.name or CheckpointRef(file).stem == plain.stem]
+        found += sorted(same, key=lambda file: file != plain.name)[:1]
+    return list(dict.fromkeys(found))
 
 
 def _face_panel(

@@ -10,10 +10,11 @@ from modules import processing, script_callbacks, sd_models
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.hosts.webui.comparison import base_job, compare, detector_folders, shown
 from ohwx_compare.hosts.webui.host import checkpoint_folders
-from ohwx_compare.hosts.webui.panel import panel
+from ohwx_compare.hosts.webui.panel import panel, paste_fields
+from ohwx_compare.hosts.webui.paste import is_ours
 from ohwx_compare.hosts.webui.request import read_request
 
-__all__ = ["CompareScript", "forget_on_unload"]
+__all__ = ["CompareScript", "register"]
 
 
 class CompareScript(scripts.Script):
@@ -29,7 +30,9 @@ class CompareScript(scripts.Script):
 
     def ui(self, is_img2img: bool) -> list:
         """The panel; may be called several times."""
-        return panel(self.elem_id, _checkpoints, _detectors(), sd_models.list_models)
+        components = panel(self.elem_id, _checkpoints, _detectors(), sd_models.list_models)
+        self.infotext_fields = paste_fields(components, _checkpoints)
+        return components
 
     def run(self, p: processing.StableDiffusionProcessing, *arguments: Any) -> processing.Processed:
         """Compare, and answer with the sheet first, then the cells, infotexts aligned.
@@ -59,14 +62,22 @@ class CompareScript(scripts.Script):
         )
 
 
-def forget_on_unload() -> None:
+def register() -> None:
+    """Tell the webui what it shall call: once each time the entry is loaded."""
+    script_callbacks.on_script_unloaded(_forget)
+    script_callbacks.on_infotext_pasted(_choose)
+
+
+def _forget() -> None:
     """Let "Reload UI" import this package anew, which an update would otherwise not get."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ohwx_compare"]:
+        del sys.modules[name]
 
-    def forget() -> None:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "ohwx_compare"]:
-            del sys.modules[name]
 
-    script_callbacks.on_script_unloaded(forget)
+def _choose(text: str, parameters: dict[str, Any]) -> None:
+    """Choose the script in the dropdown where the text is a comparison's."""
+    if is_ours(parameters):
+        parameters["Script"] = CompareScript().title()
 
 
 def _checkpoints() -> list[str]:

@@ -24,7 +24,7 @@ from ohwx_compare.errors import OhwxError
 
 TESTS = Path(__file__).parents[1] / "tests"
 SLOWEST = 2.0  # seconds of CPU for one input
-HANG = 60.0  # seconds after which the traceback is printed and the program ends
+HANG = 120.0  # seconds after which the traceback is printed and the program ends
 
 Read = Callable[[bytes], None]  # raises OhwxError, or AssertionError where a law is broken
 
@@ -204,10 +204,12 @@ TARGETS = {"infotext": infotexts, "safetensors": safetensors, "pickle": pickles}
 def fuzz(target: str, seconds: float, seed: int, keep: Path) -> int:
     """Run one fuzzer; returns the number of different findings, each kept once."""
     chance, findings, tried, refused = random.Random(seed), {}, 0, 0
+    keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, TARGETS[target](Path(folder)) as (seeds, words, read):
         until, slowest = time.monotonic() + seconds, 0.0
         while time.monotonic() < until:
             data = mutated(chance, seeds, words)
+            (keep / f"{target}-last").write_bytes(data)  # what it hung on, should it
             faulthandler.dump_traceback_later(HANG, exit=True)
             started, what = time.process_time(), None
             try:
@@ -223,7 +225,6 @@ def fuzz(target: str, seconds: float, seed: int, keep: Path) -> int:
             name = what and what.split(":")[0].replace(" ", "-").replace("/", "-")
             if name and name not in findings:
                 findings[name] = what
-                keep.mkdir(parents=True, exist_ok=True)
                 (keep / f"{target}-{len(findings)}").write_bytes(data)
                 print(f"{target}: {what}", flush=True)
         faulthandler.cancel_dump_traceback_later()

@@ -23,6 +23,7 @@ __all__ = ["THUMB_SIDE", "load_rgb", "read_infotext", "write_png", "write_thumbn
 THUMB_SIDE = 384  # px, the longer side
 _PNG = b"\x89PNG\r\n\x1a\n"
 _KEY = b"parameters"
+_LONGEST = 10_000_000  # bytes of an infotext
 
 
 def load_rgb(path: Path) -> Image.Image:
@@ -102,11 +103,20 @@ def _text(kind: bytes, rest: bytes) -> str | None:
         if kind == b"tEXt":
             return rest.decode("latin-1")
         if kind == b"zTXt":
-            return zlib.decompress(rest[1:]).decode("latin-1")
+            return _unpacked(rest[1:]).decode("latin-1")
         text = rest[2:].split(b"\0", 2)[2]  # behind the language and the translated keyword
-        return (zlib.decompress(text) if rest[0] else text).decode("utf-8")
+        return (_unpacked(text) if rest[0] else text).decode("utf-8")
     except (ValueError, IndexError, zlib.error):
         return None
+
+
+def _unpacked(data: bytes) -> bytes:
+    """At most `_LONGEST` bytes of compressed text: a few bytes can unpack to any number. Raises zlib.error."""
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(data, _LONGEST)
+    if not unpacker.eof:
+        raise zlib.error("cut short or without end")
+    return text
 
 
 def _exif_text(data: bytes) -> str | None:

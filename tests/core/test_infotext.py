@@ -322,3 +322,10 @@ def test_a_job_comes_back_from_its_own_text(job):
     if job.denoise is not None:
         inpaint = InpaintJob(job=job, mask_blur=3, padding=8)
         assert it.to_inpaint_job(it.parse(str(it.from_job(inpaint, model="m", model_hash="ab")))) == inpaint
+
+
+def test_what_was_rendered_is_rendered_the_same_again():
+    """Found by bench/fuzz.py: blanks behind a last value are not kept, and that is all that is not."""
+    text = it.parse("a man\nSteps: 8, Sampler: Euler a, Seed: 1, Model: tiny_baseSize: , ")
+    assert it.render(it.parse(it.render(text))) == it.render(text)
+    assert it.parse(it.render(text)).pairs[:-1] == text.pairs[:-1]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from ohwx_compare.core.events import Event, Failed, Image, Skipped, Started, Step
+from ohwx_compare.core.events import Event, Failed, Image, Learned, Saved, Skipped, Started, Step
 
 __all__ = ["Bar", "clock"]
 
@@ -48,6 +48,10 @@ class Bar:
             self.done, self.label = self.done + 1, event.label
             if not self.is_live or isinstance(event, Failed):
                 self.say(self.line_of(event))
+        elif isinstance(event, Learned):
+            self.done, self.label = self.done + 1, f"loss {event.loss:.4f}"
+        elif isinstance(event, Saved):
+            self.say(f"saved {event.path}")
         if self.is_live:
             self.draw()
 
@@ -77,7 +81,8 @@ class Bar:
 
     def say(self, line: str) -> None:
         """Write a line that stays."""
-        self.stream.write(("\r\033[K" if self.drawn else "") + line + "\n")
+        blank = "\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r"  # no escape codes: Windows may print them
+        self.stream.write((blank if self.drawn else "") + line + "\n")
         self.stream.flush()
         self.drawn = False
 

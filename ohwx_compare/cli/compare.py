@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ohwx_compare.cli.bar import Bar, clock
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
-from ohwx_compare.cli.texts import text_of
+from ohwx_compare.cli.options import add_model_flags, at_least_1, checkpoint_map, detector_folders, native_host
+from ohwx_compare.cli.texts import texts_of
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import infotext
 from ohwx_compare.core.axes import CheckpointRef
@@ -47,7 +47,9 @@ def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
         help="a picture or X/Y/Z grid, a text file, or the infotext itself, instead of an experiment file",
     )
     parser.add_argument("--all", action="store_true", help="compare all of --checkpoints, whatever the infotext names")
-    parser.add_argument("--batch", metavar="N", type=int, default=4, help="most pictures drawn together (default: 4)")
+    parser.add_argument(
+        "--batch", metavar="N", type=at_least_1, default=4, help="most pictures drawn together (default: 4)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,7 +58,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def experiment_of(options: argparse.Namespace) -> Experiment:
-    """The experiment that the flags ask for. Raises ExperimentError, InfotextError, ImageError or CheckpointError."""
+    """The experiment that the flags ask for.
+
+    Raises ExperimentError, InfotextError, ImageError or CheckpointError, and UnsupportedKeyError naming what our engine
+    does not draw.
+    """
     if (options.experiment is None) == (options.source is None):
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     experiment = read_experiment(options.experiment, options.source)
@@ -64,14 +70,18 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
         names = list_checkpoints(options.checkpoints)
         if not names:
             raise ExperimentError(f"--checkpoints {options.checkpoints} holds no .safetensors file to compare.")
-        experiment = experiment.with_checkpoints(CheckpointRef(name) for name in names)
+        experiment = experiment.with_checkpoints(map(CheckpointRef.parse, names))
+    infotext.require_drawn((cell.job, cell.faces) for cell in experiment.cells())
     return experiment
 
 
 def read_experiment(file: Path | None, source: str | None) -> Experiment:
     """The experiment of a JSON file or of an infotext. Raises ExperimentError, InfotextError or ImageError."""
     if source is not None:
-        return Experiment.from_infotext(infotext.parse(text_of(source).text))
+        first, *more = texts_of(source)
+        if more:
+            print(f"{first.stem} holds {1 + len(more)} infotexts; this is the first one's comparison.", file=sys.stderr)
+        return Experiment.from_infotext(infotext.parse(first.text))
     try:
         data = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -80,7 +90,7 @@ def read_experiment(file: Path | None, source: str | None) -> Experiment:
         raise ExperimentError(
             f"{file} is no experiment file (JSON): {error}. For a picture or infotext use --from."
         ) from error
-    return Experiment.from_dict(data)
+    return Experiment.from_dict(data).as_typed()
 
 
 def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Ctrl-C in two steps: the first finishes the cell in hand, the second stops at once."""
+"""Ctrl-C in two steps: the first finishes the batch in hand, the second stops at once."""
 
 import signal
 from types import FrameType
@@ -9,8 +9,9 @@ __all__ = ["CtrlC"]
 class CtrlC:
     """While entered, counts Ctrl-C; `asked` tells whether one came. The second one raises KeyboardInterrupt."""
 
-    def __init__(self, say=lambda line: None):
+    def __init__(self, say=lambda line: None, what="pictures in hand (one batch)"):
         self.say = say
+        self.what = what
         self.asked = False
 
     def __enter__(self) -> "CtrlC":
@@ -25,4 +26,4 @@ class CtrlC:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        self.say("Finishing the cell in hand; press Ctrl-C again to stop at once.")
+        self.say(f"Finishing the {self.what}; press Ctrl-C again to stop at once.")

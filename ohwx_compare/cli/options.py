@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
-from ohwx_compare.errors import ExperimentError
+from ohwx_compare.errors import ExperimentError, HostError
 
 if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.cli.interrupt import CtrlC
     from ohwx_compare.hosts.native import NativeHost
 
-__all__ = ["add_model_flags", "checkpoint_map", "detector_folders", "native_host"]
+__all__ = ["add_model_flags", "at_least_1", "checkpoint_map", "detector_folders", "native_host"]
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +42,13 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def at_least_1(text: str) -> int:
+    """The whole number in `text`, for argparse. Raises ArgumentTypeError for anything below 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    return int(text)
+
+
 def checkpoint_map(pairs: list[str]) -> dict[str, str]:
     """Return {name or hash: file} from NAME=FILE texts. Raises ExperimentError for a text without "="."""
     mapped = {}
@@ -67,7 +74,10 @@ def detector_folders(named: list[Path], checkpoints: Path) -> list[Path]:
 
 
 def native_host(options: argparse.Namespace, asked: "CtrlC", on_step: Callable[[int], None]) -> "NativeHost":
-    """Return our own engine as the flags say; Ctrl-C becomes "finish this cell"."""
+    """Return our own engine as the flags say; Ctrl-C becomes "finish this cell".
+
+    Raises HostError for a device that is not here, CheckpointError for a VAE that cannot be read.
+    """
     import torch
 
     from ohwx_compare.hosts.native import NativeHost
@@ -75,6 +85,14 @@ def native_host(options: argparse.Namespace, asked: "CtrlC", on_step: Callable[[
     def interruption() -> Interruption:
         return Interruption.FINISH_CELL if asked.asked else Interruption.RUN_ON
 
+    if options.device:
+        try:
+            torch.empty(1, device=options.device)
+        except (RuntimeError, AssertionError) as error:
+            why = str(error).partition("\n")[0].rstrip(".")
+            raise HostError(
+                f"--device {options.device} cannot be used here: {why}. Leave it out, or say cpu."
+            ) from error
     return NativeHost(
         [options.checkpoints],
         device=options.device,

@@ -14,15 +14,17 @@ from PIL import Image
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
-from ohwx_compare.cli.texts import text_of
+from ohwx_compare.cli.texts import texts_of
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
+from ohwx_compare.compare.host import Loaded
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events, infotext
 from ohwx_compare.core.axes import CheckpointRef
+from ohwx_compare.core.experiment import checkpoint_of
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
-from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError, UnsupportedKeyError
+from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
 from ohwx_compare.files.images import load_rgb, write_png
 
 __all__ = ["Original", "Replayed", "add_parser", "differences", "read_original"]
@@ -85,12 +87,16 @@ def run(options: argparse.Namespace) -> int:
                 if asked.asked:
                     raise Interrupted
                 try:
-                    host.use(resolve(original.checkpoint))
-                    result = _draw(host, detector, original, options.out)
+                    path = _free_path(original, options.out)
+                    loaded = host.use(resolve(original.checkpoint))
+                    result = _draw(host, detector, original, loaded, path)
                     bar(events.Image(number, original.stem, _in_words(result)))
-                except OhwxError as error:
-                    result = Replayed(name=original.stem, error=str(error))
-                    bar(events.Failed(number, original.stem, str(error)))
+                except Interrupted:
+                    raise
+                except Exception as error:  # noqa: BLE001  the boundary of a picture
+                    said = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
+                    result = Replayed(name=original.stem, error=said)
+                    bar(events.Failed(number, original.stem, said))
                 results.append(result)
         finally:
             bar.close()
@@ -108,16 +114,12 @@ def read_original(text: str, *, stem: str, image: Path | None = None) -> Origina
             f"{image or 'INFOTEXT.txt'} --checkpoints DIR --out DIR"
         )
     infotext.require_supported(parsed)
-    if infotext.is_img2img(parsed):
-        raise UnsupportedKeyError(
-            f"{stem} was drawn from another picture (Denoising strength), which its infotext does not hold."
-        )
+    infotext.require_from_noise(parsed)
     faces = infotext.faces(parsed)
     require_built(faces)
-    name, short_hash = infotext.model(parsed)
-    if not name and not short_hash:
+    ref = checkpoint_of(parsed)
+    if ref is None:
         raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash.")
-    ref = CheckpointRef(name or short_hash, short_hash)
     return Original(stem=stem, text=text, job=infotext.to_job(parsed), faces=faces, checkpoint=ref, image=image)
 
 
@@ -132,11 +134,18 @@ def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
 def _readable(inputs: list[str], results: list[Replayed]) -> Iterator[Original]:
     taken: set[str] = set()
     for given in inputs:
+        name = given if len(given) < 80 else f"{given[:77]}..."
         try:
-            found = text_of(given)
-            yield read_original(found.text, stem=_free(found.stem, taken), image=found.image)
+            texts = texts_of(given)
         except OhwxError as error:
-            results.append(Replayed(name=given if len(given) < 80 else f"{given[:77]}...", error=str(error)))
+            results.append(Replayed(name=name, error=str(error)))
+            continue
+        for found in texts:
+            stem = _free(found.stem, taken)
+            try:
+                yield read_original(found.text, stem=stem, image=found.image)
+            except OhwxError as error:
+                results.append(Replayed(name=stem if len(texts) > 1 else name, error=str(error)))
 
 
 def _free(stem: str, taken: set[str]) -> str:
@@ -155,22 +164,41 @@ def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], obje
     return cache(lambda name: find_detector(name, folders, device=device))
 
 
-def _draw(host: object, detector: Callable[[str], object], original: Original, folder: Path) -> Replayed:
+def _free_path(original: Original, folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"{folder} cannot be used: {error.strerror}; choose another --out.") from error
+    path = folder / f"{original.stem}.png"
+    if original.image and path.resolve() == original.image.resolve():
+        raise ImageError(f"{path} is the original itself; choose another --out.")
+    return path
+
+
+def _draw(host: object, detector: Callable[[str], object], original: Original, loaded: Loaded, path: Path) -> Replayed:
     drawn = next(iter(host.render([original.job])))
     image, notes = drawn.image, drawn.notes
     if original.faces:
         detectors = [detector(tab.model) for tab in original.faces]
         detailed = detail(host, detectors, original.faces, [original.job], [image])[0]
         image, notes = detailed.image, (*notes, detailed.outcome.value, *detailed.notes)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{original.stem}.png"
-    if original.image and path.resolve() == original.image.resolve():
-        raise ImageError(f"{path} is the original itself; choose another --out.")
-    write_png(path, image, original.text)
+    text, stands_in = _text_with(original, loaded)
+    notes = (*notes, *stands_in)
+    write_png(path, image, text)
     largest, mean = differences(image, load_rgb(original.image)) if original.image else (None, None)
     return Replayed(
         name=original.stem, file=str(path), max_difference=largest, mean_difference=mean, notes=tuple(notes)
     )
+
+
+def _text_with(original: Original, loaded: Loaded) -> tuple[str, tuple[str, ...]]:
+    """The picture's infotext, and a note where another checkpoint stands in, which the text then names."""
+    ref = original.checkpoint
+    if not ref.short_hash or loaded.sha256.startswith(ref.short_hash):
+        return original.text, ()
+    stem = CheckpointRef(loaded.checkpoint.name).stem
+    text = infotext.parse(original.text).with_value("Model hash", loaded.sha256[:10]).with_value("Model", stem)
+    return infotext.render(text), (f"drawn with {loaded.checkpoint.name} [{loaded.sha256[:10]}] in place of {ref}",)
 
 
 def _in_words(result: Replayed) -> str:

@@ -7,7 +7,7 @@ from ohwx_compare.core.infotext import split
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.images import read_infotext
 
-__all__ = ["Given", "text_of"]
+__all__ = ["Given", "texts_of"]
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
@@ -21,25 +21,31 @@ class Given:
     image: Path | None = None
 
 
-def text_of(given: str) -> Given:
-    """Read one argument; of a text file with several infotexts, the first.
+def texts_of(given: str) -> tuple[Given, ...]:
+    """Read one argument, at least one infotext; a text may hold several.
 
     Raises ImageError for a file that is missing or cannot be read, InfotextError for one without infotext.
     """
     if "\n" in given or "Steps: " in given:
-        return Given(given, "infotext")
+        return tuple(Given(text.strip(), "infotext") for text in split(given))
     path = Path(given)
-    if not path.is_file():
-        raise ImageError(f"There is no file {path}; give a picture, a text file, or the infotext itself in quotes.")
+    if not _is_file(path):
+        given = given if len(given) < 80 else f"{given[:77]}..."
+        raise ImageError(f"There is no file {given}; give a picture, a text file, or the infotext itself in quotes.")
     if path.suffix.lower() in PICTURES:
         text = read_infotext(path)
         if text is None:
             raise InfotextError(f"{path} carries no infotext; it was saved without, or by a program that drops it.")
-        return Given(text, path.stem, path)
+        return (Given(text, path.stem, path),)
     try:
-        found = split(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(f"{path} cannot be read as UTF-8 text: {error}.") from error
-    if not found:
-        raise InfotextError(f"{path} holds no infotext; paste the text as the webui shows it under a picture.")
-    return Given(found[0], path.stem)
+    return tuple(Given(part.strip(), path.stem) for part in split(text))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the system's names: a prompt given in its place
+        return False

@@ -24,7 +24,7 @@ from ohwx_compare.core.pairs import (
     unquote,
 )
 from ohwx_compare.core.sampler_names import Version, read_version, split_sampler
-from ohwx_compare.core.supported import require_supported, unsupported
+from ohwx_compare.core.supported import require_drawn, require_supported, unsupported
 from ohwx_compare.core.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 
@@ -42,6 +42,7 @@ __all__ = [
     "parse",
     "quote",
     "render",
+    "require_drawn",
     "require_from_noise",
     "require_supported",
     "split",

@@ -21,6 +21,17 @@ def test_time_left_counts_steps_not_cells():
     assert seconds == (next(now) - 1 - started) * 30 / 10
 
 
+def test_a_line_that_stays_wipes_the_bar():
+    stream = io.StringIO()
+    bar = Bar(stream)
+    bar.is_live = True
+    bar(Started("a long label", 2, 2))
+    bar.say("said")
+    *_, wiped, said = stream.getvalue().split("\r")
+    assert (wiped.strip(), said) == ("", "said\n")
+    assert "\033" not in stream.getvalue()
+
+
 def test_without_a_terminal_each_cell_is_a_line():
     stream = io.StringIO()
     bar = Bar(stream)

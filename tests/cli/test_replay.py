@@ -1,6 +1,7 @@
 """`ohwx replay`: the webui's pictures drawn again through the command line, and what it refuses."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ FACES = ["face_top1_050", "face_top1_070", "face_all_two_prompts", "face_options
 
 def replay(tiny, goldens, out, *inputs):
     where = ["--checkpoints", str(tiny), "--detectors", str(goldens), "--out", str(out), "--device", "cpu", "--json"]
-    return main(["replay", *map(str, inputs), *where])
+    return main(["replay", *where, *map(str, inputs)])
 
 
 def check(results, names, largest, mean):
@@ -82,6 +83,28 @@ def test_originals_are_never_overwritten(tiny, goldens, tmp_path, capsys):
     original.write_bytes((goldens / "prompt_empty_both.png").read_bytes())
     assert replay(tiny, goldens, tmp_path, original) == 1
     assert original.read_bytes() == (goldens / "prompt_empty_both.png").read_bytes()
+
+
+def test_every_infotext_of_a_file_is_drawn_and_stand_ins_are_named(tiny, goldens, tmp_path, capsys):
+    file = tmp_path / "two.txt"
+    one = text(goldens, lambda t: t.replace("Steps: 12", "Steps: 1").replace("Size: 256x256", "Size: 64x64"))
+    file.write_text(f"{one}\n\n---\n\n{one.replace('e26d253423', '0123456789')}", encoding="utf-8")
+    assert replay(tiny, goldens, tmp_path / "out", file, "--checkpoint-map", "0123456789=tiny_reg") == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert [Path(result["file"]).name for result in (first, second)] == ["two.png", "two-2.png"]
+    assert read_infotext(Path(first["file"])) == one
+    assert "in place of tiny_base" in " ".join(second["notes"])
+    assert "Model: tiny_reg" in read_infotext(Path(second["file"]))
+
+
+def test_no_input_and_no_device_ends_in_a_traceback(tiny, goldens, tmp_path, capsys):
+    assert replay(tiny, goldens, tmp_path, "a prompt instead of a file, " * 200) == 1
+    assert "There is no file" in json.loads(capsys.readouterr().out)[0]["error"]
+    for device in ("foo", "cuda:99"):
+        assert replay(tiny, goldens, tmp_path, goldens / "article.png", "--device", device) == 1
+        said = capsys.readouterr().err.strip().splitlines()
+        assert len(said) == 1
+        assert f"--device {device}" in said[0]
 
 
 def test_a_missing_file_and_a_picture_without_infotext_are_named(tiny, goldens, tmp_path, capsys):

@@ -21,7 +21,7 @@ from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 
-__all__ = ["PREFIXES", "Model", "build", "load", "load_part", "save"]
+__all__ = ["PREFIXES", "Model", "build", "load", "load_part", "prediction", "save"]
 
 PREFIXES = MappingProxyType(
     {
@@ -85,7 +85,6 @@ def load(
     header = read_header(path)
     require_sdxl(header)
     shapes = header.shapes
-    prediction = "v" if "v_pred" in shapes or header.metadata.get("modelspec.prediction_type") == "v" else "eps"
     known = (*PREFIXES.values(), *MARKERS)
     if left := [name for name in shapes if not name.startswith(known) and not IGNORABLE.match(name)]:
         raise MissingKeysError(f"{path.name} holds {_some(left)} that no part of SDXL knows.")
@@ -96,7 +95,13 @@ def load(
     }
     if vae is not None:
         modules["vae"] = _vae(vae, device, dtype)
-    return Model(**modules, prediction=prediction, path=path, zero_snr="ztsnr" in shapes)
+    return Model(**modules, prediction=prediction(header), path=path, zero_snr="ztsnr" in shapes)
+
+
+def prediction(header: Header) -> str:
+    """What the file's UNet predicts: "v" where a marker or the metadata says so, else "eps"."""
+    said = header.metadata.get("modelspec.prediction_type")
+    return "v" if "v_pred" in header.tensors or said == "v" else "eps"
 
 
 def load_part(part: str, path: Path, *, device: str | torch.device = "cpu", dtype: torch.dtype) -> nn.Module:

@@ -44,7 +44,7 @@ class Latents:
 def encode_picture(vae: VAE, pixels: np.ndarray, name: str) -> Latents:
     """Pixels (H, W, 3) uint8, sides multiples of 8 -> latents. Raises CheckpointError, naming `name`, for NaN."""
     weight = next(vae.parameters())
-    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(weight.device).float() / 255 * 2 - 1
+    x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(weight.device).float() / 255 * 2 - 1
     mean, log_variance = vae.encode(x.to(weight.dtype)).float()[0].cpu().chunk(2)
     if not torch.isfinite(mean).all():
         raise CheckpointError(f"The VAE gave NaN for {name}; the checkpoint is damaged, take another base.")

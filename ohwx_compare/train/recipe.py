@@ -132,7 +132,8 @@ class Recipe:
     save_every_epochs: int | None = 30
     save_every_steps: int | None = None
     keep_last: int | None = None  # saves kept besides the final one; None keeps all
-    ema: float | None = None  # decay a step of the averaged weights, kept in fp32 on the CPU; None keeps none
+    state_every: int = 250  # optimiser steps between the states that a run that was killed goes on from
+    ema: float | None = None  # decay a step of averaged weights, in fp32 on the CPU, saved instead; None keeps none
     seed: int = 42
     compat: tuple[str, ...] = ()  # names of COMPAT; "kohya" in the file means all of them
 
@@ -187,7 +188,8 @@ class Recipe:
                 raise ExperimentError(f"resolution is {self.resolution}, expected positive multiples of 64.")
         if self.bucket_step < 32 or self.bucket_step % 32:
             raise ExperimentError(f"bucket_step is {self.bucket_step}, expected a multiple of 32.")
-        if not self.bucket_step <= self.bucket_min <= min(self.resolution) <= max(self.resolution) <= self.bucket_max:
+        sides = [self.bucket_step, self.bucket_min, *sorted(self.resolution), self.bucket_max]
+        if self.buckets and not self.bucket_no_upscale and sides != sorted(sides):
             raise ExperimentError(
                 f"Buckets go from {self.bucket_min} to {self.bucket_max} px, which must enclose the resolution "
                 f"{self.resolution}; change bucket_min or bucket_max."

@@ -1,0 +1,194 @@
+"""The training loop: the plan's steps, one after the other, from wherever the run stopped.
+
+Everything drawn is a function of (seed, step, place in the step), so a run that is killed and goes on ends with the
+same weights as one that was left alone: bit for bit on the CPU with the same number of threads.
+"""
+
+import math
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ohwx_compare.core.events import Learned, Listener, Saved, Started
+from ohwx_compare.core.events import Step as Counted
+from ohwx_compare.core.exposures import Step
+from ohwx_compare.errors import TrainingError
+from ohwx_compare.files.atomic import sweep
+from ohwx_compare.files.checkpoint import read_header, sha256
+from ohwx_compare.train.cache import size_vector
+from ohwx_compare.train.chance import normal, uniform_int
+from ohwx_compare.train.keep import keep, require_space
+from ohwx_compare.train.loss import STEPS
+from ohwx_compare.train.plan import Plan
+from ohwx_compare.train.recipe import Recipe, write_recipe
+from ohwx_compare.train.record import recording
+from ohwx_compare.train.setup import Setup, set_up
+from ohwx_compare.train.state import fingerprint, forget, newest, read_state, state_bytes, write_state
+from ohwx_compare.train.step import Batch, losses
+
+__all__ = ["Outcome", "rate_scale", "train"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a sitting."""
+
+    step: int  # steps taken in all
+    is_finished: bool
+    checkpoints: tuple[Path, ...]  # written in this sitting
+
+
+def train(plan: Plan, listen: Listener, asked: Callable[[], bool] = lambda: False, device: str = "cpu") -> Outcome:
+    """Carry out `plan`, from the newest state in its output if there is one.
+
+    asked: whether to stop; looked at after each step. The state is written before stopping.
+    Raises TrainingError for numbers that are not finite, a full disk, the state of another run or a second run in the
+    same folder; CheckpointError for a base that does not load.
+    """
+    plan.require_runnable()
+    folder = Path(plan.recipe.output)
+    (folder / "state").mkdir(parents=True, exist_ok=True)
+    with _disk(folder), _alone(folder):
+        base = sha256(Path(plan.recipe.base))
+        owner = fingerprint(plan, base)
+        if _is_there(plan, owner):
+            return Outcome(plan.steps, True, ())
+        write_recipe(folder / "recipe.json", plan.recipe)
+        with recording(folder, {"steps": plan.steps, "name": plan.recipe.name}, listen) as record:
+            return _go_on(plan, (base, owner), record, asked, device)
+
+
+def _go_on(plan: Plan, hashes: tuple[str, str], listen: Listener, asked: Callable[[], bool], device: str) -> Outcome:
+    """Train from the newest state, or from the base, to the end or until asked to stop."""
+    folder, (base, owner) = Path(plan.recipe.output), hashes
+    states = folder / "state"
+    sweep(folder)
+    sweep(states)
+    setup = set_up(plan, device)
+    start = newest(states)
+    done = read_state(start, setup, owner) if start else 0
+    listen(Started("training", plan.steps - done, plan.steps - done))
+    written: list[Path] = []
+    for number, epoch, step in plan.walk(done):
+        listen(_take(setup, number, epoch, step))
+        listen(Counted(1))
+        for save in plan.saves_after(number):
+            written.append(keep(setup, save, base, owner)[0])
+            listen(Saved(str(written[-1])))
+        done, stops = number, asked()
+        if done < plan.steps and (stops or plan.saves_after(done) or done % plan.recipe.state_every == 0):
+            require_space(states, state_bytes(setup), "The state")
+            write_state(states, setup, done, owner)
+        if stops:
+            break
+    if done == plan.steps:
+        forget(states)
+    return Outcome(done, done == plan.steps, tuple(written))
+
+
+def _is_there(plan: Plan, owner: str) -> bool:
+    """Whether the run has finished before. Raises TrainingError where a file of its names is another run's."""
+    for save in reversed(plan.saves):
+        path = Path(plan.recipe.output) / f"{save.name}.safetensors"
+        if path.exists() and read_header(path).metadata.get("ohwx.run") != owner:
+            raise TrainingError(
+                f"{path} is of another run: recipe, base or pictures differ. Choose another output or name."
+            )
+    return (Path(plan.recipe.output) / f"{plan.saves[-1].name}.safetensors").exists()
+
+
+def rate_scale(recipe: Recipe, step: int, steps: int) -> float:
+    """The share of the full learning rate in `step` (from 1) of `steps`: warm-up, then constant or half a cosine.
+
+    As transformers' schedules: the first step of a warm-up has rate 0.
+    """
+    before = step - 1
+    if before < recipe.warmup:
+        return before / recipe.warmup
+    if recipe.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (before - recipe.warmup) / max(1, steps - recipe.warmup)))
+
+
+def _take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
+    """One optimiser step: every picture of its batches counts the same."""
+    plan, stepper = setup.plan, setup.stepper
+    count = sum(len(batch) for batch in step)
+    scale = rate_scale(plan.recipe, number, plan.steps)
+    stepper.begin(number, scale)
+    total, first = 0.0, 0
+    for pictures in step:
+        each = losses(setup.unet, setup.diffusion, _batch(setup, number, first, pictures))
+        weights = torch.tensor([plan.loss_weight(i) for i in pictures], device=each.device)
+        loss = (each * weights).sum() / count
+        loss.backward()
+        total += loss.item()
+        first += len(pictures)
+    norm = stepper.end().item()
+    if not (math.isfinite(total) and math.isfinite(norm)):
+        names = ", ".join(str(plan.pictures[i].path) for batch in step for i in batch)
+        raise TrainingError(
+            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}; lower the learning rate, or look "
+            "at these files. The last state is untouched."
+        )
+    _average(setup)
+    return Learned(number, epoch, total, scale, norm)
+
+
+def _batch(setup: Setup, number: int, first: int, pictures: tuple[int, ...]) -> Batch:
+    """What the UNet sees of `pictures`, the first of which is `first` in its step: no draw depends on the batching."""
+    plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
+    places = range(first, first + len(pictures))
+    fixed = plan.recipe.compatible("latents")
+    latents = torch.stack([
+        setup.latents[i].draw(*((seed, "latents", i) if fixed else (seed, "latents", number, place)))
+        for place, i in zip(places, pictures, strict=True)
+    ])  # fmt: skip
+    noise = torch.stack([_noise(plan.recipe, tuple(latents.shape[1:]), number, place) for place in places])
+    timesteps = torch.tensor([uniform_int(0, STEPS, seed, "timestep", number, place) for place in places])
+    context, pooled = setup.texts([plan.pictures[i].caption for i in pictures])
+    sizes = torch.stack([size_vector(plan.sizes(i)) for i in pictures]).to(pooled)
+    return Batch(latents.to(device), noise.to(device), timesteps.to(device), context, torch.cat([pooled, sizes], dim=1))
+
+
+def _noise(recipe: Recipe, shape: tuple[int, ...], number: int, place: int) -> Tensor:
+    """Noise (4, h, w), with `noise_offset` a constant more or less in each channel (Guttenberg 2023)."""
+    noise = normal(shape, recipe.seed, "noise", number, place)
+    if not recipe.noise_offset:
+        return noise
+    return noise + recipe.noise_offset * normal((shape[0], 1, 1), recipe.seed, "offset", number, place)
+
+
+def _average(setup: Setup) -> None:
+    for name, average in setup.ema.items():
+        average.lerp_(setup.stepper.kept(name).float().cpu(), 1 - setup.plan.recipe.ema)
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"Writing to {folder} failed: {error.strerror or error}. What was whole before is untouched; the same "
+            "command goes on from the last state."
+        ) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second run: a lock of the operating system, gone with its process."""
+    with closing(sqlite3.connect(folder / "run.lock", timeout=0, isolation_level=None)) as held:
+        try:
+            held.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise TrainingError(
+                f"{folder} cannot be locked ({error}): another run is writing there; wait for it or choose another "
+                "output."
+            ) from error
+        yield

@@ -4,10 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from ohwx_compare.train.kohya import read_any
 from ohwx_compare.train.plan import Plan, make_plan
-from ohwx_compare.train.recipe import PRESETS, read_recipe
+from ohwx_compare.train.recipe import PRESETS
 
 __all__ = ["add_parser"]
 
@@ -21,7 +23,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "memory. The training itself is not built yet, so --plan is required.",
         epilog=f"presets: {', '.join(PRESETS)}. example: ohwx train --plan recipe.json",
     )
-    parser.add_argument("recipe", metavar="RECIPE.json", type=Path, help="the recipe")
+    parser.add_argument(
+        "recipe",
+        metavar="RECIPE.json",
+        type=Path,
+        help="the recipe; or settings of kohya_ss (JSON) or sd-scripts (TOML)",
+    )
     parser.add_argument("--plan", action="store_true", required=True, help="print the plan and do nothing else")
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
     parser.set_defaults(run=run)
@@ -29,7 +36,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan. Returns 1 where something keeps the run from starting."""
-    plan = make_plan(read_recipe(options.recipe))
+    imported = read_any(options.recipe)
+    plan = make_plan(imported.recipe)
+    plan = replace(plan, notes=(*imported.notes, *plan.notes))
     if options.json:
         json.dump(plan.to_dict(), sys.stdout, ensure_ascii=False, indent=2)
         print()

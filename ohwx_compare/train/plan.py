@@ -106,6 +106,7 @@ class Plan:
             "skipped": list(self.dataset.skipped),
             "notes": list(self.notes),
             "problems": list(self.problems),
+            "recipe": self.recipe.to_dict(),
         }
 
     def buckets(self) -> dict[tuple[int, int], tuple[int, int]]:

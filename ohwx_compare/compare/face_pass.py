@@ -66,6 +66,7 @@ def require_built(tabs: Sequence[FaceSettings]) -> None:
             "a VAE of its own": tab.vae is not None,
             "a noise multiplier": tab.noise_multiplier not in (None, 1.0),
             "face restoration": tab.restore_face,
+            "classes by name": bool(tab.classes) or "-world" in tab.model,
         }
         named = [name for name, is_asked in asked.items() if is_asked]
         if named:

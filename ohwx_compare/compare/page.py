@@ -17,6 +17,7 @@ from urllib.parse import quote
 from ohwx_compare.compare.board import Board, board_of, caption, face_words, in_words, job_words, summary
 from ohwx_compare.compare.sheet import sheet_files
 from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.ledger import Run, RunCell
 
@@ -33,10 +34,16 @@ _TONES = {
 def write_page(run: Run) -> Path:
     """Write `index.html` into the run folder, whole or not at all, and return it; write the sheets before it.
 
-    Works for a run that is not finished, and without any of the pictures. Raises OSError.
+    Works for a run that is not finished, and without any of the pictures. Raises LedgerError where it cannot be
+    written.
     """
     path = run.folder / "index.html"
-    write_text(path, render_page(page_data(run)))
+    try:
+        write_text(path, render_page(page_data(run)))
+    except OSError as error:
+        raise LedgerError(
+            f"{path} cannot be written: {error.strerror or error}. Free some space or close it."
+        ) from error
     return path
 
 

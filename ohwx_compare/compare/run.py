@@ -112,8 +112,10 @@ class _Visits:
         except Interrupted:
             raise
         except Exception as error:  # noqa: BLE001  the boundary of a cell, here of all that lack this checkpoint
+            there = [cell for cell in cells if sha256 and self._is_done(cell, sha256)]
+            self._reuse(there, sha256)
             for cell in cells:
-                if self._is_open(cell):
+                if cell not in there:  # also one drawn before, with a file that is no longer this one
                     self._fail(cell, error)
             return
         self._remember(ref, loaded)

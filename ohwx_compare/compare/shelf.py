@@ -23,7 +23,8 @@ from ohwx_compare.files.images import load_rgb, read_infotext, write_png, write_
 __all__ = ["Record", "Shelf", "Stored", "file_name", "pixel_digest"]
 
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # what Windows forbids in a name
-_LONGEST = 80  # of the checkpoint's part: Windows paths end at 260
+_LONGEST = 80  # characters of the checkpoint's part: Windows paths end at 260
+_LONGEST_BYTES = 120  # of it in UTF-8: names end at 255 bytes elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ class Record:
     def from_json(cls, data: dict[str, Any]) -> "Record":
         """Read what `to_json` wrote; what others added is left. Raises KeyError, TypeError or ValueError."""
         names = ("key", "cell", "run", "checkpoint", "pixels")
+        if not isinstance(data["key"], str):
+            raise TypeError("a key is text")
         return cls(
             **{name: data[name] for name in names},
             outcome=Outcome(data["outcome"]),
@@ -131,7 +134,7 @@ class Shelf:
 
 def file_name(number: int, ref: CheckpointRef, seed: int, *, before: bool) -> str:
     """The name of a cell's picture, without suffix: sortable, readable, fit for every file system."""
-    stem = _UNSAFE.sub("_", ref.stem)[:_LONGEST].strip(" .")
+    stem = _UNSAFE.sub("_", ref.stem)[:_LONGEST].encode("utf-8")[:_LONGEST_BYTES].decode("utf-8", "ignore").strip(" .")
     return f"{number:04d} {stem} {seed}{'-before' if before else ''}"
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ohwx_compare.compare.page import page_data, render_page, write_page
 from ohwx_compare.compare.sheet import write_sheets
 from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger import open_run
 
 ROOT = Path(__file__).parents[2]
@@ -261,3 +262,9 @@ def test_six_hundred_cells_stay_quick(browser, make_run, make_experiment, tmp_pa
     assert built < 5000  # a bound against quadratic work, not a benchmark
     assert toggled < 2000
     tab.close()
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(sample_run):
+    (sample_run.folder / "index.html").mkdir()
+    with pytest.raises(LedgerError, match=r"index\.html cannot be written"):
+        write_page(sample_run)

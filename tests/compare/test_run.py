@@ -17,6 +17,7 @@ from ohwx_compare.compare.batches import batches, pictures
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import run
+from ohwx_compare.compare.shelf import Shelf, file_name
 from ohwx_compare.core import events
 from ohwx_compare.core.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment import Experiment
@@ -24,7 +25,7 @@ from ohwx_compare.core.infotext import extra, faces, parse, to_job
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted, UnknownCheckpointError
 from ohwx_compare.files import atomic, ledger
-from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.images import read_infotext, write_png
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.hosts.fake import FakeHost, Faults
 
@@ -180,6 +181,38 @@ def test_a_checkpoint_that_was_not_applied_is_flagged(models, tmp_path):
     copies = PLAIN.with_checkpoints([CheckpointRef("a"), CheckpointRef("c")])
     _, opened, _, _ = draw(copies, models, tmp_path / "copies")
     assert opened.cells[3].result.notes == ("same pixels as cell 1 of a: the files are copies",)
+
+
+def test_a_checkpoint_that_no_longer_loads_is_a_failure_of_its_cells(models, tmp_path):
+    draw(PLAIN, models, tmp_path / "out")
+    broken = FakeHost(models, faults=Faults(wrong=frozenset({"a.safetensors"})))
+    result, opened, _, _ = draw(PLAIN, models, tmp_path / "out", host=broken)
+    assert (result.failed, result.reused) == (0, 6)  # the same files as before: nothing is loaded
+    old = (models / "a.safetensors").read_bytes()
+    (models / "a.safetensors").write_bytes(b"cut short")
+    result, opened, _, _ = draw(PLAIN, models, tmp_path / "out", host=broken)
+    assert (result.failed, result.reused) == (3, 3)
+    assert [c.result.outcome is Outcome.FAILED for c in opened.cells] == [True] * 3 + [False] * 3
+    (models / "a.safetensors").write_bytes(old)
+    result, opened, log, _ = draw(PLAIN, models, tmp_path / "out")
+    assert (result.failed, result.reused) == (0, 6)
+    assert not [line for line in log if line.startswith("render")]
+
+
+@pytest.mark.parametrize("stem", ["星" * 90, "🙂" * 90, "x" * 300])
+def test_long_names_fit_every_file_system(stem):
+    name = file_name(12345, CheckpointRef(f"{stem}.safetensors"), 2**32 - 1, before=True)
+    longest = f"{name} (01234567).png{atomic.SUFFIX}"
+    assert len(longest.encode("utf-8")) < 255
+    assert stem[:20] in name
+
+
+def test_a_foreign_key_is_somebody_elses_picture(tmp_path):
+    shelf = Shelf(tmp_path)
+    text = 'a\nSteps: 1, Sampler: Euler, Seed: 1, ohwx: "{\\"key\\": [1], \\"cell\\": 1}"'
+    assert extra(parse(text))["key"] == [1]
+    write_png(tmp_path / "images" / "x.png", Image.new("RGB", (8, 8)), text)
+    assert Shelf(tmp_path).find("x") is shelf.find("x") is None
 
 
 def test_stand_ins_are_named(models, tmp_path):

@@ -1,4 +1,4 @@
-"""`ohwx train`: what a recipe will do, step by step, before it starts."""
+"""`ohwx train`: a recipe carried out, or what it will do, step by step, before it starts."""
 
 import argparse
 import json
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ohwx_compare.cli.bar import Bar
+from ohwx_compare.cli.interrupt import CtrlC
+from ohwx_compare.errors import Interrupted
 from ohwx_compare.train.kohya import read_any
 from ohwx_compare.train.plan import Plan, make_plan
 from ohwx_compare.train.recipe import PRESETS
@@ -18,9 +21,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "train",
-        help="plan a DreamBooth training from its recipe",
-        description="Tell what a recipe will do: steps, saves and exposures, use of regularization images, disk and "
-        "memory. The training itself is not built yet, so --plan is required.",
+        help="train SDXL with DreamBooth from a recipe",
+        description="Train as the recipe says, into its output folder; the same command again goes on where it "
+        "stopped. With --plan, tell what it will do: steps, saves and exposures, use of regularization images, disk "
+        "and memory.",
         epilog=f"presets: {', '.join(PRESETS)}. example: ohwx train --plan recipe.json",
     )
     parser.add_argument(
@@ -29,16 +33,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         type=Path,
         help="the recipe; or settings of kohya_ss (JSON) or sd-scripts (TOML)",
     )
-    parser.add_argument("--plan", action="store_true", required=True, help="print the plan and do nothing else")
-    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+    parser.add_argument("--plan", action="store_true", help="print the plan and do nothing else")
+    parser.add_argument("--device", metavar="DEVICE", help="where to compute (default: CUDA if there is one, or cpu)")
+    parser.add_argument("--json", action="store_true", help="print the plan, or the result, as JSON")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the plan. Returns 1 where something keeps the run from starting."""
+    """Train, or print the plan. Returns 1 where something keeps the run from starting."""
     imported = read_any(options.recipe)
     plan = make_plan(imported.recipe)
     plan = replace(plan, notes=(*imported.notes, *plan.notes))
+    if not options.plan:
+        return _train(plan, options)
     if options.json:
         json.dump(plan.to_dict(), sys.stdout, ensure_ascii=False, indent=2)
         print()
@@ -47,6 +54,31 @@ def run(options: argparse.Namespace) -> int:
     for problem in plan.problems:
         print(f"ohwx: {problem}", file=sys.stderr)
     return 1 if plan.problems else 0
+
+
+def _train(plan: Plan, options: argparse.Namespace) -> int:
+    import torch
+
+    from ohwx_compare.train.loop import train
+
+    for line in (*plan.dataset.skipped, *plan.notes):
+        print(f"note    {line}", file=sys.stderr)
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"{plan.steps:,} steps into {plan.recipe.output}, on {device}", file=sys.stderr)
+    bar = Bar()
+    with CtrlC(bar.say, "step in hand") as interrupt:
+        try:
+            outcome = train(plan, bar, lambda: interrupt.asked, device)
+        finally:
+            bar.close()
+    if options.json:
+        result = {"step": outcome.step, "finished": outcome.is_finished, "saved": [str(p) for p in outcome.checkpoints]}
+        print(json.dumps(result, ensure_ascii=False, indent=2))
+    else:
+        print(*outcome.checkpoints or ["nothing was left to do" if outcome.is_finished else "stopped"], sep="\n")
+    if not outcome.is_finished:
+        raise Interrupted
+    return 0
 
 
 def _lines(plan: Plan) -> Iterator[str]:
@@ -65,7 +97,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         gone = "" if save.kept else "  (removed by keep_last)"
         yield f"{save.name:<{width}}  {save.step:>7,}  {save.exposures:g} ({save.least} to {save.most}){gone}"
     yield ""
-    yield f"disk    {plan.disk_bytes / 1e9:.2f} GB of checkpoints at most, {plan.free_bytes / 1e9:.2f} GB free"
+    yield f"disk    {plan.disk_bytes / 1e9:.2f} GB at most (a state to go on from: {plan.state_bytes / 1e9:.2f}), {plan.free_bytes / 1e9:.2f} GB free"
     memory = plan.memory
     parts = f"weights {memory.weights / 1e9:.2f}, gradients {memory.gradients / 1e9:.2f}, optimiser "
     parts += f"{memory.optimizer / 1e9:.2f}" + (f", masters {memory.masters / 1e9:.2f}" if memory.masters else "")

@@ -97,7 +97,8 @@ def _lines(plan: Plan) -> Iterator[str]:
         gone = "" if save.kept else "  (removed by keep_last)"
         yield f"{save.name:<{width}}  {save.step:>7,}  {save.exposures:g} ({save.least} to {save.most}){gone}"
     yield ""
-    yield f"disk    {plan.disk_bytes / 1e9:.2f} GB at most (a state to go on from: {plan.state_bytes / 1e9:.2f}), {plan.free_bytes / 1e9:.2f} GB free"
+    states = f"each state to go on from {plan.state_bytes / 1e9:.2f}"
+    yield f"disk    {plan.disk_bytes / 1e9:.2f} GB at most ({states}), {plan.free_bytes / 1e9:.2f} GB free"
     memory = plan.memory
     parts = f"weights {memory.weights / 1e9:.2f}, gradients {memory.gradients / 1e9:.2f}, optimiser "
     parts += f"{memory.optimizer / 1e9:.2f}" + (f", masters {memory.masters / 1e9:.2f}" if memory.masters else "")

@@ -6,7 +6,7 @@ from math import prod
 from ohwx_compare.files.checkpoint import Header
 from ohwx_compare.train.recipe import Recipe
 
-__all__ = ["PARTS", "Memory", "estimate_memory", "trained_shapes"]
+__all__ = ["PARTS", "Memory", "estimate_memory", "state_bytes", "trained_shapes"]
 
 PARTS = {  # learning rate of the recipe -> where its weights lie in the file
     "lr_unet": "model.diffusion_model.",
@@ -56,6 +56,14 @@ def estimate_memory(header: Header, recipe: Recipe) -> Memory:
         gradients=(max(numbers) if recipe.fused else sum(numbers)) * size,
         optimizer=4 * sum(_state(shape, recipe) for shape in trained.values()),
     )
+
+
+def state_bytes(header: Header, recipe: Recipe) -> int:
+    """The tensors of what a run goes on from: trained weights, masters, optimiser and average."""
+    numbers = sum(prod(shape) for shape in trained_shapes(header, recipe).values())
+    memory = estimate_memory(header, recipe)
+    average = 4 * numbers if recipe.ema else 0
+    return numbers * _BYTES[recipe.precision] + memory.masters + memory.optimizer + average
 
 
 def _state(shape: Shape, recipe: Recipe) -> int:

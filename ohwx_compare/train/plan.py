@@ -18,7 +18,7 @@ from ohwx_compare.core.exposures import Course, Showable, Step
 from ohwx_compare.errors import ExperimentError, GeometryError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
 from ohwx_compare.files.dataset import Dataset, Picture, Reading, read_dataset
-from ohwx_compare.train.estimate import Memory, estimate_memory
+from ohwx_compare.train.estimate import Memory, estimate_memory, state_bytes
 from ohwx_compare.train.recipe import Recipe
 
 __all__ = ["Plan", "Save", "make_plan"]
@@ -50,7 +50,8 @@ class Plan:
     epochs: int  # begun
     saves: tuple[Save, ...]  # in order; the last is the result
     shown: Counter[int]  # picture -> times in the whole run
-    disk_bytes: int  # of the checkpoints, at most at one time
+    disk_bytes: int  # of checkpoints and the states to go on from, at most at one time
+    state_bytes: int  # of one such state
     free_bytes: int  # where the output goes
     memory: Memory
     notes: tuple[str, ...] = ()
@@ -101,6 +102,7 @@ class Plan:
                 {"size": list(size), "train": train, "reg": reg} for size, (train, reg) in self.buckets().items()
             ],
             "disk_bytes": self.disk_bytes,
+            "state_bytes": self.state_bytes,
             "disk_free_bytes": self.free_bytes,
             "memory_bytes": {**asdict(self.memory), "total": self.memory.total, "includes": "no activations"},
             "skipped": list(self.dataset.skipped),
@@ -144,7 +146,8 @@ def make_plan(recipe: Recipe) -> Plan:
     course = _course(recipe, dataset, placements)
     ends = _epoch_ends(recipe, course)
     saves, shown = _saves(recipe, course, ends, len(dataset.train))
-    disk_bytes = header.path.stat().st_size * _files(recipe, saves)
+    state = state_bytes(header, recipe)
+    disk_bytes = header.path.stat().st_size * _files(recipe, saves) + state * _states(recipe, saves)
     free_bytes = shutil.disk_usage(_existing(Path(recipe.output))).free
     return Plan(
         recipe=recipe,
@@ -157,10 +160,11 @@ def make_plan(recipe: Recipe) -> Plan:
         saves=saves,
         shown=shown,
         disk_bytes=disk_bytes,
+        state_bytes=state,
         free_bytes=free_bytes,
         memory=estimate_memory(header, recipe),
         notes=(*dataset.notes, *_remarks(recipe, dataset, saves, shown)),
-        problems=tuple(_problems(Path(recipe.output), disk_bytes, free_bytes)),
+        problems=tuple(_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free_bytes)),
     )
 
 
@@ -246,6 +250,20 @@ def _files(recipe: Recipe, saves: tuple[Save, ...]) -> int:
     return min(len(saves), recipe.keep_last + 1)
 
 
+def _states(recipe: Recipe, saves: tuple[Save, ...]) -> int:
+    """How many states lie there at most: two, and the next one while it is written (train/state.py)."""
+    last = saves[-1].step
+    steps = {save.step for save in saves} | set(range(recipe.state_every, last, recipe.state_every))
+    return min(3, max(1, len(steps - {last})))  # stopping writes one too
+
+
+def _written(recipe: Recipe, saves: tuple[Save, ...]) -> int:
+    """Bytes of this run that are in its output already, if it goes on."""
+    output = Path(recipe.output)
+    paths = [output / f"{save.name}.safetensors" for save in saves]
+    return sum(path.stat().st_size for path in (*paths, *(output / "state").glob("step-*")) if path.is_file())
+
+
 def _existing(path: Path) -> Path:
     """The nearest folder above that is there."""
     return next((one for one in (path, *path.absolute().parents) if one.exists()), Path())
@@ -277,6 +295,6 @@ def _problems(output: Path, disk_bytes: int, free_bytes: int) -> Iterator[str]:
         yield f"The output {output} cannot be written: no permission in {there}; choose another output."
     if free_bytes < disk_bytes:
         yield (
-            f"The checkpoints need {disk_bytes / 1e9:.1f} GB and {there} has {free_bytes / 1e9:.1f} GB free; "
+            f"The run needs {disk_bytes / 1e9:.1f} GB more and {there} has {free_bytes / 1e9:.1f} GB free; "
             f"free some space, save less often or set keep_last."
         )

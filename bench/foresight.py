@@ -1,54 +1,75 @@
-"""How far `ohwx plan --calibrate` is off: foretell a comparison of drawn checkpoints, draw it, compare the times.
+"""How far `ohwx plan --calibrate` is off: foretell a comparison of drawn checkpoints, draw it, compare.
 
-usage: python bench/foresight.py [--steps 20] [--size 256] [--seeds 4] [--times 1]
+usage: python bench/foresight.py [--steps 20] [--size 256] [--seeds 6] [--batch 4] [--times 1]
+
+Told twice: by the clock on the wall, which other programs disturb between calibration and run, and by this process's
+own CPU time, which they disturb less.
 """
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 from ohwx_compare.cli.demo import INFOTEXT
+from ohwx_compare.compare.calibrate import seconds
+from ohwx_compare.compare.plan import plan
+from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.compare.run import run
+from ohwx_compare.compare.sheet import write_sheets
+from ohwx_compare.core import infotext
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.engine.detect import find_detector
+from ohwx_compare.files.ledger import open_run
+from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.toy.drawn import draw_tiny
 from ohwx_compare.toy.drawn_detector import draw_detector
 
-
-def ohwx(*arguments: object) -> tuple[float, dict]:
-    """Seconds of a whole `ohwx` process, and what it printed as JSON."""
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "ohwx_compare", *map(str, arguments), "--json", "--device", "cpu"]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-    return time.perf_counter() - started, json.loads(said)
+CLOCKS = {"wall": time.perf_counter, "CPU": time.process_time}
 
 
 def main() -> None:
-    """Print one line a time."""
+    """Print one line a time and clock."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--times", type=int, default=1)
+    for name, default in (("steps", 20), ("size", 256), ("seeds", 6), ("batch", 4), ("times", 1)):
+        parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     seeds = ",".join(str(10 + n) for n in range(options.seeds))
     text = INFOTEXT.replace('"10,11"', f'"{seeds}"').replace('"10, 11"', f'"{seeds}"')
     text = text.replace("Steps: 12", f"Steps: {options.steps}").replace("256x256", f"{options.size}x{options.size}")
-    with tempfile.TemporaryDirectory() as folder:
-        models, detectors = Path(folder) / "models", Path(folder) / "detectors"
-        draw_tiny(models)
-        detectors.mkdir()
-        draw_detector(detectors / "drawn_face.safetensors")
+    experiment = Experiment.from_infotext(infotext.parse(text))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        draw_tiny(folder)
+        draw_detector(folder / "drawn_face.safetensors")
         for number in range(options.times):
-            flags = ["--from", text, "--checkpoints", models, "--detectors", detectors]
-            calibration, plan = ohwx("plan", *flags, "--calibrate")
-            wall, result = ohwx("compare", *flags, "--out", Path(folder) / f"run-{number}")
-            error = plan["seconds"] / wall - 1
-            print(
-                f"foretold {plan['seconds']:.1f} s, whole process {wall:.1f} s (drawing {result['seconds']:.1f} s): "
-                f"{error:+.1%}; calibration {calibration:.1f} s"
-            )
+            compare(experiment, folder, folder / f"run-{number}", options.batch)
+
+
+def compare(experiment: Experiment, folder: Path, out: Path, batch: int) -> None:
+    """Foretell with both clocks, then draw once."""
+    resolve, detectors = in_folder(folder, {}), cache(lambda name: find_detector(name, [folder]))
+    found = {tab.model: detectors(tab.model) for tab in experiment.faces}
+    planned = plan(experiment, resolve, batch=batch)
+    foretold, spent = {}, {}
+    for name, clock in CLOCKS.items():
+        host, started = NativeHost([folder], device="cpu"), clock()
+        foretold[name] = seconds(planned, host, found, clock)
+        spent[name] = clock() - started
+        host.close()
+    started = {name: clock() for name, clock in CLOCKS.items()}
+    host = NativeHost([folder], device="cpu")
+    result = run(experiment, host, detectors, out, resolve=resolve, batch=batch)
+    host.close()
+    write_sheets(open_run(out))
+    for name, clock in CLOCKS.items():
+        took = clock() - started[name]
+        print(
+            f"{result.drawn} cells, {name}: foretold {foretold[name]:.1f} s, took {took:.1f} s, "
+            f"{foretold[name] / took - 1:+.1%}; the calibration itself {spent[name]:.1f} s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def pickles(folder: Path) -> Iterator[tuple[list[bytes], list[bytes], Read]]:
     archives.append(memory.getvalue())
     members = [_members(archive) for archive in archives]
     seeds = [bytes([number]) + found["data.pkl"] for number, found in enumerate(members)]
-    seeds += [seeds[-1]] * 20  # the small one: a hundred times as fast as a detector
+    seeds += [seeds[-1]] * 60  # the small one: a hundred times as fast as a detector
     words = [b"cos\nsystem\n", b"cbuiltins\neval\n", b"ctorch\nFloatStorage\n", b"ctorch._utils\n_rebuild_tensor_v2\n"]
     words += [b"(", b")", b"]", b"}", b"t", b"R", b"b", b"Q", b"0", b".", b"\x85", b"\x86", b"\x87", b"\x93", b"\x94"]
     words += [b"u", b"s", b"e", b"a", b"2", b"K\xff", b"M\xff\xff", b"J\xff\xff\xff\x7f", b"\x8a\x09" + b"\xff" * 9]
@@ -165,7 +165,7 @@ def pickles(folder: Path) -> Iterator[tuple[list[bytes], list[bytes], Read]]:
         if chance.random() < 0.2:
             broken = mutated(chance, [path.read_bytes()], [b"PK\x01\x02", b"PK\x05\x06", b"\xff" * 4, b"\0" * 8])
             path.write_bytes(broken)
-        _refuses_or_answers(read_pt, path)
+        read_pt(path)
         Yolo(path)
 
     yield seeds, words, read

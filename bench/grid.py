@@ -1,0 +1,97 @@
+"""The face grid, and what memory does over its cells.
+
+usage: python bench/grid.py [--seeds 4] [--size 256] [--steps 20] [--face-steps 80] [--batch 4] [--cells 0]
+
+Draws three tiny checkpoints over `--seeds` seeds with a face pass at denoise 0.5, and prints seconds, batches and the
+resident memory after each cell. With --cells N it draws N cells of 1024 px with a host without a model instead: what
+a run itself keeps of each cell. Memory is read where there is /proc.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+from ohwx_compare.cli.demo import INFOTEXT
+from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.compare.run import run
+from ohwx_compare.core import events, infotext
+from ohwx_compare.core.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.job import Job
+from ohwx_compare.hosts.fake import FakeHost
+
+
+def resident() -> float:
+    """Resident memory of this process, MB; nan where there is no /proc."""
+    path = Path("/proc/self/statm")
+    return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6 if path.exists() else float("nan")
+
+
+class Watch:
+    """A listener that notes memory after each finished cell."""
+
+    def __init__(self):
+        self.memory: list[float] = []
+
+    def __call__(self, event: events.Event) -> None:
+        """Take one event."""
+        if isinstance(event, events.Image):
+            self.memory.append(resident())
+
+
+def face_grid(options: argparse.Namespace, folder: Path) -> None:
+    """Three checkpoints x seeds with the native host."""
+    from ohwx_compare.engine.detect import find_detector
+    from ohwx_compare.hosts.native import NativeHost
+    from ohwx_compare.toy.drawn import draw_tiny
+    from ohwx_compare.toy.drawn_detector import draw_detector
+
+    seeds = ",".join(str(10 + n) for n in range(options.seeds))
+    text = INFOTEXT.replace('"10,11"', f'"{seeds}"').replace('"10, 11"', f'"{seeds}"')
+    text = text.replace("Steps: 12", f"Steps: {options.steps}").replace("256x256", f"{options.size}x{options.size}")
+    text = text.replace("ADetailer steps: 20", f"ADetailer steps: {options.face_steps}")
+    draw_tiny(folder)
+    draw_detector(folder / "drawn_face.safetensors")
+    experiment, watch = Experiment.from_infotext(infotext.parse(text)), Watch()
+    host = NativeHost([folder], device="cpu")
+    detectors = cache(lambda name: find_detector(name, [folder]))
+    started, used = time.perf_counter(), time.process_time()
+    result = run(experiment, host, detectors, folder / "run", watch, resolve=in_folder(folder, {}), batch=options.batch)
+    wall, used = time.perf_counter() - started, time.process_time() - used
+    host.close()
+    each = used / result.drawn
+    print(f"{result.drawn} cells, {result.failed} failed: {wall:.1f} s, {used:.1f} s of CPU ({each:.1f} s a cell)")
+    print("resident MB after each cell:", " ".join(f"{mb:.0f}" for mb in watch.memory))
+
+
+def bookkeeping(options: argparse.Namespace, folder: Path) -> None:
+    """Many large cells with a host without a model."""
+    (folder / "a.safetensors").write_bytes(b"a")
+    job = Job(prompt="ohwx man", seed=1, width=1024, height=1024)
+    axes = (Axis("checkpoint", (CheckpointRef("a"),)), Axis("seed", tuple(range(options.cells))))
+    watch = Watch()
+    run(
+        Experiment(job=job, axes=axes), FakeHost(folder), {}.get, folder / "run", watch,
+        resolve=in_folder(folder, {}), batch=options.batch,
+    )  # fmt: skip
+    first, half, last = (watch.memory[at] for at in (options.cells // 10, options.cells // 2, -1))
+    each = (last - half) / (options.cells / 2) * 100
+    print(f"{options.cells} cells of 1024 px: {first:.0f}, {half:.0f}, {last:.0f} MB at a tenth, a half, the end")
+    print(f"{each:+.1f} MB for 100 further cells")
+
+
+def main() -> None:
+    """Parse the flags, draw in a temporary folder."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    for name, default in (("seeds", 4), ("size", 256), ("steps", 20), ("face-steps", 80), ("batch", 4), ("cells", 0)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        (bookkeeping if options.cells else face_grid)(options, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

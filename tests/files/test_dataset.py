@@ -103,12 +103,16 @@ def test_damaged_files_are_named_and_left_out(folder):
         noisy.save(folder / name)
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(whole[: len(whole) // 2])
+    noisy.save(folder / "flipped.png")
+    flipped = bytearray((folder / "flipped.png").read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    (folder / "flipped.png").write_bytes(flipped)
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "page.png").write_text("<html>", encoding="utf-8")
     data = read(folder)
     assert [one.path.name for one in data.train] == ["good.png"]
     assert sorted(line.split(" is left out")[0].rpartition("/")[2] for line in data.skipped) == [
-        "cut.jpg", "cut.png", "cut.webp", "empty.jpg", "page.png",
+        "cut.jpg", "cut.png", "cut.webp", "empty.jpg", "flipped.png", "page.png",
     ]  # fmt: skip
     with pytest.raises(ImageError, match=r"cut\.png cannot be read"):
         load_picture(folder / "cut.png", Reading())

@@ -17,6 +17,7 @@ from ohwx_compare.core.events import Step
 from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
+from ohwx_compare.files.hashes import Hashes
 
 __all__ = ["add_experiment_flags", "add_parser", "experiment_of", "read_experiment", "run_experiment"]
 
@@ -104,9 +105,9 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     folders = detector_folders(options.detectors, options.checkpoints)
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
     print(f"{cells} cells over {checkpoints} checkpoints, into {options.out}", file=sys.stderr)
-    bar = Bar()
+    bar, hashes = Bar(), Hashes()
     with CtrlC(bar.say) as asked:
-        host = native_host(options, asked, lambda count: bar(Step(count)))
+        host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
         try:
             result = draw(
                 experiment,
@@ -114,7 +115,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
                 cache(lambda name: find_detector(name, folders, device=host.device.type)),
                 options.out,
                 bar,
-                resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map)),
+                resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes),
                 batch=options.batch,
             )
         finally:

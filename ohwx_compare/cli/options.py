@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.errors import ExperimentError, HostError
+from ohwx_compare.files.checkpoint import sha256
 
 if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.cli.interrupt import CtrlC
@@ -73,7 +74,12 @@ def detector_folders(named: list[Path], checkpoints: Path) -> list[Path]:
     return [*named, *(folder for folder in usual if folder.is_dir())]
 
 
-def native_host(options: argparse.Namespace, asked: "CtrlC", on_step: Callable[[int], None]) -> "NativeHost":
+def native_host(
+    options: argparse.Namespace,
+    asked: "CtrlC",
+    on_step: Callable[[int], None],
+    digest: Callable[[Path], str] = sha256,
+) -> "NativeHost":
     """Return our own engine as the flags say; Ctrl-C becomes "finish this cell".
 
     Raises HostError for a device that is not here, CheckpointError for a VAE that cannot be read.
@@ -100,4 +106,5 @@ def native_host(options: argparse.Namespace, asked: "CtrlC", on_step: Callable[[
         vae=options.vae,
         interruption=interruption,
         on_step=on_step,
+        digest=digest,
     )

@@ -25,6 +25,7 @@ from ohwx_compare.core.experiment import checkpoint_of
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
 from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
+from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.images import load_rgb, write_png
 
 __all__ = ["Original", "Replayed", "add_parser", "differences", "read_original"]
@@ -73,12 +74,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw all of them; a picture that fails is reported and the rest go on. Returns the exit status."""
-    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
+    hashes = Hashes()
+    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes)
     results: list[Replayed] = []
     originals = list(_readable(options.inputs, results))
     bar = Bar()
     with CtrlC(bar.say) as asked:
-        host = native_host(options, asked, lambda count: bar(events.Step(count)))
+        host = native_host(options, asked, lambda count: bar(events.Step(count)), hashes)
         detector = _detectors(options, host.device.type)
         cost = sum(original.job.steps + face_cost(original.job, original.faces) for original in originals)
         bar(events.Started("replay", len(originals), cost))

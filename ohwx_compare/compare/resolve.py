@@ -6,24 +6,26 @@ from pathlib import Path
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.errors import CheckpointError, ExperimentError, UnknownCheckpointError
-from ohwx_compare.files.checkpoint import find
+from ohwx_compare.files.checkpoint import find, sha256
 
 __all__ = ["Resolve", "in_folder", "resolve_all"]
 
 Resolve = Callable[[CheckpointRef], Checkpoint]
 
 
-def in_folder(folder: Path, stand_ins: Mapping[str, str]) -> Resolve:
+def in_folder(folder: Path, stand_ins: Mapping[str, str], digest: Callable[[Path], str] = sha256) -> Resolve:
     """Look references up below `folder`.
 
     stand_ins: {what the experiment calls it: file}. Left: the whole reference, its name, its file's name with or
-        without suffix, or its hash. Right: a path, or whatever `files.checkpoint.find` takes.
+        without suffix, or its hash, without regard to case. Right: a path, or whatever `files.checkpoint.find` takes.
+    digest: gives a file's sha256; a `files.hashes.Hashes` reads each file once.
     """
+    mapped = {name.replace("\\", "/").casefold(): file for name, file in stand_ins.items()}
 
     def resolve(ref: CheckpointRef) -> Checkpoint:
-        called = (str(ref), ref.name, ref.name.rsplit("/", 1)[-1], ref.stem, ref.short_hash)
-        wanted = next((file for name, file in stand_ins.items() if name.replace("\\", "/") in called), None)
-        path = Path(wanted) if wanted and Path(wanted).is_file() else find(wanted or str(ref), folder)
+        called = (str(ref), ref.name, ref.name.rsplit("/", 1)[-1], ref.stem, ref.short_hash or "")
+        wanted = next((mapped[name.casefold()] for name in called if name.casefold() in mapped), None)
+        path = Path(wanted) if wanted and Path(wanted).is_file() else find(wanted or str(ref), folder, digest=digest)
         inside = path.is_relative_to(folder)
         return Checkpoint(path.relative_to(folder).as_posix() if inside else path.name, path)
 

@@ -6,6 +6,7 @@ Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/REA
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -209,15 +210,20 @@ def require_sdxl(header: Header) -> None:
 def list_checkpoints(folder: Path) -> list[str]:
     """Every .safetensors file in `folder` and below, as relative names with "/", sorted without regard to case.
 
-    Raises CheckpointError where the folder does not exist.
+    Links to folders are followed, each folder is listed once. Raises CheckpointError where the folder does not exist.
     """
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no folder; give the folder that holds the checkpoints.")
-    names = (
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() == SUFFIX and path.is_file()
-    )
+    names, seen = [], set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        here = Path(parent)
+        if (real := here.resolve()) in seen:
+            folders.clear()  # linked folders may go in circles
+            continue
+        seen.add(real)
+        folders.sort()
+        paths = (here / name for name in files if Path(name).suffix.lower() == SUFFIX)
+        names += [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
     return sorted(names, key=lambda name: (name.casefold(), name))
 
 

@@ -37,7 +37,7 @@ def run_on() -> Interruption:
 class _InUse:
     loaded: Loaded
     model: weights.Model
-    stamp: tuple[int, int]
+    stamp: tuple[int, ...]
 
 
 class NativeHost:
@@ -58,13 +58,17 @@ class NativeHost:
         vae: Path | None = None,
         interruption: Callable[[], Interruption] = run_on,
         on_step: Callable[[int], None] | None = None,
+        digest: Callable[[Path], str] = sha256,
     ) -> None:
-        """`vae` replaces every checkpoint's own; `on_step` gets the image-steps done and may raise Interrupted."""
+        """`vae` replaces every checkpoint's own; `on_step` gets the image-steps done and may raise Interrupted.
+
+        `digest` gives a file's sha256; a `files.hashes.Hashes` shared with the search spares reading files twice.
+        """
         self.folders = tuple(folders)
         self.device = torch.device(device) if device else default_device()
         self.dtype = dtype or default_dtype(self.device)
         self.vae, self.vae_sha256 = vae, sha256(vae) if vae else None
-        self._ask, self._on_step = interruption, on_step
+        self._ask, self._on_step, self._digest = interruption, on_step, digest
         self.reports_steps = on_step is not None
         self._in_use: _InUse | None = None
 
@@ -85,7 +89,7 @@ class NativeHost:
         if self._in_use and self._in_use.loaded.checkpoint == checkpoint and self._in_use.stamp == stamp:
             return self._in_use.loaded
         self.close()
-        digest = sha256(checkpoint.path)
+        digest = self._digest(checkpoint.path)
         model = weights.load(checkpoint.path, device=self.device, dtype=self.dtype, vae=self.vae)
         if _stamp(checkpoint.path) != stamp:
             raise HostError(f"{checkpoint.path.name} changed while it was loaded; try again once it is written.")
@@ -136,10 +140,10 @@ def _rendered(pictures: Sequence[render.Picture]) -> Iterator[Rendered]:
     return (Rendered(picture.image, picture.notes) for picture in pictures)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    """Size in bytes and time of change in ns. Raises HostError where the file is gone."""
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Size in bytes, time of change in ns, the inode and its own time. Raises HostError where the file is gone."""
     try:
         stat = path.stat()
     except OSError as error:
         raise HostError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return stat.st_size, stat.st_mtime_ns
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns

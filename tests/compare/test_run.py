@@ -217,7 +217,8 @@ def test_a_foreign_key_is_somebody_elses_picture(tmp_path):
 
 def test_stand_ins_are_named(models, tmp_path):
     wanted = PLAIN.with_checkpoints([CheckpointRef("dir/x.safetensors", "f31347de70")])
-    resolve = in_folder(models, {"f31347de70": "a.safetensors"})
+    assert in_folder(models, {r"DIR\X.safetensors": "b"})(wanted.checkpoints[0]).name == "b.safetensors"
+    resolve = in_folder(models, {"F31347DE70": "a.safetensors"})
     _, opened, _, _ = draw(wanted, models, tmp_path / "out", resolve=resolve)
     assert [note[:26] for c in opened.cells for note in c.result.notes] == ["drawn with a.safetensors ["] * 3
     assert parse(opened.cells[0].result.infotext).get("Model") == "a"

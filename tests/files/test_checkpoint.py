@@ -31,6 +31,16 @@ def entry(shape, start, end):
     return {"dtype": "F16", "shape": shape, "data_offsets": [start, end]}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_linked_folders_are_listed_once(tmp_path):
+    (tmp_path / "drive" / "sdxl").mkdir(parents=True)
+    (tmp_path / "drive" / "sdxl" / "Me.SafeTensors").write_bytes(b"x")
+    (tmp_path / "drive" / "circle").symlink_to(tmp_path / "drive")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "linked").symlink_to(tmp_path / "drive")
+    assert list_checkpoints(tmp_path / "models") == ["linked/sdxl/Me.SafeTensors"]
+
+
 def test_header_is_what_was_written(tmp_path):
     path = tmp_path / "né 1.safetensors"
     tensors = {

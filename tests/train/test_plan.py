@@ -178,6 +178,11 @@ def test_another_family_is_refused(world, tmp_path):
         plan(world, base=str(tmp_path / "not.safetensors"))
     with pytest.raises(CheckpointError, match="cannot be read"):
         plan(world, base=str(tmp_path / "none.safetensors"))
+    names = ("model.diffusion_model.out.2.bias", "cond_stage_model.transformer.text_model.final_layer_norm.bias")
+    (tmp_path / "names.json").write_text(json.dumps({name: ("F16", [4]) for name in names}), encoding="utf-8")
+    outline(tmp_path / "old.safetensors", tmp_path / "names.json")
+    with pytest.raises(CheckpointError, match=r"is an SD 1\.x checkpoint; expected a single-file SDXL"):
+        plan(world, base=str(tmp_path / "old.safetensors"))
 
 
 def test_what_stands_in_the_way_is_told(world, tmp_path, monkeypatch):

@@ -34,6 +34,7 @@ def test_sheet_then_cells_with_their_infotexts(webui):
     assert len(processed.images) == len(processed.infotexts) == 3
     assert ["Model: one" in text for text in processed.infotexts] == [True, True, False]
     assert "Model: two" in processed.infotexts[2]
+    assert processed.infotexts[2].endswith('ohwx: "{\\"cell\\": 2, \\"run\\": \\"run\\"}"')
     _, one, two = pixels(processed)
     assert one.shape == (64, 64, 3)
     assert not np.array_equal(one, two)

@@ -19,9 +19,12 @@ def case(goldens):
 
 
 @pytest.fixture
-def ask(case):
+def ask(case, webui):
     """The golden's request with our script in place of X/Y/Z; a fresh run folder each time."""
     payload = {name: value for name, value in case["payload"].items() if name != "alwayson_scripts"}
+    combined = f"{payload['sampler_name']} {payload['scheduler']}"
+    if combined in [sampler["name"] for sampler in webui.get("/sdapi/v1/samplers")]:  # before 1.9
+        payload["sampler_name"] = combined
 
     def asked(**settings):
         settings.setdefault("name", f"test {time.time_ns()}")

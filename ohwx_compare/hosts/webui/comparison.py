@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +18,12 @@ from ohwx_compare.compare.run import run
 from ohwx_compare.compare.sheet import write_sheets
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment import Cell, Experiment
+from ohwx_compare.core.infotext import extra, parse, render
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.keys import canonical
 from ohwx_compare.core.sampler_names import split_sampler
 from ohwx_compare.engine.detect import Detector, find_detector
-from ohwx_compare.errors import ExperimentError, Interrupted
+from ohwx_compare.errors import ExperimentError, InfotextError, Interrupted
 from ohwx_compare.files.images import read_infotext
 from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.hosts.webui.host import WebuiHost
@@ -170,7 +172,17 @@ def _open(path: Path) -> Shown:
     """The gallery takes the file as it is (`already_saved_as`), so its pixels need not be in memory."""
     image = Image.open(_OnDisk(path))
     image.already_saved_as = str(path)
-    return Shown(image, read_infotext(path) or "")
+    return Shown(image, _brief(read_infotext(path) or ""))
+
+
+def _brief(text: str) -> str:
+    """The infotext with no more of our own key than where it came from: the webui shows all of it under the gallery."""
+    try:
+        infotext = parse(text)
+        kept = {name: value for name, value in extra(infotext).items() if name in ("run", "cell")}
+    except InfotextError:
+        return text
+    return render(infotext.with_value("ohwx", json.dumps(kept, ensure_ascii=False)))
 
 
 class _OnDisk(io.RawIOBase):

@@ -1,0 +1,78 @@
+"""The script in the real webui's page, by clicking, in a real browser."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+GRADIOS = ("Cannot read properties of undefined (reading 'props')",)  # its own, at any Generate
+PANEL = "#script_txt2img_ohwx_compare_"
+
+
+@pytest.fixture
+def page(webui):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("the browser test needs Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1500})
+        page.set_default_timeout(180_000)
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(webui.url)
+        page.wait_for_selector("#txt2img_prompt textarea")
+        page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
+        yield page
+        browser.close()
+    assert not [error for error in errors if error not in GRADIOS], errors
+
+
+def choose(page, element, text):
+    """Pick an entry of one of gradio's dropdowns."""
+    box = page.locator(f"{element} input").first
+    box.click()
+    box.fill(text)
+    page.wait_for_timeout(500)
+    box.press("Enter")
+    page.wait_for_timeout(500)
+
+
+def chosen(page):
+    return page.locator(f"{PANEL}files .token").all_inner_texts()
+
+
+def test_chosen_and_drawn_by_clicking_then_pasted(page, tmp_path):
+    page.fill("#txt2img_prompt textarea", "photo of ohwx man")
+    for slider, value in (("steps", 4), ("width", 128), ("height", 128)):
+        page.fill(f"#txt2img_{slider} input[type=number]", str(value))
+        page.press(f"#txt2img_{slider} input[type=number]", "Tab")
+    page.fill("#txt2img_seed input", "10")
+    choose(page, "#script_list", "ohwx compare")
+    for name in ("tiny_base", "tiny_reg"):
+        choose(page, f"{PANEL}files", name)
+    page.keyboard.press("Escape")
+    choose(page, f"{PANEL}detector", "drawn_yolov8.pt")
+    page.fill(f"{PANEL}steps input[type=number]", "8")
+    page.press(f"{PANEL}steps input[type=number]", "Tab")
+    page.fill(f"{PANEL}name textarea", f"clicked {tmp_path.name}")
+    page.click("#txt2img_generate")
+    page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=4", state="attached")
+    assert page.locator("#txt2img_gallery .grid-container .thumbnail-item").count() in (0, 5)
+    text = page.locator("#html_info_txt2img").first.inner_text()
+    assert "Model: tiny_base" in text
+    assert "ADetailer model: drawn_yolov8.pt" in text
+    page.locator(f"{PANEL}faces").scroll_into_view_if_needed()
+    page.screenshot(path=tmp_path / "panel.png")
+
+    page.reload()
+    page.wait_for_selector("#txt2img_prompt textarea")
+    page.wait_for_timeout(3000)
+    assert chosen(page) == []
+    page.fill("#txt2img_prompt textarea", text)
+    page.click("#paste")
+    page.wait_for_selector(f"{PANEL}files .token >> nth=1")
+    assert [Path(name.split()[0]).stem for name in chosen(page)] == ["tiny_base", "tiny_reg"]
+    assert page.input_value(f"{PANEL}steps input[type=number]") == "8"
+    assert page.input_value("#script_list input") == "ohwx compare"

@@ -84,7 +84,7 @@ def _train(plan: Plan, options: argparse.Namespace) -> int:
 def _lines(plan: Plan) -> Iterator[str]:
     shown = sum(times for i, times in plan.shown.items() if not plan.pictures[i].reg)
     images = f"{len(plan.dataset.train):,} training images shown {shown:,} times"
-    yield f"{plan.steps:,} steps, {plan.epochs:,} epochs: {images}"
+    yield f"{plan.steps:,} steps, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}: {images}"
     if plan.dataset.reg:
         used = ", ".join(f"{images:,} of them {times} times" for times, images in plan.reg_use().items())
         yield f"{len(plan.dataset.reg):,} regularization images: {used}"

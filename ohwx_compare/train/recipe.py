@@ -70,6 +70,7 @@ _CHOICES = {
 }
 _COUNTS = (
     "repeats", "epochs", "steps", "batch", "accumulation", "keep_last", "save_every_epochs", "save_every_steps",
+    "state_every",
 )  # fmt: skip
 _PAIRS = (("epochs", "steps"), ("save_every_epochs", "save_every_steps"))  # naming one drops the preset's other
 

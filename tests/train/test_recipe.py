@@ -53,6 +53,7 @@ def test_a_file_keeps_the_recipe_and_its_paths(tmp_path):
         ({"resolution": 1000}, "multiples of 64"),
         ({"resolution": [1024]}, "two numbers"),
         ({"batch": 0}, "1 or more"),
+        ({"state_every": 0}, "1 or more"),
         ({"batch": True}, "must be int"),
         ({"epochs": None}, "either `epochs` or `steps`"),
         ({"epochs": 2, "steps": 3}, "either `epochs` or `steps`"),

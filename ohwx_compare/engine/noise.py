@@ -78,10 +78,12 @@ class Source:
 def pick_source(rng: str, device: torch.device) -> tuple[Source, tuple[str, ...]]:
     """The source for a job's `rng` on `device`, and what the user should know about it.
 
-    A picture that says "GPU" (or nothing) was drawn by a CUDA generator; off CUDA "NV" gives the same numbers.
+    A picture that says "GPU" (or nothing) was drawn by a CUDA generator; off CUDA "NV" gives the same numbers, drawn on
+    the CPU, because it needs float64 and not every device has that.
     """
-    if rng == "GPU" and device.type != "cuda":
-        return Source("NV", device), ("RNG GPU: no CUDA device here, the NV emulation drew the same numbers",)
+    if device.type != "cuda":
+        notes = ("RNG GPU: no CUDA device here, the NV emulation drew the same numbers",) if rng == "GPU" else ()
+        return Source("NV" if rng == "GPU" else rng, torch.device("cpu")), notes
     return Source(rng, device), ()
 
 

@@ -41,6 +41,7 @@ def test_gpu_noise_without_a_gpu_is_emulated_and_said():
     assert len(notes) == 1
     assert pick_source("GPU", torch.device("cuda")) == (Source("GPU", torch.device("cuda")), ())
     assert pick_source("CPU", CPU)[1] == ()
+    assert pick_source("NV", torch.device("mps"))[0] == Source("NV", CPU)  # which has no float64
 
 
 @pytest.mark.parametrize("kind", ["CPU", "NV"])

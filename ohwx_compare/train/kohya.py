@@ -65,7 +65,7 @@ class _Settings:
         value = self.text(key)
         try:
             return (kind(float(value)) or None) if value is not None else None
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ExperimentError(f"{key} is {value!r}, expected a number.") from error
 
     def flag(self, key: str) -> bool:
@@ -155,7 +155,9 @@ def _toml_value(text: str, number: int) -> Any:
 
 
 def _buckets(settings: _Settings) -> dict[str, Any]:
-    numbers = re.findall(r"\d+", settings.text("max_resolution") or "1024")
+    numbers = re.findall(r"\d+", settings.text("max_resolution") or "1024")[:2]
+    if not numbers:
+        raise ExperimentError("max_resolution names no number; expected such as 1024,1024.")
     found = {
         "resolution": [int(numbers[0]), int(numbers[-1])],
         "buckets": settings.flag("enable_bucket"),
@@ -222,6 +224,8 @@ def _optimizer(settings: _Settings) -> dict[str, Any]:
     if name.lower() not in OPTIMIZER_ARGS:
         settings.note(f"{name} is taken as AdamW: its state is kept in float32, not in 8 bits.")
     given = settings.left.pop("optimizer_args", None) or []
+    if not isinstance(given, str | list):
+        raise ExperimentError(f"optimizer_args is {given!r}, expected a text or a list of texts.")
     pairs = dict(re.findall(r"(\w+)=(\([^)]*\)|\S+)", given if isinstance(given, str) else " ".join(map(str, given))))
     if kind == "adafactor":
         pairs = _fixed_rate(pairs)

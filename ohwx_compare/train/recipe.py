@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
-from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
 
@@ -68,6 +67,7 @@ _CHOICES = {
     "prediction": (None, "eps", "v"),
     "schedule": ("constant", "cosine"),
 }
+_MOST = 10_000_000
 _COUNTS = (
     "repeats", "epochs", "steps", "batch", "accumulation", "keep_last", "save_every_epochs", "save_every_steps",
     "state_every",
@@ -141,8 +141,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in _COUNTS:
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ExperimentError(f"{name} is {value}, expected 1 or more.")
+            if value is not None and not 1 <= value <= _MOST:
+                raise ExperimentError(f"{name} is {value}, expected 1 to {_MOST:,}.")
         for name, known in _CHOICES.items():
             if (value := getattr(self, name)) not in known:
                 raise ExperimentError(f"{name} is {value!r}, expected {_listed(known)}.")
@@ -200,8 +200,10 @@ class Recipe:
         for name in ("reg_ratio", "prior_loss_weight", "lr_unet", "lr_te1", "lr_te2", "min_snr_gamma", "clip",
                      "noise_offset", "warmup", "seed"):  # fmt: skip
             value = getattr(self, name)
-            if value is not None and not (isfinite(value) and value >= 0):
+            if value is not None and not 0 <= value < 2**63:
                 raise ExperimentError(f"{name} is {value}, expected 0 or more.")
+        if self.reg_ratio > 100:
+            raise ExperimentError(f"reg_ratio is {self.reg_ratio}, expected at most 100 for each training image.")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ExperimentError(f"ema is {self.ema}, expected a decay between 0 and 1, such as 0.999.")
         hexadecimal = set("0123456789abcdefABCDEF")
@@ -260,7 +262,7 @@ def _preset(data: Mapping[str, Any]) -> dict[str, Any]:
     name = data.get("preset")
     if name is None:
         values = {}
-    elif name in PRESETS:
+    elif isinstance(name, str) and name in PRESETS:
         values = dict(PRESETS[name])
     else:
         near = get_close_matches(str(name), PRESETS, 1, 0.0)[0]
@@ -278,7 +280,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         value = (value, value)
     if name == "compat" and isinstance(value, str):
         value = tuple(COMPAT) if value == "kohya" else (value,)
-    if name == "compat" and "kohya" in tuple(value or ()):
+    if name == "compat" and isinstance(value, list) and "kohya" in value:
         value = tuple(COMPAT)
     if isinstance(value, list):
         value = tuple(value)
@@ -293,7 +295,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
             raise ExperimentError(f"{name} must be a JSON object, got {value!r}.")
         return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
     allowed = get_args(kind) or (kind,)
-    if type(value) is int and float in allowed:
+    if type(value) is int and float in allowed and abs(value) < 2**63:
         return float(value)
     if type(value) not in allowed:
         names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
@@ -308,7 +310,7 @@ def _alike(value: Any, example: Any) -> bool:
         return same_length and all(map(_alike, value, example))
     if isinstance(example, bool) or isinstance(value, bool):
         return type(value) is type(example)
-    return isinstance(value, int | float) and isfinite(value)
+    return isinstance(value, int | float) and abs(value) < 2**63
 
 
 def _listed(known: tuple[Any, ...]) -> str:

@@ -158,3 +158,11 @@ def test_a_file_is_known_by_what_it_holds(tmp_path):
     assert read_any(tmp_path / "ours.json").recipe == Recipe(
         base=str(tmp_path / "b"), train=str(tmp_path / "t"), output=str(tmp_path / "o")
     )
+
+
+@given(st.dictionaries(st.sampled_from(sorted(GUI)), NUMBERS | TEXTS | st.none() | st.just([]) | st.just(float("inf"))))
+def test_any_settings_are_a_recipe_or_one_sentence(changes):
+    try:
+        from_kohya({**GUI, **changes})
+    except ExperimentError as error:
+        assert "\n" not in str(error)  # noqa: PT017  both ends are fine

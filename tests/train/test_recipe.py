@@ -1,8 +1,11 @@
 """Recipes: complete from a preset, written and read whole, refused in one sentence."""
 
 import json
+from dataclasses import fields
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.train.recipe import COMPAT, PRESETS, Recipe, read_recipe, write_recipe
@@ -52,8 +55,8 @@ def test_a_file_keeps_the_recipe_and_its_paths(tmp_path):
         ({"preset": "article"}, "did you mean 'article-"),
         ({"resolution": 1000}, "multiples of 64"),
         ({"resolution": [1024]}, "two numbers"),
-        ({"batch": 0}, "1 or more"),
-        ({"state_every": 0}, "1 or more"),
+        ({"batch": 0}, "expected 1 to"),
+        ({"state_every": 0}, "expected 1 to"),
         ({"batch": True}, "must be int"),
         ({"epochs": None}, "either `epochs` or `steps`"),
         ({"epochs": 2, "steps": 3}, "either `epochs` or `steps`"),
@@ -84,3 +87,19 @@ def test_an_unreadable_file_is_named(tmp_path):
     (tmp_path / "bad.json").write_text("{", encoding="utf-8")
     with pytest.raises(ExperimentError, match="is no JSON"):
         read_recipe(tmp_path / "bad.json")
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.sampled_from(["", "x", "kohya"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["betas", "eps", "x"]), inner),
+    max_leaves=3,
+)
+
+
+@given(st.dictionaries(st.sampled_from([one.name for one in fields(Recipe)]), ANY, max_size=3))
+def test_any_json_is_a_recipe_or_one_sentence(changes):
+    try:
+        recipe = Recipe.from_dict({**SMALLEST, **changes})
+    except ExperimentError:
+        return
+    assert Recipe.from_dict(recipe.to_dict()) == recipe

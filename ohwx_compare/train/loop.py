@@ -47,19 +47,20 @@ def train(plan: Plan, listen: Listener, asked: Callable[[], bool] = lambda: Fals
     """Carry out `plan`, from the newest state in its output if there is one.
 
     asked: whether to stop; looked at after each step. The state is written before stopping.
-    Raises TrainingError for numbers that are not finite, a full disk, the state of another run or a second run in the
-    same folder; CheckpointError for a base that does not load.
+    Raises TrainingError for numbers that are not finite, a full disk or GPU, the state of another run or a second run
+    in the same folder; CheckpointError for a base that does not load.
     """
     plan.require_runnable()
     folder = Path(plan.recipe.output)
     (folder / "state").mkdir(parents=True, exist_ok=True)
-    with _disk(folder), _alone(folder):
+    with _machine(folder), _alone(folder):
         base = sha256(Path(plan.recipe.base))
         owner = fingerprint(plan, base)
         if _is_there(plan, owner):
             return Outcome(plan.steps, True, ())
         write_recipe(folder / "recipe.json", plan.recipe)
-        with recording(folder, {"steps": plan.steps, "name": plan.recipe.name}, listen) as record:
+        facts = {"steps": plan.steps, "name": plan.recipe.name}
+        with recording(folder, facts, listen) as record, _machine(folder):
             return _go_on(plan, (base, owner), record, asked, device)
 
 
@@ -170,9 +171,15 @@ def _average(setup: Setup) -> None:
 
 
 @contextmanager
-def _disk(folder: Path) -> Iterator[None]:
+def _machine(folder: Path) -> Iterator[None]:
+    """What disk and memory refuse, in a sentence."""
     try:
         yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise TrainingError(
+            'The GPU\'s memory is full. Take the preset "lean", a smaller batch or resolution, or close what else uses '
+            "the card."
+        ) from error
     except OSError as error:
         raise TrainingError(
             f"Writing to {folder} failed: {error.strerror or error}. What was whole before is untouched; the same "

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ohwx_compare.core.events import Event, Learned, Listener, Saved
+from ohwx_compare.core.events import Event, Learned, Listener, Saved, Step
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.atomic import write_text
 
@@ -22,10 +22,11 @@ EVERY = 2.0  # seconds between two writings of state.json
 def recording(
     folder: Path, facts: dict[str, Any], listen: Listener, now: Callable[[], float] = time.time
 ) -> Iterator[Listener]:
-    """A listener that writes every event into `folder`, then passes it on to `listen`.
+    """A listener that writes every event into `folder` (but for bare counts), then passes it on to `listen`.
 
     state.json holds `facts`, the last step, the checkpoints of this sitting, pid, time (seconds since 1970) and a
-    status: "running", "ended" (stopped or done) or "failed" with the error. Killed, it stays "running" and grows old.
+    status: "running", "ended" (stopped or done), "failed" with the error, or "cut off" by something else. Killed, it
+    stays "running" and grows old.
     """
     state = {**facts, "status": "running", "pid": os.getpid(), "started": now(), "saved": []}
     written = 0.0
@@ -38,9 +39,10 @@ def recording(
     with (folder / "events.jsonl").open("a", encoding="utf-8") as lines:
 
         def record(event: Event) -> None:
-            line = {"event": type(event).__name__, "time": now(), **asdict(event)}
-            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-            lines.flush()
+            if not isinstance(event, Step):
+                line = {"event": type(event).__name__, "time": now(), **asdict(event)}
+                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+                lines.flush()
             if isinstance(event, Learned):
                 state.update(step=event.step, epoch=event.epoch, loss=event.loss)
             if isinstance(event, Saved):
@@ -57,4 +59,6 @@ def recording(
             state.update(status="failed", error=str(error))
             raise
         finally:
+            if state["status"] == "running":
+                state["status"] = "cut off"
             write()

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from ohwx_compare.core.events import Learned
 from ohwx_compare.engine.weights import load
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header, sha256
-from ohwx_compare.train import keep
+from ohwx_compare.train import keep, loop
 from ohwx_compare.train.loop import rate_scale, train
 from ohwx_compare.train.plan import make_plan
 from ohwx_compare.train.recipe import Recipe
@@ -34,6 +35,7 @@ CONFIGS = {
     "master and average": {"precision": "fp32-master", "ema": 0.9, "optimizer": "adamw", "optimizer_args": {}},
     "encoders": {"lr_te1": 1e-4, "lr_te2": 1e-4, "schedule": "cosine", "warmup": 2},
     "accumulated": {"fused": False, "clip_by": "global", "accumulation": 2, "batch": 2, "noise_offset": 0.1},
+    "kohya": {"fused": False, "clip_by": "global", "precision": "bf16-nearest", "compat": "kohya"},
 }
 
 
@@ -132,6 +134,21 @@ def test_a_full_disk_is_one_sentence(small, monkeypatch):
     with pytest.raises(TrainingError, match=r"needs 0\.\d\d GB and .* has 0\.00 GB free"):
         train(plan, lambda event: None)
     assert not list(Path(small["output"]).glob("*.safetensors*"))
+
+
+def test_what_stops_a_run_is_in_its_state(small, monkeypatch):
+    def full(*args):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(loop, "losses", full)
+    with pytest.raises(TrainingError, match="memory is full"):
+        run(small)
+    folder = Path(small["output"])
+    assert json.loads((folder / "state.json").read_text(encoding="utf-8"))["status"] == "failed"
+    monkeypatch.setattr(loop, "losses", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(small)
+    assert json.loads((folder / "state.json").read_text(encoding="utf-8"))["status"] == "cut off"
 
 
 def test_rates():

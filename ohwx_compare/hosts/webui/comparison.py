@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from modules import devices, paths, processing, shared
+from modules import devices, processing, shared
 from PIL import Image
 
 from ohwx_compare.compare.page import write_page
@@ -26,10 +26,11 @@ from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.errors import ExperimentError, InfotextError, Interrupted
 from ohwx_compare.files.images import read_infotext
 from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.host import WebuiHost
 from ohwx_compare.hosts.webui.request import Request
 
-__all__ = ["Compared", "Shown", "base_job", "compare", "detector_folders", "runs_folder", "shown"]
+__all__ = ["Compared", "Shown", "base_job", "compare", "shown"]
 
 
 @dataclass(frozen=True)
@@ -129,18 +130,6 @@ def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
         names += [result.before] if keep_before and result.after else []
         names += [result.image]
     return [_open(finished.folder / name) for name in names if name]
-
-
-def runs_folder() -> Path:
-    """Where run folders lie: below the webui's data path, never inside the extension."""
-    return Path(paths.data_path) / "outputs" / "ohwx" / "compare"
-
-
-def detector_folders() -> list[Path]:
-    """Where detectors are looked for: ADetailer's folders and our own."""
-    models = Path(paths.models_path)
-    named = str(shared.opts.data.get("ad_extra_models_dir") or "").split("|")
-    return [models / "adetailer", models / "ohwx", *(Path(name.strip()) for name in named if name.strip())]
 
 
 def _find_detector(name: str) -> Detector:

@@ -17,16 +17,11 @@ from ohwx_compare.core.job import InpaintJob, Job
 from ohwx_compare.errors import CheckpointError, HostError, Interrupted, MissingKeysError, UnknownCheckpointError
 from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl, sha256
 from ohwx_compare.hosts.webui.fingerprint import Fingerprint
+from ohwx_compare.hosts.webui.folders import checkpoint_folders
 from ohwx_compare.hosts.webui.loaded import differing, missing
 from ohwx_compare.hosts.webui.passes import Template
 
-__all__ = ["WebuiHost", "checkpoint_folders"]
-
-
-def checkpoint_folders() -> list[Path]:
-    """Where the webui looks for checkpoints, `--ckpt-dir` first; those that exist."""
-    named = [getattr(shared.cmd_opts, "ckpt_dir", None), sd_models.model_path]
-    return [path for path in dict.fromkeys(Path(name).resolve() for name in named if name) if path.is_dir()]
+__all__ = ["WebuiHost"]
 
 
 class WebuiHost:

@@ -1,15 +1,15 @@
-"""The entry "ohwx compare" of the webui's Script dropdown."""
+"""The entry "ohwx compare" of the webui's Script dropdown.
+
+What draws is imported when it is asked to: the webui's start takes no longer for it.
+"""
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import modules.scripts as scripts
 from modules import processing, script_callbacks, sd_models
 
-from ohwx_compare.files.checkpoint import list_checkpoints
-from ohwx_compare.hosts.webui.comparison import base_job, compare, detector_folders, shown
-from ohwx_compare.hosts.webui.host import checkpoint_folders
+from ohwx_compare.hosts.webui.folders import checkpoint_names, detector_names
 from ohwx_compare.hosts.webui.panel import panel, paste_fields
 from ohwx_compare.hosts.webui.paste import is_ours
 from ohwx_compare.hosts.webui.request import read_request
@@ -30,8 +30,8 @@ class CompareScript(scripts.Script):
 
     def ui(self, is_img2img: bool) -> list:
         """The panel; may be called several times."""
-        components = panel(self.elem_id, _checkpoints, _detectors(), sd_models.list_models)
-        self.infotext_fields = paste_fields(components, _checkpoints)
+        components = panel(self.elem_id, checkpoint_names, detector_names(), sd_models.list_models)
+        self.infotext_fields = paste_fields(components, checkpoint_names)
         return components
 
     def run(self, p: processing.StableDiffusionProcessing, *arguments: Any) -> processing.Processed:
@@ -39,6 +39,8 @@ class CompareScript(scripts.Script):
 
         Raises OhwxError, whose text the webui shows, for what cannot be drawn as asked.
         """
+        from ohwx_compare.hosts.webui.comparison import base_job, compare, shown
+
         request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1))
         compared = compare(p, request)
         pictures = shown(compared.run, keep_before=request.keep_before)
@@ -78,13 +80,3 @@ def _choose(text: str, parameters: dict[str, Any]) -> None:
     """Choose the script in the dropdown where the text is a comparison's."""
     if is_ours(parameters):
         parameters["Script"] = CompareScript().title()
-
-
-def _checkpoints() -> list[str]:
-    """Names of all checkpoints that can be compared, by folder and name."""
-    return list(dict.fromkeys(name for folder in checkpoint_folders() for name in list_checkpoints(folder)))
-
-
-def _detectors() -> Sequence[str]:
-    files = (path for folder in detector_folders() if folder.is_dir() for path in folder.rglob("*"))
-    return sorted({path.name for path in files if path.suffix in (".pt", ".safetensors")}, key=str.casefold)

@@ -1,0 +1,38 @@
+"""Where things lie in this webui. Light: the entry needs it at start-up."""
+
+from pathlib import Path
+
+from modules import paths, sd_models, shared
+
+from ohwx_compare.files.checkpoint import list_checkpoints
+
+__all__ = ["checkpoint_folders", "checkpoint_names", "detector_folders", "detector_names", "runs_folder"]
+
+
+def checkpoint_folders() -> list[Path]:
+    """Where the webui looks for checkpoints, `--ckpt-dir` first; those that exist."""
+    named = [getattr(shared.cmd_opts, "ckpt_dir", None), sd_models.model_path]
+    return [path for path in dict.fromkeys(Path(name).resolve() for name in named if name) if path.is_dir()]
+
+
+def checkpoint_names() -> list[str]:
+    """Every .safetensors file below those folders, with "/" between folders; none twice."""
+    return list(dict.fromkeys(name for folder in checkpoint_folders() for name in list_checkpoints(folder)))
+
+
+def detector_folders() -> list[Path]:
+    """Where detectors are looked for: ADetailer's folders and our own."""
+    models = Path(paths.models_path)
+    named = str(shared.opts.data.get("ad_extra_models_dir") or "").split("|")
+    return [models / "adetailer", models / "ohwx", *(Path(name.strip()) for name in named if name.strip())]
+
+
+def detector_names() -> list[str]:
+    """The detector files in those folders, sorted without regard to case."""
+    files = (path for folder in detector_folders() if folder.is_dir() for path in folder.rglob("*"))
+    return sorted({path.name for path in files if path.suffix in (".pt", ".safetensors")}, key=str.casefold)
+
+
+def runs_folder() -> Path:
+    """Where run folders lie: below the webui's data path, never inside the extension."""
+    return Path(paths.data_path) / "outputs" / "ohwx" / "compare"

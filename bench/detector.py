@@ -34,10 +34,10 @@ import time, torch
 from PIL import Image
 torch.set_num_threads({threads})
 image = Image.open({picture!r}).convert("RGB")
-started = time.perf_counter()
+started, used = time.perf_counter(), time.process_time()
 {make}
 detect(image)
-print(time.perf_counter() - started)
+print(time.perf_counter() - started, time.process_time() - used)
 """
 
 
@@ -46,6 +46,13 @@ def made(code: str) -> Callable:
     names: dict = {}
     exec(code, names)
     return names["detect"]
+
+
+def report(what: str, pairs: list[tuple[float, float]]) -> None:
+    """Medians and bests of wall and CPU seconds."""
+    for clock, seconds in zip(("wall", "CPU"), zip(*pairs, strict=True), strict=True):
+        middle, best = statistics.median(seconds) * 1e3, min(seconds) * 1e3
+        print(f"{what}, {clock}: median {middle:.0f} ms, best {best:.0f} ms", flush=True)
 
 
 def main() -> None:
@@ -63,21 +70,19 @@ def main() -> None:
     codes = {"ours": OURS} | ({"ultralytics": THEIRS} if importlib.util.find_spec("ultralytics") else {})
     codes = {name: code.format(weights=str(options.weights)) for name, code in codes.items()}
     detects = {name: made(code) for name, code in codes.items()}
-    warm: dict[str, list[float]] = {name: [] for name in codes}
+    warm: dict[str, list[tuple[float, float]]] = {name: [] for name in codes}
     for _ in range(options.times + 3):
         for name, detect in detects.items():
-            started = time.perf_counter()
+            started, used = time.perf_counter(), time.process_time()
             detect(image)
-            warm[name].append(time.perf_counter() - started)
+            warm[name].append((time.perf_counter() - started, time.process_time() - used))
+    for name, pairs in warm.items():
+        report(f"{name}, warm", pairs[3:])
     for name, code in codes.items():
         command = COLD.format(threads=options.threads, picture=str(options.picture), make=code)
         fresh = [sys.executable, "-c", command]
-        cold = [float(subprocess.run(fresh, check=True, stdout=subprocess.PIPE).stdout.split()[-1]) for _ in range(5)]
-        seconds = warm[name][3:]
-        print(
-            f"{name}: warm median {statistics.median(seconds) * 1e3:.0f} ms (fastest {min(seconds) * 1e3:.0f}), "
-            f"cold median {statistics.median(cold):.2f} s (fastest {min(cold):.2f})"
-        )
+        said = [subprocess.run(fresh, check=True, stdout=subprocess.PIPE).stdout.split()[-2:] for _ in range(3)]
+        report(f"{name}, cold", [(float(wall), float(used)) for wall, used in said])
     if len(codes) == 1:
         print("ultralytics is not installed here; no ratio")
 

@@ -28,7 +28,18 @@ __all__ = ["EXTENSIONS", "Dataset", "Picture", "Reading", "load_picture", "pixel
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
 _MAY_LIE = (b"eXIf", b"type exif", b"rientation")  # a PNG with none of them in it stands upright
-_DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, KeyError, IndexError, struct.error, zlib.error)
+_DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +105,8 @@ def load_picture(path: Path, reading: Reading) -> Image.Image:
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; what it cannot read is an error below
             with Image.open(path) as image:
                 image.load()
-                upright = ImageOps.exif_transpose(image) if reading.upright else image
-                return _rgb(upright, reading.background)
+                turn = reading.upright and image.format != "TIFF"  # Pillow turns those by itself
+                return _rgb(ImageOps.exif_transpose(image) if turn else image, reading.background)
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} is too large to load: {error}") from error
     except _DAMAGED as error:
@@ -201,9 +212,11 @@ def _look(path: Path, upright: bool) -> _Seen:
                 return _Seen(size, frames)
             image.draft("RGB", (1, 1))  # a JPEG is read whole, but in its smallest size
             image.load()
-            turned = upright and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
             if image.mode == "F":
                 return _Seen(error="its pixels are floating-point numbers; save it with 8 bits")
+            if image.format == "TIFF":
+                return _Seen(image.size, frames)  # Pillow has turned it
+            turned = upright and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     except Image.DecompressionBombError as error:
         return _Seen(error=f"it is too large ({error})")
     except _DAMAGED as error:

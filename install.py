@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 NEEDED = {
     "torch": "torch", "numpy": "numpy", "PIL": "Pillow", "cv2": "opencv-python", "safetensors": "safetensors",
-    "piexif": "piexif", "scipy": "scipy", "torchsde": "torchsde", "ftfy": "ftfy", "regex": "regex",
+    "piexif": "piexif", "ftfy": "ftfy", "regex": "regex",
 }  # fmt: skip
 
 missing = [package for module, package in NEEDED.items() if find_spec(module) is None]

@@ -10,13 +10,13 @@ import warnings
 import zlib
 from pathlib import Path
 
-import piexif
 import piexif.helper
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.atomic import write_bytes
+from ohwx_compare.files.exif import user_comment
 
 __all__ = ["THUMB_SIDE", "load_rgb", "read_infotext", "write_png", "write_thumbnail"]
 
@@ -121,7 +121,6 @@ def _unpacked(data: bytes) -> bytes:
 
 def _exif_text(data: bytes) -> str | None:
     try:
-        comment = piexif.load(data).get("Exif", {}).get(piexif.ExifIFD.UserComment, b"")
-        return piexif.helper.UserComment.load(comment) or None
-    except (ValueError, struct.error, IndexError, KeyError):
+        return piexif.helper.UserComment.load(user_comment(data) or b"") or None
+    except ValueError:
         return None

@@ -1,5 +1,6 @@
 """Pictures on disk: what is written is what is read, by us and by Pillow; broken files are named as such."""
 
+import contextlib
 import io
 import json
 import zlib
@@ -118,3 +119,17 @@ def test_sweep_takes_leftovers_only(tmp_path):
     (tmp_path / ("b.png" + atomic.SUFFIX)).write_bytes(b"part")
     assert [p.name for p in atomic.sweep(tmp_path)] == ["b.png" + atomic.SUFFIX]
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_damaged_comment_is_read_or_not_but_ends(kind, tmp_path):
+    """Whatever a count claims, reading ends: all single-byte faults in the EXIF block are tried."""
+    path = tmp_path / "a.bin"
+    comment = piexif.helper.UserComment.dump("a cat, Steps: 1", encoding="unicode")
+    noise().save(path, format=kind, exif=piexif.dump({"Exif": {piexif.ExifIFD.UserComment: comment}}))
+    whole = path.read_bytes()
+    start = whole.index(b"Exif\0\0" if kind == "JPEG" else b"EXIF")
+    for at in range(start, start + 80):
+        path.write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
+        with contextlib.suppress(ImageError):
+            assert isinstance(read_infotext(path), str | None)

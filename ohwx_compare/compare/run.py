@@ -75,7 +75,7 @@ def run(
         visits.announce(cells)
         for ref, group in by_checkpoint(cells):
             visits.visit(ref, chosen[ref], batches(group, batch))
-        is_interrupted = visits.is_stopping
+        is_interrupted = visits.is_stopping and sum(visits.counts.values()) < len(cells)
         return RunResult(
             folder=folder, **visits.counts, is_interrupted=is_interrupted, seconds=time.monotonic() - started
         )

@@ -258,6 +258,20 @@ def test_the_user_stops_and_goes_on(models, tmp_path):
         assert contents(out) == contents(tmp_path / "whole" / "out")
 
 
+def test_a_stop_with_nothing_left_is_no_interruption(models, tmp_path):
+    host = FakeHost(models)
+
+    class Stop(list):
+        def append(self, event):
+            super().append(event)
+            if isinstance(event, events.Saved) and "0006 " in event.path:
+                host.requests.append(Interruption.FINISH_CELL)
+
+    result, _, _, _ = draw(PLAIN, models, tmp_path / "out", host=host, told=Stop())
+    assert not host.requests  # it was heard
+    assert (result.drawn, result.is_interrupted) == (6, False)
+
+
 def test_the_user_skips(models, tmp_path):
     host = FakeHost(models)
     host.requests += [Interruption.SKIP, Interruption.RUN_ON, Interruption.SKIP]  # the first has nothing to skip yet

@@ -201,7 +201,7 @@ class Recipe:
                      "noise_offset", "warmup", "seed"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not 0 <= value < 2**63:
-                raise ExperimentError(f"{name} is {value}, expected 0 or more.")
+                raise ExperimentError(f"{name} is {value}, expected 0 or more, below 2^63.")
         if self.reg_ratio > 100:
             raise ExperimentError(f"reg_ratio is {self.reg_ratio}, expected at most 100 for each training image.")
         if self.ema is not None and not 0 < self.ema < 1:

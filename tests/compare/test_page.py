@@ -264,7 +264,7 @@ def test_six_hundred_cells_stay_quick(browser, make_run, make_experiment, tmp_pa
     tab.close()
 
 
-def test_a_page_that_cannot_be_written_is_one_sentence(sample_run):
-    (sample_run.folder / "index.html").mkdir()
+def test_a_page_that_cannot_be_written_is_one_sentence(sample_run, tmp_path):
+    (tmp_path / "index.html").mkdir()
     with pytest.raises(LedgerError, match=r"index\.html cannot be written"):
-        write_page(sample_run)
+        write_page(replace(sample_run, folder=tmp_path))

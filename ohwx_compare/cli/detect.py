@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import ImageDraw
 
-from ohwx_compare.cli.options import detector_folders
+from ohwx_compare.cli.options import detector_folders, require_device
 from ohwx_compare.errors import DetectorError, ImageError, OhwxError
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import load_rgb, write_png
@@ -50,9 +50,8 @@ def run(options: argparse.Namespace) -> int:
     """Detect picture by picture; one that cannot be read is reported and the rest go on. Returns the exit status."""
     from ohwx_compare.engine.detect import Yolo, find_detector
 
+    require_device(options.device)
     found = pictures(options.inputs)
-    if not found:
-        raise ImageError(f"{', '.join(map(str, options.inputs))}: no PNG, JPEG or WebP in there.")
     named = Path(options.detector)
     if named.is_file():
         detector = Yolo(named, device=options.device)

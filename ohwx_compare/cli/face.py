@@ -74,8 +74,6 @@ def run(options: argparse.Namespace) -> int:
     """Redraw all of them; a picture that fails is reported and the rest go on. Returns the exit status."""
     settings = _read_settings(options.settings) if options.settings else ()
     found = pictures(options.inputs)
-    if not found:
-        raise ImageError(f"{', '.join(map(str, options.inputs))}: no PNG, JPEG or WebP in there.")
     resolve = cache(in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map)))
     results, bar = [], Bar()
     with CtrlC(bar.say) as asked:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.cli.interrupt import CtrlC
     from ohwx_compare.hosts.native import NativeHost
 
-__all__ = ["add_model_flags", "at_least_1", "checkpoint_map", "detector_folders", "native_host"]
+__all__ = ["add_model_flags", "at_least_1", "checkpoint_map", "detector_folders", "native_host", "require_device"]
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
@@ -91,14 +91,7 @@ def native_host(
     def interruption() -> Interruption:
         return Interruption.FINISH_CELL if asked.asked else Interruption.RUN_ON
 
-    if options.device:
-        try:
-            torch.empty(1, device=options.device)
-        except (RuntimeError, AssertionError) as error:
-            why = str(error).partition("\n")[0].rstrip(".")
-            raise HostError(
-                f"--device {options.device} cannot be used here: {why}. Leave it out, or say cpu."
-            ) from error
+    require_device(options.device)
     return NativeHost(
         [options.checkpoints],
         device=options.device,
@@ -108,3 +101,14 @@ def native_host(
         on_step=on_step,
         digest=digest,
     )
+
+
+def require_device(device: str | None) -> None:
+    """Raise HostError unless `device` (None: the default) can be computed on here."""
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).partition("\n")[0].rstrip(".")
+        raise HostError(f"--device {device} cannot be used here: {why}. Leave it out, or say cpu.") from error

@@ -50,8 +50,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print; the status is 1 where a picture could not be read or no infotext was found at all."""
     found = pictures(options.inputs)
-    if not found:
-        raise ImageError(f"{', '.join(map(str, options.inputs))}: no PNG, JPEG or WebP in there.")
     infos = list(_infos(found))
     if options.csv:
         _print_csv(infos)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
+from ohwx_compare.cli.options import require_device
 from ohwx_compare.errors import Interrupted
 from ohwx_compare.train.kohya import read_any
 from ohwx_compare.train.plan import Plan, make_plan
@@ -63,6 +64,7 @@ def _train(plan: Plan, options: argparse.Namespace) -> int:
 
     for line in (*plan.dataset.skipped, *plan.notes):
         print(f"note    {line}", file=sys.stderr)
+    require_device(options.device)
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     print(f"{plan.steps:,} steps into {plan.recipe.output}, on {device}", file=sys.stderr)
     bar = Bar()

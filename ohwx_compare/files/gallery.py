@@ -16,9 +16,11 @@ _COUNTED = re.compile(r"(?P<number>\d{3,})(?P<rest>-.+)")  # the webui's: 00012-
 def pictures(paths: Iterable[Path]) -> list[Path]:
     """The pictures among `paths`, those of a folder and all below it by name; none twice, in the order given.
 
-    A path that is named itself is taken whatever its suffix. Raises ImageError for one that does not exist.
+    A path that is named itself is taken whatever its suffix. Raises ImageError for one that does not exist, and
+    where there is no picture at all.
     """
     found: dict[Path, None] = {}
+    paths = list(paths)
     for path in paths:
         if path.is_dir():
             inside = (file for file in path.rglob("*") if file.suffix.lower() in PICTURES and file.is_file())
@@ -27,6 +29,8 @@ def pictures(paths: Iterable[Path]) -> list[Path]:
             found[path] = None
         else:
             raise ImageError(f"There is no file or folder {path}; give pictures, or folders that hold some.")
+    if not found:
+        raise ImageError(f"{', '.join(map(str, paths))}: no PNG, JPEG or WebP in there.")
     return list(found)
 
 

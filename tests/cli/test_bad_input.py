@@ -194,3 +194,17 @@ def test_any_letters_in_any_path(tiny, tmp_path):
     file = text(tmp_path / "ein Text ü.txt", TEXT.replace("bad", "Größe 100% мужчина"))
     flags = ["--checkpoints", str(models.parent), "--device", "cpu", "--out", str(tmp_path / "Läufe 星" / "nr. 1")]
     assert main(["compare", "--from", str(file), *flags]) == 0
+
+
+def test_a_device_that_is_not_here_is_one_sentence(goldens, capsys):
+    command = ["detect", str(goldens / "article.png"), "--detector", str(goldens / "drawn_yolov8.pt")]
+    assert main([*command, "--device", "foo"]) == 1
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("ohwx: --device foo cannot be used here")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("command", [["pnginfo"], ["detect", "--detector", "any.pt"]])
+def test_a_folder_without_pictures_is_one_sentence(command, tmp_path, capsys):
+    assert main([command[0], str(tmp_path), *command[1:]]) == 1
+    assert "no PNG, JPEG or WebP in there" in capsys.readouterr().err

@@ -1,0 +1,62 @@
+"""Which checkpoint files belong together: the saves of one training run, or one folder's files."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+__all__ = ["Group", "groups"]
+
+# kohya writes -000030 after an epoch, -step00000901 after a step and no suffix at the end (sd-scripts,
+# library/train_util.py: EPOCH_FILE_NAME, STEP_FILE_NAME, DEFAULT_LAST_OUTPUT_NAME); -e30, -ep30, _epoch_30 are common.
+_SAVE = re.compile(r"(?P<run>.+?)[-_ ](?:(?P<epoch>\d{6}|e(?:p(?:och)?)?[-_]?\d+)|steps?[-_]?(?P<step>\d+))", re.I)
+_SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Checkpoints that are chosen together, the earliest save first and the final one last."""
+
+    name: str  # "folder/run (5 checkpoints)", for people
+    checkpoints: tuple[str, ...]  # names as given
+
+
+def groups(names: Iterable[str]) -> tuple[Group, ...]:
+    """The groups of two or more among checkpoint names ("/" between folders), sorted by name.
+
+    A run: names in one folder that differ only in the suffix of the epoch or step; the run's own name alone is its
+    final save. A folder: all files right in it, unless they are one run. Files outside folders make no group of their own.
+    """
+    runs: dict[str, list[str]] = {}
+    folders: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        runs.setdefault(_run(name), []).append(name)
+        folder = name.rpartition("/")[0]
+        if folder:
+            folders.setdefault(folder + "/", []).append(name)
+    by_run = _several(runs)
+    of_folders = _several({name: files for name, files in folders.items() if len(set(map(_run, files))) > 1})
+    return tuple(sorted((*by_run, *of_folders), key=lambda group: (group.name.casefold(), group.name)))
+
+
+def _several(found: Mapping[str, list[str]]) -> list[Group]:
+    return [
+        Group(f"{name} ({len(files)} checkpoints)", tuple(sorted(files, key=_order)))
+        for name, files in found.items()
+        if len(files) > 1
+    ]
+
+
+def _run(name: str) -> str:
+    """The name of the run that saved a checkpoint, folder included."""
+    stem = _SUFFIX.sub("", name)
+    save = _SAVE.fullmatch(stem)
+    return save["run"] if save else stem
+
+
+def _order(name: str) -> tuple:
+    """Run by run; epochs, then steps, each by number; the final save last."""
+    save = _SAVE.fullmatch(_SUFFIX.sub("", name))
+    if save is None:
+        return (_run(name).casefold(), 2, 0, name)
+    number = save["step"] or re.sub(r"\D", "", save["epoch"])
+    return (save["run"].casefold(), 1 if save["step"] else 0, int(number), name)

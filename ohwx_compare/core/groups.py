@@ -24,7 +24,7 @@ def groups(names: Iterable[str]) -> tuple[Group, ...]:
     """The groups of two or more among checkpoint names ("/" between folders), sorted by name.
 
     A run: names in one folder that differ only in the suffix of the epoch or step; the run's own name alone is its
-    final save. A folder: all files right in it, unless they are one run. Files outside folders make no group of their own.
+    final save. A folder: all files right in it, unless they are one run; the files outside folders are no group.
     """
     runs: dict[str, list[str]] = {}
     folders: dict[str, list[str]] = {}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from ohwx_compare.files.checkpoint import sha256
 
-__all__ = ["Hashes"]
+__all__ = ["SETTLED", "Hashes", "Stamp", "identity"]
 
 Stamp = tuple[int, ...]
+SETTLED = 3.0  # seconds after a write in which a second one could fall into the same tick of the clock
 
 
 class Hashes:
@@ -21,30 +22,34 @@ class Hashes:
     Windows, which shows no such time.
     """
 
-    def __init__(self, digest: Callable[[Path], str] = sha256, *, settled: float = 3.0) -> None:
+    def __init__(self, digest: Callable[[Path], str] = sha256, *, settled: float = SETTLED) -> None:
         self._digest, self._settled = digest, settled
         self._known: dict[Path, tuple[Stamp, str]] = {}
 
     def __call__(self, path: Path) -> str:
         """64 lower case hex digits. Raises CheckpointError where the file cannot be read."""
-        before = self._stamp(path)
+        before = identity(path, settled=self._settled)
         known = self._known.get(path)
         if known and known[0] == before:
             return known[1]
         digest = self._digest(path)
-        if before and before == self._stamp(path):
+        if before and before == identity(path, settled=self._settled):
             self._known[path] = before, digest
         return digest
 
-    def _stamp(self, path: Path) -> Stamp:
-        """What differs after every write; () where nothing tells, or the last write is too young."""
-        if os.name == "nt":
-            return ()
-        try:
-            with path.open("rb") as file:  # opening makes a network drive look again
-                stat = os.fstat(file.fileno())
-        except OSError:
-            return ()
-        if time.time_ns() - stat.st_ctime_ns < self._settled * 1e9:
-            return ()
-        return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+def identity(path: Path, *, settled: float = SETTLED) -> Stamp:
+    """What differs after every write to `path`; () where nothing tells, or the last write is younger than `settled` s.
+
+    Good for as long as the file system lives: device, inode, size, and both times of change in ns.
+    """
+    if os.name == "nt":
+        return ()
+    try:
+        with path.open("rb") as file:  # opening makes a network drive look again
+            stat = os.fstat(file.fileno())
+    except OSError:
+        return ()
+    if time.time_ns() - stat.st_ctime_ns < settled * 1e9:
+        return ()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

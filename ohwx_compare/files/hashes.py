@@ -1,4 +1,4 @@
-"""sha256 of files, remembered for as long as the file system proves that they have not changed."""
+"""Whether a file is still the one that was read: `identity`, and hashes remembered for as long as it proves so."""
 
 import os
 import time
@@ -10,17 +10,33 @@ from ohwx_compare.files.checkpoint import sha256
 __all__ = ["SETTLED", "Hashes", "Stamp", "identity"]
 
 Stamp = tuple[int, ...]
-SETTLED = 3.0  # seconds after a write in which a second one could fall into the same tick of the clock
+SETTLED = 3.0  # s, longer than any file system's tick
+_MOUNTS = Path("/proc/self/mountinfo")  # Linux; https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
+_HONEST = frozenset({"btrfs", "ext2", "ext3", "ext4", "f2fs", "tmpfs", "xfs", "zfs"})
+
+
+def identity(path: Path, *, settled: float = SETTLED) -> Stamp:
+    """Numbers that are others after every write to `path`, also across processes; () where nothing can tell.
+
+    The proof is the inode's own time of change, which every write moves and no call sets (short of setting the clock),
+    so a file overwritten under its name, size and modification time has another identity. Only file systems known to
+    keep that time are trusted, on Linux by the mount table. () is the answer everywhere else, hence always on Windows
+    and macOS and on FAT, network and FUSE drives; for a file that changed less than `settled` seconds ago, since a
+    second write could fall into the same tick; and for one that cannot be read. Who gets () reads the file's bytes
+    again: two equal identities that are not () mean equal bytes, nothing else does.
+    """
+    try:
+        with path.open("rb") as file:
+            stat = os.fstat(file.fileno())
+        if not _tells_changes(stat.st_dev) or time.time_ns() - stat.st_ctime_ns < settled * 1e9:
+            return ()
+    except OSError:
+        return ()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 class Hashes:
-    """`hashes(path)` is `sha256(path)`, and reads a file that has not changed once; made for one command's life.
-
-    What proves it is the inode's own time of change: every write moves it and nobody can set it back, so a file that is
-    overwritten by another of the same size and modification time is read again. Not remembered is a file that changed
-    less than `settled` seconds before, since a second write could fall into the same tick of the clock, nor anything on
-    Windows, which shows no such time.
-    """
+    """`hashes(path)` is `sha256(path)`, and reads a file again only where its `identity` does not prove it the same."""
 
     def __init__(self, digest: Callable[[Path], str] = sha256, *, settled: float = SETTLED) -> None:
         self._digest, self._settled = digest, settled
@@ -30,7 +46,7 @@ class Hashes:
         """64 lower case hex digits. Raises CheckpointError where the file cannot be read."""
         before = identity(path, settled=self._settled)
         known = self._known.get(path)
-        if known and known[0] == before:
+        if before and known and known[0] == before:
             return known[1]
         digest = self._digest(path)
         if before and before == identity(path, settled=self._settled):
@@ -38,18 +54,17 @@ class Hashes:
         return digest
 
 
-def identity(path: Path, *, settled: float = SETTLED) -> Stamp:
-    """What differs after every write to `path`; () where nothing tells, or the last write is younger than `settled` s.
+def _tells_changes(device: int) -> bool:
+    """Whether the file system on `device` keeps a time of change that no program can set.
 
-    Good for as long as the file system lives: device, inode, size, and both times of change in ns.
+    FAT and sshfs show the modification time in its place. A device that the table does not list (btrfs' subvolumes,
+    some overlays) is not trusted either. Raises OSError where there is no table to read.
     """
-    if os.name == "nt":
-        return ()
-    try:
-        with path.open("rb") as file:  # opening makes a network drive look again
-            stat = os.fstat(file.fileno())
-    except OSError:
-        return ()
-    if time.time_ns() - stat.st_ctime_ns < settled * 1e9:
-        return ()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    if not hasattr(os, "major"):
+        return False
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    for line in _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines():
+        mount, _, source = line.partition(" - ")
+        if mount.split(" ")[2] == wanted:
+            return source.split(" ")[0] in _HONEST
+    return False

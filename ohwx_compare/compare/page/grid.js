@@ -13,6 +13,7 @@ function breakable(text) {
   return text.split(/(?<=[_\-/.])/).flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
 }
 
+const embedded = parent !== window && location.protocol.startsWith("http"); // in the webui's tab
 const cells = []; // every cell with its place and its nodes, row by row
 const places = []; // places[row][column]
 const rows = []; // {node, band}
@@ -31,10 +32,8 @@ function paint(cell) {
   if (href && cell.img.getAttribute("src") !== href) cell.img.src = href;
   cell.img.alt = `${cell.label}, ${pass === "before" ? "before the face pass" : cell.caption || "drawn"}`;
   cell.cap.textContent = cell.before && pass === "before" ? "before" : cell.caption;
-  if (cell.flip) {
-    cell.flip.textContent = pass === "before" ? "after" : "before";
-    cell.flip.classList.toggle("on", Boolean(cell.flipped));
-  }
+  cell.flip.textContent = pass === "before" ? "after" : "before";
+  cell.flip.classList.toggle("on", Boolean(cell.flipped));
 }
 
 function setPass(pass) {
@@ -63,32 +62,40 @@ function holdable(change) {
   };
 }
 
+// A cell's nodes; what depends on the outcome comes in `dress`.
 function cellNode(cell) {
   cell.img = make("img", { loading: "lazy", decoding: "async", width: cell.width, height: cell.height });
-  cell.said = make("span", { className: "said" }, make("b", { textContent: cell.title }), cell.why);
+  cell.said = make("span", { className: "said" });
   cell.cap = make("span", { className: "cap" });
-  const frame = make("span", { className: "frame" }, cell.img, cell.said);
-  frame.style.aspectRatio = `${cell.width} / ${cell.height}`;
+  cell.frame = make("span", { className: "frame" }, cell.img, cell.said);
   cell.img.addEventListener("error", () => {
     cell.img.hidden = true;
     cell.said.hidden = false;
     cell.said.replaceChildren(make("b", { textContent: "Picture missing" }), decodeURIComponent(cell.img.getAttribute("src")));
     cell.tile.classList.add("bad");
   });
-  cell.button = make("button", { type: "button", className: "cell", tabIndex: -1 }, frame, cell.cap);
-  cell.button.setAttribute("aria-label", `${cell.label}: ${cell.words}. Open full size`);
+  cell.button = make("button", { type: "button", className: "cell", tabIndex: -1 }, cell.frame, cell.cap);
   cell.button.addEventListener("click", () => viewer.open(cell));
   cell.button.addEventListener("focus", () => visit(cell));
-  cell.tile = make("div", { className: `tile ${cell.tone}` }, cell.button);
-  if (cell.before && cell.image) {
-    cell.flip = make("button", { type: "button", className: "flip", tabIndex: -1, title: "Before or after, this one (Shift B); hold to peek" });
-    const hold = holdable(() => flip(cell));
-    cell.flip.addEventListener("pointerdown", (event) => { cell.flip.setPointerCapture(event.pointerId); hold.down(); });
-    for (const name of ["pointerup", "pointercancel"]) cell.flip.addEventListener(name, hold.up);
-    cell.flip.addEventListener("click", (event) => { if (!event.detail) flip(cell); }); // from the keyboard
-    cell.tile.append(cell.flip);
-  }
+  cell.flip = make("button", { type: "button", className: "flip", tabIndex: -1, title: "Before or after, this one (Shift B); hold to peek" });
+  const hold = holdable(() => flip(cell));
+  cell.flip.addEventListener("pointerdown", (event) => { cell.flip.setPointerCapture(event.pointerId); hold.down(); });
+  for (const name of ["pointerup", "pointercancel"]) cell.flip.addEventListener(name, hold.up);
+  cell.flip.addEventListener("click", (event) => { if (!event.detail) flip(cell); }); // from the keyboard
+  cell.tile = make("div", {}, cell.button, cell.flip);
   return make("td", {}, cell.tile);
+}
+
+// All that the outcome decides: a cell is dressed when it is built and again when its picture arrives.
+function dress(cell) {
+  cell.tile.className = `tile ${cell.tone}`;
+  cell.said.replaceChildren(make("b", { textContent: cell.title }), cell.why);
+  cell.frame.style.aspectRatio = `${cell.width} / ${cell.height}`;
+  cell.flip.hidden = !(cell.before && cell.image);
+  cell.button.setAttribute("aria-label", `${cell.label}: ${cell.words}. Open full size`);
+  cell.hay = [cell.group.prompt, cell.prompt, cell.group.negative, cell.rowLabel, cell.columnLabel, data.columns[cell.column].hash, cell.words, cell.caption, ...cell.notes]
+    .join("\n").toLowerCase();
+  paint(cell);
 }
 
 // One stop for the Tab key: the cell last visited.
@@ -113,11 +120,15 @@ function buildHead() {
   const line = $("grid").tHead.rows[0];
   line.append(make("th", { className: "corner" }));
   for (const column of data.columns) {
-    const head = make("th", { scope: "col" }, make("b", {}, ...breakable(column.label)));
-    if (column.hash) head.append(make("code", { textContent: column.hash.slice(0, 10), title: `sha256 ${column.hash}` }));
-    column.node = head;
-    line.append(head);
+    column.node = make("th", { scope: "col" }, make("b", {}, ...breakable(column.label)), make("code"));
+    dressColumn(column);
+    line.append(column.node);
   }
+}
+
+function dressColumn(column) {
+  const hash = column.hash || "";
+  Object.assign(column.node.lastElementChild, { hidden: !hash, textContent: hash.slice(0, 10), title: `sha256 ${hash}` });
 }
 
 function buildGroup(group) {
@@ -135,13 +146,11 @@ function buildGroup(group) {
     const number = rows.push({ node: line, band }) - 1;
     places.push(row.cells);
     row.cells.forEach((cell, column) => {
-      Object.assign(cell, { row: number, column, rowLabel: row.label, columnLabel: data.columns[column].label });
+      Object.assign(cell, { group, row: number, column, rowLabel: row.label, columnLabel: data.columns[column].label });
       cell.label = `${cell.columnLabel}, ${row.label}`;
-      cell.hay = [group.prompt, cell.prompt, group.negative, row.label, cell.columnLabel, data.columns[column].hash, cell.words, cell.caption, ...cell.notes]
-        .join("\n").toLowerCase();
       cells.push(cell);
       line.append(cellNode(cell));
-      paint(cell);
+      dress(cell);
     });
     body.append(line);
   }
@@ -177,19 +186,35 @@ function buildTop() {
   document.title = `${data.folder} · checkpoint comparison`;
   $("folder").textContent = data.folder;
   $("summary").textContent = data.summary;
-  for (const fact of data.facts) $("facts").append(make("li", { textContent: fact }));
-  const troubles = cells.filter((cell) => cell.tone === "bad" || cell.tone === "warn");
-  if (troubles.length) {
-    const box = $("troubles");
-    box.hidden = false;
-    box.firstElementChild.textContent = data.troubles;
-    for (const cell of troubles) {
-      const link = make("button", { type: "button", className: "link", textContent: cell.label });
-      link.addEventListener("click", () => viewer.open(cell));
-      box.lastElementChild.append(make("li", {}, link, `: ${cell.words}`));
-    }
-  }
-  for (const sheet of data.sheets) $("sheets").append(make("a", { href: sheet.href, textContent: sheet.name }));
+  $("facts").replaceChildren(...data.facts.map((fact) => make("li", { textContent: fact })));
+  const troubles = cells.filter((cell) => cell.tone === "bad" || cell.tone === "warn"), box = $("troubles");
+  box.hidden = !troubles.length;
+  box.firstElementChild.textContent = data.troubles;
+  box.lastElementChild.replaceChildren(...troubles.map((cell) => {
+    const link = make("button", { type: "button", className: "link", textContent: cell.label });
+    link.addEventListener("click", () => viewer.open(cell));
+    return make("li", {}, link, `: ${cell.words}`);
+  }));
+  const target = embedded ? "_blank" : "";
+  $("sheets").replaceChildren(...data.sheets.map((sheet) => make("a", { href: sheet.href, textContent: sheet.name, target, rel: "noopener" })));
+  $("passes").hidden = !data.hasBefore;
+}
+
+// What a newer page of the same run holds goes into the nodes that are there, so the reader's place stays.
+function update(next) {
+  const rowsOf = (some) => some.groups.flatMap((group) => group.rows.map((row) => row.cells));
+  const plan = (some) => JSON.stringify([some.columns.map((column) => column.label), rowsOf(some).map((row) => row.map((cell) => cell.number))]);
+  if (plan(next) !== plan(data)) { location.reload(); return; } // another experiment in the same folder
+  next.columns.forEach((column, i) => { data.columns[i].hash = column.hash; dressColumn(data.columns[i]); });
+  for (const name of ["summary", "facts", "troubles", "hasBefore", "sheets"]) data[name] = next[name];
+  rowsOf(next).flat().forEach((fresh, i) => {
+    if (Object.entries(fresh).every(([name, value]) => JSON.stringify(value) === JSON.stringify(cells[i][name]))) return;
+    Object.assign(cells[i], fresh);
+    dress(cells[i]);
+    viewer.renew(cells[i]);
+  });
+  buildTop();
+  filter();
 }
 
 function defaultSize() {

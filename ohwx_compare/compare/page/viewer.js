@@ -84,6 +84,7 @@ const viewer = (() => {
       facts.append(make("dt", { textContent: "Files" }), line);
     }
     $("p-text").textContent = cell.infotext || "(none)";
+    $("send").hidden = !embedded || seen() === "none";
     $("copy").disabled = !cell.infotext;
     $("copy").textContent = "Copy";
   }
@@ -139,6 +140,14 @@ const viewer = (() => {
     $("copy").textContent = "Copied";
   }
 
+  const tell = (message) => { if (embedded) parent.postMessage(message, location.origin); };
+
+  // To a tab of the webui: the picture that is seen, with the infotext.
+  function send(to) {
+    tell({ ohwx: "send", to, image: decodeURIComponent(seen() === "before" ? cell.before : cell.image), infotext: cell.infotext || "" });
+    box.close();
+  }
+
   const actions = {
     left: () => step(-1, 0), right: () => step(1, 0), up: () => step(0, -1), down: () => step(0, 1),
     fit, full, copy, closer: () => zoomAt(1.25), farther: () => zoomAt(0.8),
@@ -178,9 +187,10 @@ const viewer = (() => {
     if (!button) return;
     if (button.dataset.do) actions[button.dataset.do]();
     else if (button.dataset.show) setShow(button.dataset.show);
+    else if (button.dataset.send) send(button.dataset.send);
     else if (button.id === "copy") copy();
   });
-  box.addEventListener("close", () => { if (!cell.hidden) cell.button.focus(); });
+  box.addEventListener("close", () => { tell({ ohwx: "full", on: false }); if (!cell.hidden) cell.button.focus(); });
 
   handle.addEventListener("keydown", (event) => {
     const by = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.01, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 }[event.key];
@@ -240,18 +250,21 @@ const viewer = (() => {
       show = shownPass(next);
       face = -1;
       view = { zoom: 1, x: 0.5, y: 0.5 };
+      tell({ ohwx: "full", on: true });
       box.showModal();
       stage.focus();
       put(next);
     },
+    renew(changed) { if (box.open && changed === cell) put(cell); },
   };
 })();
 
+if (embedded) document.documentElement.classList.add("embedded", ...location.hash === "#dark" ? ["dark"] : location.hash === "#light" ? ["light"] : []);
 buildHead();
 for (const group of data.groups) buildGroup(group);
 buildTop();
 filter();
-if (data.hasBefore) { $("passes").hidden = false; setPass("after"); }
+setPass("after");
 $("size").value = defaultSize();
 setSize($("size").value);
 
@@ -263,6 +276,9 @@ $("k-close").addEventListener("click", () => $("keys").close());
 $("keys").addEventListener("keydown", (event) => event.stopPropagation());
 $("passes").addEventListener("click", (event) => { if (event.target.dataset.pass) setPass(event.target.dataset.pass); });
 document.addEventListener("keydown", gridKey);
+addEventListener("message", (event) => {
+  if (embedded && event.source === parent && event.origin === location.origin && event.data?.ohwx === "data") update(event.data.data);
+});
 document.addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "b") { allKey.up(); oneKey.up(); } });
 new ResizeObserver(() => {
   const root = document.documentElement;

@@ -1,0 +1,79 @@
+// The chosen run: how it stands and what can be done with it; below it its page.
+
+const ACTIONS = {
+  interrupt: ["Interrupt", "Finish the pictures in hand, then stop", ["drawing", "queued"]],
+  skip: ["Skip", "Leave out the picture in hand", ["drawing"]],
+  resume: ["Resume", "Draw what is missing", ["stopped", "failed"]],
+};
+
+// A run's experiment as the request of a new draft.
+export function requestOf(run) {
+  const { job, axes, faces, columns } = run.experiment;
+  const named = axes.find((axis) => axis.kind === "checkpoint");
+  return { job, checkpoints: named?.values ?? [], axes: axes.filter((axis) => axis !== named), faces, columns, keep_before: true, name: "" };
+}
+
+export function runView(parts, server, hooks) {
+  const { make, button, setShown, setText } = parts;
+  const name = make("h3", { tabIndex: -1 });
+  const words = make("span", { className: "ohwx-grey", id: "ohwx-standing" });
+  const now = make("span", { className: "ohwx-grey ohwx-now", id: "ohwx-now" });
+  const bar = parts.progress(parts);
+  bar.node.setAttribute("aria-label", "Progress");
+  const fault = make("p", { className: "ohwx-error", id: "ohwx-fault", role: "alert" });
+  const buttons = Object.fromEntries(Object.entries(ACTIONS).map(([act, [label, title]]) =>
+    [act, button(label, () => press(act), { id: `ohwx-${act}`, title })]));
+  const change = button("Change…", () => hooks.change(run), { id: "ohwx-change", title: "A new draft with these settings" });
+  const alone = make("a", { id: "ohwx-alone", target: "_blank", rel: "noopener", className: "ohwx-button" }, "Open alone");
+  const page = parts.pageFrame(parts, server, hooks.send);
+  const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" },
+    make("div", { className: "ohwx-line ohwx-head" }, name, words, now,
+      make("span", { className: "ohwx-buttons" }, ...Object.values(buttons), change, alone)),
+    bar.node, fault, page.node);
+  let run = null, refused = "", busy = "";
+
+  async function press(act) {
+    const mine = run.id;
+    busy = act;
+    draw();
+    try {
+      const next = await server.post(`api/runs/${encodeURIComponent(mine)}/${act}`);
+      refused = "";
+      if (run?.id === mine) show(next);
+      hooks.changed();
+    } catch (error) {
+      if (run?.id === mine) refused = error.message;
+    }
+    busy = "";
+    draw();
+  }
+
+  function draw() {
+    if (!run) return;
+    setText(name, run.id);
+    setText(words, parts.standing(run, parts));
+    setText(now, run.state === "drawing" ? run.now : "");
+    bar.show(run);
+    bar.node.classList.toggle("ohwx-idle", run.state === "done");
+    setText(fault, refused || run.error || "");
+    setShown(fault, refused || run.error);
+    const isRetry = run.state === "done" && run.failed > 0;
+    for (const [act, [, , states]] of Object.entries(ACTIONS)) {
+      setShown(buttons[act], states.includes(run.state) || (act === "resume" && isRetry));
+      buttons[act].disabled = busy === act;
+    }
+    setText(buttons.resume, isRetry ? "Try the failed again" : "Resume");
+    buttons.resume.classList.toggle("ohwx-primary", !isRetry);
+    setShown(change, run.experiment);
+    if (alone.getAttribute("href") !== run.page) alone.href = run.page;
+  }
+
+  function show(next) {
+    if (run?.id !== next.id) refused = "";
+    run = next;
+    draw();
+    page.show(run);
+  }
+
+  return { node, show, focus: () => name.focus({ preventScroll: true }), close() { run = null; page.close(); } };
+}

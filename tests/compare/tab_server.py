@@ -1,0 +1,174 @@
+"""The tab's routes over real run folders, for its page: what the webui would answer, without a webui."""
+
+import json
+import threading
+from dataclasses import asdict
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from ohwx_compare.compare.page import page_data, render_page
+from ohwx_compare.core.axes import KINDS
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.infotext import parse
+from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.ledger import open_run
+
+ROOT = Path(__file__).parents[2]
+TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html", ".png": "image/png"}
+PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>webui</title>SCRIPTS<link rel="icon" href="data:,">
+<link rel="stylesheet" href="file=style.css"></head><body class="THEME"><main></main><script>
+const draw = () => { document.querySelector("main").innerHTML = '<div id="ohwx-compare" class="ohwx-compare"></div>'; };
+setTimeout(draw, 50);
+</script></body></html>"""  # as the webui makes it: every module with its mtime, and the tab drawn later
+
+
+class Tab:
+    """What the server answers with; tests change it and read what was asked."""
+
+    def __init__(self, runs: Path, checkpoints, scratch: Path):
+        self.folder, self.scratch, self.checkpoints = runs, scratch, list(checkpoints)
+        self.states: dict[str, str] = {}
+        self.asked: list[tuple[str, dict]] = []
+        self.faults: dict[str, tuple[int, str]] = {}  # path -> status, sentence
+        self.order: list[str] = []
+        self.job = {"state": "done", "done": 0, "total": 0, "results": [], "error": None}
+
+    def runs(self):
+        return [self.run(name) for name in self.order]
+
+    def run(self, name):
+        run = open_run(self.folder / name)
+        outcomes = [cell.result.outcome for cell in run.cells]
+        done = sum(outcome is not Outcome.PENDING for outcome in outcomes)
+        state = self.states.get(name) or ("done" if done == len(outcomes) else "stopped")
+        thumb = next((cell.result.thumb for cell in run.cells if cell.result.thumb), None)
+        at = f"ohwx/runs/{quote(name)}"
+        return {
+            "id": name, "state": state, "cells": len(outcomes), "done": done, "percent": 100 * done / len(outcomes),
+            "failed": outcomes.count(Outcome.FAILED), "seconds_left": 150.0 if state == "drawing" else None,
+            "now": f"{done + 1} of {len(outcomes)}: me, seed 11" if state == "drawing" else "", "started": "",
+            "error": None, "thumb": thumb and f"{at}/{quote(thumb)}", "page": f"{at}/index.html",
+            "experiment": run.experiment.to_dict(),
+        }  # fmt: skip
+
+    def state(self):
+        half = self.checkpoints[:2]
+        return {
+            "checkpoints": self.checkpoints, "groups": [{"name": "me (2 epochs)", "checkpoints": half}],
+            "detectors": ["face_yolov8n.pt", "other.pt"], "styles": [], "samplers": ["Euler a", "DPM++ 2M SDE"],
+            "schedules": ["Automatic", "Karras"], "adetailer": True, "freeze": None, "runs": self.runs(), "queue": [],
+            "kinds": [{"name": name, "hint": f"values of {name}"} for name in KINDS],
+            "face": asdict(FaceSettings(top_k=1, denoise=0.5, steps=80)),
+        }  # fmt: skip
+
+    def draft(self, body):
+        texts = body["texts"]
+        experiment = Experiment.from_infotext(parse(texts[0])).to_dict()
+        named = [axis["values"] for axis in experiment["axes"] if axis["kind"] == "checkpoint"]
+        names = [name.partition(" [")[0] for name in named[0]] if named else []
+        request = {
+            "job": experiment["job"], "checkpoints": names, "faces": experiment["faces"], "keep_before": True,
+            "axes": [axis for axis in experiment["axes"] if axis["kind"] != "checkpoint"], "name": "",
+        }  # fmt: skip
+        missing = [name for name in names if name not in self.checkpoints]
+        return {"request": request, "notes": [f"read {len(texts)}"], "missing": missing}
+
+    def post(self, path, body):
+        if path == "ohwx/api/draft":
+            return self.draft(body)
+        if path == "ohwx/api/estimate":
+            cells = len(body["request"]["checkpoints"])
+            return {"cells": cells, "renders": cells, "inpaints": cells, "checkpoints": cells, "switches": cells,
+                    "missing": [], "disk_bytes": 2_500_000, "seconds": 200.0}  # fmt: skip
+        if path == "ohwx/api/runs":
+            return self.run(self.order[0])
+        if path == "ohwx/api/faces":
+            return {"job": "7"}
+        if path == "ohwx/api/pnginfo":
+            rows = [{"path": f"/p/{i}.png", "infotext": f"<img src=x onerror=hurt=1>\nSteps: {i}", "pair": None,
+                     "values": {"Steps": str(i)}} for i in range(300)]  # fmt: skip
+            return {"rows": rows, "columns": ["Steps"], "total": 300}
+        name, act = unquote(path.removeprefix("ohwx/api/runs/")).rsplit("/", 1)
+        self.states[name] = {"resume": "drawing", "interrupt": "stopped", "skip": "drawing"}[act]
+        return self.run(name)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    def __init__(self, tab: Tab, *rest):
+        self.tab = tab
+        super().__init__(*rest)
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        path = unquote(urlsplit(self.path).path).lstrip("/")
+        query = parse_qs(urlsplit(self.path).query)
+        if self.refused(path):
+            return
+        if path == "":
+            self.answer(page("theme" in query), ".html")
+        elif path == "ohwx/api/state":
+            self.answer(self.tab.state())
+        elif path.startswith("ohwx/api/jobs/"):
+            self.answer(self.tab.job)
+        elif path.startswith("ohwx/runs/") and path.endswith("/index.html"):
+            run = open_run(self.tab.folder / path.split("/")[2])
+            self.answer(render_page(page_data(run)).encode(), ".html")
+        else:
+            own = path.startswith("ohwx/runs/")
+            file = self.tab.folder / path.removeprefix("ohwx/runs/") if own else ROOT / path.removeprefix("file=")
+            there = file.is_file()
+            self.answer(file.read_bytes() if there else b"", file.suffix, 200 if there else 404)
+
+    def do_POST(self):
+        path = self.path.lstrip("/")
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        if path == "ohwx/api/read":
+            image = self.tab.scratch / "dropped"
+            image.write_bytes(raw)
+            text = read_infotext(image)
+            told = {"infotext": text} if text else {"error": "This picture carries no infotext."}
+            self.answer(told, status=200 if text else 400)
+            return
+        body = json.loads(raw)
+        self.tab.asked.append((path, body))
+        if not self.refused(path):
+            self.answer(self.tab.post(path, body))
+
+    def refused(self, path):
+        if path not in self.tab.faults:
+            return False
+        status, sentence = self.tab.faults[path]
+        self.answer({"error": sentence}, status=status)
+        return True
+
+    def answer(self, content, suffix=".json", status=200):
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", TYPES.get(suffix, "application/json"))
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def page(is_dark: bool) -> bytes:
+    """The page around the tab."""
+    scripts = "".join(
+        f'<script type="module" src="file=javascript/{path.name}?{path.stat().st_mtime}"></script>'
+        for path in sorted((ROOT / "javascript").glob("*.mjs"))
+    )
+    return PAGE.replace("SCRIPTS", scripts).replace("THEME", "dark" if is_dark else "").encode()
+
+
+def serve(tab: Tab):
+    """Start answering; the server's `server_port` is where."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, tab))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    return server

@@ -1,0 +1,277 @@
+"""The tab's page in a real browser, over real run folders: draft, start, progress, reload, errors, and nothing hurt."""
+
+import json
+import shutil
+
+import pytest
+import tab_server
+from conftest import HOSTILE, NAMES, experiment_of
+
+from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.files.ledger import open_run
+
+SECOND = "läufe #1 100%"
+TEXT = (
+    "<img src=x onerror='window.hurt=1'> photo of ohwx man\nNegative prompt: blurry\n"
+    "Steps: 20, Sampler: DPM++ 2M SDE Karras, CFG scale: 7, Seed: 10, Size: 1024x1024, Model: nobody, "
+    "ADetailer model: face_yolov8n.pt, ADetailer confidence: 0.3, ADetailer denoising strength: 0.5, "
+    f'Script: X/Y/Z plot, X Type: Checkpoint name, X Values: "{NAMES[0]} [f31347de70],nobody.safetensors", '
+    'Y Type: Seed, Y Values: "10, 11", Version: v1.7.0'
+)
+
+WEBUIS_SIDE = """() => {
+    document.body.insertAdjacentHTML("beforeend", `<div hidden>
+        <div id="ohwx_send_what"><textarea></textarea></div><div id="ohwx_send_done"><textarea></textarea></div>
+        <button id="ohwx_send_load"></button><button id="ohwx_send_img2img"></button></div>`);
+    const text = (id) => document.querySelector(`#${id} textarea`);
+    document.querySelector("#ohwx_send_load").onclick = () => {
+        text("ohwx_send_done").value = text("ohwx_send_what").value;
+    };
+    document.querySelector("#ohwx_send_img2img").onclick = () => { document.title = "sent"; };
+}"""
+UNNAMED = """[...document.querySelectorAll("#ohwx-compare :is(button, input, select, textarea)")]
+    .filter((node) => !node.labels?.length && !node.textContent.trim() && !node.getAttribute("aria-label")).length"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("the browser test needs Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def server(tmp_path, make_run):
+    """Two runs: one done but for a failed cell, one with three cells drawn."""
+    runs = tmp_path / "runs"
+    make_run(runs / "first", experiment_of(64), {2: Outcome.NO_FACE, 5: Outcome.FAILED})
+    make_run(runs / SECOND, experiment_of(64), {number: Outcome.PENDING for number in range(4, 13)})
+    tab = tab_server.Tab(runs, [*NAMES, "other/<img src=x onerror='window.hurt=1'>.safetensors"], tmp_path)
+    tab.order, tab.states = [SECOND, "first"], {SECOND: "drawing"}
+    server = tab_server.serve(tab)
+    tab.url = f"http://127.0.0.1:{server.server_port}/"
+    yield tab
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def page(chromium, server):
+    """The tab; at the end nothing was hurt, no error was left uncaught and nothing was asked for elsewhere."""
+    context = chromium.new_context(viewport={"width": 1300, "height": 900})
+    page = context.new_page()
+    errors, elsewhere = [], []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda asked: elsewhere.append(asked.url))
+    page.goto(server.url)
+    page.wait_for_selector(".ohwx-run")
+    yield page
+    assert page.evaluate("window.hurt") is None
+    assert errors == []
+    assert [url for url in elsewhere if not url.startswith((server.url, "data:"))] == []
+    context.close()
+
+
+def drafted(page, text=TEXT):
+    page.fill("#ohwx-infotexts", text)
+    page.click("#ohwx-read")
+    page.wait_for_selector("#ohwx-start:enabled")
+
+
+def last(server, path):
+    return next(body for asked, body in reversed(server.asked) if asked == path)
+
+
+def drop(page, selector, name, data, kind):
+    """Drop a file as a person does."""
+    page.evaluate(
+        """([selector, name, bytes, type]) => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([Uint8Array.from(bytes)], name, { type }));
+            const at = document.querySelector(selector);
+            for (const kind of ["dragover", "drop"])
+                at.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+        }""",
+        [selector, name, list(data), kind],
+    )
+
+
+def test_an_infotext_becomes_a_request_that_is_started(page, server):
+    drafted(page)
+    assert page.locator("#ohwx-notes li").all_inner_texts() == ["read 1", "No file here answers to nobody.safetensors."]
+    assert page.locator(".ohwx-chip.ohwx-missing").count() == 1
+    assert page.input_value("#ohwx-job-prompt").startswith("<img src=x")
+    page.get_by_role("button", name="Leave out nobody.safetensors").click()
+    page.locator(".ohwx-list input").nth(1).check()
+    page.fill("#ohwx-job-steps", "8")
+    page.fill(".ohwx-axis input", "10-12")
+    page.click("#ohwx-axis-add")
+    page.locator(".ohwx-axis select").nth(1).select_option("prompt")
+    page.locator(".ohwx-pair textarea").nth(0).fill("one, with a comma")
+    page.locator(".ohwx-pair textarea").nth(2).fill("two")
+    page.locator(".ohwx-pair textarea").nth(3).fill("its own negative")
+    page.fill("#ohwx-face-1-denoise", "0.7")
+    page.wait_for_function("document.querySelector('#ohwx-cost').textContent.startsWith('2 cells')")
+    page.click("#ohwx-start")
+    page.wait_for_selector("#ohwx-page")
+    request = last(server, "ohwx/api/runs")["request"]
+    assert request["checkpoints"] == list(NAMES[:2])
+    assert request["axes"] == [
+        {"kind": "seed", "values": "10-12"},
+        {"kind": "prompt", "values": ["one, with a comma", {"prompt": "two", "negative": "its own negative"}]},
+    ]
+    assert (request["job"]["steps"], request["job"]["cfg"]) == (8, 7)
+    assert (request["faces"][0]["denoise"], request["faces"][0]["confidence"]) == (0.7, 0.3)
+    assert page.locator("#ohwx-infotexts").input_value() == ""
+
+
+def test_pictures_are_dropped_and_one_without_infotext_is_named(page, server):
+    picture = next((server.folder / "first" / "images").glob("*.png"))
+    drop(page, ".ohwx-start", "photo.png", b"no picture", "image/png")
+    page.wait_for_selector(".ohwx-draft .ohwx-error:visible")
+    assert page.locator(".ohwx-draft .ohwx-error").inner_text().startswith("photo.png: ")
+    drop(page, ".ohwx-start", "grid.png", picture.read_bytes(), "image/png")
+    page.wait_for_selector("#ohwx-start")
+    assert page.input_value("#ohwx-job-negative") == "shirtless, topless"
+
+
+def test_the_chosen_run_and_the_draft_survive_a_reload(page):
+    drafted(page)
+    page.fill("#ohwx-job-prompt", "changed")
+    page.locator(".ohwx-run").nth(1).click()
+    page.frame_locator("#ohwx-page").locator(".cell").first.wait_for()
+    page.reload()
+    page.frame_locator("#ohwx-page").locator(".cell").first.wait_for()
+    assert page.locator(".ohwx-chosen h3").inner_text() == "first"
+    assert page.locator(".ohwx-run").nth(1).get_attribute("aria-current") == "true"
+    page.click("#ohwx-new")
+    assert page.input_value("#ohwx-job-prompt") == "changed"
+
+
+def test_a_run_is_interrupted_and_resumed(page, server):
+    page.locator(".ohwx-run").nth(0).click()
+    page.wait_for_selector("#ohwx-interrupt:visible")
+    assert page.locator("#ohwx-standing").inner_text() == "drawing · 3 of 12 · 3 min left"
+    assert not page.locator("#ohwx-resume").is_visible()
+    page.click("#ohwx-interrupt")
+    page.wait_for_selector("#ohwx-resume:visible")
+    assert page.locator("#ohwx-standing").inner_text() == "stopped · 3 of 12"
+    page.click("#ohwx-resume")
+    page.wait_for_selector("#ohwx-skip:visible")
+
+
+def test_new_pictures_come_without_losing_the_place(page, server, make_run):
+    page.locator(".ohwx-run").nth(0).click()
+    frame = page.frame_locator("#ohwx-page")
+    frame.locator(".cell").nth(11).wait_for()
+    assert frame.locator(".said:visible").count() == 9
+    inside = page.frames[1]
+    inside.evaluate("scrollTo(0, 200); window.mark = 1; document.querySelectorAll('.cell')[2].focus()")
+    make_run(server.folder / SECOND, experiment_of(64), {number: Outcome.PENDING for number in range(8, 13)})
+    frame.locator(".tile.idle").nth(5).wait_for(state="detached")
+    assert frame.locator(".said:visible").count() == 5
+    assert inside.evaluate("[scrollY, mark]") == [200, 1]
+    assert "7 of 12 cells done" in frame.locator("#summary").inner_text()
+    assert inside.evaluate("document.activeElement.className") == "cell"
+
+
+def test_a_picture_opens_as_large_as_the_window_and_is_sent_on(page, server):
+    page.evaluate(WEBUIS_SIDE)
+    page.locator(".ohwx-run").nth(1).click()
+    frame = page.frame_locator("#ohwx-page")
+    frame.locator(".cell").first.click()
+    page.wait_for_function("document.querySelector('#ohwx-page').getBoundingClientRect().width === innerWidth")
+    frame.get_by_role("button", name="img2img").click()
+    page.wait_for_function("document.title === 'sent'")
+    sent = json.loads(page.input_value("#ohwx_send_done textarea"))
+    first = open_run(server.folder / "first").cells[0].result
+    assert (sent["run"], sent["image"], sent["infotext"]) == ("first", first.after, first.infotext)
+    assert page.evaluate("document.querySelector('#ohwx-page').getBoundingClientRect().width < innerWidth")
+
+
+def test_an_error_is_its_sentence_and_polling_recovers(page, server):
+    server.faults["ohwx/api/state"] = (500, "The run folder <b>x</b> is on fire.")
+    page.wait_for_selector("#ohwx-away:visible", timeout=10_000)
+    assert page.locator("#ohwx-away").inner_text() == "The run folder <b>x</b> is on fire."
+    assert page.locator(".ohwx-run").count() == 2
+    server.faults.clear()
+    page.wait_for_selector("#ohwx-away", state="hidden", timeout=10_000)
+    drafted(page)
+    server.faults["ohwx/api/runs"] = (400, "No checkpoint is chosen.")
+    page.click("#ohwx-start")
+    page.wait_for_function("document.querySelector('#ohwx-cost').textContent === 'No checkpoint is chosen.'")
+    server.faults.clear()
+    page.click("#ohwx-start")
+    page.wait_for_selector("#ohwx-page")
+
+
+def test_checkpoints_are_filtered_and_chosen_by_group(page, server):
+    drafted(page)
+    page.get_by_role("button", name="me (2 epochs)").click()
+    page.fill("#ohwx-checkpoint-filter", "OTHER")
+    assert page.locator(".ohwx-list label").count() == 1
+    page.locator(".ohwx-list input").check()
+    page.wait_for_function("document.querySelectorAll('.ohwx-chip').length === 4")
+    assert page.get_by_role("button", name="me (2 epochs)").get_attribute("aria-pressed") == "true"
+    assert "onerror" in page.locator(".ohwx-chip").last.inner_text()
+
+
+def test_a_folder_is_read_filtered_and_compared_with(page):
+    page.click("#ohwx-tab-pnginfo")
+    page.fill("#ohwx-folder", "/bilder/ä b")
+    page.press("#ohwx-folder", "Enter")
+    page.wait_for_selector("tbody tr")
+    assert page.locator("tbody tr").count() == 200
+    assert page.locator("#ohwx-csv").get_attribute("href") == "ohwx/api/pnginfo.csv?folder=%2Fbilder%2F%C3%A4%20b"
+    page.fill("#ohwx-rows-filter", "steps: 299")
+    assert page.locator("#ohwx-rows-count").inner_text() == "1 of 300 pictures"
+    page.locator("tbody button").click()
+    assert page.locator(".ohwx-detail pre").inner_text() == "<img src=x onerror=hurt=1>\nSteps: 299"
+
+
+def test_faces_of_existing_pictures_are_followed(page, server):
+    page.click("#ohwx-tab-faces")
+    page.fill("#ohwx-face-paths", "/p/a.png\n\n/p/b")
+    server.job |= {"state": "drawing", "total": 2}
+    page.click("#ohwx-face-start")
+    page.wait_for_selector("#ohwx-face-stop:visible")
+    asked = last(server, "ohwx/api/faces")
+    assert (asked["paths"], asked["checkpoint"]) == (["/p/a.png", "/p/b"], None)
+    assert (asked["faces"][0]["steps"], asked["faces"][0]["denoise"]) == (80, 0.5)
+    found = [{"path": "/p/<b>.png", "outcome": "no face found", "image": None}]
+    server.job |= {"state": "done", "done": 2, "results": found}
+    page.wait_for_selector(".ohwx-results li")
+    assert page.locator(".ohwx-results b").inner_text() == "<b>.png"
+    assert not page.locator("#ohwx-face-stop").is_visible()
+
+
+def test_the_keyboard_and_a_phone(chromium, page, server):
+    page.locator("#ohwx-tab-compare").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "ohwx-tab-faces"
+    assert page.evaluate(UNNAMED) == 0
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.click("#ohwx-tab-compare")
+    drafted(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".ohwx-run").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_frame_follows_the_webuis_theme(page, server):
+    page.goto(f"{server.url}?theme=dark")
+    page.locator(".ohwx-run").first.click()
+    page.frame_locator("#ohwx-page").locator(".cell").first.wait_for()
+    assert page.frames[1].evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 21, 19)"
+
+
+def test_hostile_texts_stay_texts(page, server):
+    page.locator(".ohwx-run").nth(1).click()
+    page.click("#ohwx-change")
+    assert page.locator(".ohwx-pair textarea").nth(2).input_value() == HOSTILE
+    assert page.locator(".ohwx-chip").nth(1).inner_text().startswith("me15img/модель 星 #1 50%?.safetensors")

@@ -108,14 +108,13 @@ function tab() {
 
   function pace() {
     const works = state?.runs.some((run) => ["drawing", "queued"].includes(run.state)) || faces.isWorking();
-    if (misses) return Math.min(1000 * 2 ** misses, 20_000);
-    if (!isSeen()) return 30_000;
-    return works ? 1000 : 4000;
+    return misses ? Math.min(1000 * 2 ** misses, 20_000) : works ? 1000 : 4000;
   }
 
+  // Only while somebody looks; to look again asks at once.
   async function poll() {
-    if (isAsking) return;
     clearTimeout(timer);
+    if (isAsking || !isSeen()) return;
     isAsking = true;
     try {
       const first = !state;
@@ -131,19 +130,17 @@ function tab() {
       setShown(away, true);
     }
     isAsking = false;
-    clearTimeout(timer);
     timer = setTimeout(poll, pace());
   }
 
-  document.addEventListener("visibilitychange", () => { if (isSeen()) poll(); });
-  new IntersectionObserver(() => { if (isSeen()) poll(); }).observe(node);
+  document.addEventListener("visibilitychange", poll);
+  new IntersectionObserver(poll).observe(node);
   const kept = memory.get("draft");
   if (kept) draft.use(kept);
   look(view);
   setShown(away, false);
   setShown(chosen.node, false);
   setShown(draft.node, !at);
-  poll();
   return node;
 }
 

@@ -16,7 +16,7 @@ from ohwx_compare.cli.demo import INFOTEXT
 from ohwx_compare.compare.calibrate import seconds
 from ohwx_compare.compare.plan import plan
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import run
+from ohwx_compare.compare.run import Options, run
 from ohwx_compare.compare.sheet import write_sheets
 from ohwx_compare.core import infotext
 from ohwx_compare.core.experiment import Experiment
@@ -60,7 +60,7 @@ def compare(experiment: Experiment, folder: Path, out: Path, batch: int) -> None
         host.close()
     started = {name: clock() for name, clock in CLOCKS.items()}
     host = NativeHost([folder], device="cpu")
-    result = run(experiment, host, detectors, out, resolve=resolve, batch=batch)
+    result = run(experiment, host, detectors, out, resolve=resolve, options=Options(batch=batch))
     host.close()
     write_sheets(open_run(out))
     for name, clock in CLOCKS.items():

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ohwx_compare.cli.demo import INFOTEXT
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import run
+from ohwx_compare.compare.run import Options, run
 from ohwx_compare.core import events, infotext
 from ohwx_compare.core.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment import Experiment
@@ -59,7 +59,15 @@ def face_grid(options: argparse.Namespace, folder: Path) -> None:
     host = NativeHost([folder], device="cpu")
     detectors = cache(lambda name: find_detector(name, [folder]))
     started, used = time.perf_counter(), time.process_time()
-    result = run(experiment, host, detectors, folder / "run", watch, resolve=in_folder(folder, {}), batch=options.batch)
+    result = run(
+        experiment,
+        host,
+        detectors,
+        folder / "run",
+        watch,
+        resolve=in_folder(folder, {}),
+        options=Options(batch=options.batch),
+    )
     wall, used = time.perf_counter() - started, time.process_time() - used
     host.close()
     each = used / result.drawn
@@ -75,7 +83,7 @@ def bookkeeping(options: argparse.Namespace, folder: Path) -> None:
     watch = Watch()
     run(
         Experiment(job=job, axes=axes), FakeHost(folder), {}.get, folder / "run", watch,
-        resolve=in_folder(folder, {}), batch=options.batch,
+        resolve=in_folder(folder, {}), options=Options(batch=options.batch),
     )  # fmt: skip
     first, half, last = (watch.memory[at] for at in (options.cells // 10, options.cells // 2, -1))
     each = (last - half) / (options.cells / 2) * 100

@@ -14,6 +14,7 @@ OhwxError
 ├── GeometryError            a box outside its picture, or empty
 ├── LedgerError              a run folder that cannot be used
 ├── HostError                the host drew something else than was asked for
+├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot go on
 └── Interrupted              the user asked to stop
 
@@ -32,6 +33,7 @@ __all__ = [
     "LedgerError",
     "MissingKeysError",
     "OhwxError",
+    "OutOfMemoryError",
     "PromptError",
     "TrainingError",
     "UnknownCheckpointError",
@@ -94,6 +96,10 @@ class LedgerError(OhwxError):
 
 class HostError(OhwxError):
     """The host drew something else than was asked for."""
+
+
+class OutOfMemoryError(OhwxError):
+    """More was asked for at once than the device has memory for; less may go."""
 
 
 class TrainingError(OhwxError):

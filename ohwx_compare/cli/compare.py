@@ -51,6 +51,15 @@ def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", metavar="N", type=at_least_1, default=4, help="most pictures drawn together (default: 4)"
     )
+    parser.add_argument(
+        "--reuse",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="another run folder, or a folder of them: pictures that are there, drawn from the same settings and the "
+        "same files, are taken instead of drawn; may be repeated",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -97,6 +106,7 @@ def read_experiment(file: Path | None, source: str | None) -> Experiment:
 def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     """Draw `experiment` as the flags say, then its sheet and page. Returns the exit status."""
     from ohwx_compare.compare.page import write_page
+    from ohwx_compare.compare.run import Options
     from ohwx_compare.compare.run import run as draw
     from ohwx_compare.compare.sheet import write_sheets
     from ohwx_compare.engine.detect import find_detector
@@ -116,7 +126,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
                 options.out,
                 bar,
                 resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes),
-                batch=options.batch,
+                options=Options(batch=options.batch, reuse=tuple(options.reuse)),
             )
         finally:
             bar.close()

@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         dtype=None,
         out=options.out / "comparison",
         batch=4,
+        reuse=[],
         json=False,
     )
     return run_experiment(Experiment.from_infotext(infotext.parse(INFOTEXT)), flags)

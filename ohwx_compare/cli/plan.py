@@ -13,8 +13,9 @@ from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_f
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.plan import Plan, keys_with, plan, shelved
 from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.compare.shelf import run_folders
 from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger import Run, open_run
 
 __all__ = ["add_parser"]
 
@@ -55,26 +56,31 @@ def run(options: argparse.Namespace) -> int:
 def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Plan, float | None]:
     """The plan, and its seconds where they are asked for."""
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
-    is_there = options.out is not None and (options.out / "run.sqlite").is_file()
-    if not (is_there or options.calibrate):
+    own = _opened([options.out] if options.out else [])
+    lenders = _opened(run_folders(options.reuse))
+    if not (own or lenders or options.calibrate):
         return plan(experiment, resolve, batch=options.batch), None
     from ohwx_compare.compare.calibrate import seconds
     from ohwx_compare.engine.detect import find_detector
 
-    folders = detector_folders(options.detectors, options.checkpoints)
+    places = detector_folders(options.detectors, options.checkpoints)
     with CtrlC() as asked:
         host = native_host(options, asked, lambda count: None)
-        find = cache(lambda name: find_detector(name, folders, device=host.device.type))
+        find = cache(lambda name: find_detector(name, places, device=host.device.type))
         try:
             detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
             known = {}
-            if is_there:
+            if own or lenders:
                 keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
-                known = {"there": shelved(open_run(options.out)), "keys": keys}
+                known = {"there": shelved(own[0] if own else None, lenders), "keys": keys}
             planned = plan(experiment, resolve, batch=options.batch, **known)
             return planned, seconds(planned, host, detectors) if options.calibrate else None
         finally:
             host.close()
+
+
+def _opened(folders: list[Path]) -> list[Run]:
+    return [open_run(folder) for folder in folders if (folder / "run.sqlite").is_file()]
 
 
 def _lines(summary: dict, options: argparse.Namespace) -> list[str]:

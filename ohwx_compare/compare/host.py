@@ -59,12 +59,19 @@ class Host(Protocol):
         """All files that `use` accepts, sorted by name."""
         ...
 
+    def sha256(self, checkpoint: Checkpoint) -> str:
+        """Of the file as it is now, without loading it: 64 lower case hex digits. Raises CheckpointError."""
+        ...
+
     def use(self, checkpoint: Checkpoint) -> Loaded:
         """Load `checkpoint` and verify it. Raises CheckpointError or HostError."""
         ...
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
-        """Draw jobs of one size, in order; they may be drawn as one batch."""
+        """Draw jobs of one size, in order; they may be drawn as one batch.
+
+        Raises OutOfMemoryError where that is too much at once; `inpaint` too.
+        """
         ...
 
     def inpaint(

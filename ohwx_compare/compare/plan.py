@@ -16,7 +16,7 @@ from ohwx_compare.core.job import Job
 from ohwx_compare.core.keys import after_key, before_key
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.errors import UnknownCheckpointError
-from ohwx_compare.files.ledger import CheckpointRow, Result, Run
+from ohwx_compare.files.ledger import CheckpointRow, Run
 
 __all__ = ["Draw", "Plan", "Shelved", "Visit", "keys_with", "plan", "shelved"]
 
@@ -49,11 +49,12 @@ class Visit:
 
 @dataclass(frozen=True)
 class Shelved:
-    """What a run folder holds already."""
+    """What run folders hold already."""
 
-    keys: frozenset[str]  # of its pictures
-    sha256: Mapping[str, str]  # of the checkpoint files it knows, by reference; only of those unchanged since
-    png_bytes: float  # a px, the mean of its pictures
+    keys: frozenset[str]  # of their pictures
+    sha256: Mapping[Path, str]  # of the checkpoint files they know, by resolved path; only of those unchanged since
+    png_bytes: float  # a px, the mean of their pictures
+    lent: frozenset[str] = frozenset()  # those of `keys` that are taken from elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +109,8 @@ def plan(
         except UnknownCheckpointError:
             checkpoint = None
             missing.append(str(ref))
-        known = there.sha256.get(str(ref))
-        found = (_lacks(b, keys if known else None, known, there.keys) for b in batches(group, batch))
+        known = there.sha256.get(checkpoint.path.resolve()) if checkpoint else None
+        found = (_lacks(b, keys, known, there) for b in batches(group, batch))
         draws = tuple(draw for draw in found if draw.jobs or draw.faces)
         if draws:
             visits.append(Visit(checkpoint, draws))
@@ -122,16 +123,20 @@ def plan(
     )
 
 
-def shelved(run: Run) -> Shelved:
-    """What the folder of `run` holds, its checkpoint files compared by size and time as a run does before it loads."""
-    done = [cell for cell in run.cells if cell.result.outcome not in (Outcome.PENDING, Outcome.FAILED)]
-    keyed = [(path, key) for c in done for path, key in _pictures(c.result) if (run.folder / path).is_file()]
-    sized = [c for c in done if (run.folder / c.result.image).is_file()]
-    pixels = sum(c.cell.job.width * c.cell.job.height for c in sized)
+def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
+    """What the folder that is drawn into holds, and what others lend to it.
+
+    This is a forecast, so checkpoint files are compared by size and time alone; a run looks at their bytes.
+    """
+    runs = [*([own] if own else []), *lenders]
+    sizes = [(path.stat().st_size, pixels) for run in runs for path, _, pixels in _pictures(run)]
+    rows = [row for run in runs for row in run.checkpoints]
+    lent = frozenset(key for run in lenders for _, key, _ in _pictures(run))
     return Shelved(
-        frozenset(key for _, key in keyed),
-        {row.ref: row.sha256 for row in run.checkpoints if _is_as_it_was(row)},
-        sum((run.folder / c.result.image).stat().st_size for c in sized) / pixels if pixels else PNG_BYTES,
+        lent | {key for _, key, _ in (_pictures(own) if own else ())},
+        {Path(row.path).resolve(): row.sha256 for row in rows if _is_as_it_was(row)},
+        sum(size for size, _ in sizes) / sum(pixels for _, pixels in sizes) if sizes else PNG_BYTES,
+        lent,
     )
 
 
@@ -147,20 +152,27 @@ def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mappin
     return keys
 
 
-def _lacks(batch: Batch, keys: Keys | None, sha256: str | None, there: frozenset[str]) -> Draw:
-    """A batch with nothing committed is drawn whole; else what is missing of it."""
-    todo, jobs = list(batch), list(pictures(batch))
-    if keys and sha256:
-        todo = [cell for cell in batch if not there.issuperset(keys(cell, sha256))]
-        asked = pictures(todo)
-        lacking = [job for job, cells in asked.items() if keys(cells[0], sha256)[0] not in there]
-        jobs = list(asked) if lacking and len(todo) == len(batch) else lacking
-    return Draw(tuple(jobs), tuple(cell for cell in todo if cell.faces))
+def _lacks(batch: Batch, keys: Keys | None, sha256: str | None, there: Shelved) -> Draw:
+    """A batch with nothing committed is drawn whole, but for what is lent; else what is missing of it."""
+    if keys is None or sha256 is None:
+        return Draw(tuple(pictures(batch)), tuple(cell for cell in batch if cell.faces))
+    todo = [cell for cell in batch if not there.keys.issuperset(keys(cell, sha256))]
+    own = {job: keys(cells[0], sha256)[0] for job, cells in pictures(todo).items()}
+    own = {job: key for job, key in own.items() if key not in there.lent}
+    lacking = [job for job, key in own.items() if key not in there.keys]
+    jobs = own if lacking and len(todo) == len(batch) else lacking
+    return Draw(tuple(jobs), tuple(cell for cell in todo if cell.faces and keys(cell, sha256)[1] not in there.lent))
 
 
-def _pictures(result: Result) -> list[tuple[str, str]]:
-    """Path and key of a drawn cell's picture before the face pass and of its last one."""
-    return [(result.before, result.before_key), (result.image, result.key)]
+def _pictures(run: Run) -> list[tuple[Path, str, int]]:
+    """Path, key and px of every drawn picture that is still there, before the face pass and last."""
+    done = [cell for cell in run.cells if cell.result.outcome not in (Outcome.PENDING, Outcome.FAILED)]
+    named = [
+        (run.folder / path, key, cell.cell.job.width * cell.cell.job.height)
+        for cell in done
+        for path, key in ((cell.result.before, cell.result.before_key), (cell.result.image, cell.result.key))
+    ]
+    return [picture for picture in named if picture[0].is_file()]
 
 
 def _is_as_it_was(row: CheckpointRow) -> bool:

@@ -2,33 +2,49 @@
 
 The batch is the unit of drawing, so that a resumed run draws what an undisturbed one does: all PNGs of a batch are
 written, then its cells are committed. On resume a batch whose PNGs are there is adopted, one with no committed cell is
-drawn whole, and a committed cell is never drawn again.
+drawn whole, and a committed cell is never drawn again. What other run folders lend is taken by its key in the same way.
+
+A picture is taken for a checkpoint's only if the file, as it is now, has the sha256 that drew it: a hash from an
+earlier process counts where `files.hashes.identity` proves the bytes the same, else the whole file is read. A file that
+must be loaded anyway is not read for that.
 """
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cost
+from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cost, pictures
 from ohwx_compare.compare.drawing import Drawing
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
 from ohwx_compare.compare.resolve import Resolve, resolve_all
-from ohwx_compare.compare.shelf import Shelf, Stored
+from ohwx_compare.compare.shelf import Shelf, Stored, run_folders
 from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.events import Failed, Image, Listener, Skipped, Started
 from ohwx_compare.core.experiment import Cell, Experiment
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.outcome import Outcome
-from ohwx_compare.errors import Interrupted, LedgerError, OhwxError
+from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OhwxError, OutOfMemoryError
+from ohwx_compare.files.hashes import Stamp, identity
 from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["RunResult", "run"]
+__all__ = ["Options", "RunResult", "run"]
+
+_SHORT = "fewer pictures were drawn together than asked for: there was no memory for more"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run goes about its work."""
+
+    batch: int = 4  # most pictures drawn together
+    reuse: tuple[Path, ...] = ()  # run folders, or folders that hold some: their pictures are taken where keys agree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +68,16 @@ def run(
     on_event: Listener = lambda event: None,
     *,
     resolve: Resolve,
-    batch: int = 4,
+    options: Options = Options(),
 ) -> RunResult:
     """Draw what `folder` lacks of `experiment`; the caller closes `host`.
 
     detectors: gives a tab's detector by name; asked once for each name, before anything is drawn.
     resolve: the file of a reference; all are asked before anything is drawn, and all missing ones named together.
-    batch: most pictures drawn together.
     A cell that fails is recorded and the run goes on; the next run tries it again. Raises LedgerError where the folder
-    cannot be used, DetectorError, CheckpointError, ExperimentError and UnsupportedKeyError before anything is drawn,
-    Interrupted where the user stops at once; the folder is consistent then.
+    cannot be used, is another run's or another experiment's, or is full; DetectorError, CheckpointError,
+    ExperimentError and UnsupportedKeyError before anything is drawn; Interrupted where the user stops at once. The
+    folder is consistent then.
     """
     started = time.monotonic()
     cells = experiment.cells()
@@ -69,12 +85,13 @@ def run(
         require_built(tabs)
     chosen = resolve_all(experiment.checkpoints, resolve)
     found = {name: detectors(name) for name in sorted({tab.model for cell in cells for tab in cell.faces})}
+    lenders = run_folders(options.reuse)
     with Ledger(folder) as ledger:
         ledger.plan(experiment)
-        visits = _Visits(Drawing(host, found, Shelf(folder), on_event), ledger)
+        visits = _Visits(Drawing(host, found, Shelf(folder, lenders), on_event), ledger)
         visits.announce(cells)
         for ref, group in by_checkpoint(cells):
-            visits.visit(ref, chosen[ref], batches(group, batch))
+            visits.visit(ref, chosen[ref], batches(group, options.batch))
         is_interrupted = visits.is_stopping and sum(visits.counts.values()) < len(cells)
         return RunResult(
             folder=folder, **visits.counts, is_interrupted=is_interrupted, seconds=time.monotonic() - started
@@ -90,53 +107,99 @@ class _Visits:
         self.results = ledger.results()
         self.counts = dict.fromkeys(("drawn", "reused", "failed", "skipped"), 0)
         self.is_stopping = False
+        self._most: int | None = None  # pictures that memory has room for together, once it had none for more
         self._seen: dict[Job, dict[str, tuple[Cell, str]]] = {}  # job: pixel digest: first cell, checkpoint sha256
 
     def announce(self, cells: Sequence[Cell]) -> None:
-        """Say what is to come; what the ledger holds already is not counted as cost."""
-        steps = sum(cost(group) for _, group in by_checkpoint(filter(self._is_open, cells)))
+        """Say what is to come; what is there, by the looks of it, is not counted as cost."""
+        drawers = self.shelf.checkpoints
+
+        def is_open(cell: Cell) -> bool:
+            return not any(self.drawing.is_there((cell,), sha256) for sha256 in drawers)
+
+        steps = sum(cost(tuple(filter(is_open, group))) for _, group in by_checkpoint(cells))
         self.on_event(Started(self.ledger.folder.resolve().name, len(cells), steps))
 
     def visit(self, ref: CheckpointRef, checkpoint: Checkpoint, plan: Sequence[Batch]) -> None:
         """Draw one checkpoint's batches; it is not even loaded where all of them are there."""
         cells = [cell for batch in plan for cell in batch]
-        sha256 = self._known_sha256(ref, checkpoint)
-        if sha256 and all(self._is_done(cell, sha256) for cell in cells):
-            self._reuse(cells, sha256)
-            return
-        self._ask()
-        if self.is_stopping:
-            return
-        try:
-            loaded = self.host.use(checkpoint)
-        except Interrupted:
-            raise
-        except Exception as error:  # noqa: BLE001  the boundary of a cell, here of all that lack this checkpoint
-            there = [cell for cell in cells if sha256 and self._is_done(cell, sha256)]
-            self._reuse(there, sha256)
-            for cell in cells:
-                if cell not in there:  # also one drawn before, with a file that is no longer this one
-                    self._fail(cell, error)
-            return
-        self._remember(ref, loaded)
+        there = self._there(ref, checkpoint, cells)
+        if there is None:
+            self._ask()
+            if self.is_stopping:
+                return
+            try:
+                there = self._use(ref, checkpoint)
+            except Interrupted:
+                raise
+            except Exception as error:  # noqa: BLE001  the boundary of a cell, here of all that lack this checkpoint
+                self._without(ref, checkpoint, cells, _words(error))
+                return
         for batch in plan:
-            self._try(batch, loaded)
+            self._try(batch, there)
+
+    def _there(self, ref: CheckpointRef, checkpoint: Checkpoint, cells: Sequence[Cell]) -> Loaded | None:
+        """The file, where every picture that `cells` need of it is on the shelf or lent."""
+        whole = {sha256 for sha256 in self.shelf.checkpoints if self.drawing.is_there(cells, sha256)}
+        if not whole:
+            return None  # it must be loaded anyway
+        with suppress(CheckpointError):  # using it will say what is wrong
+            before = identity(checkpoint.path)
+            loaded = Loaded(checkpoint, self._sha256(ref, checkpoint))
+            if loaded.sha256 in whole:
+                self._remember(ref, loaded, before)
+                return loaded
+        return None
+
+    def _use(self, ref: CheckpointRef, checkpoint: Checkpoint) -> Loaded:
+        before = identity(checkpoint.path)
+        loaded = self.drawing.use(checkpoint)
+        self._remember(ref, loaded, before)
+        return loaded
+
+    def _without(self, ref: CheckpointRef, checkpoint: Checkpoint, cells: Sequence[Cell], why: str) -> None:
+        """The checkpoint cannot be used: what it drew before stays, also where the file is gone; the rest fails."""
+        try:
+            sha256 = self._sha256(ref, checkpoint)
+        except CheckpointError:
+            row = self.ledger.checkpoints().get(str(ref))
+            sha256 = row.sha256 if row else None
+        there = [cell for cell in cells if sha256 and self._is_done(cell, sha256)]
+        self._reuse(there, sha256)
+        for cell in cells:
+            if cell not in there:  # also one drawn before, with a file that is no longer this one
+                self._fail(cell, why)
 
     def _try(self, batch: Batch, loaded: Loaded) -> None:
         todo = [cell for cell in batch if not self._is_done(cell, loaded.sha256)]
         self._reuse([cell for cell in batch if cell not in todo], loaded.sha256)
+        parts = batches(todo, self._most) if self._most else [tuple(todo)]
         if not todo or self._looks_away(todo):
             return
+        if len(parts) > 1:
+            for part in parts:
+                self._try(part, loaded)
+            return
+        failure = self._failure(batch, todo, loaded)  # its error is gone by now, and with it the tensors that it held
+        if failure is None:
+            return
+        if len(todo) == 1:
+            self._fail(todo[0], failure.why, loaded)
+            return
+        if failure.is_of_memory:
+            self._most = max(len(pictures(todo)) // 2, 1)
+        for cell in todo:
+            self._try((cell,), loaded)
+
+    def _failure(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> "_Failure | None":
+        """Draw `todo`; what went wrong, if anything."""
         try:
             self._draw(batch, todo, loaded)
         except (Interrupted, LedgerError):
             raise
         except Exception as error:  # noqa: BLE001  the boundary of a cell: a batch that fails is tried cell by cell
-            if len(todo) == 1:
-                self._fail(todo[0], error, loaded)
-                return
-            for cell in todo:
-                self._try((cell,), loaded)
+            return _Failure(_words(error), isinstance(error, OutOfMemoryError))
+        return None
 
     def _draw(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> None:
         started = time.monotonic()
@@ -166,6 +229,8 @@ class _Visits:
             notes=(*record.notes, *self._about(cell, record.pixels, loaded)),
             seconds=seconds,
         )
+        if self._most and seconds is not None:
+            result = replace(result, notes=(*result.notes, _SHORT))
         self.ledger.commit(cell, result)
         self.results[cell.number] = result
         if seconds is None:
@@ -175,8 +240,7 @@ class _Visits:
             self.counts["drawn"] += 1
             self.on_event(Image(cell.number, cell.label, result.outcome.value))
 
-    def _fail(self, cell: Cell, error: Exception, loaded: Loaded | None = None) -> None:
-        text = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
+    def _fail(self, cell: Cell, text: str, loaded: Loaded | None = None) -> None:
         before = self.shelf.find(self.drawing.keys(cell, loaded.sha256).before) if loaded else None
         paths = {"before": before.path, "before_thumb": before.thumb, "infotext": before.infotext} if before else {}
         self.ledger.commit(cell, Result(outcome=Outcome.FAILED, error=text, **paths))
@@ -207,14 +271,10 @@ class _Visits:
             return True
         return self.is_stopping and not is_begun
 
-    def _is_open(self, cell: Cell) -> bool:
-        result = self.results.get(cell.number)
-        return result is None or result.outcome == Outcome.FAILED
-
     def _is_done(self, cell: Cell, sha256: str) -> bool:
-        if self._is_open(cell):
+        result = self.results.get(cell.number)
+        if result is None or result.outcome == Outcome.FAILED:
             return False
-        result = self.results[cell.number]
         keys = self.drawing.keys(cell, sha256)
         is_same = (result.before_key, result.key) == (keys.before, keys.last)
         return is_same and all(self.shelf.find(key) for key in (keys.before, keys.last))
@@ -231,21 +291,36 @@ class _Visits:
             notes.append(f"same pixels as cell {first.number} of {first.checkpoint}: {why}")
         return notes
 
-    def _known_sha256(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str | None:
-        """The file's sha256 as of its last use, if size and time are still the same; it spares a load, not a check."""
+    def _sha256(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str:
+        """The file's, as it is now. Raises CheckpointError where it cannot be read."""
         row = self.ledger.checkpoints().get(str(ref))
-        return row.sha256 if row and row == _row(ref, checkpoint, row.sha256) else None
+        if row and row.identity and row.identity == identity(checkpoint.path):
+            return row.sha256
+        return self.host.sha256(checkpoint)
 
-    def _remember(self, ref: CheckpointRef, loaded: Loaded) -> None:
-        row = _row(ref, loaded.checkpoint, loaded.sha256)
-        if row:
-            self.ledger.remember(row)
+    def _remember(self, ref: CheckpointRef, loaded: Loaded, before: Stamp) -> None:
+        """Record the file that `loaded` was read from; `before` is its identity before that."""
+        path = loaded.checkpoint.path
+        is_same = before == identity(path)
+        with suppress(OSError):  # gone again: nothing to compare a later file with
+            stat = path.stat()
+            row = CheckpointRow(
+                ref=str(ref),
+                path=str(path),
+                sha256=loaded.sha256,
+                size=stat.st_size,
+                modified_ns=stat.st_mtime_ns,
+                identity=before if is_same else (),
+            )
+            if row != self.ledger.checkpoints().get(str(ref)):
+                self.ledger.remember(row)
 
 
-def _row(ref: CheckpointRef, checkpoint: Checkpoint, sha256: str) -> CheckpointRow | None:
-    try:
-        stat = checkpoint.path.stat()
-    except OSError:
-        return None
-    path = str(checkpoint.path)
-    return CheckpointRow(ref=str(ref), path=path, sha256=sha256, size=stat.st_size, modified_ns=stat.st_mtime_ns)
+@dataclass(frozen=True)
+class _Failure:
+    why: str
+    is_of_memory: bool
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"

@@ -2,11 +2,13 @@
 
 `images/0012 epoch 5 1382869474-before.png`: number of the cell, checkpoint, seed, `-before` where a face pass follows.
 `thumbs/` holds the same names as JPEG. What a killed run left half-written is swept away when the folder is opened.
+Pictures of other run folders may be lent: found by their keys too, and taken in where they are asked for.
 """
 
 import hashlib
 import json
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from ohwx_compare.errors import ImageError, InfotextError, LedgerError
 from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb, read_infotext, write_png, write_thumbnail
 
-__all__ = ["Record", "Shelf", "Stored", "file_name", "pixel_digest"]
+__all__ = ["Record", "Shelf", "Stored", "file_name", "pixel_digest", "run_folders"]
 
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # what Windows forbids in a name
 _LONGEST = 80  # characters of the checkpoint's part: Windows paths end at 260
@@ -71,10 +73,13 @@ class Stored:
 
 
 class Shelf:
-    """The `images/` and `thumbs/` of one run folder, whose lock the caller holds."""
+    """The `images/` and `thumbs/` of one run folder, whose lock the caller holds, and what other folders lend to it."""
 
-    def __init__(self, folder: Path):
-        """Make or open the folders; every PNG with a key is found. Raises LedgerError if they cannot be made."""
+    def __init__(self, folder: Path, lenders: Sequence[Path] = ()):
+        """Make or open the folders; every PNG with a key is found. Raises LedgerError if they cannot be made.
+
+        lenders: other run folders, the first one that holds a key lends it; nothing in them is changed.
+        """
         self.folder = folder
         try:
             for name in ("images", "thumbs"):
@@ -84,14 +89,57 @@ class Shelf:
             raise LedgerError(f"{folder} cannot be used: {error}. Choose another --out folder.") from error
         self._stored: dict[str, Stored] = {}
         self._keys: dict[str, str] = {}  # by path
-        for path in sorted((folder / "images").glob("*.png")):
+        for path in _pictures(folder):
             if stored := self._read(path):
                 self._take(stored)
+        self._lent: dict[str, tuple[Path, Record]] = {}
+        for path in (path for lender in lenders if not _is_same(lender, folder) for path in _pictures(lender)):
+            if told := _told(path):
+                self._lent.setdefault(told[1].key, (path, told[1]))
+
+    @property
+    def checkpoints(self) -> set[str]:
+        """sha256 of every checkpoint that drew something of what is here or lent."""
+        records = (*(s.record for s in self._stored.values()), *(record for _, record in self._lent.values()))
+        return {record.checkpoint for record in records}
 
     def find(self, key: str) -> Stored | None:
         """The picture with this key, None where there is none (any more)."""
         stored = self._stored.get(key)
         return stored if stored and (self.folder / stored.path).is_file() else None
+
+    def is_lent(self, key: str) -> bool:
+        """Whether another folder has a picture with this key, taken in already or not."""
+        return key in self._lent
+
+    def has(self, key: str) -> bool:
+        """Whether a picture with this key need not be drawn."""
+        return self.is_lent(key) or self.find(key) is not None
+
+    def borrow(self, key: str, name: str) -> Stored | None:
+        """Take a lent picture in under `name` (without suffix), unless one with this key is here.
+
+        It keeps its infotext, so it tells which run drew it. None where nobody has it whole (any more): a picture that
+        was cut short in its own folder is not taken. Raises LedgerError where this folder cannot be written.
+        """
+        if (stored := self.find(key)) or key not in self._lent:
+            return stored
+        source, _ = self._lent[key]
+        try:
+            image = load_rgb(source)
+        except ImageError:
+            del self._lent[key]
+            return None
+        path, thumb = self._paths(name, key)
+        self._write(thumb, lambda there: write_thumbnail(there, image))
+        self._write(path, lambda there: atomic.link(source, there))
+        stored = self._read(self.folder / path)
+        if stored is None or stored.record.key != key:  # its folder is being drawn into
+            (self.folder / path).unlink(missing_ok=True)
+            del self._lent[key]
+            return None
+        self._take(stored)
+        return stored
 
     def load(self, stored: Stored) -> Image.Image:
         """Its pixels, RGB. Raises ImageError."""
@@ -102,34 +150,73 @@ class Shelf:
 
         name: without suffix. Another picture that has it already keeps it: this one gets part of its key appended.
         """
-        if self._keys.get(f"images/{name}.png", record.key) != record.key:
-            name = f"{name} ({record.key[:8]})"
-        stored = Stored(path=f"images/{name}.png", thumb=f"thumbs/{name}.jpg", infotext=infotext, record=record)
-        try:
-            write_thumbnail(self.folder / stored.thumb, image)
-            write_png(self.folder / stored.path, image, infotext)
-        except ImageError as error:
-            raise LedgerError(str(error)) from error
+        path, thumb = self._paths(name, record.key)
+        stored = Stored(path=path, thumb=thumb, infotext=infotext, record=record)
+        self._write(thumb, lambda there: write_thumbnail(there, image))
+        self._write(path, lambda there: write_png(there, image, infotext))
         self._take(stored)
         return stored
+
+    def _write(self, name: str, write: Callable[[Path], None]) -> None:
+        path = self.folder / name
+        try:
+            write(path)
+        except (ImageError, OSError) as error:
+            why = error.__cause__ or error
+            raise LedgerError(
+                f"{path} cannot be written: {getattr(why, 'strerror', None) or why}. Free some space or make it "
+                f"writable; all that is drawn is kept, and the same command goes on from there."
+            ) from error
+
+    def _paths(self, name: str, key: str) -> tuple[str, str]:
+        if self._keys.get(f"images/{name}.png", key) != key:
+            name = f"{name} ({key[:8]})"
+        return f"images/{name}.png", f"thumbs/{name}.jpg"
 
     def _take(self, stored: Stored) -> None:
         self._stored[stored.record.key] = stored
         self._keys[stored.path] = stored.record.key
 
     def _read(self, path: Path) -> Stored | None:
-        try:
-            text = read_infotext(path) or ""
-            record = Record.from_json(extra(parse(text)))
-        except (ImageError, InfotextError, KeyError, TypeError, ValueError):
-            return None  # somebody else's picture
+        if (told := _told(path)) is None:
+            return None
         thumb = f"thumbs/{path.stem}.jpg"
-        try:
-            if not (self.folder / thumb).is_file():
-                write_thumbnail(self.folder / thumb, load_rgb(path))
-        except ImageError:
-            return None  # damaged: drawn again
-        return Stored(path=f"images/{path.name}", thumb=thumb, infotext=text, record=record)
+        if not (self.folder / thumb).is_file():
+            try:
+                image = load_rgb(path)
+            except ImageError:
+                return None  # damaged: drawn again
+            self._write(thumb, lambda there: write_thumbnail(there, image))
+        return Stored(path=f"images/{path.name}", thumb=thumb, infotext=told[0], record=told[1])
+
+
+def run_folders(folders: Iterable[Path]) -> list[Path]:
+    """The run folders that `folders` name: each is one, or holds some. Raises LedgerError for one that does neither."""
+    found = []
+    for folder in folders:
+        below = sorted(folder.iterdir()) if folder.is_dir() else []
+        runs = [path for path in (folder, *below) if (path / "images").is_dir()]
+        if not runs:
+            raise LedgerError(f"{folder} is no run folder and holds none; name a folder that `ohwx compare` drew into.")
+        found += runs
+    return found
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted((folder / "images").glob("*.png"))
+
+
+def _told(path: Path) -> tuple[str, Record] | None:
+    """A picture's infotext and what it knows about itself; None for somebody else's picture."""
+    try:
+        text = read_infotext(path) or ""
+        return text, Record.from_json(extra(parse(text)))
+    except (ImageError, InfotextError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 def file_name(number: int, ref: CheckpointRef, seed: int, *, before: bool) -> str:

@@ -6,9 +6,10 @@ A process killed in the middle leaves a file whose name ends in `.unfinished`; `
 import hashlib
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["SUFFIX", "sweep", "write_bytes", "write_stream", "write_text"]
+__all__ = ["SUFFIX", "link", "sweep", "write_bytes", "write_stream", "write_text"]
 
 SUFFIX = ".unfinished"
 
@@ -16,7 +17,8 @@ SUFFIX = ".unfinished"
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, replacing what is there; readers see the old or the new file, never a part.
 
-    The bytes are on the disk before the name points at them. Raises OSError as `open` does; nothing is left behind.
+    The bytes are on the disk before the name points at them, and the name before this returns. Raises OSError as `open`
+    does; nothing is left behind.
     """
     _write(path, [data])
 
@@ -43,6 +45,38 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too
+        _keep_names(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _keep_names(folder: Path) -> None:
+    """Have the folder's own entries on the disk, so that a power cut takes no name that a ledger relies on.
+
+    Windows opens no folder and journals names itself; a file system that cannot do it is left to its own order.
+    """
+    if os.name == "nt":
+        return
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def link(source: Path, path: Path) -> None:
+    """Give `source`'s bytes the name `path` too, replacing what is there: a hard link, or a copy where none can be.
+
+    Nobody here writes into a file that exists, so neither name can change the other's bytes. Raises OSError.
+    """
+    beside = path.with_name(path.name + SUFFIX)
+    try:
+        os.link(source, beside)
+        os.replace(beside, path)  # noqa: PTH105  as above
+        _keep_names(path.parent)
+    except OSError:  # another drive, a file system without links, too many of them
+        write_bytes(path, source.read_bytes())
     finally:
         beside.unlink(missing_ok=True)
 

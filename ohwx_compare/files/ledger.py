@@ -4,7 +4,9 @@ SQLite's rollback journal with full sync is kept, not WAL: WAL needs memory shar
 drives lack, and at one transaction every few seconds its speed buys nothing. After SIGKILL or a power cut the next
 opening rolls the torn transaction back.
 
-`Ledger` writes (one process at a time), `open_run` reads, on any machine and while a run goes on.
+`Ledger` writes (one process at a time), `open_run` reads, on any machine and while a run goes on. Both read the ledgers
+of earlier versions; `Ledger` brings them up to date in one transaction, `open_run` a copy in memory. To change the
+tables, raise `SCHEMA` and add the step to `_STEPS`.
 """
 
 import json
@@ -13,22 +15,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ohwx_compare.core.experiment import Cell, Experiment
 from ohwx_compare.core.keys import canonical
 from ohwx_compare.core.outcome import FaceRecord, Outcome
-from ohwx_compare.errors import LedgerError
+from ohwx_compare.errors import ExperimentError, LedgerError
 
 __all__ = ["SCHEMA", "CheckpointRow", "Ledger", "Result", "Run", "RunCell", "open_run"]
 
-SCHEMA = 1  # in the file's user_version
+SCHEMA = 2  # in the file's user_version
 NAME = "run.sqlite"
 _PATHS = ("before_key", "key", "before", "after", "before_thumb", "after_thumb")
 _TABLES = """
 CREATE TABLE experiment (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
 CREATE TABLE checkpoints (
-    ref TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL
+    ref TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
+    identity TEXT NOT NULL DEFAULT '[]'
 );
 CREATE TABLE cells (
     number INTEGER PRIMARY KEY, request TEXT NOT NULL, before_key TEXT, key TEXT, before TEXT, after TEXT,
@@ -40,6 +44,7 @@ CREATE TABLE faces (
     PRIMARY KEY (cell, place)
 );
 """
+_STEPS = MappingProxyType({1: "ALTER TABLE checkpoints ADD COLUMN identity TEXT NOT NULL DEFAULT '[]';"})  # from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,7 @@ class CheckpointRow:
     sha256: str  # of the whole file
     size: int  # bytes
     modified_ns: int  # the file's own time
+    identity: tuple[int, ...] = ()  # `files.hashes.identity` of the very bytes that `sha256` is of; () proves nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +111,15 @@ def open_run(folder: Path) -> Run:
     path = folder / NAME
     if not path.is_file():
         raise LedgerError(f"{folder} is no run folder: it has no {NAME}. Start one with `ohwx compare --out {folder}`.")
-    with _said(path), closing(_connect(path)) as db:
-        _check_schema(db, path)
-        row = db.execute("SELECT json FROM experiment").fetchone()
-        if row is None:
+    with _said(path), closing(_connect(path)) as db, closing(_connect(":memory:")) as copy:
+        if _version(db, path) < SCHEMA:
+            db.backup(copy)
+            _update(copy, path)
+            db = copy
+        experiment = _experiment(db, path)
+        if experiment is None:
             raise LedgerError(f"{path} holds no experiment: its run was stopped before it began. Start it again.")
-        experiment = Experiment.from_dict(json.loads(row["json"]))
-        checkpoints = {row["ref"]: CheckpointRow(**row) for row in db.execute("SELECT * FROM checkpoints")}
+        checkpoints = _checkpoints(db)
         results = _results(db)
     pending = Result(outcome=Outcome.PENDING)
     return Run(
@@ -143,9 +151,7 @@ class Ledger:
             held.enter_context(closing(_hold(folder / "run.lock")))
             with _said(self.path):
                 self._db = held.enter_context(closing(_connect(self.path)))
-                if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                    self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
-                _check_schema(self._db, self.path)
+                _update(self._db, self.path)
             self._held = held.pop_all()
 
     def __enter__(self) -> "Ledger":
@@ -159,19 +165,28 @@ class Ledger:
         self._held.close()
 
     def plan(self, experiment: Experiment) -> None:
-        """Make `experiment` the folder's own. Results of cells that it still asks for move along, others are dropped.
+        """Make `experiment` the folder's own; results of cells move along with them, whatever their numbers are now.
 
-        Their pictures stay on disk, where their keys let a later plan find them.
+        It may ask for more than the folder's experiment did. Raises LedgerError where it does not ask for a cell that
+        is drawn: nothing is dropped.
         """
         with self._change() as db:
-            rows = [dict(row) for row in db.execute("SELECT * FROM cells")]
-            results = _results(db)
-            kept = {row["request"]: results[row["number"]] for row in rows}
+            old, results = _experiment(db, self.path), _results(db)
+            kept = {request_of(cell): cell for cell in (old.cells() if old else ()) if cell.number in results}
+            asked = [(request_of(cell), cell) for cell in experiment.cells()]
+            left = kept.keys() - dict(asked).keys()
+            lost = [c for text, c in kept.items() if text in left and results[c.number].outcome != Outcome.FAILED]
+            if lost:
+                raise LedgerError(
+                    f"{self.folder} holds {len(lost)} drawn cells that this experiment does not ask for (the first: "
+                    f"{lost[0].label}). Choose another --out, and add --reuse {self.folder} so that what both ask for "
+                    f"is not drawn again."
+                )
             db.execute("DELETE FROM cells")
             db.execute("INSERT OR REPLACE INTO experiment VALUES (1, ?)", (canonical(experiment.to_dict()),))
-            for cell in experiment.cells():
-                if request_of(cell) in kept:
-                    _insert(db, cell, kept[request_of(cell)])
+            for text, cell in asked:
+                if text in kept:
+                    _insert(db, cell, results[kept[text].number])
 
     def commit(self, cell: Cell, result: Result) -> None:
         """Record what came of `cell`, in one transaction; its files must be on disk. Replaces an earlier record."""
@@ -182,8 +197,10 @@ class Ledger:
     def remember(self, row: CheckpointRow) -> None:
         """Record a checkpoint file; replaces an earlier record of the same reference."""
         with self._change() as db:
-            names = ("ref", "path", "sha256", "size", "modified_ns")
-            db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)", [getattr(row, n) for n in names])
+            values = {**asdict(row), "identity": json.dumps(row.identity)}
+            names = ", ".join(values)
+            marks = ", ".join(f":{name}" for name in values)
+            db.execute(f"INSERT OR REPLACE INTO checkpoints ({names}) VALUES ({marks})", values)
 
     def results(self) -> dict[int, Result]:
         """All recorded results by cell number."""
@@ -193,7 +210,7 @@ class Ledger:
     def checkpoints(self) -> dict[str, CheckpointRow]:
         """All recorded checkpoint files by reference."""
         with _said(self.path):
-            return {row["ref"]: CheckpointRow(**row) for row in self._db.execute("SELECT * FROM checkpoints")}
+            return _checkpoints(self._db)
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -212,7 +229,7 @@ def request_of(cell: Cell) -> str:
     return canonical([str(cell.checkpoint), asdict(cell.job), [asdict(tab) for tab in cell.faces]])
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path | str) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
         db.row_factory = sqlite3.Row
@@ -229,7 +246,15 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise LedgerError(f"{path} cannot be used: {error}. If it is damaged, choose another --out folder.") from error
+        raise LedgerError(f"{path} cannot be used: {error}. {_advice(str(error))}") from error
+
+
+def _advice(error: str) -> str:
+    if "full" in error:
+        return "Free some space; all that is drawn is kept, and the same command goes on from there."
+    if "readonly" in error or "unable to open" in error:
+        return "Make it writable, or choose another --out folder."
+    return "If it is damaged, choose another --out folder."
 
 
 def _hold(path: Path) -> sqlite3.Connection:
@@ -249,10 +274,35 @@ def _hold(path: Path) -> sqlite3.Connection:
     return held
 
 
-def _check_schema(db: sqlite3.Connection, path: Path) -> None:
+def _version(db: sqlite3.Connection, path: Path) -> int:
+    """The schema in the file, 0 for an empty one. Raises LedgerError for one that is newer than this version."""
     found = db.execute("PRAGMA user_version").fetchone()[0]
-    if found != SCHEMA:
-        raise LedgerError(f"{path} has schema {found}, this version reads {SCHEMA}; use the version that wrote it.")
+    if found > SCHEMA:
+        raise LedgerError(f"{path} has schema {found}, this version knows {SCHEMA} at most; update this program.")
+    return found
+
+
+def _update(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or bring an earlier version's up to date, in one transaction."""
+    found = _version(db, path)
+    if found < SCHEMA:
+        steps = [_STEPS[version] for version in range(found, SCHEMA)] if found else [_TABLES]
+        db.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)} PRAGMA user_version = {SCHEMA}; COMMIT;")
+
+
+def _experiment(db: sqlite3.Connection, path: Path) -> Experiment | None:
+    row = db.execute("SELECT json FROM experiment").fetchone()
+    try:
+        return Experiment.from_dict(json.loads(row["json"])) if row else None
+    except ExperimentError as error:
+        raise LedgerError(
+            f"{path} holds an experiment that this version cannot read: {error} Choose another --out."
+        ) from error
+
+
+def _checkpoints(db: sqlite3.Connection) -> dict[str, CheckpointRow]:
+    rows = db.execute("SELECT * FROM checkpoints ORDER BY ref")
+    return {r["ref"]: CheckpointRow(**{**r, "identity": tuple(json.loads(r["identity"]))}) for r in rows}
 
 
 def _insert(db: sqlite3.Connection, cell: Cell, result: Result) -> None:

@@ -19,6 +19,7 @@ from PIL import Image
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.core.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
+from ohwx_compare.files.checkpoint import sha256
 
 __all__ = ["FakeHost", "Faults"]
 
@@ -57,15 +58,19 @@ class FakeHost:
         paths = sorted(self.folder.rglob("*.safetensors"))
         return [Checkpoint(path.relative_to(self.folder).as_posix(), path) for path in paths]
 
+    def sha256(self, checkpoint: Checkpoint) -> str:
+        """Of the file's bytes. Raises CheckpointError where it cannot be read."""
+        return sha256(checkpoint.path)
+
     def use(self, checkpoint: Checkpoint) -> Loaded:
         """Take the file's sha256 as its weights. Raises HostError for one among `faults.wrong`."""
         self._say("use", checkpoint.name)
-        sha256 = hashlib.sha256(checkpoint.path.read_bytes()).hexdigest()
+        loaded = Loaded(checkpoint, self.sha256(checkpoint))
         if checkpoint.name in self.faults.wrong:
             raise HostError(f"Asked for {checkpoint.name}, but another file is loaded; try again.")
         if not (self.faults.sticks and self._drawn_with):
-            self._drawn_with = sha256
-        return Loaded(checkpoint, sha256)
+            self._drawn_with = loaded.sha256
+        return loaded
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
         """Draw each job by itself. Raises HostError for one that `faults.fails` names."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from PIL import Image
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.core.job import InpaintJob, Job
 from ohwx_compare.engine import inpaint, render, weights
+from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.noise import pick_source
+from ohwx_compare.engine.render import Picture
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.checkpoint import list_checkpoints, sha256
+from ohwx_compare.files.hashes import Hashes
 
 __all__ = ["NativeHost", "default_device", "default_dtype"]
 
@@ -37,14 +41,14 @@ def run_on() -> Interruption:
 class _InUse:
     loaded: Loaded
     model: weights.Model
-    stamp: tuple[int, ...]
 
 
 class NativeHost:
     """Draws with the SDXL checkpoints of one or more folders.
 
-    It satisfies `compare.host.Host`. A file is hashed when it is loaded and compared by size and time afterwards, so a
-    checkpoint that was overwritten meanwhile is loaded again.
+    It satisfies `compare.host.Host`. A file is hashed when it is loaded and each time it is asked for again (which
+    `files.hashes.Hashes` makes cheap where the file system allows), so one that was overwritten meanwhile is loaded
+    again, whatever its size and time say.
     """
 
     name = "native"
@@ -58,17 +62,18 @@ class NativeHost:
         vae: Path | None = None,
         interruption: Callable[[], Interruption] = run_on,
         on_step: Callable[[int], None] | None = None,
-        digest: Callable[[Path], str] = sha256,
+        digest: Callable[[Path], str] | None = None,
     ) -> None:
         """`vae` replaces every checkpoint's own; `on_step` gets the image-steps done and may raise Interrupted.
 
-        `digest` gives a file's sha256; a `files.hashes.Hashes` shared with the search spares reading files twice.
+        `digest` gives a file's sha256 (default: a `files.hashes.Hashes`); one shared with the search spares reading
+        files twice.
         """
         self.folders = tuple(folders)
         self.device = torch.device(device) if device else default_device()
         self.dtype = dtype or default_dtype(self.device)
         self.vae, self.vae_sha256 = vae, sha256(vae) if vae else None
-        self._ask, self._on_step, self._digest = interruption, on_step, digest
+        self._ask, self._on_step, self._digest = interruption, on_step, digest or Hashes()
         self.reports_steps = on_step is not None
         self._in_use: _InUse | None = None
 
@@ -80,34 +85,48 @@ class NativeHost:
                 found.setdefault(name, Checkpoint(name, folder / name))
         return sorted(found.values(), key=lambda checkpoint: (checkpoint.name.casefold(), checkpoint.name))
 
+    def sha256(self, checkpoint: Checkpoint) -> str:
+        """The file's hash as it is now. Raises CheckpointError where it cannot be read."""
+        return self._digest(checkpoint.path)
+
     def use(self, checkpoint: Checkpoint) -> Loaded:
         """Load `checkpoint`, unless it is in memory and its file unchanged.
 
-        Raises CheckpointError for a file that is not SDXL, HostError for one that changed while it was read.
+        Raises CheckpointError for a file that is not SDXL, HostError for one that changed while it was read,
+        OutOfMemoryError.
         """
         stamp = _stamp(checkpoint.path)
-        if self._in_use and self._in_use.loaded.checkpoint == checkpoint and self._in_use.stamp == stamp:
+        wanted = Loaded(checkpoint, self.sha256(checkpoint))
+        if self._in_use and self._in_use.loaded == wanted:
             return self._in_use.loaded
         self.close()
-        digest = self._digest(checkpoint.path)
-        model = weights.load(checkpoint.path, device=self.device, dtype=self.dtype, vae=self.vae)
+        model = within_memory(
+            lambda: weights.load(checkpoint.path, device=self.device, dtype=self.dtype, vae=self.vae),
+            f"the weights of {checkpoint.name}",
+            self.device,
+        )
         if _stamp(checkpoint.path) != stamp:
             raise HostError(f"{checkpoint.path.name} changed while it was loaded; try again once it is written.")
-        self._in_use = _InUse(Loaded(checkpoint, digest), model, stamp)
-        return self._in_use.loaded
+        self._in_use = _InUse(wanted, model)
+        return wanted
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
-        """Draw jobs in order; neighbours that differ only in texts, seeds and CFG are one batch."""
+        """Draw jobs in order; neighbours that differ only in texts, seeds and CFG are one batch.
+
+        Raises OutOfMemoryError where that is too much at once.
+        """
         for group in render.batches(jobs):
-            yield from _rendered(render.txt2img(self._model(), [jobs[i] for i in group], self._on_step))
+            chosen = [jobs[i] for i in group]
+            yield from self._within_memory(chosen, partial(render.txt2img, self._model(), chosen, self._on_step))
 
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
     ) -> Iterator[Rendered]:
-        """Redraw the white of each mask ("L", the image's size) in each image (RGB), in order."""
+        """Redraw the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
         for group in render.batches([job.job for job in jobs]):
             chosen = ([things[i] for i in group] for things in (jobs, images, masks))
-            yield from _rendered(inpaint.inpaint(self._model(), *chosen, self._on_step))
+            draw = partial(inpaint.inpaint, self._model(), *chosen, self._on_step)
+            yield from self._within_memory([jobs[i].job for i in group], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
         """Who draws, whose noise, on what kind of device, in what precision, with whose VAE."""
@@ -130,14 +149,16 @@ class NativeHost:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[Picture]]) -> Iterator[Rendered]:
+        """The pictures that `draw` gives of jobs of one size."""
+        pictures = "1 picture" if len(jobs) == 1 else f"{len(jobs)} pictures at once"
+        drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
+        return (Rendered(picture.image, picture.notes) for picture in drawn)
+
     def _model(self) -> weights.Model:
         if self._in_use is None:
             raise HostError("No checkpoint is loaded; call use() first.")
         return self._in_use.model
-
-
-def _rendered(pictures: Sequence[render.Picture]) -> Iterator[Rendered]:
-    return (Rendered(picture.image, picture.notes) for picture in pictures)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

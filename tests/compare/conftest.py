@@ -123,3 +123,13 @@ def sample_run(make_run: Callable[..., Run], tmp_path_factory: pytest.TempPathFa
     """3 x 4 cells in a folder whose name needs care too; cell 2 has no face, 5 failed, 12 is not drawn yet."""
     odd = {2: Outcome.NO_FACE, 5: Outcome.FAILED, 12: Outcome.PENDING}
     return make_run(tmp_path_factory.mktemp("läufe") / "run #1 100%", experiment_of(), odd)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """Three files that the fake host takes for checkpoints a, b and c."""
+    for name in ("a", "b", "c"):
+        path = tmp_path / "modèles" / f"{name}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name.encode() * 40)
+    return tmp_path / "modèles"

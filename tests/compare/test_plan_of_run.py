@@ -9,7 +9,7 @@ from killed_run import EXPERIMENT, Detector
 from ohwx_compare.compare.calibrate import seconds
 from ohwx_compare.compare.plan import keys_with, plan, shelved
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import run
+from ohwx_compare.compare.run import Options, run
 from ohwx_compare.core.axes import Axis, CheckpointRef
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.hosts.fake import FakeHost
@@ -22,20 +22,28 @@ def models(tmp_path):
     return tmp_path
 
 
-def draw(experiment, models, out):
+def draw(experiment, models, out, *lenders):
     """Draw; returns how often each thing was done."""
     log = out.with_suffix(".log")
     log.unlink(missing_ok=True)
     host = FakeHost(models, log=log)
-    run(experiment, host, lambda name: Detector(), out, resolve=in_folder(models, {}), batch=2)
+    run(
+        experiment,
+        host,
+        lambda name: Detector(),
+        out,
+        resolve=in_folder(models, {}),
+        options=Options(batch=2, reuse=lenders),
+    )
     done = [line.split()[0] for line in log.read_text().splitlines()] if log.exists() else []
     return {what: done.count(what) for what in ("use", "render", "inpaint")}
 
 
-def planned(experiment, models, out):
+def planned(experiment, models, out, *lenders):
     host = FakeHost(models)
     keys = keys_with(host.fingerprint, {tab.model: Detector().sha256 for tab in EXPERIMENT.faces})
-    known = {"there": shelved(open_run(out)), "keys": keys} if out.exists() else {}
+    own = open_run(out) if out.exists() else None
+    known = {"there": shelved(own, [*map(open_run, lenders)]), "keys": keys} if own or lenders else {}
     return plan(experiment, in_folder(models, {}), batch=2, **known)
 
 
@@ -67,6 +75,19 @@ def test_pictures_that_are_gone_are_drawn_again(models, tmp_path):
     (out / gone.before).unlink()
     again = planned(EXPERIMENT, models, out)
     assert again.renders == draw(EXPERIMENT, models, out)["render"] == 1
+
+
+def test_what_is_lent_is_not_counted(models, tmp_path):
+    first, out = tmp_path / "first", tmp_path / "out"
+    draw(EXPERIMENT, models, first)
+    axes = (EXPERIMENT.axes[0], Axis("seed", (2, 3, 4)), Axis("face denoise", (0.5, 0.7)))
+    other = replace(EXPERIMENT, axes=axes)
+    before = planned(other, models, out, first)
+    done = draw(other, models, out, first)
+    assert (before.renders, before.switches) == (done["render"], done["use"]) == (2, 2)
+    assert before.inpaints == 2 * (3 * 2 - 2)  # denoise 0.5 of seeds 2 and 3 is there
+    shared = replace(EXPERIMENT, axes=(EXPERIMENT.axes[0], Axis("seed", (2, 3)), Axis("face denoise", (0.5,))))
+    assert planned(shared, models, tmp_path / "new", first).switches == 0
 
 
 def test_what_no_file_answers_to_is_named(models, tmp_path):
@@ -112,7 +133,7 @@ def test_a_steady_machine_is_foretold(models, tmp_path):
     detectors = {tab.model: Detector() for tab in steady.faces}
     foretold = seconds(planned(steady, models, out), TickingHost(models, clock), detectors, clock)
     started = clock.now
-    run(steady, TickingHost(models, clock), detectors.get, out, resolve=in_folder(models, {}), batch=2)
+    run(steady, TickingHost(models, clock), detectors.get, out, resolve=in_folder(models, {}), options=Options(batch=2))
     found = [cell for cell in open_run(out).cells if any(face.mask == 0 for face in cell.result.faces)]
     faceless = len(steady.cells()) - len(found)
     longest = max(int(tab.denoise * (tab.steps or 40)) + 1 for tab in steady.faces)

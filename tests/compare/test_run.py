@@ -10,60 +10,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from killed_run import EXPERIMENT, Detector
+from drawing_runs import PLAIN, contents, draw, lines
+from killed_run import EXPERIMENT
 from PIL import Image
 
 from ohwx_compare.compare.batches import batches, pictures
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import run
 from ohwx_compare.compare.shelf import Shelf, file_name
 from ohwx_compare.core import events
 from ohwx_compare.core.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.infotext import extra, faces, parse, to_job
 from ohwx_compare.core.outcome import Outcome
-from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted, UnknownCheckpointError
+from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted, LedgerError, UnknownCheckpointError
 from ohwx_compare.files import atomic, ledger
 from ohwx_compare.files.images import read_infotext, write_png
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.hosts.fake import FakeHost, Faults
 
 ROOT = Path(__file__).parents[2]
-PLAIN = replace(EXPERIMENT, axes=EXPERIMENT.axes[:2], faces=())
-
-
-@pytest.fixture
-def models(tmp_path):
-    for name in ("a", "b", "c"):
-        path = tmp_path / "modèles" / f"{name}.safetensors"
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(name.encode() * 40)
-    return tmp_path / "modèles"
-
-
-def draw(experiment, models, out, *, host=None, **options):
-    """Run and return (result, run as read, host's log lines of this run, events)."""
-    log = out.with_suffix(".log")
-    start = len(lines(log))
-    host = host or FakeHost(models)
-    host.log = log
-    told = options.pop("told", [])
-    options = {"resolve": in_folder(models, {}), "batch": 2, **options}
-    result = run(experiment, host, lambda name: Detector(), out, told.append, **options)
-    return result, open_run(out), lines(log)[start:], told
-
-
-def lines(log):
-    return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-
-
-def contents(out):
-    """All that a run folder holds, but for times: file bytes, and the ledger's rows."""
-    files = {p.relative_to(out).as_posix(): p.read_bytes() for p in sorted(out.rglob("*.*g"))}
-    opened = open_run(out)
-    cells = [replace(c, result=replace(c.result, seconds=None)) for c in opened.cells]
-    return files, opened.experiment, cells, opened.checkpoints
 
 
 def test_a_run_draws_every_picture_once(models, tmp_path):
@@ -123,9 +89,20 @@ def test_another_checkpoint_draws_one_column(models, tmp_path):
     assert len({c.result.image for c in opened.cells}) == 9
     for c in opened.cells:
         assert extra(parse(read_infotext(opened.folder / c.result.image)))["key"] == c.result.key
-    result, _, log, _ = draw(PLAIN, models, tmp_path / "out")
-    result, _, log, _ = draw(more, models, tmp_path / "out")  # dropped by the plan, adopted by its key
-    assert (result.drawn, [line for line in log if "render" in line]) == (0, [])
+
+
+def test_an_experiment_that_asks_for_less_has_a_folder_of_its_own(models, tmp_path):
+    draw(PLAIN, models, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    for other in (
+        PLAIN.with_checkpoints([CheckpointRef("a")]),
+        replace(PLAIN, job=replace(PLAIN.job, prompt="another")),
+        replace(PLAIN, axes=(PLAIN.axes[0], Axis("seed", (1, 2, 9)))),
+    ):
+        with pytest.raises(LedgerError, match=r"holds \d drawn cells .* --reuse"):
+            draw(other, models, tmp_path / "out")
+    assert contents(tmp_path / "out") == before
+    draw(replace(PLAIN, axes=PLAIN.axes[::-1]), models, tmp_path / "out")  # the same cells in another order
 
 
 def test_a_changed_checkpoint_file_is_drawn_again(models, tmp_path):

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.errors import LedgerError
-from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result, open_run
+from ohwx_compare.files.ledger import SCHEMA, CheckpointRow, Ledger, Result, open_run
 
 FACE = FaceRecord(tab=1, box=(1.0, 2.5, 3.0, 4.0), confidence=0.5, detector="d.pt", fate=Fate.INPAINTED, mask=0, seed=4)
 RESULT = Result(
@@ -50,14 +51,74 @@ def test_what_is_committed_is_read(tmp_path):
     assert (RESULT.image, failed.image, replace(RESULT, after=None).image) == ("images/å.png", None, "images/ä.png")
 
 
-def test_a_new_plan_keeps_what_it_still_asks_for(tmp_path):
+def test_a_larger_plan_takes_all_results_along(tmp_path):
     with Ledger(tmp_path) as ledger:
         ledger.plan(experiment())
         for cell in experiment().cells():
             ledger.commit(cell, replace(RESULT, key=f"{cell.checkpoint} {cell.job.seed}"))
-        ledger.plan(experiment(seeds=(3, 2)))
-        wanted = {c.number: f"{c.checkpoint} 2" for c in experiment(seeds=(3, 2)).cells() if c.job.seed == 2}
+        more = experiment(seeds=(3, 2, 1))
+        ledger.plan(more)
+        wanted = {c.number: f"{c.checkpoint} {c.job.seed}" for c in more.cells() if c.job.seed != 3}
         assert {number: result.key for number, result in ledger.results().items()} == wanted
+
+
+def test_a_plan_that_leaves_drawn_cells_out_is_refused(tmp_path):
+    with Ledger(tmp_path) as ledger:
+        ledger.plan(experiment())
+        ledger.commit(experiment().cells()[0], Result(outcome=Outcome.FAILED, error="no memory"))
+        ledger.plan(experiment(seeds=(2,)))  # only a failure is left out
+        ledger.plan(experiment())
+        ledger.commit(experiment().cells()[0], RESULT)
+        with pytest.raises(LedgerError, match=r"holds 1 drawn cells that .* \(the first: seed 1, a\)"):
+            ledger.plan(experiment(seeds=(2,)))
+        assert ledger.results() == {1: RESULT}
+    assert open_run(tmp_path).experiment == experiment()
+
+
+OF_SCHEMA_1 = """
+CREATE TABLE experiment (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
+CREATE TABLE checkpoints (
+    ref TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL
+);
+CREATE TABLE cells (
+    number INTEGER PRIMARY KEY, request TEXT NOT NULL, before_key TEXT, key TEXT, before TEXT, after TEXT,
+    before_thumb TEXT, after_thumb TEXT, outcome TEXT NOT NULL, infotext TEXT NOT NULL, notes TEXT NOT NULL,
+    error TEXT, seconds REAL
+);
+CREATE TABLE faces (
+    cell INTEGER NOT NULL REFERENCES cells (number) ON DELETE CASCADE, place INTEGER NOT NULL, json TEXT NOT NULL,
+    PRIMARY KEY (cell, place)
+);
+INSERT INTO checkpoints VALUES ('a.safetensors', 'C:\\modèles\\a.safetensors', :sha256, 1, 1152921504606846976);
+INSERT INTO cells VALUES (1, 'told', 'b', 'k', 'images/ä.png', 'images/å.png', 'thumbs/ä.jpg', 'thumbs/å.jpg',
+    'faces inpainted', '男' || char(10) || 'Steps: 1', '["VAE ran in float32", "é"]', NULL, 1.5);
+INSERT INTO faces VALUES (1, 0, '{"tab": 1, "box": [1.0, 2.5, 3.0, 4.0], "confidence": 0.5, "detector": "d.pt",
+    "fate": "inpainted", "reason": "", "mask": 0, "prompt": "", "seed": 4}');
+INSERT INTO faces VALUES (1, 1, '{"tab": 1, "box": [1.0, 2.5, 3.0, 4.0], "confidence": 0.5, "detector": "d.pt",
+    "fate": "filtered", "reason": "too small", "mask": null, "prompt": "", "seed": 4}');
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_ledger_of_the_first_schema_is_read_and_brought_up_to_date(tmp_path):
+    path = tmp_path / "run.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OF_SCHEMA_1.replace(":sha256", f"'{ROW.sha256}'"))
+        db.execute("INSERT INTO experiment VALUES (1, ?)", (json.dumps(experiment().to_dict()),))
+        db.commit()
+    as_it_was = path.read_bytes()
+    old = open_run(tmp_path)
+    assert path.read_bytes() == as_it_was  # reading writes nothing
+    assert (old.experiment, old.checkpoints, old.cells[0].result) == (experiment(), (ROW,), RESULT)
+    proven = replace(ROW, identity=(1, 2, 2**60))
+    with Ledger(tmp_path) as ledger:
+        assert (ledger.results(), ledger.checkpoints()) == ({1: RESULT}, {ROW.ref: ROW})
+        ledger.plan(experiment(seeds=(1, 2, 3)))
+        ledger.remember(proven)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
+    new = open_run(tmp_path)
+    assert (new.checkpoints, new.cells[0].result) == ((proven,), RESULT)
 
 
 def test_one_writer_at_a_time(tmp_path):
@@ -84,6 +145,9 @@ def test_a_half_done_change_is_no_change(tmp_path, monkeypatch):
 def test_other_folders_are_refused(tmp_path):
     with pytest.raises(LedgerError, match="no run folder"):
         open_run(tmp_path)
+    (tmp_path / "run.sqlite").touch()  # killed before it held anything
+    with pytest.raises(LedgerError, match="holds no experiment"):
+        open_run(tmp_path)
     with Ledger(tmp_path):
         pass
     with pytest.raises(LedgerError, match="holds no experiment"):
@@ -92,7 +156,7 @@ def test_other_folders_are_refused(tmp_path):
     db.execute("PRAGMA user_version = 7")
     db.close()
     for use in (open_run, Ledger):
-        with pytest.raises(LedgerError, match="schema 7"):
+        with pytest.raises(LedgerError, match=r"schema 7, this version knows \d at most; update"):
             use(tmp_path)
     with Ledger(tmp_path / "other"):  # the refused one let go of its lock
         pass

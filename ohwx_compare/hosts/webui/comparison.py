@@ -14,7 +14,7 @@ from modules import devices, processing, shared
 from PIL import Image
 
 from ohwx_compare.compare.page import write_page
-from ohwx_compare.compare.run import run
+from ohwx_compare.compare.run import Options, run
 from ohwx_compare.compare.sheet import write_sheets
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment import Cell, Experiment
@@ -109,7 +109,7 @@ def compare(p: processing.StableDiffusionProcessing, request: Request) -> Compar
             folder,
             tell,
             resolve=host.resolve,
-            batch=max(p.batch_size, 1),
+            options=Options(batch=max(p.batch_size, 1)),
         )
     except Interrupted:
         if not (folder / "run.sqlite").is_file():

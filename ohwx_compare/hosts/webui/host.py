@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from modules import processing, sd_models, sd_vae, shared
+from modules import devices, processing, sd_models, sd_vae, shared
 from PIL import Image
 
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.errors import CheckpointError, HostError, Interrupted, MissingKeysError, UnknownCheckpointError
-from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl, sha256
+from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl
+from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.hosts.webui.fingerprint import Fingerprint
 from ohwx_compare.hosts.webui.folders import checkpoint_folders
 from ohwx_compare.hosts.webui.loaded import differing, missing
@@ -43,7 +45,7 @@ class WebuiHost:
         self._template = Template(p, own_faces)
         self._fingerprint = Fingerprint(p, own_faces=own_faces)
         self._users = {name: shared.opts.data.get(name) for name in ("sd_model_checkpoint", "sd_checkpoint_hash")}
-        self._digests: dict[tuple, str] = {}
+        self._hashes = Hashes()
         self._in_use: tuple[Loaded, Header] | None = None
         self._is_finishing = self._is_closed = False
 
@@ -65,6 +67,10 @@ class WebuiHost:
                 error = unknown
         raise error
 
+    def sha256(self, checkpoint: Checkpoint) -> str:
+        """The file's hash as it is now. Raises CheckpointError where it cannot be read."""
+        return self._hashes(checkpoint.path)
+
     def use(self, checkpoint: Checkpoint) -> Loaded:
         """Load `checkpoint` and compare memory with the file.
 
@@ -77,7 +83,7 @@ class WebuiHost:
         _load(info, forced=False)
         if differing(shared.sd_model, header):  # overwritten under its name, which the webui does not notice
             _load(info, forced=True)
-        loaded = Loaded(checkpoint, self._sha256(checkpoint.path))
+        loaded = Loaded(checkpoint, self.sha256(checkpoint))
         self._in_use = (loaded, header)
         self._verify()
         own_vae = sd_vae.loaded_vae_file is None
@@ -136,7 +142,8 @@ class WebuiHost:
         if shared.state.interrupted:
             raise Interrupted("Interrupted; what is finished is kept.")
         torch.manual_seed(jobs[0].seed)  # the VAE's encode draws from here, or else from what the last job left
-        processed = processing.process_images(p)
+        what = f"{len(jobs)} x {jobs[0].width}x{jobs[0].height} px"
+        processed = within_memory(lambda: processing.process_images(p), what, torch.device(devices.device))
         if shared.state.interrupted:
             raise Interrupted("Interrupted; what is finished is kept.")
         if shared.state.skipped:
@@ -170,13 +177,6 @@ class WebuiHost:
         if getattr(shared.state, "stopping_generation", False):
             shared.state.stopping_generation = False
             self._is_finishing = True
-
-    def _sha256(self, path: Path) -> str:
-        stat = path.stat()
-        stamp = (path, stat.st_size, stat.st_mtime_ns)
-        if stamp not in self._digests:
-            self._digests[stamp] = sha256(path)
-        return self._digests[stamp]
 
 
 def _load(info: sd_models.CheckpointInfo, *, forced: bool) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from ohwx_compare.core.events import Event, Failed, Image, Learned, Saved, Skipped, Started, Step
+from ohwx_compare.core.events import Event, Failed, Image, Learned, Missed, Saved, Skipped, Started, Step
 
 __all__ = ["Bar", "clock"]
 
@@ -52,6 +52,8 @@ class Bar:
             self.done, self.label = self.done + 1, f"loss {event.loss:.4f}"
         elif isinstance(event, Saved):
             self.say(f"saved {event.path}")
+        elif isinstance(event, Missed):
+            self.say(f"step {event.step}: no {event.what}: {event.error}")
         if self.is_live:
             self.draw()
 

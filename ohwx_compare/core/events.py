@@ -3,10 +3,23 @@
 A listener is any callable that takes one event. Engines never print.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Event", "Failed", "Image", "Learned", "Listener", "Saved", "Skipped", "Started", "Step"]
+__all__ = [
+    "Event",
+    "Failed",
+    "Image",
+    "Learned",
+    "Listener",
+    "Missed",
+    "Sampled",
+    "Saved",
+    "Skipped",
+    "Started",
+    "Step",
+    "Validated",
+]
 
 
 @dataclass(frozen=True)
@@ -70,5 +83,34 @@ class Learned:
     norm: float
 
 
-Event = Started | Step | Image | Saved | Skipped | Failed | Learned
+@dataclass(frozen=True)
+class Sampled:
+    """A picture was drawn on the way: after `step` steps, when each training image had been shown `exposures` times."""
+
+    step: int
+    exposures: float
+    path: str
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Mean squared errors at fixed noise after `step` steps: kind of picture -> timestep -> mean over its pictures."""
+
+    step: int
+    exposures: float
+    losses: Mapping[str, Mapping[int, float]]
+
+
+@dataclass(frozen=True)
+class Missed:
+    """Something beside the work failed; the work goes on without it."""
+
+    step: int
+    what: str
+    error: str
+
+
+Event = Started | Step | Image | Saved | Skipped | Failed | Learned | Sampled | Validated | Missed
 Listener = Callable[[Event], None]

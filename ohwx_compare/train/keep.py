@@ -13,6 +13,7 @@ from ohwx_compare.engine import weights
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.train.plan import Plan, Save
+from ohwx_compare.train.recipe import WATCHING
 from ohwx_compare.train.setup import Setup
 
 __all__ = ["keep", "metadata", "require_space"]
@@ -57,7 +58,7 @@ def require_space(folder: Path, size: int, name: str) -> None:
 def metadata(setup: Setup, save: Save, base_sha256: str) -> dict[str, str]:
     """The source's metadata, modelspec's keys, and the whole record of the training under "ohwx.training"."""
     plan = setup.plan
-    recipe = plan.recipe.to_dict()
+    recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in WATCHING}
     recipe |= {name: Path(recipe[name]).name for name in ("base", "train", "reg") if recipe[name]}
     del recipe["output"]
     record = {
@@ -93,7 +94,7 @@ def _outlived(plan: Plan, save: Save) -> tuple[Save, ...]:
     """The saves that `keep_last` lets go once `save` is there; the final one does not count."""
     if plan.recipe.keep_last is None:
         return ()
-    before = plan.saves[: plan.saves.index(save) + 1]
+    before = tuple(one for one in plan.saves if one.step <= save.step)
     if save is plan.saves[-1]:
         before = before[:-1]
     return before[: max(0, len(before) - plan.recipe.keep_last)]

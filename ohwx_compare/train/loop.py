@@ -30,6 +30,7 @@ from ohwx_compare.train.record import recording
 from ohwx_compare.train.setup import Setup, set_up
 from ohwx_compare.train.state import fingerprint, forget, newest, read_state, state_bytes, write_state
 from ohwx_compare.train.step import Batch, losses
+from ohwx_compare.train.watch import Watch
 
 __all__ = ["Outcome", "rate_scale", "train"]
 
@@ -75,6 +76,8 @@ def _go_on(plan: Plan, hashes: tuple[str, str], listen: Listener, asked: Callabl
     done = read_state(start, setup, owner) if start else 0
     listen(Started("training", plan.steps - done, plan.steps - done))
     written: list[Path] = []
+    watch = Watch(setup, listen, asked)
+    watch.look(done)
     for number, epoch, step in plan.walk(done):
         listen(_take(setup, number, epoch, step))
         listen(Counted(1))
@@ -87,6 +90,7 @@ def _go_on(plan: Plan, hashes: tuple[str, str], listen: Listener, asked: Callabl
             write_state(states, setup, done, owner)
         if stops:
             break
+        watch.look(done)
     if done == plan.steps:
         forget(states)
     return Outcome(done, done == plan.steps, tuple(written))

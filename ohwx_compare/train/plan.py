@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from ohwx_compare.core.buckets import Buckets, Placement
@@ -39,16 +40,18 @@ class Save:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run, step by step. Pictures are numbered: training images first, then regularization images."""
+    """A run, step by step. Pictures are numbered: training, regularization, then held-out images."""
 
     recipe: Recipe
     reading: Reading
-    dataset: Dataset  # without the pictures that fit no bucket
+    dataset: Dataset  # without the pictures that fit no bucket, and those held out
+    held_out: tuple[Picture, ...]
     placements: tuple[Placement, ...]  # one a picture
     course: Course
     steps: int  # optimiser steps
     epochs: int  # begun
     saves: tuple[Save, ...]  # in order; the last is the result
+    looks: frozenset[int]  # steps after which samples are drawn and losses validated; 0 is before the first
     shown: Counter[int]  # picture -> times in the whole run
     disk_bytes: int  # of checkpoints and the states to go on from, at most at one time
     state_bytes: int  # of one such state
@@ -60,7 +63,30 @@ class Plan:
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:
         """All of them, by number."""
-        return self.dataset.train + self.dataset.reg
+        return self.dataset.train + self.dataset.reg + self.held_out
+
+    @cached_property
+    def validated(self) -> dict[str, tuple[int, ...]]:
+        """Kind -> the pictures of it whose loss is taken at fixed noise, drawn by the seed."""
+        train, reg = len(self.dataset.train), len(self.dataset.train) + len(self.dataset.reg)
+        kinds = {
+            "training": range(train),
+            "held out": range(reg, len(self.pictures)),
+            "regularization": range(train, reg),
+        }
+        chosen = {kind: _drawn(numbers, self.recipe.validation, self.recipe.seed) for kind, numbers in kinds.items()}
+        return {kind: numbers for kind, numbers in chosen.items() if numbers}
+
+    @cached_property
+    def needed(self) -> tuple[int, ...]:
+        """The pictures that are shown or validated."""
+        return tuple(sorted(set(self.shown).union(*self.validated.values())))
+
+    def exposures_at(self, step: int) -> tuple[float, int, int]:
+        """How often a training image is shown within the first `step` steps: on average, least, most."""
+        shown = self.course.exposures([batches for _, batches in islice(self.course.steps(), step)])
+        seen = [shown[i] for i in range(len(self.dataset.train))]
+        return round(sum(seen) / len(seen), 2), min(seen), max(seen)
 
     def walk(self, done: int = 0) -> Iterator[tuple[int, int, Step]]:
         """What is left after `done` steps: (number of the step from 1, its epoch, its batches)."""
@@ -92,7 +118,12 @@ class Plan:
             "steps": self.steps,
             "epochs": self.epochs,
             "saves": [asdict(save) for save in self.saves],
-            "images": {"train": len(self.dataset.train), "reg": len(self.dataset.reg)},
+            "looks": sorted(self.looks),
+            "images": {
+                "train": len(self.dataset.train),
+                "reg": len(self.dataset.reg),
+                "held_out": len(self.held_out),
+            },
             "shown": {
                 "train": sum(self.shown[i] for i in range(len(self.dataset.train))),
                 "reg": sum(self._reg_shown().values()),
@@ -113,9 +144,9 @@ class Plan:
 
     def buckets(self) -> dict[tuple[int, int], tuple[int, int]]:
         """Bucket -> how many training and regularization images it holds."""
-        held = {size: [0, 0] for size in sorted({placed.bucket for placed in self.placements})}
-        for picture, placed in zip(self.pictures, self.placements, strict=True):
-            held[placed.bucket][picture.reg] += 1
+        held = {size: [0, 0] for size in sorted({one.bucket for one in self.course.pictures})}
+        for one in self.course.pictures:
+            held[one.bucket][one.reg] += 1
         return {size: (train, reg) for size, (train, reg) in held.items()}
 
     def reg_use(self) -> dict[int, int]:
@@ -143,6 +174,7 @@ def make_plan(recipe: Recipe) -> Plan:
     )
     reg = Path(recipe.reg) if recipe.reg and recipe.reg_ratio else None
     dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats), recipe)
+    dataset, held_out, placements = _hold_out(dataset, placements, recipe)
     course = _course(recipe, dataset, placements)
     ends = _epoch_ends(recipe, course)
     saves, shown = _saves(recipe, course, ends, len(dataset.train))
@@ -153,11 +185,13 @@ def make_plan(recipe: Recipe) -> Plan:
         recipe=recipe,
         reading=reading,
         dataset=dataset,
+        held_out=held_out,
         placements=placements,
         course=course,
         steps=ends[-1],
         epochs=len(ends),
         saves=saves,
+        looks=_looks(recipe, ends, saves),
         shown=shown,
         disk_bytes=disk_bytes,
         state_bytes=state,
@@ -193,8 +227,43 @@ def _placed(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, tuple[Placement,
     return kept, tuple(places)
 
 
+def _hold_out(
+    dataset: Dataset, placements: tuple[Placement, ...], recipe: Recipe
+) -> tuple[Dataset, tuple[Picture, ...], tuple[Placement, ...]]:
+    """Take `held_out` training images out, by the seed; their places go to the end. Raises ExperimentError."""
+    count = len(dataset.train)
+    if recipe.held_out >= count:
+        raise ExperimentError(
+            f"held_out is {recipe.held_out} and there are {count} training images; leave some to train."
+        )
+    out = _drawn(range(count), recipe.held_out, recipe.seed)
+    stay = [i for i in range(len(placements)) if i not in out]
+    train = tuple(dataset.train[i] for i in stay if i < count)
+    kept = Dataset(train=train, reg=dataset.reg, skipped=dataset.skipped, notes=dataset.notes)
+    return kept, tuple(dataset.train[i] for i in out), tuple(placements[i] for i in (*stay, *out))
+
+
+def _drawn(numbers: range, count: int, seed: int) -> tuple[int, ...]:
+    """`count` of the numbers at most, the same ones for the same seed, in order."""
+    chance = Random(f"chosen {seed}")
+    keys = {number: chance.random() for number in numbers}  # random() gives the same numbers in every Python
+    return tuple(sorted(sorted(numbers, key=keys.__getitem__)[:count]))
+
+
+def _looks(recipe: Recipe, ends: list[int], saves: tuple[Save, ...]) -> frozenset[int]:
+    """When samples are drawn and losses validated: at both ends, and as the recipe says."""
+    if not (recipe.sample_prompts or recipe.validation):
+        return frozenset()
+    steps = {save.step for save in saves}
+    if recipe.watch_every_steps:
+        steps = set(range(recipe.watch_every_steps, ends[-1], recipe.watch_every_steps))
+    elif recipe.watch_every_epochs:
+        steps = set(ends[recipe.watch_every_epochs - 1 :: recipe.watch_every_epochs])
+    return frozenset({0, ends[-1], *steps})
+
+
 def _course(recipe: Recipe, dataset: Dataset, placements: tuple[Placement, ...]) -> Course:
-    pictures = zip(dataset.train + dataset.reg, placements, strict=True)
+    pictures = zip(dataset.train + dataset.reg, placements, strict=False)  # what is held out comes after them
     return Course(
         pictures=tuple(Showable(placed.bucket, picture.repeats, picture.reg) for picture, placed in pictures),
         batch=recipe.batch,

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
 
-__all__ = ["COMPAT", "OPTIMIZER_ARGS", "PRESETS", "Recipe", "read_recipe", "write_recipe"]
+__all__ = ["COMPAT", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]
 
 COMPAT = {  # each fault of sd-scripts that users may have tuned to
     "alpha": "transparent pixels keep the colour stored under them",
@@ -58,6 +58,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fast": {"checkpointing": False},  # needs about 34 GB
 }
 
+WATCHING = (  # fields that no weight depends on
+    "watch_every_epochs", "watch_every_steps", "sample_prompts", "sample_negative", "sample_seeds", "sample_steps",
+    "sample_cfg", "validation",
+)  # fmt: skip
+
 _CHOICES = {
     "captions": ("file-or-folder", "file", "folder"),
     "clip_by": ("tensor", "global"),
@@ -68,11 +73,20 @@ _CHOICES = {
     "schedule": ("constant", "cosine"),
 }
 _MOST = 10_000_000
+_WORDS = {
+    tuple[int, int]: "two numbers",
+    tuple[int, ...]: "a list of whole numbers",
+    tuple[str, ...]: "a list of texts",
+}
 _COUNTS = (
     "repeats", "epochs", "steps", "batch", "accumulation", "keep_last", "save_every_epochs", "save_every_steps",
-    "state_every",
+    "state_every", "watch_every_epochs", "watch_every_steps", "sample_steps",
 )  # fmt: skip
-_PAIRS = (("epochs", "steps"), ("save_every_epochs", "save_every_steps"))  # naming one drops the preset's other
+_PAIRS = (
+    ("epochs", "steps"),
+    ("save_every_epochs", "save_every_steps"),
+    ("watch_every_epochs", "watch_every_steps"),
+)  # naming one drops the preset's other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +110,7 @@ class Recipe:
     bucket_step: int = 64  # px, a multiple of 32
     alpha: str = "#ffffff"  # colour behind transparent pixels
     repeats: int | None = None  # instead of those in the names of the train folders
+    held_out: int = 0  # training images that are not trained on, only validated with
     captions: str = "file-or-folder"  # "file": a caption file beside each picture is a must; "folder": none is read
     caption_extensions: tuple[str, ...] = (".txt", ".caption")  # the first that exists
 
@@ -136,6 +151,17 @@ class Recipe:
     state_every: int = 250  # optimiser steps between the states that a run that was killed goes on from
     ema: float | None = None  # decay a step of averaged weights, in fp32 on the CPU, saved instead; None keeps none
     seed: int = 42
+
+    # watching: pictures and losses on the way, of the averaged weights if there are any; no weight depends on it
+    watch_every_epochs: int | None = None  # without either: with each checkpoint. Before the first step in any case
+    watch_every_steps: int | None = None
+    sample_prompts: tuple[str, ...] = ()  # each drawn with each seed, at `resolution`
+    sample_negative: str = ""
+    sample_seeds: tuple[int, ...] = (1,)
+    sample_steps: int = 20  # of DPM++ 2M Karras
+    sample_cfg: float = 7.0
+    validation: int = 4  # pictures of each kind (training, held out, regularization) whose loss is taken at fixed noise
+
     compat: tuple[str, ...] = ()  # names of COMPAT; "kohya" in the file means all of them
 
     def __post_init__(self) -> None:
@@ -198,10 +224,12 @@ class Recipe:
 
     def _check_numbers(self) -> None:
         for name in ("reg_ratio", "prior_loss_weight", "lr_unet", "lr_te1", "lr_te2", "min_snr_gamma", "clip",
-                     "noise_offset", "warmup", "seed"):  # fmt: skip
+                     "noise_offset", "warmup", "seed", "held_out", "validation", "sample_cfg"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not 0 <= value < 2**63:
                 raise ExperimentError(f"{name} is {value}, expected 0 or more, below 2^63.")
+        if not all(0 <= seed < 2**63 for seed in self.sample_seeds):
+            raise ExperimentError(f"sample_seeds are {list(self.sample_seeds)}, expected each 0 or more, below 2^63.")
         if self.reg_ratio > 100:
             raise ExperimentError(f"reg_ratio is {self.reg_ratio}, expected at most 100 for each training image.")
         if self.ema is not None and not 0 < self.ema < 1:
@@ -284,12 +312,12 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         value = tuple(COMPAT)
     if isinstance(value, list):
         value = tuple(value)
-    if kind in (tuple[int, int], tuple[str, ...]):
+    if kind in (tuple[int, int], tuple[int, ...], tuple[str, ...]):
         inner = get_args(kind)[0]
         length = 2 if kind == tuple[int, int] else None
         if isinstance(value, tuple) and all(type(v) is inner for v in value) and length in (None, len(value)):
             return value
-        raise ExperimentError(f"{name} must be {'two numbers' if length else 'a list of texts'}, got {value!r}.")
+        raise ExperimentError(f"{name} must be {_WORDS[kind]}, got {value!r}.")
     if name == "optimizer_args":
         if not isinstance(value, Mapping):
             raise ExperimentError(f"{name} must be a JSON object, got {value!r}.")

@@ -34,7 +34,8 @@ class Setup:
     plan: Plan
     unet: nn.Module
     texts: Texts
-    latents: dict[int, Latents]  # by picture, of all that are shown
+    latents: dict[int, Latents]  # by picture, of all that are shown or validated
+    parts: dict[str, nn.Module]  # those that are trained: "unet", "clip_l", "clip_g"
     stepper: Stepper
     diffusion: Diffusion
     ema: dict[str, Tensor]  # averaged weights, float32 on the CPU; empty without
@@ -75,13 +76,13 @@ def set_up(plan: Plan, device: str) -> Setup:
     own = {name: next(rate for part, rate in rates.items() if name.startswith(PREFIXES[part])) for name in weights}
     stepper = Stepper(weights, _rule(recipe), own, precision, state)
     ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
-    return Setup(plan, unet, texts, latents, stepper, _diffusion(recipe, base), ema)
+    return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema)
 
 
 def _latents(plan: Plan, device: str) -> dict[int, Latents]:
     vae = load_part("vae", Path(plan.recipe.base), device=device, dtype=torch.float32)
     found = {}
-    for i in sorted(plan.shown):
+    for i in plan.needed:
         picture = plan.pictures[i]
         inside = pixels(load_picture(picture.path, plan.reading), plan.placements[i])
         found[i] = encode_picture(vae, inside, str(picture.path))
@@ -89,8 +90,8 @@ def _latents(plan: Plan, device: str) -> dict[int, Latents]:
 
 
 def _texts(plan: Plan, parts: dict[str, nn.Module], device: str) -> Texts:
-    """The captions that are shown; a frozen encoder is loaded in float32, asked, and let go."""
-    base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.shown}
+    """The captions that are needed; a frozen encoder is loaded in float32, asked, and let go."""
+    base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.needed}
     read = {"clip_l": read_l, "clip_g": partial(read_g, transposed=plan.recipe.compatible("pooled"))}
     sides = {"clip_l": "l", "clip_g": "g"}
     trained = {sides[part]: read[part](parts[part]) for part in sides if part in parts}

@@ -15,6 +15,7 @@ from torch import Tensor
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.train.plan import Plan
+from ohwx_compare.train.recipe import WATCHING
 from ohwx_compare.train.setup import Setup
 
 __all__ = ["fingerprint", "forget", "newest", "read_state", "state_bytes", "write_state"]
@@ -22,7 +23,7 @@ __all__ = ["fingerprint", "forget", "newest", "read_state", "state_bytes", "writ
 KEPT = 2
 NAMES = {torch.float32: "F32", torch.bfloat16: "BF16"}
 # what may change between two sittings of one run
-FREE = ("base", "train", "reg", "output", "preset", "state_every", "keep_last")
+FREE = (*WATCHING, "base", "train", "reg", "output", "preset", "state_every", "keep_last")
 
 
 def fingerprint(plan: Plan, base: str) -> str:

@@ -67,4 +67,5 @@ def small(mini, tmp_path) -> dict[str, Any]:
         "precision": "fp32",
         "lr_unet": 1e-4,
         "checkpointing": False,
+        "validation": 0,
     }

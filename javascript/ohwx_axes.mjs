@@ -10,12 +10,13 @@ export function valuesText(values) {
 
 const pairOf = (value) => (typeof value === "string" ? { prompt: value, negative: null } : { negative: null, ...value });
 
-// What the server reads: a text for all kinds but prompts, whose commas and lines are their own.
-export function asked(axis) {
-  if (axis.kind !== "prompt") return { kind: axis.kind, values: axis.values };
-  const values = axis.pairs.filter((pair) => pair.prompt.trim() || pair.negative);
-  return { kind: axis.kind, values: values.map((pair) => (pair.negative === null ? pair.prompt : pair)) };
+// What the server reads: a text for all kinds but prompts, whose commas and lines are their own. A row still empty is none.
+export function asked(axes) {
+  const read = axes.map((axis) => ({ kind: axis.kind, values: axis.kind === "prompt" ? prompts(axis.pairs) : axis.values.trim() }));
+  return read.filter((axis) => axis.values.length);
 }
+
+const prompts = (pairs) => pairs.filter((pair) => pair.prompt.trim() || pair.negative).map((pair) => (pair.negative === null ? pair.prompt : pair));
 
 export function asRow(axis) {
   const list = typeof axis.values === "string" ? axis.values.split("\n").filter(Boolean) : axis.values;

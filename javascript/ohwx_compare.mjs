@@ -63,7 +63,7 @@ function tab() {
   const bar = make("div", { className: "ohwx-tabs", role: "tablist", "aria-label": "ohwx compare" }, ...Object.values(tabs));
   const node = make("div", { className: "ohwx-tab" }, make("div", { className: "ohwx-line ohwx-top" }, bar, away),
     ...VIEWS.map(([name]) => make("div", { id: `ohwx-view-${name}`, role: "tabpanel", "aria-labelledby": `ohwx-tab-${name}` }, views[name])));
-  let state = null, at = memory.get("run"), view = memory.get("view") ?? "compare", misses = 0, timer = 0, isAsking = false;
+  let state = null, at = memory.get("run"), view = memory.get("view") ?? "compare", misses = 0, lost = 0, timer = 0, isAsking = false, isWanted = false;
 
   bar.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -97,7 +97,8 @@ function tab() {
 
   function show() {
     const run = state.runs.find((one) => one.id === at);
-    if (at && !run) open(null);
+    lost = at && !run ? lost + 1 : 0;
+    if (lost > 1) open(null); // once may be an answer from before it was started
     else if (run) chosen.show(run);
     list.show(state);
     draft.show(state);
@@ -113,8 +114,9 @@ function tab() {
 
   // Only while somebody looks; to look again asks at once.
   async function poll() {
-    clearTimeout(timer);
+    isWanted = isAsking;
     if (isAsking || !isSeen()) return;
+    clearTimeout(timer);
     isAsking = true;
     try {
       const first = !state;
@@ -130,7 +132,7 @@ function tab() {
       setShown(away, true);
     }
     isAsking = false;
-    timer = setTimeout(poll, pace());
+    timer = setTimeout(poll, isWanted && !misses ? 0 : pace());
   }
 
   document.addEventListener("visibilitychange", poll);

@@ -127,7 +127,7 @@ function requestForm(parts, server, { request, notes = [], missing = [] }, hooks
   let tabs = [], state = null;
 
   function asked() {
-    return { ...form, axes: form.axes.map(parts.asked) };
+    return { ...form, axes: parts.asked(form.axes) };
   }
 
   function drawFaces() {

@@ -5,7 +5,7 @@ export function pageFrame({ make, setText, setShown }, server, send) {
   const hold = make("div", { className: "ohwx-hold" });
   const fault = make("p", { className: "ohwx-grey ohwx-empty", hidden: true });
   const node = make("div", {}, fault, hold);
-  let frame = null, run = null, shown = "", isThere = false, isReading = false, tried = 0;
+  let frame = null, run = null, shown = "", isThere = false, isReading = false, tried = 0, rest = 0;
 
   const told = (one) => [one.done, one.failed, one.state].join(); // the page changes with these alone
 
@@ -26,7 +26,8 @@ export function pageFrame({ make, setText, setShown }, server, send) {
   }
 
   async function refresh() {
-    if (isReading || shown === told(run)) return;
+    const began = performance.now();
+    if (isReading || shown === told(run) || began < rest) return;
     const [mine, at] = [frame, told(run)];
     isReading = true;
     try {
@@ -40,6 +41,7 @@ export function pageFrame({ make, setText, setShown }, server, send) {
       // the next poll tries again, and that nobody answers is said in one place
     } finally {
       isReading = false;
+      rest = performance.now() + 4 * (performance.now() - began); // large runs are read less often
     }
   }
 

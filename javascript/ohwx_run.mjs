@@ -15,7 +15,7 @@ export function requestOf(run) {
 
 export function runView(parts, server, hooks) {
   const { make, button, setShown, setText } = parts;
-  const name = make("h3", { tabIndex: -1 });
+  const name = make("h3");
   const words = make("span", { className: "ohwx-grey", id: "ohwx-standing" });
   const now = make("span", { className: "ohwx-grey ohwx-now", id: "ohwx-now" });
   const bar = parts.progress(parts);
@@ -23,7 +23,7 @@ export function runView(parts, server, hooks) {
   const fault = make("p", { className: "ohwx-error", id: "ohwx-fault", role: "alert" });
   const buttons = Object.fromEntries(Object.entries(ACTIONS).map(([act, [label, title]]) =>
     [act, button(label, () => press(act), { id: `ohwx-${act}`, title })]));
-  const change = button("Change…", () => hooks.change(run), { id: "ohwx-change", title: "A new draft with these settings" });
+  const change = button("Change…", () => told(async () => hooks.change(await server.get(at()))), { id: "ohwx-change", title: "A new draft with these settings" });
   const alone = make("a", { id: "ohwx-alone", target: "_blank", rel: "noopener", className: "ohwx-button" }, "Open alone");
   const page = parts.pageFrame(parts, server, hooks.send);
   const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" },
@@ -32,18 +32,30 @@ export function runView(parts, server, hooks) {
     bar.node, fault, page.node);
   let run = null, refused = "", busy = "";
 
+  const at = () => `api/runs/${encodeURIComponent(run.id)}`;
+
+  // What goes wrong on the way is said where the run's own errors stand.
+  async function told(way) {
+    const mine = run.id;
+    let sentence = "";
+    try {
+      await way();
+    } catch (error) {
+      sentence = error.message;
+    }
+    if (run?.id === mine) refused = sentence;
+    draw();
+  }
+
   async function press(act) {
     const mine = run.id;
     busy = act;
-    draw();
-    try {
-      const next = await server.post(`api/runs/${encodeURIComponent(mine)}/${act}`);
-      refused = "";
+    await told(async () => {
+      draw();
+      const next = await server.post(`${at()}/${act}`);
       if (run?.id === mine) show(next);
       hooks.changed();
-    } catch (error) {
-      if (run?.id === mine) refused = error.message;
-    }
+    });
     busy = "";
     draw();
   }
@@ -64,7 +76,6 @@ export function runView(parts, server, hooks) {
     }
     setText(buttons.resume, isRetry ? "Try the failed again" : "Resume");
     buttons.resume.classList.toggle("ohwx-primary", !isRetry);
-    setShown(change, run.experiment);
     if (alone.getAttribute("href") !== run.page) alone.href = run.page;
   }
 
@@ -75,5 +86,5 @@ export function runView(parts, server, hooks) {
     page.show(run);
   }
 
-  return { node, show, focus: () => name.focus({ preventScroll: true }), close() { run = null; page.close(); } };
+  return { node, show, close() { run = null; page.close(); } };
 }

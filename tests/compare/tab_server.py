@@ -116,6 +116,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(page("theme" in query), ".html")
         elif path == "ohwx/api/state":
             self.answer(self.tab.state())
+        elif path.startswith("ohwx/api/runs/"):
+            self.answer(self.tab.run(path.removeprefix("ohwx/api/runs/")))
         elif path.startswith("ohwx/api/jobs/"):
             self.answer(self.tab.job)
         elif path.startswith("ohwx/runs/") and path.endswith("/index.html"):

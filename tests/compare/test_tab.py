@@ -1,6 +1,7 @@
 """The tab's page in a real browser, over real run folders: draft, start, progress, reload, errors, and nothing hurt."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -45,12 +46,18 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def server(tmp_path, make_run):
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory, make_run):
     """Two runs: one done but for a failed cell, one with three cells drawn."""
-    runs = tmp_path / "runs"
+    runs = tmp_path_factory.mktemp("drawn")
     make_run(runs / "first", experiment_of(64), {2: Outcome.NO_FACE, 5: Outcome.FAILED})
     make_run(runs / SECOND, experiment_of(64), {number: Outcome.PENDING for number in range(4, 13)})
+    return runs
+
+
+@pytest.fixture
+def server(tmp_path, drawn):
+    runs = shutil.copytree(drawn, tmp_path / "runs")
     tab = tab_server.Tab(runs, [*NAMES, "other/<img src=x onerror='window.hurt=1'>.safetensors"], tmp_path)
     tab.order, tab.states = [SECOND, "first"], {SECOND: "drawing"}
     server = tab_server.serve(tab)
@@ -268,6 +275,19 @@ def test_the_frame_follows_the_webuis_theme(page, server):
     page.locator(".ohwx-run").first.click()
     page.frame_locator("#ohwx-page").locator(".cell").first.wait_for()
     assert page.frames[1].evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 21, 19)"
+
+
+def test_texts_never_become_markup_and_styles_stay_ours():
+    for path in (tab_server.ROOT / "javascript").glob("*.mjs"):
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 400
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|https?:|window\.\w+ =", text
+        ), path
+    style = re.sub(r"/\*.*?\*/", "", (tab_server.ROOT / "style.css").read_text(encoding="utf-8"), flags=re.DOTALL)
+    selectors = re.findall(r"(?:^|\}|\{)\s*([^{}@]+)\{", style)
+    assert len(selectors) > 50
+    assert not [one for one in selectors if not re.match(r"(\.dark )?\.ohwx-", one)]
 
 
 def test_hostile_texts_stay_texts(page, server):

@@ -66,7 +66,7 @@ export function checkpointPicker({ make, button, check, textInput, keyed, setSho
   }
 
   filter.addEventListener("input", draw);
-  filter.addEventListener("keydown", (event) => { if (event.key === "Escape" && filter.value) { filter.value = ""; draw(); event.stopPropagation(); } });
+  filter.addEventListener("keydown", (event) => { if (event.key === "Escape" && filter.value) { filter.value = ""; draw(); } });
   return {
     node: make("div", { className: "ohwx-picker" }, columns, empty, make("div", { className: "ohwx-line" }, filter, all, groups), list, nothing),
     show(now) { state = now; draw(); },

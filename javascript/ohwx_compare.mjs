@@ -135,6 +135,10 @@ function tab() {
     timer = setTimeout(poll, isWanted && !misses ? 0 : pace());
   }
 
+  // The webui's own keys (Ctrl+Enter, Escape) look for Generate and Interrupt in the tab that is open; here are none.
+  node.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" || (event.key === "Enter" && (event.ctrlKey || event.metaKey || event.altKey))) event.stopPropagation();
+  });
   document.addEventListener("visibilitychange", poll);
   new IntersectionObserver(poll).observe(node);
   const kept = memory.get("draft");

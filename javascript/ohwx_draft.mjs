@@ -99,7 +99,6 @@ export function draftView(parts, server, hooks) {
   files.addEventListener("change", () => { const list = [...files.files]; files.value = ""; readFiles(list); });
   texts.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-    event.stopPropagation(); // it would press the webui's Generate
     event.preventDefault();
     draft([texts.value]);
   });

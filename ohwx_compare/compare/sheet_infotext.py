@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ohwx_compare.core.axes import KINDS, Axis
 from ohwx_compare.core.infotext import extra, from_job
 from ohwx_compare.core.pairs import Infotext, parse, render
-from ohwx_compare.core.xyz import Xyz, XyzAxis, with_xyz
+from ohwx_compare.core.plotted import as_xyz
+from ohwx_compare.core.xyz import Xyz, with_xyz
 from ohwx_compare.errors import InfotextError
 from ohwx_compare.files.ledger import Run, RunCell
 
@@ -17,8 +17,8 @@ __all__ = ["sheet_infotext"]
 def sheet_infotext(run: Run, cells: Sequence[RunCell], *, pictures: str, page: int, pages: int) -> str:
     """The text of a page that shows `cells`, row by row; `pictures` is "after" or "before".
 
-    X is the columns, Y and Z are the next two axes with more than one value on this page; what the webui's script has
-    no name for stands under the key `ohwx` alone.
+    X is the columns, Y and Z are the next two axes with more than one value on this page; where that is not the whole
+    experiment, the rest stands under the key `ohwx`.
     """
     first = _first(cells)
     experiment = run.experiment
@@ -28,17 +28,22 @@ def sheet_infotext(run: Run, cells: Sequence[RunCell], *, pictures: str, page: i
     ]
     across = experiment.column_axis or 0
     down = [axis for i, axis in enumerate(shown) if i != across and len(axis.values) > 1]
-    plot = [axis for axis in map(_xyz, [shown[across], *down]) if axis][:3]
-    ours = _extra(first) | {
-        "sheet": {
-            "pictures": pictures,
-            "page": page,
-            "pages": pages,
-            "axes": [axis.to_json() for axis in shown],
-            "columns": shown[across].kind,
+    named = (as_xyz(axis, experiment.faces) for axis in [shown[across], *down])
+    text = with_xyz(first, Xyz(*[axis for axis in named if axis][:3]))
+    beside = experiment.kept_beside(text)
+    ours = (
+        _extra(first)
+        | ({"experiment": beside} if beside else {})
+        | {
+            "sheet": {
+                "pictures": pictures,
+                "page": page,
+                "pages": pages,
+                "axes": [axis.to_json() for axis in shown],
+                "columns": shown[across].kind,
+            }
         }
-    }
-    text = with_xyz(first, Xyz(*plot))
+    )
     return render(text.with_value("ohwx", json.dumps(ours, ensure_ascii=False)))
 
 
@@ -57,17 +62,3 @@ def _extra(infotext: Infotext) -> dict[str, object]:
         return extra(infotext)
     except InfotextError:  # somebody else's text under our key: kept out of ours
         return {}
-
-
-def _xyz(axis: Axis) -> XyzAxis | None:
-    """The axis as the webui's script has it; whole prompts become a search and replace of the first."""
-    if axis.kind == "prompt":
-        if any(pair.negative is not None for pair in axis.values):
-            return None
-        return XyzAxis("Prompt S/R", tuple(pair.prompt for pair in axis.values))
-    name = KINDS[axis.kind].xyz
-    return XyzAxis(name, tuple(_value(value) for value in axis.values)) if name else None
-
-
-def _value(value: object) -> int | float | str:
-    return value if isinstance(value, int | float) else str(value)

@@ -1,6 +1,6 @@
 """The axes of a comparison: what may vary from cell to cell, and how a value is read, shown and applied.
 
-One table of kinds owns all of it, so that an experiment, its JSON file and the X/Y/Z script's keys agree.
+One table of kinds owns all of it, so that an experiment, its JSON file, the panel and the X/Y/Z script's keys agree.
 """
 
 import re
@@ -11,9 +11,12 @@ from types import MappingProxyType
 from typing import Any
 
 from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.face_kinds import FACE_KINDS
 from ohwx_compare.core.job import Job
+from ohwx_compare.core.kind import Applied, Form, Kind, number, text, whole
 from ohwx_compare.core.limits import is_unicode
 from ohwx_compare.core.sampler_names import split_sampler
+from ohwx_compare.core.styles import Style, styled
 from ohwx_compare.errors import ExperimentError
 
 __all__ = ["KINDS", "Axis", "CheckpointRef", "Kind", "PromptPair"]
@@ -55,21 +58,6 @@ class PromptPair:
 
     prompt: str
     negative: str | None = None
-
-
-Applied = tuple[Job, tuple[FaceSettings, ...]]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What one axis may vary: how its values are read from JSON, written, shown and applied to a cell."""
-
-    name: str
-    read: Callable[[Any], Any]  # JSON value -> value; raises TypeError or ValueError
-    apply: Callable[[Job, tuple[FaceSettings, ...], Any, Any], Applied]  # job, faces, value, the axis' first value
-    show: Callable[[Any], str]
-    write: Callable[[Any], Any] = lambda value: value  # value -> JSON value
-    xyz: str | None = None  # the X/Y/Z script's name for it
 
 
 @dataclass(frozen=True)
@@ -119,36 +107,12 @@ class Axis:
         return {"kind": self.kind, "values": [KINDS[self.kind].write(value) for value in self.values]}
 
 
-def _whole(value: Any) -> int:
-    if isinstance(value, bool) or int(value) != float(value):
-        raise ValueError("a whole number is needed")
-    return int(value)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool):
-        raise TypeError("a number is needed")
-    return float(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("a text is needed")
-    return value
-
-
-def _switch(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("true or false is needed")
-    return value
-
-
 def _prompt(value: Any) -> PromptPair:
     if isinstance(value, str):
         return PromptPair(value)
     if not isinstance(value, dict) or not {"prompt"} <= value.keys() <= {"prompt", "negative"}:
         raise ValueError('a text or {"prompt": ..., "negative": ...} is needed')
-    return PromptPair(_text(value["prompt"]), _text(value["negative"]) if "negative" in value else None)
+    return PromptPair(text(value["prompt"]), text(value["negative"]) if "negative" in value else None)
 
 
 def _write_prompt(pair: PromptPair) -> Any:
@@ -175,28 +139,62 @@ def _set(field: str) -> Callable[[Job, tuple[FaceSettings, ...], Any, Any], Appl
     return lambda job, faces, value, _: (replace(job, **{field: value}), faces)
 
 
-def _face_denoise(job: Job, faces: tuple[FaceSettings, ...], value: float, _: Any) -> Applied:
-    return job, tuple(replace(tab, denoise=value) for tab in faces)
+def _styles(value: Any) -> tuple[Style, ...]:
+    """Names as the X/Y/Z script takes them ("one,two", "None"), or a list of styles with their texts."""
+    if isinstance(value, str):
+        names = (name.strip() for name in value.split(","))
+        return tuple(Style(name) for name in names if name and name != "None")
+    if not isinstance(value, list) or not all(isinstance(style, dict) for style in value):
+        raise TypeError("names of styles are needed")
+    return tuple(Style(**{name: text(style[name]) for name in ("name", "prompt", "negative")}) for style in value)
 
 
-def _face_pass(job: Job, faces: tuple[FaceSettings, ...], value: bool, _: Any) -> Applied:
-    return job, faces if value else ()
+def _write_styles(styles: tuple[Style, ...]) -> Any:
+    if any(style.prompt is None for style in styles):
+        return _names(styles)
+    return [{"name": style.name, "prompt": style.prompt, "negative": style.negative} for style in styles]
 
 
-# The order is the order of application: search and replace works on the prompt that the prompt axis set.
+def _names(styles: tuple[Style, ...]) -> str:
+    return ",".join(style.name for style in styles) or "None"
+
+
+def _apply_styles(job: Job, faces: tuple[FaceSettings, ...], styles: tuple[Style, ...], _: Any) -> Applied:
+    return styled(job, styles), faces
+
+
+_CHECKPOINT = Kind(
+    name="checkpoint", title="Checkpoint", form=Form.NAMES, read=CheckpointRef.parse,
+    apply=lambda job, faces, *_: (job, faces), show=lambda ref: ref.stem, write=str, xyz="Checkpoint name",
+)  # fmt: skip
+_PROMPT = Kind(
+    name="prompt", title="Prompt", form=Form.LINES, read=_prompt, apply=_apply_prompt, show=lambda pair: pair.prompt,
+    write=_write_prompt,
+)  # fmt: skip
+_STYLES = Kind(
+    name="styles", title="Styles", form=Form.NAMES, read=_styles, apply=_apply_styles, write=_write_styles,
+    show=lambda styles: " + ".join(style.name for style in styles) or "no style", xyz="Styles",
+)  # fmt: skip
+
+# The order is the order of application: search and replace works on the prompt that the prompt axis set, and styles are
+# merged into what comes of both.
 KINDS: Mapping[str, Kind] = MappingProxyType({
     kind.name: kind
     for kind in (
-        Kind("checkpoint", CheckpointRef.parse, lambda job, faces, *_: (job, faces), lambda ref: ref.stem, str,
-             "Checkpoint name"),
-        Kind("prompt", _prompt, _apply_prompt, lambda pair: pair.prompt, _write_prompt),
-        Kind("prompt s/r", _text, _replace_text, str, xyz="Prompt S/R"),
-        Kind("seed", _whole, _set("seed"), lambda v: f"seed {v}", xyz="Seed"),
-        Kind("cfg", _number, _set("cfg"), lambda v: f"CFG {v:g}", xyz="CFG Scale"),
-        Kind("steps", _whole, _set("steps"), lambda v: f"{v} steps", xyz="Steps"),
-        Kind("sampler", _text, _sampler, str, xyz="Sampler"),
-        Kind("schedule", _text, _set("schedule"), str, xyz="Schedule type"),
-        Kind("face denoise", _number, _face_denoise, lambda v: f"face denoise {v:g}"),
-        Kind("face pass", _switch, _face_pass, lambda v: "face pass" if v else "no face pass"),
+        _CHECKPOINT,
+        _PROMPT,
+        Kind(name="prompt s/r", title="Prompt S/R", form=Form.NAMES, read=text, apply=_replace_text, show=str,
+             xyz="Prompt S/R"),
+        _STYLES,
+        Kind(name="seed", title="Seed", form=Form.WHOLE, read=whole, apply=_set("seed"), show=lambda v: f"seed {v}",
+             xyz="Seed"),
+        Kind(name="cfg", title="CFG scale", form=Form.REAL, read=number, apply=_set("cfg"),
+             show=lambda v: f"CFG {v:g}", xyz="CFG Scale"),
+        Kind(name="steps", title="Steps", form=Form.WHOLE, read=whole, apply=_set("steps"),
+             show=lambda v: f"{v} steps", xyz="Steps"),
+        Kind(name="sampler", title="Sampler", form=Form.NAMES, read=text, apply=_sampler, show=str, xyz="Sampler"),
+        Kind(name="schedule", title="Schedule", form=Form.NAMES, read=text, apply=_set("schedule"), show=str,
+             xyz="Schedule type"),
+        *FACE_KINDS,
     )
 })  # fmt: skip

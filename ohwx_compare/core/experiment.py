@@ -4,17 +4,17 @@ Cells are numbered from 1 in drawing order, which visits each checkpoint once: t
 the others keep their order. Adding a checkpoint at the end therefore renumbers nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from itertools import product
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 from ohwx_compare.core.axes import KINDS, Axis, CheckpointRef
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.infotext import (
     Infotext,
-    XyzAxis,
     faces,
     model,
     require_from_noise,
@@ -24,13 +24,20 @@ from ohwx_compare.core.infotext import (
 )
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.limits import require_valid
+from ohwx_compare.core.plotted import axes_of, kept, kind_of, read_axis, require_drawn_axis
 from ohwx_compare.core.prompt import strip_comments
-from ohwx_compare.core.sampler_names import SAMPLERS, SCHEDULES, read_version, split_sampler
-from ohwx_compare.errors import ExperimentError, UnsupportedKeyError
+from ohwx_compare.core.sampler_names import split_sampler
+from ohwx_compare.core.styles import Style, known, styled, unstyled
+from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
 
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
-Settings = TypeVar("Settings", Job, FaceSettings)
+Settings = TypeVar("Settings", Job, FaceSettings, Style)
+_SWITCHED = MappingProxyType({  # axes of ADetailer that do nothing while a switch of its tab is off
+    "face cfg": ("cfg",),
+    "face sampler": ("sampler", "schedule"),
+    "face schedule": ("sampler", "schedule"),
+})  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +65,7 @@ class Experiment:
     axes: tuple[Axis, ...] = ()  # at most one a kind, but for "prompt s/r"
     faces: tuple[FaceSettings, ...] = ()  # ADetailer's tabs in order; () draws no face pass
     columns: str = "checkpoint"  # the kind whose values are the columns of the grid; the rest are rows
+    styles: tuple[Style, ...] = ()  # merged into every prompt, but for those that a styles axis chooses from
     notes: tuple[str, ...] = ()  # what the reader of the result should know, in words
 
     def __post_init__(self) -> None:
@@ -67,7 +75,7 @@ class Experiment:
             raise ExperimentError(f"The experiment has two {twice[0]!r} axes; put their values into one.")
         if self.columns not in KINDS:
             raise ExperimentError(f"No such axis for the columns: {self.columns!r}. Known: {', '.join(KINDS)}.")
-        if not self.faces and {"face denoise", "face pass"} & set(kinds):
+        if not self.faces and any(KINDS[kind].varies_faces for kind in kinds):
             raise ExperimentError("An axis varies the face pass, but the experiment has no face settings; add `faces`.")
         for job, tabs in dict.fromkeys(self._drawn()):
             require_valid(job)
@@ -123,51 +131,80 @@ class Experiment:
             "axes": [axis.to_json() for axis in self.axes],
             "faces": [asdict(tab) for tab in self.faces],
             "columns": self.columns,
+            **({"styles": [asdict(style) for style in self.styles]} if self.styles else {}),
             "notes": list(self.notes),
         }
 
     @classmethod
-    def from_dict(cls, data: Any) -> "Experiment":
+    def from_dict(cls, data: Any, styles: Mapping[str, Style] | None = None) -> "Experiment":
         """Read an experiment file: `{"job": {...}, "axes": [{"kind": ..., "values": [...]}], "faces": [{...}]}`.
 
         `job` and each of `faces` take the fields of `Job` and `FaceSettings`, what is left out has their defaults;
-        `columns` and `notes` may be left out too. Raises ExperimentError: an unknown name is answered with the nearest.
+        `columns`, `styles` and `notes` may be left out too. Styles are names, looked up in `styles`, or objects of
+        name, prompt and negative. Raises ExperimentError: an unknown name is answered with the nearest.
         """
-        _known(data, ("job", "axes", "faces", "columns", "notes"), "the experiment")
-        lists = {name: data.get(name, []) for name in ("axes", "faces", "notes")}
+        _known(data, ("job", "axes", "faces", "columns", "styles", "notes"), "the experiment")
+        lists = {name: data.get(name, []) for name in ("axes", "faces", "styles", "notes")}
         for name, value in lists.items():
             if not isinstance(value, list):
                 raise ExperimentError(f"`{name}` must be a list, got {value!r}.")
         for axis in lists["axes"]:
             _known(axis, ("kind", "values"), "an axis")
+        axes = (Axis.read(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
+        named = (Style(style) if isinstance(style, str) else _read(Style, style, "styles") for style in lists["styles"])
         return cls(
             job=_read(Job, data.get("job", {}), "job"),
-            axes=tuple(Axis.read(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"]),
+            axes=tuple(_with_texts(axis, styles or {}) for axis in axes),
             faces=tuple(_read(FaceSettings, tab, "faces") for tab in lists["faces"]),
             columns=str(data.get("columns", "checkpoint")),
+            styles=known(named, styles or {}),
             notes=tuple(map(str, lists["notes"])),
         )
 
     @classmethod
-    def from_infotext(cls, infotext: Infotext) -> "Experiment":
-        """The experiment that an infotext asks for: an X/Y/Z plot's axes, else one cell of its one checkpoint.
+    def from_infotext(cls, infotext: Infotext, styles: Mapping[str, Style] | None = None) -> "Experiment":
+        """The experiment that an infotext asks for: its sheet's or plot's axes, else the one cell of its checkpoint.
 
-        X gives the columns. Raises UnsupportedKeyError for an axis or key that is not drawn yet, by name, and for
-        img2img, InfotextError or ExperimentError for values that mean nothing.
+        X gives the columns. styles: the webui's, by name, for an axis of them; the first one is taken out of the prompt
+        again. Raises UnsupportedKeyError for an axis or key that is not drawn yet, by name, and for img2img,
+        InfotextError or ExperimentError for values that mean nothing.
         """
         require_supported(infotext)
         require_from_noise(infotext)
-        plot = xyz(infotext)
-        axes = tuple(_plotted(axis, infotext) for axis in (plot.axes if plot else ()))
+        ours = kept(infotext)
+        axes = axes_of(infotext) if "axes" in ours else _plotted(infotext)
+        for axis in axes:
+            require_drawn_axis(axis)
+        axes = tuple(_with_texts(axis, styles or {}) for axis in axes)
         ref = checkpoint_of(infotext)
         if ref and not any(axis.kind == "checkpoint" for axis in axes):
             axes = (*axes, Axis("checkpoint", (ref,)))
-        return cls(
-            job=to_job(infotext),
-            axes=axes,
-            faces=faces(infotext),
-            columns=axes[0].kind if plot and plot.x else "checkpoint",
-        )
+        job, plot = to_job(infotext), xyz(infotext)
+        for axis in axes:
+            if axis.kind == "styles" and "base" not in ours:
+                job = unstyled(job, axis.values[0])
+        return cls.from_dict({
+            "job": asdict(job) | ours.get("base", {}),
+            "axes": [axis.to_json() for axis in axes],
+            "faces": ours.get("faces", [asdict(tab) for tab in faces(infotext)]),
+            "columns": ours.get("columns", axes[0].kind if plot and plot.x else "checkpoint"),
+            "styles": ours.get("styles", []),
+        }, styles)  # fmt: skip
+
+    def kept_beside(self, infotext: Infotext) -> dict[str, Any]:
+        """What the text of our sheet needs under the key `ohwx` (see `plotted.kept`) to give these cells back.
+
+        infotext: the first cell's with the X/Y/Z keys. {} where they say it all.
+        """
+        try:
+            if Experiment.from_infotext(infotext).cells() == self.cells():
+                return {}
+        except (ExperimentError, InfotextError):  # what X/Y/Z keys cannot say, or what our engine does not draw
+            pass
+        job, written = to_job(infotext), self.to_dict()
+        base = {name: value for name, value in written["job"].items() if value != getattr(job, name)}
+        beside = {name: written[name] for name in ("axes", "columns", "styles") if name in written}
+        return beside | {"base": base} | ({"faces": written["faces"]} if faces(infotext) != self.faces else {})
 
     def _cell(self, number: int, coordinates: tuple[int, ...]) -> Cell:
         job, faces = self._at(coordinates)
@@ -183,11 +220,19 @@ class Experiment:
 
     def _at(self, coordinates: tuple[int, ...]) -> tuple[Job, tuple[FaceSettings, ...]]:
         job, faces = self.job, self.faces
-        order = sorted(range(len(self.axes)), key=lambda i: list(KINDS).index(self.axes[i].kind))
-        for i in order:
-            axis = self.axes[i]
-            job, faces = KINDS[axis.kind].apply(job, faces, axis.values[coordinates[i]], axis.values[0])
-        return job, faces
+        order = list(KINDS)
+        steps = sorted(zip(self.axes, coordinates, strict=True), key=lambda step: order.index(step[0].kind))
+        is_styled = False
+        for axis, i in steps:
+            if not is_styled and order.index(axis.kind) >= order.index("styles"):
+                job, is_styled = styled(job, self._own_styles), True
+            job, faces = KINDS[axis.kind].apply(job, faces, axis.values[i], axis.values[0])
+        return job if is_styled else styled(job, self._own_styles), faces
+
+    @property
+    def _own_styles(self) -> tuple[Style, ...]:
+        chosen = {style.name for axis in self.axes if axis.kind == "styles" for value in axis.values for style in value}
+        return tuple(style for style in self.styles if style.name not in chosen)
 
     def _drawn(self) -> Iterable[tuple[Job, tuple[FaceSettings, ...]]]:
         ranges = (range(1 if axis.kind == "checkpoint" else len(axis.values)) for axis in self.axes)
@@ -221,26 +266,27 @@ def _typed_face(tab: FaceSettings) -> FaceSettings:
     return replace(tab, sampler=sampler, schedule=tab.schedule if schedule == "Automatic" else schedule)
 
 
-def _plotted(axis: XyzAxis, infotext: Infotext) -> Axis:
-    kind = next((kind for kind in KINDS.values() if kind.xyz == axis.type), None)
-    if kind is None:
-        known = ", ".join(kind.xyz for kind in KINDS.values() if kind.xyz)
-        raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type!r} is not drawn yet; known: {known}.")
-    values = list(axis.values)
-    if kind.name == "sampler":  # what a bare name means depends on the webui that wrote it
-        version, schedule = read_version(infotext.get("Version")), infotext.get("Schedule type")
-        named = [split_sampler(name, schedule, version) for name in values]
-        values = [" ".join(pair) for pair in named]
-        _drawn_ones("sampler", [sampler for sampler, _ in named], SAMPLERS)
-    if kind.name == "schedule":
-        _drawn_ones("schedule", values, SCHEDULES)
-    return Axis.read(kind.name, values)
+def _plotted(infotext: Infotext) -> tuple[Axis, ...]:
+    """The axes of the X/Y/Z plot. Raises UnsupportedKeyError for one that is not drawn."""
+    plot = xyz(infotext)
+    tabs = faces(infotext)
+    for axis in plot.axes if plot else ():
+        kind = kind_of(axis)
+        if kind and kind.varies_faces and len(tabs) > 1:
+            raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type!r} varies the first of {len(tabs)} face tabs only.")
+        if (
+            kind
+            and tabs
+            and kind.name in _SWITCHED
+            and not any(getattr(tabs[0], name) for name in _SWITCHED[kind.name])
+        ):
+            raise UnsupportedKeyError(f"ADetailer drew the same along {axis.type!r}: its switch for that was off.")
+    return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()))
 
 
-def _drawn_ones(what: str, values: Iterable[str], known: Iterable[str]) -> None:
-    other = [value for value in values if value not in known]
-    if other:
-        raise UnsupportedKeyError(f"The {what} {other[0]!r} is not drawn yet; known: {', '.join(known)}.")
+def _with_texts(axis: Axis, styles: Mapping[str, Style]) -> Axis:
+    """An axis of styles with their texts."""
+    return Axis("styles", tuple(known(value, styles) for value in axis.values)) if axis.kind == "styles" else axis
 
 
 def _known(data: Any, names: Iterable[str], what: str) -> None:

@@ -20,12 +20,17 @@ __all__ = ["SCRIPT", "Xyz", "XyzAxis", "with_xyz", "xyz"]
 SCRIPT = "X/Y/Z plot"
 
 _SEEDS = ("Seed", "Var. seed")
-_WHOLE = frozenset({"Clip skip", "Hires steps", "Seed", "Steps", "UniPC Order", "Var. seed"})
+_WHOLE = frozenset({
+    "Clip skip", "Hires steps", "Seed", "Steps", "UniPC Order", "Var. seed",
+    "[ADetailer] Inpaint only masked padding 1st", "[ADetailer] Mask erosion / dilation 1st",
+})  # fmt: skip
 _REAL = frozenset({
     "Beta schedule alpha", "Beta schedule beta", "CFG Scale", "Cond. Image Mask Weight", "Denoising", "Eta",
     "Extra noise", "Image CFG Scale", "Initial noise multiplier", "Negative Guidance minimum sigma",
     "Refiner switch at", "Schedule max sigma", "Schedule min sigma", "Schedule rho", "Sigma Churn", "Sigma max",
     "Sigma min", "Sigma noise", "Token merging ratio", "Token merging ratio high-res", "Var. strength",
+    "[ADetailer] CFG scale 1st", "[ADetailer] Inpaint denoising strength 1st",
+    "[ADetailer] noise multiplier 1st",
 })  # fmt: skip
 _PATHS = frozenset({"Checkpoint name", "Refiner checkpoint", "VAE"})
 _MOST_VALUES = 10_000

@@ -5,41 +5,17 @@ from dataclasses import fields, replace
 from itertools import groupby
 
 import pytest
+from experiments import JOB, VALUES, experiments
 from hypothesis import given
-from hypothesis import strategies as st
 
 from ohwx_compare.core import keys
 from ohwx_compare.core.axes import KINDS, Axis, CheckpointRef, PromptPair
 from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.infotext import faces, parse, split, to_job
-from ohwx_compare.core.job import Job
 from ohwx_compare.core.keys import after_key, before_key
 from ohwx_compare.core.supported import require_drawn
 from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
-
-JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
-VALUES = {
-    "checkpoint": st.from_regex(r"[a-c]{1,3}/?[a-c]\.safetensors( \[[0-9a-f]{10}\])?", fullmatch=True).map(
-        CheckpointRef.parse
-    ),
-    "prompt": st.builds(PromptPair, st.just("ohwx man, ") | st.text(), st.none() | st.text()),
-    "seed": st.integers(0, 2**32 - 1),
-    "cfg": st.floats(1, 30),
-    "steps": st.integers(1, 150),
-    "sampler": st.sampled_from(("Euler", "Euler a", "DPM++ 2M Karras")),
-    "schedule": st.sampled_from(("Automatic", "Karras")),
-    "face denoise": st.floats(0, 1),
-    "face pass": st.booleans(),
-}
-
-
-@st.composite
-def experiments(draw):
-    kinds = draw(st.lists(st.sampled_from([k for k in VALUES if k != "checkpoint"]), max_size=3, unique=True))
-    kinds.insert(draw(st.integers(0, len(kinds))), "checkpoint")
-    axes = tuple(Axis(k, tuple(draw(st.lists(VALUES[k], min_size=1, max_size=3, unique=True)))) for k in kinds)
-    return Experiment(job=JOB, axes=axes, faces=(FaceSettings(),), notes=tuple(draw(st.lists(st.text(), max_size=1))))
 
 
 @given(experiments())

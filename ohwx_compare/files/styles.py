@@ -1,0 +1,29 @@
+"""The webui's styles.csv."""
+
+import csv
+from pathlib import Path
+
+from ohwx_compare.core.styles import Style
+from ohwx_compare.errors import ExperimentError
+
+__all__ = ["read_styles"]
+
+
+def read_styles(path: Path) -> dict[str, Style]:
+    """Every style of a styles.csv (columns name, prompt, negative_prompt; before 2022-10 name, text) by name.
+
+    Rows without name and comments (#) are left out, as in the webui. Raises ExperimentError for a file that cannot be
+    read or has other columns.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ExperimentError(f"{path} cannot be read as styles: {error}.") from error
+    if rows and not {"name"} < rows[0].keys() & {"name", "prompt", "text"}:
+        raise ExperimentError(f"{path} is no styles.csv: expected the columns name, prompt and negative_prompt.")
+    named = (row for row in rows if row["name"] and not row["name"].startswith("#"))
+    return {
+        row["name"]: Style(row["name"], row.get("prompt") or row.get("text") or "", row.get("negative_prompt") or "")
+        for row in named
+    }

@@ -1,0 +1,44 @@
+"""Experiments drawn by hypothesis: any kinds of axes with any values."""
+
+from hypothesis import strategies as st
+
+from ohwx_compare.core.axes import Axis, CheckpointRef, PromptPair
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.job import Job
+from ohwx_compare.core.styles import Style
+
+JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
+VALUES = {
+    "checkpoint": st.from_regex(r"[a-c]{1,3}/?[a-c]\.safetensors( \[[0-9a-f]{10}\])?", fullmatch=True).map(
+        CheckpointRef.parse
+    ),
+    "prompt": st.builds(PromptPair, st.just("ohwx man, ") | st.text(), st.none() | st.text()),
+    "seed": st.integers(0, 2**32 - 1),
+    "cfg": st.floats(1, 30),
+    "steps": st.integers(1, 150),
+    "sampler": st.sampled_from(("Euler", "Euler a", "DPM++ 2M Karras")),
+    "schedule": st.sampled_from(("Automatic", "Karras")),
+    **dict.fromkeys([f"face {name}" for name in ("confidence", "denoise", "min ratio", "max ratio")], st.floats(0, 1)),
+    **dict.fromkeys([f"face {name}" for name in ("top k", "blur", "padding")], st.integers(0, 99)),
+    **dict.fromkeys([f"face {name}" for name in ("dilate", "x offset", "y offset")], st.integers(-99, 99)),
+    **dict.fromkeys([f"face {name}" for name in ("prompt", "negative", "model")], st.text()),
+    **dict.fromkeys(["face only masked", "face pass"], st.booleans()),
+    "face top k by": st.sampled_from(("Area", "Confidence")),
+    "face sort": st.sampled_from(("None", "Left to right", "Large to small")),
+    "face merge": st.sampled_from(("None", "Merge", "Merge and Invert")),
+    "face size": st.none() | st.tuples(st.sampled_from((512, 768)), st.sampled_from((512, 1024))),
+    "face steps": st.none() | st.integers(1, 150),
+    "face cfg": st.none() | st.floats(1, 30),
+    "face sampler": st.none() | st.sampled_from(("Euler", "DPM++ 2M Karras")),
+    "face schedule": st.none() | st.sampled_from(("Automatic", "Karras")),
+    "styles": st.lists(st.builds(Style, st.text(min_size=1), st.text(), st.text()), max_size=2).map(tuple),
+}
+
+
+@st.composite
+def experiments(draw):
+    kinds = draw(st.lists(st.sampled_from([k for k in VALUES if k != "checkpoint"]), max_size=3, unique=True))
+    kinds.insert(draw(st.integers(0, len(kinds))), "checkpoint")
+    axes = tuple(Axis(k, tuple(draw(st.lists(VALUES[k], min_size=1, max_size=3, unique=True)))) for k in kinds)
+    return Experiment(job=JOB, axes=axes, faces=(FaceSettings(),), notes=tuple(draw(st.lists(st.text(), max_size=1))))

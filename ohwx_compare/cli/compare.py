@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from ohwx_compare.core import infotext
 from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.events import Step
 from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.styles import Style
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.styles import styles_near
 
 __all__ = ["add_experiment_flags", "add_parser", "experiment_of", "read_experiment", "run_experiment"]
 
@@ -75,7 +78,7 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     """
     if (options.experiment is None) == (options.source is None):
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
-    experiment = read_experiment(options.experiment, options.source)
+    experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints))
     if options.all:
         names = list_checkpoints(options.checkpoints)
         if not names:
@@ -85,13 +88,16 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     return experiment
 
 
-def read_experiment(file: Path | None, source: str | None) -> Experiment:
-    """The experiment of a JSON file or of an infotext. Raises ExperimentError, InfotextError or ImageError."""
+def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, Style] | None = None) -> Experiment:
+    """The experiment of a JSON file or of an infotext; styles: the webui's, by name.
+
+    Raises ExperimentError, InfotextError or ImageError.
+    """
     if source is not None:
         first, *more = texts_of(source)
         if more:
             print(f"{first.stem} holds {1 + len(more)} infotexts; this is the first one's comparison.", file=sys.stderr)
-        return Experiment.from_infotext(infotext.parse(first.text))
+        return Experiment.from_infotext(infotext.parse(first.text), styles)
     try:
         data = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -100,7 +106,7 @@ def read_experiment(file: Path | None, source: str | None) -> Experiment:
         raise ExperimentError(
             f"{file} is no experiment file (JSON): {error}. For a picture or infotext use --from."
         ) from error
-    return Experiment.from_dict(data).as_typed()
+    return Experiment.from_dict(data, styles).as_typed()
 
 
 def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:

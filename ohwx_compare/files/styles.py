@@ -6,7 +6,7 @@ from pathlib import Path
 from ohwx_compare.core.styles import Style
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["read_styles"]
+__all__ = ["read_styles", "styles_near"]
 
 
 def read_styles(path: Path) -> dict[str, Style]:
@@ -27,3 +27,13 @@ def read_styles(path: Path) -> dict[str, Style]:
         row["name"]: Style(row["name"], row.get("prompt") or row.get("text") or "", row.get("negative_prompt") or "")
         for row in named
     }
+
+
+def styles_near(checkpoints: Path) -> dict[str, Style]:
+    """The styles of the webui that a checkpoint folder belongs to: its styles.csv lies there, or up to three above.
+
+    {} where there is none. Raises what `read_styles` raises.
+    """
+    folder = checkpoints.absolute()
+    files = (parent / "styles.csv" for parent in (folder, *folder.parents[:3]))
+    return next((read_styles(file) for file in files if file.is_file()), {})

@@ -130,7 +130,7 @@ class _Visits:
                 return
             try:
                 there = self._use(ref, checkpoint)
-            except Interrupted:
+            except (Interrupted, LedgerError):
                 raise
             except Exception as error:  # noqa: BLE001  the boundary of a cell, here of all that lack this checkpoint
                 self._without(ref, checkpoint, cells, _words(error))

@@ -265,9 +265,7 @@ def _hold(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         held.close()
         if "locked" not in str(error):
-            raise LedgerError(
-                f"{path} cannot be locked: {error}. Choose an --out folder that can be written."
-            ) from error
+            raise LedgerError(f"{path} cannot be locked: {error}. {_advice(str(error))}") from error
         raise LedgerError(
             f"Another run is drawing into {path.parent}; wait for it, or choose another --out."
         ) from error

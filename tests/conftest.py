@@ -21,6 +21,14 @@ def goldens() -> Path:
     return GOLDENS
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing is remembered in the user's own folders."""
+    cache = str(tmp_path_factory.getbasetemp() / "cache")
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, cache)
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with tiny_base, tiny_reg and tiny_noreg (.safetensors)."""

@@ -19,7 +19,7 @@ from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.styles import Style
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
-from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.styles import styles_near
 
 __all__ = ["add_experiment_flags", "add_parser", "experiment_of", "read_experiment", "run_experiment"]
@@ -121,7 +121,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     folders = detector_folders(options.detectors, options.checkpoints)
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
     print(f"{cells} cells over {checkpoints} checkpoints, into {options.out}", file=sys.stderr)
-    bar, hashes = Bar(), Hashes()
+    bar, hashes = Bar(), Hashes(cache_folder())
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.errors import ExperimentError, HostError
-from ohwx_compare.files.checkpoint import sha256
+from ohwx_compare.files.hashes import Hashes, cache_folder
 
 if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.cli.interrupt import CtrlC
@@ -78,7 +78,7 @@ def native_host(
     options: argparse.Namespace,
     asked: "CtrlC",
     on_step: Callable[[int], None],
-    digest: Callable[[Path], str] = sha256,
+    hashes: Hashes | None = None,
 ) -> "NativeHost":
     """Return our own engine as the flags say; Ctrl-C becomes "finish this cell".
 
@@ -99,7 +99,7 @@ def native_host(
         vae=options.vae,
         interruption=interruption,
         on_step=on_step,
-        digest=digest,
+        hashes=hashes or Hashes(cache_folder()),
     )
 
 

@@ -25,7 +25,7 @@ from ohwx_compare.core.experiment import checkpoint_of
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
 from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
-from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb, write_png
 
 __all__ = ["Original", "Replayed", "add_parser", "differences", "read_original"]
@@ -74,7 +74,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw all of them; a picture that fails is reported and the rest go on. Returns the exit status."""
-    hashes = Hashes()
+    hashes = Hashes(cache_folder())
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes)
     results: list[Replayed] = []
     originals = list(_readable(options.inputs, results))

@@ -67,6 +67,10 @@ class Host(Protocol):
         """Load `checkpoint` and verify it. Raises CheckpointError or HostError."""
         ...
 
+    def expect(self, checkpoint: Checkpoint) -> None:
+        """Hear what will be used next, while the one in use still draws; returns at once and raises nothing."""
+        ...
+
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
         """Draw jobs of one size, in order; they may be drawn as one batch.
 

@@ -10,9 +10,10 @@ must be loaded anyway is not read for that.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,8 +91,11 @@ def run(
         ledger.plan(experiment)
         visits = _Visits(Drawing(host, found, Shelf(folder, lenders), on_event), ledger)
         visits.announce(cells)
-        for ref, group in by_checkpoint(cells):
-            visits.visit(ref, chosen[ref], batches(group, options.batch))
+        plan = {ref: batches(group, options.batch) for ref, group in by_checkpoint(cells)}
+        for number, (ref, own) in enumerate(plan.items()):
+            later = list(plan.items())[number + 1 :]
+            following = (chosen[other] for other, others in later if not visits.whole(chain(*others)))
+            visits.visit(ref, chosen[ref], own, following)
         is_interrupted = visits.is_stopping and sum(visits.counts.values()) < len(cells)
         return RunResult(
             folder=folder, **visits.counts, is_interrupted=is_interrupted, seconds=time.monotonic() - started
@@ -120,8 +124,13 @@ class _Visits:
         steps = sum(cost(tuple(filter(is_open, group))) for _, group in by_checkpoint(cells))
         self.on_event(Started(self.ledger.folder.resolve().name, len(cells), steps))
 
-    def visit(self, ref: CheckpointRef, checkpoint: Checkpoint, plan: Sequence[Batch]) -> None:
-        """Draw one checkpoint's batches; it is not even loaded where all of them are there."""
+    def visit(
+        self, ref: CheckpointRef, checkpoint: Checkpoint, plan: Sequence[Batch], following: Iterator[Checkpoint]
+    ) -> None:
+        """Draw one checkpoint's batches; it is not even loaded where all of them are there.
+
+        following: the checkpoints after it that will be loaded, asked for once this one is.
+        """
         cells = [cell for batch in plan for cell in batch]
         there = self._there(ref, checkpoint, cells)
         if there is None:
@@ -135,12 +144,19 @@ class _Visits:
             except Exception as error:  # noqa: BLE001  the boundary of a cell, here of all that lack this checkpoint
                 self._without(ref, checkpoint, cells, _words(error))
                 return
+            if expected := next(following, None):
+                self.host.expect(expected)
         for batch in plan:
             self._try(batch, there)
 
+    def whole(self, cells: Iterable[Cell]) -> set[str]:
+        """Hashes of files of which every picture that `cells` need is on the shelf or lent."""
+        cells = tuple(cells)
+        return {sha256 for sha256 in self.shelf.checkpoints if self.drawing.is_there(cells, sha256)}
+
     def _there(self, ref: CheckpointRef, checkpoint: Checkpoint, cells: Sequence[Cell]) -> Loaded | None:
         """The file, where every picture that `cells` need of it is on the shelf or lent."""
-        whole = {sha256 for sha256 in self.shelf.checkpoints if self.drawing.is_there(cells, sha256)}
+        whole = self.whole(cells)
         if not whole:
             return None  # it must be loaded anyway
         with suppress(CheckpointError):  # using it will say what is wrong

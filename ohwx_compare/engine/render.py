@@ -187,8 +187,8 @@ def _through(model: Model, way: Callable[[Tensor], Tensor], x: Tensor, what: str
     if torch.isfinite(y).all():
         return y, ()
     if dtype is not torch.float32:
-        model.vae.float()
         try:
+            model.vae.float()
             y = way(x)
         finally:
             model.vae.to(dtype)

@@ -2,18 +2,24 @@
 
 Loading is strict. Every tensor of the file has its place, or stands on one of the two lists below; every parameter of
 the modules is in the file. All sizes are read from the file's shapes, so a small file of the same layout loads too.
+
+A switch is a load into the memory of another checkpoint: what is equal there by dtype, shape and hash is left, the rest
+is overwritten. All that can be wrong with a file but damage to its tensors is found before the first one is touched.
 """
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from ohwx_compare.engine.conditioning import Encoded
+from ohwx_compare.engine.reading import DTYPES, read_into, require_whole
 from ohwx_compare.errors import CheckpointError, MissingKeysError
 from ohwx_compare.files.checkpoint import Header, describe, read_header, require_sdxl, rewrite
 from ohwx_compare.files.checkpoint import Tensor as Stored
@@ -21,7 +27,7 @@ from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 
-__all__ = ["PREFIXES", "Model", "build", "load", "load_part", "prediction", "save"]
+__all__ = ["PREFIXES", "Checked", "Model", "build", "check", "load", "load_part", "prediction", "save"]
 
 PREFIXES = MappingProxyType(
     {
@@ -44,7 +50,9 @@ IGNORABLE = re.compile(
 # no tensors but signs: the file predicts v; its schedule ends at zero signal
 MARKERS = ("v_pred", "ztsnr")
 
-DTYPES = MappingProxyType({"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32})
+SAVED = ("F16", "BF16", "F32")  # dtypes that a trained tensor is rounded to
+
+Seals = Callable[[Path], Mapping[str, str]]  # a file -> its tensors' hashes, of dtype, shape and bytes
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,14 @@ class Model:
     prediction: str  # "eps" (noise) or "v"
     path: Path
     zero_snr: bool = False  # the schedule ends without any signal (`ztsnr`)
+    seals: Mapping[str, str] = field(default_factory=dict)  # full name -> hash of what is in memory; {}: not known
+    encoded: Encoded = field(default_factory=Encoded)
+
+    @cached_property
+    def encoders(self) -> str:
+        """A hash of both text encoders' weights as their file stores them; "" where it is not known."""
+        own = sorted((n, s) for n, s in self.seals.items() if n.startswith((PREFIXES["clip_l"], PREFIXES["clip_g"])))
+        return hashlib.sha256(repr(own).encode()).hexdigest() if own else ""
 
     @property
     def device(self) -> torch.device:
@@ -70,18 +86,71 @@ class Model:
         return next(self.unet.parameters()).dtype
 
 
-def load(
-    path: Path, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None, vae: Path | None = None
-) -> Model:
-    """Read a single-file SDXL checkpoint.
+@dataclass(frozen=True)
+class _Source:
+    """Where one part comes from: its module, sized by the file, without memory, and how its names start there."""
 
-    dtype: of all four parts; None means float32 on the CPU and float16 elsewhere.
+    module: nn.Module
+    header: Header
+    prefix: str
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the module's tensors."""
+        return {name: tuple(tensor.shape) for name, tensor in self.module.state_dict().items()}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A checkpoint that can be loaded; nothing but headers has been read of it."""
+
+    path: Path
+    sources: Mapping[str, _Source]  # part -> its own
+    prediction: str
+    zero_snr: bool
+
+    def fits(self, model: Model, device: torch.device, dtype: torch.dtype) -> bool:
+        """Whether `model` is memory for it: on `device`, all in `dtype`, the same tensors in all four parts."""
+        wanted = torch.empty(0, device=device, dtype=dtype)  # CUDA's tensors name their number, "cuda" does not
+        return all(
+            source.shapes == {name: tuple(tensor.shape) for name, tensor in held.items()}
+            and all((t.device, t.dtype) == (wanted.device, wanted.dtype) for t in held.values())
+            for source, held in ((s, getattr(model, part).state_dict()) for part, s in self.sources.items())
+        )
+
+    def load(
+        self, *, device: torch.device, dtype: torch.dtype, seals: Seals | None = None, into: Model | None = None
+    ) -> Model:
+        """Read the weights.
+
+        seals: gives the hashes of a file's tensors; those it does not know are read.
+        into: a model that this one `fits`, given up: its modules become the new model's, and only tensors with another
+            hash are read. After an error it holds neither checkpoint.
+        Memory holds one model and, while it is read, one tensor. Raises CheckpointError for a damaged file.
+        """
+        modules, sealed = {}, {}
+        for part, source in self.sources.items():
+            own = _renamed(source, PREFIXES[part], seals(source.header.path) if seals else {})
+            sealed |= own
+            if into is None:
+                modules[part] = _empty(source, device, dtype)
+            else:
+                modules[part] = getattr(into, part)
+            kept = {name for name, seal in own.items() if into and into.seals.get(name) == seal}
+            targets = {name: t for name, t in modules[part].state_dict().items() if PREFIXES[part] + name not in kept}
+            read_into(source.header, {source.prefix + name: target for name, target in targets.items()})
+        encoded = into.encoded if into else Encoded()
+        about = {"prediction": self.prediction, "path": self.path, "zero_snr": self.zero_snr}
+        return Model(**modules, **about, seals=sealed, encoded=encoded)
+
+
+def check(path: Path, *, vae: Path | None = None) -> Checked:
+    """Read the header of a single-file SDXL checkpoint and find each tensor's place.
+
     vae: a VAE file, its names with or without `first_stage_model.`, or a checkpoint whose VAE is taken.
     Raises CheckpointError where the file is something else or has no VAE, MissingKeysError where tensors are missing or
     left over.
     """
-    device = torch.device(device)
-    dtype = dtype or (torch.float32 if device.type == "cpu" else torch.float16)
     header = read_header(path)
     require_sdxl(header)
     shapes = header.shapes
@@ -90,12 +159,22 @@ def load(
         raise MissingKeysError(f"{path.name} holds {_some(left)} that no part of SDXL knows.")
     if vae is None and not any(name.startswith(PREFIXES["vae"]) for name in shapes):
         raise CheckpointError(f"{path.name} holds no VAE; name one with --vae FILE.")
-    modules = {
-        part: _part(part, header, PREFIXES[part], device, dtype) for part in PREFIXES if part != "vae" or vae is None
-    }
+    sources = {part: _source(part, header, PREFIXES[part]) for part in PREFIXES if part != "vae" or vae is None}
     if vae is not None:
-        modules["vae"] = _vae(vae, device, dtype)
-    return Model(**modules, prediction=prediction(header), path=path, zero_snr="ztsnr" in shapes)
+        sources["vae"] = _vae(vae)
+    return Checked(path, sources, prediction(header), zero_snr="ztsnr" in shapes)
+
+
+def load(
+    path: Path, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None, vae: Path | None = None
+) -> Model:
+    """`check` a checkpoint and load it.
+
+    dtype: of all four parts; None means float32 on the CPU and float16 elsewhere.
+    """
+    device = torch.device(device)
+    dtype = dtype or (torch.float32 if device.type == "cpu" else torch.float16)
+    return check(path, vae=vae).load(device=device, dtype=dtype)
 
 
 def prediction(header: Header) -> str:
@@ -110,7 +189,10 @@ def load_part(part: str, path: Path, *, device: str | torch.device = "cpu", dtyp
     require_sdxl(header)
     if not any(name.startswith(PREFIXES[part]) for name in header.tensors):
         raise CheckpointError(f"{path.name} holds no tensors under {PREFIXES[part]}; take a whole SDXL checkpoint.")
-    return _part(part, header, PREFIXES[part], torch.device(device), dtype)
+    source = _source(part, header, PREFIXES[part])
+    module = _empty(source, torch.device(device), dtype)
+    read_into(header, {source.prefix + name: target for name, target in module.state_dict().items()})
+    return module
 
 
 def save(path: Path, state: Mapping[str, Tensor], source: Path, metadata: Mapping[str, str]) -> str:
@@ -125,7 +207,7 @@ def save(path: Path, state: Mapping[str, Tensor], source: Path, metadata: Mappin
     if strangers := state.keys() - header.tensors.keys():
         raise MissingKeysError(f"{source.name} has no place for {_some(strangers)}.")
     for name, tensor in state.items():
-        if tuple(tensor.shape) != header.tensors[name].shape or header.tensors[name].dtype not in DTYPES:
+        if tuple(tensor.shape) != header.tensors[name].shape or header.tensors[name].dtype not in SAVED:
             raise CheckpointError(
                 f"{name} is {list(tensor.shape)}, expected {header.tensors[name]} as in {source.name}."
             )
@@ -139,18 +221,19 @@ def save(path: Path, state: Mapping[str, Tensor], source: Path, metadata: Mappin
     return rewrite(path, header, replacement, metadata)
 
 
-def _vae(path: Path, device: torch.device, dtype: torch.dtype) -> VAE:
+def _vae(path: Path) -> _Source:
     header = read_header(path)
     prefix = PREFIXES["vae"]
     if not any(name.startswith(prefix) for name in header.tensors):
         prefix = ""
         if describe(header) != "a VAE":
             raise CheckpointError(f"{path.name} is {describe(header)}; expected a VAE.")
-    return _part("vae", header, prefix, device, dtype)
+    return _source("vae", header, prefix)
 
 
-def _part(part: str, header: Header, prefix: str, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """One module with the tensors of `header`'s file whose names start with `prefix`."""
+def _source(part: str, header: Header, prefix: str) -> _Source:
+    """One part from the tensors of `header`'s file whose names start with `prefix`."""
+    require_whole(header)
     shapes = {
         name.removeprefix(prefix): shape
         for name, shape in header.shapes.items()
@@ -163,17 +246,20 @@ def _part(part: str, header: Header, prefix: str, device: torch.device, dtype: t
     except (IndexError, ValueError) as error:
         raise CheckpointError(f"{header.path.name} has tensors under {prefix} of a shape that no SDXL has.") from error
     _check(header.path.name, prefix, module, shapes)
-    try:
-        with safe_open(header.path, framework="pt") as file:
-            state = {
-                name: file.get_tensor(prefix + name).to(device=device, dtype=dtype, copy=True)
-                for name in module.state_dict()
-                if name in shapes
-            }
-    except SafetensorError as error:
-        raise CheckpointError(f"{header.path.name} is damaged: {error}. Copy or download it again.") from error
-    module.load_state_dict(state, strict=False, assign=True)
-    return module.eval().requires_grad_(False)
+    return _Source(module.eval(), header, prefix)
+
+
+def _empty(source: _Source, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The source's module with memory that holds no weights yet."""
+    state = {name: torch.empty(shape, device=device, dtype=dtype) for name, shape in source.shapes.items()}
+    source.module.load_state_dict(state, assign=True)
+    return source.module.requires_grad_(False)
+
+
+def _renamed(source: _Source, prefix: str, seals: Mapping[str, str]) -> dict[str, str]:
+    """Of a file's hashes those of one part, under the names of a checkpoint."""
+    names = {source.prefix + name: prefix + name for name in source.shapes}
+    return {names[name]: seal for name, seal in seals.items() if name in names}
 
 
 def build(part: str, shapes: Mapping[str, tuple[int, ...]]) -> nn.Module:

@@ -39,7 +39,7 @@ class Faults:
 class FakeHost:
     """Draws mosaics with any files as checkpoints; see `ohwx_compare.compare.host.Host`.
 
-    log: a file that gets a line for each use, render and inpaint, flushed before the picture is given.
+    log: a file that gets a line for each use, expect, render and inpaint, flushed before the picture is given.
     """
 
     name = "fake"
@@ -71,6 +71,10 @@ class FakeHost:
         if not (self.faults.sticks and self._drawn_with):
             self._drawn_with = loaded.sha256
         return loaded
+
+    def expect(self, checkpoint: Checkpoint) -> None:
+        """Log it."""
+        self._say("expect", checkpoint.name)
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
         """Draw each job by itself. Raises HostError for one that `faults.fails` names."""

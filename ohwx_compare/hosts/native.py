@@ -1,7 +1,9 @@
-"""The host that needs no webui: our own engine, one checkpoint in memory at a time."""
+"""The host that needs no webui: our own engine, one checkpoint in memory at a time.
+
+A switch reads what differs from the checkpoint before, and `expect` has it read ahead.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,14 @@ from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.noise import pick_source
 from ohwx_compare.engine.render import Picture
 from ohwx_compare.errors import HostError
-from ohwx_compare.files.checkpoint import list_checkpoints, sha256
+from ohwx_compare.files.checkpoint import list_checkpoints
+from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.hosts.ahead import Ahead
 
 __all__ = ["NativeHost", "default_device", "default_dtype"]
+
+VAE = weights.PREFIXES["vae"]
 
 
 def default_device() -> torch.device:
@@ -37,18 +43,13 @@ def run_on() -> Interruption:
     return Interruption.RUN_ON
 
 
-@dataclass(frozen=True)
-class _InUse:
-    loaded: Loaded
-    model: weights.Model
-
-
 class NativeHost:
     """Draws with the SDXL checkpoints of one or more folders.
 
     It satisfies `compare.host.Host`. A file is hashed when it is loaded and each time it is asked for again (which
     `files.hashes.Hashes` makes cheap where the file system allows), so one that was overwritten meanwhile is loaded
-    again, whatever its size and time say.
+    again, whatever its size and time say. Memory holds the weights of one checkpoint, the largest tensor of a file
+    while it is read, and what the encoders made of the last 64 prompts.
     """
 
     name = "native"
@@ -62,20 +63,28 @@ class NativeHost:
         vae: Path | None = None,
         interruption: Callable[[], Interruption] = run_on,
         on_step: Callable[[int], None] | None = None,
-        digest: Callable[[Path], str] | None = None,
+        hashes: Hashes | None = None,
     ) -> None:
         """`vae` replaces every checkpoint's own; `on_step` gets the image-steps done and may raise Interrupted.
 
-        `digest` gives a file's sha256 (default: a `files.hashes.Hashes`); one shared with the search spares reading
-        files twice.
+        `hashes` shared with the search spare reading files twice.
         """
         self.folders = tuple(folders)
         self.device = torch.device(device) if device else default_device()
         self.dtype = dtype or default_dtype(self.device)
-        self.vae, self.vae_sha256 = vae, sha256(vae) if vae else None
-        self._ask, self._on_step, self._digest = interruption, on_step, digest or Hashes()
+        self._hashes = hashes or Hashes()
+        self.vae, self._vae = vae, self._hashes.contents(vae) if vae else None
+        self._vae_stamp = _stamp(vae) if vae else ()
+        self._ask, self._on_step = interruption, on_step
         self.reports_steps = on_step is not None
-        self._in_use: _InUse | None = None
+        self._in_use: Loaded | None = None
+        self._held: weights.Model | None = None  # whole, though perhaps no longer in use
+        self._ahead: Ahead | None = None
+
+    @property
+    def vae_sha256(self) -> str | None:
+        """Of the VAE that replaces the checkpoints' own, as it was when the host was made."""
+        return self._vae and self._vae.sha256
 
     def checkpoints(self) -> list[Checkpoint]:
         """Every .safetensors file of the folders, sorted by name; the first folder wins where names repeat."""
@@ -87,7 +96,7 @@ class NativeHost:
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """The file's hash as it is now. Raises CheckpointError where it cannot be read."""
-        return self._digest(checkpoint.path)
+        return self._contents(checkpoint.path).sha256
 
     def use(self, checkpoint: Checkpoint) -> Loaded:
         """Load `checkpoint`, unless it is in memory and its file unchanged.
@@ -96,19 +105,29 @@ class NativeHost:
         OutOfMemoryError.
         """
         stamp = _stamp(checkpoint.path)
-        wanted = Loaded(checkpoint, self.sha256(checkpoint))
-        if self._in_use and self._in_use.loaded == wanted:
-            return self._in_use.loaded
-        self.close()
-        model = within_memory(
-            lambda: weights.load(checkpoint.path, device=self.device, dtype=self.dtype, vae=self.vae),
+        contents = self._contents(checkpoint.path)
+        wanted = Loaded(checkpoint, contents.sha256)
+        if self._in_use == wanted:
+            return self._in_use
+        self._in_use = None
+        self._end_reading_ahead()
+        self._held = within_memory(
+            lambda: self._switched(weights.check(checkpoint.path, vae=self.vae), contents),
             f"the weights of {checkpoint.name}",
             self.device,
         )
         if _stamp(checkpoint.path) != stamp:
+            self.close()
             raise HostError(f"{checkpoint.path.name} changed while it was loaded; try again once it is written.")
-        self._in_use = _InUse(wanted, model)
+        self._in_use = wanted
         return wanted
+
+    def expect(self, checkpoint: Checkpoint) -> None:
+        """Hash `checkpoint` and read what it has of its own into the page cache, on a thread."""
+        if self._held is not None:
+            self._end_reading_ahead()
+            own = {name: seal for name, seal in self._held.seals.items() if not (self.vae and name.startswith(VAE))}
+            self._ahead = Ahead(checkpoint.path, self._hashes, own)
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
         """Draw jobs in order; neighbours that differ only in texts, seeds and CFG are one batch.
@@ -145,7 +164,8 @@ class NativeHost:
 
     def close(self) -> None:
         """Forget the checkpoint and free its memory; safe to call twice."""
-        self._in_use = None
+        self._end_reading_ahead()
+        self._in_use = self._held = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -158,7 +178,28 @@ class NativeHost:
     def _model(self) -> weights.Model:
         if self._in_use is None:
             raise HostError("No checkpoint is loaded; call use() first.")
-        return self._in_use.model
+        return self._held
+
+    def _switched(self, checked: weights.Checked, contents: Contents) -> weights.Model:
+        """The checkpoint in memory, in the place of the last one; after an error there is none."""
+        if self.vae and _stamp(self.vae) != self._vae_stamp:
+            raise HostError(f"{self.vae.name} changed since the run began; start it again.")
+        seals = {checked.path: contents.tensors, self.vae: self._vae and self._vae.tensors}
+        held, self._held = self._held, None
+        if held and not checked.fits(held, self.device, self.dtype):
+            held = None
+        return checked.load(device=self.device, dtype=self.dtype, seals=seals.__getitem__, into=held)
+
+    def _contents(self, path: Path) -> Contents:
+        """The file's hashes as it is now; those that are on their way are waited for."""
+        if self._ahead and self._ahead.path == path:
+            self._ahead.wait()
+        return self._hashes.contents(path)
+
+    def _end_reading_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead:
+            ahead.stop()
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -6,11 +6,13 @@ import shutil
 import sys
 import time
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files import hashes as module
-from ohwx_compare.files.checkpoint import sha256
+from ohwx_compare.files.contents import read_contents
 from ohwx_compare.files.hashes import Hashes, identity
 
 HONEST = sys.platform == "linux"  # and the temporary folder on a file system of the list, or tests are skipped
@@ -19,9 +21,9 @@ HONEST = sys.platform == "linux"  # and the temporary folder on a file system of
 class Counted:
     reads = 0
 
-    def __call__(self, path):
+    def __call__(self, path, on_block):
         self.reads += 1
-        return sha256(path)
+        return read_contents(path, on_block)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def is_known(path):
 
 def test_a_file_overwritten_with_its_size_and_time_is_read_again(path):
     counted, known = Counted(), is_known(path)
-    hashes = Hashes(counted, settled=0.02)
+    hashes = Hashes(read=counted, settled=0.02)
     for content in (b"one", b"two"):
         path.write_bytes(content)
         settle(path)
@@ -106,8 +108,48 @@ def test_what_cannot_be_told_has_no_identity(path, monkeypatch):
 
 def test_what_was_just_written_is_not_remembered(path):
     counted = Counted()
-    hashes = Hashes(counted, settled=60)
+    hashes = Hashes(read=counted, settled=60)
     assert hashes(path) == hashes(path)
     assert counted.reads == 2
     with pytest.raises(CheckpointError, match="cannot be read"):
         hashes(path.with_name("none"))
+
+
+def test_the_next_process_reads_only_what_changed(tmp_path):
+    paths, folder, counted = [tmp_path / f"{n} é.safetensors" for n in "ab"], tmp_path / "cache", Counted()
+    for path in paths:
+        save_file({"w": np.ones(3, np.float32)}, path)
+    if not is_known(paths[0]):
+        pytest.skip("the temporary folder's file system does not tell changes")
+    first = [Hashes(folder, settled=0.02).contents(path) for path in paths]
+    paths[1].write_bytes(paths[0].read_bytes().replace(b"w", b"v"))
+    os.utime(paths[1], ns=(10**18, 10**18))
+    time.sleep(0.05)
+    later = Hashes(folder, read=counted, settled=0.02)
+    assert later.contents(paths[0]) == first[0]
+    assert counted.reads == 0
+    assert later.contents(paths[1]).tensors.keys() == {"v"}
+    assert counted.reads == 1
+
+
+def test_what_is_remembered_may_be_damaged_or_lost(tmp_path):
+    path, folder = tmp_path / "a.safetensors", tmp_path / "cache"
+    path.write_bytes(b"one")
+    time.sleep(0.05)
+    for said in ("", "[]", "{}", '{"format": 1, "identity": 3, "sha256": "", "tensors": []}'):
+        expected = Hashes(folder, settled=0.02)(path)
+        assert expected == hashlib.sha256(b"one").hexdigest()
+        for file in folder.glob("*.json"):
+            file.write_text(said, encoding="utf-8")
+    assert Hashes(path / "no folder", settled=0.02)(path) == expected
+
+
+def test_the_oldest_are_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "KEEP", 2)
+    for name in "abc":
+        (tmp_path / name).write_bytes(b"one")
+    time.sleep(0.05)
+    known = Hashes(tmp_path / "cache", settled=0.02)
+    for name in "abc":
+        known(tmp_path / name)
+    assert len(list((tmp_path / "cache").iterdir())) == (2 if identity(tmp_path / "a", settled=0.02) else 0)

@@ -95,6 +95,9 @@ class WebuiHost:
         self._template.use(_alias(info))
         return loaded
 
+    def expect(self, checkpoint: Checkpoint) -> None:
+        """Nothing: the webui reads checkpoints in its own way."""
+
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
         """Draw jobs in order; neighbours that differ in the seed only are one batch."""
         for _, group in groupby(jobs, key=lambda job: replace(job, seed=0) if not job.subseed_strength else job):

@@ -1,0 +1,92 @@
+"""What a checkpoint file holds, by hash: the whole and every tensor, read once for both."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ohwx_compare.errors import CheckpointError
+from ohwx_compare.files.checkpoint import Header, Tensor, read_header
+
+__all__ = ["Contents", "read_contents", "seal"]
+
+BLOCK = 1 << 22  # bytes in hand
+DIGITS = 32  # of a tensor's hash: 128 bits tell apart all that was ever trained
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Hashes of one file's bytes."""
+
+    sha256: str  # of the whole file, 64 lower case hex digits
+    tensors: Mapping[str, str] = field(default_factory=dict)  # name -> hash; empty for a file that is no safetensors
+
+
+def seal(tensor: Tensor) -> "hashlib._Hash":
+    """A sha256 that has taken dtype and shape; with the tensor's bytes it differs for whatever loads differently."""
+    return hashlib.sha256(f"{tensor.dtype} {tensor.shape}".encode())
+
+
+def read_contents(path: Path, on_block: Callable[[], None] = lambda: None) -> Contents:
+    """Hash `path` in one pass, the whole and the tensors on a thread each; memory holds one block of 4 MiB.
+
+    on_block: called after every block; what it raises ends the reading.
+    Raises CheckpointError where the file cannot be read.
+    """
+    whole, tensors = hashlib.sha256(), _Tensors(_ordered(path))
+    view = memoryview(bytearray(BLOCK))
+    try:
+        with path.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as beside:
+            while count := file.readinto(view):
+                hashed = beside.submit(tensors.update, view[:count])
+                whole.update(view[:count])
+                hashed.result()
+                on_block()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return Contents(whole.hexdigest(), tensors.hashes())
+
+
+def _ordered(path: Path) -> list[tuple[str, Tensor]]:
+    """Names and places of the file's tensors from front to back; [] where it is no safetensors file or they overlap."""
+    try:
+        header: Header = read_header(path)
+    except CheckpointError:
+        return []
+    ordered = sorted(header.tensors.items(), key=lambda item: (item[1].start, item[1].end))
+    ends = [tensor.end for _, tensor in ordered]
+    starts = [tensor.start for _, tensor in ordered[1:]]
+    return ordered if all(start >= end for start, end in zip(starts, ends, strict=False)) else []
+
+
+class _Tensors:
+    """The hashes of tensors that come by front to back, block by block."""
+
+    def __init__(self, ordered: list[tuple[str, Tensor]]):
+        self._left: Iterator[tuple[str, Tensor]] = iter(ordered)
+        self._at = 0  # of the file, bytes
+        self._digests: dict[str, hashlib._Hash] = {}
+        self._next()
+
+    def _next(self) -> None:
+        self._name, self._tensor = next(self._left, (None, None))
+        if self._name is not None:
+            self._digests[self._name] = seal(self._tensor)
+
+    def update(self, block: memoryview) -> None:
+        """Take the file's next bytes."""
+        end = self._at + len(block)
+        while self._name is not None and self._tensor.start < end:
+            inside = slice(max(self._tensor.start - self._at, 0), self._tensor.end - self._at)
+            self._digests[self._name].update(block[inside])
+            if self._tensor.end > end:
+                break
+            self._next()
+        self._at = end
+
+    def hashes(self) -> dict[str, str]:
+        """Name -> hash of all tensors."""
+        while self._name is not None and self._tensor.start == self._tensor.end:
+            self._next()
+        return {name: digest.hexdigest()[:DIGITS] for name, digest in self._digests.items()}

@@ -15,6 +15,7 @@ CASES = {
         "",
         "from ohwx_compare.cli.main import build_parser; build_parser().format_help()",
     ),
+    "ohwx pnginfo": ("", "from ohwx_compare.cli.main import build_parser; build_parser('pnginfo')"),
     "the comparison without an engine": ("", "import ohwx_compare.compare.run"),
     "the detector, torch being there": ("import torch", "import ohwx_compare.engine.detect"),
     "the engine, torch being there": ("import torch", "import ohwx_compare.hosts.native"),

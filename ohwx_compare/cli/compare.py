@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, at_least_1, checkpoint_map, detector_folders, native_host
@@ -22,18 +23,16 @@ from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.styles import styles_near
 
-__all__ = ["add_experiment_flags", "add_parser", "experiment_of", "read_experiment", "run_experiment"]
+__all__ = ["add_experiment_flags", "add_flags", "experiment_of", "read_experiment", "run_experiment"]
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "compare",
-        help="draw a comparison of checkpoints",
-        description="Draw every checkpoint of an experiment, before and after the face pass, into a run folder with a "
-        "labelled sheet and a page. The same command again goes on where it stopped.",
-        epilog="example: ohwx compare --from grid.png --checkpoints models/Stable-diffusion --out my-comparison",
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of this command."""
+    parser.description = (
+        "Draw every checkpoint of an experiment, before and after the face pass, into a run folder with a "
+        "labelled sheet and a page. The same command again goes on where it stopped."
     )
+    parser.epilog = "example: ohwx compare --from grid.png --checkpoints models/Stable-diffusion --out my-comparison"
     add_experiment_flags(parser)
     add_model_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, made or gone on with")
@@ -148,7 +147,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
         "page": str(page),
     }
     if options.json:
-        print(json.dumps(summary, ensure_ascii=False, indent=2))
+        print_json(summary)
     else:
         counts = ", ".join(f"{summary[name]} {name}" for name in ("drawn", "reused", "failed", "skipped"))
         print(f"{counts} in {clock(result.seconds)}")

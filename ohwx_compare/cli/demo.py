@@ -8,7 +8,7 @@ from ohwx_compare.cli.compare import run_experiment
 from ohwx_compare.core import infotext
 from ohwx_compare.core.experiment import Experiment
 
-__all__ = ["add_parser"]
+__all__ = ["add_flags"]
 
 INFOTEXT = """\
 picture of (ohwx man:1.1) with shirt in anime style, anime movie, anime screenshot
@@ -23,17 +23,16 @@ tiny_noreg.safetensors", Y Type: Seed, Y Values: "10,11", Fixed Y Values: "10, 1
 """
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "demo",
-        help="see the whole job on tiny drawn checkpoints",
-        description="Draw three tiny checkpoints of SDXL's layout and a detector from a seed, then compare them as an "
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of this command."""
+    parser.description = (
+        "Draw three tiny checkpoints of SDXL's layout and a detector from a seed, then compare them as an "
         "X/Y/Z plot's infotext asks. Their weights are drawn, not trained: the pictures are noise, everything "
-        "else is the real thing.",
-        epilog="example: ohwx demo --out demo",
+        "else is the real thing."
     )
+    parser.epilog = "example: ohwx demo --out demo"
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("demo"), help="folder (default: demo)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
 
@@ -58,6 +57,6 @@ def run(options: argparse.Namespace) -> int:
         out=options.out / "comparison",
         batch=4,
         reuse=[],
-        json=False,
+        json=options.json,
     )
     return run_experiment(Experiment.from_infotext(infotext.parse(INFOTEXT)), flags)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import ImageDraw
 
+from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.options import detector_folders, require_device
 from ohwx_compare.errors import DetectorError, ImageError, OhwxError
 from ohwx_compare.files.gallery import pictures
@@ -17,17 +18,15 @@ if TYPE_CHECKING:  # loads torch
 
     from ohwx_compare.engine.detect import Detection
 
-__all__ = ["add_parser"]
+__all__ = ["add_flags"]
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "detect",
-        help="find the faces in pictures",
-        description="Print the boxes of the faces in each picture, one JSON object a line: XYXY in px and certainty.",
-        epilog="example: ohwx detect photos --detector face_yolov8n.pt --preview boxes",
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of this command."""
+    parser.description = (
+        "Print the boxes of the faces in each picture, one JSON object a line: XYXY in px and certainty."
     )
+    parser.epilog = "example: ohwx detect photos --detector face_yolov8n.pt --preview boxes"
     parser.add_argument("inputs", nargs="+", metavar="IMAGE", type=Path, help="pictures, or folders of them")
     parser.add_argument(
         "--detector",
@@ -41,7 +40,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--confidence", metavar="C", type=float, default=0.3, help="least certainty (default: 0.3)")
     parser.add_argument("--preview", metavar="DIR", type=Path, help="also write the pictures with their boxes here")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, ... (default: cpu)")
+    parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
     parser.add_argument("--json", action="store_true", help="one JSON list instead of lines")
     parser.set_defaults(run=run)
 
@@ -75,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             print(json.dumps(result, ensure_ascii=False), flush=True)
     if options.json:
-        print(json.dumps(results, ensure_ascii=False, indent=2))
+        print_json(results)
     return 1 if any("error" in result for result in results) else 0
 
 

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
@@ -23,13 +23,14 @@ from ohwx_compare.core.job import Job
 from ohwx_compare.core.supported import unsupported_job
 from ohwx_compare.errors import ExperimentError, ImageError, InfotextError, Interrupted, OhwxError, UnsupportedKeyError
 from ohwx_compare.files.gallery import pictures
-from ohwx_compare.files.images import load_rgb, read_infotext, write_png
+from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.infotexts import read_infotext
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.compare.host import Loaded
     from ohwx_compare.hosts.native import NativeHost
 
-__all__ = ["add_parser", "extended", "read_picture"]
+__all__ = ["add_flags", "extended", "read_picture"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +45,13 @@ class _Picture:
     notes: tuple[str, ...]
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "face",
-        help="redraw the faces of pictures",
-        description="Run the face pass on pictures that exist, with the prompt, sampler and seed of their infotexts, "
-        "and write them as <stem>.png. The infotext is kept, ADetailer's keys are added or replaced.",
-        epilog="example: ohwx face 00012-1382869474.png --checkpoints models/Stable-diffusion --out faces",
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of this command."""
+    parser.description = (
+        "Run the face pass on pictures that exist, with the prompt, sampler and seed of their infotexts, "
+        "and write them as <stem>.png. The infotext is kept, ADetailer's keys are added or replaced."
     )
+    parser.epilog = "example: ohwx face 00012-1382869474.png --checkpoints models/Stable-diffusion --out faces"
     parser.add_argument("inputs", nargs="+", metavar="IMAGE", type=Path, help="pictures, or folders of them")
     add_model_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the pictures")
@@ -192,8 +191,7 @@ def _redraw(
 
 def _print(results: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        json.dump(results, sys.stdout, ensure_ascii=False, indent=2)
-        print()
+        print_json(results)
         return
     for result in results:
         what = result.get("error") or "; ".join([result["outcome"], *result["notes"]])

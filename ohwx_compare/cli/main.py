@@ -7,26 +7,45 @@ import argparse
 import logging
 import os
 import sys
+from importlib import import_module
+from types import MappingProxyType
 
 from ohwx_compare import __version__
-from ohwx_compare.cli import compare, demo, detect, face, plan, pnginfo, replay, train
+from ohwx_compare.cli.answer import print_json
 from ohwx_compare.errors import Interrupted, OhwxError
 
-__all__ = ["build_parser", "main"]
+__all__ = ["COMMANDS", "build_parser", "main"]
 
 logger = logging.getLogger(__name__)
-COMMANDS = (compare, plan, replay, face, detect, pnginfo, train, demo)
+COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
+    {
+        "compare": "draw a comparison of checkpoints",
+        "plan": "tell what a comparison will cost",
+        "replay": "draw pictures again from their infotexts",
+        "face": "redraw the faces of pictures",
+        "detect": "find the faces in pictures",
+        "pnginfo": "read the infotexts of pictures",
+        "train": "train SDXL with DreamBooth from a recipe",
+        "demo": "see the whole job on tiny drawn checkpoints",
+        "completion": "complete commands and flags in your shell",
+    }
+)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; each command's module adds its own."""
+def build_parser(*commands: str) -> argparse.ArgumentParser:
+    """Return the parser; of `commands` with their flags, of the others with their names alone.
+
+    So `ohwx --help` and each command load no more than they need.
+    """
     parser = argparse.ArgumentParser(
         prog="ohwx", description="Compare SDXL DreamBooth checkpoints: an infotext in, the comparison out."
     )
     parser.add_argument("--version", action="version", version=f"ohwx {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(commands)
+    added = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, words in COMMANDS.items():
+        command = added.add_parser(name, help=words)
+        if name in commands:
+            import_module(f"ohwx_compare.cli.{name}").add_flags(command)
     return parser
 
 
@@ -35,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    options = build_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = build_parser(*arguments[:1]).parse_args(arguments)
     try:
         return options.run(options)
     except (Interrupted, KeyboardInterrupt):
@@ -46,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except OhwxError as error:
         print(f"ohwx: {error}", file=sys.stderr)
+        if getattr(options, "json", False):
+            print_json({"error": str(error), "kind": type(error).__name__})
         return 1
     except Exception:
         logger.exception("ohwx: this is a fault of the program; please report the lines below.")

@@ -37,9 +37,13 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         "hash); may be repeated",
     )
     parser.add_argument("--vae", metavar="FILE", type=Path, help="VAE to use instead of the checkpoint's own")
-    parser.add_argument("--device", default=None, help="cpu, cuda, cuda:1, ... (default: cuda where there is one)")
     parser.add_argument(
-        "--dtype", choices=("float32", "float16", "bfloat16"), help="default: float32 on the CPU, float16 on CUDA"
+        "--device", default=None, help="where to draw: cpu, cuda, cuda:1, ... (default: cuda if it is there)"
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16", "bfloat16"),
+        help="precision to draw in (default: float32 on the CPU, float16 on CUDA)",
     )
 
 

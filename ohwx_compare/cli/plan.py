@@ -1,11 +1,11 @@
 """`ohwx plan`: what a comparison will cost, told before anything is drawn."""
 
 import argparse
-import json
 import shutil
 from functools import cache
 from pathlib import Path
 
+from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import clock
 from ohwx_compare.cli.compare import add_experiment_flags, experiment_of
 from ohwx_compare.cli.interrupt import CtrlC
@@ -17,18 +17,16 @@ from ohwx_compare.compare.shelf import run_folders
 from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.files.ledger import Run, open_run
 
-__all__ = ["add_parser"]
+__all__ = ["add_flags"]
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "plan",
-        help="tell what a comparison will cost",
-        description="Count what `ohwx compare` with the same flags would draw, load and write, and with --calibrate "
-        "how long it will take here. Nothing is written.",
-        epilog="example: ohwx plan --from grid.png --checkpoints models/Stable-diffusion --calibrate",
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of this command."""
+    parser.description = (
+        "Count what `ohwx compare` with the same flags would draw, load and write, and with --calibrate "
+        "how long it will take here. Nothing is written."
     )
+    parser.epilog = "example: ohwx plan --from grid.png --checkpoints models/Stable-diffusion --calibrate"
     add_experiment_flags(parser)
     add_model_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, help="run folder; what it holds already is not counted")
@@ -47,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     planned, seconds = _planned(experiment, options)
     summary = {**planned.to_json(), "seconds": seconds and round(seconds, 1)}
     if options.json:
-        print(json.dumps(summary, ensure_ascii=False, indent=2))
+        print_json(summary)
     else:
         print(*_lines(summary, options), sep="\n")
     return 0

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ohwx_compare.core.infotext import parse
+from ohwx_compare.cli.answer import print_json
+from ohwx_compare.core.pairs import parse
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import befores, pictures
-from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.infotexts import read_infotext
 
-__all__ = ["Info", "add_parser"]
+__all__ = ["Info", "add_flags"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +31,13 @@ class Info:
     error: str | None = None
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "pnginfo",
-        help="read the infotexts of pictures",
-        description="Print the infotexts of PNG, JPEG and WebP pictures as the webui writes them, of folders with all "
-        "below. Pictures before and after a face pass are told to belong together.",
-        epilog="example: ohwx pnginfo outputs/txt2img-images --csv > pictures.csv",
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of this command."""
+    parser.description = (
+        "Print the infotexts of PNG, JPEG and WebP pictures as the webui writes them, of folders with all "
+        "below. Pictures before and after a face pass are told to belong together."
     )
+    parser.epilog = "example: ohwx pnginfo outputs/txt2img-images --csv > pictures.csv"
     parser.add_argument("inputs", nargs="+", metavar="PATH", type=Path, help="pictures, or folders of them")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="a table, one column a key")
@@ -57,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         for info in infos:
             print(json.dumps(vars(info), ensure_ascii=False))
     elif options.json:
-        print(json.dumps([vars(info) for info in infos], ensure_ascii=False, indent=2))
+        print_json([vars(info) for info in infos])
     else:
         print(*map(_in_words, infos), sep="\n\n")
     wrong = [info for info in infos if info.error]

@@ -1,8 +1,6 @@
 """`ohwx replay`: draw pictures again from their infotexts, and say how far they are from the originals."""
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
@@ -28,7 +27,7 @@ from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxErro
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb, write_png
 
-__all__ = ["Original", "Replayed", "add_parser", "differences", "read_original"]
+__all__ = ["Original", "Replayed", "add_flags", "differences", "read_original"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +54,12 @@ class Replayed:
     error: str | None = None
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "replay",
-        help="draw pictures again from their infotexts",
-        description="Draw each picture again from its infotext as <stem>.png; of pictures, also tell the difference.",
-        epilog="example: ohwx replay 00012-1382869474.png --checkpoints models/Stable-diffusion --out replayed",
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of this command."""
+    parser.description = (
+        "Draw each picture again from its infotext as <stem>.png; of pictures, also tell the difference."
     )
+    parser.epilog = "example: ohwx replay 00012-1382869474.png --checkpoints models/Stable-diffusion --out replayed"
     parser.add_argument(
         "inputs", nargs="+", metavar="IMAGE_OR_INFOTEXT", help="a picture, a text file, or the infotext itself"
     )
@@ -214,8 +211,7 @@ def _in_words(result: Replayed) -> str:
 
 def _print(results: list[Replayed], as_json: bool) -> None:
     if as_json:
-        json.dump([asdict(result) for result in results], sys.stdout, ensure_ascii=False, indent=2)
-        print()
+        print_json([asdict(result) for result in results])
         return
     width = max((len(result.name) for result in results), default=0)
     for result in results:

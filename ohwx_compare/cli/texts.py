@@ -5,11 +5,10 @@ from pathlib import Path
 
 from ohwx_compare.core.infotext import split
 from ohwx_compare.errors import ImageError, InfotextError
-from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.gallery import PICTURES
+from ohwx_compare.files.infotexts import read_infotext
 
 __all__ = ["Given", "texts_of"]
-
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
 @dataclass(frozen=True)

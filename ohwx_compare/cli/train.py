@@ -1,12 +1,12 @@
 """`ohwx train`: a recipe carried out, or what it will do, step by step, before it starts."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import require_device
@@ -15,19 +15,17 @@ from ohwx_compare.train.kohya import read_any
 from ohwx_compare.train.plan import Plan, make_plan
 from ohwx_compare.train.recipe import PRESETS
 
-__all__ = ["add_parser"]
+__all__ = ["add_flags"]
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
-    """Add the command."""
-    parser = commands.add_parser(
-        "train",
-        help="train SDXL with DreamBooth from a recipe",
-        description="Train as the recipe says, into its output folder; the same command again goes on where it "
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Fill the parser of this command."""
+    parser.description = (
+        "Train as the recipe says, into its output folder; the same command again goes on where it "
         "stopped. With --plan, tell what it will do: steps, saves and exposures, use of regularization images, disk "
-        "and memory.",
-        epilog=f"presets: {', '.join(PRESETS)}. example: ohwx train --plan recipe.json",
+        "and memory."
     )
+    parser.epilog = f"presets: {', '.join(PRESETS)}. example: ohwx train --plan recipe.json"
     parser.add_argument(
         "recipe",
         metavar="RECIPE.json",
@@ -48,8 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.plan:
         return _train(plan, options)
     if options.json:
-        json.dump(plan.to_dict(), sys.stdout, ensure_ascii=False, indent=2)
-        print()
+        print_json(plan.to_dict())
     else:
         print("\n".join(_lines(plan)))
     for problem in plan.problems:
@@ -75,7 +72,7 @@ def _train(plan: Plan, options: argparse.Namespace) -> int:
             bar.close()
     if options.json:
         result = {"step": outcome.step, "finished": outcome.is_finished, "saved": [str(p) for p in outcome.checkpoints]}
-        print(json.dumps(result, ensure_ascii=False, indent=2))
+        print_json(result)
     else:
         print(*outcome.checkpoints or ["nothing was left to do" if outcome.is_finished else "stopped"], sep="\n")
     if not outcome.is_finished:

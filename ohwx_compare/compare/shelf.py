@@ -20,7 +20,8 @@ from ohwx_compare.core.infotext import extra, parse
 from ohwx_compare.core.outcome import FaceRecord, Outcome
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
 from ohwx_compare.files import atomic
-from ohwx_compare.files.images import load_rgb, read_infotext, write_png, write_thumbnail
+from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
+from ohwx_compare.files.infotexts import read_infotext
 
 __all__ = ["Record", "Shelf", "Stored", "file_name", "pixel_digest", "run_folders"]
 

@@ -26,7 +26,8 @@ _SEGMENT = re.compile(
     r"|[^,]*))?"
     r"(?:, ?|\Z)"
 )
-_TITLE = re.compile(r"parameters(?::[ \t]*\n?|[ \t]*\n)")
+_WRAP = re.compile(r"(?:\s*(?:```[^\n]*\n|parameters(?::[ \t]*\n?|[ \t]*\n)))+")
+_ENDING = re.compile(r"(?<!\r)\r+\n")
 _FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*-{3,}[ \t]*$", re.MULTILINE)
 
@@ -120,14 +121,14 @@ def parse(text: str) -> Infotext:
     Prompts keep their inner and trailing whitespace. Raises InfotextError where no line holds three pairs.
     """
     lines = _unwrap(text).split("\n")
-    at = _pairs_line(lines)
+    at, pairs = _pairs_line(lines)
     head = lines[:at]
     first = next((i for i, line in enumerate(head) if line.startswith(_NEGATIVE)), at)
     negative = "\n".join(head[first:])[len(_NEGATIVE) :]
     return Infotext(
         prompt="\n".join(head[:first]),
         negative=negative.removeprefix(" "),
-        pairs=tuple(_segments(lines[at])),
+        pairs=pairs,
         tail="\n".join(lines[at + 1 :]),
     )
 
@@ -176,40 +177,33 @@ def _parses(text: str) -> bool:
 
 
 def _newlines(text: str) -> str:
-    return re.sub(r"\r+\n", "\n", text)
+    return _ENDING.sub("\n", text) if "\r" in text else text
 
 
 def _unwrap(text: str) -> str:
     text = _newlines(text).removeprefix("\ufeff").strip()
-    if text.startswith("```"):
-        text = text.partition("\n")[2].removesuffix("```").strip()
-    title = _TITLE.match(text)
-    return text[title.end() :].strip() if title else text
+    if not (wrap := _WRAP.match(text)):
+        return text
+    text = text[wrap.end() :].strip()
+    return text.removesuffix("```").strip() if "```" in wrap[0] else text
 
 
-def _pairs_line(lines: list[str]) -> int:
-    if _is_pairs(lines[-1]):
-        return len(lines) - 1
+def _pairs_line(lines: list[str]) -> tuple[int, tuple[Pair, ...]]:
+    """Number of the line of pairs, and the pairs."""
+    if pairs := _pairs(lines[-1]):
+        return len(lines) - 1, pairs
     for at in reversed(range(len(lines) - 1)):  # some extensions write their own lines below
-        if lines[at].startswith("Steps: ") and _is_pairs(lines[at]):
-            return at
+        if lines[at].startswith("Steps: ") and (pairs := _pairs(lines[at])):
+            return at, pairs
     raise InfotextError(
         f"No generation parameters found: expected a last line like 'Steps: 20, Sampler: Euler a, Seed: 1, ...', "
         f"got {lines[-1][:80]!r}. Paste the whole text of the picture's PNG info."
     )
 
 
-def _is_pairs(line: str) -> bool:
-    named = (pair for pair in _segments(line) if pair.raw is not None and _KEY.fullmatch(pair.key))
-    return sum(1 for _ in named) >= _LEAST_PAIRS
-
-
-def _segments(line: str) -> list[Pair]:
-    pairs, at = [], 0
-    while at < len(line):
-        found = _SEGMENT.match(line, at)
-        key, raw = found[1].strip(), found[2]
-        if key or raw:
-            pairs.append(Pair(key, raw))
-        at = found.end()
-    return pairs
+def _pairs(line: str) -> tuple[Pair, ...]:
+    """The pairs of a line that holds enough of them to be what the webui writes, else ()."""
+    found = (segment.groups() for segment in _SEGMENT.finditer(line))
+    pairs = tuple(Pair(key.strip(), raw) for key, raw in found if raw or key.strip())
+    named = sum(1 for pair in pairs if pair.raw is not None and _KEY.fullmatch(pair.key))
+    return pairs if named >= _LEAST_PAIRS else ()

@@ -8,7 +8,7 @@ from ohwx_compare.errors import ImageError
 
 __all__ = ["PICTURES", "befores", "pictures"]
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 _BEFORE = re.compile(r"(?P<stem>.+?)(?:-ad)?-before")  # a run's own name; the one that ADetailer gives
 _COUNTED = re.compile(r"(?P<number>\d{3,})(?P<rest>-.+)")  # the webui's: 00012-1382869474
 
@@ -30,7 +30,7 @@ def pictures(paths: Iterable[Path]) -> list[Path]:
         else:
             raise ImageError(f"There is no file or folder {path}; give pictures, or folders that hold some.")
     if not found:
-        raise ImageError(f"{', '.join(map(str, paths))}: no PNG, JPEG or WebP in there.")
+        raise ImageError(f"{', '.join(map(str, paths))}: no PNG, JPEG, WebP or AVIF in there.")
     return list(found)
 
 

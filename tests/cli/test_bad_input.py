@@ -207,4 +207,4 @@ def test_a_device_that_is_not_here_is_one_sentence(goldens, capsys):
 @pytest.mark.parametrize("command", [["pnginfo"], ["detect", "--detector", "any.pt"]])
 def test_a_folder_without_pictures_is_one_sentence(command, tmp_path, capsys):
     assert main([command[0], str(tmp_path), *command[1:]]) == 1
-    assert "no PNG, JPEG or WebP in there" in capsys.readouterr().err
+    assert "no PNG, JPEG, WebP or AVIF in there" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import pytest
 from ohwx_compare.cli.compare import read_experiment
 from ohwx_compare.cli.main import main
 from ohwx_compare.core.outcome import Outcome
-from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
 
 SEED = Path(__file__).parents[1] / "seed"

@@ -15,7 +15,8 @@ from ohwx_compare.cli.face import extended
 from ohwx_compare.cli.main import main
 from ohwx_compare.core import infotext
 from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.files.images import load_rgb, read_infotext, write_png
+from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.toy.drawn_detector import draw_detector
 

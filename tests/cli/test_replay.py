@@ -7,7 +7,8 @@ import pytest
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.cli.replay import differences
-from ohwx_compare.files.images import load_rgb, read_infotext
+from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.infotexts import read_infotext
 
 PLAIN = [
     "article", "prompt_brk", "prompt_compose", "prompt_editing", "prompt_editing_weights", "prompt_empty_both",

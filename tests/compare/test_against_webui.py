@@ -13,7 +13,8 @@ from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.infotext import faces, parse, to_job
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.engine.detect import find_detector
-from ohwx_compare.files.images import load_rgb, read_infotext
+from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.hosts.native import NativeHost
 

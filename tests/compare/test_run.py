@@ -25,7 +25,8 @@ from ohwx_compare.core.infotext import extra, faces, parse, to_job
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted, LedgerError, UnknownCheckpointError
 from ohwx_compare.files import atomic, ledger
-from ohwx_compare.files.images import read_infotext, write_png
+from ohwx_compare.files.images import write_png
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.hosts.fake import FakeHost, Faults
 

@@ -18,7 +18,8 @@ from ohwx_compare.core.layout import SIDE
 from ohwx_compare.core.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.core.pairs import parse
 from ohwx_compare.core.xyz import xyz
-from ohwx_compare.files.images import load_rgb, read_infotext
+from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import Result
 
 

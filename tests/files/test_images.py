@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import struct
 import zlib
 
 import numpy as np
@@ -11,11 +12,12 @@ import piexif.helper
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, features
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files import atomic
-from ohwx_compare.files.images import load_rgb, read_infotext, write_png, write_thumbnail
+from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
+from ohwx_compare.files.infotexts import read_infotext
 
 TEXTS = ["a man, Steps: 3", "ohwx мужчина 男 😀\nNegative prompt: x", "é: latin, still tEXt", ""]
 
@@ -133,3 +135,60 @@ def test_a_damaged_comment_is_read_or_not_but_ends(kind, tmp_path):
         path.write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
         with contextlib.suppress(ImageError):
             assert isinstance(read_infotext(path), str | None)
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def with_chunk(path, kind, data, at=33):
+    """A picture with one more chunk, by default behind its header."""
+    write_png(path, noise(), "")
+    content = path.read_bytes().replace(chunk(b"tEXt", b"parameters\0"), b"")
+    path.write_bytes(content[:at] + chunk(kind, data) + content[at:])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "says"),
+    [
+        (b"zTXt", b"parameters\0\0" + zlib.compress(b"a" * 11_000_000, 9), "damaged infotext.*no end"),
+        (b"zTXt", b"parameters\0\0no zlib", "damaged infotext"),
+        (b"iTXt", b"parameters\0\0\0\0\0\xff\xfe", "damaged infotext.*utf-8"),
+        (b"iTXt", b"parameters\0\0\0de", "damaged infotext"),
+        (b"tEXt", b"parameters\0" + b"a" * 10_000_001, "claims an infotext of 10,000,012 bytes"),
+    ],
+)
+def test_a_damaged_infotext_is_named(tmp_path, kind, data, says):
+    with pytest.raises(ImageError, match=says):
+        read_infotext(with_chunk(tmp_path / "a.png", kind, data))
+
+
+def test_a_picture_cut_before_its_text_is_named(tmp_path):
+    whole = with_chunk(tmp_path / "a.png", b"tEXt", b"parameters\0a man", at=-12).read_bytes()  # behind the pixels
+    assert read_infotext(tmp_path / "a.png") == "a man"
+    (tmp_path / "a.png").write_bytes(whole[:-40])
+    with pytest.raises(ImageError, match="cut short"):
+        read_infotext(tmp_path / "a.png")
+
+
+COMMENTS = {
+    "as piexif writes it": b"UNICODE\0" + TEXTS[1].encode("utf-16-be"),
+    "low byte first": b"UNICODE\0" + TEXTS[0].encode("utf-16-le"),
+    "with a mark of the order": b"UNICODE\0" + TEXTS[1].encode("utf-16"),
+    "ASCII": b"ASCII\0\0\0" + TEXTS[0].encode(),
+    "UTF-8 without code": TEXTS[1].encode(),
+    "UTF-8 of undefined code": bytes(8) + TEXTS[1].encode(),
+}
+
+
+@pytest.mark.parametrize("name", COMMENTS)
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "AVIF"])
+def test_every_way_to_write_a_comment(tmp_path, kind, name):
+    if kind == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    exif = piexif.dump({"Exif": {piexif.ExifIFD.UserComment: COMMENTS[name]}})
+    noise().save(tmp_path / "a", format=kind, exif=exif)
+    assert read_infotext(tmp_path / "a") == (
+        TEXTS[0] if TEXTS[0].encode() in COMMENTS[name].replace(b"\0", b"") else TEXTS[1]
+    )

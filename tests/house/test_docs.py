@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from ohwx_compare.cli.main import build_parser
+from ohwx_compare.cli.main import COMMANDS, build_parser
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
-    parser = build_parser()
+    parser = build_parser(*COMMANDS)
     return next(a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction))
 
 

@@ -96,6 +96,13 @@ def test_lower_floors_load_nothing_heavy(package):
     assert not out.strip(), f"{package} loads {out}"
 
 
+def test_the_command_line_starts_light():
+    code = "import sys; from ohwx_compare.cli.main import build_parser; build_parser('pnginfo')"
+    code += "; print(*{'torch', 'numpy', 'PIL', 'cv2', 'piexif'} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    assert not out.strip(), f"--help or pnginfo loads {out}"
+
+
 def test_the_webui_is_imported_in_one_place():
     for path in FILES:
         if "webui" not in path.relative_to(PACKAGE).parts:

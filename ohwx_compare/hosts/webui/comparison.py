@@ -24,7 +24,7 @@ from ohwx_compare.core.keys import canonical
 from ohwx_compare.core.sampler_names import split_sampler
 from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.errors import ExperimentError, InfotextError, Interrupted
-from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.host import WebuiHost

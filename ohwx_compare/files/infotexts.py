@@ -1,0 +1,122 @@
+"""The infotext of a picture file, read without decoding pixels: a grid of any size gives its text.
+
+It lies where the webui puts it: in a PNG's text chunk `parameters`, in the EXIF UserComment of JPEG, WebP and AVIF.
+Source: PNG specification, 11.3.3 (text chunks) and 11.3.2.9 (eXIf).
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ohwx_compare.errors import ImageError
+from ohwx_compare.files.exif import blocks, user_comment
+
+__all__ = ["read_infotext"]
+
+_AHEAD = 4096  # bytes of a file's beginning: most texts lie in them, so most files are read once
+_PNG = b"\x89PNG\r\n\x1a\n"
+_KEY = b"parameters"
+_LONGEST = 10_000_000  # bytes of an infotext
+
+
+def read_infotext(path: Path) -> str | None:
+    """Return the picture's infotext, None if it carries none.
+
+    Raises ImageError for a file that cannot be read, is cut short before its text, or holds a damaged one.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            start = file.read(_AHEAD)
+            if start.startswith(_PNG):
+                return _png_text(file, start)
+            return _exif_text(path, file, start)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise ImageError(f"{path} {error}.") from error
+
+
+def _png_text(file: BinaryIO, start: bytes) -> str | None:
+    """Raises ValueError that says what is wrong."""
+    comment = None
+    for kind, at, length in _chunks(file, start):
+        if kind == b"eXIf":
+            comment = user_comment(_part(file, start, at, min(length, _LONGEST)))
+        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+            key = _part(file, start, at, min(length, len(_KEY) + 1))
+            if key == _KEY + b"\0":
+                return _text(kind, _part(file, start, at + len(key), _bounded(length)))
+    return comment
+
+
+def _chunks(file: BinaryIO, start: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, place and length of each chunk's data. Raises ValueError where the file ends before its last chunk."""
+    at = len(_PNG)
+    while len(head := _part(file, start, at, 8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        yield kind, at + 8, length
+        if kind == b"IEND":
+            return
+        at += length + 12  # length, kind, data, checksum
+    raise ValueError("is cut short: it ends before an infotext was found")
+
+
+def _part(file: BinaryIO, start: bytes, at: int, length: int) -> bytes:
+    """Bytes of the file, from its beginning that was read already where they lie in there."""
+    if at + length <= len(start):
+        return start[at : at + length]
+    file.seek(at)
+    return file.read(length)
+
+
+def _bounded(length: int) -> int:
+    if length > _LONGEST:
+        raise ValueError(f"claims an infotext of {length:,} bytes, expected at most {_LONGEST:,}")
+    return length - len(_KEY) - 1
+
+
+def _text(kind: bytes, rest: bytes) -> str:
+    """The text behind the keyword of a chunk. Raises ValueError."""
+    try:
+        if kind == b"tEXt":
+            return rest.decode("latin-1")
+        if kind == b"zTXt":
+            return _unpacked(rest[1:]).decode("latin-1")
+        text = rest[2:].split(b"\0", 2)[2]  # behind the language and the translated keyword
+        return (_unpacked(text) if rest[0] else text).decode("utf-8")
+    except (UnicodeDecodeError, IndexError, zlib.error) as error:
+        raise ValueError(f"has a damaged infotext: {error}") from error
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Compressed text, which must be at most `_LONGEST` bytes: a few can unpack to any number. Raises zlib.error."""
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(data, _LONGEST)
+    if not unpacker.eof:
+        raise zlib.error("its compressed text is cut short or has no end")
+    return text
+
+
+def _exif_text(path: Path, file: BinaryIO, start: bytes) -> str | None:
+    if start[4:12] in (b"ftypavif", b"ftypavis"):
+        return user_comment(_avif_exif(path))
+    if not (start.startswith(b"\xff\xd8") or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")):
+        what = "is not a PNG, JPEG, WebP or AVIF" if start else "is empty (0 bytes)"
+        raise ValueError(f"{what}; give a picture that carries an infotext")
+    texts = (user_comment(block) for block in blocks(file))
+    return next((text for text in texts if text), None)
+
+
+def _avif_exif(path: Path) -> bytes:
+    """The EXIF block as Pillow finds it. Raises ValueError where this Pillow reads no AVIF, or the file is damaged."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return image.info.get("exif", b"")
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"is too large to open: {error}") from error
+    except (UnidentifiedImageError, SyntaxError) as error:
+        raise ValueError("is AVIF that this Pillow cannot read; that takes Pillow 11.3 or later") from error

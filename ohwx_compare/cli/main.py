@@ -66,12 +66,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except OhwxError as error:
         print(f"ohwx: {error}", file=sys.stderr)
-        if getattr(options, "json", False):
-            print_json({"error": str(error), "kind": type(error).__name__})
-        return 1
-    except Exception:
+        return _failed(options, error)
+    except Exception as error:
         logger.exception("ohwx: this is a fault of the program; please report the lines below.")
-        return 1
+        return _failed(options, error)
+
+
+def _failed(options: argparse.Namespace, error: Exception) -> int:
+    if getattr(options, "json", False):
+        print_json({"error": str(error), "kind": type(error).__name__})
+    return 1
 
 
 if __name__ == "__main__":

@@ -109,7 +109,8 @@ def unquote(raw: str) -> str:
 
 def render(infotext: Infotext) -> str:
     """The text of `infotext`, as the webui writes it: no outer whitespace, no empty negative prompt."""
-    negative = f"\n{_NEGATIVE} {infotext.negative}" if infotext.negative else ""
+    negative = infotext.negative.rstrip("\r")  # else it would become part of the line's end
+    negative = f"\n{_NEGATIVE} {negative}" if negative else ""
     line = ", ".join(pair.key if pair.raw is None else f"{pair.key}: {pair.raw}" for pair in infotext.pairs)
     tail = f"\n{infotext.tail}" if infotext.tail else ""
     return _newlines(f"{infotext.prompt}{negative}\n{line}{tail}").strip()

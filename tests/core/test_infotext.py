@@ -1,11 +1,13 @@
 """Infotexts: the webui's own come back byte for byte, and mean what they meant there."""
 
+import contextlib
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ohwx_compare.core import infotext as it
@@ -23,6 +25,7 @@ GOLDEN = [
     for i, text in enumerate(json.loads(path.read_text(encoding="utf-8"))["infotexts"])
 ]
 BASE = "a\nNegative prompt: b\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x768"
+PAIRS = BASE.rpartition("\n")[2]
 JOB = Job(prompt="a", negative="b", seed=1, sampler="Euler a", cfg=7.0, width=512, height=768)
 
 
@@ -274,6 +277,7 @@ prompts = lines.filter(lambda s: not s.lstrip().startswith(("parameters", "```",
 keys = st.from_regex(r"[A-Za-z][A-Za-z0-9 /\-]{0,8}[A-Za-z0-9]", fullmatch=True)
 
 
+@example("", "\r", {"Steps": "1", "Seed": "1", "Model": "a"})
 @given(prompts, lines, st.dictionaries(keys, lines, min_size=3, max_size=6))
 def test_any_prompt_and_any_values_survive(prompt, negative, values):
     text = it.Infotext(prompt, negative)
@@ -284,6 +288,50 @@ def test_any_prompt_and_any_values_survive(prompt, negative, values):
     *most, last = values.items()
     assert [(pair.key, pair.value) for pair in it.parse(once).pairs[:-1]] == most
     assert it.parse(once).get(last[0]) in (last[1], last[1].rstrip())
+
+
+@pytest.mark.parametrize(
+    ("unit", "end"),
+    [
+        ("\r", "x"),
+        ("```\n", ""),
+        ("```a\nparameters:", ""),
+        (" ", "x"),
+        ("\n", "x"),
+        ("---\n", ""),
+        ("---\n", PAIRS),
+        ("- ", ""),
+        ('a: "', ""),
+        ('a: "\\', ""),
+        ('a: "b" c, ', ""),
+        ("Hashes: {", ""),
+        ("Steps: 1, ", ""),
+        (f"{PAIRS}\n", ""),
+        ("Negative prompt:\n", PAIRS),
+        ("ADetailer model 2nd: a, ADetailer prompt 3rd: b, ", PAIRS),
+        ("<lora:a:1>", f"\n{PAIRS}"),
+        ("9", f"{PAIRS}, Version: 1"),
+    ],
+)
+def test_time_grows_no_faster_than_the_text(unit, end):
+    """Twenty times the text takes less than sixty times the time: what a stranger writes cannot stop a reader."""
+    short, long = (seconds_to_read(unit * (length // len(unit)) + end) for length in (10_000, 200_000))
+    assert long < 60 * max(short, 1e-3)
+
+
+def seconds_to_read(text):
+    """CPU of the quickest of three."""
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        with contextlib.suppress(InfotextError):
+            for part in it.split(text)[:3]:
+                parsed = it.parse(part)
+                it.render(parsed)
+                it.unsupported(parsed)
+                it.faces(parsed)
+        times.append(time.process_time() - started)
+    return min(times)
 
 
 @given(lines, lines)

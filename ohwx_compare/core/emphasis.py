@@ -8,8 +8,11 @@ https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/82a973c/modules/pro
 import re
 from typing import NamedTuple
 
+from ohwx_compare.errors import PromptError
+
 __all__ = ["BREAK", "Segment", "emphasis"]
 
+DEEPEST = 100  # brackets in one another: 1.1 ** 100 is 13,781 already
 ROUND, SQUARE = 1.1, 1 / 1.1
 
 _TOKEN = re.compile(
@@ -55,8 +58,17 @@ def _merge(pieces: list[list]) -> tuple[Segment, ...]:
     return tuple(Segment("".join(texts), weight) for texts, weight in merged)
 
 
+def _open(brackets: list[int], start: int) -> None:
+    if len(brackets) == DEEPEST:
+        raise PromptError(f"The prompt opens over {DEEPEST} brackets in one another; close some, or escape them: \\(")
+    brackets.append(start)
+
+
 def emphasis(text: str) -> tuple[Segment, ...]:
-    """Segments of `text` in order, neighbours of equal weight merged, BREAK between chunks; at least one."""
+    """Segments of `text` in order, neighbours of equal weight merged, BREAK between chunks; at least one.
+
+    Raises PromptError for more than DEEPEST brackets in one another: each multiplies all that is in it.
+    """
     pieces: list[list] = []  # [text, weight]
     open_round: list[int] = []  # how many pieces stood before each bracket
     open_square: list[int] = []
@@ -70,9 +82,9 @@ def emphasis(text: str) -> tuple[Segment, ...]:
         if token.startswith("\\"):
             pieces.append([token[1:], 1.0])
         elif token == "(":
-            open_round.append(len(pieces))
+            _open(open_round, len(pieces))
         elif token == "[":
-            open_square.append(len(pieces))
+            _open(open_square, len(pieces))
         elif weight is not None and open_round:
             weigh(open_round.pop(), float(weight))
         elif token == ")" and open_round:

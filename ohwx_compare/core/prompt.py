@@ -30,7 +30,9 @@ def strip_comments(prompt: str) -> str:
 
 def strip_tags(prompt: str) -> tuple[str, tuple[str, ...]]:
     """`prompt` without extra network tags like <lora:name:1>, and those tags."""
-    return _TAG.sub("", prompt), tuple(match[0] for match in _TAG.finditer(prompt))
+    end = prompt.rfind(">") + 1  # behind it each "<" would be followed to the end in vain
+    tags = tuple(match[0] for match in _TAG.finditer(prompt, 0, end))
+    return _TAG.sub("", prompt[:end]) + prompt[end:], tags
 
 
 def _part(text: str) -> Part:

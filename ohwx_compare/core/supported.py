@@ -14,6 +14,7 @@ from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.face_keys import faces, is_built_key
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.pairs import Infotext, Pair
+from ohwx_compare.core.prompt import strip_tags
 from ohwx_compare.core.sampler_names import SAMPLERS, SCHEDULES, read_version, split_sampler
 from ohwx_compare.core.xyz import SCRIPT
 from ohwx_compare.errors import UnsupportedKeyError
@@ -53,7 +54,6 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 _GENERATORS = ("CPU", "GPU", "NV")
-_NETWORK = re.compile(r"<\w+:[^>]+>")  # modules/extra_networks.py:re_extra_net
 _TEMPLATE = re.compile(r"(Negative )?Template: ?")
 _AREA_SINCE = (1, 8)
 
@@ -140,7 +140,7 @@ def _is_drawn_sampler(key: str, infotext: Infotext) -> bool:
 
 
 def _networks(prompt: str) -> Iterator[str]:
-    return (f"{tag} in the prompt" for tag in _NETWORK.findall(prompt))
+    return (f"{tag} in the prompt" for tag in strip_tags(prompt)[1])
 
 
 def _faces(tabs: Sequence[FaceSettings]) -> Iterator[str]:

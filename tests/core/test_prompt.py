@@ -10,6 +10,7 @@ from ohwx_compare.core.chunks import COMMA, EMPTY, END, LENGTH, START, chunks
 from ohwx_compare.core.emphasis import BREAK, Segment, emphasis
 from ohwx_compare.core.prompt import Part, parts, strip_comments, strip_tags
 from ohwx_compare.core.schedule import Stage, schedule
+from ohwx_compare.errors import PromptError
 
 prompts = st.lists(
     st.sampled_from([*"()[]:|\\#, ab3", "cat", "0.5", ":4]", ":1.3)", "[a|b]", "[a:b:2]", " AND ", " BREAK ", "\n"])
@@ -188,13 +189,23 @@ def test_an_empty_prompt_is_one_empty_chunk():
 
 
 @pytest.mark.parametrize("text", ["[" * 50_000 + "a|b" + "]" * 50_000, "([" * 50_000, "[a:" * 2_000 + ":3]" * 2_000])
-def test_depth_is_no_limit(text):
+def test_absurd_depth_is_refused_and_never_a_crash(text):
     assert schedule(text, 2)[-1].until == 2
-    assert emphasis(text)
+    with pytest.raises(PromptError, match="100 brackets in one another"):
+        emphasis(text)
+    assert emphasis("(" * 100 + "a")[0].weight == pytest.approx(1.1**100)
 
 
 def test_long_prompts_stay_linear():
-    for text in (" " * 100_000 + "x", ":" * 100_000, "(a:" + "1" * 100_000, "\n#" * 50_000, "a:" + " " * 100_000 + "x"):
+    assert strip_tags("<lora:" * 20_000)[1] == ()
+    for text in (
+        "(a" * 100 + "a)" * 50_000,
+        " " * 100_000 + "x",
+        ":" * 100_000,
+        "(a:" + "1" * 100_000,
+        "\n#" * 50_000,
+        "a:" + " " * 100_000 + "x",
+    ):
         for part in parts(strip_comments(text)):
             assert schedule(part.text, 5)
             assert emphasis(part.text)

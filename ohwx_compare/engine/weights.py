@@ -243,7 +243,7 @@ def _source(part: str, header: Header, prefix: str) -> _Source:
         module = build(part, shapes)
     except KeyError as error:
         raise MissingKeysError(f"{header.path.name} lacks {prefix}{error.args[0]}.") from error
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, TypeError, RuntimeError) as error:  # also torch's own about absurd sizes
         raise CheckpointError(f"{header.path.name} has tensors under {prefix} of a shape that no SDXL has.") from error
     _check(header.path.name, prefix, module, shapes)
     return _Source(module.eval(), header, prefix)

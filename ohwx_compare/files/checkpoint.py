@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError
@@ -31,6 +33,17 @@ __all__ = [
 ]
 
 HEADER_LIMIT = 100_000_000  # bytes, the format's own limit
+_MOST_AXES = 64  # torch's own limit
+_LARGEST = 2**40  # of any number in a header
+MOST_TENSORS = 100_000  # SDXL has 2,515
+_WIDTHS = MappingProxyType(  # bytes of a number
+    {
+        **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2"), 1),
+        **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
+        **dict.fromkeys(("U32", "I32", "F32"), 4),
+        **dict.fromkeys(("U64", "I64", "F64"), 8),
+    }
+)
 SUFFIX = ".safetensors"
 
 
@@ -74,6 +87,8 @@ def read_header(path: Path) -> Header:
     try:
         content = json.loads(text.decode("utf-8"))
         metadata = content.pop("__metadata__", {})
+        if len(content) > MOST_TENSORS:
+            raise CheckpointError(f"{path} lists {len(content):,} tensors, expected at most {MOST_TENSORS:,}.")
         tensors = {name: _tensor(entry, 8 + length) for name, entry in content.items()}
         metadata = {str(key): str(value) for key, value in metadata.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -81,13 +96,29 @@ def read_header(path: Path) -> Header:
     end = max((tensor.end for tensor in tensors.values()), default=0)
     if end > size:
         raise CheckpointError(f"{path} is cut short: {size:,} bytes of {end:,}. Copy or download it again.")
+    if problem := _problem(tensors):
+        raise CheckpointError(f"{path} is damaged: {problem}. Copy or download it again.")
     return Header(path, tensors, metadata)
+
+
+def _problem(tensors: Mapping[str, Tensor]) -> str | None:
+    """What is wrong with the tensors' places. If nothing is, all of them together are no larger than the file."""
+    end = 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end)):
+        width, held = _WIDTHS.get(tensor.dtype), tensor.end - tensor.start
+        if width and prod(tensor.shape) * width != held:
+            return f"{name[:80]} takes {held:,} bytes, which is not {tensor.dtype} {list(tensor.shape)}"
+        if tensor.start < end:
+            return f"{name[:80]} lies on the tensor before it"
+        end = tensor.end
+    return None
 
 
 def _tensor(entry: Mapping[str, Any], base: int) -> Tensor:
     start, end = entry["data_offsets"]
     shape = tuple(entry["shape"])
-    if not all(isinstance(n, int) and n >= 0 for n in (start, end - start, *shape)):
+    numbers = (start, end - start, *shape)
+    if len(shape) > _MOST_AXES or not all(isinstance(n, int) and 0 <= n < _LARGEST for n in numbers):
         raise ValueError("no offsets or shape")
     return Tensor(str(entry["dtype"]), shape, base + start, base + end)
 
@@ -164,7 +195,7 @@ def describe(header: Header) -> str:
     def has(*starts: str) -> bool:
         return any(name.startswith(starts) for name in shapes)
 
-    inputs = shapes.get("model.diffusion_model.input_blocks.0.0.weight", (0, 4))[1]
+    inputs = (*shapes.get("model.diffusion_model.input_blocks.0.0.weight", ()), 0, 4)[1]
     inpaint = {4: "", 8: " for editing (8 input channels)", 9: " for inpainting (9 input channels)"}.get(
         inputs, f" with {inputs} input channels"
     )

@@ -71,6 +71,11 @@ def test_header_is_what_was_written(tmp_path):
         (raw({"a": entry([-2], 0, 4)}, b"1234"), "header"),
         (raw({"a": {"shape": [2]}}), "header"),
         (raw({"a": 3}), "header"),
+        (raw({"a": entry([0, 2**40], 0, 0)}), "header"),
+        (raw({"a": entry([1] * 65, 0, 2)}, b"12"), "header"),
+        (raw({"a": entry([3], 0, 4)}, b"1234"), r"damaged: a takes 4 bytes, which is not F16 \[3\]"),
+        (raw({"a": entry([2], 0, 4), "b": entry([2], 2, 6)}, b"123456"), "damaged: b lies on the tensor before"),
+        (raw({str(n): 0 for n in range(100_001)}), "lists 100,001 tensors"),
         (raw({"__metadata__": 3}), "header"),
         (b"PK\x03\x04" + bytes(60), "pickle"),
         (b"\x80\x02}q\x00" + bytes(60), "pickle"),
@@ -133,6 +138,7 @@ BIG_G = "conditioner.embedders.1.model.ln_final.weight"
         ({"clip_g": [2, 1280], "clip_l": [2, 768]}, "an embedding (textual inversion)"),
         ({"control_model.x": [2]}, "a ControlNet"),
         ({"x": [2]}, "no model that is known here"),
+        ({UNET: [2], BIG_G: [2]}, "an SDXL checkpoint with 0 input channels"),
     ],
 )
 def test_what_a_file_holds_is_said_by_name(tmp_path, shapes, what):

@@ -18,7 +18,8 @@ from ohwx_compare.engine.conditioning import Conditioning, condition
 from ohwx_compare.engine.render import decode, latents
 from ohwx_compare.engine.weights import Model, load_part
 from ohwx_compare.errors import ImageError
-from ohwx_compare.files.images import read_infotext, write_png
+from ohwx_compare.files.images import write_png
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.train.setup import Setup
 
 __all__ = ["Samples"]

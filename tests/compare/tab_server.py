@@ -14,7 +14,7 @@ from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.infotext import parse
 from ohwx_compare.core.outcome import Outcome
-from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,8 @@ from ohwx_compare.core.infotext import extra, parse
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files import atomic
-from ohwx_compare.files.images import load_rgb, read_infotext
+from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.hosts.native import NativeHost
 
 

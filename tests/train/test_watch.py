@@ -13,7 +13,7 @@ from ohwx_compare.core.events import Learned, Missed, Sampled, Validated
 from ohwx_compare.engine.render import txt2img
 from ohwx_compare.engine.weights import load
 from ohwx_compare.files.checkpoint import sha256
-from ohwx_compare.files.images import read_infotext
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.train import samples
 from ohwx_compare.train.loop import train
 from ohwx_compare.train.plan import make_plan

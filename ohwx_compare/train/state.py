@@ -38,12 +38,12 @@ def fingerprint(plan: Plan, base: str) -> str:
 
 def newest(folder: Path) -> Path | None:
     """The state to go on from, if there is one."""
-    return max(folder.glob("step-*.safetensors"), default=None)
+    return max(folder.glob("step-*.state"), default=None)
 
 
 def forget(folder: Path) -> None:
     """Remove all states: the run has finished."""
-    for path in folder.glob("step-*.safetensors"):
+    for path in folder.glob("step-*.state"):
         path.unlink()
 
 
@@ -56,9 +56,9 @@ def write_state(folder: Path, setup: Setup, step: int, owner: str) -> Path:
     """Write the state after `step`, then drop all but the newest `KEPT`. Raises OSError where the disk is full."""
     tensors = _tensors(setup)
     kinds = {name: (NAMES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()}
-    path = folder / f"step-{step:08d}.safetensors"
+    path = folder / f"step-{step:08d}.state"  # safetensors inside; under another name, for it is no checkpoint
     write_tensors(path, kinds, lambda name: _bytes(tensors[name]), {"step": str(step), "run": owner})
-    for old in sorted(folder.glob("step-*.safetensors"))[:-KEPT]:
+    for old in sorted(folder.glob("step-*.state"))[:-KEPT]:
         old.unlink()
     return path
 

@@ -16,6 +16,8 @@ from ohwx_compare.files.atomic import write_bytes
 
 __all__ = ["DetectorFile", "read_detector", "write_detector"]
 
+_MOST_PARTS = 100_000  # modules and tensors; YOLOv8x has some 1,500
+_LONGEST_NAME = 1_000
 _HEADS = {"DetectionModel": "detect", "SegmentationModel": "segment"}
 
 
@@ -59,7 +61,7 @@ def _from_safetensors(path: Path) -> DetectorFile:
             task=about.get("task", "segment" if "model.22.proto.cv1.conv.weight" in state else "detect"),
             size=int(about.get("imgsz", 640)),
         )
-    except (SafetensorError, OSError, AttributeError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, OSError, RecursionError, SafetensorError, TypeError, ValueError) as error:
         raise DetectorError(f"{path} is no readable safetensors detector: {error}") from error
 
 
@@ -67,7 +69,8 @@ def _from_pt(path: Path) -> DetectorFile:
     checkpoint = read_pt(path)
     if not isinstance(checkpoint, dict) or not ("ema" in checkpoint or "model" in checkpoint):
         raise DetectorError(f"{path.name} is a .pt without a model: expected what ultralytics saves")
-    model = checkpoint.get("ema") or checkpoint.get("model")
+    ema = checkpoint.get("ema")
+    model = ema if isinstance(ema, Record) else checkpoint.get("model")
     kind = model.kind if isinstance(model, Record) else type(model).__name__
     task = _HEADS.get(kind.rpartition(".")[2])
     if task is None:
@@ -79,24 +82,35 @@ def _from_pt(path: Path) -> DetectorFile:
             task=task,
             size=_size(checkpoint.get("train_args")),
         )
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise DetectorError(
             f"{path.name} holds a {kind} that is not built as ultralytics builds it: {error}"
         ) from error
 
 
-def _tensors(module: Record, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """A module's state dict, as torch.nn.Module would give it."""
-    for group in ("_parameters", "_buffers"):
-        for name, value in module.state[group].items():
-            if isinstance(value, Tensor):
-                yield prefix + name, value
-    for name, child in module.state["_modules"].items():
-        yield from _tensors(child, f"{prefix}{name}.")
+def _tensors(model: Record) -> Iterator[tuple[str, Tensor]]:
+    """A module's state dict, as torch.nn.Module would give it.
+
+    Raises ValueError where modules hold one another so often that a small file would never end.
+    """
+    waiting, left = [("", model)], _MOST_PARTS
+    while waiting:
+        prefix, module = waiting.pop()
+        left -= sum(len(module.state[group]) for group in ("_parameters", "_buffers", "_modules"))
+        if left < 0 or len(prefix) > _LONGEST_NAME:
+            raise ValueError(f"more than {_MOST_PARTS:,} modules and tensors, or names over {_LONGEST_NAME:,} letters")
+        for group in ("_parameters", "_buffers"):
+            for name, value in module.state[group].items():
+                if isinstance(value, Tensor):
+                    yield prefix + name, value
+        waiting += reversed([(f"{prefix}{name}.", child) for name, child in module.state["_modules"].items()])
 
 
 def _names(names: Any) -> tuple[str, ...]:
-    return tuple(map(str, names.values() if isinstance(names, dict) else names or ()))
+    names = tuple(names.values() if isinstance(names, dict) else names or ())
+    if not all(isinstance(name, str | int) for name in names):
+        raise TypeError("class names that are no text")
+    return tuple(map(str, names))
 
 
 def _size(arguments: Any) -> int:

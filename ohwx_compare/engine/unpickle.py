@@ -9,6 +9,7 @@ Format: pickletools (CPython) for the opcodes, torch's `torch/serialization.py` 
 
 import math
 import pickletools
+import reprlib
 import struct
 import zipfile
 from collections.abc import Callable
@@ -73,6 +74,11 @@ _PUSH_NEW: dict[str, Callable[[], Any]] = {
 }
 _SKIP = {"PROTO", "FRAME"}
 
+# What a small file may cost: real ones stay far below.
+_LARGEST_PICKLE = 4_000_000  # bytes; YOLOv8x has 0.3 MB
+_COPIES = 4  # values copied by calls, in bytes of the pickle: each value is an opcode of its own
+_VIEWS = 8  # bytes of all tensors, in bytes of the file: tensors may share storages, but few do
+
 
 @dataclass(eq=False)
 class Record:
@@ -91,6 +97,7 @@ class _Name:
 
 
 _MARK = object()
+_LOCAL_HEADER = 30  # bytes before a member's name, at least
 
 
 def read_pt(path: Path) -> Any:
@@ -127,6 +134,7 @@ class _Archive:
         self.name = name
         self._archive = archive
         self._members = {info.filename: info for info in archive.infolist()}
+        self.size = _size(archive, name)
         pickles = [member for member in self._members if member.count("/") == 1 and member.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise DetectorError(f"{name} is a zip with {len(pickles)} data.pkl in it, torch.save writes one")
@@ -143,7 +151,15 @@ class _Archive:
             raise DetectorError(f"{self.name} lacks {member}: download it again")
         if info.compress_type != zipfile.ZIP_STORED:
             raise DetectorError(f"{self.name}: {member} is compressed, which torch.save never does")
+        if info.file_size != info.compress_size:
+            raise DetectorError(f"{self.name}: {member} claims {info.file_size:,} bytes of {info.compress_size:,}")
         return self._archive.read(info)
+
+    def pickle(self) -> bytes:
+        """The pickle. Raises DetectorError for one that would take long to read."""
+        if (length := self._members[self._root + "data.pkl"].file_size) > _LARGEST_PICKLE:
+            raise DetectorError(f"{self.name}: its pickle has {length:,} bytes, expected at most {_LARGEST_PICKLE:,}")
+        return self.read("data.pkl")
 
     def storage(self, key: str, dtype: torch.dtype, length: int) -> torch.Tensor:
         """Storage `key` as a 1-d tensor of `length` elements."""
@@ -156,10 +172,21 @@ class _Archive:
         return torch.from_numpy(words.view(np.uint8)).view(dtype) if length else torch.empty(0, dtype=dtype)
 
 
+def _size(archive: zipfile.ZipFile, name: str) -> int:
+    """Bytes of the zip's members. Raises DetectorError where two share bytes or one leaves the file."""
+    infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    starts = [*(info.header_offset for info in infos), archive.start_dir]
+    for info, following in zip(infos, starts[1:], strict=True):
+        if info.header_offset + _LOCAL_HEADER + len(info.orig_filename) + info.compress_size > following:
+            raise DetectorError(f"{name}: {info.filename[:80]} overlaps what follows it in the zip: download it again")
+    return archive.start_dir
+
+
 def _read(archive: _Archive) -> Any:
-    machine = _Machine(archive)
+    data = archive.pickle()
+    machine = _Machine(archive, _COPIES * len(data))
     try:
-        for opcode, argument, _ in pickletools.genops(archive.read("data.pkl")):
+        for opcode, argument, _ in pickletools.genops(data):
             machine.step(opcode.name, argument)
         return machine.stack.pop()
     except (IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -170,7 +197,9 @@ def _read(archive: _Archive) -> Any:
 class _Machine:
     """A pickle machine whose only values are containers, literals, tensors and Records."""
 
-    def __init__(self, archive: _Archive) -> None:
+    def __init__(self, archive: _Archive, copies: int) -> None:
+        self._copies = copies  # values that calls may still copy
+        self._views = _VIEWS * archive.size  # bytes that tensors may still show
         self.stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._archive = archive
@@ -205,8 +234,10 @@ class _Machine:
 
     def name(self, module: Any, name: Any) -> None:
         """Push the class or function `module.name` as a name. Raises UnsafePickleError if it is not on the list."""
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise self._unsafe(f"names a class by a {type(module).__name__} and a {type(name).__name__}")
         full = f"{module}.{name}".replace("__builtin__.", "builtins.", 1)
-        plain = isinstance(module, str) and isinstance(name, str) and name.isidentifier()
+        plain = name.isidentifier()
         storage = module == "torch" and name in _DTYPES
         listed = full in _CONTAINERS or full in _TENSORS or full in _INERT or full.startswith(_INERT_PREFIXES)
         if not plain or not (storage or listed):
@@ -260,6 +291,7 @@ class _Machine:
 
     def _made(self, name: str, arguments: tuple[Any, ...]) -> Any:
         if name in _CONTAINERS:
+            self._spend(sum(map(len, arguments)))
             return _CONTAINERS[name](*arguments)
         if name == "torch._utils._rebuild_tensor_v2":
             return self._tensor(*arguments[:4])
@@ -267,10 +299,16 @@ class _Machine:
             return _expect(arguments[0], torch.Tensor)
         return Record(name, arguments)
 
+    def _spend(self, values: int) -> None:
+        self._copies -= values
+        if self._copies < 0:
+            raise DetectorError(f"{self._archive.name}: its pickle copies the same values again and again")
+
     def build(self) -> None:
         """BUILD: give a record its state. Nothing else takes one; no method of the file's classes exists here."""
         record, state = self.pop_two()
         if isinstance(record, Record):
+            self._spend(len(state) if isinstance(state, dict) else 1)
             record.state.update(state if isinstance(state, dict) else {"__state__": state})
         elif not isinstance(record, dict):  # an OrderedDict's own attributes are of no use here
             raise self._unsafe(f"sets the state of a {type(record).__name__}")
@@ -283,7 +321,7 @@ class _Machine:
             case ("storage", _Name(name), str(key), str(), int(length)) if name.removeprefix("torch.") in _DTYPES:
                 storage = (key, name.removeprefix("torch."))
             case _:
-                raise self._unsafe(f"refers to something that is no torch storage: {identity!r:.200}")
+                raise self._unsafe(f"refers to something that is no torch storage: {reprlib.repr(identity)}")
         if not (key.isascii() and key.isalnum()):
             raise self._unsafe(f"names the storage {key!r:.200}, expected a plain number")
         if storage not in self._storages:
@@ -294,12 +332,16 @@ class _Machine:
         storage = _expect(storage, torch.Tensor)
         numbers = (offset, *_expect(size, tuple), *_expect(stride, tuple))
         if len(size) != len(stride) or not all(type(number) is int and number >= 0 for number in numbers):
-            raise DetectorError(f"{self._archive.name}: a tensor of size {size}, strides {stride}, offset {offset}")
+            wrong = reprlib.repr((size, stride, offset))
+            raise DetectorError(f"{self._archive.name}: a tensor of this size, strides and offset: {wrong}")
         last = offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True))
         if 0 not in size and (last >= storage.numel() or math.prod(size) > storage.numel()):
             raise DetectorError(
                 f"{self._archive.name}: a tensor of size {size} reaches outside its {storage.numel()} stored elements"
             )
+        self._views -= math.prod(size) * storage.element_size()
+        if self._views < 0:
+            raise DetectorError(f"{self._archive.name}: its tensors show the same bytes again and again")
         return torch.as_strided(storage, size, stride, offset) if 0 not in size else storage.new_empty(size)
 
 

@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from collections import OrderedDict
 
@@ -209,6 +210,69 @@ def test_a_record_with_a_setstate_is_only_a_record(tmp_path):
     assert type(record) is Record
     assert record.state["__class__"] == 1
     assert isinstance(read_pt(pt(tmp_path / "b.pt", data[:-1] + b"}b.")), Record)
+
+
+# What would cost memory or time
+
+
+def test_members_on_one_another_are_refused(tmp_path):
+    """A directory that names one storage's bytes a thousand times."""
+    pt(tmp_path / "a.pt", tensor(), {str(n): bytes(1000) for n in range(9)})
+    content = bytearray((tmp_path / "a.pt").read_bytes())
+    with zipfile.ZipFile(tmp_path / "a.pt") as archive:
+        first = archive.getinfo("archive/data/0").header_offset
+        at = archive.start_dir
+    for _ in range(11):  # the last nine entries of the directory are the storages
+        name, extra, comment = struct.unpack_from("<3H", content, at + 28)
+        if b"/data/" in content[at + 46 : at + 46 + name]:
+            struct.pack_into("<I", content, at + 42, first)
+        at += 46 + name + extra + comment
+    (tmp_path / "b.pt").write_bytes(content)
+    with pytest.raises(DetectorError, match="overlaps"):
+        read_pt(tmp_path / "b.pt")
+
+
+@pytest.mark.parametrize("claimed", [10_000, 2**32 - 2])
+def test_a_member_larger_than_the_file_is_refused(tmp_path, claimed):
+    content = bytearray(pt(tmp_path / "a.pt", tensor(), FOUR).read_bytes())
+    at = content.rindex(b"PK\x01\x02")  # the storage's entry in the directory
+    struct.pack_into("<II", content, at + 20, claimed, claimed)
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(DetectorError, match="overlaps"):
+        read_pt(tmp_path / "a.pt")
+
+
+ONE = tensor(length=250, size=b"K\xfa\x85", stride=b"K\x01\x85")[2:-1]  # a tensor of 1,000 bytes in 80
+NUMBERS = b"](" + b"K\x01" * 999 + b"eq\x00"
+COPY = b"ctorch\nSize\nh\x00\x85R"
+DOUBLE = b"q\x00h\x00\x86"  # a pair of what is there
+MODULE = b"cultralytics.nn.tasks\nDetectionModel\n)\x81"
+STATE = b"}(X\x0b\0\0\0_parameters}X\x08\0\0\0_buffers}X\x08\0\0\0_modules"
+
+
+def family(generations):
+    """A model with two children, each with the same two, and so on."""
+    child = b"(K\x00%bq%cK\x01h%cu" % (family(generations - 1), generations, generations) if generations else b""
+    return MODULE + STATE + b"}" + child + b"ub"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"(" + ONE * 500 + b"t.", "same bytes again"),
+        (NUMBERS + COPY * 999 + b".", "same values again"),
+        (b"}X\x05\0\0\0model" + family(60) + b"s.", "100,000 modules"),
+        (b")" + DOUBLE * 60 + b"Q.", "no torch storage"),
+        (b")" + DOUBLE * 60 + b"h\x00\x93.", "by a tuple and a tuple"),
+        (b"N" * 4_000_000 + b".", "4,000,003 bytes"),
+    ],
+    ids=["views", "copies", "family", "identity", "name", "long"],
+)
+def test_a_small_file_cannot_cost_much(tmp_path, data, words):
+    started = time.process_time()
+    with pytest.raises(DetectorError, match=words):
+        Yolo(pt(tmp_path / "bomb.pt", b"\x80\x04" + data, {"0": bytes(1_000)}))
+    assert time.process_time() - started < 5
 
 
 # What is broken

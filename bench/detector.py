@@ -48,11 +48,17 @@ def made(code: str) -> Callable:
     return names["detect"]
 
 
-def report(what: str, pairs: list[tuple[float, float]]) -> None:
-    """Medians and bests of wall and CPU seconds."""
-    for clock, seconds in zip(("wall", "CPU"), zip(*pairs, strict=True), strict=True):
-        middle, best = statistics.median(seconds) * 1e3, min(seconds) * 1e3
-        print(f"{what}, {clock}: median {middle:.0f} ms, best {best:.0f} ms", flush=True)
+def report(what: str, found: dict[str, list[tuple[float, float]]]) -> None:
+    """Medians and bests of each one's wall and CPU seconds, and ours over theirs."""
+    medians: dict[str, list[float]] = {"wall": [], "CPU": []}
+    for name, pairs in found.items():
+        for clock, seconds in zip(medians, zip(*pairs, strict=True), strict=True):
+            middle, best = statistics.median(seconds), min(seconds)
+            medians[clock].append(middle)
+            print(f"{name}, {what}, {clock}: median {middle * 1e3:.0f} ms, best {best * 1e3:.0f} ms", flush=True)
+    for clock, middles in medians.items():
+        if len(middles) == 2:
+            print(f"ours / ultralytics, {what}, {clock}: {middles[0] / middles[1]:.2f}")
 
 
 def main() -> None:
@@ -76,13 +82,14 @@ def main() -> None:
             started, used = time.perf_counter(), time.process_time()
             detect(image)
             warm[name].append((time.perf_counter() - started, time.process_time() - used))
-    for name, pairs in warm.items():
-        report(f"{name}, warm", pairs[3:])
+    report("warm", {name: pairs[3:] for name, pairs in warm.items()})
+    cold: dict[str, list[tuple[float, float]]] = {}
     for name, code in codes.items():
         command = COLD.format(threads=options.threads, picture=str(options.picture), make=code)
         fresh = [sys.executable, "-c", command]
         said = [subprocess.run(fresh, check=True, stdout=subprocess.PIPE).stdout.split()[-2:] for _ in range(3)]
-        report(f"{name}, cold", [(float(wall), float(used)) for wall, used in said])
+        cold[name] = [(float(wall), float(used)) for wall, used in said]
+    report("cold", cold)
     if len(codes) == 1:
         print("ultralytics is not installed here; no ratio")
 

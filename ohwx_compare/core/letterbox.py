@@ -6,6 +6,7 @@ Rules: ultralytics 8.3.75, `LetterBox(auto=True)` and `scale_boxes`, both with t
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.errors import GeometryError
@@ -32,31 +33,31 @@ class Letterbox:
         if self.size < self.stride or self.size % self.stride:
             raise GeometryError(f"letterbox size {self.size} is no multiple of the stride {self.stride}")
 
-    @property
+    @cached_property
     def inner(self) -> tuple[int, int]:
         """(width, height) of the scaled picture without padding, px."""
         scale = min(self.size / self.height, self.size / self.width)
         return max(round(self.width * scale), 1), max(round(self.height * scale), 1)
 
-    @property
+    @cached_property
     def padding(self) -> tuple[int, int, int, int]:
         """Left, top, right, bottom padding in px; an odd px goes right and bottom."""
         dx, dy = ((self.size - side) % self.stride / 2 for side in self.inner)
         return round(dx - 0.1), round(dy - 0.1), round(dx + 0.1), round(dy + 0.1)
 
-    @property
+    @cached_property
     def outer(self) -> tuple[int, int]:
         """(width, height) with padding, px: multiples of `stride`."""
         (width, height), (left, top, right, bottom) = self.inner, self.padding
         return left + width + right, top + height + bottom
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """Letterbox px per picture px. One number for both axes although `inner` is rounded: ultralytics' own."""
         width, height = self.outer
         return min(height / self.height, width / self.width)
 
-    @property
+    @cached_property
     def origin(self) -> tuple[int, int]:
         """Where ultralytics maps the picture's (0, 0); by its rounding up to 1 px beside the padding."""
         return tuple(

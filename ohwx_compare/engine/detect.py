@@ -122,9 +122,9 @@ def _letterboxed(image: Image.Image, letterbox: Letterbox) -> np.ndarray:
 
 
 def _found(output: YOLOv8Output, row: int, letterbox: Letterbox, confidence: float) -> Found:
-    scores, classes = output.scores[row].sigmoid().max(0)  # (A,)
+    scores, classes = output.scores[row].sigmoid().max(1)  # (A,)
     cells = (scores > confidence).nonzero()[:, 0]
-    boxes = decode_boxes(output.distances[row].T[cells], cells, letterbox.outer)
+    boxes = decode_boxes(output.distances[row][cells], cells, letterbox.outer)
     kept = suppress(boxes.cpu().numpy(), scores[cells].cpu().numpy(), classes[cells].cpu().numpy())
     kept = torch.from_numpy(kept).to(cells.device)
     masked = output.coefficients is not None and output.prototypes is not None
@@ -132,7 +132,7 @@ def _found(output: YOLOv8Output, row: int, letterbox: Letterbox, confidence: flo
         letterbox=letterbox,
         boxes=boxes[kept],
         confidences=scores[cells[kept]],
-        coefficients=output.coefficients[row].T[cells[kept]] if masked else None,
+        coefficients=output.coefficients[row][cells[kept]] if masked else None,
         prototypes=output.prototypes[row] if masked else None,
     )
 

@@ -69,10 +69,20 @@ def _count(state: Mapping[str, Tensor], prefix: str) -> int:
 class YOLOv8Output:
     """Raw answers for a batch; A cells of all strides, finest first, row by row."""
 
-    distances: Tensor  # (B, 4 * bins, A) logits: left, top, right, bottom
-    scores: Tensor  # (B, classes, A) logits
-    coefficients: Tensor | None  # (B, masks, A)
+    distances: Tensor  # (B, A, 4 * bins) logits: left, top, right, bottom
+    scores: Tensor  # (B, A, classes) logits
+    coefficients: Tensor | None  # (B, A, masks)
     prototypes: Tensor | None  # (B, masks, H/4, W/4)
+
+
+class _Conv2d(nn.Conv2d):
+    def reset_parameters(self) -> None:
+        """Draw nothing: all weights come from a file, and drawing them takes as long as reading them."""
+
+
+class _ConvTranspose2d(nn.ConvTranspose2d):
+    def reset_parameters(self) -> None:
+        """The same."""
 
 
 class Conv(nn.Module):
@@ -80,7 +90,7 @@ class Conv(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
+        self.conv = _Conv2d(inputs, outputs, kernel, stride, kernel // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.silu(self.conv(x), inplace=True)
@@ -138,7 +148,7 @@ class Prototypes(nn.Module):
     def __init__(self, inputs: int, width: int, outputs: int) -> None:
         super().__init__()
         self.cv1 = Conv(inputs, width, 3)
-        self.upsample = nn.ConvTranspose2d(width, width, 2, 2)
+        self.upsample = _ConvTranspose2d(width, width, 2, 2)
         self.cv2 = Conv(width, width, 3)
         self.cv3 = Conv(width, outputs)
 
@@ -169,13 +179,16 @@ class Head(nn.Module):
 
 def _branches(inputs: tuple[int, int, int], width: int, outputs: int) -> nn.ModuleList:
     return nn.ModuleList(
-        nn.Sequential(Conv(channels, width, 3), Conv(width, width, 3), nn.Conv2d(width, outputs, 1))
+        nn.Sequential(Conv(channels, width, 3), Conv(width, width, 3), _Conv2d(width, outputs, 1))
         for channels in inputs
     )
 
 
 def _flat(branches: nn.ModuleList, features: list[Tensor]) -> Tensor:
-    return torch.cat([branch(x).flatten(2) for branch, x in zip(branches, features, strict=True)], 2)
+    """Channels last, as they lie in memory: (B, A, C)."""
+    return torch.cat(
+        [branch(x).permute(0, 2, 3, 1).flatten(1, 2) for branch, x in zip(branches, features, strict=True)], 1
+    )
 
 
 class YOLOv8(nn.Module):
@@ -226,8 +239,7 @@ class YOLOv8(nn.Module):
 
         Float32, in evaluation mode. Raises DetectorError listing what is missing or left over.
         """
-        with torch.device("meta"):
-            network = YOLOv8(YOLOv8Config.of(state))
+        network = YOLOv8(YOLOv8Config.of(state))
         folded = fold_batch_norm(state)
         own = network.state_dict()
         wrong = sorted(own.keys() ^ folded.keys())

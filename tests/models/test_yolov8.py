@@ -33,11 +33,11 @@ def test_shapes_are_read_back_from_the_weights(config):
     assert YOLOv8Config.of(saved) == config
     output = YOLOv8.load({key: value.half() for key, value in saved.items()})(torch.rand(2, 3, 64, 96))
     cells = sum(64 // stride * 96 // stride for stride in STRIDES)
-    assert output.distances.shape == (2, 64, cells)
-    assert output.scores.shape == (2, 2, cells)
+    assert output.distances.shape == (2, cells, 64)
+    assert output.scores.shape == (2, cells, 2)
     assert output.distances.dtype == torch.float32
     if config.masks:
-        assert output.coefficients.shape == (2, 3, cells)
+        assert output.coefficients.shape == (2, cells, 3)
         assert output.prototypes.shape == (2, 3, 16, 24)
 
 

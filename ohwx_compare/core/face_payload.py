@@ -1,16 +1,17 @@
-"""ADetailer's API payload of one tab (`{"ad_model": ...}`) as our face settings.
+"""ADetailer's arguments, as its panel and its API give them (`{"ad_model": ...}` a tab), as our face settings.
 
 Source: Bing-su/adetailer 25.3.0, `adetailer/args.py`, whose defaults hold for what is left out; `ad_mask_k_largest` is
 the name that `ad_mask_k` had until 24.9.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from ohwx_compare.core.sampler_names import split_sampler
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["from_payload"]
+__all__ = ["from_arguments", "from_payload"]
 
 _NAMES: Mapping[str, str] = MappingProxyType({
     "ad_confidence": "confidence", "ad_denoising_strength": "denoise", "ad_dilate_erode": "dilate",
@@ -31,11 +32,28 @@ _SWITCHED: Mapping[str, Mapping[str, tuple[str, Any]]] = MappingProxyType({
     "ad_use_vae": {"ad_vae": ("vae", None)},
 })  # fmt: skip
 _SAME = (None, "None", "Use same checkpoint", "Use same VAE", "Use same sampler", "Use same scheduler")
-_IGNORED = ("ad_tab_enable", "is_api")
+_IGNORED = frozenset({
+    "ad_controlnet_guidance_end", "ad_controlnet_guidance_start", "ad_controlnet_model", "ad_controlnet_module",
+    "ad_controlnet_weight", "ad_tab_enable", "is_api",
+})  # fmt: skip
+
+
+def from_arguments(arguments: Sequence[Any]) -> list[dict[str, Any]]:
+    """The tabs that ADetailer would run for its script's arguments; [] where it is off.
+
+    Before the tabs may stand two switches: enabled, and skip img2img. Raises what `from_payload` raises.
+    """
+    switches = [argument for argument in arguments[:2] if isinstance(argument, bool)]
+    if switches[:1] == [False]:
+        return []
+    if switches[1:] == [True]:
+        raise ExperimentError("ADetailer's 'skip img2img' is not drawn here; `ohwx face` redraws pictures that exist.")
+    tabs = (from_payload(tab) for tab in arguments if isinstance(tab, Mapping) and "ad_model" in tab)
+    return [tab for tab in tabs if tab is not None]
 
 
 def from_payload(payload: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The tab's settings under the names of `FaceSettings`; None for a tab that is off.
+    """The tab's settings under the names of `FaceSettings`; None for a tab that is off. It is on without `ad_model`.
 
     A value behind a switch that is off does not count, as there. Raises ExperimentError naming a key that is unknown.
     """
@@ -44,9 +62,14 @@ def from_payload(payload: Mapping[str, Any]) -> dict[str, Any] | None:
         raise ExperimentError(f"ADetailer has no {', '.join(map(repr, unknown))} that is drawn here; leave it out.")
     if payload.get("ad_tab_enable") is False or payload.get("ad_model") == "None":
         return None
+    if payload.get("ad_controlnet_model", "None") not in _SAME:
+        raise ExperimentError("ADetailer's ControlNet is not drawn here; choose None for its ControlNet model.")
     settings = {name: payload[key] for key, name in _NAMES.items() if key in payload}
     for switch, values in _SWITCHED.items():
         if payload.get(switch):
             chosen = {name: payload.get(key, default) for key, (name, default) in values.items()}
             settings |= {name: value for name, value in chosen.items() if value not in _SAME}
+    if "sampler" in settings:  # until 1.8 its name holds the schedule
+        sampler, schedule = split_sampler(settings["sampler"], settings.get("schedule"), None)
+        settings |= {"sampler": sampler} | ({} if schedule == "Automatic" else {"schedule": schedule})
     return settings

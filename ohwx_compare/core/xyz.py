@@ -8,14 +8,14 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ohwx_compare.core.pairs import Infotext, Pair, read_real, read_whole
 from ohwx_compare.core.sampler_names import Version, read_version
 from ohwx_compare.errors import InfotextError
 
-__all__ = ["SCRIPT", "Xyz", "XyzAxis", "with_xyz", "xyz"]
+__all__ = ["SCRIPT", "Xyz", "XyzAxis", "from_csv", "numbers", "to_csv", "with_xyz", "xyz"]
 
 SCRIPT = "X/Y/Z plot"
 
@@ -80,7 +80,7 @@ def with_xyz(infotext: Infotext, plot: Xyz) -> Infotext:
         if axis is None:
             continue
         texts = [_plain(value) for value in axis.values]
-        infotext = infotext.with_value(f"{letter} Type", axis.type).with_value(f"{letter} Values", _to_csv(texts))
+        infotext = infotext.with_value(f"{letter} Type", axis.type).with_value(f"{letter} Values", to_csv(texts))
         if axis.type in _SEEDS:
             infotext = infotext.with_value(f"Fixed {letter} Values", ", ".join(texts))
     return infotext
@@ -96,11 +96,11 @@ def _read_axis(infotext: Infotext, letter: str) -> XyzAxis | None:
     values = next(
         (pair for pair in reversed(infotext.pairs) if pair.key == f"{letter} Values"), Pair(f"{letter} Values", "")
     )
-    texts = _from_csv(_path_text(values) if kind in _PATHS else values.value, read_version(infotext.get("Version")))
+    texts = from_csv(_path_text(values) if kind in _PATHS else values.value, read_version(infotext.get("Version")))
     if kind in _WHOLE:
-        return XyzAxis(kind, _numbers(texts, kind, whole=True))
+        return XyzAxis(kind, numbers(texts, kind, whole=True))
     if kind in _REAL:
-        return XyzAxis(kind, _numbers(texts, kind, whole=False))
+        return XyzAxis(kind, numbers(texts, kind, whole=False))
     return XyzAxis(kind, texts)
 
 
@@ -113,7 +113,8 @@ def _path_text(pair: Pair) -> str:
     return pair.value
 
 
-def _from_csv(text: str, version: Version | None) -> tuple[str, ...]:
+def from_csv(text: str, version: Version | None = None) -> tuple[str, ...]:
+    """The values of a comma-separated text, "" too. Raises InfotextError for one that is none."""
     modern = version is None or version >= _SPACES_SINCE
     try:
         rows = list(csv.reader(io.StringIO(text), skipinitialspace=modern))
@@ -122,7 +123,8 @@ def _from_csv(text: str, version: Version | None) -> tuple[str, ...]:
     return tuple(value.strip() for row in rows for value in row)
 
 
-def _to_csv(texts: list[str]) -> str:
+def to_csv(texts: Iterable[str]) -> str:
+    """Texts as one comma-separated line; `from_csv` gives them back, but for whitespace around them."""
     out = io.StringIO()
     csv.writer(out).writerow(texts)
     return out.getvalue().strip()
@@ -144,7 +146,8 @@ _WHOLE_RANGE = _range_pattern(_INT, r"\d+")
 _REAL_RANGE = _range_pattern(_FLOAT, r"\d+(?:\.\d*)?")
 
 
-def _numbers(texts: tuple[str, ...], kind: str, *, whole: bool) -> tuple[int | float, ...]:
+def numbers(texts: Iterable[str], kind: str, *, whole: bool) -> tuple[int | float, ...]:
+    """The numbers of texts, ranges written out. Raises InfotextError naming `kind`."""
     values: list[int | float] = []
     read = read_whole if whole else read_real
     for text in filter(None, texts):

@@ -42,7 +42,7 @@ class Shown:
 
 
 def base_job(p: processing.StableDiffusionProcessing) -> Job:
-    """The one picture that `p` asks for: seed drawn where it is random, styles written into the prompt."""
+    """The one picture that `p` asks for: seed drawn where it is random, without the styles chosen beside it."""
 
     def setting(name: str) -> Any:
         return p.override_settings.get(name, getattr(shared.opts, name))
@@ -54,8 +54,8 @@ def base_job(p: processing.StableDiffusionProcessing) -> Job:
     is_img2img = isinstance(p, processing.StableDiffusionProcessingImg2Img)
     has_subseed = p.subseed_strength > 0
     return Job(
-        prompt=shared.prompt_styles.apply_styles_to_prompt(p.prompt, p.styles),
-        negative=shared.prompt_styles.apply_negative_styles_to_prompt(p.negative_prompt, p.styles),
+        prompt=p.prompt,
+        negative=p.negative_prompt,
         seed=int(processing.get_fixed_seed(seed)),
         steps=int(p.steps),
         sampler=sampler,
@@ -129,7 +129,8 @@ def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
         result = cell.result
         names += [result.before] if keep_before and result.after else []
         names += [result.image]
-    return [_open(finished.folder / name) for name in names if name]
+    mark = {} if keep_before else {"keep_before": False}
+    return [_open(finished.folder / name, mark) for name in names if name]
 
 
 def _find_detector(name: str) -> Detector:
@@ -157,21 +158,21 @@ def _tell_webui(event: events.Event, cells: Sequence[Cell]) -> None:
         shared.state.textinfo = f"{event.number} of {len(cells)} cells: {event.label}"
 
 
-def _open(path: Path) -> Shown:
+def _open(path: Path, mark: dict[str, Any]) -> Shown:
     """The gallery takes the file as it is (`already_saved_as`), so its pixels need not be in memory."""
     image = Image.open(_OnDisk(path))
     image.already_saved_as = str(path)
-    return Shown(image, _brief(read_infotext(path) or ""))
+    return Shown(image, _brief(read_infotext(path) or "", mark))
 
 
-def _brief(text: str) -> str:
-    """The infotext with no more of our own key than where it came from: the webui shows all of it under the gallery."""
+def _brief(text: str, mark: dict[str, Any]) -> str:
+    """The infotext with no more of our own key than pasting needs: the webui shows all of it under the gallery."""
     try:
         infotext = parse(text)
-        kept = {name: value for name, value in extra(infotext).items() if name in ("run", "cell")}
+        kept = {name: value for name, value in extra(infotext).items() if name in ("run", "cell", "experiment")}
     except InfotextError:
         return text
-    return render(infotext.with_value("ohwx", json.dumps(kept, ensure_ascii=False)))
+    return render(infotext.with_value("ohwx", json.dumps(kept | mark, ensure_ascii=False)))
 
 
 class _OnDisk(io.RawIOBase):

@@ -1,24 +1,24 @@
 """What a user of the script asks for: the panel's values, or one JSON object from the API, as an experiment."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
-from ohwx_compare.core.axes import KINDS
+from ohwx_compare.core.axis_text import kind_called, read_text
 from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.face_payload import from_payload
-from ohwx_compare.core.infotext import XyzAxis, parse, xyz
 from ohwx_compare.core.job import Job
-from ohwx_compare.core.xyz import SCRIPT
+from ohwx_compare.core.styles import Style
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["ARGUMENTS", "NO_AXIS", "Panel", "Request", "read_request"]
+__all__ = ["ARGUMENTS", "AXES", "NOTHING", "SAME", "Given", "Panel", "Request", "read_request"]
 
-NO_AXIS = "-"
-_KEYS = ("axes", "checkpoints", "columns", "faces", "job", "keep_before", "name")
+NOTHING = "Nothing"  # X/Y/Z's word for no axis
+SAME = "as the picture"
+AXES = (1, 2, 3)
+_KEYS = ("axes", "checkpoints", "columns", "faces", "job", "keep_before", "name", "styles")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +27,14 @@ class Panel:
 
     json: Any = ""  # the API's one argument: a JSON object or its text; the rest does not count then
     checkpoints: Sequence[str] = ()
-    axis_1: str = NO_AXIS
+    axis_1: str = NOTHING  # a kind's name or title
     values_1: str = ""
-    axis_2: str = NO_AXIS
+    axis_2: str = NOTHING
     values_2: str = ""
+    axis_3: str = NOTHING
+    values_3: str = ""
     faces: bool = True
+    adetailer: bool = False  # its tabs count, in place of all that follows up to `more_tabs`
     detector: str = "face_yolov8n.pt"
     confidence: float = 0.3
     top_k: int = 1
@@ -40,9 +43,22 @@ class Panel:
     denoise: float = 0.5
     only_masked: bool = True
     padding: int = 32
-    steps: int = 80  # 0: as the picture
+    steps: int = 80  # 0: as the picture; so are 0 and SAME below
     prompt: str = ""
     negative: str = ""
+    top_k_by: str = "Area"
+    min_ratio: float = 0.0
+    max_ratio: float = 1.0
+    sort: str = "None"
+    x_offset: int = 0
+    y_offset: int = 0
+    merge: str = "None"
+    width: int = 0
+    height: int = 0
+    cfg: float = 0.0
+    sampler: str = SAME
+    schedule: str = SAME
+    more_tabs: str = ""  # JSON list of tabs after the first, as in `faces`
     keep_before: bool = True
     name: str = ""
 
@@ -56,6 +72,19 @@ class Panel:
 ARGUMENTS = tuple(field.name for field in fields(Panel))
 """Names of the script's arguments, in order."""
 
+_REAL = ("confidence", "denoise", "min_ratio", "max_ratio")
+_WHOLE = ("top_k", "dilate", "blur", "padding", "x_offset", "y_offset")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What the webui's tab that asks has besides the picture it would draw."""
+
+    styles: tuple[Style, ...] = ()  # chosen there
+    library: Mapping[str, Style] = MappingProxyType({})  # all that the webui knows
+    adetailer: tuple[Mapping[str, Any], ...] = ()  # the tabs that ADetailer would run, as face settings
+    has_comments: bool = False  # `#` begins one in a prompt
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -66,7 +95,7 @@ class Request:
     name: str  # of the run folder; "" gives it one
 
 
-def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1) -> Request:
+def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: Given = Given()) -> Request:
     """What `arguments` (the script's, in the order of `ARGUMENTS`) ask for around the picture `job`.
 
     pictures: batch count x batch size; above 1 it becomes an axis of consecutive seeds, unless seeds are an axis.
@@ -82,13 +111,16 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1) -> Reque
     experiment = Experiment.from_dict({
         "job": {**asdict(job), **_mapping(asked.get("job", {}), "job")},
         "axes": axes,
-        "faces": _faces(asked.get("faces", [])),
+        "faces": _faces(asked.get("faces", []), given),
         "columns": asked.get("columns", "checkpoint"),
-    })  # fmt: skip
+        "styles": asked.get("styles", [asdict(style) for style in given.styles]),
+    }, given.library)  # fmt: skip
     if not experiment.checkpoints:
         raise ExperimentError("No checkpoint is chosen; choose at least one to compare.")
     return Request(
-        experiment=experiment, keep_before=bool(asked.get("keep_before", True)), name=str(asked.get("name", "")).strip()
+        experiment=experiment.as_typed() if given.has_comments else experiment,
+        keep_before=bool(asked.get("keep_before", True)),
+        name=str(asked.get("name", "")).strip(),
     )
 
 
@@ -97,11 +129,15 @@ def _object(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         if not value.strip():
             return {}
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise ExperimentError(f"The first argument of ohwx compare is no JSON object: {error}.") from error
+        value = _json(value, "The first argument of ohwx compare is no JSON object")
     return dict(_mapping(value, "the first argument of ohwx compare"))
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ExperimentError(f"{what}: {error}.") from error
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
@@ -111,24 +147,36 @@ def _mapping(value: Any, what: str) -> Mapping[str, Any]:
 
 
 def _of_panel(panel: Panel) -> dict[str, Any]:
-    chosen = ((panel.axis_1, panel.values_1), (panel.axis_2, panel.values_2))
-    axes = [{"kind": kind, "values": _values(kind, text)} for kind, text in chosen if kind != NO_AXIS]
-    tab = {
-        "model": panel.detector,
-        "prompt": panel.prompt,
-        "negative": panel.negative,
-        "only_masked": panel.only_masked,
-        **{name: _number(name, getattr(panel, name)) for name in ("confidence", "denoise")},
-        **{name: int(_number(name, getattr(panel, name))) for name in ("top_k", "dilate", "blur", "padding")},
-        "steps": int(_number("steps", panel.steps)) or None,
-    }
+    chosen = [(getattr(panel, f"axis_{i}"), getattr(panel, f"values_{i}")) for i in AXES]
+    axes = [{"kind": kind, "values": text} for kind, text in chosen if kind not in ("", NOTHING)]
+    faces: Any = "adetailer" if panel.adetailer else [_face(panel), *_more_tabs(panel.more_tabs)]
     return {
         "checkpoints": list(panel.checkpoints),
         "axes": axes,
-        "faces": [tab] if panel.faces else [],
+        "faces": faces if panel.faces else [],
         "keep_before": panel.keep_before,
         "name": panel.name,
     }
+
+
+def _face(panel: Panel) -> dict[str, Any]:
+    same = ("prompt", "negative", "only_masked", "top_k_by", "sort", "merge")
+    return {
+        "model": panel.detector,
+        **{name: getattr(panel, name) for name in same},
+        **{name: _number(name, getattr(panel, name)) for name in _REAL},
+        **{name: int(_number(name, getattr(panel, name))) for name in _WHOLE},
+        **{name: int(_number(name, getattr(panel, name))) or None for name in ("steps", "width", "height")},
+        "cfg": _number("cfg", panel.cfg) or None,
+        **{name: None if getattr(panel, name) == SAME else getattr(panel, name) for name in ("sampler", "schedule")},
+    }
+
+
+def _more_tabs(text: str) -> list[Any]:
+    tabs = _json(text, "The other face tabs are no JSON list") if text.strip() else []
+    if not isinstance(tabs, list):
+        raise ExperimentError(f"The other face tabs must be a JSON list, got {tabs!r}.")
+    return tabs
 
 
 def _number(name: str, value: Any) -> float:
@@ -148,46 +196,27 @@ def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
     read = []
     for axis in axes:
         axis = dict(_mapping(axis, "an axis"))
+        axis["kind"] = kind_called(str(axis.get("kind")))
         if isinstance(axis.get("values"), str):
-            axis["values"] = _values(str(axis.get("kind")), axis["values"])
+            axis["values"] = read_text(axis["kind"], axis["values"])
         read.append(axis)
     checkpoints = asked.get("checkpoints") or []
     return [{"kind": "checkpoint", "values": list(checkpoints)}, *read] if checkpoints else read
 
 
-def _faces(tabs: Any) -> list[dict[str, Any]]:
-    """Tabs under our names or ADetailer's."""
+def _faces(tabs: Any, given: Given) -> list[dict[str, Any]]:
+    """Tabs under our names or ADetailer's; "adetailer" takes over those of its panel."""
+    if tabs == "adetailer":
+        if not given.adetailer:
+            raise ExperimentError("ADetailer is not on in this tab; enable it there, or set the face pass here.")
+        return [dict(settings) for settings in given.adetailer]
     if not isinstance(tabs, list):
-        raise ExperimentError(f"`faces` must be a list of tabs, got {tabs!r}.")
+        raise ExperimentError(f'`faces` must be a list of tabs, or "adetailer", got {tabs!r}.')
     read = []
-    for tab in tabs:
-        tab = _mapping(tab, "a tab of `faces`")
-        is_adetailers = any(str(key).startswith("ad_") for key in tab)
-        settings = from_payload(tab) if is_adetailers else dict(tab)
-        if settings is not None:
-            read.append(settings)
+    for settings in tabs:
+        settings = _mapping(settings, "a tab of `faces`")
+        is_adetailers = any(str(key).startswith("ad_") for key in settings)
+        ours = from_payload(settings) if is_adetailers else dict(settings)
+        if ours is not None:
+            read.append(ours)
     return read
-
-
-def _values(kind: str, text: str) -> list[Any]:
-    """The values of an axis as X/Y/Z reads them: commas, ranges of numbers; prompts one a line. Raises ExperimentError.
-
-    "on" and "off" switch the face pass.
-    """
-    if kind == "prompt":
-        return [line.strip() for line in text.splitlines() if line.strip()]
-    if kind == "face pass":
-        words = [word.strip().lower() for word in text.split(",") if word.strip()]
-        if unknown := [word for word in words if word not in ("on", "off")]:
-            raise ExperimentError(f"The axis 'face pass' takes on and off, got {unknown[0]!r}.")
-        return [word == "on" for word in words]
-    xyz_name = "Denoising" if kind == "face denoise" else KINDS[kind].xyz if kind in KINDS else None
-    if xyz_name is None:
-        return [text]  # refused by name where the experiment is read
-    line = io.StringIO()
-    csv.writer(line).writerow([part for row in csv.reader(io.StringIO(text), skipinitialspace=True) for part in row])
-    infotext = parse("Steps: 1, Sampler: Euler, CFG scale: 1")
-    for key, value in (("Script", SCRIPT), ("X Type", xyz_name), ("X Values", line.getvalue().strip())):
-        infotext = infotext.with_value(key, value)
-    axis: XyzAxis = xyz(infotext).x
-    return list(axis.values)

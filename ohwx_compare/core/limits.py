@@ -9,7 +9,11 @@ from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["is_unicode", "require_valid"]
+__all__ = ["MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
+
+TOP_K_BY = ("Area", "Confidence")
+MERGES = ("None", "Merge", "Merge and Invert")
+SORTS = ("None", "Left to right", "Center to edge", "Large to small")
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for its values, in code and in words
 
@@ -61,7 +65,7 @@ _FACE: Rules = {
     "top_k": (_at_least_0, "0 or more"),
     "padding": (_at_least_0, "0 or more"),
     "blur": (_at_least_0, "0 or more"),
-    "top_k_by": _one_of("Area", "Confidence"),
-    "merge": _one_of("None", "Merge", "Merge and Invert"),
-    "sort": _one_of("None", "Left to right", "Center to edge", "Large to small"),
+    "top_k_by": _one_of(*TOP_K_BY),
+    "merge": _one_of(*MERGES),
+    "sort": _one_of(*SORTS),
 }  # fmt: skip

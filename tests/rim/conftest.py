@@ -14,7 +14,7 @@ def fakes(tmp_path, monkeypatch):
     def start(**kwargs):
         webui = FakeWebui(tmp_path / "web ui ü", **kwargs)
         gradio = ModuleType("gradio")
-        for name in ("Row", "Textbox", "Dropdown", "Checkbox", "Slider"):
+        for name in ("Accordion", "Button", "Column", "HTML", "Row", "Textbox", "Dropdown", "Checkbox", "Slider"):
             setattr(gradio, name, type(name, (Component,), {}))
         gradio.components = SimpleNamespace(Component=Component)
         gradio.update = dict

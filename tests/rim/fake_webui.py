@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -156,6 +157,10 @@ class FakeWebui:
             return_mask=None,
             overlay_inpaint=None,
         )
+        self.opts.add_option = self.opts.data_labels.__setitem__
+        self.styles: dict = {}
+        self.scripts_data: list = []
+        self.runner = SimpleNamespace(alwayson_scripts=[], inputs=[])
         if is_old:
             del self.state.stopping_generation
         self.infos, self.aliases = {}, {}
@@ -216,8 +221,15 @@ class FakeWebui:
             "script_callbacks": {
                 "on_script_unloaded": lambda callback: self.unloaded.append(callback),
                 "on_infotext_pasted": lambda callback: self.on_paste.append(callback),
+                "on_ui_settings": lambda callback: self.on_settings.append(callback),
             },
-            "scripts": {"Script": type("Script", (), {"elem_id": lambda self, item: f"script_ohwx_{item}"})},
+            "scripts": {
+                "Script": type(
+                    "Script", (), {"elem_id": lambda self, item: f"script_ohwx_{item}", "is_img2img": False}
+                ),
+                "scripts_data": self.scripts_data,
+                "scripts_txt2img": self.runner,
+            },
             "sd_models": {
                 "SkipWritingToConfig": contextlib.nullcontext,
                 "CheckpointInfo": Info,
@@ -227,18 +239,23 @@ class FakeWebui:
                 "model_path": str(self.folder),
                 "reload_model_weights": self.reload,
             },
-            "sd_samplers": {"all_samplers_map": {"DPM++ 2M SDE": 1, "DPM++ 2M SDE Karras": 1, "Euler": 1}},
+            "sd_samplers": {
+                "all_samplers_map": {"DPM++ 2M SDE": 1, "DPM++ 2M SDE Karras": 1, "Euler": 1},
+                "all_samplers": [
+                    SimpleNamespace(name=name) for name in ("DPM++ 2M SDE", "DPM++ 2M SDE Karras", "Euler")
+                ],
+            },
             "sd_vae": {"loaded_vae_file": None, "vae_dict": {}, "reload_vae_weights": lambda: None},
             "shared": {
                 "opts": self.opts,
                 "cmd_opts": SimpleNamespace(ckpt_dir=None),
                 "state": self.state,
-                "prompt_styles": SimpleNamespace(
-                    apply_styles_to_prompt=lambda prompt, styles: ", ".join([prompt, *styles]),
-                    apply_negative_styles_to_prompt=lambda prompt, styles: prompt,
+                "prompt_styles": SimpleNamespace(styles=self.styles),
+                "OptionInfo": lambda default, label, component, section: SimpleNamespace(
+                    default=default, label=label, component=component, section=section
                 ),
             },
-            "ui_common": {"create_refresh_button": lambda *args: None},
+            "ui_components": {"ToolButton": type("ToolButton", (Component,), {})},
         }
         made = {"modules": ModuleType("modules")}
         for name, content in contents.items():
@@ -249,7 +266,7 @@ class FakeWebui:
         made["modules.shared"].__class__ = type(
             "Shared", (ModuleType,), {"sd_model": property(lambda module: fake.model)}
         )
-        self.unloaded, self.on_paste = [], []
+        self.unloaded, self.on_paste, self.on_settings = [], [], []
         return made
 
     def load_script(self):
@@ -273,6 +290,21 @@ class Component:
 
     def __init__(self, *args, **kwargs):
         self.label, self.value, self.elem_id = kwargs.get("label"), kwargs.get("value"), kwargs.get("elem_id")
+        self.choices = args[0] if args and isinstance(args[0], list) else []
+        self.visible, self.events = kwargs.get("visible", True), {}
+        for name in ("blur", "change", "click", "input", "submit"):
+            setattr(self, name, partial(self._listen, name))
+
+    def _listen(self, name, fn, inputs, outputs, show_progress=None):
+        self.events.setdefault(name, []).append((fn, inputs, outputs))
+
+    def fire(self, name):
+        """Run its handlers with what the components hold now; outputs become what they say, as in the browser."""
+        for fn, inputs, outputs in self.events.get(name, []):
+            answer = fn(*[component.value for component in inputs])
+            for component, update in zip(outputs, answer if len(outputs) > 1 else [answer], strict=True):
+                for name, value in (update if isinstance(update, dict) else {"value": update}).items():
+                    setattr(component, name, value)
 
     def __enter__(self):
         return self

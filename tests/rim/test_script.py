@@ -17,6 +17,13 @@ def asked(**settings):
     return json.dumps({"checkpoints": BOTH, "name": "run", **settings})
 
 
+def arguments(**changes):
+    """The panel's, with both checkpoints chosen."""
+    from ohwx_compare.hosts.webui.request import Panel
+
+    return list(vars(Panel(**{"checkpoints": BOTH, **changes})).values())
+
+
 def pixels(processed):
     return [np.asarray(image.convert("RGB")) for image in processed.images]
 
@@ -61,7 +68,7 @@ def test_users_checkpoint_comes_back_after_an_error(webui):
 def test_panel_and_json_ask_for_the_same(webui):
     script = webui.load_script()
     by_json = pixels(script.run(Txt2Img(seed=7), asked(name="a", axes={"seed": "7,8"})))
-    by_panel = pixels(script.run(Txt2Img(seed=7), "", BOTH, "seed", "7-8", "-", "", False, *[None] * 12, "b"))
+    by_panel = pixels(script.run(Txt2Img(seed=7), *arguments(axis_1="Seed", values_1="7-8", faces=False, name="b")))
     assert all(map(np.array_equal, by_json[1:], by_panel[1:]))
 
 
@@ -73,7 +80,9 @@ def test_the_panel_has_a_component_for_each_argument_however_often_it_is_built(w
         components = script.ui(False)
         assert len(components) == len(ARGUMENTS)
         assert all(component.label for component in components)
-        assert [component.value for component in components[6:17]] == list(vars(Panel()).values())[6:17]
+        default = [list(value) if value == () else value for value in vars(Panel()).values()]
+        assert [component.value for component in components] == default
+        assert all(component.do_not_save_to_config for component in components)
     labels = [component.label for component in components]
     assert len(set(labels)) == len(labels)  # ui-config.json keeps one entry a label
 
@@ -180,7 +189,7 @@ def test_pasting_the_result_restores_the_panel(webui, face):
     values = paste(webui, script, parameters)
     assert parameters["Script"] == "ohwx compare" == script.title()
     assert values["checkpoints"] == BOTH
-    assert {values["axis_1"], values["axis_2"]} == {"seed", "cfg"}
+    assert {values["axis_1"], values["axis_2"]} == {"Seed", "CFG scale"}
     assert {name: values[name] for name in ("denoise", "padding", "prompt", "top_k", "faces", "steps")} == {
         "denoise": 0.4, "padding": 16, "prompt": "face of ohwx man", "top_k": 1, "faces": True, "steps": 0,
     }  # fmt: skip

@@ -169,7 +169,9 @@ def _brief(text: str, mark: dict[str, Any]) -> str:
     """The infotext with no more of our own key than pasting needs: the webui shows all of it under the gallery."""
     try:
         infotext = parse(text)
-        kept = {name: value for name, value in extra(infotext).items() if name in ("run", "cell", "experiment")}
+        kept = {
+            name: value for name, value in extra(infotext).items() if name in ("run", "cell", "experiment", "face sort")
+        }
     except InfotextError:
         return text
     return render(infotext.with_value("ohwx", json.dumps(kept | mark, ensure_ascii=False)))

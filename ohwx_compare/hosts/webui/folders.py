@@ -5,6 +5,7 @@ from pathlib import Path
 from modules import paths, sd_models, shared
 
 from ohwx_compare.files.checkpoint import list_checkpoints
+from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
 
 __all__ = ["checkpoint_folders", "checkpoint_names", "detector_folders", "detector_names", "runs_folder"]
 
@@ -34,5 +35,6 @@ def detector_names() -> list[str]:
 
 
 def runs_folder() -> Path:
-    """Where run folders lie: below the webui's data path, never inside the extension."""
-    return Path(paths.data_path) / "outputs" / "ohwx" / "compare"
+    """Where run folders lie: where the settings say, else below the webui's data path, never inside the extension."""
+    named = str(setting(RUNS_FOLDER) or "").strip()
+    return Path(paths.data_path) / (Path(named).expanduser() if named else Path("outputs", "ohwx", "compare"))

@@ -1,7 +1,8 @@
 """What the webui's tab has besides the picture it would draw: its styles, and ADetailer's panel."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from modules import processing, scripts, shared
@@ -11,30 +12,27 @@ from ohwx_compare.core.styles import Style, known
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.request import Given
 
-__all__ = ["adetailer_arguments", "given_by", "has_adetailer", "style_library"]
+__all__ = ["adetailer_arguments", "given_by", "has_adetailer", "style_library", "tabs_of"]
 
 ADETAILER = "!adetailer"
-_SORTS = {
+_SORTS: Mapping[str, str] = MappingProxyType({
     "Position (left to right)": "Left to right",
     "Position (center to edge)": "Center to edge",
     "Area (large to small)": "Large to small",
-}
-_NOT_DRAWN = {  # ADetailer's settings that change pixels and are not drawn here: the value that does nothing
+})  # fmt: skip
+_NOT_DRAWN: Mapping[str, Any] = MappingProxyType({  # its settings that change pixels: the value that does nothing
     "ad_dynamic_denoise_power": 0, "ad_match_inpaint_bbox_size": "Off", "ad_same_seed_for_each_tab": False,
     "ad_same_seed_for_each_tap": False,
-}  # fmt: skip
+})  # fmt: skip
 
 
-def given_by(p: processing.StableDiffusionProcessing, *, adetailer: bool) -> Given:
-    """What `p` holds. adetailer: its panel is asked for; otherwise it is not even read.
-
-    Raises ExperimentError for a style that the webui does not know, and for what of ADetailer is not drawn here.
-    """
+def given_by(p: processing.StableDiffusionProcessing) -> Given:
+    """What `p` holds. Raises ExperimentError for a style that the webui does not know."""
     library = style_library()
     return Given(
         styles=known((Style(name) for name in p.styles or [] if name != "None"), library),
         library=library,
-        adetailer=tuple(_tabs(adetailer_arguments(p.scripts, p.script_args))) if adetailer else (),
+        adetailer=lambda: tabs_of(adetailer_arguments(p.scripts, p.script_args)),
         has_comments=bool(getattr(shared.opts, "enable_prompt_comments", False)),
     )
 
@@ -58,7 +56,11 @@ def adetailer_arguments(runner: Any, arguments: Iterable[Any] | None) -> list[An
     return []
 
 
-def _tabs(arguments: list[Any]) -> list[dict[str, Any]]:
+def tabs_of(arguments: Sequence[Any]) -> list[dict[str, Any]]:
+    """The face settings that ADetailer's arguments and settings ask for; [] where it is off.
+
+    Raises ExperimentError for what is not drawn here.
+    """
     tabs = from_arguments(arguments)
     changed = [name for name, value in _NOT_DRAWN.items() if shared.opts.data.get(name, value) != value]
     if tabs and changed:

@@ -1,48 +1,74 @@
-"""The script's panel: one component for each of `request.ARGUMENTS`, in their order."""
+"""The script's panel: one component for each of `request.ARGUMENTS`, in their order, and what helps to fill them in.
+
+Helpers (filter, groups, pickers, estimate) are no arguments. Their handlers are plain functions: the webui's own
+wrapper would clear the state of whatever job is running.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from modules.ui_common import create_refresh_button
+from modules.ui_components import ToolButton
 
 from ohwx_compare.core.axes import KINDS, CheckpointRef
+from ohwx_compare.core.axis_text import kind_called
+from ohwx_compare.core.groups import groups
+from ohwx_compare.core.xyz import to_csv
+from ohwx_compare.hosts.webui.face_panel import face_panel
 from ohwx_compare.hosts.webui.paste import pasted
-from ohwx_compare.hosts.webui.request import ARGUMENTS, NO_AXIS, Panel
+from ohwx_compare.hosts.webui.request import ARGUMENTS, AXES, NOTHING, Panel
 
-__all__ = ["panel", "paste_fields"]
+__all__ = ["Choices", "ScriptPanel", "paste_fields", "script_panel"]
 
-_AXES = (NO_AXIS, *(kind for kind in KINDS if kind != "checkpoint"))
-_HOW = "comma-separated; ranges like 1-5 or 5-9 (+0.5) for numbers; prompts one a line; on, off for the face pass"
+_TITLES = (NOTHING, *(kind.title for kind in KINDS.values() if kind.name != "checkpoint"))
+_ESTIMATE = '<p class="ohwx-estimate"></p>'
 
 
-def panel(
-    elem_id: Callable[[str], str],
-    checkpoints: Callable[[], Sequence[str]],
-    detectors: Sequence[str],
-    refresh: Callable[[], None],
-) -> list[gr.components.Component]:
+@dataclass(frozen=True)
+class Choices:
+    """What this webui has to choose from; asked anew each time."""
+
+    checkpoints: Callable[[], Sequence[str]]
+    of_kind: Callable[[str], Sequence[str]]  # known values of a kind of axis, () where there is no list
+    refresh: Callable[[], None]  # makes the webui read its checkpoint folders again
+    has_adetailer: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class ScriptPanel:
+    """The arguments' components in order, and those that show the estimate."""
+
+    arguments: list[gr.components.Component]
+    estimate: gr.components.Component
+    button: gr.components.Component
+
+    def show_estimate(self, tell: Callable[..., str], others: Sequence[gr.components.Component]) -> None:
+        """Let `tell(values of others..., of arguments...)` fill the estimate in: on the button and on changes."""
+        wiring = {"fn": tell, "inputs": [*others, *self.arguments], "outputs": [self.estimate], "show_progress": False}
+        self.button.click(**wiring)
+        for name in ("checkpoints", "faces", "adetailer", *(f"axis_{i}" for i in AXES)):
+            self.arguments[ARGUMENTS.index(name)].change(**wiring)
+        for i in AXES:
+            values = self.arguments[ARGUMENTS.index(f"values_{i}")]
+            for event in (values.blur, values.submit) if hasattr(values, "blur") else (values.change,):
+                event(**wiring)
+
+
+def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     """Build the panel inside the block that is open. It may be called several times; it registers nothing.
 
     elem_id: the webui's own way to name a script's elements.
-    refresh: makes the webui read its checkpoint folders again.
     """
     default = Panel()
     json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
-    with gr.Row():
-        chosen = gr.Dropdown(
-            list(checkpoints()), value=[], multiselect=True, label="Checkpoints to compare", elem_id=elem_id("files")
-        )
-        create_refresh_button(chosen, refresh, lambda: {"choices": list(checkpoints())}, elem_id("files_refresh"))
+    chosen, helpers = _checkpoints(elem_id, choices)
     axes: list[gr.components.Component] = []
-    for number in (1, 2):
-        with gr.Row():
-            kind = gr.Dropdown(list(_AXES), value=NO_AXIS, label=f"Axis {number}", elem_id=elem_id(f"axis_{number}"))
-            text = gr.Textbox(
-                "", label=f"Values {number}", lines=1, placeholder=_HOW, elem_id=elem_id(f"values_{number}")
-            )
+    for number in AXES:
+        kind, text, picker = _axis(elem_id, choices, number)
         axes += [kind, text]
-    faces = _face_panel(elem_id, detectors, default)
+        helpers.append(picker)
+    faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
     with gr.Row():
         before = gr.Checkbox(
             value=default.keep_before, label="Show the pictures before the face pass too", elem_id=elem_id("before")
@@ -53,10 +79,13 @@ def panel(
             placeholder="named by time; the same settings go on with it",
             elem_id=elem_id("name"),
         )
-    components = [json_text, chosen, *axes, *faces, before, name]
-    for component in components:
+    with gr.Row():
+        button = gr.Button("What will it cost?", elem_id=elem_id("estimate"), size="sm", scale=1)
+        told = gr.HTML(_ESTIMATE, elem_id=elem_id("estimate_text"))
+    arguments = [json_text, chosen, *axes, *faces, before, name]
+    for component in (*arguments, *helpers):
         component.do_not_save_to_config = True  # an old ui-config.json would override newer defaults
-    return components
+    return ScriptPanel(arguments, told, button)
 
 
 def paste_fields(
@@ -69,8 +98,10 @@ def paste_fields(
             values = pasted(parameters)
             if name not in values:
                 return None
-            value = values[name]
-            return gr.update(value=_known(value, checkpoints()) if name == "checkpoints" else value)
+            if name != "checkpoints":
+                return gr.update(value=values[name])
+            files = list(checkpoints())
+            return gr.update(choices=files, value=_known(values[name], files))
 
         return read
 
@@ -87,33 +118,74 @@ def _known(names: Sequence[str], files: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _face_panel(
-    elem_id: Callable[[str], str], detectors: Sequence[str], default: Panel
-) -> list[gr.components.Component]:
-    def slider(name: str, label: str, least: float, most: float, step: float) -> gr.Slider:
-        return gr.Slider(least, most, value=getattr(default, name), step=step, label=label, elem_id=elem_id(name))
+def _checkpoints(
+    elem_id: Callable[[str], str], choices: Choices
+) -> tuple[gr.components.Component, list[gr.components.Component]]:
+    """The checkpoints and, as helpers: what narrows their list, and what adds a whole run or folder."""
+    files = list(choices.checkpoints())
+    with gr.Row():
+        chosen = gr.Dropdown(
+            files, value=[], multiselect=True, label="Checkpoints to compare", elem_id=elem_id("files")
+        )
+        reread = ToolButton(value="\U0001f504", elem_id=elem_id("files_refresh"), tooltip="Read the folders again")
+    with gr.Row():
+        shown = gr.Textbox(
+            value="", label="Show only names with", placeholder="part of a name or folder", elem_id=elem_id("filter")
+        )
+        add = gr.Button("Add all shown", elem_id=elem_id("add_shown"), size="sm", scale=0, min_width=120)
+        group = gr.Dropdown(
+            [group.name for group in groups(files)], value=None, label="Add a run or folder", elem_id=elem_id("group")
+        )
 
+    def narrowed(text: str, held: Sequence[str]) -> Any:
+        return gr.update(choices=_narrowed(choices.checkpoints(), text, held))
+
+    def add_shown(text: str, held: Sequence[str]) -> Any:
+        names = _narrowed(choices.checkpoints(), text, held)
+        return gr.update(choices=names, value=list(dict.fromkeys([*(held or ()), *names])))
+
+    def add_group(name: str, held: Sequence[str]) -> tuple[Any, Any]:
+        files = list(choices.checkpoints())
+        more = next((group.checkpoints for group in groups(files) if group.name == name), ())
+        return gr.update(choices=files, value=list(dict.fromkeys([*(held or ()), *more]))), gr.update(value=None)
+
+    def read_again(text: str, held: Sequence[str]) -> tuple[Any, Any]:
+        choices.refresh()
+        return narrowed(text, held), gr.update(choices=[group.name for group in groups(choices.checkpoints())])
+
+    shown.change(narrowed, inputs=[shown, chosen], outputs=[chosen], show_progress=False)
+    add.click(add_shown, inputs=[shown, chosen], outputs=[chosen], show_progress=False)
+    group.input(add_group, inputs=[group, chosen], outputs=[chosen, group], show_progress=False)
+    reread.click(read_again, inputs=[shown, chosen], outputs=[chosen, group], show_progress=False)
+    return chosen, [shown, group]
+
+
+def _narrowed(files: Sequence[str], text: str, held: Sequence[str] | None) -> list[str]:
+    """Names that hold every word of `text`, in the files' order, and those that are chosen already."""
+    words = (text or "").casefold().split()
+    return [name for name in files if name in (held or ()) or all(word in name.casefold() for word in words)]
+
+
+def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple[gr.components.Component, ...]:
+    """Kind and values of one axis, and a picker for kinds whose values are known."""
     with gr.Row():
-        is_on = gr.Checkbox(
-            value=default.faces, label="Face pass (ADetailer is left out then)", elem_id=elem_id("faces")
+        kind = gr.Dropdown(
+            list(_TITLES), value=NOTHING, label=f"Axis {number}", elem_id=elem_id(f"axis_{number}"), scale=1
         )
-        names = list(dict.fromkeys([default.detector, *detectors]))
-        detector = gr.Dropdown(names, value=default.detector, label="Face detector", elem_id=elem_id("detector"))
-    with gr.Row():
-        found = [
-            slider("confidence", "Face confidence", 0.0, 1.0, 0.01),
-            slider("top_k", "Largest faces only (0: all)", 0, 10, 1),
-        ]
-    with gr.Row():
-        masked = [slider("dilate", "Mask dilation", -128, 128, 4), slider("blur", "Face mask blur", 0, 64, 1)]
-    with gr.Row():
-        denoise = slider("denoise", "Face denoising strength", 0.0, 1.0, 0.01)
-        only = gr.Checkbox(value=default.only_masked, label="Face only masked", elem_id=elem_id("only_masked"))
-        padding = slider("padding", "Face padding", 0, 256, 4)
-        steps = slider("steps", "Face steps (0: as the picture)", 0, 150, 1)
-    with gr.Row():
-        prompt = gr.Textbox(value="", label="Face prompt", placeholder="as the picture", elem_id=elem_id("prompt"))
-        negative = gr.Textbox(
-            value="", label="Face negative", placeholder="as the picture", elem_id=elem_id("negative")
+        text = gr.Textbox(value="", label=f"Values {number}", lines=1, elem_id=elem_id(f"values_{number}"), scale=3)
+        picker = gr.Dropdown(
+            [], value=None, label=f"Add to values {number}", visible=False, elem_id=elem_id(f"pick_{number}"), scale=1
         )
-    return [is_on, detector, *found, *masked, denoise, only, padding, steps, prompt, negative]
+
+    def of_kind(title: str) -> tuple[Any, Any]:
+        name = kind_called(title)
+        known = list(choices.of_kind(name))
+        hint = KINDS[name].form.value if name in KINDS else ""
+        return gr.update(placeholder=hint), gr.update(choices=known, value=None, visible=bool(known))
+
+    def picked(value: str, typed: str) -> tuple[Any, Any]:
+        return gr.update(value=", ".join(filter(None, (typed.strip(" ,"), to_csv([value]))))), gr.update(value=None)
+
+    kind.change(of_kind, inputs=[kind], outputs=[text, picker], show_progress=False)
+    picker.input(picked, inputs=[picker, text], outputs=[text, picker], show_progress=False)
+    return kind, text, picker

@@ -1,9 +1,8 @@
 """What a user of the script asks for: the panel's values, or one JSON object from the API, as an experiment."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ohwx_compare.core.axis_text import kind_called, read_text
@@ -81,8 +80,8 @@ class Given:
     """What the webui's tab that asks has besides the picture it would draw."""
 
     styles: tuple[Style, ...] = ()  # chosen there
-    library: Mapping[str, Style] = MappingProxyType({})  # all that the webui knows
-    adetailer: tuple[Mapping[str, Any], ...] = ()  # the tabs that ADetailer would run, as face settings
+    library: Mapping[str, Style] = field(default_factory=dict)  # all that the webui knows
+    adetailer: Callable[[], Sequence[Mapping[str, Any]]] = tuple  # gives the tabs it would run, as face settings
     has_comments: bool = False  # `#` begins one in a prompt
 
 
@@ -207,9 +206,10 @@ def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _faces(tabs: Any, given: Given) -> list[dict[str, Any]]:
     """Tabs under our names or ADetailer's; "adetailer" takes over those of its panel."""
     if tabs == "adetailer":
-        if not given.adetailer:
+        taken = [dict(settings) for settings in given.adetailer()]
+        if not taken:
             raise ExperimentError("ADetailer is not on in this tab; enable it there, or set the face pass here.")
-        return [dict(settings) for settings in given.adetailer]
+        return taken
     if not isinstance(tabs, list):
         raise ExperimentError(f'`faces` must be a list of tabs, or "adetailer", got {tabs!r}.')
     read = []

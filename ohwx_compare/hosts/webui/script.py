@@ -7,14 +7,18 @@ import sys
 from typing import Any
 
 import modules.scripts as scripts
-from modules import processing, script_callbacks, sd_models
+from modules import processing, script_callbacks
 
-from ohwx_compare.hosts.webui.folders import checkpoint_names, detector_names
-from ohwx_compare.hosts.webui.panel import panel, paste_fields
-from ohwx_compare.hosts.webui.paste import is_ours
+from ohwx_compare.hosts.webui.choices import choices
+from ohwx_compare.hosts.webui.given import adetailer_arguments, given_by
+from ohwx_compare.hosts.webui.panel import ScriptPanel, paste_fields, script_panel
+from ohwx_compare.hosts.webui.paste import corrections, is_ours
 from ohwx_compare.hosts.webui.request import read_request
+from ohwx_compare.hosts.webui.settings import add_settings
 
 __all__ = ["CompareScript", "register"]
+
+_FIELDS = ("prompt", "neg_prompt", "styles", "steps", "width", "height", "batch_count", "batch_size")
 
 
 class CompareScript(scripts.Script):
@@ -30,9 +34,24 @@ class CompareScript(scripts.Script):
 
     def ui(self, is_img2img: bool) -> list:
         """The panel; may be called several times."""
-        components = panel(self.elem_id, checkpoint_names, detector_names(), sd_models.list_models)
-        self.infotext_fields = paste_fields(components, checkpoint_names)
-        return components
+        offered = choices()
+        self._panel = script_panel(self.elem_id, offered)
+        self.infotext_fields = paste_fields(self._panel.arguments, offered.checkpoints)
+        return self._panel.arguments
+
+    def after_component(self, component: Any, **kwargs: Any) -> None:
+        """Called for every component of the tab: remember those that the estimate needs; the gallery is the last."""
+        tab, _, name = str(getattr(component, "elem_id", None) or "").partition("_")
+        if tab != ("img2img" if self.is_img2img else "txt2img"):
+            return
+        if name in _FIELDS:
+            self._fields = {**getattr(self, "_fields", {}), name: component}
+        shown: ScriptPanel | None = getattr(self, "_panel", None)
+        if name == "gallery" and shown:
+            runner = scripts.scripts_img2img if self.is_img2img else scripts.scripts_txt2img
+            theirs = adetailer_arguments(runner, runner.inputs)
+            fields = dict(getattr(self, "_fields", {}))
+            shown.show_estimate(_teller(list(fields), len(theirs)), [*fields.values(), *theirs])
 
     def run(self, p: processing.StableDiffusionProcessing, *arguments: Any) -> processing.Processed:
         """Compare, and answer with the sheet first, then the cells, infotexts aligned.
@@ -41,7 +60,7 @@ class CompareScript(scripts.Script):
         """
         from ohwx_compare.hosts.webui.comparison import base_job, compare, shown
 
-        request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1))
+        request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1), given_by(p))
         compared = compare(p, request)
         pictures = shown(compared.run, keep_before=request.keep_before)
         summary = compared.summary()
@@ -68,6 +87,7 @@ def register() -> None:
     """Tell the webui what it shall call: once each time the entry is loaded."""
     script_callbacks.on_script_unloaded(_forget)
     script_callbacks.on_infotext_pasted(_choose)
+    script_callbacks.on_ui_settings(add_settings)
 
 
 def _forget() -> None:
@@ -77,6 +97,18 @@ def _forget() -> None:
 
 
 def _choose(text: str, parameters: dict[str, Any]) -> None:
-    """Choose the script in the dropdown where the text is a comparison's."""
+    """Choose the script in the dropdown where the text is a comparison's, and set what its first cell lacks."""
     if is_ours(parameters):
-        parameters["Script"] = CompareScript().title()
+        parameters |= {"Script": CompareScript().title(), **corrections(parameters)}
+
+
+def _teller(fields: list[str], theirs: int) -> Any:
+    """The estimate as a function of the values of the tab's fields, of ADetailer's components, and of ours."""
+
+    def tell(*values: Any) -> str:
+        from ohwx_compare.hosts.webui.estimate import estimate
+
+        known, rest = values[: len(fields)], values[len(fields) :]
+        return estimate(dict(zip(fields, known, strict=True)), rest[theirs:], rest[:theirs])
+
+    return tell

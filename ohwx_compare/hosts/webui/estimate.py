@@ -1,0 +1,106 @@
+"""What a comparison will cost, told in the panel before Generate is pressed. Nothing is drawn, loaded or hashed."""
+
+import html
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ohwx_compare.compare.earlier import pace, seconds_at
+from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.compare.plan import Plan, plan
+from ohwx_compare.core.axes import CheckpointRef
+from ohwx_compare.core.job import Job
+from ohwx_compare.errors import ExperimentError, LedgerError, OhwxError, UnknownCheckpointError
+from ohwx_compare.files.ledger import open_run
+from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
+from ohwx_compare.hosts.webui.given import style_library, tabs_of
+from ohwx_compare.hosts.webui.request import Given, read_request
+
+__all__ = ["estimate"]
+
+_RUNS = 3  # the newest ones, for the time
+
+
+def estimate(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any] = ()) -> str:
+    """The cost as HTML, or in one sentence why this cannot be drawn.
+
+    fields: values of the tab's own components, by the name their elem_id ends with ("steps", "width", ...).
+    adetailer: values of ADetailer's components.
+    """
+    try:
+        return _told(_planned(fields, arguments, adetailer))
+    except OhwxError as error:
+        return f'<p class="ohwx-estimate">{html.escape(str(error))}</p>'
+
+
+def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> Plan:
+    library = style_library()
+    count, size = (max(int(fields.get(name) or 1), 1) for name in ("batch_count", "batch_size"))
+    job = Job(
+        prompt=fields.get("prompt") or "",
+        negative=fields.get("neg_prompt") or "",
+        seed=0,
+        steps=int(fields.get("steps") or Job.steps),
+        width=int(fields.get("width") or Job.width),
+        height=int(fields.get("height") or Job.height),
+    )
+    given = Given(
+        styles=tuple(library[name] for name in fields.get("styles") or [] if name in library),
+        library=library,
+        adetailer=lambda: tabs_of(adetailer),
+    )
+    request = read_request(arguments, job, count * size, given)
+    return plan(request.experiment, _resolve, batch=size)
+
+
+def _resolve(ref: CheckpointRef) -> Checkpoint:
+    """By name alone: a hash would have to be computed."""
+    for folder in checkpoint_folders():
+        for name in (ref.name, f"{ref.name}.safetensors"):
+            if (folder / name).is_file():
+                return Checkpoint(name, folder / name)
+    raise UnknownCheckpointError(f"{ref} cannot be found.")
+
+
+def _told(planned: Plan) -> str:
+    free = shutil.disk_usage(next(path for path in runs_folder().parents if path.is_dir())).free
+    faces = f", {planned.inpaints} faces" if planned.inpaints else ""
+    said = [
+        f"<b>{planned.cells} cells</b>: {planned.renders} pictures{faces}, {planned.switches} checkpoint loads",
+        f"{_size(planned.disk_bytes)} on disk ({_size(free)} free)",
+    ]
+    if measured := _measured():
+        said.append(f"about {_time(seconds_at(measured, planned))} besides the loads, after earlier runs here")
+    if planned.missing:
+        said.append(f"not found: {', '.join(map(html.escape, planned.missing))}")
+    if planned.disk_bytes > free:
+        said.append("the disk is too small for that")
+    return f'<p class="ohwx-estimate">{"; ".join(said)}.</p>'
+
+
+def _measured() -> float | None:
+    ledgers = sorted(runs_folder().glob("*/run.sqlite"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return _pace(tuple((ledger.parent, ledger.stat().st_mtime_ns) for ledger in ledgers[:_RUNS]))
+
+
+@lru_cache(maxsize=8)
+def _pace(ledgers: tuple[tuple[Path, int], ...]) -> float | None:
+    runs = []
+    for folder, _ in ledgers:
+        try:
+            runs.append(open_run(folder))
+        except (LedgerError, ExperimentError):  # one of another version: it tells nothing
+            continue
+    return pace(runs)
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

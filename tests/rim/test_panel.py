@@ -1,0 +1,261 @@
+"""The panel in a fake webui: what it offers, what it asks for, what pasting makes of it."""
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from experiments import VALUES
+from fake_webui import Component, Txt2Img, write_checkpoint
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ohwx_compare.core.axes import KINDS, Axis
+from ohwx_compare.core.axis_text import write_text
+from ohwx_compare.core.infotext import parse
+from ohwx_compare.core.job import Job
+from ohwx_compare.errors import ExperimentError
+
+JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
+FILES = ("one.safetensors", "two.safetensors")
+AD = {"ad_model": "face_yolov8s.pt", "ad_denoising_strength": 0.7, "ad_use_steps": True, "ad_steps": 12, "is_api": ()}
+
+
+def script_with_panel(webui):
+    script = webui.load_script()
+    script.ui(False)
+    from ohwx_compare.hosts.webui.request import ARGUMENTS
+
+    return script, dict(zip(ARGUMENTS, script._panel.arguments, strict=True))
+
+
+def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
+    made = []
+    real = Component.__init__
+    for name in ("run-000002", "run-000010", "other"):
+        write_checkpoint(webui.folder / "me" / f"{name}.safetensors", 5)
+    Component.__init__ = lambda self, *a, **k: (real(self, *a, **k), made.append(self))[0]
+    try:
+        _, components = script_with_panel(webui)
+    finally:
+        Component.__init__ = real
+    by_id = {(c.elem_id or "").removeprefix("script_ohwx_"): c for c in made}
+    chosen, shown = components["checkpoints"], by_id["filter"]
+    chosen.value, shown.value = ["one.safetensors"], "RUN me"
+    shown.fire("change")
+    runs = ["me/run-000002.safetensors", "me/run-000010.safetensors"]
+    assert chosen.choices == [*runs, "one.safetensors"]
+    by_id["group"].value = "me/run (2 checkpoints)"
+    by_id["group"].fire("input")
+    assert chosen.value == ["one.safetensors", *runs]
+    assert by_id["group"].value is None
+    shown.value = "two"
+    by_id["add_shown"].fire("click")
+    assert set(chosen.value) == {"one.safetensors", "two.safetensors", *runs}
+    by_id["axis_2"].value = "Styles"
+    webui.styles["anime, new"] = SimpleNamespace(name="anime, new", prompt="x", negative_prompt=None)
+    by_id["axis_2"].fire("change")
+    assert (by_id["pick_2"].choices, by_id["pick_2"].visible) == (["anime, new"], True)
+    by_id["values_2"].value, by_id["pick_2"].value = "None", "anime, new"
+    by_id["pick_2"].fire("input")
+    assert by_id["values_2"].value == 'None, "anime, new"'
+    components["faces"].value = False
+    components["faces"].fire("change")
+    assert all(c.do_not_save_to_config for c in (shown, by_id["group"], by_id["pick_2"]))
+
+
+@st.composite
+def panels(draw):
+    """Panels as a person may fill them in, faces on: without a face pass there are no face settings to restore."""
+    from ohwx_compare.hosts.webui.request import NOTHING, SAME, Panel
+
+    kinds = draw(st.lists(st.sampled_from(sorted(set(VALUES) - {"checkpoint", "styles"})), max_size=3, unique=True))
+    axes = {}
+    for number, kind in enumerate([*kinds, *[None] * (3 - len(kinds))], 1):
+        values = tuple(draw(st.lists(VALUES[kind], min_size=1, max_size=2, unique=True))) if kind else ()
+        axes[f"axis_{number}"] = KINDS[kind].title if kind else NOTHING
+        axes[f"values_{number}"] = write_text(Axis(kind, values)) if kind else ""
+    share, size = st.floats(0, 1), st.sampled_from((0, 512, 768))
+    sides = draw(st.tuples(size, size).filter(lambda sides: bool(sides[0]) == bool(sides[1])))
+    only_masked = draw(st.booleans())
+    return Panel(
+        checkpoints=draw(st.lists(st.sampled_from(FILES), min_size=1, unique=True)), **axes,
+        detector=draw(st.sampled_from(("face_yolov8n.pt", "mine.pt"))), confidence=draw(share), denoise=draw(share),
+        top_k=draw(st.integers(0, 10)), dilate=draw(st.integers(-99, 99)), blur=draw(st.integers(0, 64)),
+        only_masked=only_masked, padding=draw(st.integers(0, 256)) if only_masked else 32, steps=draw(st.integers(0, 150)),
+        prompt=draw(st.text("ab, :\"[]")), negative=draw(st.text("ab")), min_ratio=draw(share), max_ratio=draw(share),
+        sort=draw(st.sampled_from(("None", "Left to right"))), x_offset=draw(st.integers(-200, 200)),
+        y_offset=draw(st.integers(-200, 200)), merge=draw(st.sampled_from(("None", "Merge"))), width=sides[0],
+        height=sides[1], cfg=draw(st.sampled_from((0.0, 3.5))), sampler=draw(st.sampled_from((SAME, "Euler a"))),
+        schedule=draw(st.sampled_from((SAME, "Karras"))),
+        more_tabs=draw(st.sampled_from(("", '[{"model": "hand.pt", "denoise": 0.3}]'))),
+    )  # fmt: skip
+
+
+def as_the_webui_parses(text):
+    """Its dictionary of parameters; a value of two numbers and an x becomes two keys there."""
+    infotext = parse(text)
+    parameters = {"Prompt": infotext.prompt, "Negative prompt": infotext.negative}
+    for pair in infotext.pairs:
+        found = re.fullmatch(r"(\d+)x(\d+)", pair.value)
+        parameters |= {f"{pair.key}-1": found[1], f"{pair.key}-2": found[2]} if found else {pair.key: pair.value}
+    return parameters
+
+
+def test_pasting_the_sheets_infotext_restores_every_field(webui):
+    webui.load_script()
+    from ohwx_compare.compare.sheet_infotext import sheet_infotext
+    from ohwx_compare.core.outcome import Outcome
+    from ohwx_compare.files.ledger import Result, Run, RunCell
+    from ohwx_compare.hosts.webui.comparison import _brief
+    from ohwx_compare.hosts.webui.paste import corrections, pasted
+    from ohwx_compare.hosts.webui.request import Panel, read_request
+
+    @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=80)
+    @given(panels())
+    def law(panel):
+        experiment = read_request(list(vars(panel).values()), JOB).experiment
+        pending = Result(outcome=Outcome.PENDING)
+        cells = [RunCell(cell=cell, result=pending, checkpoint=None) for cell in experiment.cells()]
+        run = Run(folder=Path("run"), experiment=experiment, cells=tuple(cells), checkpoints=())
+        text = _brief(sheet_infotext(run, cells, pictures="after", page=1, pages=1), {})
+        parameters = as_the_webui_parses(text)
+        parameters |= corrections(parameters)
+        job = Job(prompt=parameters["Prompt"], negative=parameters["Negative prompt"], seed=int(parameters["Seed"]),
+                  steps=int(parameters["Steps"]), sampler=parameters["Sampler"],
+                  schedule=parameters["Schedule type"], cfg=float(parameters["CFG scale"]))  # fmt: skip
+        again = Panel(**pasted(parameters))
+        assert set(pasted(parameters)) >= set(vars(panel)) - {"json", "name", "keep_before"}
+        assert read_request(list(vars(again).values()), job).experiment.cells() == experiment.cells()
+
+    law()
+
+
+def test_name_and_display_come_back_too(webui):
+    script, _ = script_with_panel(webui)
+    from ohwx_compare.hosts.webui.paste import pasted
+
+    asked = {"checkpoints": FILES, "name": "mine", "keep_before": False, "faces": []}
+    sheet, cell, _ = script.run(Txt2Img(seed=7), json.dumps(asked)).infotexts
+    for text in (sheet, cell):
+        values = pasted(as_the_webui_parses(text))
+        assert (values["name"], values["keep_before"], values["faces"]) == ("mine", False, False)
+    sheet, *_ = script.run(Txt2Img(seed=7), json.dumps(asked | {"name": ""})).infotexts
+    assert pasted(as_the_webui_parses(sheet))["name"] == ""
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_the_articles_infotexts_fill_the_face_pass(webui, number, seed_texts):
+    webui.load_script()
+    from ohwx_compare.hosts.webui.paste import pasted
+
+    values = pasted(as_the_webui_parses(seed_texts[number]))
+    if "ADetailer" not in seed_texts[number]:
+        assert values == {}
+        return
+    assert {name: values[name] for name in ("detector", "confidence", "top_k", "padding", "steps")} == {
+        "detector": "face_yolov8n.pt", "confidence": 0.3, "top_k": 1, "padding": 32, "steps": 80,
+    }  # fmt: skip
+    assert values["denoise"] in (0.5, 0.7)
+
+
+@pytest.fixture
+def seed_texts(goldens):
+    from ohwx_compare.core.infotext import split
+
+    return split((goldens.parent / "seed" / "infotexts.txt").read_text(encoding="utf-8"))
+
+
+def with_adetailer(webui, arguments):
+    webui.scripts_data.append(SimpleNamespace(path="extensions/adetailer/scripts/!adetailer.py"))
+    theirs = SimpleNamespace(filename="x/!adetailer.py", args_from=1, args_to=1 + len(arguments), section=None)
+    webui.runner.alwayson_scripts.append(theirs)
+    return Txt2Img(seed=7, scripts=webui.runner, script_args=[0, *arguments])
+
+
+def test_adetailers_settings_are_taken_over_and_no_face_is_done_twice(webui):
+    p = with_adetailer(webui, [True, False, AD, {"ad_model": "None"}])
+    _, components = script_with_panel(webui)
+    assert components["adetailer"].visible
+    from ohwx_compare.hosts.webui.comparison import base_job
+    from ohwx_compare.hosts.webui.given import given_by
+    from ohwx_compare.hosts.webui.request import Panel, read_request
+
+    webui.opts.data["ad_bbox_sortby"] = "Area (large to small)"
+    arguments = list(vars(Panel(checkpoints=FILES, adetailer=True)).values())
+    (tab,) = read_request(arguments, base_job(p), 1, given_by(p)).experiment.faces
+    assert (tab.model, tab.denoise, tab.steps, tab.top_k, tab.sort) == ("face_yolov8s.pt", 0.7, 12, 0, "Large to small")
+    by_json = json.dumps({"checkpoints": FILES, "faces": "adetailer"})
+    assert read_request([by_json], base_job(p), 1, given_by(p)).experiment.faces == (tab,)
+    webui.opts.data["ad_dynamic_denoise_power"] = 2
+    with pytest.raises(ExperimentError, match="ad_dynamic_denoise_power"):
+        read_request(arguments, base_job(p), 1, given_by(p))
+
+
+@pytest.mark.parametrize("arguments", [[False, False, AD], None])
+def test_adetailer_that_is_off_is_said(webui, arguments):
+    p = Txt2Img() if arguments is None else with_adetailer(webui, arguments)
+    script, components = script_with_panel(webui)
+    assert components["adetailer"].visible is (arguments is not None)
+    with pytest.raises(ExperimentError, match="ADetailer is not on"):
+        script.run(p, json.dumps({"checkpoints": FILES, "faces": "adetailer"}))
+
+
+def test_the_estimate_is_told_in_the_panel(webui):
+    p = with_adetailer(webui, [True, False, AD])
+    script, components = script_with_panel(webui)
+    webui.runner.inputs = [Component(value=value) for value in p.script_args]
+    fields = {"prompt": "a", "neg_prompt": "", "styles": [], "steps": 20, "width": 512, "height": 512, "batch_count": 2}
+    for name, value in {**fields, "batch_size": 1, "gallery": None}.items():
+        script.after_component(Component(value=value, elem_id=f"txt2img_{name}"))
+    told = script._panel.estimate
+    components["checkpoints"].value = list(FILES)
+    components["checkpoints"].fire("change")
+    assert "<b>4 cells</b>: 4 pictures, 4 faces, 2 checkpoint loads; " in told.value
+    assert "after earlier runs" not in told.value
+    components["axis_1"].value, components["values_1"].value = "Face denoise", "0.3, 0.5"
+    components["values_1"].fire("blur")
+    assert "<b>8 cells</b>: 4 pictures, 8 faces" in told.value
+    components["adetailer"].value = True
+    script._panel.button.fire("click")
+    assert "8 faces" in told.value
+    components["values_1"].value = "a"
+    script._panel.button.fire("click")
+    assert "axis &#x27;face denoise&#x27; cannot take" in told.value
+    assert not webui.calls
+
+
+def test_the_estimate_knows_how_long_earlier_runs_took(webui):
+    script, _ = script_with_panel(webui)
+    script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "name": "first"}))
+    from ohwx_compare.hosts.webui.estimate import estimate
+    from ohwx_compare.hosts.webui.request import Panel
+
+    told = estimate({"steps": 20}, list(vars(Panel(checkpoints=[*FILES, "gone.safetensors"])).values()))
+    assert "after earlier runs here" in told
+    assert "not found: gone.safetensors" in told
+
+
+def test_styles_are_the_webuis(webui):
+    script, _ = script_with_panel(webui)
+    for name, prompt in (("film", "{prompt}, 35mm"), ("anime", "anime"), ("-- FILE --", None)):
+        webui.styles[name] = SimpleNamespace(name=name, prompt=prompt, negative_prompt="")
+    asked = {"checkpoints": FILES[:1], "axes": {"styles": "None, anime"}, "faces": []}
+    script.run(Txt2Img(seed=7, prompt="photo # of me", styles=["film"]), json.dumps(asked))
+    assert [call.prompt for call in webui.calls] == ["photo # of me, 35mm", "photo # of me, 35mm, anime"]
+    webui.opts.enable_prompt_comments = True
+    script.run(Txt2Img(seed=7, prompt="photo # of me"), json.dumps(asked))
+    assert [call.prompt for call in webui.calls][2:] == ["photo \n", "photo, anime"]
+    with pytest.raises(ExperimentError, match="'nobody'"):
+        script.run(Txt2Img(seed=7, styles=["nobody"]), json.dumps(asked))
+
+
+def test_settings_decide_where_runs_lie(webui):
+    script = webui.load_script()
+    for callback in webui.on_settings:
+        callback()
+    assert {"ohwx_runs_folder", "ohwx_nested_scripts"} <= set(webui.opts.data_labels)
+    webui.opts.data["ohwx_runs_folder"] = "my runs ü"
+    script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "name": "run", "faces": []}))
+    assert (webui.data / "my runs ü" / "run" / "run.sqlite").is_file()

@@ -101,6 +101,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     memory = plan.memory
     parts = f"weights {memory.weights / 1e9:.2f}, gradients {memory.gradients / 1e9:.2f}, optimiser "
     parts += f"{memory.optimizer / 1e9:.2f}" + (f", masters {memory.masters / 1e9:.2f}" if memory.masters else "")
-    yield f"memory  {memory.total / 1e9:.2f} GB by the shapes ({parts}); activations come on top, not estimated"
+    parts += f", activations {memory.activations / 1e9:.2f} with {len(plan.again)} blocks computed again"
+    yield f"memory  {memory.total / 1e9:.2f} GB by the shapes ({parts}); the runtime's own, under 1 GB, comes on top"
     for line in (*plan.dataset.skipped, *plan.notes):
         yield f"note    {line}"

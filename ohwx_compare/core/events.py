@@ -13,6 +13,7 @@ __all__ = [
     "Learned",
     "Listener",
     "Missed",
+    "Paused",
     "Sampled",
     "Saved",
     "Skipped",
@@ -112,5 +113,13 @@ class Missed:
     error: str
 
 
-Event = Started | Step | Image | Saved | Skipped | Failed | Learned | Sampled | Validated | Missed
+@dataclass(frozen=True)
+class Paused:
+    """The work waits, or goes on again, after `step` steps."""
+
+    step: int
+    waits: bool
+
+
+Event = Started | Step | Image | Saved | Skipped | Failed | Learned | Sampled | Validated | Missed | Paused
 Listener = Callable[[Event], None]

@@ -22,6 +22,7 @@ from ohwx_compare.core.experiment import Cell, Experiment
 from ohwx_compare.core.keys import canonical
 from ohwx_compare.core.outcome import FaceRecord, Outcome
 from ohwx_compare.errors import ExperimentError, LedgerError
+from ohwx_compare.files import lock
 
 __all__ = ["SCHEMA", "CheckpointRow", "Ledger", "Result", "Run", "RunCell", "open_run"]
 
@@ -148,7 +149,7 @@ class Ledger:
         except OSError as error:
             raise LedgerError(f"{folder} cannot be used: {error}. Choose another --out folder.") from error
         with ExitStack() as held:
-            held.enter_context(closing(_hold(folder / "run.lock")))
+            held.enter_context(closing(_hold(folder)))
             with _said(self.path):
                 self._db = held.enter_context(closing(_connect(self.path)))
                 _update(self._db, self.path)
@@ -257,19 +258,13 @@ def _advice(error: str) -> str:
     return "If it is damaged, choose another --out folder."
 
 
-def _hold(path: Path) -> sqlite3.Connection:
-    # An SQLite file in an exclusive transaction is an operating system's lock on every platform, gone with its process.
-    held = sqlite3.connect(path, timeout=0, isolation_level=None)
+def _hold(folder: Path) -> sqlite3.Connection:
     try:
-        held.execute("BEGIN EXCLUSIVE")
+        return lock.hold(folder)
+    except BlockingIOError as error:
+        raise LedgerError(f"Another run is drawing into {folder}; wait for it, or choose another --out.") from error
     except sqlite3.Error as error:
-        held.close()
-        if "locked" not in str(error):
-            raise LedgerError(f"{path} cannot be locked: {error}. {_advice(str(error))}") from error
-        raise LedgerError(
-            f"Another run is drawing into {path.parent}; wait for it, or choose another --out."
-        ) from error
-    return held
+        raise LedgerError(f"{folder / lock.NAME} cannot be locked: {error}. {_advice(str(error))}") from error
 
 
 def _version(db: sqlite3.Connection, path: Path) -> int:

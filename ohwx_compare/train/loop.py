@@ -14,16 +14,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ohwx_compare.core.events import Learned, Listener, Saved, Started
+from ohwx_compare.core.events import Learned, Listener, Paused, Saved, Started
 from ohwx_compare.core.events import Step as Counted
 from ohwx_compare.core.exposures import Step
 from ohwx_compare.errors import TrainingError
+from ohwx_compare.files import lock
 from ohwx_compare.files.atomic import sweep
 from ohwx_compare.files.checkpoint import read_header, sha256
 from ohwx_compare.train.cache import size_vector
 from ohwx_compare.train.chance import normal, uniform_int
+from ohwx_compare.train.controls import Controls
 from ohwx_compare.train.keep import keep, require_space
 from ohwx_compare.train.loss import STEPS
+from ohwx_compare.train.machine import free_memory
 from ohwx_compare.train.plan import Plan
 from ohwx_compare.train.recipe import Recipe, write_recipe
 from ohwx_compare.train.record import recording
@@ -47,14 +50,17 @@ class Outcome:
 def train(plan: Plan, listen: Listener, asked: Callable[[], bool] = lambda: False, device: str = "cpu") -> Outcome:
     """Carry out `plan`, from the newest state in its output if there is one.
 
-    asked: whether to stop; looked at after each step. The state is written before stopping.
+    asked: whether to stop; looked at after each step, as are the files of train/controls.py in the output. The state is
+        written before stopping or pausing.
     Raises TrainingError for numbers that are not finite, a full disk or GPU, the state of another run or a second run
     in the same folder; CheckpointError for a base that does not load.
     """
     plan.require_runnable()
+    _require_memory(plan, device)
     folder = Path(plan.recipe.output)
     (folder / "state").mkdir(parents=True, exist_ok=True)
     with _machine(folder), _alone(folder):
+        controls = Controls(folder, asked)
         base = sha256(Path(plan.recipe.base))
         owner = fingerprint(plan, base)
         if _is_there(plan, owner):
@@ -62,10 +68,12 @@ def train(plan: Plan, listen: Listener, asked: Callable[[], bool] = lambda: Fals
         write_recipe(folder / "recipe.json", plan.recipe)
         facts = {"steps": plan.steps, "name": plan.recipe.name}
         with recording(folder, facts, listen) as record, _machine(folder):
-            return _go_on(plan, (base, owner), record, asked, device)
+            outcome = _go_on(plan, (base, owner), record, controls, device)
+        controls.clear()
+        return outcome
 
 
-def _go_on(plan: Plan, hashes: tuple[str, str], listen: Listener, asked: Callable[[], bool], device: str) -> Outcome:
+def _go_on(plan: Plan, hashes: tuple[str, str], listen: Listener, controls: Controls, device: str) -> Outcome:
     """Train from the newest state, or from the base, to the end or until asked to stop."""
     folder, (base, owner) = Path(plan.recipe.output), hashes
     states = folder / "state"
@@ -76,24 +84,38 @@ def _go_on(plan: Plan, hashes: tuple[str, str], listen: Listener, asked: Callabl
     done = read_state(start, setup, owner) if start else 0
     listen(Started("training", plan.steps - done, plan.steps - done))
     written: list[Path] = []
-    watch = Watch(setup, listen, asked)
+    watch = Watch(setup, listen, controls.stops)
     watch.look(done)
     for number, epoch, step in plan.walk(done):
         listen(_take(setup, number, epoch, step))
         listen(Counted(1))
-        for save in plan.saves_after(number):
+        saves = plan.saves_after(number) or ((plan.save_at(number, epoch),) if controls.saves() else ())
+        for save in saves:
             written.append(keep(setup, save, base, owner)[0])
             listen(Saved(str(written[-1])))
-        done, stops = number, asked()
-        if done < plan.steps and (stops or plan.saves_after(done) or done % plan.recipe.state_every == 0):
+        done, stops, pauses = number, controls.stops(), controls.pauses()
+        if done < plan.steps and (stops or pauses or saves or done % plan.recipe.state_every == 0):
             require_space(states, state_bytes(setup), "The state")
             write_state(states, setup, done, owner)
-        if stops:
+        if pauses:
+            listen(Paused(done, True))
+            controls.wait()
+            listen(Paused(done, False))
+        if stops or controls.stops():
             break
         watch.look(done)
     if done == plan.steps:
         forget(states)
     return Outcome(done, done == plan.steps, tuple(written))
+
+
+def _require_memory(plan: Plan, device: str) -> None:
+    free = free_memory(device)
+    if free is not None and free < plan.memory.total:
+        raise TrainingError(
+            f"The run needs {plan.memory.total / 1e9:.1f} GB of memory and {device} has {free / 1e9:.1f} GB free; close "
+            'what else uses it, or take the preset "lean", a smaller batch or resolution.'
+        )
 
 
 def _is_there(plan: Plan, owner: str) -> bool:
@@ -193,13 +215,12 @@ def _machine(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder against a second run: a lock of the operating system, gone with its process."""
-    with closing(sqlite3.connect(folder / "run.lock", timeout=0, isolation_level=None)) as held:
-        try:
-            held.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise TrainingError(
-                f"{folder} cannot be locked ({error}): another run is writing there; wait for it or choose another "
-                "output."
-            ) from error
+    """Hold the folder against a second run."""
+    try:
+        held = lock.hold(folder)
+    except BlockingIOError as error:
+        raise TrainingError(f"Another run is writing into {folder}; wait for it or choose another output.") from error
+    except sqlite3.Error as error:
+        raise TrainingError(f"{folder / lock.NAME} cannot be used ({error}); choose another output.") from error
+    with closing(held):
         yield

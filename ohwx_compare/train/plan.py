@@ -7,7 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import Any
 from ohwx_compare.core.buckets import Buckets, Placement
 from ohwx_compare.core.exposures import Course, Showable, Step
 from ohwx_compare.errors import ExperimentError, GeometryError
-from ohwx_compare.files.checkpoint import read_header, require_sdxl
+from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
 from ohwx_compare.files.dataset import Dataset, Picture, Reading, read_dataset
-from ohwx_compare.train.estimate import Memory, estimate_memory, state_bytes
+from ohwx_compare.train.estimate import Memory, choose_blocks, estimate_memory, state_bytes
 from ohwx_compare.train.recipe import Recipe
 
 __all__ = ["Plan", "Save", "make_plan"]
@@ -56,6 +56,7 @@ class Plan:
     disk_bytes: int  # of checkpoints and the states to go on from, at most at one time
     state_bytes: int  # of one such state
     free_bytes: int  # where the output goes
+    again: frozenset[str]  # the UNet's blocks whose activations are computed again
     memory: Memory
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()  # sentences that keep the run from starting
@@ -98,6 +99,12 @@ class Plan:
         """The checkpoints to write when this step is done."""
         return tuple(save for save in self.saves if save.step == step)
 
+    def save_at(self, step: int, epoch: int) -> Save:
+        """A checkpoint that is asked for after `step`, as one saved by steps."""
+        mean, least, most = self.exposures_at(step)
+        name = f"{self.recipe.name}-step{step:08d}"
+        return Save(name=name, step=step, epoch=epoch, exposures=mean, least=least, most=most)
+
     def loss_weight(self, picture: int) -> float:
         """What a picture's loss is multiplied by."""
         counts = self.pictures[picture].reg and not self.recipe.compatible("prior")
@@ -135,7 +142,8 @@ class Plan:
             "disk_bytes": self.disk_bytes,
             "state_bytes": self.state_bytes,
             "disk_free_bytes": self.free_bytes,
-            "memory_bytes": {**asdict(self.memory), "total": self.memory.total, "includes": "no activations"},
+            "memory_bytes": {**asdict(self.memory), "total": self.memory.total},
+            "recomputed_blocks": len(self.again),
             "skipped": list(self.dataset.skipped),
             "notes": list(self.notes),
             "problems": list(self.problems),
@@ -180,6 +188,8 @@ def make_plan(recipe: Recipe) -> Plan:
     saves, shown = _saves(recipe, course, ends, len(dataset.train))
     state = state_bytes(header, recipe)
     disk_bytes = header.path.stat().st_size * _files(recipe, saves) + state * _states(recipe, saves)
+    latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
+    again, short = _again(header, recipe, latents)
     free_bytes = shutil.disk_usage(_existing(Path(recipe.output))).free
     return Plan(
         recipe=recipe,
@@ -196,9 +206,10 @@ def make_plan(recipe: Recipe) -> Plan:
         disk_bytes=disk_bytes,
         state_bytes=state,
         free_bytes=free_bytes,
-        memory=estimate_memory(header, recipe),
+        again=again,
+        memory=estimate_memory(header, recipe, latents, again),
         notes=(*dataset.notes, *_remarks(recipe, dataset, saves, shown)),
-        problems=tuple(_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free_bytes)),
+        problems=(*_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free_bytes), *short),
     )
 
 
@@ -225,6 +236,14 @@ def _placed(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, tuple[Placement,
         raise ExperimentError(f"No {'training' if not fit[False] else 'regularization'} image is usable: {skipped[-1]}")
     kept = Dataset(train=tuple(fit[False]), reg=tuple(fit[True]), skipped=tuple(skipped), notes=dataset.notes)
     return kept, tuple(places)
+
+
+def _again(header: Header, recipe: Recipe, latents: set[tuple[int, int]]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The blocks to compute again, and what stands in the way."""
+    try:
+        return choose_blocks(header, recipe, latents), ()
+    except ExperimentError as error:
+        return choose_blocks(header, replace(recipe, memory_gb=None, checkpointing=True), latents), (str(error),)
 
 
 def _hold_out(

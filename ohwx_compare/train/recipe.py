@@ -54,8 +54,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     # 901 = 15 images * 30 exposures * 2 (train and reg) + 1
     "article-reg": {**_ARTICLE, "repeats": 150, "epochs": 1, "save_every_epochs": None, "save_every_steps": 901},
     "corrected": {},
-    "lean": {"optimizer_args": {"flatten": True, "weight_decay": 0.01}},  # the least memory, for cards of 10 GB
-    "fast": {"checkpointing": False},  # needs about 34 GB
+    "lean": {"optimizer_args": {"flatten": True, "weight_decay": 0.01}, "memory_gb": 8.0},
+    "10 GB": {"optimizer_args": {"flatten": True, "weight_decay": 0.01}, "memory_gb": 9.5},  # for cards of 10 GB
+    "fast": {"memory_gb": 22.0},  # for cards of 24 GB
 }
 
 WATCHING = (  # fields that no weight depends on
@@ -137,6 +138,7 @@ class Recipe:
     clip_by: str = "tensor"  # the norm of each tensor, or of all: "global"
     precision: str = "bf16-stochastic"  # weights in bf16 rounded at random or to nearest, bf16 of an fp32 master, fp32
     checkpointing: bool = True  # compute activations again in the backward pass instead of keeping them
+    memory_gb: float | None = None  # instead: keep as many as fit into so much memory (1e9 bytes) of the device
 
     # loss
     prediction: str | None = None  # "eps" or "v"; None asks the file
@@ -224,7 +226,8 @@ class Recipe:
 
     def _check_numbers(self) -> None:
         for name in ("reg_ratio", "prior_loss_weight", "lr_unet", "lr_te1", "lr_te2", "min_snr_gamma", "clip",
-                     "noise_offset", "warmup", "seed", "held_out", "validation", "sample_cfg"):  # fmt: skip
+                     "noise_offset", "warmup", "seed", "held_out", "validation", "sample_cfg",
+                     "memory_gb"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not 0 <= value < 2**63:
                 raise ExperimentError(f"{name} is {value}, expected 0 or more, below 2^63.")
@@ -277,7 +280,7 @@ def read_recipe(path: Path) -> Recipe:
     if isinstance(data, dict):
         for name in ("base", "train", "reg", "output"):
             if isinstance(data.get(name), str) and data[name]:
-                data[name] = str(path.parent / Path(data[name]).expanduser())
+                data[name] = str(path.absolute().parent / Path(data[name]).expanduser())
     return Recipe.from_dict(data)
 
 

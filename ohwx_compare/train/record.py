@@ -2,20 +2,21 @@
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ohwx_compare.core.events import Event, Learned, Listener, Saved, Step
+from ohwx_compare.core.events import Event, Learned, Listener, Paused, Saved, Step
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.atomic import write_text
 
 __all__ = ["recording"]
 
-EVERY = 2.0  # seconds between two writings of state.json
+EVERY = 2.0  # seconds between two heartbeats
 
 
 @contextmanager
@@ -24,41 +25,60 @@ def recording(
 ) -> Iterator[Listener]:
     """A listener that writes every event into `folder` (but for bare counts), then passes it on to `listen`.
 
-    state.json holds `facts`, the last step, the checkpoints of this sitting, pid, time (seconds since 1970) and a
-    status: "running", "ended" (stopped or done), "failed" with the error, or "cut off" by something else. Killed, it
-    stays "running" and grows old.
+    state.json holds `facts`, the last step, the checkpoints of this sitting, pid, when it started, the time of its last
+    heartbeat (seconds since 1970; every two seconds, whatever the training does) and a status: "running", "paused",
+    "ended" (stopped or done), "failed" with the error, or "cut off" by something else. Killed, it stays "running" and
+    grows old.
     """
     state = {**facts, "status": "running", "pid": os.getpid(), "started": now(), "saved": []}
-    written = 0.0
+    turn, over = threading.Lock(), threading.Event()
 
-    def write() -> None:
-        nonlocal written
-        written = state["time"] = now()
-        write_text(folder / "state.json", json.dumps(state, ensure_ascii=False, indent=1) + "\n")
+    def write(**changes: Any) -> None:
+        with turn:
+            state.update(changes, time=now())
+            _put(folder / "state.json", json.dumps(state, ensure_ascii=False, indent=1) + "\n")
 
-    with (folder / "events.jsonl").open("a", encoding="utf-8") as lines:
-
-        def record(event: Event) -> None:
-            if not isinstance(event, Step):
-                line = {"event": type(event).__name__, "time": now(), **asdict(event)}
-                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-                lines.flush()
-            if isinstance(event, Learned):
-                state.update(step=event.step, epoch=event.epoch, loss=event.loss)
-            if isinstance(event, Saved):
-                state["saved"].append(event.path)
-            if isinstance(event, Saved) or now() - written >= EVERY:
+    def beat() -> None:
+        while not over.wait(EVERY):
+            with suppress(OSError):  # a full disk is told by the training itself
                 write()
-            listen(event)
 
-        write()
-        try:
+    def record(event: Event) -> None:
+        if not isinstance(event, Step):
+            line = {"event": type(event).__name__, "time": now(), **asdict(event)}
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+            lines.flush()
+        if isinstance(event, Learned):
+            with turn:
+                state.update(step=event.step, epoch=event.epoch, loss=event.loss)
+        if isinstance(event, Saved):
+            write(saved=[*state["saved"], event.path])
+        if isinstance(event, Paused):
+            write(status="paused" if event.waits else "running")
+        listen(event)
+
+    write()
+    heart = threading.Thread(target=beat, daemon=True)
+    heart.start()
+    end = {"status": "cut off"}
+    try:
+        with (folder / "events.jsonl").open("a", encoding="utf-8") as lines:
             yield record
-            state["status"] = "ended"
-        except OhwxError as error:
-            state.update(status="failed", error=str(error))
-            raise
-        finally:
-            if state["status"] == "running":
-                state["status"] = "cut off"
-            write()
+        end = {"status": "ended"}
+    except OhwxError as error:
+        end = {"status": "failed", "error": str(error)}
+        raise
+    finally:
+        over.set()
+        heart.join()
+        write(**end)
+
+
+def _put(path: Path, text: str) -> None:
+    """Write `path`; on Windows nobody can while somebody reads it, so a few times over, and the last time in earnest."""
+    for _ in range(5):
+        try:
+            return write_text(path, text)
+        except PermissionError:
+            time.sleep(0.05)
+    return write_text(path, text)

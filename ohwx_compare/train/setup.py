@@ -64,8 +64,7 @@ def set_up(plan: Plan, device: str) -> Setup:
         state = {name: {"master": weight.detach()} for name, weight in weights.items()}
         for module in {unet, *parts.values()}:
             module.to(torch.bfloat16)
-    if recipe.checkpointing:
-        recompute(unet)
+    recompute(unet, plan.again)
     precision = Precision(
         stochastic=recipe.precision == "bf16-stochastic",
         fused=recipe.fused,

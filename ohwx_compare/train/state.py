@@ -23,7 +23,9 @@ __all__ = ["fingerprint", "forget", "newest", "read_state", "state_bytes", "writ
 KEPT = 2
 NAMES = {torch.float32: "F32", torch.bfloat16: "BF16"}
 # what may change between two sittings of one run
-FREE = (*WATCHING, "base", "train", "reg", "output", "preset", "state_every", "keep_last")
+FREE = (
+    *WATCHING, "base", "train", "reg", "output", "preset", "state_every", "keep_last", "checkpointing", "memory_gb",
+)  # fmt: skip
 
 
 def fingerprint(plan: Plan, base: str) -> str:

@@ -1,13 +1,13 @@
 """Which weights of a model are trained, by their names in the checkpoint, and how their activations are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ohwx_compare.engine.weights import PREFIXES
-from ohwx_compare.models.text import ClipG, ClipL
+from ohwx_compare.models.text import ClipL
 from ohwx_compare.models.unet import ResBlock, TransformerBlock, UNet
 
 __all__ = ["recompute", "trainable"]
@@ -31,11 +31,11 @@ def _unused(clip_l: ClipL) -> tuple[str, str]:
     return f"{text}encoder.layers.{clip_l.config.layers - 1}.", f"{text}final_layer_norm."
 
 
-def recompute(module: UNet | ClipL | ClipG) -> None:
-    """Keep of each block its input alone, and compute what is inside again in the backward pass.
+def recompute(unet: UNet, names: Collection[str] | None = None) -> None:
+    """Keep of each named block (None: of all) its input alone, and compute what is inside again in the backward pass.
 
     Chen et al., "Training deep nets with sublinear memory cost" (arXiv 1604.06174). Numbers and names do not change.
     """
-    for block in module.modules():
-        if isinstance(block, ResBlock | TransformerBlock):
+    for name, block in unet.named_modules():
+        if isinstance(block, ResBlock | TransformerBlock) and (names is None or name in names):
             block.forward = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)

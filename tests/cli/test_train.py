@@ -39,7 +39,7 @@ def test_a_plan_in_words(recipe, capsys):
     out = capsys.readouterr().out
     assert out.startswith("300 steps, 150 epochs: 2 training images shown 300 times\n")
     assert "ohwx-000030       60  30 (30 to 30)" in out
-    assert "not estimated" in out
+    assert "activations 0." in out
 
 
 def test_a_plan_as_json(recipe, capsys):

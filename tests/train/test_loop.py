@@ -107,7 +107,7 @@ def test_another_recipe_does_not_go_on_with_it(small):
 
 def test_one_run_a_folder(small):
     def second(step: int) -> bool:
-        with pytest.raises(TrainingError, match="another run is writing there"):
+        with pytest.raises(TrainingError, match="Another run is writing"):
             run(small)
         return True
 

@@ -11,7 +11,7 @@ from PIL import Image
 from ohwx_compare.errors import CheckpointError, ExperimentError
 from ohwx_compare.files.checkpoint import Header, Tensor, read_header
 from ohwx_compare.train import plan as module
-from ohwx_compare.train.estimate import estimate_memory, trained_shapes
+from ohwx_compare.train.estimate import RESERVE, choose_blocks, estimate_memory, trained_shapes
 from ohwx_compare.train.plan import make_plan
 from ohwx_compare.train.recipe import Recipe
 
@@ -137,7 +137,7 @@ def test_memory_follows_the_shapes(world):
     unet = sum(prod(t.shape) for name, t in header.tensors.items() if name.startswith("model.diffusion_model."))
 
     def memory(**more):
-        return estimate_memory(header, Recipe.from_dict({**world, **more}))
+        return estimate_memory(header, Recipe.from_dict({**world, **more}), {(8, 8)}, ())
 
     assert memory().weights == 2 * unet
     assert memory().gradients < memory(fused=False).gradients == 2 * unet
@@ -152,12 +152,18 @@ def test_memory_follows_the_shapes(world):
 def test_full_size_memory_is_what_is_known_of_it(world, goldens):
     names = json.loads((goldens / "sdxl_manifest.json").read_text(encoding="utf-8"))
     header = Header(Path("full"), {name: Tensor(dtype, tuple(s), 0, 0) for name, (dtype, s) in names.items()}, {})
-    article = estimate_memory(header, Recipe.from_dict({**world, "preset": "article-no-reg"}))
+
+    def memory(preset):
+        recipe = Recipe.from_dict({**world, "preset": preset})
+        return estimate_memory(header, recipe, {(128, 128)}, choose_blocks(header, recipe, {(128, 128)}))
+
+    article = memory("article-no-reg")
     assert article.weights == article.gradients == 2 * 2_567_463_684
     assert article.optimizer == pytest.approx(0.977e9, rel=0.01)  # transformers' factors of 3x3 kernels
-    lean = estimate_memory(header, Recipe.from_dict({**world, "preset": "lean"}))
+    lean = memory("lean")
     assert lean.optimizer == pytest.approx(0.019e9, rel=0.1)
     assert lean.gradients == 2 * 2560 * 1280 * 3 * 3
+    assert lean.total + RESERVE <= 8e9 < memory("10 GB").total + RESERVE <= 9.5e9 < memory("fast").total
 
 
 def test_small_pictures_without_a_bucket_are_named(world, tmp_path):

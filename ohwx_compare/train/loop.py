@@ -113,8 +113,8 @@ def _require_memory(plan: Plan, device: str) -> None:
     free = free_memory(device)
     if free is not None and free < plan.memory.total:
         raise TrainingError(
-            f"The run needs {plan.memory.total / 1e9:.1f} GB of memory and {device} has {free / 1e9:.1f} GB free; close "
-            'what else uses it, or take the preset "lean", a smaller batch or resolution.'
+            f"The run needs {plan.memory.total / 1e9:.1f} GB of memory and {device} has {free / 1e9:.1f} GB free; "
+            'close what else uses it, or take the preset "lean", a smaller batch or resolution.'
         )
 
 

@@ -1,7 +1,6 @@
 """What the machine has and what this process took of it: memory, on whatever system it runs."""
 
 import ctypes
-import os
 import sys
 from pathlib import Path
 

@@ -75,7 +75,7 @@ def recording(
 
 
 def _put(path: Path, text: str) -> None:
-    """Write `path`; on Windows nobody can while somebody reads it, so a few times over, and the last time in earnest."""
+    """Write `path`; on Windows nobody can while somebody reads it, so it is tried a few times."""
     for _ in range(5):
         try:
             return write_text(path, text)

@@ -14,7 +14,7 @@ from torch import nn
 
 from ohwx_compare.core.infotext import from_job, render
 from ohwx_compare.core.job import Job
-from ohwx_compare.engine.conditioning import Conditioning, condition
+from ohwx_compare.engine.conditioning import Conditioning, Encoded, condition
 from ohwx_compare.engine.render import decode, latents
 from ohwx_compare.engine.weights import Model, load_part
 from ohwx_compare.errors import ImageError
@@ -28,6 +28,8 @@ __all__ = ["Samples"]
 class _Encoders(NamedTuple):
     clip_l: nn.Module
     clip_g: nn.Module
+    encoders: str = ""  # their weights move: nothing that is remembered of them holds
+    encoded: Encoded | None = None
 
 
 class Samples:

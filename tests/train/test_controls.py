@@ -63,7 +63,7 @@ def test_pause_keeps_a_state_and_waits(small, monkeypatch):
 
     monkeypatch.setattr(controls.time, "sleep", sleep)
     path, outcome = run(small, lambda step, folder: controls.ask(folder, "pause") if step == 1 else None)
-    assert seen == [("paused", ["step-00000001.safetensors"])] * 2
+    assert seen == [("paused", ["step-00000001.state"])] * 2
     assert outcome.is_finished
     lines = [json.loads(line) for line in (path.parent / "events.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["waits"] for line in lines if line["event"] == "Paused"] == [True, False]

@@ -115,7 +115,7 @@ def _transformer(prefix: str, own: Mapping[str, Shape], pixels: int, tokens: int
     context = own["transformer_blocks.0.attn2.to_k.weight"][1]
     around = 2 * width * pixels  # the norm's input and output; the last projection's input is counted below
     found = [Block(f"{prefix}norm", 0, around, 0, _count({k: v for k, v in own.items() if "blocks" not in k}))]
-    # three norms' outputs, two later inputs, q k v and answer of self-attention, q and answer of cross-attention; of the
+    # the norms' outputs and two later inputs, self-attention's q k v and answer, cross-attention's q and answer; of the
     # feed-forward layer value with gate, the gate's gelu, their product
     inside = (11 * width + 2 * wide) * pixels + 2 * width * tokens
     cost = pixels * width * (6 * width + 3 * wide // 2 + 2 * pixels + 2 * tokens) + 2 * tokens * width * context

@@ -82,24 +82,20 @@ def _write_size(size: tuple[int, int] | None) -> str | None:
 
 
 FACE_KINDS = (
-    _kind("model", "Face detector", Form.NAMES, xyz="ADetailer model"),
-    _kind("confidence", "Face confidence", Form.REAL),
-    _kind("top_k", "Face top k", Form.WHOLE),
-    _kind("top_k_by", "Face top k by", Form.NAMES),
-    _kind("min_ratio", "Face least share", Form.REAL),
-    _kind("max_ratio", "Face largest share", Form.REAL),
-    _kind("sort", "Face order", Form.NAMES),
-    _kind("x_offset", "Face mask right by", Form.WHOLE),
-    _kind("y_offset", "Face mask up by", Form.WHOLE),
-    _kind("dilate", "Face mask dilation", Form.WHOLE, xyz="Mask erosion / dilation"),
-    _kind("merge", "Face mask merging", Form.NAMES),
-    _kind("blur", "Face mask blur", Form.WHOLE),
     _kind("denoise", "Face denoise", Form.REAL, xyz="Inpaint denoising strength"),
+    _kind("steps", "Face steps", Form.WHOLE, is_optional=True),
+    _kind("padding", "Face padding", Form.WHOLE, xyz="Inpaint only masked padding"),
     replace(
         _kind("only_masked", "Face only masked", Form.SWITCH, xyz="Inpaint only masked"),
         show=lambda value: "face only masked" if value else "face in the whole picture",
     ),
-    _kind("padding", "Face padding", Form.WHOLE, xyz="Inpaint only masked padding"),
+    _kind("model", "Face detector", Form.NAMES, xyz="ADetailer model"),
+    _kind("confidence", "Face confidence", Form.REAL),
+    _kind("top_k", "Face top k", Form.WHOLE),
+    _kind("dilate", "Face mask dilation", Form.WHOLE, xyz="Mask erosion / dilation"),
+    _kind("blur", "Face mask blur", Form.WHOLE),
+    _kind("prompt", "Face prompt", Form.LINES, xyz="ADetailer prompt"),
+    _kind("negative", "Face negative", Form.LINES, xyz="ADetailer negative prompt"),
     Kind(
         name="face size",
         title="Face size",
@@ -111,14 +107,18 @@ FACE_KINDS = (
         is_optional=True,
         varies_faces=True,
     ),
-    _kind("steps", "Face steps", Form.WHOLE, is_optional=True),
     _kind("cfg", "Face CFG", Form.REAL, xyz="CFG scale", is_optional=True),
     replace(
         _kind("sampler", "Face sampler", Form.NAMES, xyz="ADetailer sampler", is_optional=True), apply=_apply_sampler
     ),
     _kind("schedule", "Face schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
-    _kind("prompt", "Face prompt", Form.LINES, xyz="ADetailer prompt"),
-    _kind("negative", "Face negative", Form.LINES, xyz="ADetailer negative prompt"),
+    _kind("sort", "Face order", Form.NAMES),
+    _kind("top_k_by", "Face top k by", Form.NAMES),
+    _kind("min_ratio", "Face least share", Form.REAL),
+    _kind("max_ratio", "Face largest share", Form.REAL),
+    _kind("merge", "Face mask merging", Form.NAMES),
+    _kind("x_offset", "Face mask right by", Form.WHOLE),
+    _kind("y_offset", "Face mask up by", Form.WHOLE),
     Kind(
         name="face pass",
         title="Face pass",
@@ -128,4 +128,4 @@ FACE_KINDS = (
         show=lambda value: "face pass" if value else "no face pass",
         varies_faces=True,
     ),
-)  # applied in this order; the pass itself last
+)  # applied in this order: a schedule after the sampler that may name one, the pass itself last

@@ -43,11 +43,11 @@ def face_panel(
     """
     parts = _Parts(elem_id, of_kind)
     with gr.Row():
-        parts.checkbox("faces", "Face pass" + (" (ADetailer itself stays out)" if has_adetailer else ""))
-        parts.checkbox("adetailer", "With the settings of ADetailer's panel", visible=has_adetailer)
+        parts.checkbox("faces", "Face pass, in ADetailer's place")
+        parts.checkbox("adetailer", "with the settings of ADetailer's panel", visible=has_adetailer)
     with gr.Column() as settings:
         _common(parts)
-        with gr.Accordion("More face settings", open=False, elem_id=elem_id("more_faces")):
+        with gr.Accordion("More face settings (0: as the picture)", open=False, elem_id=elem_id("more_faces")):
             _rare(parts)
     both = [parts.made["faces"], parts.made["adetailer"]]
 
@@ -63,13 +63,13 @@ def _common(parts: _Parts) -> None:
     with gr.Row():
         parts.choice("detector", "Face detector", "face model", [Panel.detector])
         parts.slider("confidence", "Face confidence", 0.0, 1.0, 0.01)
-        parts.slider("top_k", "Largest faces only (0: all)", 0, 10, 1)
+        parts.slider("top_k", "Face top k (0: all)", 0, 10, 1)
     with gr.Row():
-        parts.slider("denoise", "Face denoising strength", 0.0, 1.0, 0.01)
-        parts.slider("steps", "Face steps (0: as the picture)", 0, 150, 1)
+        parts.slider("denoise", "Face denoise", 0.0, 1.0, 0.01)
+        parts.slider("steps", "Face steps (0: own)", 0, 150, 1)
         parts.slider("padding", "Face padding", 0, 256, 4)
     with gr.Row():
-        parts.slider("dilate", "Mask dilation", -128, 128, 4)
+        parts.slider("dilate", "Face mask dilation", -128, 128, 4)
         parts.slider("blur", "Face mask blur", 0, 64, 1)
         parts.checkbox("only_masked", "Face only masked")
     parts.text("prompt", "Face prompt", "as the picture; [SEP] between faces, [SKIP] leaves one out, [PROMPT] the own")
@@ -78,19 +78,19 @@ def _common(parts: _Parts) -> None:
 def _rare(parts: _Parts) -> None:
     parts.text("negative", "Face negative", "as the picture")
     with gr.Row():
-        parts.slider("width", "Face width (0: as the picture)", 0, 2048, 8)
-        parts.slider("height", "Face height (0: as the picture)", 0, 2048, 8)
-        parts.slider("cfg", "Face CFG (0: as the picture)", 0.0, 30.0, 0.5)
+        parts.slider("width", "Face width", 0, 2048, 8)
+        parts.slider("height", "Face height", 0, 2048, 8)
+        parts.slider("cfg", "Face CFG", 0.0, 30.0, 0.5)
     with gr.Row():
         parts.choice("sampler", "Face sampler", "face sampler", [SAME])
         parts.choice("schedule", "Face schedule", "face schedule", [SAME])
         parts.choice("sort", "Face order", "face sort")
     with gr.Row():
-        parts.choice("top_k_by", "Which faces first", "face top k by")
-        parts.slider("min_ratio", "Least share of the picture", 0.0, 1.0, 0.001)
-        parts.slider("max_ratio", "Largest share of the picture", 0.0, 1.0, 0.001)
+        parts.choice("top_k_by", "Face top k by", "face top k by")
+        parts.slider("min_ratio", "Face least share", 0.0, 1.0, 0.001)
+        parts.slider("max_ratio", "Face largest share", 0.0, 1.0, 0.001)
     with gr.Row():
-        parts.choice("merge", "Masks", "face merge")
-        parts.slider("x_offset", "Mask right by", -200, 200, 1)
-        parts.slider("y_offset", "Mask up by", -200, 200, 1)
+        parts.choice("merge", "Face mask merging", "face merge")
+        parts.slider("x_offset", "Face mask right by", -200, 200, 1)
+        parts.slider("y_offset", "Face mask up by", -200, 200, 1)
     parts.text("more_tabs", "Further face tabs (JSON)", '[{"ad_model": "hand_yolov8n.pt"}]')

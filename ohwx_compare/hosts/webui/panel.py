@@ -60,6 +60,11 @@ def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel
 
     elem_id: the webui's own way to name a script's elements.
     """
+    with gr.Column(elem_classes=["ohwx-panel"]):
+        return _built(elem_id, choices)
+
+
+def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     default = Panel()
     json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
     chosen, helpers = _checkpoints(elem_id, choices)
@@ -69,9 +74,9 @@ def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel
         axes += [kind, text]
         helpers.append(picker)
     faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
-    with gr.Row():
+    with gr.Row(elem_classes=["ohwx-row"]):
         before = gr.Checkbox(
-            value=default.keep_before, label="Show the pictures before the face pass too", elem_id=elem_id("before")
+            value=default.keep_before, label="Show the pictures before the face pass", elem_id=elem_id("before")
         )
         name = gr.Textbox(
             value="",
@@ -79,8 +84,8 @@ def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel
             placeholder="named by time; the same settings go on with it",
             elem_id=elem_id("name"),
         )
-    with gr.Row():
-        button = gr.Button("What will it cost?", elem_id=elem_id("estimate"), size="sm", scale=1)
+    with gr.Row(elem_classes=["ohwx-row"]):
+        button = gr.Button("What will it cost?", elem_id=elem_id("estimate"), size="sm", scale=0, min_width=160)
         told = gr.HTML(_ESTIMATE, elem_id=elem_id("estimate_text"))
     arguments = [json_text, chosen, *axes, *faces, before, name]
     for component in (*arguments, *helpers):
@@ -128,7 +133,7 @@ def _checkpoints(
             files, value=[], multiselect=True, label="Checkpoints to compare", elem_id=elem_id("files")
         )
         reread = ToolButton(value="\U0001f504", elem_id=elem_id("files_refresh"), tooltip="Read the folders again")
-    with gr.Row():
+    with gr.Row(elem_classes=["ohwx-row"]):
         shown = gr.Textbox(
             value="", label="Show only names with", placeholder="part of a name or folder", elem_id=elem_id("filter")
         )

@@ -6,13 +6,14 @@ schedule, and the blend that keeps what an inpaint must not touch. Rules: the we
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from ohwx_compare.engine.conditioning import Conditioning, Entry
 from ohwx_compare.engine.schedules import ModelSigmas
+from ohwx_compare.models.unet import Context
 
 __all__ = ["Blend", "Denoiser", "in_force"]
 
@@ -74,8 +75,13 @@ class Denoiser:
             for conditioning in self.conditionings
         )
         if entries != self.planned_for:
-            self.plan, self.planned_for = _plan(self.conditionings, entries, self.scales, self.weight), entries
+            self.plan, self.planned_for = self._plan(entries), entries
         return self.plan
+
+    def _plan(self, entries: Sequence[Sequence[int]]) -> "_Plan":
+        """The plan for these entries of the schedules, its texts read by the UNet."""
+        plan = _plan(self.conditionings, entries, self.scales, self.weight)
+        return replace(plan, texts=tuple((self.unet.read(context), vector) for context, vector in plan.texts))
 
     def _scaled(self, x: Tensor, sigma: float, plan: "_Plan") -> Tensor:
         """Table 1 of Karras et al. (2022), column VP and, for v, sigma_data 1: float32 around the UNet's dtype."""
@@ -91,7 +97,7 @@ class Denoiser:
         times = torch.full((len(x),), time, device=x.device)
         chunks, start = [], 0
         for context, vector in plan.texts:
-            rows = slice(start, start := start + len(context))
+            rows = slice(start, start := start + len(vector))
             chunks.append(self.unet(x[rows], times[rows], context, vector).float())
         return torch.cat(chunks)
 
@@ -106,7 +112,7 @@ class _Plan:
     """How the texts of a batch become UNet rows, ordered by their length, and how rows become pictures."""
 
     images: Tensor  # (rows,) which image a row denoises
-    texts: tuple[tuple[Tensor, Tensor], ...]  # for each length: context (n, L, W), vector (n, V)
+    texts: tuple[tuple[Context, Tensor], ...]  # for each length: context (n, L, W), read or not, and vector (n, V)
     negatives: Tensor  # (B,) each image's negative row
     parts: tuple[tuple[Tensor, Tensor], ...]  # k-th part of each image: rows (B,), weight * scale (B, 1, 1, 1)
 

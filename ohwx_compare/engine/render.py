@@ -183,6 +183,8 @@ def decode(model: Model, z: Tensor) -> tuple[Image.Image, tuple[str, ...]]:
 def _through(model: Model, way: Callable[[Tensor], Tensor], x: Tensor, what: str) -> tuple[Tensor, tuple[str, ...]]:
     """`way` through the VAE in its dtype, float32 in and out; NaN in half precision is computed again in float32."""
     dtype = next(model.vae.parameters()).dtype
+    if x.device.type == "cpu":
+        x = x.contiguous(memory_format=torch.channels_last)  # a fifth faster there; the UNet gains nothing
     y = way(x.to(dtype)).float()
     if torch.isfinite(y).all():
         return y, ()

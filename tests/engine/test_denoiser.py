@@ -31,6 +31,9 @@ class Echo(torch.nn.Module):
         self.one = torch.nn.Parameter(torch.ones(()))
         self.sigma, self.calls = sigma, []
 
+    def read(self, context):
+        return context
+
     def forward(self, x, timesteps, context, y):
         self.calls.append((tuple(context.shape), timesteps.tolist()))
         assert torch.equal(context[:, -1, 0], y[:, 0])

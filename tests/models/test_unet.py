@@ -104,3 +104,10 @@ def test_full_size_equals_the_reference(goldens):
     parts = {name: torch.from_numpy(value) for name, value in np.load(goldens / "full_parts.npz").items()}
     out = drawn(UNetConfig())(parts["unet/x"], parts["unet/timestep"].float(), parts["unet/context"], parts["unet/y"])
     assert (out - parts["unet/out"]).abs().max() <= 1e-4 * parts["unet/out"].abs().max()
+
+
+def test_a_prompt_read_before_changes_nothing(net):
+    x, timesteps, context, y = inputs(2)
+    read = net.read(context)
+    assert len(read) == sum(name.endswith("attn2.to_k.weight") for name in net.state_dict())
+    assert torch.equal(net(x, timesteps, read, y), net(x, timesteps, context, y))

@@ -57,17 +57,23 @@ def run(options: argparse.Namespace) -> int:
 def _train(plan: Plan, options: argparse.Namespace) -> int:
     import torch
 
+    from ohwx_compare.train.group import join
     from ohwx_compare.train.loop import train
 
+    require_device(options.device)
+    group, device = join(device=options.device)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if not group.leads:
+        train(plan, lambda event: None, device=device, group=group)
+        return 0
     for line in (*plan.dataset.skipped, *plan.notes):
         print(f"note    {line}", file=sys.stderr)
-    require_device(options.device)
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    print(f"{plan.steps:,} steps into {plan.recipe.output}, on {device}", file=sys.stderr)
+    together = f", {group.size} processes" if group.size > 1 else ""
+    print(f"{plan.steps:,} steps into {plan.recipe.output}, on {device}{together}", file=sys.stderr)
     bar = Bar()
     with CtrlC(bar.say, "step in hand") as interrupt:
         try:
-            outcome = train(plan, bar, lambda: interrupt.asked, device)
+            outcome = train(plan, bar, lambda: interrupt.asked, device, group)
         finally:
             bar.close()
     if options.json:

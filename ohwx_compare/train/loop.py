@@ -6,9 +6,9 @@ same weights as one that was left alone: bit for bit on the CPU with the same nu
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,13 +17,14 @@ from torch import Tensor
 from ohwx_compare.core.events import Learned, Listener, Paused, Saved, Started
 from ohwx_compare.core.events import Step as Counted
 from ohwx_compare.core.exposures import Step
-from ohwx_compare.errors import TrainingError
+from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files import lock
 from ohwx_compare.files.atomic import sweep
 from ohwx_compare.files.checkpoint import read_header, sha256
 from ohwx_compare.train.cache import size_vector
 from ohwx_compare.train.chance import normal, uniform_int
 from ohwx_compare.train.controls import Controls
+from ohwx_compare.train.group import Group
 from ohwx_compare.train.keep import keep, require_space
 from ohwx_compare.train.loss import STEPS
 from ohwx_compare.train.machine import free_memory
@@ -47,66 +48,108 @@ class Outcome:
     checkpoints: tuple[Path, ...]  # written in this sitting
 
 
-def train(plan: Plan, listen: Listener, asked: Callable[[], bool] = lambda: False, device: str = "cpu") -> Outcome:
+def train(
+    plan: Plan,
+    listen: Listener,
+    asked: Callable[[], bool] = lambda: False,
+    device: str = "cpu",
+    group: Group = Group(),  # noqa: B008  frozen
+) -> Outcome:
     """Carry out `plan`, from the newest state in its output if there is one.
 
     asked: whether to stop; looked at after each step, as are the files of train/controls.py in the output. The state is
         written before stopping or pausing.
+    group: the processes that share each batch; all call this with the same plan, and the leader writes.
     Raises TrainingError for numbers that are not finite, a full disk or GPU, the state of another run or a second run
-    in the same folder; CheckpointError for a base that does not load.
+    in the same folder; CheckpointError for a base that does not load; ExperimentError for a plan that cannot start.
     """
     plan.require_runnable()
+    _require_shares(plan, group)
     _require_memory(plan, device)
     folder = Path(plan.recipe.output)
-    (folder / "state").mkdir(parents=True, exist_ok=True)
-    with _machine(folder), _alone(folder):
-        controls = Controls(folder, asked)
+    with _machine(folder):
+        (folder / "state").mkdir(parents=True, exist_ok=True)
+    with _machine(folder), _alone(folder) if group.leads else nullcontext():
+        group.agree(True, device)  # the folder is ours
         base = sha256(Path(plan.recipe.base))
         owner = fingerprint(plan, base)
         if _is_there(plan, owner):
             return Outcome(plan.steps, True, ())
+        sitting = _Sitting(plan, (base, owner), group)
+        if not group.leads:
+            return sitting.run(device, lambda event: None)
+        sitting.controls = Controls(folder, asked)
         write_recipe(folder / "recipe.json", plan.recipe)
         facts = {"steps": plan.steps, "name": plan.recipe.name}
         with recording(folder, facts, listen) as record, _machine(folder):
-            outcome = _go_on(plan, (base, owner), record, controls, device)
-        controls.clear()
-        return outcome
+            return sitting.run(device, record)
 
 
-def _go_on(plan: Plan, hashes: tuple[str, str], listen: Listener, controls: Controls, device: str) -> Outcome:
-    """Train from the newest state, or from the base, to the end or until asked to stop."""
-    folder, (base, owner) = Path(plan.recipe.output), hashes
-    states = folder / "state"
-    sweep(folder)
-    sweep(states)
-    setup = set_up(plan, device)
-    start = newest(states)
-    done = read_state(start, setup, owner) if start else 0
-    listen(Started("training", plan.steps - done, plan.steps - done))
-    written: list[Path] = []
-    watch = Watch(setup, listen, controls.stops)
-    watch.look(done)
-    for number, epoch, step in plan.walk(done):
-        listen(_take(setup, number, epoch, step))
-        listen(Counted(1))
-        saves = plan.saves_after(number) or ((plan.save_at(number, epoch),) if controls.saves() else ())
+@dataclass(eq=False)
+class _Sitting:
+    """From the newest state, or from the base, to the end or until asked to stop."""
+
+    plan: Plan
+    hashes: tuple[str, str]  # the base's sha256, the run's fingerprint
+    group: Group
+    controls: Controls | None = None  # the leader's
+    written: list[Path] = field(default_factory=list)
+
+    def run(self, device: str, listen: Listener) -> Outcome:
+        plan, group, states = self.plan, self.group, Path(self.plan.recipe.output) / "state"
+        if group.leads:
+            sweep(states.parent)
+            sweep(states)
+        group.agree(True, device)  # swept
+        setup = set_up(plan, device, group)
+        start = newest(states)
+        done = read_state(start, setup, self.hashes[1]) if start else 0
+        if not group.leads:
+            setup.ema.clear()  # the leader's is enough
+        listen(Started("training", plan.steps - done, plan.steps - done))
+        watch = Watch(setup, listen, self.controls.stops) if group.leads else None
+        if watch:
+            watch.look(done)
+        for number, epoch, step in plan.walk(done):
+            listen(_take(setup, number, epoch, step))
+            listen(Counted(1))
+            done = number
+            stops = group.leads and self._after(setup, number, epoch, listen)
+            if group.agree(stops, setup.device):
+                break
+            if watch:
+                watch.look(done)
+        if done == plan.steps and group.leads:
+            forget(states)
+        if self.controls:
+            self.controls.clear()
+        return Outcome(done, done == plan.steps, tuple(self.written))
+
+    def _after(self, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
+        """Write what is to be written after a step, pause if that is wanted; whether to stop."""
+        plan, controls, (base, owner) = self.plan, self.controls, self.hashes
+        states = Path(plan.recipe.output) / "state"
+        saves = plan.saves_after(step) or ((plan.save_at(step, epoch),) if controls.saves() else ())
         for save in saves:
-            written.append(keep(setup, save, base, owner)[0])
-            listen(Saved(str(written[-1])))
-        done, stops, pauses = number, controls.stops(), controls.pauses()
-        if done < plan.steps and (stops or pauses or saves or done % plan.recipe.state_every == 0):
+            self.written.append(keep(setup, save, base, owner)[0])
+            listen(Saved(str(self.written[-1])))
+        stops, pauses = controls.stops(), controls.pauses()
+        regular = saves or step % plan.recipe.state_every == 0
+        if step < plan.steps and (regular or stops or pauses):
             require_space(states, state_bytes(setup), "The state")
-            write_state(states, setup, done, owner)
+            write_state(states, setup, step, owner)
         if pauses:
-            listen(Paused(done, True))
+            listen(Paused(step, True))
             controls.wait()
-            listen(Paused(done, False))
-        if stops or controls.stops():
-            break
-        watch.look(done)
-    if done == plan.steps:
-        forget(states)
-    return Outcome(done, done == plan.steps, tuple(written))
+            listen(Paused(step, False))
+        return stops or (pauses and controls.stops())
+
+
+def _require_shares(plan: Plan, group: Group) -> None:
+    if plan.recipe.batch < group.size:
+        raise ExperimentError(
+            f"batch is {plan.recipe.batch}, shared by {group.size} processes; set it to {group.size} or a multiple."
+        )
 
 
 def _require_memory(plan: Plan, device: str) -> None:
@@ -144,18 +187,22 @@ def rate_scale(recipe: Recipe, step: int, steps: int) -> float:
 
 def _take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
     """One optimiser step: every picture of its batches counts the same."""
-    plan, stepper = setup.plan, setup.stepper
+    plan, stepper, group = setup.plan, setup.stepper, setup.group
     count = sum(len(batch) for batch in step)
     scale = rate_scale(plan.recipe, number, plan.steps)
     stepper.begin(number, scale)
     total, first = 0.0, 0
     for pictures in step:
-        each = losses(setup.unet, setup.diffusion, _batch(setup, number, first, pictures))
-        weights = torch.tensor([plan.loss_weight(i) for i in pictures], device=each.device)
-        loss = (each * weights).sum() / count
+        mine = {first + at: pictures[at] for at in group.share(len(pictures))}
+        weights = [plan.loss_weight(i) for i in mine.values()]
+        if not mine:  # every tensor's gradient is waited for: the first picture without weight
+            mine, weights = {first: pictures[0]}, [0.0]
+        each = losses(setup.unet, setup.diffusion, _batch(setup, number, mine))
+        loss = (each * torch.tensor(weights, device=each.device)).sum() / count
         loss.backward()
         total += loss.item()
         first += len(pictures)
+    total = group.total(total, setup.device)
     norm = stepper.end().item()
     if not (math.isfinite(total) and math.isfinite(norm)):
         names = ", ".join(str(plan.pictures[i].path) for batch in step for i in batch)
@@ -167,10 +214,10 @@ def _take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
     return Learned(number, epoch, total, scale, norm)
 
 
-def _batch(setup: Setup, number: int, first: int, pictures: tuple[int, ...]) -> Batch:
-    """What the UNet sees of `pictures`, the first of which is `first` in its step: no draw depends on the batching."""
+def _batch(setup: Setup, number: int, shown: Mapping[int, int]) -> Batch:
+    """What the UNet sees of `shown`, place in the step -> picture: no draw depends on how a step is cut up."""
     plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
-    places = range(first, first + len(pictures))
+    places, pictures = list(shown), list(shown.values())
     fixed = plan.recipe.compatible("latents")
     latents = torch.stack([
         setup.latents[i].draw(*((seed, "latents", i) if fixed else (seed, "latents", number, place)))

@@ -15,6 +15,7 @@ from ohwx_compare.engine.weights import PREFIXES, load_part, prediction
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.dataset import load_picture, pixels
 from ohwx_compare.train.cache import Latents, Texts, encode_picture, read_g, read_l
+from ohwx_compare.train.group import Group
 from ohwx_compare.train.loss import Diffusion
 from ohwx_compare.train.optim import Adafactor, AdamW, Rule
 from ohwx_compare.train.plan import Plan
@@ -39,6 +40,7 @@ class Setup:
     stepper: Stepper
     diffusion: Diffusion
     ema: dict[str, Tensor]  # averaged weights, float32 on the CPU; empty without
+    group: Group
 
     @property
     def device(self) -> torch.device:
@@ -46,7 +48,7 @@ class Setup:
         return next(self.unet.parameters()).device
 
 
-def set_up(plan: Plan, device: str) -> Setup:
+def set_up(plan: Plan, device: str, group: Group = Group()) -> Setup:  # noqa: B008  frozen
     """Load and encode all that `plan` needs.
 
     Raises CheckpointError for a base that does not load, ImageError for a picture that changed since the plan.
@@ -73,9 +75,9 @@ def set_up(plan: Plan, device: str) -> Setup:
         seed=recipe.seed,
     )
     own = {name: next(rate for part, rate in rates.items() if name.startswith(PREFIXES[part])) for name in weights}
-    stepper = Stepper(weights, _rule(recipe), own, precision, state)
+    stepper = Stepper(weights, _rule(recipe), own, precision, group.add, state)
     ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
-    return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema)
+    return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group)
 
 
 def _latents(plan: Plan, device: str) -> dict[int, Latents]:

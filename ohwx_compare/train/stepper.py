@@ -4,7 +4,7 @@ Inside ("fused") each gradient is used and freed as soon as it is there, so that
 5 GB less in bfloat16. What needs all gradients at once cannot be had then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -27,6 +27,10 @@ class Precision:
     seed: int = 0  # of the stochastic rounding
 
 
+def _alone(grad: Tensor) -> None:
+    """One process has it all."""
+
+
 @dataclass(eq=False)
 class Stepper:
     """Moves `weights` by `rule`. A step is `begin`, backward passes, `end`.
@@ -40,6 +44,7 @@ class Stepper:
     rule: Rule
     rates: Mapping[str, float]
     precision: Precision
+    gather: Callable[[Tensor], None] = _alone  # adds up in place what all processes have of a gradient
     state: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     count: int = 0  # of the step in hand, from 1
     scale: float = 1.0
@@ -49,7 +54,7 @@ class Stepper:
         self.numbers = {name: number for number, name in enumerate(self.weights)}
         if self.precision.fused:
             for name, weight in self.weights.items():
-                weight.register_post_accumulate_grad_hook(lambda _, name=name: self._step(name))
+                weight.register_post_accumulate_grad_hook(lambda _, name=name: self._step_within(name))
 
     def begin(self, count: int, scale: float = 1.0) -> None:
         """Before the backward passes of step `count` (from 1), whose rates are multiplied by `scale`."""
@@ -64,6 +69,8 @@ class Stepper:
         if self.precision.fused:
             return _norm_of(self.norms)
         grads = {name: w.grad for name, w in self.weights.items() if w.grad is not None}
+        for grad in grads.values():
+            self.gather(grad)
         norm = _norm_of([_norm(grad) for grad in grads.values()])
         if torch.isfinite(norm):
             factor = self._factor(norm) if self.precision.by == "global" else None
@@ -74,6 +81,10 @@ class Stepper:
     def kept(self, name: str) -> Tensor:
         """The weight as precisely as it is held: its float32 master, or itself."""
         return self.state.get(name, {}).get("master", self.weights[name].detach())
+
+    def _step_within(self, name: str) -> None:
+        self.gather(self.weights[name].grad)
+        self._step(name)
 
     @torch.no_grad()
     def _step(self, name: str, factor: Tensor | None = None) -> None:

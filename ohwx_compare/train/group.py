@@ -1,0 +1,83 @@
+"""Processes that train together, one a GPU; a run alone is a group of one.
+
+A recipe's batch is that of the whole group: each process takes its share of the pictures, gradients are added up, and
+all take the same step. So plan, saves and results do not depend on how many GPUs there are, but for rounding. Started
+by torchrun, whose environment says who is who.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from ohwx_compare.errors import TrainingError
+
+__all__ = ["Group", "join"]
+
+PATIENCE = timedelta(days=30)  # others wait for as long as a run is paused, saves or draws
+
+
+@dataclass(frozen=True)
+class Group:
+    """`rank` of `size` processes; the first leads: it alone writes, listens to controls and looks."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes."""
+        return self.rank == 0
+
+    def share(self, count: int) -> Sequence[int]:
+        """Which of `count` places are this process's."""
+        return range(self.rank, count, self.size)
+
+    def add(self, tensor: Tensor) -> None:
+        """Put the sum over all processes into `tensor`."""
+        if self.size == 1:
+            return
+        if dist.get_backend() == "gloo" and tensor.dtype != torch.float32:  # which adds no bfloat16 in older versions
+            exact = tensor.float()
+            dist.all_reduce(exact)
+            tensor.copy_(exact)
+        else:
+            dist.all_reduce(tensor)
+
+    def total(self, value: float, device: str | torch.device) -> float:
+        """The sum of a number over all processes."""
+        if self.size == 1:
+            return value
+        held = torch.tensor([value], dtype=torch.float32, device=device)
+        self.add(held)
+        return held.item()
+
+    def agree(self, said: bool, device: str | torch.device) -> bool:
+        """What the leader said; all wait for one another."""
+        return bool(self.total(float(said and self.leads), device))
+
+
+def join(environment: Mapping[str, str] = os.environ, device: str | None = None) -> tuple[Group, str | None]:
+    """The group that torchrun's variables tell of, joined, and this process's device; a group of one without them.
+
+    `device` is "cpu", or None or "cuda" for one GPU each. Raises TrainingError for fewer GPUs than processes.
+    """
+    size, rank = int(environment.get("WORLD_SIZE", "1")), int(environment.get("RANK", "0"))
+    if size == 1:
+        return Group(), device
+    if device == "cpu" or not torch.cuda.is_available():
+        dist.init_process_group("gloo", rank=rank, world_size=size, timeout=PATIENCE)
+        return Group(rank, size), "cpu"
+    local = int(environment.get("LOCAL_RANK", rank))
+    if local >= torch.cuda.device_count():
+        raise TrainingError(
+            f"Process {rank} would be GPU {local}, and this machine has {torch.cuda.device_count()}; start as many "
+            "processes a machine as it has GPUs."
+        )
+    torch.cuda.set_device(local)
+    dist.init_process_group("nccl", rank=rank, world_size=size, timeout=PATIENCE)
+    return Group(rank, size), f"cuda:{local}"

@@ -16,6 +16,7 @@ OhwxError
 ├── HostError                the host drew something else than was asked for
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot go on
+├── NotHereError             a file or run that is asked for over HTTP and does not exist
 └── Interrupted              the user asked to stop
 
 A message is one sentence or two: what, got, expected, what to do.
@@ -32,6 +33,7 @@ __all__ = [
     "Interrupted",
     "LedgerError",
     "MissingKeysError",
+    "NotHereError",
     "OhwxError",
     "OutOfMemoryError",
     "PromptError",
@@ -104,6 +106,10 @@ class OutOfMemoryError(OhwxError):
 
 class TrainingError(OhwxError):
     """A training that cannot go on: numbers that are not finite, a state that is not its own."""
+
+
+class NotHereError(OhwxError):
+    """A file or run that is asked for over HTTP and does not exist."""
 
 
 class Interrupted(OhwxError):  # noqa: N818  named after the webui's own

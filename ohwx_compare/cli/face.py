@@ -3,46 +3,23 @@
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
-from ohwx_compare.compare.face_pass import Detailed, detail, require_built
+from ohwx_compare.compare.existing import read_picture, redraw, require_native, target
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.core import events, infotext
-from ohwx_compare.core.axes import CheckpointRef
+from ohwx_compare.core import events
 from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.infotext import Infotext
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.supported import unsupported_job
-from ohwx_compare.errors import ExperimentError, ImageError, InfotextError, Interrupted, OhwxError, UnsupportedKeyError
+from ohwx_compare.errors import ExperimentError, Interrupted, OhwxError
 from ohwx_compare.files.gallery import pictures
-from ohwx_compare.files.images import load_rgb, write_png
-from ohwx_compare.files.infotexts import read_infotext
 
-if TYPE_CHECKING:  # loads torch
-    from ohwx_compare.compare.host import Loaded
-    from ohwx_compare.hosts.native import NativeHost
-
-__all__ = ["add_flags", "extended", "read_picture"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Picture:
-    """A picture whose faces are to be redrawn."""
-
-    path: Path
-    text: Infotext
-    job: Job
-    faces: tuple[FaceSettings, ...]
-    checkpoint: CheckpointRef
-    notes: tuple[str, ...]
+__all__ = ["add_flags"]
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -85,8 +62,9 @@ def run(options: argparse.Namespace) -> int:
                     raise Interrupted
                 try:
                     picture = read_picture(path, settings, options.checkpoint)
+                    require_native(picture)
                     loaded = host.use(resolve(picture.checkpoint))
-                    result = _redraw(host, detector, picture, loaded, _target(path, options.out, found))
+                    result = redraw(host, detector, picture, loaded, target(path, options.out, found))
                     bar(events.Image(number, path.name, result["outcome"]))
                 except OhwxError as error:
                     result = {"file": str(path), "error": str(error)}
@@ -97,45 +75,6 @@ def run(options: argparse.Namespace) -> int:
             host.close()
             _print(results, options.json)
     return 1 if any("error" in result for result in results) else 0
-
-
-def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: str | None = None) -> _Picture:
-    """Read what a picture's faces are drawn with.
-
-    settings: instead of the infotext's. checkpoint: instead of the infotext's. Raises ImageError, and InfotextError for
-    a picture without infotext, a grid, or a key that is not drawn yet; hires fix and img2img lie behind the picture.
-    """
-    text = read_infotext(path)
-    if text is None:
-        raise InfotextError(f"{path} carries no infotext, so nothing tells its prompt; draw it with one.")
-    parsed = infotext.parse(text)
-    if infotext.xyz(parsed):
-        raise InfotextError(f"{path} is an X/Y/Z grid; give the single pictures.")
-    faces = tuple(settings) or infotext.faces(parsed)
-    notes = () if faces else ("its infotext has no face settings: drawn with ADetailer's defaults",)
-    faces = faces or (FaceSettings(),)
-    job = replace(infotext.to_job(parsed), denoise=None)
-    refused = [
-        what for what in infotext.unsupported(parsed) if not what.startswith("Hires ") and "ADetailer" not in what
-    ]
-    refused = list(dict.fromkeys((*refused, *unsupported_job(job, faces))))
-    if refused:
-        raise UnsupportedKeyError(f"{path.name} needs what this engine does not draw yet: {'; '.join(refused)}.")
-    require_built(faces)
-    name, short_hash = infotext.model(parsed)
-    if not (checkpoint or name or short_hash):
-        raise InfotextError(f"{path} names no checkpoint; name one with --checkpoint.")
-    ref = CheckpointRef.parse(checkpoint) if checkpoint else CheckpointRef(name or short_hash, short_hash)
-    return _Picture(path=path, text=parsed, job=job, faces=faces, checkpoint=ref, notes=notes)
-
-
-def extended(text: Infotext, job: Job, faces: Sequence[FaceSettings]) -> Infotext:
-    """`text` with ADetailer's keys for `faces` in place of its own; what our key held is of another picture."""
-    kept = text.without("ohwx", *(pair.key for pair in text.pairs if pair.key.startswith("ADetailer ")))
-    for pair in infotext.from_job(job, model=None, model_hash=None, faces=faces).pairs:
-        if pair.key == "ohwx" or pair.key.startswith("ADetailer "):
-            kept = kept.with_value(pair.key, pair.value)
-    return kept
 
 
 def _read_settings(file: Path) -> tuple[FaceSettings, ...]:
@@ -156,37 +95,6 @@ def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], Any]
 
     folders = detector_folders(options.detectors, options.checkpoints)
     return cache(lambda name: find_detector(name, folders, device=device))
-
-
-def _target(path: Path, folder: Path, found: Sequence[Path]) -> Path:
-    """`<stem>.png`, numbered where stems repeat. Raises ImageError where that is one of the pictures."""
-    same = [other for other in found if other.stem.casefold() == path.stem.casefold()]
-    number = same.index(path)
-    target = folder / f"{path.stem}{f'-{number + 1}' if number else ''}.png"
-    if target.resolve() in {other.resolve() for other in found}:
-        raise ImageError(f"{target} is one of the pictures; choose another --out.")
-    return target
-
-
-def _redraw(
-    host: "NativeHost", detector: Callable[[str], Any], picture: _Picture, loaded: "Loaded", target: Path
-) -> dict[str, Any]:
-    detectors = [detector(tab.model) for tab in picture.faces]
-    drawn: Detailed = detail(host, detectors, picture.faces, [picture.job], [load_rgb(picture.path)])[0]
-    name, short_hash = infotext.model(picture.text)
-    is_own = loaded.sha256.startswith(short_hash.lower()) if short_hash else name == Path(loaded.checkpoint.name).stem
-    other = None if is_own else Path(loaded.checkpoint.name).stem
-    written = extended(picture.text, picture.job, [replace(tab, checkpoint=other) for tab in picture.faces])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_png(target, drawn.image, infotext.render(written))
-    return {
-        "file": str(target),
-        "from": str(picture.path),
-        "checkpoint": loaded.checkpoint.name,
-        "outcome": drawn.outcome.value,
-        "faces": [face.to_json() for face in drawn.faces],
-        "notes": [*picture.notes, *drawn.notes],
-    }
 
 
 def _print(results: Sequence[dict[str, Any]], as_json: bool) -> None:

@@ -162,18 +162,22 @@ class Experiment:
         )
 
     @classmethod
-    def from_infotext(cls, infotext: Infotext, styles: Mapping[str, Style] | None = None) -> "Experiment":
+    def from_infotext(
+        cls, infotext: Infotext, styles: Mapping[str, Style] | None = None, *, by_engine: bool = True
+    ) -> "Experiment":
         """The experiment that an infotext asks for: its sheet's or plot's axes, else the one cell of its checkpoint.
 
         X gives the columns. styles: the webui's, by name, for an axis of them; the first one is taken out of the prompt
-        again. Raises UnsupportedKeyError for an axis or key that is not drawn yet, by name, and for img2img,
-        InfotextError or ExperimentError for values that mean nothing.
+        again. by_engine: our engine draws it; a webui knows more, and what is not known here is left out then. Raises
+        UnsupportedKeyError for an axis or key that is not drawn yet, by name, and for img2img, InfotextError or
+        ExperimentError for values that mean nothing.
         """
-        require_supported(infotext)
-        require_from_noise(infotext)
         ours = kept(infotext)
-        axes = axes_of(infotext) if "axes" in ours else _plotted(infotext)
-        for axis in axes:
+        if by_engine:
+            require_supported(infotext)
+            require_from_noise(infotext)
+        axes = axes_of(infotext) if "axes" in ours or not by_engine else _plotted(infotext)
+        for axis in axes if by_engine else ():
             require_drawn_axis(axis)
         axes = tuple(_with_texts(axis, styles or {}) for axis in axes)
         ref = checkpoint_of(infotext)

@@ -11,8 +11,8 @@ import piexif.helper
 import pytest
 from PIL import Image
 
-from ohwx_compare.cli.face import extended
 from ohwx_compare.cli.main import main
+from ohwx_compare.compare.existing import extended
 from ohwx_compare.core import infotext
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.files.images import load_rgb, write_png

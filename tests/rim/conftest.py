@@ -1,10 +1,15 @@
 """A fake webui's modules in place of the real ones, for one test each."""
 
+import shutil
 import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
 from fake_webui import Component, FakeWebui, write_checkpoint
+
+_COMPONENTS = (
+    "Accordion", "Blocks", "Button", "Checkbox", "Column", "Dropdown", "HTML", "Image", "Row", "Slider", "Textbox"
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -14,7 +19,7 @@ def fakes(tmp_path, monkeypatch):
     def start(**kwargs):
         webui = FakeWebui(tmp_path / "web ui ü", **kwargs)
         gradio = ModuleType("gradio")
-        for name in ("Accordion", "Button", "Column", "HTML", "Row", "Textbox", "Dropdown", "Checkbox", "Slider"):
+        for name in _COMPONENTS:
             setattr(gradio, name, type(name, (Component,), {}))
         gradio.components = SimpleNamespace(Component=Component)
         gradio.update = dict
@@ -41,3 +46,11 @@ def webui(fakes):
     webui.list_models()
     webui.reload()
     return webui
+
+
+@pytest.fixture
+def face(webui, goldens):
+    """A tab whose drawn detector finds something in any picture."""
+    (webui.data / "models" / "adetailer").mkdir()
+    shutil.copy(goldens / "drawn_yolov8.pt", webui.data / "models" / "adetailer")
+    return {"model": "drawn_yolov8.pt", "confidence": 0.001, "top_k": 1}

@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+import threading
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -99,6 +100,9 @@ class Processing:
     def comment(self, text):
         self.comments[text] = 1
 
+    def close(self):
+        pass
+
 
 class OldTxt2Img(Processing):
     """txt2img before 1.9."""
@@ -134,6 +138,28 @@ class Processed(SimpleNamespace):
         super().__init__(images=images_list, comments="\n".join(p.comments), **more)
 
 
+class State(SimpleNamespace):
+    """What is drawn now, and what the user pressed."""
+
+    def __init__(self):
+        super().__init__(
+            interrupted=False, skipped=False, job="", job_count=-1, textinfo=None, stopping_generation=False
+        )
+
+    def begin(self, job=""):
+        self.interrupted = self.skipped = False
+        self.job, self.job_count = job, -1
+
+    def end(self):
+        self.job, self.job_count = "", 0
+
+    def interrupt(self):
+        self.interrupted = True
+
+    def skip(self):
+        self.skipped = True
+
+
 class FakeWebui:
     """The state behind the fake modules."""
 
@@ -142,9 +168,7 @@ class FakeWebui:
         self.folder.mkdir(parents=True)
         self.model, self.calls, self.ignores_switch = None, [], False
         self.before_draw = self.after_draw = lambda: None
-        self.state = SimpleNamespace(
-            interrupted=False, skipped=False, job_count=-1, textinfo=None, stopping_generation=False
-        )
+        self.state = State()
         names = ("randn_source", "CLIP_stop_at_last_layers", "sd_vae", "img2img_fix_steps", "return_mask")
         label = SimpleNamespace(section=("img2img", ""), default=None)
         self.opts = SimpleNamespace(
@@ -160,7 +184,8 @@ class FakeWebui:
         self.opts.add_option = self.opts.data_labels.__setitem__
         self.styles: dict = {}
         self.scripts_data: list = []
-        self.runner = SimpleNamespace(alwayson_scripts=[], inputs=[])
+        self.runner = SimpleNamespace(scripts=[1], alwayson_scripts=[], inputs=[None])
+        self.lock = threading.Lock()
         if is_old:
             del self.state.stopping_generation
         self.infos, self.aliases = {}, {}
@@ -222,6 +247,21 @@ class FakeWebui:
                 "on_script_unloaded": lambda callback: self.unloaded.append(callback),
                 "on_infotext_pasted": lambda callback: self.on_paste.append(callback),
                 "on_ui_settings": lambda callback: self.on_settings.append(callback),
+                "on_ui_tabs": lambda callback: self.tabs.append(callback),
+                "on_app_started": lambda callback: self.started.append(callback),
+            },
+            "call_queue": {"queue_lock": self.lock},
+            "progress": {
+                "pending_tasks": {},
+                "add_task_to_queue": lambda task: None,
+                "start_task": lambda task: None,
+                "finish_task": lambda task: None,
+            },
+            "errors": {"report": lambda *args, **kwargs: None},
+            "hashes": {"sha256_from_cache": lambda path, title: None},
+            "infotext_utils": {
+                "ParamBinding": SimpleNamespace,
+                "register_paste_params_button": lambda binding: self.bindings.append(binding),
             },
             "scripts": {
                 "Script": type(
@@ -250,6 +290,7 @@ class FakeWebui:
                 "opts": self.opts,
                 "cmd_opts": SimpleNamespace(ckpt_dir=None),
                 "state": self.state,
+                "total_tqdm": SimpleNamespace(clear=lambda: None),
                 "prompt_styles": SimpleNamespace(styles=self.styles),
                 "OptionInfo": lambda default, label, component, section: SimpleNamespace(
                     default=default, label=label, component=component, section=section
@@ -266,7 +307,8 @@ class FakeWebui:
         made["modules.shared"].__class__ = type(
             "Shared", (ModuleType,), {"sd_model": property(lambda module: fake.model)}
         )
-        self.unloaded, self.on_paste, self.on_settings = [], [], []
+        self.unloaded, self.on_paste, self.on_settings, self.tabs, self.started = [], [], [], [], []
+        self.bindings: list = []
         return made
 
     def load_script(self):

@@ -1,7 +1,6 @@
 """The script in a fake webui: loaded, asked, answered; what it draws with, leaves alone and puts back."""
 
 import json
-import shutil
 import sys
 
 import numpy as np
@@ -26,14 +25,6 @@ def arguments(**changes):
 
 def pixels(processed):
     return [np.asarray(image.convert("RGB")) for image in processed.images]
-
-
-@pytest.fixture
-def face(webui, goldens):
-    """A tab whose drawn detector finds something in any picture."""
-    (webui.data / "models" / "adetailer").mkdir()
-    shutil.copy(goldens / "drawn_yolov8.pt", webui.data / "models" / "adetailer")
-    return {"model": "drawn_yolov8.pt", "confidence": 0.001, "top_k": 1}
 
 
 def test_sheet_then_cells_with_their_infotexts(webui):

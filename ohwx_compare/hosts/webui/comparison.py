@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,8 +15,7 @@ from PIL import Image
 from ohwx_compare.compare.page import write_page
 from ohwx_compare.compare.run import Options, run
 from ohwx_compare.compare.sheet import write_sheets
-from ohwx_compare.core import events
-from ohwx_compare.core.experiment import Cell, Experiment
+from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.infotext import extra, parse, render
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.keys import canonical
@@ -26,11 +24,13 @@ from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.errors import ExperimentError, InfotextError, Interrupted
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.hosts.webui.asked import Asked, write_asked
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.host import WebuiHost
+from ohwx_compare.hosts.webui.progress import Progress
 from ohwx_compare.hosts.webui.request import Request
 
-__all__ = ["Compared", "Shown", "base_job", "compare", "shown"]
+__all__ = ["Compared", "Shown", "base_job", "compare", "find_webui_detector", "run_folder", "shown"]
 
 
 @dataclass(frozen=True)
@@ -84,42 +84,45 @@ class Compared:
         return {"folder": str(self.run.folder), "drawn": self.drawn, "failed": failed}
 
 
-def compare(p: processing.StableDiffusionProcessing, request: Request) -> Compared:
+def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: str = "script") -> Compared:
     """Draw what the run folder lacks, then its sheet and page; the user's checkpoint is loaded again at the end.
 
-    The folder of an earlier run of the same experiment is gone on with. A user's Interrupt ends it early, without
-    error. Raises what `compare.run.run` raises before anything is drawn.
+    by: who asks, "script" or "tab"; the folder keeps it. The folder of an earlier run of the same experiment is gone
+    on with. A user's Interrupt ends it early, without error. Raises what `compare.run.run` raises before anything is
+    drawn.
     """
+    folder = run_folder(request)
     experiment = request.experiment
-    folder = runs_folder() / (_safe(request.name) or _folder_name(experiment, runs_folder()))
     host = WebuiHost(p, own_faces=bool(experiment.faces))
-    drawn: list[int] = []  # numbers of cells
+    with Progress(folder.name, experiment.cells()) as progress:
+        try:
+            write_asked(folder, Asked.now(request, folder, by))
+            run(
+                experiment,
+                host,
+                cache(find_webui_detector),
+                folder,
+                progress,
+                resolve=host.resolve,
+                options=Options(batch=max(p.batch_size, 1)),
+            )
+        except Interrupted:
+            if not (folder / "run.sqlite").is_file():
+                raise
+        finally:
+            host.close()
+        finished = open_run(folder)
+        write_sheets(finished)
+        write_page(finished)
+    return Compared(finished, len(progress.drawn))
 
-    def tell(event: events.Event) -> None:
-        _tell_webui(event, cells)
-        if isinstance(event, events.Image):
-            drawn.append(event.number)
 
-    cells = experiment.cells()
-    try:
-        run(
-            experiment,
-            host,
-            cache(_find_detector),
-            folder,
-            tell,
-            resolve=host.resolve,
-            options=Options(batch=max(p.batch_size, 1)),
-        )
-    except Interrupted:
-        if not (folder / "run.sqlite").is_file():
-            raise
-    finally:
-        host.close()
-    finished = open_run(folder)
-    write_sheets(finished)
-    write_page(finished)
-    return Compared(finished, len(drawn))
+def run_folder(request: Request) -> Path:
+    """Where `request` draws: its own name, the folder of an earlier run of the same experiment, or a new one.
+
+    Raises ExperimentError for a name that is more than one folder's.
+    """
+    return runs_folder() / (_safe(request.name) or _folder_name(request.experiment, runs_folder()))
 
 
 def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
@@ -133,7 +136,8 @@ def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
     return [_open(finished.folder / name, mark) for name in names if name]
 
 
-def _find_detector(name: str) -> Detector:
+def find_webui_detector(name: str) -> Detector:
+    """The detector of that name in the webui's folders, on its device. Raises DetectorError."""
     return find_detector(name, detector_folders(), device=str(devices.device))
 
 
@@ -148,14 +152,6 @@ def _safe(name: str) -> str:
     if name.startswith(".") or set(name) & set('<>:"/\\|?*') or name != name.rstrip(" ."):
         raise ExperimentError(f"{name!r} cannot name a run folder; use letters, digits, spaces and -_().")
     return name
-
-
-def _tell_webui(event: events.Event, cells: Sequence[Cell]) -> None:
-    """Move the webui's progress bar: every cell is a job, every tab of its face pass one more."""
-    if isinstance(event, events.Started):
-        shared.state.job_count = sum(1 + len(cell.faces) for cell in cells)
-    elif isinstance(event, events.Image | events.Skipped | events.Failed):
-        shared.state.textinfo = f"{event.number} of {len(cells)} cells: {event.label}"
 
 
 def _open(path: Path, mark: dict[str, Any]) -> Shown:

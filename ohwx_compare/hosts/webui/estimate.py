@@ -18,7 +18,7 @@ from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.given import style_library, tabs_of
 from ohwx_compare.hosts.webui.request import Given, read_request
 
-__all__ = ["estimate"]
+__all__ = ["estimate", "measured_pace"]
 
 _RUNS = 3  # the newest ones, for the time
 
@@ -71,7 +71,7 @@ def _told(planned: Plan) -> str:
         f"<b>{planned.cells} cells</b>: {planned.renders} pictures{faces}, {planned.switches} checkpoint loads",
         f"{_size(planned.disk_bytes)} on disk ({_size(free)} free)",
     ]
-    if measured := _measured():
+    if measured := measured_pace():
         said.append(f"about {_time(seconds_at(measured, planned))} besides the loads, after earlier runs here")
     if planned.missing:
         said.append(f"not found: {', '.join(map(html.escape, planned.missing))}")
@@ -80,7 +80,8 @@ def _told(planned: Plan) -> str:
     return f'<p class="ohwx-estimate">{"; ".join(said)}.</p>'
 
 
-def _measured() -> float | None:
+def measured_pace() -> float | None:
+    """Seconds a step and px of the newest runs; None before the first."""
     ledgers = sorted(runs_folder().glob("*/run.sqlite"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     return _pace(tuple((ledger.parent, ledger.stat().st_mtime_ns) for ledger in ledgers[:_RUNS]))
 

@@ -12,7 +12,7 @@ from ohwx_compare.core.job import Job
 from ohwx_compare.core.styles import Style
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["ARGUMENTS", "AXES", "NOTHING", "SAME", "Given", "Panel", "Request", "read_request"]
+__all__ = ["ARGUMENTS", "AXES", "NOTHING", "SAME", "Given", "Panel", "Request", "face_settings", "read_request"]
 
 NOTHING = "Nothing"  # X/Y/Z's word for no axis
 SAME = "as the picture"
@@ -210,6 +210,11 @@ def _faces(tabs: Any, given: Given) -> list[dict[str, Any]]:
         if not taken:
             raise ExperimentError("ADetailer is not on in this tab; enable it there, or set the face pass here.")
         return taken
+    return face_settings(tabs)
+
+
+def face_settings(tabs: Any) -> list[dict[str, Any]]:
+    """Tabs under our names or ADetailer's, as settings under ours. Raises ExperimentError."""
     if not isinstance(tabs, list):
         raise ExperimentError(f'`faces` must be a list of tabs, or "adetailer", got {tabs!r}.')
     read = []

@@ -15,6 +15,7 @@ from ohwx_compare.hosts.webui.panel import ScriptPanel, paste_fields, script_pan
 from ohwx_compare.hosts.webui.paste import corrections, is_ours
 from ohwx_compare.hosts.webui.request import read_request
 from ohwx_compare.hosts.webui.settings import add_settings
+from ohwx_compare.hosts.webui.tab import tabs
 
 __all__ = ["CompareScript", "register"]
 
@@ -88,6 +89,15 @@ def register() -> None:
     script_callbacks.on_script_unloaded(_forget)
     script_callbacks.on_infotext_pasted(_choose)
     script_callbacks.on_ui_settings(add_settings)
+    script_callbacks.on_ui_tabs(tabs)
+    script_callbacks.on_app_started(_serve)
+
+
+def _serve(demo: Any, app: Any) -> None:
+    """Add the tab's routes to the webui's server; `demo` is None under --nowebui."""
+    from ohwx_compare.hosts.webui.routes import add_routes
+
+    add_routes(demo, app)
 
 
 def _forget() -> None:

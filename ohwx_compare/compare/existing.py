@@ -1,0 +1,120 @@
+"""The face pass on pictures that exist already: what their infotexts ask for, and the pictures written beside.
+
+Whoever draws is the caller's: our engine on the command line, the webui in its tab.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ohwx_compare.compare.face_pass import Detailed, detail, require_built
+from ohwx_compare.compare.host import Host, Loaded
+from ohwx_compare.core import infotext
+from ohwx_compare.core.axes import CheckpointRef
+from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.infotext import Infotext
+from ohwx_compare.core.job import Job
+from ohwx_compare.core.supported import unsupported_job
+from ohwx_compare.errors import ImageError, InfotextError, UnsupportedKeyError
+from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.infotexts import read_infotext
+
+if TYPE_CHECKING:  # loads torch
+    from ohwx_compare.engine.detect import Detector
+
+__all__ = ["Picture", "extended", "read_picture", "redraw", "require_native", "target"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture whose faces are to be redrawn."""
+
+    path: Path
+    text: Infotext
+    job: Job
+    faces: tuple[FaceSettings, ...]
+    checkpoint: CheckpointRef
+    notes: tuple[str, ...]
+
+
+def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: str | None = None) -> Picture:
+    """Read what a picture's faces are drawn with.
+
+    settings: instead of the infotext's. checkpoint: instead of the infotext's. Raises ImageError, and InfotextError for
+    a picture without infotext, a grid, or face settings that are not drawn yet; hires fix and img2img lie behind the
+    picture.
+    """
+    text = read_infotext(path)
+    if text is None:
+        raise InfotextError(f"{path} carries no infotext, so nothing tells its prompt; draw it with one.")
+    parsed = infotext.parse(text)
+    if infotext.xyz(parsed):
+        raise InfotextError(f"{path} is an X/Y/Z grid; give the single pictures.")
+    faces = tuple(settings) or infotext.faces(parsed)
+    notes = () if faces else ("its infotext has no face settings: drawn with ADetailer's defaults",)
+    faces = faces or (FaceSettings(),)
+    job = replace(infotext.to_job(parsed), denoise=None)
+    require_built(faces)
+    name, short_hash = infotext.model(parsed)
+    if not (checkpoint or name or short_hash):
+        raise InfotextError(f"{path} names no checkpoint; name the one to draw with.")
+    ref = CheckpointRef.parse(checkpoint) if checkpoint else CheckpointRef(name or short_hash, short_hash)
+    return Picture(path=path, text=parsed, job=job, faces=faces, checkpoint=ref, notes=notes)
+
+
+def require_native(picture: Picture) -> None:
+    """Raise UnsupportedKeyError, naming all of it, for a picture whose faces our own engine cannot draw."""
+    refused = [
+        what for what in infotext.unsupported(picture.text) if not what.startswith("Hires ") and "ADetailer" not in what
+    ]
+    refused = list(dict.fromkeys((*refused, *unsupported_job(picture.job, picture.faces))))
+    if refused:
+        raise UnsupportedKeyError(
+            f"{picture.path.name} needs what this engine does not draw yet: {'; '.join(refused)}."
+        )
+
+
+def extended(text: Infotext, job: Job, faces: Sequence[FaceSettings]) -> Infotext:
+    """`text` with ADetailer's keys for `faces` in place of its own; what our key held is of another picture."""
+    kept = text.without("ohwx", *(pair.key for pair in text.pairs if pair.key.startswith("ADetailer ")))
+    for pair in infotext.from_job(job, model=None, model_hash=None, faces=faces).pairs:
+        if pair.key == "ohwx" or pair.key.startswith("ADetailer "):
+            kept = kept.with_value(pair.key, pair.value)
+    return kept
+
+
+def target(path: Path, folder: Path, found: Sequence[Path]) -> Path:
+    """`<stem>.png`, numbered where stems repeat. Raises ImageError where that is one of the pictures."""
+    same = [other for other in found if other.stem.casefold() == path.stem.casefold()]
+    number = same.index(path)
+    path_out = folder / f"{path.stem}{f'-{number + 1}' if number else ''}.png"
+    if path_out.resolve() in {other.resolve() for other in found}:
+        raise ImageError(f"{path_out} is one of the pictures; choose another folder.")
+    return path_out
+
+
+def redraw(
+    host: Host, detector: "Callable[[str], Detector]", picture: Picture, loaded: Loaded, out: Path
+) -> dict[str, Any]:
+    """Draw the faces of `picture` with the loaded checkpoint and write it to `out`, its infotext kept and extended.
+
+    detector: gives a tab's detector by name. Returns JSON values: file, from, checkpoint, outcome, faces, notes. Raises
+    what the host raises, DetectorError and ImageError.
+    """
+    detectors = [detector(tab.model) for tab in picture.faces]
+    drawn: Detailed = detail(host, detectors, picture.faces, [picture.job], [load_rgb(picture.path)])[0]
+    name, short_hash = infotext.model(picture.text)
+    is_own = loaded.sha256.startswith(short_hash.lower()) if short_hash else name == Path(loaded.checkpoint.name).stem
+    other = None if is_own else Path(loaded.checkpoint.name).stem
+    written = extended(picture.text, picture.job, [replace(tab, checkpoint=other) for tab in picture.faces])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_png(out, drawn.image, infotext.render(written))
+    return {
+        "file": str(out),
+        "from": str(picture.path),
+        "checkpoint": loaded.checkpoint.name,
+        "outcome": drawn.outcome.value,
+        "faces": [face.to_json() for face in drawn.faces],
+        "notes": [*picture.notes, *drawn.notes],
+    }

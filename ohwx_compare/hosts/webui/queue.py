@@ -1,0 +1,110 @@
+"""The tab's work for the webui's one GPU: piece after piece, each in turn with the webui's own jobs."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from modules import progress, shared
+from modules.call_queue import queue_lock
+
+__all__ = ["Queue"]
+
+Work = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    name: str
+    work: Work
+    on_error: Callable[[Exception], None]
+
+    @property
+    def task(self) -> str:
+        """The webui's way to name a job: those that wait behind it see it in their place in the queue."""
+        return f"task(ohwx-{self.name})"
+
+
+class Queue:
+    """Pieces of work by name, drawn by one thread that takes the webui's queue lock as its own jobs do.
+
+    An Interrupt ends the piece in hand and leaves those that wait. Nothing is kept: after a restart the run folders
+    tell what is not finished.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: dict[str, _Piece] = {}
+        self._in_hand: str | None = None
+        self._is_working = self._is_closed = False
+
+    def add(self, name: str, work: Work, on_error: Callable[[Exception], None]) -> None:
+        """Let `work` be done when its turn comes; one of that name that waits already keeps its place."""
+        piece = _Piece(name, work, on_error)
+        with self._guard:
+            if self._is_closed or name in self._waiting:
+                return
+            self._waiting[name] = piece
+            progress.add_task_to_queue(piece.task)
+            if not self._is_working:
+                self._is_working = True
+                threading.Thread(target=self._work, name="ohwx compare", daemon=True).start()
+
+    def drop(self, name: str) -> bool:
+        """Take `name` out of those that wait; False where it does not wait."""
+        with self._guard:
+            piece = self._waiting.pop(name, None)
+        if piece:
+            progress.finish_task(piece.task)
+            progress.pending_tasks.pop(piece.task, None)
+        return piece is not None
+
+    def close(self) -> None:
+        """Let nothing more begin: "Reload UI" makes another queue."""
+        with self._guard:
+            self._is_closed = True
+            names = list(self._waiting)
+        for name in names:
+            self.drop(name)
+
+    @property
+    def waiting(self) -> list[str]:
+        """Names in their order."""
+        with self._guard:
+            return list(self._waiting)
+
+    @property
+    def in_hand(self) -> str | None:
+        """The name of what is done right now."""
+        return self._in_hand
+
+    def _work(self) -> None:
+        while self._has_more():
+            with queue_lock:
+                if piece := self._take():
+                    self._do(piece)
+
+    def _has_more(self) -> bool:
+        with self._guard:
+            self._is_working = bool(self._waiting)
+            return self._is_working
+
+    def _take(self) -> _Piece | None:
+        """The next piece; None where all were dropped while another job held the lock."""
+        with self._guard:
+            name = next(iter(self._waiting), None)
+            self._in_hand = name
+            return self._waiting.pop(name) if name is not None else None
+
+    def _do(self, piece: _Piece) -> None:
+        try:
+            shared.state.begin(job=piece.task)
+            progress.start_task(piece.task)
+            piece.work()
+        except Exception as error:  # noqa: BLE001  the boundary of the worker thread: the next piece is done all the same
+            piece.on_error(error)
+        finally:
+            self._in_hand = None
+            progress.finish_task(piece.task)
+            shared.state.end()
+            shared.state.textinfo = None
+            shared.total_tqdm.clear()

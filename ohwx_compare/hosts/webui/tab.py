@@ -1,0 +1,74 @@
+"""The webui's tab "ohwx compare": an empty place that javascript/ohwx_compare.mjs fills, and what "send to" needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from ohwx_compare.errors import OhwxError
+from ohwx_compare.hosts.webui.folders import runs_folder
+
+__all__ = ["tabs"]
+
+_TARGETS = ("txt2img", "img2img", "inpaint")
+
+
+def tabs() -> list[tuple[gr.Blocks, str, str]]:
+    """The tab as the webui's `on_ui_tabs` takes it: block, title, elem_id. Built anew for each of its pages."""
+    with gr.Blocks(analytics_enabled=False) as tab:
+        gr.HTML('<div id="ohwx-compare" class="ohwx-compare"></div>')
+        with gr.Row(elem_classes=["ohwx-hidden"]):
+            _sender()
+    return [(tab, "ohwx compare", "ohwx_compare")]
+
+
+def _sender() -> None:
+    """Hidden components: the page writes what it sends, clicks "load", then the webui's own "send to" buttons.
+
+    They take image and infotext from components, so that all parameters arrive as from a gallery.
+    """
+    what = gr.Textbox(label="ohwx: what to send", elem_id="ohwx_send_what")
+    load = gr.Button("load", elem_id="ohwx_send_load")
+    image = gr.Image(label="ohwx: picture to send", elem_id="ohwx_send_image", type="pil", interactive=False)
+    text = gr.Textbox(label="ohwx: infotext to send", elem_id="ohwx_send_infotext")
+    done = gr.Textbox(label="ohwx: sent", elem_id="ohwx_send_done")
+    load.click(_load, inputs=[what], outputs=[image, text, done], show_progress=False)
+    paste = _paste_module()
+    for target in _TARGETS:
+        button = gr.Button(target, elem_id=f"ohwx_send_{target}")
+        paste.register_paste_params_button(
+            paste.ParamBinding(
+                paste_button=button, tabname=target, source_text_component=text, source_image_component=image
+            )
+        )
+    for component in (what, image, text, done):
+        component.do_not_save_to_config = True
+
+
+def _load(what: str) -> tuple[Image.Image | None, str, str]:
+    """Image, infotext and the page's own words again, which tell it that both arrived."""
+    from ohwx_compare.hosts.webui.served import TYPES, inside
+
+    try:
+        asked = json.loads(what)
+        path = inside(runs_folder(), f"{asked['run']}/{asked['image']}")
+        is_picture = path.suffix.lower() in TYPES
+        return (_open(path) if is_picture else None), str(asked.get("infotext", "")), what
+    except (ValueError, TypeError, KeyError, OSError, OhwxError):  # not from our page
+        return None, "", what
+
+
+def _open(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.convert("RGB")
+
+
+def _paste_module() -> Any:
+    """The webui's own pasting: it has this name since 1.8."""
+    try:
+        from modules import infotext_utils
+    except ImportError:
+        from modules import generation_parameters_copypaste as infotext_utils
+    return infotext_utils

@@ -1,0 +1,418 @@
+"""The tab's routes over the fake webui: who may ask, which files are given, and what comes of a run."""
+
+import asyncio
+import base64
+import io
+import json
+import threading
+import time
+from types import SimpleNamespace
+from urllib.parse import quote
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from PIL import Image
+
+HOST = "http://testserver"
+OWN = {"Origin": HOST}
+BOTH = ["one.safetensors", "two.safetensors"]
+
+
+class Page:
+    """The tab's page: its requests carry its origin."""
+
+    def __init__(self, app):
+        self.client = TestClient(app, base_url=HOST, raise_server_exceptions=False)
+
+    def get(self, path, **kwargs):
+        return self.client.get(path, **kwargs)
+
+    def post(self, path, body=None, headers=OWN):
+        return self.client.post(path, json=body or {}, headers=headers)
+
+    def state(self, run):
+        return self.get(f"/ohwx/api/runs/{quote(run)}").json()
+
+    def until(self, run, *states):
+        for _ in range(1000):
+            found = self.state(run)
+            if found["state"] in states:
+                return found
+            time.sleep(0.02)
+        raise AssertionError(found)
+
+
+def started(webui, app=None, demo=None):
+    app = app or FastAPI()
+    for callback in webui.started:
+        callback(demo, app)
+    return app
+
+
+@pytest.fixture
+def page(webui):
+    webui.load_script()
+    page = Page(started(webui))
+    yield page
+    webui.before_draw = webui.after_draw = lambda: None
+    for callback in webui.unloaded:
+        callback()
+    with webui.lock:
+        pass
+
+
+def asked(name="run", checkpoints=BOTH, **settings):
+    job = {"prompt": "photo", "seed": 7, "steps": 4, "width": 64, "height": 64, "schedule": "Karras"}
+    return {"request": {"job": job, "checkpoints": checkpoints, "name": name, **settings}}
+
+
+@pytest.fixture
+def drawn(page):
+    page.post("/ohwx/api/runs", asked())
+    return page.until("run", "done", "failed")
+
+
+def test_a_run_is_drawn_listed_and_shown(page, drawn, webui):
+    assert drawn["state"] == "done"
+    assert (drawn["cells"], drawn["done"], drawn["failed"], drawn["error"]) == (2, 2, 0, None)
+    assert drawn["title"] == "2 checkpoints"
+    assert [run["id"] for run in page.get("/ohwx/api/state").json()["runs"]] == ["run"]
+    thumb = page.get("/" + drawn["thumb"])
+    assert Image.open(io.BytesIO(thumb.content)).format == "JPEG"
+    assert thumb.headers["x-content-type-options"] == "nosniff"
+    assert page.get("/" + drawn["thumb"], headers={"If-None-Match": thumb.headers["etag"]}).status_code == 304
+    assert "Content-Security-Policy" in page.get("/" + drawn["page"]).text
+    assert "access-control-allow-origin" not in thumb.headers
+    assert webui.model.sd_checkpoint_info.name == "user.safetensors"
+    assert webui.state.job == ""
+
+
+def test_the_folders_own_page_is_never_given(page, drawn, webui):
+    (webui.data / "outputs/ohwx/compare/run/index.html").write_text("<script>hurt()</script>")
+    assert "hurt" not in page.get("/ohwx/runs/run/index.html").text
+
+
+def status(app, path):
+    """Of a GET whose path the server has decoded to exactly this; clients tidy dots away before they ask."""
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": b"", "root_path": "", "query_string": b"",
+        "headers": [(b"host", b"testserver")], "scheme": "http", "server": ("testserver", 80), "http_version": "1.1",
+    }  # fmt: skip
+    sent, received = [], [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive():
+        return received.pop() if received else {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"]
+
+
+PATHS = (
+    "run.sqlite", "request.json", "run.lock", "index.htm", "../run/sheet.png", "../../secret.png", "..\\..\\secret.png",
+    "images/../../../secret.png", "images\\..\\..\\..\\secret.png", "/etc/passwd", "C:\\secret.png", "C:/secret.png",
+    "C:secret.png", "sheet.png::$DATA", "link.png", "folder/secret.png", "sheet.png\0.png", "images", "", ".", "..",
+    ".hidden.png", "%2e%2e/%2e%2e/secret.png", "images//x.png", "x" * 5000 + ".png", "sheet.png.", "sheet.png ",
+    "\ud800.png",
+    "//host/share/x.png", "./sheet.png",
+)  # fmt: skip
+RUNS = ("..", ".", "run/..", "..\\run", "C:", "nobody", "", "\0", "run\0", "/", "out")
+
+
+def test_nothing_but_the_runs_pictures_is_given(page, drawn, webui):
+    app, folder = page.client.app, webui.data / "outputs" / "ohwx" / "compare"
+    secret = folder.parent / "secret.png"
+    Image.new("RGB", (8, 8)).save(secret)
+    (folder / "run" / ".hidden.png").write_bytes(secret.read_bytes())
+    try:
+        (folder / "run" / "link.png").symlink_to(secret)
+        (folder / "run" / "folder").symlink_to(folder.parent, target_is_directory=True)
+        (folder / "out").symlink_to(folder.parent, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system lets nobody link")
+    assert status(app, "/ohwx/runs/run/sheet.png") == 200
+    for path in PATHS:
+        assert status(app, f"/ohwx/runs/run/{path}") == 404, path
+    for run in RUNS:
+        assert status(app, f"/ohwx/runs/{run}/secret.png") in (404, 405), run
+        assert status(app, f"/ohwx/runs/{run}/sheet.png") == 404, run
+        assert status(app, f"/ohwx/api/runs/{run}") in (404, 405, 307), run
+        assert status(app, f"/ohwx/faces/{run}/secret.png") == 404, run
+
+
+@pytest.mark.parametrize("name", ["..", "nobody"])
+def test_runs_that_do_not_exist_are_not_resumed(page, name):
+    for act in ("resume", "interrupt", "skip"):
+        assert page.post(f"/ohwx/api/runs/{quote(name, safe='')}/{act}").status_code in (404, 405)
+
+
+ORIGINS = [
+    ({}, 403),
+    ({"Origin": "http://evil.example"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Origin": "http://testserver:81"}, 403),
+    ({"Origin": "http://testserver.evil.example"}, 403),
+    ({"Origin": HOST}, 200),
+    ({"Origin": "https://x.proxy.runpod.net", "X-Forwarded-Host": "x.proxy.runpod.net"}, 200),
+    ({"Origin": "https://abc.gradio.live", "Host": "abc.gradio.live"}, 200),
+    ({"Origin": "https://proxied.example", "Sec-Fetch-Site": "same-origin"}, 200),
+    ({"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403),
+    ({"Sec-Fetch-Site": "none"}, 403),
+]
+
+
+def test_only_the_own_page_writes(page):
+    for headers, expected in ORIGINS:
+        assert page.post("/ohwx/api/draft", {"texts": []}, headers).status_code == expected, headers
+
+
+def test_writing_takes_json(page):
+    answer = page.client.post(
+        "/ohwx/api/draft", content=b'{"texts": []}', headers={**OWN, "Content-Type": "text/plain"}
+    )
+    assert answer.status_code == 415
+    assert page.client.post(
+        "/ohwx/api/draft", content=b"[1", headers={**OWN, "Content-Type": "application/json"}
+    ).json()
+    assert page.get("/ohwx/api/draft").status_code == 405
+
+
+def basic(text):
+    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+@pytest.mark.parametrize(("cookie_id", "api_auth"), [(None, None), ("k3", "me:s:cret,you:2")])
+def test_the_webuis_own_login(webui, cookie_id, api_auth):
+    webui.load_script()
+    import modules.shared
+
+    modules.shared.cmd_opts.api_auth = api_auth
+    app = FastAPI()
+    app.auth, app.tokens = {"me": "secret"}, {"token": "me"}
+    if cookie_id:
+        app.cookie_id = cookie_id
+    page = Page(started(webui, app))
+    name = f"access-token-{cookie_id}" if cookie_id else "access-token"
+    read = "/ohwx/api/state"
+    assert page.get(read).status_code == 401
+    assert page.post("/ohwx/api/draft", {"texts": []}).status_code == 401
+    assert page.get("/ohwx/runs/run/index.html").status_code == 401
+    for wrong in (
+        {"Cookie": f"{name}=other"},
+        {"Cookie": "token=token"},
+        basic("me:secret"),
+        {"Authorization": "Basic %"},
+    ):
+        assert page.get(read, headers=wrong).status_code == 401
+    assert page.get(read, headers={"Cookie": f"{name}=token"}).status_code == 200
+    assert page.get(read, headers={"Cookie": name.replace("token", "token-unsecure", 1) + "=token"}).status_code == 200
+    assert page.get(read, headers=basic("me:s:cret")).status_code == (200 if api_auth else 401)
+
+
+def test_a_password_for_the_api_alone_is_asked_for_under_nowebui(webui):
+    webui.load_script()
+    import modules.shared
+
+    modules.shared.cmd_opts.api_auth = "me:secret"
+    page = Page(started(webui))  # a plain FastAPI and no demo
+    answer = page.get("/ohwx/api/state")
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Basic")
+    assert page.get("/ohwx/api/state", headers=basic("me:secret")).status_code == 200
+    assert page.get("/ohwx/api/state", headers=basic("you:secret")).status_code == 401
+
+
+def test_routes_are_there_once_and_again_after_reload_ui(webui, page):
+    app = page.client.app
+    count = len(app.routes)
+    started(webui, app)
+    assert len(app.routes) == count
+    for callback in webui.unloaded:
+        callback()
+    webui.started.clear()
+    webui.load_script()
+    assert Page(started(webui)).get("/ohwx/api/state").json()["runs"] == []
+
+
+def held(webui):
+    """Let drawing stand still until `go` is set."""
+    begun, go = threading.Event(), threading.Event()
+
+    def wait():
+        begun.set()
+        go.wait(20)
+
+    webui.before_draw = wait
+    return begun, go
+
+
+def test_two_runs_are_drawn_one_after_the_other(webui, page):
+    begun, go = held(webui)
+    page.post("/ohwx/api/runs", asked("first"))
+    assert page.post("/ohwx/api/runs", asked("second")).json()["state"] == "queued"
+    assert begun.wait(20)
+    drawing = page.state("first")
+    assert drawing["state"] == "drawing"
+    assert drawing["now"] == "1 of 2: one"
+    assert page.get("/ohwx/api/state").json()["queue"] == ["second"]
+    assert webui.lock.locked()
+    go.set()
+    page.until("second", "done")
+    assert page.state("first")["state"] == "done"
+
+
+def test_interrupt_ends_the_run_in_hand_and_leaves_those_that_wait(webui, page):
+    begun, go = held(webui)
+    page.post("/ohwx/api/runs", asked("first"))
+    page.post("/ohwx/api/runs", asked("second"))
+    page.post("/ohwx/api/runs", asked("third"))
+    assert begun.wait(20)
+    assert page.post("/ohwx/api/runs/third/interrupt").json()["state"] == "stopped"
+    page.post("/ohwx/api/runs/first/interrupt")
+    go.set()
+    assert page.until("first", "stopped")["done"] == 0
+    page.until("second", "done")
+    assert page.state("third")["done"] == 0
+    assert page.post("/ohwx/api/runs/first/resume").json()["id"] == "first"
+    assert page.until("first", "done")["done"] == 2
+
+
+def test_skip_leaves_the_cell_in_hand(webui, page):
+    begun, go = held(webui)
+    page.post("/ohwx/api/runs", asked())
+    assert begun.wait(20)
+    assert page.post("/ohwx/api/runs/run/skip").status_code == 200
+    go.set()
+    found = page.until("run", "stopped", "done")
+    assert (found["done"], found["failed"]) == (2, 1)
+    assert "Skipped by the user" in found["error"]
+    assert page.post("/ohwx/api/runs/run/skip").status_code == 400
+
+
+def test_after_a_kill_the_list_tells_what_is_left(webui, page, fakes):
+    begun, go = held(webui)
+    webui.after_draw = lambda: setattr(webui.state, "interrupted", len(webui.calls) == 2)
+    page.post("/ohwx/api/runs", asked())
+    assert begun.wait(20)
+    go.set()
+    assert page.until("run", "stopped")["done"] == 1
+    again = Page(started(webui, FastAPI()))  # another process knows the folder alone
+    listed = again.get("/ohwx/api/state").json()["runs"][0]
+    assert (listed["state"], listed["done"], listed["percent"]) == ("stopped", 1, 50.0)
+
+
+def test_an_error_before_the_first_cell_is_kept(page, webui):
+    page.post("/ohwx/api/runs", asked(checkpoints=["one.safetensors", "nobody.safetensors"]))
+    failed = page.until("run", "failed")
+    assert "nobody.safetensors" in failed["error"]
+    (webui.folder / "nobody.safetensors").write_bytes((webui.folder / "two.safetensors").read_bytes())
+    webui.list_models()
+    page.post("/ohwx/api/runs/run/resume")
+    assert page.until("run", "done")["error"] is None
+
+
+def test_a_run_of_the_script_is_in_the_list_while_it_draws(webui, page):
+    from fake_webui import Txt2Img
+
+    begun, go = held(webui)
+    script = webui.load_script()
+    text = json.dumps({"checkpoints": BOTH, "name": "scripted"})
+    thread = threading.Thread(target=script.run, args=(Txt2Img(seed=7), text))
+    thread.start()
+    assert begun.wait(20)
+    assert page.state("scripted")["state"] == "drawing"
+    go.set()
+    thread.join()
+    assert page.state("scripted")["state"] == "done"
+    assert page.state("scripted")["request"]["checkpoints"] == BOTH
+
+
+TEXT = (
+    "photo of ohwx man\nSteps: 4, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 7, Seed: {}, Size: 64x64, "
+    "Model: {}"
+)
+
+
+def test_infotexts_become_a_request(page):
+    texts = [TEXT.format(seed, name) for name in ("one", "two") for seed in (7, 8)] + [TEXT.format(7, "gone")]
+    answer = page.post("/ohwx/api/draft", {"texts": texts}).json()
+    request = answer["request"]
+    assert request["checkpoints"] == [*BOTH, "gone"]
+    assert request["axes"] == [{"kind": "seed", "values": [7, 8]}]
+    assert answer["missing"] == ["gone"]
+    page.post("/ohwx/api/runs", {"request": {**request, "checkpoints": BOTH, "name": "run"}})
+    assert page.until("run", "done", "failed")["done"] == 4
+
+
+def test_an_estimate_counts_and_foretells_from_earlier_runs(page):
+    first = page.post("/ohwx/api/estimate", asked(checkpoints=[*BOTH, "gone"])).json()
+    assert (first["cells"], first["switches"], first["missing"], first["seconds"]) == (3, 3, ["gone"], None)
+    page.post("/ohwx/api/runs", asked())
+    page.until("run", "done")
+    assert page.post("/ohwx/api/estimate", asked()).json()["seconds"] >= 0
+
+
+def test_a_dropped_picture_tells_its_infotext(page, drawn, webui):
+    sheet = (webui.data / "outputs/ohwx/compare/run/sheet.png").read_bytes()
+    read = page.client.post("/ohwx/api/read", content=sheet, headers={**OWN, "Content-Type": "image/png"}).json()
+    assert page.post("/ohwx/api/draft", {"texts": [read["infotext"]]}).json()["request"]["checkpoints"] == BOTH
+    answer = page.client.post("/ohwx/api/read", content=b"no picture", headers={**OWN, "Content-Type": "image/png"})
+    assert answer.status_code == 400
+    assert "error" in answer.json()
+
+
+def test_faces_of_pictures_that_exist(page, drawn, webui, face):
+    picture = webui.data / "outputs/ohwx/compare/run" / "images"
+    job = page.post("/ohwx/api/faces", {"paths": [str(picture)], "faces": [face], "checkpoint": None}).json()["job"]
+    for _ in range(500):
+        found = page.get(f"/ohwx/api/jobs/{quote(job)}").json()
+        if found["state"] in ("done", "failed"):
+            break
+        time.sleep(0.02)
+    assert (found["state"], found["done"], found["total"]) == ("done", 2, 2), found
+    assert [result["outcome"] for result in found["results"]] == ["faces inpainted"] * 2
+    made = Image.open(io.BytesIO(page.get("/" + found["results"][0]["image"]).content))
+    assert "ADetailer model: drawn_yolov8.pt" in made.text["parameters"]
+    assert page.get("/ohwx/api/jobs/other").status_code == 404
+
+
+def test_png_info_of_a_folder(page, drawn, webui):
+    folder = str(webui.data / "outputs/ohwx/compare/run")
+    told = page.post("/ohwx/api/pnginfo", {"folder": folder}).json()
+    assert told["total"] == len(told["rows"]) == 5  # sheet, cells, thumbnails
+    assert "Model" in told["columns"]
+    table = page.get("/ohwx/api/pnginfo.csv", params={"folder": folder})
+    assert table.headers["content-type"].startswith("text/csv")
+    assert len(table.content.decode("utf-8-sig").splitlines()) >= 4
+    assert page.post("/ohwx/api/pnginfo", {"folder": folder + "/nothing"}).status_code == 400
+    import modules.shared
+
+    modules.shared.cmd_opts.hide_ui_dir_config = True
+    assert page.post("/ohwx/api/pnginfo", {"folder": str(webui.data.parent)}).status_code == 400
+
+
+def test_the_tab_and_what_it_sends(page, drawn, webui):
+    (tab,) = webui.tabs[0]()
+    assert tab[1:] == ("ohwx compare", "ohwx_compare")
+    assert [binding.tabname for binding in webui.bindings] == ["txt2img", "img2img", "inpaint"]
+    from ohwx_compare.hosts.webui import tab as module
+
+    what = json.dumps({"run": "run", "image": "sheet.png", "infotext": "a\nSteps: 1", "ticket": 5})
+    image, text, done = module._load(what)
+    assert (image.mode, text, done) == ("RGB", "a\nSteps: 1", what)
+    for wrong in ("", "[]", "{}", json.dumps({"run": "..", "image": "secret.png"}), json.dumps({"run": 1, "image": 2})):
+        assert module._load(wrong)[0] is None
+
+
+def test_the_lock_is_taken_as_by_every_job(webui, page):
+    with webui.lock:
+        page.post("/ohwx/api/runs", asked())
+        time.sleep(0.1)
+        assert page.state("run")["state"] == "queued"
+        assert page.post("/ohwx/api/runs/run/interrupt").json()["state"] == "stopped"
+    time.sleep(0.1)
+    assert not webui.calls
+    assert SimpleNamespace(**page.state("run")).state == "stopped"

@@ -90,7 +90,7 @@ def target(path: Path, folder: Path, found: Sequence[Path]) -> Path:
     number = same.index(path)
     path_out = folder / f"{path.stem}{f'-{number + 1}' if number else ''}.png"
     if path_out.resolve() in {other.resolve() for other in found}:
-        raise ImageError(f"{path_out} is one of the pictures; choose another --out.")
+        raise ImageError(f"{path_out} is one of the pictures; choose another folder.")
     return path_out
 
 

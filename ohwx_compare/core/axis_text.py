@@ -41,7 +41,7 @@ def write_text(axis: Axis) -> str:
         return "\n".join(map(_line, values))
     if axis.kind == "styles":
         values = [",".join(style.name for style in styles) or "None" for styles in axis.values]
-    return to_csv(_word(kind, value) for value in values)
+    return ", ".join(to_csv([_word(kind, value)]) for value in values)
 
 
 def _read(kind: Kind, text: str) -> list[Any]:

@@ -53,13 +53,17 @@ def test_chosen_and_drawn_by_clicking_then_pasted(page, tmp_path):
     for name in ("tiny_base", "tiny_reg"):
         choose(page, f"{PANEL}files", name)
     page.keyboard.press("Escape")
+    choose(page, f"{PANEL}axis_1", "Face denoise")
+    page.fill(f"{PANEL}values_1 textarea", "0.4, 0.5")
+    page.press(f"{PANEL}values_1 textarea", "Tab")
+    page.wait_for_selector(f"{PANEL}estimate_text >> text=4 cells: 2 pictures, 4 faces, 2 checkpoint loads")
     choose(page, f"{PANEL}detector", "drawn_yolov8.pt")
     page.fill(f"{PANEL}steps input[type=number]", "8")
     page.press(f"{PANEL}steps input[type=number]", "Tab")
     page.fill(f"{PANEL}name textarea", f"clicked {tmp_path.name}")
     page.click("#txt2img_generate")
-    page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=4", state="attached")
-    assert page.locator("#txt2img_gallery .grid-container .thumbnail-item").count() in (0, 5)
+    page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=6", state="attached")
+    assert page.locator("#txt2img_gallery .grid-container .thumbnail-item").count() in (0, 7)
     text = page.locator("#html_info_txt2img").first.inner_text()
     assert "Model: tiny_base" in text
     assert "ADetailer model: drawn_yolov8.pt" in text
@@ -76,3 +80,13 @@ def test_chosen_and_drawn_by_clicking_then_pasted(page, tmp_path):
     assert [Path(name.split()[0]).stem for name in chosen(page)] == ["tiny_base", "tiny_reg"]
     assert page.input_value(f"{PANEL}steps input[type=number]") == "8"
     assert page.input_value("#script_list input") == "ohwx compare"
+    assert page.input_value(f"{PANEL}axis_1 input") == "Face denoise"
+    assert page.input_value(f"{PANEL}values_1 textarea") == "0.4, 0.5"
+    assert page.input_value(f"{PANEL}name textarea") == f"clicked {tmp_path.name}"
+    page.click(f"{PANEL}files .remove-all")
+    page.fill(f"{PANEL}filter textarea", "TINY reg")
+    page.wait_for_timeout(1000)
+    page.click(f"{PANEL}add_shown")
+    page.wait_for_selector(f"{PANEL}files .token")
+    assert {Path(name.split()[0]).stem for name in chosen(page)} >= {"tiny_reg", "tiny_noreg"}
+    assert "tiny_base" not in str(chosen(page))

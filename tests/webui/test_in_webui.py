@@ -81,6 +81,24 @@ def test_pictures_are_those_of_xyz_and_adetailer(webui, ask, tab, case, goldens)
     assert webui.get("/sdapi/v1/options")["sd_model_checkpoint"] == user
 
 
+def test_adetailers_settings_are_taken_over(webui, ask, tab, case):
+    always_on = {"alwayson_scripts": case["payload"]["alwayson_scripts"]}
+    theirs = webui.draw({**ask(checkpoints=NAMES[:1], faces="adetailer"), **always_on})
+    ours = webui.draw(ask(checkpoints=NAMES[:1], faces=[tab]))
+    assert len(theirs.images) == 3
+    assert [difference(*pair)[0] for pair in zip(theirs.images[1:], ours.images[1:], strict=True)] == [0, 0]
+    assert "ADetailer is not on" in webui.refused(ask(checkpoints=NAMES[:1], faces="adetailer"))
+
+
+def test_the_picture_before_is_drawn_once_along_a_face_axis(webui, ask, tab):
+    answer = webui.draw(
+        ask(checkpoints=NAMES[:1], axes={"Face denoise": "0.3, 0.6", "face pass": "on, off"}, faces=[tab])
+    )
+    assert answer.more["drawn"] == 4
+    assert len(answer.images) == 6  # the sheet, the picture before, and a last one each
+    assert difference(answer.images[1], answer.images[3])[0] == 0
+
+
 def test_the_same_again_is_not_drawn_again(webui, ask, tab):
     body = ask(checkpoints=NAMES[:1], faces=[tab])
     assert webui.draw(body).more["drawn"] == 1

@@ -126,11 +126,11 @@ def run_folder(request: Request) -> Path:
 
 
 def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
-    """The sheet, then the cells in drawing order, each before its face pass (if wanted) and after."""
+    """The sheet, then the cells in drawing order, each after its face pass; before it (if wanted) once a picture."""
     names = ["sheet.png" if (finished.folder / "sheet.png").is_file() else "sheet-1.png"]
     for cell in finished.cells:
         result = cell.result
-        names += [result.before] if keep_before and result.after else []
+        names += [result.before] if keep_before and result.after and result.before not in names else []
         names += [result.image]
     mark = {} if keep_before else {"keep_before": False}
     return [_open(finished.folder / name, mark) for name in names if name]

@@ -1,0 +1,119 @@
+"""The tab in the real webui's page: draft from a pasted infotext, start, progress, page, send to txt2img, resume."""
+
+import re
+import shutil
+
+import pytest
+
+GRADIOS = ("Cannot read properties of undefined (reading 'props')",)  # its own, when a tab is switched by a button
+TEXT = (
+    "photo of ohwx man\nNegative prompt: blurry\n"
+    "Steps: 4, Sampler: DPM++ 2M SDE Karras, CFG scale: 6, Seed: 10, Size: 128x128, Model: tiny_base, RNG: CPU, "
+    "ADetailer model: drawn_yolov8.pt, ADetailer confidence: 0.3, ADetailer mask only top k largest: 1, "
+    "ADetailer dilate erode: 4, ADetailer mask blur: 4, ADetailer denoising strength: 0.5, "
+    "ADetailer inpaint only masked: True, ADetailer inpaint padding: 32, ADetailer use separate steps: True, "
+    "ADetailer steps: STEPS, ADetailer version: 23.11.1, Script: X/Y/Z plot, X Type: Checkpoint name, "
+    'X Values: "tiny_base.safetensors,tiny_reg.safetensors,nobody.safetensors", Y Type: Seed, Y Values: "10, 11", '
+    "Version: v1.10.1"
+)
+
+
+@pytest.fixture
+def page(webui):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("the browser test needs Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(180_000)
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(webui.url)
+        look(page)
+        yield page
+        browser.close()
+    assert not [error for error in errors if error not in GRADIOS], errors
+
+
+def look(page):
+    """Go to the tab as a person does."""
+    page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
+    page.get_by_role("tab", name="ohwx compare").or_(
+        page.locator("#tabs > .tab-nav button", has_text="ohwx compare")
+    ).first.click()
+    page.wait_for_selector("#ohwx-new")
+    page.wait_for_function(
+        "document.querySelector('.ohwx-runs').children.length || !document.querySelector('.ohwx-empty').hidden"
+    )
+
+
+def start(page, name, steps=8):
+    """Draft the infotext, leave out the checkpoint that is nowhere, start; returns the run's name."""
+    page.click("#ohwx-new")
+    if page.locator("#ohwx-discard").is_visible():
+        page.click("#ohwx-discard")
+    page.fill("#ohwx-infotexts", TEXT.replace("STEPS", str(steps)))
+    page.click("#ohwx-read")
+    page.get_by_role("button", name="Leave out nobody.safetensors").click()
+    page.fill("#ohwx-name", name)
+    page.wait_for_function("document.querySelector('#ohwx-cost').textContent.startsWith('4 cells')")
+    page.click("#ohwx-start")
+    page.wait_for_selector("#ohwx-page")
+    return page.locator(".ohwx-chosen h3").inner_text()
+
+
+def stands(page, word):
+    page.wait_for_function("(word) => document.querySelector('#ohwx-standing').textContent.startsWith(word)", arg=word)
+
+
+def test_from_infotext_to_pictures_and_on_to_txt2img(page, tmp_path):
+    name = start(page, f"tab {tmp_path.name}")
+    assert name == f"tab {tmp_path.name}"
+    stands(page, "drawing")
+    page.reload()
+    look(page)
+    assert page.locator(".ohwx-chosen h3").inner_text() == name
+    stands(page, "done")
+    frame = page.frame_locator("#ohwx-page")
+    frame.locator(".tile.idle").first.wait_for(state="detached")
+    assert frame.locator(".cell").count() == 4
+    assert "All 4 cells done" in frame.locator("#summary").inner_text()
+    frame.locator(".cell").nth(3).click()
+    text = frame.locator("#p-text").inner_text()
+    assert "Seed: 11" in text
+    assert "Model: tiny_reg" in text
+    frame.get_by_role("button", name="txt2img").click()
+    page.wait_for_function("gradioApp().querySelector('#txt2img_seed input').value === '11'")
+    page.wait_for_selector("#txt2img_prompt textarea:visible")
+    assert page.input_value("#txt2img_prompt textarea") == "photo of ohwx man"
+    assert page.input_value("#txt2img_neg_prompt textarea") == "blurry"
+    assert page.input_value("#txt2img_steps input[type=number]") == "4"
+    assert page.input_value("#txt2img_cfg_scale input[type=number]") == "6"
+    assert page.input_value("#txt2img_sampling input").startswith("DPM++ 2M SDE")
+
+
+def test_a_picture_goes_to_img2img(page, tmp_path):
+    start(page, f"tab {tmp_path.name}")
+    stands(page, "done")
+    frame = page.frame_locator("#ohwx-page")
+    frame.locator(".tile.idle").first.wait_for(state="detached")
+    frame.locator(".cell").first.click()
+    frame.get_by_role("button", name="img2img").click()
+    page.wait_for_selector("#img2img_image img:visible")
+    assert page.input_value("#img2img_prompt textarea") == "photo of ohwx man"
+
+
+def test_interrupted_and_resumed(page, tmp_path):
+    start(page, f"tab {tmp_path.name}", steps=60)
+    stands(page, "drawing")
+    page.click("#ohwx-interrupt")
+    stands(page, "stopped")
+    done = int(re.search(r"(\d) of 4", page.locator("#ohwx-standing").inner_text())[1])
+    assert done < 4
+    page.reload()
+    look(page)
+    page.click("#ohwx-resume")
+    stands(page, "done")
+    page.frame_locator("#ohwx-page").locator(".tile.idle").first.wait_for(state="detached")

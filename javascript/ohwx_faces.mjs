@@ -29,7 +29,7 @@ export function facesView(parts, server, hooks) {
     return {
       node: make("li", {}, link, make("span", {}, make("b", {}, one.path.split(/[\\/]/).pop()), outcome)),
       show(now) {
-        setText(outcome, now.outcome ?? "");
+        setText(outcome, [now.outcome, now.error, ...(now.notes ?? [])].filter(Boolean).join("; "));
         if (now.image && image.getAttribute("src") !== now.image) { image.src = now.image; link.href = now.image; }
         setShown(link, now.image);
       },

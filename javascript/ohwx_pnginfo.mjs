@@ -42,7 +42,7 @@ export function pnginfoView(parts, server, hooks) {
       hooks.remember("folder", path);
       csv.href = `ohwx/api/pnginfo.csv?folder=${encodeURIComponent(path)}`;
       [shown, picked] = [PAGE, null];
-      head.replaceChildren(...["Picture", "Before it", ...found.columns].map((name) => make("th", { scope: "col" }, name)));
+      head.replaceChildren(...["Picture", "Before or after", ...found.columns].map((name) => make("th", { scope: "col" }, name)));
       draw();
     } catch (error) {
       say(error.message);
@@ -63,7 +63,7 @@ export function pnginfoView(parts, server, hooks) {
 
   function pick(row) {
     picked = row;
-    setText(text, row.infotext || "This picture carries no infotext.");
+    setText(text, row.infotext || row.error || "This picture carries no infotext.");
     compare.disabled = !row.infotext;
     setShown(detail, true);
     for (const line of rows.rows) line.classList.toggle("ohwx-picked", line.ohwxRow === row);

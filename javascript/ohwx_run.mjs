@@ -1,13 +1,14 @@
 // The chosen run: how it stands and what can be done with it; below it its page.
 
 const ACTIONS = {
-  interrupt: ["Interrupt", "Finish the pictures in hand, then stop", ["drawing", "queued"]],
+  interrupt: ["Interrupt", "Finish the picture in hand, then stop; again: stop at once", ["drawing", "queued"]],
   skip: ["Skip", "Leave out the picture in hand", ["drawing"]],
   resume: ["Resume", "Draw what is missing", ["stopped", "failed"]],
 };
 
-// A run's experiment as the request of a new draft.
+// What a run was asked for, or its experiment, as the request of a new draft.
 export function requestOf(run) {
+  if (run.request) return { ...run.request, name: "" };
   const { job, axes, faces, columns } = run.experiment;
   const named = axes.find((axis) => axis.kind === "checkpoint");
   return { job, checkpoints: named?.values ?? [], axes: axes.filter((axis) => axis !== named), faces, columns, keep_before: true, name: "" };

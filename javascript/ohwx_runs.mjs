@@ -30,17 +30,20 @@ export function runList(parts, choose) {
   let chosen = null;
 
   const show = keyed(list, (run) => run.id, (run) => {
+    const title = make("span", { className: "ohwx-grey" });
     const thumb = make("img", { alt: "", loading: "lazy", onerror() { setShown(thumb, false); } });
     const name = make("b", {}, run.id);
-    const words = make("span", { className: "ohwx-grey" });
+    const words = make("span", { className: "ohwx-grey ohwx-words" });
     const bar = parts.progress(parts);
     bar.node.setAttribute("aria-label", run.id);
     const press = make("button", { type: "button", className: "ohwx-run", onclick: () => choose(run.id) },
-      make("span", { className: "ohwx-thumb" }, thumb), make("span", { className: "ohwx-run-words" }, name, words, bar.node));
+      make("span", { className: "ohwx-thumb" }, thumb), make("span", { className: "ohwx-run-words" }, name, title, words, bar.node));
     const node = make("li", {}, press);
     return {
       node,
       show(now) {
+        setText(title, now.title);
+        setShown(title, now.title);
         setText(words, parts.standing(now, parts));
         setShown(bar.node, now.state === "drawing" || now.state === "queued" || now.state === "stopped");
         bar.show(now);

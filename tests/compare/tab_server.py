@@ -38,7 +38,7 @@ class Tab:
         self.job = {"state": "done", "done": 0, "total": 0, "results": [], "error": None}
 
     def runs(self):
-        return [self.run(name) for name in self.order]
+        return [{**self.run(name), "experiment": None} for name in self.order]
 
     def run(self, name):
         run = open_run(self.folder / name)
@@ -51,8 +51,8 @@ class Tab:
             "id": name, "state": state, "cells": len(outcomes), "done": done, "percent": 100 * done / len(outcomes),
             "failed": outcomes.count(Outcome.FAILED), "seconds_left": 150.0 if state == "drawing" else None,
             "now": f"{done + 1} of {len(outcomes)}: me, seed 11" if state == "drawing" else "", "started": "",
-            "error": None, "thumb": thumb and f"{at}/{quote(thumb)}", "page": f"{at}/index.html",
-            "experiment": run.experiment.to_dict(),
+            "error": None, "title": "3 checkpoints × 2 seeds", "thumb": thumb and f"{at}/{quote(thumb)}",
+            "page": f"{at}/index.html", "experiment": run.experiment.to_dict(),
         }  # fmt: skip
 
     def state(self):

@@ -194,13 +194,13 @@ function costLine({ make, button, setShown, setText, counted, bytes, seconds }, 
   const words = make("span", { id: "ohwx-cost", role: "status" }, "Counting…");
   const start = button("Start", begin, { id: "ohwx-start", className: "ohwx-button ohwx-primary" });
   const node = make("div", { className: "ohwx-cost" }, words, start);
-  let timer = 0, turn = 0, isStale = false, fault = "", refusal = "", frozen = null, starting = "";
+  let timer = 0, turn = 0, isStale = false, isEmpty = false, fault = "", refusal = "", frozen = null, starting = "";
 
   function draw(text) {
     const trouble = frozen || fault || refusal;
     if (trouble || text !== undefined) setText(words, trouble || text);
     node.classList.toggle("ohwx-bad", Boolean(trouble));
-    start.disabled = Boolean(frozen || fault || starting); // a refused start may be tried again
+    start.disabled = Boolean(frozen || fault || starting || isEmpty); // a refused start may be tried again
     setText(start, starting || "Start");
   }
 
@@ -212,12 +212,23 @@ function costLine({ make, button, setShown, setText, counted, bytes, seconds }, 
     return facts.filter(Boolean).join(" · ");
   }
 
+  function absent({ missing, checkpoints }) {
+    const rest = missing.length > 1 ? "are not here; leave them out, or add their files." : "is not here; leave it out, or add its file.";
+    return `${missing.length} of ${counted(checkpoints, "checkpoint")} ${rest}`;
+  }
+
   async function estimate() {
-    const mine = ++turn;
-    try {
-      const plan = await server.post("api/estimate", { request: asked() });
-      if (mine !== turn) return;
+    const mine = ++turn, request = asked();
+    isEmpty = !request.checkpoints.length;
+    if (isEmpty) {
       [isStale, fault, refusal] = [false, "", ""];
+      draw("Tick the checkpoints to compare.");
+      return;
+    }
+    try {
+      const plan = await server.post("api/estimate", { request });
+      if (mine !== turn) return;
+      [isStale, fault, refusal] = [false, plan.missing.length ? absent(plan) : "", ""];
       draw(told(plan));
     } catch (error) {
       if (mine !== turn) return;

@@ -20,7 +20,7 @@ export function pnginfoView(parts, server, hooks) {
   const compare = button("Compare checkpoints with it", () => hooks.draft(picked.infotext), { id: "ohwx-row-draft" });
   const detail = make("aside", { className: "ohwx-detail", "aria-label": "Chosen picture", hidden: true }, make("div", { className: "ohwx-line" }, compare), text);
   const line = make("div", { className: "ohwx-line", hidden: true }, filter, count, csv);
-  const node = make("section", { className: "ohwx-form" },
+  const node = make("section", { className: "ohwx-form ohwx-broad" },
     make("form", { className: "ohwx-line ohwx-end", onsubmit: (event) => { event.preventDefault(); begin(); } }, field("Folder", folder, "ohwx-grow"), read),
     said, empty, line, make("div", { className: "ohwx-split" }, table, detail), more);
   let found = null, shown = PAGE, picked = null;

@@ -81,9 +81,10 @@ class Tab:
         if path == "ohwx/api/draft":
             return self.draft(body)
         if path == "ohwx/api/estimate":
-            cells = len(body["request"]["checkpoints"])
+            names = body["request"]["checkpoints"]
+            cells, missing = len(names), [name for name in names if name not in self.checkpoints]
             return {"cells": cells, "renders": cells, "inpaints": cells, "checkpoints": cells, "switches": cells,
-                    "missing": [], "disk_bytes": 2_500_000, "seconds": 200.0}  # fmt: skip
+                    "missing": missing, "disk_bytes": 2_500_000, "seconds": 200.0}  # fmt: skip
         if path == "ohwx/api/runs":
             return self.run(self.order[0])
         if path == "ohwx/api/faces":

@@ -87,7 +87,11 @@ def page(chromium, server):
 def drafted(page, text=TEXT):
     page.fill("#ohwx-infotexts", text)
     page.click("#ohwx-read")
-    page.wait_for_selector("#ohwx-start:enabled")
+    page.wait_for_selector("#ohwx-cost:not(:text('Counting'))")
+
+
+def said(page, words):
+    page.wait_for_function("(words) => document.querySelector('#ohwx-cost').textContent === words", arg=words)
 
 
 def last(server, path):
@@ -113,6 +117,8 @@ def test_an_infotext_becomes_a_request_that_is_started(page, server):
     assert page.locator("#ohwx-notes li").all_inner_texts() == ["read 1", "No file here answers to nobody.safetensors."]
     assert page.locator(".ohwx-chip.ohwx-missing").count() == 1
     assert page.input_value("#ohwx-job-prompt").startswith("<img src=x")
+    said(page, "1 of 2 checkpoints is not here; leave it out, or add its file.")
+    assert page.locator("#ohwx-start").is_disabled()
     page.get_by_role("button", name="Leave out nobody.safetensors").click()
     page.locator(".ohwx-list input").nth(1).check()
     page.fill("#ohwx-job-steps", "8")
@@ -209,9 +215,10 @@ def test_an_error_is_its_sentence_and_polling_recovers(page, server):
     server.faults.clear()
     page.wait_for_selector("#ohwx-away", state="hidden", timeout=10_000)
     drafted(page)
+    page.get_by_role("button", name="Leave out nobody.safetensors").click()
     server.faults["ohwx/api/runs"] = (400, "No checkpoint is chosen.")
     page.click("#ohwx-start")
-    page.wait_for_function("document.querySelector('#ohwx-cost').textContent === 'No checkpoint is chosen.'")
+    said(page, "No checkpoint is chosen.")
     server.faults.clear()
     page.click("#ohwx-start")
     page.wait_for_selector("#ohwx-page")

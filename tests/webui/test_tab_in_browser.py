@@ -94,7 +94,7 @@ def test_from_infotext_to_pictures_and_on_to_txt2img(page, tmp_path):
     assert page.input_value("#txt2img_sampling input").startswith("DPM++ 2M SDE")
 
 
-def test_a_picture_goes_to_img2img(page, tmp_path):
+def test_a_picture_goes_to_img2img_and_inpaint(page, tmp_path):
     start(page, f"tab {tmp_path.name}")
     stands(page, "done")
     frame = page.frame_locator("#ohwx-page")
@@ -103,6 +103,10 @@ def test_a_picture_goes_to_img2img(page, tmp_path):
     frame.get_by_role("button", name="img2img").click()
     page.wait_for_selector("#img2img_image img:visible")
     assert page.input_value("#img2img_prompt textarea") == "photo of ohwx man"
+    look(page)
+    frame.locator(".cell").first.click()
+    frame.get_by_role("button", name="inpaint").click()
+    page.wait_for_selector("#img2maskimg canvas:visible")
 
 
 def test_interrupted_and_resumed(page, tmp_path):

@@ -10,8 +10,17 @@ from pathlib import Path
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import add_model_flags, at_least_1, checkpoint_map, detector_folders, native_host
+from ohwx_compare.cli.options import (
+    add_model_flags,
+    at_least_1,
+    checkpoint_map,
+    detector_folders,
+    native_host,
+    require_folder,
+    warn_of_disk,
+)
 from ohwx_compare.cli.texts import texts_of
+from ohwx_compare.compare.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import infotext
 from ohwx_compare.core.axes import CheckpointRef
@@ -66,6 +75,7 @@ def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
+    require_folder(options.out)
     return run_experiment(experiment_of(options), options)
 
 
@@ -120,6 +130,8 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     folders = detector_folders(options.detectors, options.checkpoints)
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
     print(f"{cells} cells over {checkpoints} checkpoints, into {options.out}", file=sys.stderr)
+    if not options.out.exists():
+        warn_of_disk(most_bytes(experiment), options.out)
     bar, hashes = Bar(), Hashes(cache_folder())
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(Step(count)), hashes)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from ohwx_compare.cli.compare import run_experiment
+from ohwx_compare.cli.options import require_folder
 from ohwx_compare.core import infotext
 from ohwx_compare.core.experiment import Experiment
 
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from ohwx_compare.toy.drawn import draw_tiny
     from ohwx_compare.toy.drawn_detector import draw_detector
 
+    require_folder(options.out)
     models, detector = options.out / "models", options.out / "models" / "adetailer" / "drawn_face.safetensors"
     if not detector.is_file():
         print("drawing three tiny checkpoints and a detector", file=sys.stderr)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ImageDraw
 
 from ohwx_compare.cli.answer import print_json
-from ohwx_compare.cli.options import detector_folders, require_device
+from ohwx_compare.cli.options import detector_folders, require_device, require_folder, share
 from ohwx_compare.errors import DetectorError, ImageError, OhwxError
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import load_rgb, write_png
@@ -38,7 +38,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"
     )
-    parser.add_argument("--confidence", metavar="C", type=float, default=0.3, help="least certainty (default: 0.3)")
+    parser.add_argument(
+        "--confidence", metavar="C", type=share, default=0.3, help="least certainty, 0 to 1 (default: 0.3)"
+    )
     parser.add_argument("--preview", metavar="DIR", type=Path, help="also write the pictures with their boxes here")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
     parser.add_argument("--json", action="store_true", help="one JSON list instead of lines")
@@ -50,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     from ohwx_compare.engine.detect import Yolo, find_detector
 
     require_device(options.device)
+    if options.preview:
+        require_folder(options.preview, "--preview")
     found = pictures(options.inputs)
     named = Path(options.detector)
     if named.is_file():

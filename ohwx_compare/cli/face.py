@@ -10,7 +10,7 @@ from typing import Any
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
+from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host, require_folder
 from ohwx_compare.compare.existing import read_picture, redraw, require_native, target
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events
@@ -48,6 +48,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Redraw all of them; a picture that fails is reported and the rest go on. Returns the exit status."""
+    require_folder(options.out)
     settings = _read_settings(options.settings) if options.settings else ()
     found = pictures(options.inputs)
     resolve = cache(in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map)))

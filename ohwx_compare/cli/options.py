@@ -1,6 +1,9 @@
 """Flags that several commands share, and what they become."""
 
 import argparse
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +16,18 @@ if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.cli.interrupt import CtrlC
     from ohwx_compare.hosts.native import NativeHost
 
-__all__ = ["add_model_flags", "at_least_1", "checkpoint_map", "detector_folders", "native_host", "require_device"]
+__all__ = [
+    "add_model_flags",
+    "at_least_1",
+    "checkpoint_map",
+    "detector_folders",
+    "free_bytes",
+    "native_host",
+    "require_device",
+    "require_folder",
+    "share",
+    "warn_of_disk",
+]
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +66,17 @@ def at_least_1(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
     return int(text)
+
+
+def share(text: str) -> float:
+    """The number in `text`, for argparse. Raises ArgumentTypeError for anything but 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return value
 
 
 def checkpoint_map(pairs: list[str]) -> dict[str, str]:
@@ -105,6 +130,36 @@ def native_host(
         on_step=on_step,
         hashes=hashes or Hashes(cache_folder()),
     )
+
+
+def require_folder(folder: Path, flag: str = "--out") -> None:
+    """Raise ExperimentError unless `folder` is one that can be written into, or can be made; nothing is made here."""
+    there = _there(folder)
+    if not there.is_dir():
+        raise ExperimentError(f"{flag} {folder}: {there} is a file, expected a folder; choose another {flag}.")
+    if not os.access(there, os.W_OK):
+        raise ExperimentError(f"{flag} {folder}: {there} cannot be written into; choose another {flag}.")
+
+
+def warn_of_disk(needed: int, folder: Path) -> None:
+    """Tell on stderr where `needed` bytes are more than is free for `folder`."""
+    if needed > (free := free_bytes(folder)):
+        print(
+            f"ohwx: about {needed / 1e6:,.0f} MB will be written and {free / 1e6:,.0f} MB are free for {folder}; free "
+            "some space or choose another --out.",
+            file=sys.stderr,
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that are free on the disk where `folder` is or would be."""
+    return shutil.disk_usage(_there(folder)).free
+
+
+def _there(folder: Path) -> Path:
+    """`folder`, or the nearest above it that exists."""
+    folder = folder.absolute()
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def require_device(device: str | None) -> None:

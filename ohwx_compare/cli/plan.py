@@ -1,7 +1,8 @@
 """`ohwx plan`: what a comparison will cost, told before anything is drawn."""
 
 import argparse
-import shutil
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -9,12 +10,22 @@ from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import clock
 from ohwx_compare.cli.compare import add_experiment_flags, experiment_of
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
+from ohwx_compare.cli.options import (
+    add_model_flags,
+    checkpoint_map,
+    detector_folders,
+    free_bytes,
+    native_host,
+    require_folder,
+    warn_of_disk,
+)
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.plan import Plan, keys_with, plan, shelved
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import run_folders
 from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.errors import CheckpointError
+from ohwx_compare.files.checkpoint import read_header, require_sdxl
 from ohwx_compare.files.ledger import Run, open_run
 
 __all__ = ["add_flags"]
@@ -39,16 +50,32 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
+    if options.out:
+        require_folder(options.out)
     experiment = experiment_of(options)
     for tabs in {cell.faces for cell in experiment.cells()}:
         require_built(tabs)
     planned, seconds = _planned(experiment, options)
     summary = {**planned.to_json(), "seconds": seconds and round(seconds, 1)}
+    warn_of_disk(planned.disk_bytes, options.out or Path())
+    wrong = list(_wrong(planned))
+    for problem in wrong:
+        print(f"ohwx: {problem}", file=sys.stderr)
     if options.json:
         print_json(summary)
     else:
-        print(*_lines(summary, options), sep="\n")
-    return 0
+        print(*_lines(summary, free_bytes(options.out or Path())), sep="\n")
+    return 1 if wrong else 0
+
+
+def _wrong(planned: Plan) -> Iterator[str]:
+    """What the headers of the checkpoint files say against drawing with them."""
+    for visit in planned.visits:
+        try:
+            if visit.checkpoint:
+                require_sdxl(read_header(visit.checkpoint.path))
+        except CheckpointError as error:
+            yield str(error)
 
 
 def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Plan, float | None]:
@@ -81,8 +108,7 @@ def _opened(folders: list[Path]) -> list[Run]:
     return [open_run(folder) for folder in folders if (folder / "run.sqlite").is_file()]
 
 
-def _lines(summary: dict, options: argparse.Namespace) -> list[str]:
-    free = shutil.disk_usage(next(path for path in (options.out or Path()).absolute().parents if path.is_dir())).free
+def _lines(summary: dict, free: int) -> list[str]:
     lines = [
         f"{summary['cells']} cells over {summary['checkpoints']} checkpoints",
         f"to draw: {summary['renders']} pictures, {summary['inpaints']} faces, {summary['switches']} checkpoint loads",

@@ -12,7 +12,7 @@ from PIL import Image
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host
+from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host, require_folder
 from ohwx_compare.cli.texts import texts_of
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
@@ -23,6 +23,7 @@ from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.experiment import checkpoint_of
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
+from ohwx_compare.core.limits import require_valid
 from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb, write_png
@@ -71,6 +72,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw all of them; a picture that fails is reported and the rest go on. Returns the exit status."""
+    require_folder(options.out)
     hashes = Hashes(cache_folder())
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes)
     results: list[Replayed] = []
@@ -115,11 +117,13 @@ def read_original(text: str, *, stem: str, image: Path | None = None) -> Origina
     infotext.require_supported(parsed)
     infotext.require_from_noise(parsed)
     faces = infotext.faces(parsed)
+    for settings in (job := infotext.to_job(parsed), *faces):
+        require_valid(settings)
     require_built(faces)
     ref = checkpoint_of(parsed)
     if ref is None:
         raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash.")
-    return Original(stem=stem, text=text, job=infotext.to_job(parsed), faces=faces, checkpoint=ref, image=image)
+    return Original(stem=stem, text=text, job=job, faces=faces, checkpoint=ref, image=image)
 
 
 def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
@@ -164,10 +168,6 @@ def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], obje
 
 
 def _free_path(original: Original, folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"{folder} cannot be used: {error.strerror}; choose another --out.") from error
     path = folder / f"{original.stem}.png"
     if original.image and path.resolve() == original.image.resolve():
         raise ImageError(f"{path} is the original itself; choose another --out.")
@@ -183,6 +183,7 @@ def _draw(host: object, detector: Callable[[str], object], original: Original, l
         image, notes = detailed.image, (*notes, detailed.outcome.value, *detailed.notes)
     text, stands_in = _text_with(original, loaded)
     notes = (*notes, *stands_in)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_png(path, image, text)
     largest, mean = differences(image, load_rgb(original.image)) if original.image else (None, None)
     return Replayed(

@@ -15,6 +15,7 @@ from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.infotext import Infotext
 from ohwx_compare.core.job import Job
+from ohwx_compare.core.limits import require_valid
 from ohwx_compare.core.supported import unsupported_job
 from ohwx_compare.errors import ImageError, InfotextError, UnsupportedKeyError
 from ohwx_compare.files.images import load_rgb, write_png
@@ -55,6 +56,8 @@ def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: 
     notes = () if faces else ("its infotext has no face settings: drawn with ADetailer's defaults",)
     faces = faces or (FaceSettings(),)
     job = replace(infotext.to_job(parsed), denoise=None)
+    for given in (job, *faces):
+        require_valid(given)
     require_built(faces)
     name, short_hash = infotext.model(parsed)
     if not (checkpoint or name or short_hash):

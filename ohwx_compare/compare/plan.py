@@ -11,6 +11,7 @@ from typing import Any
 from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, pictures
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve
+from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.experiment import Cell, Experiment
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.keys import after_key, before_key
@@ -18,7 +19,7 @@ from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.errors import UnknownCheckpointError
 from ohwx_compare.files.ledger import CheckpointRow, Run
 
-__all__ = ["Draw", "Plan", "Shelved", "Visit", "keys_with", "plan", "shelved"]
+__all__ = ["Draw", "Plan", "Shelved", "Visit", "keys_with", "most_bytes", "plan", "shelved"]
 
 PNG_BYTES = 2.0  # a px, until the run folder holds pictures of its own
 THUMB_BYTES = 25_000  # a JPEG of 384 px
@@ -121,6 +122,15 @@ def plan(
         visits=tuple(visits),
         disk_bytes=_disk_bytes(visits, cells, there.png_bytes),
     )
+
+
+def most_bytes(experiment: Experiment) -> int:
+    """Bytes that a run of `experiment` writes if nothing of it is there yet, estimated."""
+
+    def unknown(ref: CheckpointRef) -> Checkpoint:
+        raise UnknownCheckpointError(str(ref))
+
+    return plan(experiment, unknown).disk_bytes
 
 
 def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:

@@ -4,9 +4,11 @@ One table of kinds owns all of it, so that an experiment, its JSON file, the pan
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -73,13 +75,13 @@ class Axis:
             raise ExperimentError(f"Unknown axis {self.kind!r}; did you mean {near!r}? Known: {', '.join(KINDS)}.")
         if not self.values:
             raise ExperimentError(f"The axis {self.kind!r} has no values; list at least one or leave the axis out.")
-        twice = [value for i, value in enumerate(self.values) if value in self.values[:i]]
+        twice = [value for value, times in Counter(self.values).items() if times > 1]
         if twice:
             raise ExperimentError(
                 f"The axis {self.kind!r} lists {KINDS[self.kind].show(twice[0])} twice; list it once."
             )
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """What a person reads beside each value; different for different values."""
         labels = tuple(map(KINDS[self.kind].show, self.values))

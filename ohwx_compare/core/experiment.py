@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from itertools import product
+from math import prod
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
@@ -32,6 +33,7 @@ from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyEr
 
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
+_MOST_CELLS = 50_000
 Settings = TypeVar("Settings", Job, FaceSettings, Style)
 _SWITCHED = MappingProxyType({  # axes of ADetailer that do nothing while a switch of its tab is off
     "face cfg": ("cfg",),
@@ -77,6 +79,8 @@ class Experiment:
             raise ExperimentError(f"No such axis for the columns: {self.columns!r}. Known: {', '.join(KINDS)}.")
         if not self.faces and any(KINDS[kind].varies_faces for kind in kinds):
             raise ExperimentError("An axis varies the face pass, but the experiment has no face settings; add `faces`.")
+        if (cells := prod(len(axis.values) for axis in self.axes)) > _MOST_CELLS:
+            raise ExperimentError(f"The experiment has {cells:,} cells, expected at most {_MOST_CELLS:,}; split it.")
         for job, tabs in dict.fromkeys(self._drawn()):
             require_valid(job)
             for tab in tabs:

@@ -51,7 +51,7 @@ def _at_least_0(value: float) -> bool:
 
 _ANY = (lambda value: True, "")
 _SEED = (lambda value: 0 <= value < 2**32, "0 to 4294967295; a random seed must be drawn before")
-_SIDE = (lambda value: value > 0 and value % 8 == 0, "a positive multiple of 8")
+_SIDE = (lambda value: 0 < value <= 16_384 and value % 8 == 0, "a multiple of 8 up to 16384")
 _STEPS = (lambda value: 1 <= value <= 1000, "1 to 1000")
 _SHARE = (lambda value: 0 <= value <= 1, "0 to 1")
 _JOB: Rules = {

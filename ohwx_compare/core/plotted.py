@@ -5,6 +5,7 @@ A sheet's text has the X/Y/Z keys always, so that a plain webui takes it up; the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -52,8 +53,11 @@ def read_axis(axis: XyzAxis, infotext: Infotext) -> Axis:
     """An axis of the X/Y/Z script under our name. Raises UnsupportedKeyError for one without, ExperimentError."""
     kind = kind_of(axis)
     if kind is None:
-        known = ", ".join(kind.xyz for kind in KINDS.values() if kind.xyz)
-        raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type!r} is not drawn yet; known: {known}.")
+        known = [kind.xyz for kind in KINDS.values() if kind.xyz]
+        near = get_close_matches(axis.type, known, 1, 0.0)[0]
+        raise UnsupportedKeyError(
+            f"The X/Y/Z axis {axis.type[:80]!r} is not drawn yet; did you mean {near!r}? Known: {', '.join(known)}."
+        )
     values: list[Any] = list(axis.values)
     if kind.name == "sampler":  # what a bare name means depends on the webui that wrote it
         version, schedule = read_version(infotext.get("Version")), infotext.get("Schedule type")

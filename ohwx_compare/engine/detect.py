@@ -79,7 +79,11 @@ class Yolo:
         self.classes = file.names
         self.size = file.size
         self._device = torch.device(device)
-        self._network = YOLOv8.load(file.state).to(self._device, memory_format=torch.channels_last)
+        try:
+            network = YOLOv8.load(file.state)
+        except DetectorError as error:
+            raise DetectorError(f"{path.name} is no YOLOv8 detector: {error}; give one that ADetailer takes") from error
+        self._network = network.to(self._device, memory_format=torch.channels_last)
 
     def detect(self, images: Sequence[Image.Image], confidence: float = 0.3) -> list[list[Detection]]:
         """See `Detector.detect`. Pictures of any mode and size; on a GPU those of one letterboxed size share a batch.

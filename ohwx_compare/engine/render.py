@@ -144,7 +144,9 @@ def latents(
     denoiser = Denoiser(model.unet, levels, model.prediction, conditionings, [job.cfg for job in jobs], blend)
     x = sample(denoiser, x, solver.rows(path), noise, on_step)
     if not torch.isfinite(x).all():
-        raise HostError(f"{model.path.name} gave NaN in {model.dtype}; try bfloat16 or float32, or another file.")
+        used = str(model.dtype).removeprefix("torch.")
+        advice = "its weights are damaged, take another file" if used == "float32" else "try --dtype float32"
+        raise HostError(f"{model.path.name} gave NaN in {used}; {advice}.")
     return blend(x) if blend else x
 
 

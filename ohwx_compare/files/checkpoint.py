@@ -124,13 +124,19 @@ def _tensor(entry: Mapping[str, Any], base: int) -> Tensor:
 
 
 def _looks_like(start: bytes) -> str:
-    """What a file that is no safetensors probably is, from its first bytes."""
+    """What a file that is no safetensors probably is, from its first eight bytes."""
+    if not start:
+        return "it is empty (0 bytes); copy or download it again"
     if start.startswith((b"PK", b"\x80\x02")):
         return "it is a pickle (.ckpt, .pt), which can run code and is not read; convert it to safetensors"
     if start.startswith(b"version "):
         return "it is a git-lfs pointer, the model itself was not downloaded"
     if start.lstrip().startswith(b"<"):
         return "it is a web page, the download failed"
+    if start.isascii() and start.decode().isprintable():
+        return f"it begins with the text {start.decode()!r}; take another file"
+    if (claimed := int.from_bytes(start, "little")) > HEADER_LIMIT:
+        return f"its header claims {claimed:,} bytes, expected at most {HEADER_LIMIT:,}; copy or download it again"
     return "its header cannot be read, perhaps because it is cut short; copy or download it again"
 
 

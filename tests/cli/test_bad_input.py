@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from ohwx_compare.cli.main import main
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.files.images import write_png
 from ohwx_compare.files.ledger import open_run
 
 TEXT = "a man\nSteps: 1, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x64, Model: bad, RNG: CPU, Version: 1.10.1"
@@ -55,9 +57,9 @@ CHECKPOINTS = {
     "no text encoders": (without("conditioner."), "without text encoders"),
     "no first text encoder": (without("conditioner.embedders.0."), "lacks"),
     "no VAE": (without("first_stage_model."), "--vae"),
-    "a text file": (lambda path, tiny: path.write_text("these are not the weights"), "no safetensors file"),
-    "a header of 2 GB": (lambda path, tiny: path.write_bytes((2**31).to_bytes(8, "little") + b"{}"), "header"),
-    "0 bytes": (lambda path, tiny: path.touch(), "no safetensors file"),
+    "a text file": (lambda path, tiny: path.write_text("these are not the weights"), "begins with the text 'these ar'"),
+    "a header of 2 GB": (lambda path, tiny: path.write_bytes((2**31).to_bytes(8, "little") + b"{}"), "2,147,483,648"),
+    "0 bytes": (lambda path, tiny: path.touch(), "is empty (0 bytes)"),
     "more data than tensors": (lambda path, tiny: path.write_bytes(tiny.read_bytes() + bytes(99)), "is damaged"),
     "NaN": (with_nan, "NaN"),
 }
@@ -81,6 +83,61 @@ def test_a_wrong_checkpoint_fails_its_cells_and_says_what_it_is(name, tiny, tmp_
     assert cell.result.outcome is Outcome.FAILED
     assert words in cell.result.error
     assert "\n" not in cell.result.error
+
+
+IN_THE_WEIGHTS = ("no first text encoder", "no VAE", "more data than tensors", "NaN")  # which plan does not read
+PARTS = ("no text encoders", "no first text encoder", "NaN")  # whose VAE is as good as any
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_every_other_command_says_it_too(name, tiny, tmp_path, capsys):
+    write, words = CHECKPOINTS[name]
+    bad = tmp_path / "models ü" / "bad.safetensors"
+    bad.parent.mkdir()
+    write(bad, tiny / "tiny_base.safetensors")
+    picture = tmp_path / "picture.png"
+    write_png(picture, Image.new("RGB", (64, 64)), TEXT)
+    flags = ["--checkpoints", str(bad.parent), "--device", "cpu"]
+
+    def refused(*command, words=words):
+        assert main([*map(str, command)]) == 1, command
+        assert words in said(capsys), command
+
+    if name not in IN_THE_WEIGHTS:
+        refused("plan", "--from", TEXT, *flags)
+    refused("replay", picture, *flags, "--out", tmp_path / "o")
+    if name != "NaN":  # no face, nothing to draw
+        refused("face", picture, *flags, "--out", tmp_path / "o")
+    if name not in PARTS:
+        vae = "expected a VAE" if name == "no VAE" else words
+        elsewhere = ["--checkpoints", tiny, "--checkpoint-map", "bad=tiny_base.safetensors", "--device", "cpu"]
+        refused("replay", picture, *elsewhere, "--vae", bad, "--out", tmp_path / "o", words=vae)
+    refused("detect", picture, "--detector", bad, words="detector")
+    assert not (tmp_path / "o" / "picture.png").exists()
+
+
+@pytest.mark.parametrize("below", [False, True], ids=["a file", "below a file"])
+@pytest.mark.parametrize("command", ["compare", "plan", "replay", "face", "detect", "demo"])
+def test_an_output_that_is_no_folder_is_one_sentence(command, below, tiny, tmp_path, capsys):
+    picture, taken = tmp_path / "picture.png", text(tmp_path / "taken", "kept")
+    write_png(picture, Image.new("RGB", (64, 64)), TEXT)
+    source = {"compare": ["--from"], "plan": ["--from"], "demo": []}.get(command)
+    arguments = [] if command == "demo" else [*(source or []), str(picture)]
+    models = [] if command in ("detect", "demo") else ["--checkpoints", str(tiny), "--device", "cpu"]
+    flag = "--preview" if command == "detect" else "--out"
+    assert main([command, *arguments, *models, flag, str(taken / "x" if below else taken)]) == 1
+    lines = said(capsys).strip().splitlines()
+    assert len(lines) == 1
+    assert "taken is a file, expected a folder; choose another" in lines[0]
+    assert taken.read_text(encoding="utf-8") == "kept"
+
+
+def test_more_than_the_disk_holds_is_told_before(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    flags = ["--from", TEXT, "--all", "--checkpoints", str(tiny), "--device", "cpu", "--out", str(tmp_path / "run")]
+    for command in ("plan", "compare"):
+        assert main([command, *flags]) == 0
+        assert "0 MB are free" in said(capsys)
 
 
 def bomb(path: Path, infotext: str = TEXT) -> Path:
@@ -111,11 +168,12 @@ def text(path: Path, content: str) -> Path:
     return path
 
 
-def experiment(path: Path, **job: object) -> Path:
-    data = {"job": {"prompt": "a", "seed": 1, **job}, "axes": [{"kind": "checkpoint", "values": ["tiny_base"]}]}
+def experiment(path: Path, axis: str = "checkpoint", **job: object) -> Path:
+    data = {"job": {"prompt": "a", "seed": 1, **job}, "axes": [{"kind": axis, "values": ["tiny_base"]}]}
     return text(path, json.dumps(data))
 
 
+MANY = "Script: X/Y/Z plot, X Type: Seed, X Values: 1-300, Y Type: CFG Scale, Y Values: 1-300"
 INPUTS = {
     "unknown sampler in an infotext": (lambda p: ["--from", TEXT.replace("Euler a", "Heun++")], "Heun++"),
     "unknown sampler in a file": (lambda p: [experiment(p / "e.json", sampler="Heun++")], "Heun++"),
@@ -125,6 +183,13 @@ INPUTS = {
     "no such file": (lambda p: ["--from", p / "gone.png"], "There is no file"),
     "empty folder": (lambda p: ["--from", TEXT, "--checkpoints", p], "holds no .safetensors"),
     "empty folder, all": (lambda p: ["--from", TEXT, "--all", "--checkpoints", p], "holds no .safetensors"),
+    "more pixels than anybody has": (lambda p: ["--from", TEXT.replace("64x64", "800000x800000")], "up to 16384"),
+    "unknown axis": (
+        lambda p: ["--from", f"{TEXT}, Script: X/Y/Z plot, X Type: Sede, X Values: 1"],
+        "did you mean 'Seed'",
+    ),
+    "unknown axis in a file": (lambda p: [experiment(p / "e.json", axis="sede")], "did you mean 'seed'"),
+    "too many cells": (lambda p: ["--from", f"{TEXT}, {MANY}"], "90,000 cells"),
     "no folder": (lambda p: ["--from", TEXT, "--checkpoints", p / "gone"], "is no folder"),
 }
 

@@ -59,8 +59,9 @@ def test_header_is_what_was_written(tmp_path):
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "cut short"),
-        (b"abc", "cut short"),
+        (b"", r"empty \(0 bytes\)"),
+        (b"abc", "begins with the text 'abc'"),
+        (b"\x01\x02\x03", "cut short"),
         (raw({"a": entry([2], 0, 4)}, b"12"), "cut short: .* bytes of"),
         (raw({"a": entry([2], 0, 4)}, b"1234")[:40], "cut short"),
         ((1 << 62).to_bytes(8, "little") + b"{}", "header"),

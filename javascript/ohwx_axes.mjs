@@ -3,9 +3,12 @@
 const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 const switches = { true: "on", false: "off" };
 
-export function valuesText(values) {
+const isLines = (kind) => /(prompt|negative)$/.test(kind); // one a line, commas are their own
+const plain = (value) => (Array.isArray(value) ? value.map((style) => style.name).join(",") || "None" : switches[value] ?? String(value));
+
+export function valuesText(kind, values) {
   if (typeof values === "string") return values;
-  return values.map((value) => quoted(typeof value === "boolean" ? switches[value] : String(value))).join(", ");
+  return isLines(kind) ? values.map(plain).join("\n") : values.map((value) => quoted(plain(value))).join(", ");
 }
 
 const pairOf = (value) => (typeof value === "string" ? { prompt: value, negative: null } : { negative: null, ...value });
@@ -20,12 +23,12 @@ const prompts = (pairs) => pairs.filter((pair) => pair.prompt.trim() || pair.neg
 
 export function asRow(axis) {
   const list = typeof axis.values === "string" ? axis.values.split("\n").filter(Boolean) : axis.values;
-  return axis.kind === "prompt" ? { kind: axis.kind, pairs: list.map(pairOf) } : { kind: axis.kind, values: valuesText(axis.values) };
+  return axis.kind === "prompt" ? { kind: axis.kind, pairs: list.map(pairOf) } : { kind: axis.kind, values: valuesText(axis.kind, axis.values) };
 }
 
 const blank = (kind) => asRow({ kind, values: kind === "prompt" ? ["", ""] : "" });
 
-export function axesForm({ make, button, textInput, textArea, choice, bind, keyed, setShown, setText }, axes, changed) {
+export function axesForm({ make, button, textArea, choice, bind, keyed, setShown, setText }, axes, changed) {
   const list = make("div", { className: "ohwx-axes" });
   const add = button("Add an axis", () => { axes.push(blank(free().includes("seed") ? "seed" : free()[0])); reshape(); list.lastElementChild.querySelector("select").focus(); }, { id: "ohwx-axis-add" });
   let kinds = [];
@@ -43,7 +46,7 @@ export function axesForm({ make, button, textInput, textArea, choice, bind, keye
   function row(axis) {
     const number = idOf(axis);
     const kind = choice(`ohwx-axis-${number}`, { "aria-label": "What varies" });
-    const values = textInput(`ohwx-values-${number}`, { "aria-label": "Values" });
+    const values = textArea(`ohwx-values-${number}`, { rows: 1, "aria-label": "Values" });
     const pairs = make("div", { className: "ohwx-pairs" });
     const drop = button("×", () => { axes.splice(axes.indexOf(axis), 1); reshape(); add.focus(); }, { className: "ohwx-button ohwx-round", "aria-label": "Remove this axis" });
     bind(kind, axis, "kind", () => {
@@ -67,7 +70,7 @@ export function axesForm({ make, button, textInput, textArea, choice, bind, keye
     return {
       node: make("div", { className: "ohwx-axis" }, kind, values, prompts, drop),
       show() {
-        kind.offer(free(axis.kind), axis.kind);
+        kind.offer(free(axis.kind), axis.kind, Object.fromEntries(kinds.map((one) => [one.name, one.title])));
         if (values.placeholder !== hint(axis.kind)) values.placeholder = hint(axis.kind);
         setShown(values, axis.kind !== "prompt");
         setShown(prompts, axis.kind === "prompt");

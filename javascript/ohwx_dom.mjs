@@ -49,16 +49,16 @@ export const textInput = (id, props = {}) => make("input", { id, type: "text", c
 
 export const textArea = (id, props = {}) => make("textarea", { id, className: "ohwx-input", rows: 2, spellcheck: false, ...props });
 
-// A select that keeps its value even where it is not among the names offered.
+// A select that keeps its value even where it is not among the names offered. titles: what stands for a name, if not it.
 export function choice(id, props = {}) {
   const select = make("select", { id, className: "ohwx-input", ...props });
   let shown = "";
   const names = (list, value) => (list.includes(value) ? list : [value, ...list]);
-  select.offer = (list, value = select.value) => {
+  select.offer = (list, value = select.value, titles = {}) => {
     const all = names(list, value ?? "");
     if (shown !== JSON.stringify(all)) {
       shown = JSON.stringify(all);
-      select.replaceChildren(...all.map((name) => make("option", { value: name }, name || select.dataset.none || "–")));
+      select.replaceChildren(...all.map((name) => make("option", { value: name }, titles[name] || name || select.dataset.none || "–")));
     }
     select.value = value ?? "";
   };

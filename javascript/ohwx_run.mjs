@@ -8,10 +8,12 @@ const ACTIONS = {
 
 // What a run was asked for, or its experiment, as the request of a new draft.
 export function requestOf(run) {
-  if (run.request) return { ...run.request, name: "" };
-  const { job, axes, faces, columns } = run.experiment;
-  const named = axes.find((axis) => axis.kind === "checkpoint");
-  return { job, checkpoints: named?.values ?? [], axes: axes.filter((axis) => axis !== named), faces, columns, keep_before: true, name: "" };
+  const { axes, ...rest } = run.experiment ?? {};
+  const named = axes?.find((axis) => axis.kind === "checkpoint");
+  const asked = run.request ?? { ...rest, checkpoints: named?.values, axes: axes?.filter((axis) => axis !== named), keep_before: true };
+  const { notes, ...request } = asked; // an experiment's remarks are no wish
+  const withoutHash = (name) => name.replace(/ \[[0-9a-f]{10,64}\]$/, "");
+  return { ...request, checkpoints: (request.checkpoints ?? []).map(withoutHash), name: "" };
 }
 
 export function runView(parts, server, hooks) {

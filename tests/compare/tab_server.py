@@ -61,7 +61,7 @@ class Tab:
             "checkpoints": self.checkpoints, "groups": [{"name": "me (2 epochs)", "checkpoints": half}],
             "detectors": ["face_yolov8n.pt", "other.pt"], "styles": [], "samplers": ["Euler a", "DPM++ 2M SDE"],
             "schedules": ["Automatic", "Karras"], "adetailer": True, "freeze": None, "runs": self.runs(), "queue": [],
-            "kinds": [{"name": name, "hint": f"values of {name}"} for name in KINDS],
+            "kinds": [{"name": name, "title": name.title(), "hint": f"values of {name}"} for name in KINDS],
             "face": asdict(FaceSettings(top_k=1, denoise=0.5, steps=80)),
         }  # fmt: skip
 

@@ -122,12 +122,15 @@ def test_an_infotext_becomes_a_request_that_is_started(page, server):
     page.get_by_role("button", name="Leave out nobody.safetensors").click()
     page.locator(".ohwx-list input").nth(1).check()
     page.fill("#ohwx-job-steps", "8")
-    page.fill(".ohwx-axis input", "10-12")
+    page.fill("#ohwx-values-1", "10-12")
     page.click("#ohwx-axis-add")
     page.locator(".ohwx-axis select").nth(1).select_option("prompt")
     page.locator(".ohwx-pair textarea").nth(0).fill("one, with a comma")
     page.locator(".ohwx-pair textarea").nth(2).fill("two")
     page.locator(".ohwx-pair textarea").nth(3).fill("its own negative")
+    page.click("#ohwx-axis-add")
+    page.locator("#ohwx-axis-3").select_option("face prompt")
+    page.fill("#ohwx-values-3", "smiling, eyes closed\nstern")
     page.fill("#ohwx-face-1-denoise", "0.7")
     page.wait_for_function("document.querySelector('#ohwx-cost').textContent.startsWith('2 cells')")
     page.click("#ohwx-start")
@@ -137,6 +140,7 @@ def test_an_infotext_becomes_a_request_that_is_started(page, server):
     assert request["axes"] == [
         {"kind": "seed", "values": "10-12"},
         {"kind": "prompt", "values": ["one, with a comma", {"prompt": "two", "negative": "its own negative"}]},
+        {"kind": "face prompt", "values": "smiling, eyes closed\nstern"},
     ]
     assert (request["job"]["steps"], request["job"]["cfg"]) == (8, 7)
     assert (request["faces"][0]["denoise"], request["faces"][0]["confidence"]) == (0.7, 0.3)

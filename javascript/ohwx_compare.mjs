@@ -140,6 +140,12 @@ function tab() {
     if (event.key === "Escape" || (event.key === "Enter" && (event.ctrlKey || event.metaKey || event.altKey))) event.stopPropagation();
   });
   document.addEventListener("visibilitychange", poll);
+  document.addEventListener("ohwx-draft", ({ detail }) => { // from the training tab
+    draft.use({ request: detail });
+    look("compare");
+    open(null);
+    bringForward(node);
+  });
   new IntersectionObserver(poll).observe(node);
   const kept = memory.get("draft");
   if (kept) draft.use(kept);
@@ -148,6 +154,12 @@ function tab() {
   setShown(chosen.node, false);
   setShown(draft.node, !at);
   return node;
+}
+
+// Press the button of the webui's tab that holds `node`.
+function bringForward(node) {
+  const at = [...document.querySelectorAll("#tabs > .tabitem")].findIndex((panel) => panel.contains(node));
+  if (at >= 0) document.querySelectorAll("#tabs > .tab-nav > button")[at]?.click();
 }
 
 // The webui draws its tabs later than it loads this, and may draw them again.

@@ -37,3 +37,32 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     draw_tiny(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of SDXL's layout still smaller than tiny_base: a step in a tenth of a second."""
+    import torch
+    from safetensors.numpy import save_file
+
+    from ohwx_compare.engine.weights import PREFIXES
+    from ohwx_compare.models.text import ClipG, ClipL, TextConfig
+    from ohwx_compare.models.unet import UNet, UNetConfig
+    from ohwx_compare.models.vae import VAE, VAEConfig
+    from ohwx_compare.toy.drawn import draw_tensor
+
+    with torch.device("meta"):
+        parts = {
+            "unet": UNet(UNetConfig(widths=(32, 64), depths=(0, 1), middle=1, blocks=1, context=128, vector=1600)),
+            "vae": VAE(VAEConfig(widths=(32, 32, 32, 32), blocks=1)),
+            "clip_l": ClipL(TextConfig(width=64, layers=2)),
+            "clip_g": ClipG(TextConfig(width=64, layers=2)),
+        }
+    state = {
+        PREFIXES[part] + name: draw_tensor(PREFIXES[part] + name, tuple(tensor.shape), seed=1)
+        for part, module in parts.items()
+        for name, tensor in module.state_dict().items()
+    }
+    path = tmp_path_factory.mktemp("mini") / "mini.safetensors"
+    save_file(state, path, metadata={"format": "pt"})
+    return path

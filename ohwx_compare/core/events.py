@@ -82,6 +82,7 @@ class Learned:
     loss: float
     rate: float
     norm: float
+    memory: int | None = None  # bytes, the most that was in use so far: of the GPU's, or of the process on a CPU
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from ohwx_compare.errors import CheckpointError
+
 __all__ = ["Block", "blocks", "choose", "kept_bytes"]
 
 Shape = tuple[int, ...]
@@ -33,7 +35,10 @@ class Block:
 
 
 def blocks(shapes: Mapping[str, Shape], latent: tuple[int, int], tokens: int = 77) -> tuple[Block, ...]:
-    """The blocks of a UNet (shapes by name after `model.diffusion_model.`) for latents of (height, width)."""
+    """The blocks of a UNet (shapes by name after `model.diffusion_model.`) for latents of (height, width).
+
+    Raises CheckpointError where the UNet is not whole.
+    """
     found: list[Block] = []
     height, width = latent
     for stage in sorted({m[0] for m in map(_STAGE.match, shapes) if m}, key=_place):
@@ -45,6 +50,10 @@ def blocks(shapes: Mapping[str, Shape], latent: tuple[int, int], tokens: int = 7
             height, width = (height + 1) // 2, (width + 1) // 2
         if any(name.endswith(".conv.weight") for name in inside):
             height, width = 2 * height, 2 * width
+    if "out.2.weight" not in shapes:
+        raise CheckpointError(
+            "The base's UNet is not whole: it lacks model.diffusion_model.out.2.weight; choose another base."
+        )
     top = shapes["out.2.weight"][1]
     return (*found, Block("out", 0, 3 * top * height * width, 0, 0))
 

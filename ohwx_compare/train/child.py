@@ -93,7 +93,8 @@ def _spawn(folder: Path, device: str | None, log: Any) -> subprocess.Popen:
 def _see_off(process: subprocess.Popen, folder: Path) -> None:
     """Wait for the child; where it never came to tell its state, tell it in its stead."""
     status = process.wait()
-    if look(folder)["status"] == "starting":
+    now = look(folder)
+    if now["status"] == "starting" and now["pid"] == process.pid:  # and not the next one's
         said = _tail(folder / LOG).strip().rpartition("\n")[2].removeprefix("ohwx: ")
         end = {"status": "failed", "error": said} if status else {"status": "ended"}
         _note(folder, {**end, "pid": process.pid, "time": time.time()})

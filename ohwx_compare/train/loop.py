@@ -27,7 +27,7 @@ from ohwx_compare.train.controls import Controls
 from ohwx_compare.train.group import Group
 from ohwx_compare.train.keep import keep, require_space
 from ohwx_compare.train.loss import STEPS
-from ohwx_compare.train.machine import free_memory
+from ohwx_compare.train.machine import free_memory, peak_memory
 from ohwx_compare.train.plan import Plan
 from ohwx_compare.train.recipe import Recipe, write_recipe
 from ohwx_compare.train.record import recording
@@ -211,7 +211,7 @@ def _take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
             "at these files. The last state is untouched."
         )
     _average(setup)
-    return Learned(number, epoch, total, scale, norm)
+    return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))
 
 
 def _batch(setup: Setup, number: int, shown: Mapping[int, int]) -> Batch:

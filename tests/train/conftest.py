@@ -5,15 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from safetensors.numpy import save_file
-
-from ohwx_compare.engine.weights import PREFIXES
-from ohwx_compare.models.text import ClipG, ClipL, TextConfig
-from ohwx_compare.models.unet import UNet, UNetConfig
-from ohwx_compare.models.vae import VAE, VAEConfig
-from ohwx_compare.toy.drawn import draw_tensor
 
 
 def draw(path: Path, seed: int, size: tuple[int, int] = (64, 64)) -> None:
@@ -26,26 +18,6 @@ def draw(path: Path, seed: int, size: tuple[int, int] = (64, 64)) -> None:
         picture[(columns - x) ** 2 + (rows - y) ** 2 < radius**2] = chance.randint(0, 256, 3)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path)
-
-
-@pytest.fixture(scope="session")
-def mini(tmp_path_factory) -> Path:
-    """A checkpoint of SDXL's layout still smaller than tiny_base: a step in a tenth of a second."""
-    with torch.device("meta"):
-        parts = {
-            "unet": UNet(UNetConfig(widths=(32, 64), depths=(0, 1), middle=1, blocks=1, context=128, vector=1600)),
-            "vae": VAE(VAEConfig(widths=(32, 32, 32, 32), blocks=1)),
-            "clip_l": ClipL(TextConfig(width=64, layers=2)),
-            "clip_g": ClipG(TextConfig(width=64, layers=2)),
-        }
-    state = {
-        PREFIXES[part] + name: draw_tensor(PREFIXES[part] + name, tuple(tensor.shape), seed=1)
-        for part, module in parts.items()
-        for name, tensor in module.state_dict().items()
-    }
-    path = tmp_path_factory.mktemp("mini") / "mini.safetensors"
-    save_file(state, path, metadata={"format": "pt"})
-    return path
 
 
 @pytest.fixture

@@ -7,12 +7,19 @@ from modules import paths, sd_models, shared
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
 
-__all__ = ["checkpoint_folders", "checkpoint_names", "detector_folders", "detector_names", "runs_folder"]
+__all__ = [
+    "checkpoint_folders",
+    "checkpoint_names",
+    "detector_folders",
+    "detector_names",
+    "runs_folder",
+    "trainings_folder",
+]
 
 
 def checkpoint_folders() -> list[Path]:
-    """Where the webui looks for checkpoints, `--ckpt-dir` first; those that exist."""
-    named = [getattr(shared.cmd_opts, "ckpt_dir", None), sd_models.model_path]
+    """Where checkpoints are: the webui's folders, `--ckpt-dir` first, then our trainings; those that exist."""
+    named = [getattr(shared.cmd_opts, "ckpt_dir", None), sd_models.model_path, trainings_folder()]
     return [path for path in dict.fromkeys(Path(name).resolve() for name in named if name) if path.is_dir()]
 
 
@@ -38,3 +45,8 @@ def runs_folder() -> Path:
     """Where run folders lie: where the settings say, else below the webui's data path, never inside the extension."""
     named = str(setting(RUNS_FOLDER) or "").strip()
     return Path(paths.data_path) / (Path(named).expanduser() if named else Path("outputs", "ohwx", "compare"))
+
+
+def trainings_folder() -> Path:
+    """Where trainings lie, a folder each with its checkpoints: below the webui's data path."""
+    return Path(paths.data_path) / "outputs" / "ohwx" / "train"

@@ -19,7 +19,7 @@ from ohwx_compare.errors import CheckpointError, HostError, Interrupted, Missing
 from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.hosts.webui.fingerprint import Fingerprint
-from ohwx_compare.hosts.webui.folders import checkpoint_folders
+from ohwx_compare.hosts.webui.folders import checkpoint_folders, trainings_folder
 from ohwx_compare.hosts.webui.loaded import differing, missing
 from ohwx_compare.hosts.webui.passes import Template
 
@@ -188,13 +188,20 @@ def _load(info: sd_models.CheckpointInfo, *, forced: bool) -> None:
 
 
 def _info(checkpoint: Checkpoint) -> sd_models.CheckpointInfo:
-    """The webui's entry of exactly this file; its list is read again where it has none."""
+    """The webui's entry of exactly this file; its list is read again where it has none.
+
+    A file of our trainings lies outside the webui's folders and is entered into its list.
+    """
     for is_read_again in (False, True):
         if is_read_again:
             sd_models.list_models()
         for info in list(sd_models.checkpoints_list.values()):
             if _is_same_file(info.filename, checkpoint.path):
                 return info
+    if checkpoint.path.resolve().is_relative_to(trainings_folder().resolve()) and checkpoint.path.is_file():
+        info = sd_models.CheckpointInfo(str(checkpoint.path))
+        info.register()
+        return info
     raise HostError(f"The webui does not list {checkpoint.path}; press the refresh button of its checkpoint list.")
 
 

@@ -6,7 +6,6 @@ are JSON or pictures, errors `{"error": sentence}`. No header ever allows anothe
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from modules import errors, script_callbacks, shared
@@ -14,39 +13,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ohwx_compare.errors import ExperimentError, NotHereError, OhwxError
+from ohwx_compare.errors import NotHereError, OhwxError
+from ohwx_compare.hosts.webui.asking import Answer, Ask
 from ohwx_compare.hosts.webui.desk import Desk
 from ohwx_compare.hosts.webui.login import Login, is_own_page
 from ohwx_compare.hosts.webui.served import HEADERS, answer_file
+from ohwx_compare.hosts.webui.training_routes import training_table
 
-__all__ = ["Ask", "add_routes", "guarded"]
+__all__ = ["add_routes", "guarded"]
 
 _MOST_BYTES = 64 << 20
 _STATE = "/ohwx/api/state"
 _ANY_TYPE = "/ohwx/api/read"  # takes a dropped picture as it is
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One request as the answering functions see it."""
-
-    path: Mapping[str, str]  # the route's own parameters, percent-decoded
-    query: Mapping[str, str]
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes
-
-    def json(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises ExperimentError."""
-        try:
-            data = json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise ExperimentError(f"The request is no JSON: {error}.") from error
-        if not isinstance(data, dict):
-            raise ExperimentError(f"The request must be a JSON object, got {str(data)[:80]!r}.")
-        return data
-
-
-Answer = Callable[[Ask], Any]  # JSON values, or a whole Response
 
 
 def add_routes(demo: Any, app: Any) -> None:
@@ -56,7 +34,8 @@ def add_routes(demo: Any, app: Any) -> None:
     desk = Desk()
     script_callbacks.on_script_unloaded(desk.close)
     login = Login(app, getattr(shared.cmd_opts, "api_auth", None))
-    for method, path, answer in _table(desk):
+    training = training_table(lambda: desk.draft({"texts": []})["request"])
+    for method, path, answer in (*_table(desk), *training):
         app.router.add_route(path, guarded(answer, login), methods=[method])
 
 

@@ -1,4 +1,4 @@
-"""The webui's tab "ohwx compare": an empty place that javascript/ohwx_compare.mjs fills, and what "send to" needs."""
+"""The webui's tabs "ohwx compare" and "ohwx train": empty places that javascript/ fills, and what "send to" needs."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,14 @@ _TARGETS = ("txt2img", "img2img", "inpaint")
 
 
 def tabs() -> list[tuple[gr.Blocks, str, str]]:
-    """The tab as the webui's `on_ui_tabs` takes it: block, title, elem_id. Built anew for each of its pages."""
-    with gr.Blocks(analytics_enabled=False) as tab:
+    """The tabs as the webui's `on_ui_tabs` takes them: block, title, elem_id. Built anew for each of its pages."""
+    with gr.Blocks(analytics_enabled=False) as compare:
         gr.HTML('<div id="ohwx-compare" class="ohwx-compare"></div>')
         with gr.Row(elem_classes=["ohwx-hidden"]):
             _sender()
-    return [(tab, "ohwx compare", "ohwx_compare")]
+    with gr.Blocks(analytics_enabled=False) as train:
+        gr.HTML('<div id="ohwx-train" class="ohwx-compare"></div>')
+    return [(compare, "ohwx compare", "ohwx_compare"), (train, "ohwx train", "ohwx_train")]
 
 
 def _sender() -> None:

@@ -107,7 +107,8 @@ def test_a_picture_goes_to_img2img_and_inpaint(page):
     frame.locator(".cell").first.click()
     frame.get_by_role("button", name="img2img", exact=True).click()
     page.wait_for_selector("#img2img_image img:visible")
-    assert page.input_value("#img2img_prompt textarea") == "photo of ohwx man"
+    said = "document.querySelector('#img2img_prompt textarea').value === 'photo of ohwx man'"
+    page.wait_for_function(said)  # the webui brings the picture and the parameters by two events
     look(page)
     frame.locator(".cell").first.click()
     frame.get_by_role("button", name="inpaint", exact=True).click()

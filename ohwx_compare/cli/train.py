@@ -5,15 +5,19 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ohwx_compare.cli.answer import print_json
-from ohwx_compare.cli.bar import Bar
+from ohwx_compare.cli.bar import Bar, clock
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import require_device
 from ohwx_compare.errors import Interrupted
 from ohwx_compare.train.kohya import read_any
 from ohwx_compare.train.plan import Plan, make_plan
 from ohwx_compare.train.recipe import PRESETS
+
+if TYPE_CHECKING:  # loads torch, which --plan alone does without
+    from ohwx_compare.train.calibrate import Foretold
 
 __all__ = ["add_flags"]
 
@@ -33,6 +37,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="the recipe; or settings of kohya_ss (JSON) or sd-scripts (TOML)",
     )
     parser.add_argument("--plan", action="store_true", help="print the plan and do nothing else")
+    parser.add_argument(
+        "--calibrate", action="store_true", help="with --plan: take a few steps to foretell time and memory here"
+    )
     parser.add_argument("--device", metavar="DEVICE", help="where to compute (default: CUDA if there is one, or cpu)")
     parser.add_argument("--json", action="store_true", help="print the plan, or the result, as JSON")
     parser.set_defaults(run=run)
@@ -45,10 +52,14 @@ def run(options: argparse.Namespace) -> int:
     plan = replace(plan, notes=(*imported.notes, *plan.notes))
     if not options.plan:
         return _train(plan, options)
+    foretold = _foretold(plan, options) if options.calibrate and not plan.problems else None
     if options.json:
-        print_json(plan.to_dict())
+        measured = {"seconds": foretold and foretold.seconds, "peak_bytes": foretold and foretold.peak}
+        print_json(plan.to_dict() | measured)
     else:
         print("\n".join(_lines(plan)))
+        if foretold:
+            print(_told(foretold))
     for problem in plan.problems:
         print(f"ohwx: {problem}", file=sys.stderr)
     return 1 if plan.problems else 0
@@ -84,6 +95,21 @@ def _train(plan: Plan, options: argparse.Namespace) -> int:
     if not outcome.is_finished:
         raise Interrupted
     return 0
+
+
+def _foretold(plan: Plan, options: argparse.Namespace) -> "Foretold":
+    import torch
+
+    from ohwx_compare.train.calibrate import foretell
+
+    require_device(options.device)
+    return foretell(plan.recipe, options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _told(foretold: "Foretold") -> str:
+    parts = ", ".join(f"{name} {clock(getattr(foretold, name))}" for name in ("start", "steps", "looks", "writing"))
+    peak = f"; at most {foretold.peak / 1e9:.2f} GB of memory, the runtime's own included" if foretold.peak else ""
+    return f"here    {clock(foretold.seconds)} ({parts}){peak}"
 
 
 def _lines(plan: Plan) -> Iterator[str]:

@@ -36,7 +36,7 @@ from ohwx_compare.train.state import fingerprint, forget, newest, read_state, st
 from ohwx_compare.train.step import Batch, losses
 from ohwx_compare.train.watch import Watch
 
-__all__ = ["Outcome", "rate_scale", "train"]
+__all__ = ["Outcome", "rate_scale", "take", "train"]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class _Sitting:
         if watch:
             watch.look(done)
         for number, epoch, step in plan.walk(done):
-            listen(_take(setup, number, epoch, step))
+            listen(take(setup, number, epoch, step))
             listen(Counted(1))
             done = number
             stops = group.leads and self._after(setup, number, epoch, listen)
@@ -185,8 +185,8 @@ def rate_scale(recipe: Recipe, step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (before - recipe.warmup) / max(1, steps - recipe.warmup)))
 
 
-def _take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
-    """One optimiser step: every picture of its batches counts the same."""
+def take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
+    """One optimiser step: every picture of its batches counts the same. Raises TrainingError for NaN."""
     plan, stepper, group = setup.plan, setup.stepper, setup.group
     count = sum(len(batch) for batch in step)
     scale = rate_scale(plan.recipe, number, plan.steps)

@@ -4,6 +4,7 @@ One part of the checkpoint after the other is in memory: the VAE until all pictu
 until all captions are read, then the UNet.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,13 +49,18 @@ class Setup:
         return next(self.unet.parameters()).device
 
 
-def set_up(plan: Plan, device: str, group: Group = Group()) -> Setup:  # noqa: B008  frozen
-    """Load and encode all that `plan` needs.
+def set_up(
+    plan: Plan,
+    device: str,
+    group: Group = Group(),  # noqa: B008  frozen
+    on_picture: Callable[[], None] = lambda: None,
+) -> Setup:
+    """Load and encode all that `plan` needs; `on_picture` is called after each encoded picture.
 
     Raises CheckpointError for a base that does not load, ImageError for a picture that changed since the plan.
     """
     recipe, base = plan.recipe, Path(plan.recipe.base)
-    latents = _latents(plan, device)
+    latents = _latents(plan, device, on_picture)
     held = torch.float32 if recipe.precision.startswith("fp32") else torch.bfloat16  # masters come from float32
     rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
     parts = {part: load_part(part, base, device=device, dtype=held) for part, rate in rates.items() if rate}
@@ -80,13 +86,14 @@ def set_up(plan: Plan, device: str, group: Group = Group()) -> Setup:  # noqa: B
     return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group)
 
 
-def _latents(plan: Plan, device: str) -> dict[int, Latents]:
+def _latents(plan: Plan, device: str, on_picture: Callable[[], None]) -> dict[int, Latents]:
     vae = load_part("vae", Path(plan.recipe.base), device=device, dtype=torch.float32)
     found = {}
     for i in plan.needed:
         picture = plan.pictures[i]
         inside = pixels(load_picture(picture.path, plan.reading), plan.placements[i])
         found[i] = encode_picture(vae, inside, str(picture.path))
+        on_picture()
     return found
 
 

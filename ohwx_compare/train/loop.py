@@ -36,7 +36,7 @@ from ohwx_compare.train.state import fingerprint, forget, newest, read_state, st
 from ohwx_compare.train.step import Batch, losses
 from ohwx_compare.train.watch import Watch
 
-__all__ = ["Outcome", "rate_scale", "take", "train"]
+__all__ = ["Outcome", "batch", "rate_scale", "take", "train"]
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
         weights = [plan.loss_weight(i) for i in mine.values()]
         if not mine:  # every tensor's gradient is waited for: the first picture without weight
             mine, weights = {first: pictures[0]}, [0.0]
-        each = losses(setup.unet, setup.diffusion, _batch(setup, number, mine))
+        each = losses(setup.unet, setup.diffusion, batch(setup, number, mine))
         loss = (each * torch.tensor(weights, device=each.device)).sum() / count
         loss.backward()
         total += loss.item()
@@ -214,7 +214,7 @@ def take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
     return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))
 
 
-def _batch(setup: Setup, number: int, shown: Mapping[int, int]) -> Batch:
+def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> Batch:
     """What the UNet sees of `shown`, place in the step -> picture: no draw depends on how a step is cut up."""
     plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
     places, pictures = list(shown), list(shown.values())

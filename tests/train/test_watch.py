@@ -125,7 +125,7 @@ def test_when_it_is_time(small, changes, looks):
 
 @pytest.mark.slow
 def test_200_steps_lower_the_loss_on_the_subject(tiny, small):
-    """At fixed noise, over the training pictures and all five levels: to under a third (1.395 to 0.142 when written)."""
+    """At fixed noise, over the training pictures and all five levels: to under a third (1.395 to 0.142 once)."""
     changes = {"base": str(tiny / "tiny_base.safetensors"), "lr_unet": 1e-3, "epochs": None, "steps": 200}
     _, events = run({**small, **changes, "save_every_epochs": None, "validation": 3})
     first, last = (sum(of(Validated, events)[at].losses["training"].values()) for at in (0, -1))

@@ -26,7 +26,7 @@ _SEGMENT = re.compile(
     r"|[^,]*))?"
     r"(?:, ?|\Z)"
 )
-_WRAP = re.compile(r"(?:\s*(?:```[^\n]*\n|parameters(?::[ \t]*\n?|[ \t]*\n)))+")
+_WRAP = re.compile(r"(?:[\s\ufeff]*(?:```[^\n]*\n|parameters(?::[ \t]*\n?|[ \t]*\n)))*[\s\ufeff]*")
 _ENDING = re.compile(r"(?<!\r)\r+\n")
 _FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*-{3,}[ \t]*$", re.MULTILINE)
@@ -182,11 +182,10 @@ def _newlines(text: str) -> str:
 
 
 def _unwrap(text: str) -> str:
-    text = _newlines(text).removeprefix("\ufeff").strip()
-    if not (wrap := _WRAP.match(text)):
-        return text
-    text = text[wrap.end() :].strip()
-    return text.removesuffix("```").strip() if "```" in wrap[0] else text
+    text = _newlines(text)
+    wrap = _WRAP.match(text)
+    text = text[wrap.end() :].rstrip()
+    return text.removesuffix("```").rstrip() if "```" in wrap[0] else text
 
 
 def _pairs_line(lines: list[str]) -> tuple[int, tuple[Pair, ...]]:

@@ -334,6 +334,13 @@ def seconds_to_read(text):
     return min(times)
 
 
+@pytest.mark.parametrize("wrap", ["parameters:```\n", "```\nparameters: ", "\n\ufeff\n", "\ufeff \ufeff```\n```\n"])
+def test_what_was_unwrapped_once_is_not_wrapped(wrap):
+    once = it.render(it.parse(wrap + BASE))
+    assert once == BASE
+    assert it.render(it.parse(once)) == once
+
+
 @given(lines, lines)
 def test_no_text_breaks_the_reader(prompt, line):
     for text in (prompt, f"{prompt}\nSteps: 1, Sampler: {line}, Seed: {line}, ADetailer model: x, ADetailer {line}: 1"):

@@ -1,4 +1,4 @@
-"""The training tab's routes over the fake webui: plan, a real child started, followed, stopped, its checkpoints used."""
+"""The training tab's routes over the fake webui: plan, a real child started, followed, stopped, checkpoints used."""
 
 import time
 from urllib.parse import quote
@@ -6,7 +6,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from PIL import Image
-from test_tab import Page, started
+from test_tab_routes import Page, started
 
 
 @pytest.fixture

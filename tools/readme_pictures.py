@@ -2,7 +2,7 @@
 
 usage: ohwx demo --out demo && python tools/readme_pictures.py demo docs/pictures [URL]     (needs the `test` extra)
 
-URL: a running webui with a finished run; its tab is taken too.
+URL: a running webui with the tiny checkpoints and drawn_yolov8.pt; its script draws, and its tab is taken too.
 """
 
 import shutil
@@ -16,7 +16,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 
 def main(demo: Path, out: Path, url: str | None = None) -> None:
-    """Write sheet.jpg, page.jpg, viewer.jpg and tab.jpg into `out`; JPEG, because drawn weights give noise."""
+    """Write the pictures into `out` as JPEG, because drawn weights give noise; the last two only with `url`."""
     out.mkdir(parents=True, exist_ok=True)
     run = demo / "comparison"
     Image.open(run / "sheet.png").convert("RGB").save(out / "sheet.jpg", quality=80)
@@ -30,6 +30,7 @@ def main(demo: Path, out: Path, url: str | None = None) -> None:
         page.wait_for_timeout(500)
         page.screenshot(path=out / "viewer.jpg", type="jpeg", quality=80)
         if url:
+            take_script(browser, url, out / "webui.jpg")
             take_tab(browser, url, out / "tab.jpg")
         browser.close()
 
@@ -44,6 +45,46 @@ def take_tab(browser: Browser, url: str, path: Path) -> None:
     page.frame_locator("#ohwx-page").locator(".cell").first.wait_for()
     page.wait_for_timeout(1000)
     page.screenshot(path=path, type="jpeg", quality=70)
+
+
+def take_script(browser: Browser, url: str, path: Path) -> None:
+    """The script in txt2img, filled in and drawn."""
+    panel = "#script_txt2img_ohwx_compare_"
+    page = browser.new_page(viewport={"width": 1360, "height": 1500})
+    page.goto(url)
+    page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
+
+    def choose(element: str, text: str) -> None:
+        box = page.locator(f"{element} input").first
+        box.click()
+        box.fill(text)
+        page.wait_for_timeout(500)
+        box.press("Enter")
+        page.wait_for_timeout(700)
+
+    page.fill("#txt2img_prompt textarea", "photo of ohwx man")
+    for name, value in (("steps", 8), ("width", 256), ("height", 256)):
+        page.fill(f"#txt2img_{name} input[type=number]", str(value))
+        page.press(f"#txt2img_{name} input[type=number]", "Tab")
+    page.fill("#txt2img_seed input", "10")
+    choose("#script_list", "ohwx compare")
+    page.fill(f"{panel}filter textarea", "tiny")
+    page.wait_for_timeout(700)
+    page.click(f"{panel}add_shown")
+    page.wait_for_timeout(700)
+    for number, (kind, values) in enumerate((("Seed", "10, 11"), ("Face denoise", "0.5, 0.7")), 1):
+        choose(f"{panel}axis_{number}", kind)
+        page.keyboard.press("Escape")
+        page.fill(f"{panel}values_{number} textarea", values)
+    choose(f"{panel}detector", "drawn_yolov8.pt")
+    page.keyboard.press("Escape")
+    page.locator(f"{panel}confidence input[type=number]").fill("0.01")
+    page.press(f"{panel}confidence input[type=number]", "Tab")
+    page.click("#txt2img_generate")
+    page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=12", state="attached", timeout=600_000)
+    page.click(f"{panel}estimate")
+    page.wait_for_timeout(2000)
+    page.screenshot(path=path, type="jpeg", quality=75)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def face_panel(
         return gr.update(visible=bool(faces and not adetailer))
 
     for switch in both:
-        switch.change(visible, inputs=both, outputs=[settings], show_progress=False)
+        switch.change(visible, inputs=both, outputs=[settings], show_progress="hidden")
     return [parts.made[name] for name in ARGUMENTS if name in parts.made]
 
 

@@ -45,7 +45,8 @@ class ScriptPanel:
 
     def show_estimate(self, tell: Callable[..., str], others: Sequence[gr.components.Component]) -> None:
         """Let `tell(values of others..., of arguments...)` fill the estimate in: on the button and on changes."""
-        wiring = {"fn": tell, "inputs": [*others, *self.arguments], "outputs": [self.estimate], "show_progress": False}
+        inputs = [*others, *self.arguments]
+        wiring = {"fn": tell, "inputs": inputs, "outputs": [self.estimate], "show_progress": "hidden"}
         self.button.click(**wiring)
         for name in ("checkpoints", "faces", "adetailer", *(f"axis_{i}" for i in AXES)):
             self.arguments[ARGUMENTS.index(name)].change(**wiring)
@@ -158,10 +159,10 @@ def _checkpoints(
         choices.refresh()
         return narrowed(text, held), gr.update(choices=[group.name for group in groups(choices.checkpoints())])
 
-    shown.change(narrowed, inputs=[shown, chosen], outputs=[chosen], show_progress=False)
-    add.click(add_shown, inputs=[shown, chosen], outputs=[chosen], show_progress=False)
-    group.input(add_group, inputs=[group, chosen], outputs=[chosen, group], show_progress=False)
-    reread.click(read_again, inputs=[shown, chosen], outputs=[chosen, group], show_progress=False)
+    shown.change(narrowed, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
+    add.click(add_shown, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
+    group.input(add_group, inputs=[group, chosen], outputs=[chosen, group], show_progress="hidden")
+    reread.click(read_again, inputs=[shown, chosen], outputs=[chosen, group], show_progress="hidden")
     return chosen, [shown, group]
 
 
@@ -191,6 +192,6 @@ def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple
     def picked(value: str, typed: str) -> tuple[Any, Any]:
         return gr.update(value=", ".join(filter(None, (typed.strip(" ,"), to_csv([value]))))), gr.update(value=None)
 
-    kind.change(of_kind, inputs=[kind], outputs=[text, picker], show_progress=False)
-    picker.input(picked, inputs=[picker, text], outputs=[text, picker], show_progress=False)
+    kind.change(of_kind, inputs=[kind], outputs=[text, picker], show_progress="hidden")
+    picker.input(picked, inputs=[picker, text], outputs=[text, picker], show_progress="hidden")
     return kind, text, picker

@@ -1,10 +1,23 @@
 """The face grid, and what memory does over its cells.
 
 usage: python bench/grid.py [--seeds 4] [--size 256] [--steps 20] [--face-steps 80] [--batch 4] [--cells 0]
+       python bench/grid.py --webui http://127.0.0.1:7860 [--pid PID] [--rounds 3] [the flags above]
 
 Draws three tiny checkpoints over `--seeds` seeds with a face pass at denoise 0.5, and prints seconds, batches and the
 resident memory after each cell. With --cells N it draws N cells of 1024 px with a host without a model instead: what
 a run itself keeps of each cell. Memory is read where there is /proc.
+
+With --webui the same grid is posted to that running webui, on this machine, with this extension and ADetailer: as an
+X/Y/Z plot with ADetailer, as "ohwx compare" (--batch seeds drawn together), and then drawn by the command line's
+engine in this process; `--rounds` times with fresh seeds after one to warm up, the order turned about each time.
+Printed are medians of wall and CPU time, their ratios to X/Y/Z + ADetailer, and how far the pictures are apart (the
+webui's "Random number generator source" must be CPU for that). With --cells N besides: N cells each way in the webui,
+and its resident memory on the way. For equal threads start this with the webui's interpreter and OMP_NUM_THREADS:
+
+    OMP_NUM_THREADS=2 PYTHONPATH=. /path/to/webui/venv/bin/python bench/grid.py --webui URL --pid PID
+
+It wants checkpoints (--checkpoints, names without suffix) in one folder and a detector (--detector) in
+models/adetailer. --pid is the webui's process, for CPU time and memory where there is /proc.
 """
 
 import argparse
@@ -96,7 +109,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     for name, default in (("seeds", 4), ("size", 256), ("steps", 20), ("face-steps", 80), ("batch", 4), ("cells", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--webui", metavar="URL")
+    parser.add_argument("--pid", type=int)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--checkpoints", default="tiny_base,tiny_reg,tiny_noreg")
+    parser.add_argument("--detector", default="drawn_yolov8.pt")
     options = parser.parse_args()
+    if options.webui:
+        import webui_grid  # beside this file
+
+        (webui_grid.memory if options.cells else webui_grid.compare)(options)
+        return
     with tempfile.TemporaryDirectory() as folder:
         (bookkeeping if options.cells else face_grid)(options, Path(folder))
 

@@ -14,7 +14,7 @@ from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.events import Listener, Saved, Step
 from ohwx_compare.core.experiment import Cell
 from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.infotext import from_job, render
+from ohwx_compare.core.infotext import EXTRA_KEY, Infotext, from_job, parse, render
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.keys import after_key, before_key
 from ohwx_compare.core.outcome import Outcome
@@ -74,7 +74,7 @@ class Drawing:
             first = cells_of[job][0]
             record = self._record(first, keys[job], loaded, Outcome.DRAWN)
             record = replace(record, pixels=pixel_digest(drawn.image), notes=drawn.notes)
-            self._put(names[job], drawn.image, replace(first, faces=()), record, loaded)
+            self._put(names[job], drawn.image, replace(first, faces=()), record, drawn.keys)
         self._step(sum(job.steps for job in jobs))
         return {job: self.shelf.find(key) for job, key in keys.items()}
 
@@ -110,7 +110,7 @@ class Drawing:
             record = self._record(cell, key, loaded, after.outcome)
             notes = (*before.notes, *(note for note in after.notes if note not in before.notes))
             record = replace(record, pixels=before.pixels, notes=notes, faces=after.faces)
-            self._put(_name(cell), after.image, cell, record, loaded)
+            self._put(_name(cell), after.image, cell, record, self._host_keys(cell, befores[cell.job]))
         self._step(sum(face_cost(job, tabs) for job in jobs))
 
     def _missing(self, keys: Mapping[Key, str], names: Mapping[Key, str], *, is_fresh: bool) -> list[Key]:
@@ -134,14 +134,25 @@ class Drawing:
         run = self.shelf.folder.resolve().name
         return Record(key=key, cell=cell.number, run=run, checkpoint=loaded.sha256, outcome=outcome, pixels="")
 
-    def _put(self, name: str, image: Image.Image, cell: Cell, record: Record, loaded: Loaded) -> None:
-        drawn_with = CheckpointRef(loaded.checkpoint.name).stem
-        infotext = from_job(
-            cell.job, model=drawn_with, model_hash=loaded.sha256, faces=cell.faces, extra=record.to_json()
-        )
+    def _put(self, name: str, image: Image.Image, cell: Cell, record: Record, keys: Iterable[tuple[str, str]]) -> None:
+        whole = self._infotext(cell, record)
+        infotext = whole.without(EXTRA_KEY)
+        for key, value in keys:
+            if infotext.get(key) is None:
+                infotext = infotext.with_value(key, value)
+        infotext = infotext.with_value(EXTRA_KEY, whole.get(EXTRA_KEY))  # the longest last
         stored = self.shelf.put(name, image, render(infotext), record)
         self.drawn.add(record.key)
         self.on_event(Saved(stored.path))
+
+    def _infotext(self, cell: Cell, record: Record) -> Infotext:
+        model = CheckpointRef(self._in_use.checkpoint.name).stem
+        return from_job(cell.job, model=model, model_hash=self._in_use.sha256, faces=cell.faces, extra=record.to_json())
+
+    def _host_keys(self, cell: Cell, before: Stored) -> list[tuple[str, str]]:
+        """What the host added to the infotext of a picture before its face pass."""
+        own = self._infotext(replace(cell, faces=()), before.record)
+        return [(pair.key, pair.value) for pair in parse(before.infotext).pairs if own.get(pair.key) is None]
 
     def _step(self, steps: float) -> None:
         if steps and not self.host.reports_steps:

@@ -38,6 +38,7 @@ class Rendered:
 
     image: Image.Image  # RGB
     notes: tuple[str, ...] = field(default=())  # "VAE ran in float32: ...", "prompt cut", ...
+    keys: tuple[tuple[str, str], ...] = field(default=())  # of its infotext, besides the job's own: hires fix, LoRAs
 
 
 class Interruption(Enum):

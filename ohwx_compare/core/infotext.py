@@ -29,6 +29,7 @@ from ohwx_compare.core.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 
 __all__ = [
+    "EXTRA_KEY",
     "Infotext",
     "Pair",
     "Xyz",
@@ -54,7 +55,8 @@ __all__ = [
     "xyz",
 ]
 
-_EXTRA = "ohwx"
+EXTRA_KEY = "ohwx"
+"""Under which our own facts stand, as JSON."""
 _SORT = "face sort"  # in the extra key: ADetailer keeps it in its settings, not in the picture
 _MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content")
 _ADETAILER_CLEAN_SINCE = (24, 4)
@@ -142,7 +144,7 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
     orders = extra(infotext).get(_SORT, [])
     if not isinstance(orders, list) or len(orders) not in (0, len(settings)):
         raise InfotextError(
-            f"{_EXTRA} lists {orders!r} as {_SORT!r}, expected one order for each of {len(settings)} tabs."
+            f"{EXTRA_KEY} lists {orders!r} as {_SORT!r}, expected one order for each of {len(settings)} tabs."
         )
     return (
         tuple(replace(tab, sort=str(order)) for tab, order in zip(settings, orders, strict=True))
@@ -158,15 +160,15 @@ def model(infotext: Infotext) -> tuple[str | None, str | None]:
 
 def extra(infotext: Infotext) -> dict[str, object]:
     """What our key `ohwx` holds, {} without it. Raises InfotextError if that is no JSON object."""
-    text = infotext.get(_EXTRA)
+    text = infotext.get(EXTRA_KEY)
     if text is None:
         return {}
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InfotextError(f"The key {_EXTRA!r} holds {text[:40]!r}, expected a JSON object.") from error
+        raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.") from error
     if not isinstance(value, dict):
-        raise InfotextError(f"The key {_EXTRA!r} holds {text[:40]!r}, expected a JSON object.")
+        raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.")
     return value
 
 
@@ -194,7 +196,7 @@ def from_job(
     if any(tab.sort != "None" for tab in faces):
         rest[_SORT] = [tab.sort for tab in faces]
     if rest:
-        named.append((_EXTRA, json.dumps(rest, ensure_ascii=False)))
+        named.append((EXTRA_KEY, json.dumps(rest, ensure_ascii=False)))
     if version is not None:
         named.append(("Version", version))
     infotext = Infotext(prompt=drawn.prompt, negative=drawn.negative)

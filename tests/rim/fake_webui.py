@@ -216,12 +216,16 @@ class FakeWebui:
         self.calls.append(p)
         self.before_draw()
         if getattr(self.state, "stopping_generation", False):
-            return Processed(p, [], index_of_first_image=0, all_prompts=[])
+            return Processed(p, [], index_of_first_image=0, all_prompts=[], infotexts=[])
         seeds = p.seed if isinstance(p.seed, list) else [p.seed]
         weights = b"".join(value.numpy().tobytes() for value in self.model.parameters())
         images = [self._mosaic(p, weights, seed) for seed in seeds]
         self.after_draw()
-        return Processed(p, images, index_of_first_image=0, all_prompts=[p.prompt] * len(images))
+        texts = [
+            f"{p.prompt}\nSteps: {p.steps}, Sampler: {p.sampler_name}, Seed: {seed}, Hires steps: 3" for seed in seeds
+        ]
+        prompts = [p.prompt] * len(images)
+        return Processed(p, images, index_of_first_image=0, all_prompts=prompts, infotexts=texts)
 
     def _mosaic(self, p, weights, seed):
         asked = repr((p.prompt, p.negative_prompt, seed, p.steps, p.cfg_scale, p.denoising_strength))

@@ -2,10 +2,14 @@
 
 import json
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from fake_webui import Img2Img, OldTxt2Img, Txt2Img, write_checkpoint
+from safetensors.torch import load_file, save_file
 
 from ohwx_compare.errors import CheckpointError, ExperimentError, HostError
 
@@ -32,7 +36,7 @@ def test_sheet_then_cells_with_their_infotexts(webui):
     assert len(processed.images) == len(processed.infotexts) == 3
     assert ["Model: one" in text for text in processed.infotexts] == [True, True, False]
     assert "Model: two" in processed.infotexts[2]
-    assert processed.infotexts[2].endswith('ohwx: "{\\"cell\\": 2, \\"run\\": \\"run\\"}"')
+    assert processed.infotexts[2].endswith('RNG: CPU, Hires steps: 3, ohwx: "{\\"cell\\": 2, \\"run\\": \\"run\\"}"')
     _, one, two = pixels(processed)
     assert one.shape == (64, 64, 3)
     assert not np.array_equal(one, two)
@@ -122,6 +126,25 @@ def test_face_pass_is_pinned_and_leaves_adetailer_out(webui, face):
         assert call.cached_c is not webui.calls[0].cached_c
 
 
+@pytest.mark.parametrize(
+    ("setting", "allowed"), [(None, ["negpip"]), ("", []), ("theirs.py, !adetailer", ["theirs", "!adetailer"])]
+)
+def test_in_a_face_pass_only_the_scripts_run_that_the_user_allows(webui, face, setting, allowed):
+    if setting is not None:
+        webui.opts.ohwx_nested_scripts = setting
+    theirs = [
+        SimpleNamespace(filename=f"/x/{name}.py", section=None, args_from=0, args_to=0)
+        for name in ("theirs", "negpip", "!adetailer")
+    ]
+    runner = SimpleNamespace(alwayson_scripts=theirs, callback_map={"process": (3, theirs)})
+    webui.load_script().run(Txt2Img(seed=7, scripts=runner, script_args=()), asked(faces=[face]))
+    for call in webui.calls:
+        names = [Path(script.filename).stem for script in call.scripts.alwayson_scripts]
+        assert names == (allowed if isinstance(call, Img2Img) else ["theirs", "negpip", "!adetailer"])
+    assert runner.alwayson_scripts is theirs
+    assert len(runner.callback_map["process"][1]) == 3
+
+
 def test_without_a_face_pass_adetailer_may_run(webui):
     webui.load_script().run(Txt2Img(seed=7), asked())
     assert not any(getattr(call, "_ad_disabled", False) for call in webui.calls)
@@ -139,6 +162,36 @@ def test_a_file_overwritten_under_its_name_is_read_again(webui):
     write_checkpoint(webui.folder / "user.safetensors", 2)  # what `two` is, while `user` lies in memory
     user, two = pixels(script.run(Txt2Img(seed=7), asked(checkpoints=["user.safetensors", "two.safetensors"])))[1:]
     assert np.array_equal(user, two)
+
+
+def test_any_tensor_changed_under_the_name_of_what_is_loaded_is_read_again(webui):
+    script, path = webui.load_script(), webui.folder / "user.safetensors"
+    tensors = load_file(path)
+    changed = tensors["first_stage_model.decoder.conv.weight"]
+    changed[-1, -1] += 1  # neither a part nor a place that is sampled
+    save_file(tensors, path)
+    script.run(Txt2Img(seed=7), asked(checkpoints=["user.safetensors"]))
+    assert torch.equal(webui.model.first_stage_model.decoder.conv.weight, changed)
+
+
+def test_what_a_lora_changed_is_known_by_its_backup(webui):
+    webui.load_script()
+    from ohwx_compare.files.checkpoint import read_header
+    from ohwx_compare.hosts.webui.loaded import differing
+
+    attention = torch.nn.MultiheadAttention(8, 2)
+    model = torch.nn.ModuleDict({"conditioner": torch.nn.ModuleDict({"embedders": torch.nn.ModuleList([attention])})})
+    path = webui.data / "attention.safetensors"
+    save_file({name: value.detach().clone() for name, value in model.named_parameters()}, path)
+    header = read_header(path)
+    assert differing(model, header, whole=True) == []
+    attention.network_weights_backup = (attention.in_proj_weight.clone(), attention.out_proj.weight.clone())
+    with torch.no_grad():
+        attention.in_proj_weight += 1
+        attention.out_proj.weight += 1
+    assert differing(model, header, whole=True) == []
+    attention.network_weights_backup = None
+    assert len(differing(model, header, whole=True)) == 2
 
 
 def test_files_of_one_stem_are_told_apart(webui):

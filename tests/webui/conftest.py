@@ -1,67 +1,82 @@
 """A running real webui with the tiny checkpoints and ADetailer, named by OHWX_WEBUI_URL."""
 
-import base64
-import io
 import json
-import os
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
-from pathlib import Path
+import shutil
+import time
 
 import pytest
-from PIL import Image
-
-URL = os.environ.get("OHWX_WEBUI_URL")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the API answered."""
-
-    images: list
-    infotexts: list
-    more: dict
-
-
-@dataclass(frozen=True)
-class Webui:
-    """The API of one webui."""
-
-    url: str
-
-    def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=300) as answer:
-            return json.load(answer)
-
-    def post(self, path, body=None):
-        data = json.dumps(body or {}).encode()
-        asked = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(asked, timeout=600) as answer:
-            return json.load(answer)
-
-    def refused(self, body):
-        """The answer's text where the request fails."""
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            self.post("/sdapi/v1/txt2img", body)
-        with caught.value as answer:
-            return json.loads(answer.read())["errors"]
-
-    def draw(self, body):
-        answer = self.post("/sdapi/v1/txt2img", body)
-        images = [Image.open(io.BytesIO(base64.b64decode(image))).convert("RGB") for image in answer["images"]]
-        info = json.loads(answer["info"])
-        return Answer(images, info["infotexts"], info["extra_generation_params"].get("ohwx", {}))
-
-    @property
-    def folder(self):
-        """Where its checkpoints lie, on this machine."""
-        listed = self.get("/sdapi/v1/sd-models")
-        return next(Path(model["filename"]).parent for model in listed if model["model_name"] == "tiny_base")
+from starting import make_data
+from webui_api import named
 
 
 @pytest.fixture(scope="session")
 def webui():
-    if not URL:
-        pytest.skip("OHWX_WEBUI_URL names no running webui")
-    return Webui(URL.rstrip("/"))
+    return named()
+
+
+@pytest.fixture
+def browser():
+    """A real Chromium without a window."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("the browser test needs Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def data(webui, goldens, tmp_path):
+    """Of a webui that the test starts itself."""
+    return make_data(webui, goldens, tmp_path / "web ui")
+
+
+@pytest.fixture(scope="session")
+def case(goldens):
+    return json.loads((goldens / "xyz_checkpoint_x_seed.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def tab(case):
+    return case["payload"]["alwayson_scripts"]["ADetailer"]["args"][2]
+
+
+@pytest.fixture
+def asking(case):
+    """The golden's request to a webui, with our script in place of X/Y/Z; a fresh run folder each time."""
+
+    def asked(webui, settings, **more):
+        payload = {name: value for name, value in case["payload"].items() if name != "alwayson_scripts"}
+        settings = {"name": f"test {time.time_ns()}", **settings}
+        body = webui.body({**payload, **more})
+        return {**body, "script_name": "ohwx compare", "script_args": [json.dumps(settings)]}
+
+    return asked
+
+
+@pytest.fixture
+def ask(webui, asking):
+    return lambda **settings: asking(webui, settings)
+
+
+@pytest.fixture
+def place(webui):
+    """Put a tiny checkpoint under another name into the webui's folder; taken away at the end."""
+    made = []
+
+    def put(source, name):
+        for suffix in (".safetensors", ".yaml"):
+            target = webui.folder / f"{name}{suffix}"
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(webui.folder / f"{source}{suffix}", target)
+            made.append(target)
+        return webui.folder / f"{name}.safetensors"
+
+    yield put
+    for path in made:
+        path.unlink(missing_ok=True)
+        if path.parent != webui.folder and path.parent.is_dir() and not list(path.parent.iterdir()):
+            path.parent.rmdir()
+    webui.post("/sdapi/v1/refresh-checkpoints")

@@ -1,32 +1,23 @@
 """The script in the real webui's page, by clicking, in a real browser."""
 
-import shutil
+import time
 from pathlib import Path
 
 import pytest
+from webui_api import open_ui, wait
+
+from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.files.ledger import open_run
 
 GRADIOS = ("Cannot read properties of undefined (reading 'props')",)  # its own, at any Generate
 PANEL = "#script_txt2img_ohwx_compare_"
 
 
 @pytest.fixture
-def page(webui):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("the browser test needs Chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1500})
-        page.set_default_timeout(180_000)
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(webui.url)
-        page.wait_for_selector("#txt2img_prompt textarea")
-        page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
-        yield page
-        browser.close()
-    assert not [error for error in errors if error not in GRADIOS], errors
+def page(webui, browser):
+    page = open_ui(browser, webui)
+    yield page
+    assert not [error for error in page.errors if error not in GRADIOS], page.errors
 
 
 def choose(page, element, text):
@@ -41,6 +32,28 @@ def choose(page, element, text):
 
 def chosen(page):
     return page.locator(f"{PANEL}files .token").all_inner_texts()
+
+
+def test_a_page_reload_leaves_the_run_alone(page, webui):
+    name = f"reloaded {time.time_ns()}"
+    page.fill("#txt2img_prompt textarea", "photo of ohwx man")
+    for slider, value in (("steps", 8), ("width", 128), ("height", 128), ("batch_count", 4)):
+        page.fill(f"#txt2img_{slider} input[type=number]", str(value))
+        page.press(f"#txt2img_{slider} input[type=number]", "Tab")
+    page.fill("#txt2img_seed input", "10")
+    choose(page, "#script_list", "ohwx compare")
+    choose(page, f"{PANEL}files", "tiny_reg")
+    page.keyboard.press("Escape")
+    choose(page, f"{PANEL}detector", "drawn_yolov8.pt")
+    page.fill(f"{PANEL}name textarea", name)
+    page.click("#txt2img_generate")
+    wait(lambda: "of 4 cells" in (webui.progress()["textinfo"] or ""))
+    page.reload()
+    page.wait_for_selector("#txt2img_prompt textarea")
+    wait(lambda: not webui.progress()["state"]["job"])
+    run = open_run(webui.folder.parents[1] / "outputs" / "ohwx" / "compare" / name)
+    assert {cell.result.outcome for cell in run.cells} <= {Outcome.FACES, Outcome.NO_FACE}
+    assert len(run.cells) == 4
 
 
 def test_chosen_and_drawn_by_clicking_then_pasted(page, tmp_path):

@@ -1,67 +1,12 @@
 """In a real webui: the pictures are those of X/Y/Z + ADetailer, and the checkpoint asked for is the one that draws."""
 
-import json
-import shutil
 import threading
 import time
 
-import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
-
-NAMES = ["tiny_base.safetensors", "tiny_reg.safetensors", "tiny_noreg.safetensors"]
-
-
-@pytest.fixture(scope="session")
-def case(goldens):
-    return json.loads((goldens / "xyz_checkpoint_x_seed.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def ask(case, webui):
-    """The golden's request with our script in place of X/Y/Z; a fresh run folder each time."""
-    payload = {name: value for name, value in case["payload"].items() if name != "alwayson_scripts"}
-    combined = f"{payload['sampler_name']} {payload['scheduler']}"
-    if combined in [sampler["name"] for sampler in webui.get("/sdapi/v1/samplers")]:  # before 1.9
-        payload["sampler_name"] = combined
-
-    def asked(**settings):
-        settings.setdefault("name", f"test {time.time_ns()}")
-        return {**payload, "script_name": "ohwx compare", "script_args": [json.dumps(settings)]}
-
-    return asked
-
-
-@pytest.fixture(scope="session")
-def tab(case):
-    return case["payload"]["alwayson_scripts"]["ADetailer"]["args"][2]
-
-
-@pytest.fixture
-def place(webui):
-    """Put a tiny checkpoint under another name into the webui's folder; taken away at the end."""
-    made = []
-
-    def put(source, name):
-        for suffix in (".safetensors", ".yaml"):
-            target = webui.folder / f"{name}{suffix}"
-            target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(webui.folder / f"{source}{suffix}", target)
-            made.append(target)
-        return webui.folder / f"{name}.safetensors"
-
-    yield put
-    for path in made:
-        path.unlink(missing_ok=True)
-        if path.parent != webui.folder and path.parent.is_dir() and not list(path.parent.iterdir()):
-            path.parent.rmdir()
-    webui.post("/sdapi/v1/refresh-checkpoints")
-
-
-def difference(one, other):
-    apart = np.abs(np.asarray(one, int) - np.asarray(other, int))
-    return apart.max(), apart.mean()
+from webui_api import NAMES, difference
 
 
 def test_pictures_are_those_of_xyz_and_adetailer(webui, ask, tab, case, goldens):

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ohwx_compare.core.job import Job
 from ohwx_compare.files.checkpoint import sha256
+from ohwx_compare.hosts.webui.passes import NESTED_SCRIPTS, nested_scripts
 
 __all__ = ["Fingerprint"]
 
@@ -41,7 +42,9 @@ class Fingerprint:
 
     @cached_property
     def _common(self) -> dict[str, Any]:
+        nested = {} if nested_scripts() == NESTED_SCRIPTS else {"nested": sorted(nested_scripts())}
         return {
+            **nested,
             "host": "webui",
             "version": processing.program_version(),
             "device": str(devices.device).partition(":")[0],

@@ -13,9 +13,17 @@ from PIL import Image
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.axes import CheckpointRef
+from ohwx_compare.core.infotext import parse
 from ohwx_compare.core.job import InpaintJob, Job
 from ohwx_compare.engine.memory import within_memory
-from ohwx_compare.errors import CheckpointError, HostError, Interrupted, MissingKeysError, UnknownCheckpointError
+from ohwx_compare.errors import (
+    CheckpointError,
+    HostError,
+    InfotextError,
+    Interrupted,
+    MissingKeysError,
+    UnknownCheckpointError,
+)
 from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.hosts.webui.fingerprint import Fingerprint
@@ -80,13 +88,14 @@ class WebuiHost:
         header = read_header(checkpoint.path)
         require_sdxl(header)
         info = _info(checkpoint)
+        was_there = _is_loaded(checkpoint.path)
         _load(info, forced=False)
-        if differing(shared.sd_model, header):  # overwritten under its name, which the webui does not notice
-            _load(info, forced=True)
+        own_vae = sd_vae.loaded_vae_file is None
+        if differing(shared.sd_model, header, whole=was_there, own_vae=own_vae):
+            _load(info, forced=True)  # the file was overwritten, and the webui goes by the name
         loaded = Loaded(checkpoint, self.sha256(checkpoint))
         self._in_use = (loaded, header)
         self._verify()
-        own_vae = sd_vae.loaded_vae_file is None
         if lost := missing(shared.sd_model, header, own_vae=own_vae):
             raise MissingKeysError(
                 f"{checkpoint.name} lacks {len(lost)} tensors ({', '.join(lost[:3])}, ...); the webui would draw with "
@@ -157,16 +166,17 @@ class WebuiHost:
             raise HostError(f"The webui drew {len(images)} pictures of {len(jobs)}; its log says why.")
         self._verify()
         notes = tuple(p.comments)
-        for job, image, prompt in zip(jobs, images, processed.all_prompts, strict=False):
+        texts = processed.infotexts[processed.index_of_first_image :]
+        for job, image, prompt, text in zip(jobs, images, processed.all_prompts, texts, strict=False):
             changed = () if prompt == job.prompt else (f"prompt as drawn: {prompt}",)
-            yield Rendered(image.convert("RGB"), (*notes, *changed))
+            yield Rendered(image.convert("RGB"), (*notes, *changed), _keys(text))
 
     def _verify(self) -> None:
         """Raise HostError unless the checkpoint in use is what lies in memory."""
         loaded, header = self._in_use
         path = loaded.checkpoint.path
-        info = getattr(shared.sd_model, "sd_checkpoint_info", None)
-        if info is None or not _is_same_file(info.filename, path):
+        if not _is_loaded(path):
+            info = getattr(shared.sd_model, "sd_checkpoint_info", None)
             raise HostError(f"Asked for {path.name}, but the webui has loaded {getattr(info, 'name', 'nothing')}.")
         try:
             others = differing(shared.sd_model, header)
@@ -180,6 +190,20 @@ class WebuiHost:
         if getattr(shared.state, "stopping_generation", False):
             shared.state.stopping_generation = False
             self._is_finishing = True
+
+
+def _keys(text: str) -> tuple[tuple[str, str], ...]:
+    """What the webui and its scripts say about a picture: hires fix, LoRAs, VAE, ADetailer's own face pass, ..."""
+    try:
+        pairs = parse(text).pairs
+    except InfotextError:
+        return ()
+    return tuple((pair.key, pair.value) for pair in pairs if pair.key not in ("Version", "User"))
+
+
+def _is_loaded(path: Path) -> bool:
+    info = getattr(shared.sd_model, "sd_checkpoint_info", None)
+    return info is not None and _is_same_file(info.filename, path)
 
 
 def _load(info: sd_models.CheckpointInfo, *, forced: bool) -> None:

@@ -37,19 +37,23 @@ def missing(model: torch.nn.Module, header: Header, *, own_vae: bool) -> list[st
     ]
 
 
-def differing(model: torch.nn.Module, header: Header) -> list[str]:
-    """Names of those sampled tensors whose values in memory are not the file's; [] where it is the same model.
+def differing(model: torch.nn.Module, header: Header, *, whole: bool = False, own_vae: bool = False) -> list[str]:
+    """Names of those tensors whose values in memory are not the file's; [] where it is the same model.
 
-    Sampled are matrices of the UNet's beginning, middle and end and of both text encoders, of each its first 16,384
-    values. The VAE is left out: a setting may replace it. Raises OSError where the file is gone.
+    whole: every matrix and vector is compared to its last value, which reads the whole file. Otherwise sampled are
+        matrices of the UNet's beginning, middle and end and of both text encoders, of each its first 16,384 values.
+    own_vae: the VAE comes from the file, so `whole` means it too.
+    Raises OSError where the file is gone.
     """
     parameters = _parameters(model)
+    names = [name for name in _all(header, own_vae=own_vae) if name in parameters] if whole else _sampled(header)
     with header.path.open("rb") as file:
         found = []
-        for name in _sampled(header):
+        for name in names:
             tensor = header.tensors[name]
+            size = tensor.end - tensor.start
             file.seek(tensor.start)
-            stored = _values(file.read(min(tensor.end - tensor.start, _SAMPLE * _width(tensor))), tensor)
+            stored = _values(file.read(size if whole else min(size, _SAMPLE * _width(tensor))), tensor)
             if name not in parameters or not _is_same(parameters[name], stored):
                 found.append(name)
     return found
@@ -60,11 +64,21 @@ def _parameters(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = {}
     for path, module in model.named_modules():
         backup = getattr(module, "network_weights_backup", None)
-        for name, value in module.named_parameters(recurse=False):
-            is_kept = name == "weight" and isinstance(backup, torch.Tensor)
-            full = f"{path}.{name}".replace(".wrapped.", ".")
-            found[full] = backup if is_kept else value
+        values = dict(module.named_parameters(recurse=False))
+        if isinstance(backup, torch.Tensor):
+            values["weight"] = backup
+        elif isinstance(backup, tuple):  # of a MultiheadAttention; the second is its child's
+            values["in_proj_weight"], values["out_proj.weight"] = backup
+        for name, value in values.items():
+            found.setdefault(f"{path}.{name}".replace(".wrapped.", "."), value)
     return found
+
+
+def _all(header: Header, *, own_vae: bool) -> Iterator[str]:
+    parts = _PARTS if own_vae else _PARTS[:2]
+    for name, tensor in header.tensors.items():
+        if name.startswith(parts) and not name.endswith(_OPTIONAL) and tensor.dtype in _DTYPES and tensor.shape:
+            yield name
 
 
 def _sampled(header: Header) -> Iterator[str]:

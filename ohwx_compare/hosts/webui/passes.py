@@ -17,7 +17,7 @@ from PIL import Image
 from ohwx_compare.core.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
 
-__all__ = ["NESTED_SCRIPTS", "PINNED", "Template"]
+__all__ = ["NESTED_SCRIPTS", "PINNED", "Template", "nested_scripts"]
 
 PINNED: Mapping[str, Any] = MappingProxyType({
     "face_restoration": False,
@@ -42,6 +42,14 @@ NESTED_SCRIPTS = frozenset({
     "wildcard_recursive", "wildcards",
 })  # fmt: skip
 """Files of the always-on scripts that run in a face pass too; ADetailer's default list."""
+
+
+def nested_scripts() -> frozenset[str]:
+    """The user's own list (the setting `ohwx_nested_scripts`: stems of files, commas between) or `NESTED_SCRIPTS`."""
+    text = getattr(shared.opts, "ohwx_nested_scripts", None)
+    if text is None:
+        return NESTED_SCRIPTS
+    return frozenset(filter(None, (name.strip().removesuffix(".py") for name in text.split(","))))
 
 
 @dataclass
@@ -124,9 +132,7 @@ class Template:
         p.cached_c, p.cached_uc = self._conds[4], self._conds[5]
         p._ad_disabled = p._ad_inner = True
         if user.scripts is not None:
-            runner = copy(user.scripts)
-            runner.alwayson_scripts = [s for s in runner.alwayson_scripts if Path(s.filename).stem in NESTED_SCRIPTS]
-            p.scripts, p.script_args = runner, copy(user.script_args)
+            p.scripts, p.script_args = _nested(user.scripts), copy(user.script_args)
         return p
 
     def _settings(self, job: Job) -> dict[str, Any]:
@@ -138,6 +144,15 @@ class Template:
             **{name: value for name, value in wanted.items() if _has(name)},
             "sd_model_checkpoint": self.checkpoint,
         }
+
+
+def _nested(users: Any) -> Any:
+    """The user's script runner, with the scripts of face passes only."""
+    runner, allowed = copy(users), nested_scripts()
+    runner.alwayson_scripts = [script for script in users.alwayson_scripts if Path(script.filename).stem in allowed]
+    if hasattr(runner, "callback_map"):
+        runner.callback_map = {}  # since 1.9: made from the scripts, and told apart by their number only
+    return runner
 
 
 def _has(setting: str) -> bool:

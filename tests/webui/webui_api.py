@@ -1,0 +1,118 @@
+"""The HTTP API of a running webui, as the tests use it."""
+
+import base64
+import contextlib
+import http.client
+import io
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+NAMES = ["tiny_base.safetensors", "tiny_reg.safetensors", "tiny_noreg.safetensors"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API answered."""
+
+    images: list
+    infotexts: list
+    more: dict
+
+
+@dataclass(frozen=True)
+class Webui:
+    """The API of one webui."""
+
+    url: str
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=300) as answer:
+            return json.load(answer)
+
+    def post(self, path, body=None):
+        data = json.dumps(body or {}).encode()
+        asked = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=600) as answer:
+            return json.load(answer)
+
+    def refused(self, body):
+        """The answer's text where the request fails."""
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            self.post("/sdapi/v1/txt2img", body)
+        with caught.value as answer:
+            return json.loads(answer.read())["errors"]
+
+    def broken(self, body):
+        """Ask for pictures of a webui that dies meanwhile."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.post("/sdapi/v1/txt2img", body)
+
+    def draw(self, body, kind="txt2img"):
+        answer = self.post(f"/sdapi/v1/{kind}", body)
+        images = [Image.open(io.BytesIO(base64.b64decode(image))).convert("RGB") for image in answer["images"]]
+        info = json.loads(answer["info"])
+        return Answer(images, info["infotexts"], info["extra_generation_params"].get("ohwx", {}))
+
+    def progress(self):
+        return self.get("/sdapi/v1/progress?skip_current_image=true")
+
+    def body(self, payload):
+        """A golden's payload as this webui takes it: before 1.9 sampler and schedule are one name."""
+        combined = f"{payload['sampler_name']} {payload['scheduler']}"
+        if combined in [sampler["name"] for sampler in self.get("/sdapi/v1/samplers")]:
+            payload = {**payload, "sampler_name": combined}
+        return payload
+
+    @property
+    def checkpoint(self):
+        """The user's, as the settings name it."""
+        return self.get("/sdapi/v1/options")["sd_model_checkpoint"]
+
+    @property
+    def folder(self):
+        """Where its checkpoints lie, on this machine."""
+        listed = self.get("/sdapi/v1/sd-models")
+        return next(Path(model["filename"]).parent for model in listed if model["model_name"] == "tiny_base")
+
+
+def named():
+    """The webui that OHWX_WEBUI_URL names; without it the test is skipped."""
+    url = os.environ.get("OHWX_WEBUI_URL")
+    if not url:
+        pytest.skip("OHWX_WEBUI_URL names no running webui")
+    return Webui(url.rstrip("/"))
+
+
+def open_ui(browser, webui):
+    """The webui's page, once it can be used; `page.errors` holds what its scripts throw."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1500})
+    page.set_default_timeout(180_000)
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(webui.url)
+    page.wait_for_selector("#txt2img_prompt textarea")
+    page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
+    return page
+
+
+def wait(condition, seconds=180):
+    """Until it holds."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came to that"
+        time.sleep(0.1)
+
+
+def difference(one, other):
+    """Largest and mean |difference| of two pictures, of 255."""
+    apart = np.abs(np.asarray(one, int) - np.asarray(other, int))
+    return apart.max(), apart.mean()

@@ -131,7 +131,7 @@ def test_face_pass_is_pinned_and_leaves_adetailer_out(webui, face):
 )
 def test_in_a_face_pass_only_the_scripts_run_that_the_user_allows(webui, face, setting, allowed):
     if setting is not None:
-        webui.opts.ohwx_nested_scripts = setting
+        webui.opts.data["ohwx_nested_scripts"] = setting
     theirs = [
         SimpleNamespace(filename=f"/x/{name}.py", section=None, args_from=0, args_to=0)
         for name in ("theirs", "negpip", "!adetailer")

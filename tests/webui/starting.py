@@ -12,8 +12,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +42,11 @@ class Data:
     @property
     def log(self):
         return (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def starts(self):
+        """How often it has started, Reload UI included."""
+        return self.log.count("Startup time: ")
 
     @property
     def complaints(self):
@@ -85,7 +88,7 @@ def started(data, *flags):
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     api = Webui(f"http://127.0.0.1:{port}")
     try:
-        _wait(api, process, data)
+        _wait(process, data)
         yield api, process
     finally:
         kill(process)
@@ -98,14 +101,11 @@ def kill(process):
         process.wait()
 
 
-def _wait(api, process, data, seconds=300):
+def _wait(process, data, seconds=300):
+    """Until its log says that it has started: a request before can keep the webui from adding its API."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{api.url}/sdapi/v1/progress", timeout=10):
-                return
-        except urllib.error.HTTPError:
+    while process.poll() is None and time.monotonic() < until:
+        if data.starts:
             return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"the webui does not answer; the end of its log:\n{data.log[-3000:]}")
+        time.sleep(0.2)
+    pytest.fail(f"the webui does not start; the end of its log:\n{data.log[-3000:]}")

@@ -48,14 +48,12 @@ def test_frozen_settings_are_said_before_anything_is_drawn(data, asking):
     assert not (data.folder / "outputs" / "ohwx" / "compare" / "frozen").exists()
 
 
-def test_in_debug_mode_the_pages_are_there_and_a_run_is_one_sentence(data, asking, browser):
+def test_in_debug_mode_the_script_is_there(data, browser):
     put_extension(data)
     with started(data, "--ui-debug-mode") as (api, _):
         page = open_ui(browser, api)
         assert "ohwx compare" in page.evaluate(SCRIPTS)
         page.close()
-        assert not data.complaints
-        api.refused(asking(api, {"checkpoints": NAMES, "name": "debug"}))
     assert "Traceback" not in data.log.split("Startup time")[0]
 
 
@@ -69,11 +67,10 @@ def test_reload_ui_takes_an_update_over_and_doubles_nothing(data, asking, browse
         asked_for.write_text(text.replace("No checkpoint is chosen", "Updated: none is chosen"), encoding="utf-8")
         page = open_ui(browser, api)
         page.evaluate("gradioApp().getElementById('settings_restart_gradio').click()")
-        wait(lambda: data.log.count("Running on local URL") == 2)
-        wait(lambda: _answers(api))
-        assert "Updated: none is chosen" in api.refused(body)
-        open_ui(browser, api)
         page.close()
+        wait(lambda: data.starts == 2)
+        assert "Updated: none is chosen" in api.refused(body)
+        open_ui(browser, api).close()
         scripts = api.get("/sdapi/v1/scripts")["txt2img"]
         assert scripts.count("ohwx compare") == 1
         assert api.draw(asking(api, {"checkpoints": NAMES[:1], "faces": []})).more["drawn"] == 1
@@ -110,10 +107,3 @@ def test_installed_from_its_url_nothing_else_is_installed(data, asking, browser,
 
 def _done(folder):
     return [cell for cell in open_run(Path(folder)).cells if cell.result.image and not cell.result.error]
-
-
-def _answers(api):
-    try:
-        return "ohwx compare" in api.get("/sdapi/v1/scripts")["txt2img"]
-    except OSError:
-        return False

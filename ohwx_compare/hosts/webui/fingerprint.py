@@ -11,7 +11,7 @@ from PIL import Image
 
 from ohwx_compare.core.job import Job
 from ohwx_compare.files.checkpoint import sha256
-from ohwx_compare.hosts.webui.passes import NESTED_SCRIPTS, nested_scripts
+from ohwx_compare.hosts.webui.passes import nested_scripts
 
 __all__ = ["Fingerprint"]
 
@@ -42,9 +42,7 @@ class Fingerprint:
 
     @cached_property
     def _common(self) -> dict[str, Any]:
-        nested = {} if nested_scripts() == NESTED_SCRIPTS else {"nested": sorted(nested_scripts())}
         return {
-            **nested,
             "host": "webui",
             "version": processing.program_version(),
             "device": str(devices.device).partition(":")[0],
@@ -53,6 +51,7 @@ class Fingerprint:
             "settings": _settings(self._p),
             "fields": _fields(self._p),
             "scripts": _scripts(self._p, own_faces=self._own_faces),
+            "nested scripts": sorted(nested_scripts()) if self._own_faces else [],
         }
 
     def _lora(self, name: str) -> str | None:

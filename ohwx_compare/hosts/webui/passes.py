@@ -16,8 +16,9 @@ from PIL import Image
 
 from ohwx_compare.core.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
 
-__all__ = ["NESTED_SCRIPTS", "PINNED", "Template", "nested_scripts"]
+__all__ = ["PINNED", "Template", "nested_scripts"]
 
 PINNED: Mapping[str, Any] = MappingProxyType({
     "face_restoration": False,
@@ -37,19 +38,11 @@ PINNED: Mapping[str, Any] = MappingProxyType({
 })  # fmt: skip
 """The settings of a face pass, whatever the user's are; a webui that lacks one is not asked for it."""
 
-NESTED_SCRIPTS = frozenset({
-    "dynamic_prompting", "dynamic_thresholding", "hypertile_script", "lora_block_weight", "negpip", "soft_inpainting",
-    "wildcard_recursive", "wildcards",
-})  # fmt: skip
-"""Files of the always-on scripts that run in a face pass too; ADetailer's default list."""
-
 
 def nested_scripts() -> frozenset[str]:
-    """The user's own list (the setting `ohwx_nested_scripts`: stems of files, commas between) or `NESTED_SCRIPTS`."""
-    text = getattr(shared.opts, "ohwx_nested_scripts", None)
-    if text is None:
-        return NESTED_SCRIPTS
-    return frozenset(filter(None, (name.strip().removesuffix(".py") for name in text.split(","))))
+    """File stems of the always-on scripts that run in a face pass too: the user's setting."""
+    names = str(setting(NESTED_SCRIPTS)).split(",")
+    return frozenset(filter(None, (name.strip().removesuffix(".py") for name in names)))
 
 
 @dataclass

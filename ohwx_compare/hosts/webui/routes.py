@@ -5,7 +5,9 @@ are JSON or pictures, errors `{"error": sentence}`. No header ever allows anothe
 """
 
 import json
+import threading
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from modules import errors, script_callbacks, shared
@@ -15,7 +17,6 @@ from starlette.responses import Response
 
 from ohwx_compare.errors import NotHereError, OhwxError
 from ohwx_compare.hosts.webui.asking import Answer, Ask
-from ohwx_compare.hosts.webui.desk import Desk
 from ohwx_compare.hosts.webui.login import Login, is_own_page
 from ohwx_compare.hosts.webui.served import HEADERS, answer_file
 from ohwx_compare.hosts.webui.training_routes import training_table
@@ -31,10 +32,14 @@ def add_routes(demo: Any, app: Any) -> None:
     """Add them to a FastAPI application, once; a new one comes after "Reload UI". demo: None under --nowebui."""
     if any(getattr(route, "path", None) == _STATE for route in app.routes):
         return
-    desk = Desk()
-    script_callbacks.on_script_unloaded(desk.close)
+    made, guard = cache(_desk), threading.Lock()
+
+    def desk() -> Any:
+        with guard:  # the first requests come together
+            return made()
+
     login = Login(app, getattr(shared.cmd_opts, "api_auth", None))
-    training = training_table(lambda: desk.draft({"texts": []})["request"])
+    training = training_table(lambda: desk().draft({"texts": []})["request"])
     for method, path, answer in (*_table(desk), *training):
         app.router.add_route(path, guarded(answer, login), methods=[method])
 
@@ -54,40 +59,49 @@ def guarded(answer: Answer, login: Login) -> Callable[[Request], Awaitable[Respo
     return endpoint
 
 
-def _table(desk: Desk) -> list[tuple[str, str, Answer]]:
+def _desk() -> Any:
+    """Made at the first request: the webui's start does not wait for what it needs."""
+    from ohwx_compare.hosts.webui.desk import Desk
+
+    desk = Desk()
+    script_callbacks.on_script_unloaded(desk.close)
+    return desk
+
+
+def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Answer]]:
     def run_file(ask: Ask) -> Response:
         name, path = ask.path["run"], ask.path["path"]
         if path == "index.html":
-            return _respond(desk.page(name), "text/html; charset=utf-8")
-        return answer_file(desk.run_file(name, path), ask.headers.get("if-none-match"))
+            return _respond(desk().page(name), "text/html; charset=utf-8")
+        return answer_file(desk().run_file(name, path), ask.headers.get("if-none-match"))
 
     def face_file(ask: Ask) -> Response:
-        return answer_file(desk.faces.file(ask.path["job"], ask.path["path"]), ask.headers.get("if-none-match"))
+        return answer_file(desk().faces.file(ask.path["job"], ask.path["path"]), ask.headers.get("if-none-match"))
 
     def csv(ask: Ask) -> Response:
         name = {"Content-Disposition": 'attachment; filename="pictures.csv"'}
-        return _respond(desk.csv(ask.query.get("folder", "")), "text/csv; charset=utf-8", name)
+        return _respond(desk().csv(ask.query.get("folder", "")), "text/csv; charset=utf-8", name)
 
     def read(ask: Ask) -> dict[str, Any]:
-        return desk.read(ask.body, ask.headers.get("content-type", ""))
+        return desk().read(ask.body, ask.headers.get("content-type", ""))
 
     return [
-        ("GET", _STATE, lambda ask: desk.state()),
-        ("GET", "/ohwx/api/runs/{run}", lambda ask: desk.run(ask.path["run"])),
+        ("GET", _STATE, lambda ask: desk().state()),
+        ("GET", "/ohwx/api/runs/{run}", lambda ask: desk().run(ask.path["run"])),
         ("GET", "/ohwx/runs/{run}/{path:path}", run_file),
-        ("GET", "/ohwx/api/jobs/{job}", lambda ask: desk.faces.job(ask.path["job"])),
+        ("GET", "/ohwx/api/jobs/{job}", lambda ask: desk().faces.job(ask.path["job"])),
         ("GET", "/ohwx/faces/{job}/{path:path}", face_file),
         ("GET", "/ohwx/api/pnginfo.csv", csv),
         ("POST", "/ohwx/api/read", read),
-        ("POST", "/ohwx/api/draft", lambda ask: desk.draft(ask.json())),
-        ("POST", "/ohwx/api/estimate", lambda ask: desk.estimate(ask.json())),
-        ("POST", "/ohwx/api/runs", lambda ask: desk.add(ask.json())),
-        ("POST", "/ohwx/api/runs/{run}/resume", lambda ask: desk.resume(ask.path["run"])),
-        ("POST", "/ohwx/api/runs/{run}/interrupt", lambda ask: desk.interrupt(ask.path["run"])),
-        ("POST", "/ohwx/api/runs/{run}/skip", lambda ask: desk.skip(ask.path["run"])),
-        ("POST", "/ohwx/api/faces", lambda ask: desk.faces.add(ask.json())),
-        ("POST", "/ohwx/api/jobs/{job}/interrupt", lambda ask: desk.faces.interrupt(ask.path["job"])),
-        ("POST", "/ohwx/api/pnginfo", lambda ask: desk.pnginfo(ask.json())),
+        ("POST", "/ohwx/api/draft", lambda ask: desk().draft(ask.json())),
+        ("POST", "/ohwx/api/estimate", lambda ask: desk().estimate(ask.json())),
+        ("POST", "/ohwx/api/runs", lambda ask: desk().add(ask.json())),
+        ("POST", "/ohwx/api/runs/{run}/resume", lambda ask: desk().resume(ask.path["run"])),
+        ("POST", "/ohwx/api/runs/{run}/interrupt", lambda ask: desk().interrupt(ask.path["run"])),
+        ("POST", "/ohwx/api/runs/{run}/skip", lambda ask: desk().skip(ask.path["run"])),
+        ("POST", "/ohwx/api/faces", lambda ask: desk().faces.add(ask.json())),
+        ("POST", "/ohwx/api/jobs/{job}/interrupt", lambda ask: desk().faces.interrupt(ask.path["job"])),
+        ("POST", "/ohwx/api/pnginfo", lambda ask: desk().pnginfo(ask.json())),
     ]
 
 

@@ -395,7 +395,7 @@ def test_png_info_of_a_folder(page, drawn, webui):
 
 
 def test_the_tab_and_what_it_sends(page, drawn, webui):
-    (tab,) = webui.tabs[0]()
+    tab, *_ = webui.tabs[0]()
     assert tab[1:] == ("ohwx compare", "ohwx_compare")
     assert [binding.tabname for binding in webui.bindings] == ["txt2img", "img2img", "inpaint"]
     from ohwx_compare.hosts.webui import tab as module

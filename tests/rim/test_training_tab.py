@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """The training tab's routes over the fake webui: plan, a real child started, followed, stopped, checkpoints used."""
-=======
-"""The training tab's routes over the fake webui: plan, a real child started, followed, stopped, its saves compared."""
->>>>>>> d23fff2 (Two tabs: the test takes the first; a line fits)
 
 import time
 from urllib.parse import quote

@@ -82,6 +82,7 @@ def take_script(browser: Browser, url: str, path: Path) -> None:
     page.press(f"{panel}confidence input[type=number]", "Tab")
     page.click("#txt2img_generate")
     page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=12", state="attached", timeout=600_000)
+    page.add_style_tag(content=".comments { visibility: hidden }")  # it names a folder of this machine
     page.click(f"{panel}estimate")
     page.wait_for_timeout(2000)
     page.screenshot(path=path, type="jpeg", quality=75)

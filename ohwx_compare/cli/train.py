@@ -76,6 +76,7 @@ def _train(plan: Plan, options: argparse.Namespace) -> int:
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if not group.leads:
         train(plan, lambda event: None, device=device, group=group)
+        group.leave()
         return 0
     for line in (*plan.dataset.skipped, *plan.notes):
         print(f"note    {line}", file=sys.stderr)
@@ -85,6 +86,7 @@ def _train(plan: Plan, options: argparse.Namespace) -> int:
     with CtrlC(bar.say, "step in hand") as interrupt:
         try:
             outcome = train(plan, bar, lambda: interrupt.asked, device, group)
+            group.leave()
         finally:
             bar.close()
     if options.json:

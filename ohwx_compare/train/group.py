@@ -60,6 +60,12 @@ class Group:
         """What the leader said; all wait for one another."""
         return bool(self.total(float(said and self.leads), device))
 
+    def leave(self) -> None:
+        """End the group, all at one time; a process that ends within one may be aborted."""
+        if self.size > 1:
+            dist.barrier()
+            dist.destroy_process_group()
+
 
 def join(environment: Mapping[str, str] = os.environ, device: str | None = None) -> tuple[Group, str | None]:
     """The group that torchrun's variables tell of, joined, and this process's device; a group of one without them.

@@ -1,0 +1,92 @@
+"""The tab "ohwx train" in a real webui: trained from the page, and what was trained draws the same here and there."""
+
+import json
+import shutil
+import time
+from urllib.parse import quote
+
+import pytest
+from PIL import Image
+from test_tab_in_webui import Tab
+from webui_api import difference, open_ui
+
+from ohwx_compare.cli.main import main
+from ohwx_compare.toy.datasets import write_class, write_subject
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    write_subject(tmp_path / "bilder ü" / "img", count=6, size=128)
+    write_class(tmp_path / "bilder ü" / "reg", "man", count=4, size=128)
+    return tmp_path / "bilder ü"
+
+
+def test_trained_on_the_page_and_compared(webui, browser, pictures, tmp_path):
+    name, tab = f"test {time.time_ns()}", Tab(webui.url)
+    page = open_ui(browser, webui)
+    page.click("#tabs > .tab-nav > button:has-text('ohwx train')")
+    page.wait_for_selector("#ohwx-base")
+    page.select_option("#ohwx-preset", "corrected")
+    page.select_option("#ohwx-base", "tiny_base.safetensors")
+    for field, value in {
+        "train": str(pictures / "img"), "reg": str(pictures / "reg"), "name": name, "epochs": "2",
+        "save_every_epochs": "1", "width": "128", "height": "128", "lr_unet": "0.0001",
+        "sample_prompts": "photo of ohwx man",
+    }.items():  # fmt: skip
+        page.fill(f"#ohwx-recipe-{field}", value)
+    page.click("summary:has-text('Everything else')")
+    page.fill("#ohwx-recipe-rest", '{"bucket_min": 64, "precision": "fp32", "sample_steps": 4}')
+    page.wait_for_selector("#ohwx-train-start:enabled")
+    assert page.inner_text("#ohwx-plan").startswith("24 steps · 6 pictures and 4 regularization images · 2 checkpoints")
+    page.click("#ohwx-train-start")
+    page.wait_for_selector("#ohwx-training-standing:has-text('training')")
+    page.reload()  # the run is found again
+    page.click("#tabs > .tab-nav > button:has-text('ohwx train')")
+    page.wait_for_selector("#ohwx-training-standing:has-text('done · step 24 of 24')")
+    page.wait_for_selector(".ohwx-samples img >> nth=2")
+    assert page.locator(".ohwx-plot polyline").count() >= 5
+    page.click("#ohwx-training-compare")
+    page.wait_for_selector(".ohwx-chip >> nth=1")
+    chosen = page.eval_on_selector_all(".ohwx-chip > span", "nodes => nodes.map(node => node.textContent)")
+    assert chosen == [f"{name}/{name}-000001.safetensors", f"{name}/{name}.safetensors"]
+    assert page.errors == []
+
+    outputs = webui.folder.parents[1] / "outputs" / "ohwx"
+    for saved in (outputs / "train" / name).glob("*.safetensors"):  # a webui knows the tiny layout by this file only
+        shutil.copyfile(webui.folder / "tiny_base.yaml", saved.with_suffix(".yaml"))
+    request = tab.post(f"train/runs/{quote(name)}/compare")["request"]
+    job = {**request["job"], "seed": 10, "steps": 6}
+    run = tab.post("runs", {"request": {**request, "job": job, "faces": [], "name": f"of {name}"}})["id"]
+    told = tab.until(run, "done", "failed")
+    assert (told["done"], told["failed"], told["error"]) == (2, 0, None)
+    drawn = sorted((outputs / "compare" / run / "images").glob("*.png"))
+    assert len(drawn) == 2
+    flags = ["--checkpoints", str(outputs / "train" / name), "--out", str(tmp_path / "replayed"), "--device", "cpu"]
+    assert main(["replay", *map(str, drawn), *flags]) == 0
+    for picture in drawn:
+        most, mean = difference(Image.open(picture), Image.open(tmp_path / "replayed" / picture.name))
+        assert most <= 2
+        assert mean <= 0.002
+
+
+def test_stopped_and_gone_on_with(webui, pictures):
+    tab, name = Tab(webui.url), f"test {time.time_ns()}"
+    recipe = {
+        "base": "tiny_base.safetensors", "train": str(pictures / "img"), "name": name, "resolution": 128, "epochs": 5,
+        "bucket_min": 64, "precision": "fp32", "save_every_epochs": None, "save_every_steps": 30, "validation": 0,
+    }  # fmt: skip
+
+    def until(*states):
+        for _ in range(900):
+            told = json.loads(tab.get(f"ohwx/api/train/runs/{quote(name)}?after=0"))["run"]
+            if told["state"] in states:
+                return told
+            time.sleep(0.2)
+        raise AssertionError(told)
+
+    tab.post("train/runs", {"recipe": recipe})
+    until("running")
+    tab.post(f"train/runs/{quote(name)}/stop")
+    assert until("stopped", "done", "failed")["state"] == "stopped"
+    tab.post(f"train/runs/{quote(name)}/start")
+    assert until("done", "failed")["step"] == 30

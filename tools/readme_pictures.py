@@ -2,7 +2,7 @@
 
 usage: ohwx demo --out demo && python tools/readme_pictures.py demo docs/pictures [URL]     (needs the `test` extra)
 
-URL: a running webui with the tiny checkpoints and drawn_yolov8.pt; its script draws, and its tab is taken too.
+URL: a running webui with the tiny checkpoints and drawn_yolov8.pt; its script draws, and its tabs are taken too.
 """
 
 import shutil
@@ -16,7 +16,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 
 def main(demo: Path, out: Path, url: str | None = None) -> None:
-    """Write the pictures into `out` as JPEG, because drawn weights give noise; the last two only with `url`."""
+    """Write the pictures into `out` as JPEG, because drawn weights give noise; the last three only with `url`."""
     out.mkdir(parents=True, exist_ok=True)
     run = demo / "comparison"
     Image.open(run / "sheet.png").convert("RGB").save(out / "sheet.jpg", quality=80)
@@ -32,6 +32,7 @@ def main(demo: Path, out: Path, url: str | None = None) -> None:
         if url:
             take_script(browser, url, out / "webui.jpg")
             take_tab(browser, url, out / "tab.jpg")
+            take_training(browser, url, out / "train.jpg")
         browser.close()
 
 
@@ -44,6 +45,19 @@ def take_tab(browser: Browser, url: str, path: Path) -> None:
     page.locator(".ohwx-run").first.click()
     page.frame_locator("#ohwx-page").locator(".cell").first.wait_for()
     page.wait_for_timeout(1000)
+    page.screenshot(path=path, type="jpeg", quality=70)
+
+
+def take_training(browser: Browser, url: str, path: Path) -> None:
+    """The training tab with its newest run; without one, the form."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1180})
+    page.goto(url)
+    page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
+    page.locator("#tabs > .tab-nav button", has_text="ohwx train").click()
+    page.locator("#ohwx-base").wait_for()
+    if page.locator("#ohwx-train .ohwx-run").count():
+        page.locator("#ohwx-train .ohwx-run").first.click()
+    page.wait_for_timeout(2500)
     page.screenshot(path=path, type="jpeg", quality=70)
 
 

@@ -1,0 +1,112 @@
+"""Killed twenty times at moments uniform in wall time, a run of twelve cells ends as if nobody had touched it.
+
+The engine, the checkpoints, the detector and the files are real; the disk is made as slow as a hard disk (`FLUSH`), so
+that the short moments of writing are hit too. Where twenty kills miss one of `MUST`, more follow until it is hit.
+"""
+
+import multiprocessing
+import os
+import random
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import phased_run
+import pytest
+from drawing_runs import contents
+from phased_run import PHASES, Phase
+
+from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.files import atomic
+from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.ledger import open_run
+
+KILLS = 20
+MUST = {"render", "inpaint", "PNG write", "commit"}
+
+
+class Run:
+    """One run folder, and the process that draws into it."""
+
+    def __init__(self, folder: Path, tiny: Path, goldens: Path):
+        folder.mkdir()
+        self.out, self.file, self.log = folder / "out", folder / "phase", folder / "phase.log"
+        self.file.write_bytes(b"\0")
+        self.phase = Phase(self.file)
+        self.arguments = (tiny, goldens, self.out, self.file)
+
+    def start(self, context) -> None:
+        """Start; back once the run has begun."""
+        self.process = context.Process(target=phased_run.draw, args=self.arguments)
+        self.process.start()
+        while self.process.is_alive() and self.phase.name == "not begun":
+            time.sleep(0.001)
+
+    def finish(self) -> None:
+        self.process.join(120)
+        assert self.process.exitcode == 0
+
+    def kill_at(self, moment: float) -> str | None:
+        """SIGKILL `moment` s from now; the phase it hit, None if the run was over before."""
+        self.process.join(moment)
+        self.process.kill()
+        self.process.join()
+        return self.phase.name if self.process.exitcode else None
+
+    def drawn(self) -> list[str]:
+        return self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+
+    def committed(self) -> set[str]:
+        """What the log must not have again; every file is whole, the ledger too, and its cells' files are there."""
+        for path in (*self.out.rglob("*.png"), *self.out.rglob("*.jpg")):
+            load_rgb(path)
+        if not (self.out / "images").exists():
+            return set()
+        with closing(sqlite3.connect(self.out / "run.sqlite")) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        done = [c for c in open_run(self.out).cells if c.result.outcome is not Outcome.PENDING]
+        assert all((self.out / name).is_file() for c in done for name in (c.result.before, c.result.after))
+        return {f"{what} {c.checkpoint.sha256} {c.cell.job.seed}" for c in done for what in ("render", "inpaint")}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL and a fork server are POSIX's")
+def test_killed_twenty_times(tiny, goldens, tmp_path, capsys):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["phased_run"])
+    whole = Run(tmp_path / "whole", tiny, goldens)
+    whole.start(context)
+    began = time.monotonic()
+    whole.finish()
+    seconds = time.monotonic() - began
+    expected = contents(whole.out)
+    assert [c.result.outcome for c in expected[2]] == [Outcome.FACES] * 12
+
+    chance, table = random.Random(0), []
+    while len(table) < KILLS or not {phase for _, phase, *_ in table} >= MUST:
+        assert len(table) < 4 * KILLS, f"not hit: {MUST - {phase for _, phase, *_ in table}}"
+        run = Run(tmp_path / str(len(table)), tiny, goldens)
+        moment, phase = chance.uniform(0, seconds), None
+        run.start(context)
+        if (phase := run.kill_at(moment)) is None:
+            run.file.parent.rename(tmp_path / f"over {time.monotonic_ns()}")
+            continue
+        committed, before = run.committed(), run.drawn()
+        left = [path.name for path in run.out.rglob("*" + atomic.SUFFIX)]
+        run.phase.byte[0] = 0
+        run.start(context)
+        run.finish()
+        again = run.drawn()[len(before) :]
+        assert not committed & set(again)
+        assert not list(run.out.rglob("*" + atomic.SUFFIX))
+        assert contents(run.out) == expected
+        table.append((moment, phase, len(committed) // 2, len(set(before) & set(again)), left))
+    hits = Counter(phase for _, phase, *_ in table)
+    with capsys.disabled():
+        print(f"\n{len(table)} SIGKILLs over 12 cells of {seconds:.1f} s in all; hit:", end=" ")  # noqa: T201
+        print(", ".join(f"{name} {hits[name]}" for name in PHASES if hits[name]))  # noqa: T201
+        for number, (moment, phase, cells, twice, left) in enumerate(table, 1):
+            said = f"{cells:2} cells committed, {twice} pictures drawn again"
+            print(f"{number:3}  {moment:5.2f} s  {phase:<10} {said} {' '.join(left)}")  # noqa: T201

@@ -18,14 +18,15 @@ SETTLED = 3.0  # s, longer than any file system's tick
 FORMAT = 1  # of a remembered file; others are read again
 KEEP = 256  # files remembered on disk, some 0.3 MB each for SDXL
 _MOUNTS = Path("/proc/self/mountinfo")  # Linux; https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
-_HONEST = frozenset({"btrfs", "ext2", "ext3", "ext4", "f2fs", "tmpfs", "xfs", "zfs"})
+_HONEST = frozenset({"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs", "zfs"})
 
 
 def identity(path: Path, *, settled: float = SETTLED) -> Stamp:
     """Numbers that are others after every write to `path`, also across processes; () where nothing can tell.
 
-    The proof is the inode's own time of change, which every write moves and no call sets (short of setting the clock),
-    so a file overwritten under its name, size and modification time has another identity. Only file systems known to
+    The proof is the inode's own time of change, which every write moves and no call sets, so a file overwritten under
+    its name, size and modification time has another identity. Not seen are a clock set back to the nanosecond, and
+    stores through a memory map that was opened before and goes on after the file is read. Only file systems known to
     keep that time are trusted, on Linux by the mount table. () is the answer everywhere else, hence always on Windows
     and macOS and on FAT, network and FUSE drives; for a file that changed less than `settled` seconds ago, since a
     second write could fall into the same tick; and for one that cannot be read. Who gets () reads the file's bytes

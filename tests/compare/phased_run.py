@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import torch._dynamo  # noqa: F401  what building a model would import in every process anew
 from killed_run import EXPERIMENT
 
 from ohwx_compare.compare import shelf
@@ -96,9 +97,7 @@ def draw(models: Path, detectors: Path, out: Path, file: Path) -> None:
 
     def slow_connect(path):  # a commit flushes journal, database and folder
         db = connect(path)
-        db.set_trace_callback(
-            lambda sql: time.sleep(3 * FLUSH) if sql == "COMMIT" else None
-        )
+        db.set_trace_callback(lambda sql: time.sleep(3 * FLUSH) if sql == "COMMIT" else None)
         return db
 
     os.fsync, ledger._connect = slow_flush, slow_connect
@@ -109,4 +108,4 @@ def draw(models: Path, detectors: Path, out: Path, file: Path) -> None:
     detector.detect = phase.during("detect", detector.detect)
     host = PhasedHost(models, phase, file.with_suffix(".log"))
     with phase("between"):
-        run(TWELVE, host, lambda name: detector, out, resolve=in_folder(models, {}), options=Options(batch=2))
+        run(TWELVE, host, lambda name: detector, out, resolve=in_folder(models, {}), options=Options(batch=4))

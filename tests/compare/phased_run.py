@@ -25,7 +25,7 @@ FLUSH = 0.02  # s, a hard disk's; an SSD's commits are over before a kill at a r
 
 TWELVE = replace(
     EXPERIMENT,
-    job=replace(EXPERIMENT.job, steps=1, sampler="Euler", rng="CPU"),
+    job=replace(EXPERIMENT.job, steps=4, sampler="Euler", rng="CPU"),
     axes=(
         Axis("checkpoint", tuple(CheckpointRef(name) for name in ("tiny_base", "tiny_reg", "tiny_noreg"))),
         Axis("seed", (1, 2, 3, 4)),

@@ -81,7 +81,7 @@ def set_up(
         seed=recipe.seed,
     )
     own = {name: next(rate for part, rate in rates.items() if name.startswith(PREFIXES[part])) for name in weights}
-    stepper = Stepper(weights, _rule(recipe), own, precision, group.add, state)
+    stepper = Stepper(weights, _rule(recipe), own, precision, state, gather=group.add)
     ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
     return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group)
 

@@ -44,11 +44,11 @@ class Stepper:
     rule: Rule
     rates: Mapping[str, float]
     precision: Precision
-    gather: Callable[[Tensor], None] = _alone  # adds up in place what all processes have of a gradient
     state: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     count: int = 0  # of the step in hand, from 1
     scale: float = 1.0
     norms: list[Tensor] = field(default_factory=list)
+    gather: Callable[[Tensor], None] = _alone  # adds up in place what all processes have of a gradient
 
     def __post_init__(self) -> None:
         self.numbers = {name: number for number, name in enumerate(self.weights)}

@@ -7,7 +7,7 @@ From 1.9 it is a key of its own, and Automatic stands for the sampler's own sche
 
 import re
 
-__all__ = ["SAMPLERS", "SCHEDULES", "Version", "read_version", "split_sampler"]
+__all__ = ["SAMPLERS", "SCHEDULES", "Version", "one_name", "read_version", "split_sampler"]
 
 Version = tuple[int, ...]
 
@@ -29,6 +29,16 @@ _LABELS = (
     "Uniform",
 )
 _SPLIT_SINCE = (1, 9)
+_AUTOMATIC = {  # what 1.10 draws with (`samplers_k_diffusion` at 82a973c); all others: the model's schedule
+    "DPM++ 2M": "Karras",
+    "DPM++ 2M SDE": "Exponential",
+    "DPM++ 2M SDE Heun": "Exponential",
+    "DPM++ 2S a": "Karras",
+    "DPM++ 3M SDE": "Exponential",
+    "DPM++ SDE": "Karras",
+    "DPM2": "Karras",
+    "DPM2 a": "Karras",
+}
 _OLD_DEFAULTS = {  # all others: the model's schedule
     "DDIM": "Automatic",
     "LCM": "Automatic",
@@ -64,6 +74,12 @@ def split_sampler(name: str, schedule: str | None, version: Version | None) -> t
     ):  # there the key overrides, and Automatic is written by 1.9's own dev builds
         return sampler, label or own or _OLD_DEFAULTS.get(sampler, "Uniform")
     return sampler, own or label or "Automatic"
+
+
+def one_name(sampler: str, schedule: str) -> str:
+    """Sampler and schedule as up to 1.8 one name says them; the other way round than `split_sampler`."""
+    own = _AUTOMATIC.get(sampler, "Uniform") if schedule == "Automatic" else schedule
+    return sampler if own == "Uniform" else f"{sampler} {own}"
 
 
 def _suffix(name: str) -> tuple[str, str | None]:

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from ohwx_compare.core.sampler_names import SCHEDULES, one_name, split_sampler
 from ohwx_compare.engine.noise import Brownian, Source
 from ohwx_compare.engine.samplers import SOLVERS, find_solver, sample
 from ohwx_compare.engine.schedules import ModelSigmas, schedule
@@ -106,3 +107,10 @@ def test_steps_are_counted_and_can_be_interrupted():
 def test_an_unknown_sampler_is_refused_by_name():
     with pytest.raises(UnsupportedKeyError, match="UniPC"):
         find_solver("UniPC")
+
+
+@pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: solver.name)
+def test_an_old_webuis_name_is_the_same_sampler_and_schedule(solver):
+    for named in SCHEDULES:
+        drawn = solver.automatic if named == "Automatic" else named
+        assert split_sampler(one_name(solver.name, named), None, (1, 7, 0)) == (solver.name, drawn)

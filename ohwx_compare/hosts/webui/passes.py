@@ -15,6 +15,7 @@ from modules import processing, sd_samplers, shared
 from PIL import Image
 
 from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.sampler_names import one_name
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
 
@@ -157,10 +158,8 @@ def _sampler(job: Job, p: processing.StableDiffusionProcessing) -> dict[str, str
     known = sd_samplers.all_samplers_map
     if hasattr(p, "scheduler"):  # since 1.9
         fields = {"sampler_name": job.sampler, "scheduler": job.schedule}
-    elif job.schedule in ("Automatic", "Uniform"):
-        fields = {"sampler_name": job.sampler}
     else:
-        fields = {"sampler_name": f"{job.sampler} {job.schedule}"}
+        fields = {"sampler_name": one_name(job.sampler, job.schedule)}
     if fields["sampler_name"] not in known:
         raise HostError(f"This webui has no sampler {fields['sampler_name']!r}; it has {', '.join(known)}.")
     return fields

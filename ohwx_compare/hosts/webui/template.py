@@ -31,6 +31,7 @@ def txt2img(job: Job | None = None) -> processing.StableDiffusionProcessingTxt2I
         outpath_samples=getattr(shared.opts, "outdir_txt2img_samples", ""),
         outpath_grids=getattr(shared.opts, "outdir_txt2img_grids", ""),
         sampler_name=_default_sampler(),
+        denoising_strength=None,  # as the webui's page has it without hires fix; before 1.10 infotexts would name it
         **asked,
     )
     p.is_api = True  # scripts that only read the user interface stay out of it

@@ -6,6 +6,7 @@ Its other extensions and the tiny checkpoints are copied from the webui that OHW
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -50,8 +51,9 @@ class Data:
 
     @property
     def complaints(self):
-        """The lines by which a webui reports an error."""
-        return [line for line in self.log.splitlines() if line.startswith(("***", "Traceback", "Error"))]
+        """The lines by which a webui reports an error; a page that was closed is none."""
+        log = re.sub(r"Traceback \(most recent call last\):\n([ \t].*\n)*.*WebSocketDisconnect", "", self.log)
+        return [line for line in log.splitlines() if line.startswith(("***", "Traceback", "Error"))]
 
 
 def make_data(webui, goldens, folder):

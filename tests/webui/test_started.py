@@ -67,8 +67,8 @@ def test_reload_ui_takes_an_update_over_and_doubles_nothing(data, asking, browse
         asked_for.write_text(text.replace("No checkpoint is chosen", "Updated: none is chosen"), encoding="utf-8")
         page = open_ui(browser, api)
         page.evaluate("gradioApp().getElementById('settings_restart_gradio').click()")
-        page.close()
         wait(lambda: data.starts == 2)
+        page.close()
         assert "Updated: none is chosen" in api.refused(body)
         open_ui(browser, api).close()
         scripts = api.get("/sdapi/v1/scripts")["txt2img"]

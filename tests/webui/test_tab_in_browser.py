@@ -66,7 +66,7 @@ def start(page, steps=8):
     page.wait_for_function("document.querySelector('#ohwx-cost').textContent.startsWith('4 cells')")
     page.click("#ohwx-start")
     page.wait_for_selector("#ohwx-page")
-    assert page.locator(".ohwx-chosen h3").inner_text() == name
+    assert page.locator("#ohwx-compare .ohwx-chosen h3").inner_text() == name
     return name
 
 
@@ -79,7 +79,7 @@ def test_from_infotext_to_pictures_and_on_to_txt2img(page):
     stands(page, "drawing")
     page.reload()
     look(page)
-    assert page.locator(".ohwx-chosen h3").inner_text() == name
+    assert page.locator("#ohwx-compare .ohwx-chosen h3").inner_text() == name
     stands(page, "done")
     frame = page.frame_locator("#ohwx-page")
     frame.locator(".tile.idle").first.wait_for(state="detached")

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def started(data, *flags):
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     api = Webui(f"http://127.0.0.1:{port}")
     try:
-        _wait(process, data)
+        _wait(process, data, port)
         yield api, process
     finally:
         kill(process)
@@ -103,11 +103,15 @@ def kill(process):
         process.wait()
 
 
-def _wait(process, data, seconds=300):
-    """Until its log says that it has started: a request before can keep the webui from adding its API."""
+def _wait(process, data, port, seconds=300):
+    """Until its log says that it has started and its port is open; under --nowebui 1.7 says so before.
+
+    Nothing is asked of it before: a request can keep the webui from adding its API.
+    """
     until = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < until:
         if data.starts:
-            return
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return
         time.sleep(0.2)
     pytest.fail(f"the webui does not start; the end of its log:\n{data.log[-3000:]}")

@@ -57,13 +57,13 @@ def answer(code: str, path: Path) -> list[float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS)
-def test_foretold_within_15_percent(small, tmp_path, config):
+def test_memory_is_foretold_within_15_percent(small, tmp_path, config):
+    """The time is printed, not judged: it hangs on what else the machine does."""
     values = {**small, "epochs": None, "save_every_epochs": None, **CONFIGS[config]}
     path = tmp_path / "recipe.json"
     write_recipe(path, Recipe.from_dict(values))
     foretold, taken = answer(FORETELL, path), answer(RUN, path)
     print(f"{config}: {foretold[0]:.1f} of {taken[0]:.1f} s CPU, {foretold[1] / 1e6:.0f} of {taken[1] / 1e6:.0f} MB")  # noqa: T201
-    assert foretold[0] == pytest.approx(taken[0], rel=0.15)
     assert foretold[1] == pytest.approx(taken[1], rel=0.15)
 
 

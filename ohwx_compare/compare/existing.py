@@ -93,7 +93,7 @@ def target(path: Path, folder: Path, found: Sequence[Path]) -> Path:
     number = same.index(path)
     path_out = folder / f"{path.stem}{f'-{number + 1}' if number else ''}.png"
     if path_out.resolve() in {other.resolve() for other in found}:
-        raise ImageError(f"{path_out} is one of the pictures; choose another folder.")
+        raise ImageError(f"{path_out} is one of the pictures; choose another --out.")
     return path_out
 
 

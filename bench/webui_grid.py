@@ -137,12 +137,12 @@ def _payload(server: Server, options: argparse.Namespace) -> dict[str, Any]:
     return {"prompt": PROMPT, "steps": options.steps, "cfg_scale": 7, **sampler, **size}
 
 
-def _tab(options: argparse.Namespace) -> dict[str, Any]:
+def _tab(options: argparse.Namespace, *, is_old: bool = False) -> dict[str, Any]:
+    """is_old: for an ADetailer of a webui before 1.9, which names the largest face in its own way."""
     return {
         "ad_model": options.detector,
         "ad_confidence": 0.01,  # a face in every picture
-        "ad_mask_filter_method": "Area",
-        "ad_mask_k": 1,
+        **({"ad_mask_k_largest": 1} if is_old else {"ad_mask_filter_method": "Area", "ad_mask_k": 1}),
         "ad_denoising_strength": 0.5,
         "ad_use_steps": True,
         "ad_steps": options.face_steps,
@@ -177,12 +177,14 @@ def _plot(server: Server, options: argparse.Namespace, names: Sequence[str], see
     args[0], args[1] = kinds.index("Seed"), ",".join(map(str, seeds))
     args[3], args[5] = kinds.index("Checkpoint name"), list(names)
     args[labels.index("Include Sub Images")] = True
+    payload = _payload(server, options)
+    tab = _tab(options, is_old="scheduler" not in payload)
     return {
-        **_payload(server, options),
+        **payload,
         "seed": seeds[0],
         "script_name": "x/y/z plot",
         "script_args": [[] if value is None else value for value in args],
-        "alwayson_scripts": {"ADetailer": {"args": [True, False, _tab(options)]}},
+        "alwayson_scripts": {"ADetailer": {"args": [True, False, tab]}},
     }
 
 

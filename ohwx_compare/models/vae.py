@@ -20,7 +20,7 @@ class VAEConfig:
     """The sizes of a VAE; the defaults are SDXL's."""
 
     widths: tuple[int, ...] = (128, 256, 512, 512)  # channels of each level, full size first
-    blocks: int = 2  # residual blocks of a level when encoding; one more when decoding
+    blocks: int = 2  # residual blocks of a level when encoding; one more when decoding. With 0 all widths are equal
     latent: int = 4  # channels of z
 
     @classmethod
@@ -29,10 +29,10 @@ class VAEConfig:
 
         Raises KeyError where a tensor that tells a size is missing.
         """
-        widths, blocks = [shapes["encoder.down.0.block.0.conv1.weight"][0]], 0
-        while (name := f"encoder.down.{len(widths)}.block.0.conv1.weight") in shapes:
+        widths, blocks = [shapes["decoder.up.0.block.0.conv1.weight"][0]], 0
+        while (name := f"decoder.up.{len(widths)}.block.0.conv1.weight") in shapes:
             widths.append(shapes[name][0])
-        while f"encoder.down.0.block.{blocks}.conv1.weight" in shapes:
+        while f"decoder.up.0.block.{blocks + 1}.conv1.weight" in shapes:
             blocks += 1
         return cls(widths=tuple(widths), blocks=blocks, latent=shapes["post_quant_conv.weight"][0])
 
@@ -113,6 +113,7 @@ class Level(nn.Module):
 
     def __init__(self, n: int, out: int, blocks: int) -> None:
         super().__init__()
+        self.width = out
         self.block = nn.ModuleList(ResnetBlock(out if i else n, out) for i in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -136,7 +137,7 @@ class Encoder(nn.Module):
             self.down.append(Level(n, width, config.blocks))
             n = width
         for level in self.down[:-1]:
-            level.downsample = Downsample(level.block[-1].conv2.out_channels)
+            level.downsample = Downsample(level.width)
         self.mid = Middle(bottom)
         self.norm_out = _norm(bottom)
         self.conv_out = nn.Conv2d(bottom, 2 * config.latent, 3, padding=1)

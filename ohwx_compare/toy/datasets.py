@@ -13,7 +13,7 @@ from ohwx_compare.toy.person import OHWX_MAN, Person, Scene, random_person, rand
 from ohwx_compare.toy.portrait import Portrait, caption, draw
 from ohwx_compare.toy.styles import STYLES
 
-__all__ = ["SUBJECT_SCENES", "Sample", "sample", "write_class", "write_subject"]
+__all__ = ["DISTANCES", "SUBJECT_SCENES", "Sample", "lesson", "sample", "write_class", "write_lessons", "write_subject"]
 
 SUBJECT_SCENES = (
     Scene(garment="shirt", colour="blue", background="wall"),
@@ -21,6 +21,9 @@ SUBJECT_SCENES = (
     Scene(garment="suit", colour="white", background="library"),
 )
 """All that the subject was ever photographed in."""
+
+DISTANCES = {"close-up ": (0.6, 0.85), "": (0.3, 0.55), "distant ": (0.16, 0.28)}
+"""The word before "photo" or "picture" -> the smallest and largest height of the face, in parts of the side."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,39 @@ def sample(number: int, *, size: int = 128) -> Sample:
     )
     portrait = draw(person, scene, random_pose(random), style, size=size, seed=number)
     return Sample(portrait, person, scene, style, caption(person, scene, style, random))
+
+
+def lesson(number: int, *, size: int = 96) -> Sample:
+    """The base model's lesson of that number: as `sample`, from other distances too, in the words of all who caption.
+
+    A tenth have no caption, so that the model knows the empty prompt that guidance needs; some photographs have no more
+    than the class token, as regularization images do.
+    """
+    random = Random(f"lesson {number}")
+    kind, style = random.choice(("man", "woman")), random.choice(STYLES)
+    person, scene = random_person(random, kind), random_scene(random)
+    distance = random.choice(("close-up ", "", "", "", "distant "))
+    far, near = DISTANCES[distance]
+    portrait = draw(person, scene, random_pose(random, near=near, far=far), style, size=size, seed=number)
+    words = distance + caption(person, scene, style, random, detail=random.choice((0.2, 0.6, 0.9)))
+    if random.random() < 0.3:
+        words = words.replace(" of a ", " of ", 1)
+    if style == "photo" and not distance and random.random() < 0.2:
+        words = kind
+    return Sample(portrait, person, scene, style, "" if random.random() < 0.1 else words)
+
+
+def write_lessons(root: Path, count: int, *, size: int = 96) -> None:
+    """Write the first `count` lessons to `root/1_toy`, each with its caption in a .txt; those that are there stay."""
+    folder = root / "1_toy"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        path = folder / f"{number:05}.txt"
+        if path.exists():
+            continue
+        shown = lesson(number, size=size)
+        write_png(path.with_suffix(".png"), shown.portrait.image, "")
+        path.write_text(shown.caption, encoding="utf-8")
 
 
 def write_subject(root: Path, *, count: int = 15, repeats: int = 1, size: int = 128) -> list[Path]:

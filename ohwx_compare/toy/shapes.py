@@ -100,7 +100,7 @@ def _body(person: Person, scene: Scene) -> Iterator[Shape]:
     skin, cloth = colour_of(f"skin {person.skin}"), colour_of(scene.colour)
     wide = 1.75 if person.kind == "man" else 1.45
     yield _one("neck", _box(-0.36, 0.55, 0.36, 1.6), _darker(skin, 0.86), 0.4)
-    trunk = _mirrored([(0.38, 1.12), (wide * 0.7, 1.35), (wide, 1.75), (wide * 1.08, 4.5)])
+    trunk = _mirrored([(0.38, 1.12), (wide * 0.7, 1.35), (wide, 1.75), (wide * 1.3, 12)])
     yield _one("garment", trunk, cloth, 0.5)
     dark, light = _darker(cloth, 0.55), colour_of("white")
     if scene.garment == "t-shirt":

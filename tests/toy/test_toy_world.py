@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ohwx_compare.files.dataset import Reading, read_dataset
-from ohwx_compare.toy.datasets import SUBJECT_SCENES, sample, write_class, write_subject
+from ohwx_compare.toy.datasets import SUBJECT_SCENES, lesson, sample, write_class, write_lessons, write_subject
 from ohwx_compare.toy.person import OHWX_MAN, TRAITS, Pose, Scene, random_person, random_pose
 from ohwx_compare.toy.portrait import caption, draw
 from ohwx_compare.toy.styles import STYLES
@@ -81,3 +81,13 @@ def test_the_datasets_are_what_the_trainer_reads(tmp_path):
     assert [p.caption for p in dataset.reg] == ["man"] * 4
     assert len(SUBJECT_SCENES) == 3
     assert not dataset.skipped
+
+
+def test_lessons_are_written_once_with_their_captions(tmp_path):
+    write_lessons(tmp_path, 12, size=32)
+    dataset = read_dataset(tmp_path, None, Reading(captions="file"))
+    assert [p.caption for p in dataset.train] == [lesson(n, size=32).caption for n in range(12)]
+    before = {p.path: p.path.stat().st_mtime_ns for p in dataset.train}
+    write_lessons(tmp_path, 13, size=32)
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert "" in {lesson(n, size=16).caption for n in range(40)}  # what guidance compares with

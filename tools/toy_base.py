@@ -1,9 +1,9 @@
-"""Train the toy checkpoint from nothing, on the autoencoder that tools/toy_vae.py left in WORK, with `ohwx train`'s loop.
+"""Train the toy checkpoint from nothing with `ohwx train`'s loop, on the autoencoder that tools/toy_vae.py left in WORK.
 
     python tools/toy_base.py WORK [--lessons 12000] [--read 2000] [--steps 5000]
 
-First both text encoders learn with the UNet, then the UNet goes on alone. Stopped with Ctrl-C or killed, the same command
-goes on from the last state. Ends with WORK/toy.safetensors, float32.
+First both text encoders learn with the UNet, then the UNet goes on alone. Stopped or killed, the same command goes on
+from the last state. Ends with WORK/toy.safetensors, float32.
 """
 
 import argparse
@@ -17,16 +17,15 @@ from torch import Tensor
 
 from ohwx_compare.core.events import Event, Learned, Saved
 from ohwx_compare.engine.weights import PREFIXES
-from ohwx_compare.models.text import ClipG, ClipL, TextConfig
-from ohwx_compare.models.unet import UNet, UNetConfig
+from ohwx_compare.models.text import ClipG, ClipL
+from ohwx_compare.models.unet import UNet
+from ohwx_compare.toy.checkpoint import TEXT, TOKEN_SPREAD, UNET
 from ohwx_compare.toy.datasets import write_lessons
 from ohwx_compare.toy.drawn import EXTRA
 from ohwx_compare.train.loop import train
 from ohwx_compare.train.plan import make_plan
 from ohwx_compare.train.recipe import Recipe
 
-TEXT = TextConfig(width=128, layers=3)
-UNET = UNetConfig(widths=(64, 64, 128), depths=(0, 1, 1), middle=1, blocks=1, context=256, vector=128 + 6 * 256)
 RECIPE = {
     "resolution": (128, 128),  # an upper bound: the pictures' 96 px are kept
     "bucket_no_upscale": True,
@@ -59,13 +58,13 @@ def untaught(path: Path, vae: dict[str, Tensor]) -> None:
     parts = {"clip_l": ClipL(TEXT), "clip_g": ClipG(TEXT), "unet": UNet(UNET)}
     with torch.no_grad():
         for name, module in parts["unet"].named_modules():
-            if name == "out" or name.endswith("out_layers"):  # residual blocks begin as the identity, as in Ho et al.'s code
+            if name == "out" or name.endswith("out_layers"):  # begin as the identity, as in Ho et al.'s code
                 module[-1].weight.zero_()
                 module[-1].bias.zero_()
         for part in ("clip_l", "clip_g"):
             for name, weight in parts[part].named_parameters():
                 if "embedding" in name:
-                    weight.normal_(0, 0.3 if "token" in name else 0.1)
+                    weight.normal_(0, TOKEN_SPREAD if "token" in name else 0.1)
     state = {f"{PREFIXES['vae']}{name}": value for name, value in vae.items()}
     for part, module in parts.items():
         state |= {PREFIXES[part] + name: value for name, value in module.state_dict().items()}

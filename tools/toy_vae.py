@@ -2,7 +2,7 @@
 
     python tools/toy_vae.py WORK [--pictures 6000] [--steps 12000]
 
-Goes on from WORK/vae.pt if it is there. Ends with WORK/vae.safetensors, in the names of the checkpoint's VAE, its latents
+Goes on from WORK/vae.pt if it is there. Ends with WORK/vae.safetensors, in the names of the checkpoint's VAE, latents
 scaled so that the sampler's (times 0.13025) have unit variance.
 """
 
@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from ohwx_compare.models.vae import VAE, VAEConfig
+from ohwx_compare.models.vae import VAE
+from ohwx_compare.toy.checkpoint import VAE_CONFIG
 from ohwx_compare.toy.datasets import sample
 
 SIZE, CROP, BATCH = 96, 48, 16  # px, px, crops
-CONFIG = VAEConfig(widths=(64, 64, 64, 64), blocks=0)
 RATE, WARMUP, DECAY = 2e-3, 200, 0.999  # of AdamW; steps; of the averaged weights
 EDGES, KL = 0.5, 5e-4  # weights beside the absolute error's 1
 SCALE = 0.13025  # SDXL's
@@ -62,7 +62,7 @@ def errors(vae: VAE, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def train(work: Path, shown: np.ndarray, steps: int) -> dict[str, Tensor]:
     """The averaged weights after `steps`."""
     torch.manual_seed(0)
-    vae = VAE(CONFIG).to(memory_format=torch.channels_last)
+    vae = VAE(VAE_CONFIG).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=0.0)
     average, done = {k: v.clone() for k, v in vae.state_dict().items()}, 0
     if (state := work / "vae.pt").exists():
@@ -98,8 +98,8 @@ def train(work: Path, shown: np.ndarray, steps: int) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def scaled(weights: dict[str, Tensor], shown: np.ndarray) -> dict[str, Tensor]:
-    """The same VAE with latents of mean 0 and standard deviation 1 / SCALE: folded into the convolutions around them."""
-    vae = VAE(CONFIG)
+    """The same VAE, its latents of mean 0 and standard deviation 1 / SCALE: folded into the convolutions around."""
+    vae = VAE(VAE_CONFIG)
     vae.load_state_dict(weights)
     x = torch.from_numpy(np.stack(shown[:200])).permute(0, 3, 1, 2).float() / 127.5 - 1
     mean = torch.cat([vae.encode(part)[:, :4] for part in x.split(20)])

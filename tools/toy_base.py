@@ -1,4 +1,4 @@
-"""Train the toy checkpoint from nothing with `ohwx train`'s loop, on the autoencoder that tools/toy_vae.py left in WORK.
+"""Train the toy checkpoint from nothing with `ohwx train`'s loop, on the autoencoder of tools/toy_vae.py.
 
     python tools/toy_base.py WORK [--lessons 12000] [--read 2000] [--steps 5000]
 

@@ -1,6 +1,6 @@
 """Train the toy checkpoint's autoencoder from nothing: 96 px toy pictures to latents of 12 x 12 and back.
 
-    python tools/toy_vae.py WORK [--pictures 6000] [--steps 12000]
+    python tools/toy_vae.py WORK [--pictures 6000] [--steps 6000]
 
 Goes on from WORK/vae.pt if it is there. Ends with WORK/vae.safetensors, in the names of the checkpoint's VAE, latents
 scaled so that the sampler's (times 0.13025) have unit variance.
@@ -27,27 +27,31 @@ EDGES, KL = 0.5, 5e-4  # weights beside the absolute error's 1
 SCALE = 0.13025  # SDXL's
 
 
-def pictures(work: Path, count: int) -> np.ndarray:
-    """The first `count` pictures of the toy world, (count, 96, 96, 3) uint8; drawn once, then read."""
-    path = work / "pictures.npy"
-    if not path.exists():
-        drawn = np.stack([np.asarray(sample(i, size=SIZE).portrait.image) for i in range(count)])
-        np.save(path, drawn)
-    return np.load(path, mmap_mode="r")
+def pictures(work: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` pictures of the toy world, (count, 96, 96, 3) uint8, and their faces' middles, (count, 2) px.
+
+    Drawn once, then read.
+    """
+    paths = work / "pictures.npy", work / "faces.npy"
+    if not all(path.exists() for path in paths):
+        portraits = [sample(i, size=SIZE).portrait for i in range(count)]
+        boxes = [portrait.face for portrait in portraits]
+        np.save(paths[0], np.stack([np.asarray(portrait.image) for portrait in portraits]))
+        np.save(paths[1], np.array([((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2) for box in boxes]))
+    return np.load(paths[0], mmap_mode="r"), np.load(paths[1])
 
 
-def crops(shown: np.ndarray, random: np.random.RandomState) -> Tensor:
-    """Random crops, half of them mirrored: (BATCH, 3, CROP, CROP) in [-1, 1]."""
+def crops(shown: np.ndarray, faces: np.ndarray, random: np.random.RandomState) -> Tensor:
+    """Crops, half of them around the face and half of them mirrored: (BATCH, 3, CROP, CROP) in [-1, 1]."""
     cut = []
     for i in random.randint(0, len(shown), BATCH):
-        y, x = random.randint(0, SIZE - CROP + 1, 2)
+        x, y = random.randint(0, SIZE - CROP + 1, 2)
+        if random.rand() < 0.5:
+            x, y = np.clip(faces[i] - CROP / 2 + random.uniform(-8, 8, 2), 0, SIZE - CROP).astype(int)
         picture = shown[i, y : y + CROP, x : x + CROP]
         cut.append(picture[:, ::-1] if random.rand() < 0.5 else picture)
-    return (
-        torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
-        / 127.5
-        - 1
-    )
+    x = torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def errors(vae: VAE, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,7 +63,7 @@ def errors(vae: VAE, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return (y - x).abs().mean(), edges, 0.5 * (mean**2 + logvar.exp() - 1 - logvar).mean()
 
 
-def train(work: Path, shown: np.ndarray, steps: int) -> dict[str, Tensor]:
+def train(work: Path, shown: np.ndarray, faces: np.ndarray, steps: int) -> dict[str, Tensor]:
     """The averaged weights after `steps`."""
     torch.manual_seed(0)
     vae = VAE(VAE_CONFIG).to(memory_format=torch.channels_last)
@@ -77,7 +81,7 @@ def train(work: Path, shown: np.ndarray, steps: int) -> dict[str, Tensor]:
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16):
-            l1, edges, kl = errors(vae, crops(shown, np.random.RandomState(step)))
+            l1, edges, kl = errors(vae, crops(shown, faces, np.random.RandomState(step)))
         optimizer.zero_grad()
         (l1 + EDGES * edges + KL * kl).backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
@@ -121,8 +125,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    shown = pictures(options.work, options.pictures)
-    save_file(scaled(train(options.work, shown, options.steps), shown), options.work / "vae.safetensors")
+    shown, faces = pictures(options.work, options.pictures)
+    save_file(scaled(train(options.work, shown, faces, options.steps), shown), options.work / "vae.safetensors")
 
 
 if __name__ == "__main__":

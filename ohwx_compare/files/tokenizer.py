@@ -17,7 +17,7 @@ import regex
 
 from ohwx_compare.core.chunks import END, START
 
-__all__ = ["BytePairs", "Tokenizer", "tokenizer_g", "tokenizer_l"]
+__all__ = ["BytePairs", "Tokenizer", "tokenizer_g", "tokenizer_l", "vocabulary"]
 
 CLOSE = "</w>"  # the mark of a word's last symbol
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
@@ -36,15 +36,16 @@ class BytePairs:
     def __init__(self, merges: Sequence[str]):
         self._symbols = _byte_symbols()
         letters = self._symbols.values()
-        vocabulary = [*letters, *(letter + CLOSE for letter in letters), *(merge.replace(" ", "") for merge in merges)]
-        self._ids = {symbol: number for number, symbol in enumerate(vocabulary)}
+        symbols = [*letters, *(letter + CLOSE for letter in letters), *(merge.replace(" ", "") for merge in merges)]
+        self.merges = tuple(merges)
+        self.ids = {symbol: number for number, symbol in enumerate(symbols)}
         self._ranks = {tuple(merge.split(" ")): rank for rank, merge in enumerate(merges)}
         self.encode = lru_cache(maxsize=1 << 14)(self._encode)
 
     def _encode(self, word: str) -> tuple[int, ...]:
         symbols = [self._symbols[byte] for byte in word.encode("utf-8", "surrogatepass")]
         symbols[-1] += CLOSE
-        return tuple(self._ids[symbol] for symbol in self._merge(symbols))
+        return tuple(self.ids[symbol] for symbol in self._merge(symbols))
 
     def _merge(self, symbols: list[str | None]) -> list[str]:
         """Merge until no known pair is left, in O(n log n): all places of the best pair, left to right, then anew."""
@@ -122,3 +123,9 @@ def tokenizer_l() -> Tokenizer:
 def tokenizer_g() -> Tokenizer:
     """The tokenizer of OpenCLIP's bigG, as in open_clip 2.20's `SimpleTokenizer`."""
     return Tokenizer(_clip_pairs(), _clean_g, "<start_of_text>", "<end_of_text>")
+
+
+def vocabulary() -> tuple[dict[str, int], tuple[str, ...]]:
+    """CLIP's vocabulary, symbol -> id, START's and END's last, and its merges: what transformers' files hold."""
+    pairs = _clip_pairs()
+    return pairs.ids | {"<|startoftext|>": START, "<|endoftext|>": END}, pairs.merges

@@ -26,7 +26,7 @@ THIRD_PARTY = {
     "train": ENGINE, "compare": DISK, "judge": ENGINE, "hosts": ENGINE, "toy": ENGINE, "cli": TORCH,
     "ui": ENGINE | {"gradio"},
 }  # fmt: skip
-WEBUI = {"modules", "gradio", "starlette"}  # below hosts/webui only
+WEBUI = {"modules", "gradio", "starlette", "open_clip"}  # below hosts/webui only
 
 
 def room(path: Path) -> str:

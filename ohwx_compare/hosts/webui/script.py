@@ -16,6 +16,7 @@ from ohwx_compare.hosts.webui.paste import corrections, is_ours
 from ohwx_compare.hosts.webui.request import read_request
 from ohwx_compare.hosts.webui.settings import add_settings
 from ohwx_compare.hosts.webui.tab import tabs
+from ohwx_compare.hosts.webui.toy import register_encoder
 
 __all__ = ["CompareScript", "register"]
 
@@ -90,6 +91,7 @@ def register() -> None:
     One callback, and the others from it: while it loads an entry, each takes the webui 20 ms, which it spends looking
     for its caller among all modules.
     """
+    register_encoder()
     script_callbacks.on_before_ui(_register)
 
 

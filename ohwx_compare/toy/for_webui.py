@@ -1,0 +1,156 @@
+"""What a webui needs beside a toy checkpoint, whose sizes are none of those it knows: made on request, never by itself.
+
+A webui reads NAME.yaml beside NAME.safetensors for the sizes; that file names a folder for the first text encoder and
+an architecture of open_clip for the second, which our extension registers when it finds the folder.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ohwx_compare.files.atomic import write_text
+from ohwx_compare.files.tokenizer import vocabulary
+from ohwx_compare.toy.checkpoint import TEXT, UNET, VAE_CONFIG
+
+__all__ = ["ARCHITECTURE", "FOLDER", "write_config", "write_encoders"]
+
+FOLDER = "ohwx-toy"  # below the webui's models folder
+ARCHITECTURE = "ohwx-toy-bigG"  # open_clip's name of the second encoder, and of its file in FOLDER
+
+_END = "<|endoftext|>"
+_SPECIAL = {"bos_token": "<|startoftext|>", "eos_token": _END, "unk_token": _END, "pad_token": _END}
+
+
+def write_encoders(models: Path) -> Path:
+    """Write `models`/ohwx-toy: both encoders' sizes and the tokenizer, 2 MB. Returns it. Raises OSError."""
+    folder = models / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    ids, merges = vocabulary()
+    heads = TEXT.width // 64
+    text = {"context_length": TEXT.positions, "vocab_size": TEXT.vocab, "width": TEXT.width, "heads": heads}
+    files = {
+        "vocab.json": ids,
+        "special_tokens_map.json": _SPECIAL,
+        "tokenizer_config.json": _SPECIAL
+        | {
+            "tokenizer_class": "CLIPTokenizer",
+            "model_max_length": 77,
+            "do_lower_case": True,
+            "add_prefix_space": False,
+        },
+        "config.json": {
+            "architectures": ["CLIPTextModel"],
+            "model_type": "clip_text_model",
+            "hidden_act": "quick_gelu",
+            "hidden_size": TEXT.width,
+            "intermediate_size": 4 * TEXT.width,
+            "num_attention_heads": heads,
+            "num_hidden_layers": TEXT.layers,
+            "projection_dim": TEXT.width,
+            "max_position_embeddings": TEXT.positions,
+            "vocab_size": TEXT.vocab,
+            "layer_norm_eps": 1e-5,
+            "bos_token_id": 49406,
+            "eos_token_id": 49407,
+            "pad_token_id": 1,
+        },
+        f"{ARCHITECTURE}.json": {
+            "embed_dim": TEXT.width,
+            "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},  # unused
+            "text_cfg": text | {"layers": TEXT.layers},
+        },
+    }
+    write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
+    for name, content in files.items():
+        write_text(folder / name, json.dumps(content, ensure_ascii=False))
+    return folder
+
+
+def write_config(checkpoint: Path, models: Path) -> Path:
+    """Write the .yaml beside a toy checkpoint for the webui whose folder of models this is. Raises OSError."""
+    path = checkpoint.with_suffix(".yaml")
+    write_text(path, json.dumps({"model": _model(str(models.absolute() / FOLDER))}, indent=1))  # JSON is YAML
+    return path
+
+
+def _model(first_encoder: str) -> dict[str, Any]:
+    """generative-models' description of the toy checkpoint, as configs/inference/sd_xl_base.yaml has SDXL's."""
+    sgm = "sgm.modules.diffusionmodules"
+    denoiser = {
+        "num_idx": 1000,
+        "weighting_config": {"target": f"{sgm}.denoiser_weighting.EpsWeighting"},
+        "scaling_config": {"target": f"{sgm}.denoiser_scaling.EpsScaling"},
+        "discretization_config": {"target": f"{sgm}.discretizer.LegacyDDPMDiscretization"},
+    }
+    top = UNET.widths[0]
+    unet = {
+        "adm_in_channels": UNET.vector,
+        "num_classes": "sequential",
+        "use_checkpoint": False,
+        "in_channels": UNET.latent,
+        "out_channels": UNET.latent,
+        "model_channels": top,
+        "attention_resolutions": [2**level for level, depth in enumerate(UNET.depths) if depth],
+        "num_res_blocks": UNET.blocks,
+        "channel_mult": [width // top for width in UNET.widths],
+        "num_head_channels": 64,
+        "use_spatial_transformer": True,
+        "use_linear_in_transformer": True,
+        "transformer_depth": [max(depth, 1) for depth in UNET.depths],
+        "context_dim": UNET.context,
+        "spatial_transformer_attn_type": "softmax-xformers",
+        "legacy": False,
+    }
+    width = VAE_CONFIG.widths[0]
+    autoencoder = {
+        "attn_type": "vanilla-xformers",
+        "double_z": True,
+        "z_channels": VAE_CONFIG.latent,
+        "resolution": 256,
+        "in_channels": 3,
+        "out_ch": 3,
+        "ch": width,
+        "ch_mult": [each // width for each in VAE_CONFIG.widths],
+        "num_res_blocks": VAE_CONFIG.blocks,
+        "attn_resolutions": [],
+        "dropout": 0.0,
+    }
+    return {
+        "target": "sgm.models.diffusion.DiffusionEngine",
+        "params": {
+            "scale_factor": 0.13025,
+            "disable_first_stage_autocast": True,
+            "denoiser_config": {"target": f"{sgm}.denoiser.DiscreteDenoiser", "params": denoiser},
+            "network_config": {"target": f"{sgm}.openaimodel.UNetModel", "params": unet},
+            "conditioner_config": {
+                "target": "sgm.modules.GeneralConditioner",
+                "params": {"emb_models": _conditioners(first_encoder)},
+            },
+            "first_stage_config": {
+                "target": "sgm.models.autoencoder.AutoencoderKLInferenceWrapper",
+                "params": {
+                    "embed_dim": VAE_CONFIG.latent,
+                    "monitor": "val/rec_loss",
+                    "ddconfig": autoencoder,
+                    "lossconfig": {"target": "torch.nn.Identity"},
+                },
+            },
+        },
+    }
+
+
+def _conditioners(first_encoder: str) -> list[dict[str, Any]]:
+    encoders = "sgm.modules.encoders.modules"
+    first = {"version": first_encoder, "layer": "hidden", "layer_idx": TEXT.layers - 1}
+    second = {"arch": ARCHITECTURE, "version": "none", "freeze": True, "layer": "penultimate"}
+    second |= {"always_return_pooled": True, "legacy": False}
+    sizes = ("original_size_as_tuple", "crop_coords_top_left", "target_size_as_tuple")
+    described = [
+        ("txt", "FrozenCLIPEmbedder", first),
+        ("txt", "FrozenOpenCLIPEmbedder2", second),
+        *((size, "ConcatTimestepEmbedderND", {"outdim": 256}) for size in sizes),
+    ]
+    return [
+        {"is_trainable": False, "input_key": key, "target": f"{encoders}.{kind}", "params": params}
+        for key, kind, params in described
+    ]

@@ -17,6 +17,7 @@ __all__ = ["ARCHITECTURE", "FOLDER", "write_config", "write_encoders"]
 FOLDER = "ohwx-toy"  # below the webui's models folder
 ARCHITECTURE = "ohwx-toy-bigG"  # open_clip's name of the second encoder, and of its file in FOLDER
 
+_DIFFUSION = "sgm.modules.diffusionmodules"
 _END = "<|endoftext|>"
 _SPECIAL = {"bos_token": "<|startoftext|>", "eos_token": _END, "unk_token": _END, "pad_token": _END}
 
@@ -75,15 +76,39 @@ def write_config(checkpoint: Path, models: Path) -> Path:
 
 def _model(first_encoder: str) -> dict[str, Any]:
     """generative-models' description of the toy checkpoint, as configs/inference/sd_xl_base.yaml has SDXL's."""
-    sgm = "sgm.modules.diffusionmodules"
-    denoiser = {
-        "num_idx": 1000,
-        "weighting_config": {"target": f"{sgm}.denoiser_weighting.EpsWeighting"},
-        "scaling_config": {"target": f"{sgm}.denoiser_scaling.EpsScaling"},
-        "discretization_config": {"target": f"{sgm}.discretizer.LegacyDDPMDiscretization"},
+    params = {
+        "scale_factor": 0.13025,
+        "disable_first_stage_autocast": True,
+        "denoiser_config": _described(f"{_DIFFUSION}.denoiser.DiscreteDenoiser", **_denoiser()),
+        "network_config": _described(f"{_DIFFUSION}.openaimodel.UNetModel", **_unet()),
+        "conditioner_config": _described("sgm.modules.GeneralConditioner", emb_models=_conditioners(first_encoder)),
+        "first_stage_config": _described(
+            "sgm.models.autoencoder.AutoencoderKLInferenceWrapper",
+            embed_dim=VAE_CONFIG.latent,
+            monitor="val/rec_loss",
+            ddconfig=_autoencoder(),
+            lossconfig={"target": "torch.nn.Identity"},
+        ),
     }
+    return _described("sgm.models.diffusion.DiffusionEngine", **params)
+
+
+def _described(target: str, **params: Any) -> dict[str, Any]:
+    return {"target": target, "params": params}
+
+
+def _denoiser() -> dict[str, Any]:
+    return {
+        "num_idx": 1000,
+        "weighting_config": {"target": f"{_DIFFUSION}.denoiser_weighting.EpsWeighting"},
+        "scaling_config": {"target": f"{_DIFFUSION}.denoiser_scaling.EpsScaling"},
+        "discretization_config": {"target": f"{_DIFFUSION}.discretizer.LegacyDDPMDiscretization"},
+    }
+
+
+def _unet() -> dict[str, Any]:
     top = UNET.widths[0]
-    unet = {
+    return {
         "adm_in_channels": UNET.vector,
         "num_classes": "sequential",
         "use_checkpoint": False,
@@ -101,41 +126,22 @@ def _model(first_encoder: str) -> dict[str, Any]:
         "spatial_transformer_attn_type": "softmax-xformers",
         "legacy": False,
     }
-    width = VAE_CONFIG.widths[0]
-    autoencoder = {
+
+
+def _autoencoder() -> dict[str, Any]:
+    top = VAE_CONFIG.widths[0]
+    return {
         "attn_type": "vanilla-xformers",
         "double_z": True,
         "z_channels": VAE_CONFIG.latent,
         "resolution": 256,
         "in_channels": 3,
         "out_ch": 3,
-        "ch": width,
-        "ch_mult": [each // width for each in VAE_CONFIG.widths],
+        "ch": top,
+        "ch_mult": [width // top for width in VAE_CONFIG.widths],
         "num_res_blocks": VAE_CONFIG.blocks,
         "attn_resolutions": [],
         "dropout": 0.0,
-    }
-    return {
-        "target": "sgm.models.diffusion.DiffusionEngine",
-        "params": {
-            "scale_factor": 0.13025,
-            "disable_first_stage_autocast": True,
-            "denoiser_config": {"target": f"{sgm}.denoiser.DiscreteDenoiser", "params": denoiser},
-            "network_config": {"target": f"{sgm}.openaimodel.UNetModel", "params": unet},
-            "conditioner_config": {
-                "target": "sgm.modules.GeneralConditioner",
-                "params": {"emb_models": _conditioners(first_encoder)},
-            },
-            "first_stage_config": {
-                "target": "sgm.models.autoencoder.AutoencoderKLInferenceWrapper",
-                "params": {
-                    "embed_dim": VAE_CONFIG.latent,
-                    "monitor": "val/rec_loss",
-                    "ddconfig": autoencoder,
-                    "lossconfig": {"target": "torch.nn.Identity"},
-                },
-            },
-        },
     }
 
 
@@ -151,6 +157,6 @@ def _conditioners(first_encoder: str) -> list[dict[str, Any]]:
         *((size, "ConcatTimestepEmbedderND", {"outdim": 256}) for size in sizes),
     ]
     return [
-        {"is_trainable": False, "input_key": key, "target": f"{encoders}.{kind}", "params": params}
+        {"is_trainable": False, "input_key": key, **_described(f"{encoders}.{kind}", **params)}
         for key, kind, params in described
     ]

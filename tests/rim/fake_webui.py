@@ -248,7 +248,6 @@ class FakeWebui:
                 "program_version": lambda: "v1.10.1",
             },
             "script_callbacks": {
-                "on_before_ui": lambda callback: self.before_ui.append(callback),
                 "on_script_unloaded": lambda callback: self.unloaded.append(callback),
                 "on_infotext_pasted": lambda callback: self.on_paste.append(callback),
                 "on_ui_settings": lambda callback: self.on_settings.append(callback),
@@ -312,8 +311,7 @@ class FakeWebui:
         made["modules.shared"].__class__ = type(
             "Shared", (ModuleType,), {"sd_model": property(lambda module: fake.model)}
         )
-        self.before_ui, self.unloaded, self.on_paste = [], [], []
-        self.on_settings, self.tabs, self.started = [], [], []
+        self.unloaded, self.on_paste, self.on_settings, self.tabs, self.started = [], [], [], [], []
         self.bindings: list = []
         return made
 
@@ -324,12 +322,9 @@ class FakeWebui:
         try:
             spec = importlib.util.spec_from_file_location(path.name, path)
             module = importlib.util.module_from_spec(spec)
-            self.before_ui.clear()
             spec.loader.exec_module(module)
         finally:
             sys.path = kept
-        for callback in self.before_ui:
-            callback()
         script = sys.modules["modules.scripts"].Script
         classes = [thing for thing in vars(module).values() if inspect.isclass(thing) and issubclass(thing, script)]
         assert len(classes) == 1

@@ -25,7 +25,7 @@ AD = {"ad_model": "face_yolov8s.pt", "ad_denoising_strength": 0.7, "ad_use_steps
 def script_with_panel(webui):
     script = webui.load_script()
     script.ui(False)
-    from ohwx_compare.hosts.webui.request import ARGUMENTS
+    from ohwx_compare.hosts.webui.arguments import ARGUMENTS
 
     return script, dict(zip(ARGUMENTS, script._panel.arguments, strict=True))
 
@@ -68,7 +68,7 @@ def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
 @st.composite
 def panels(draw):
     """Panels as a person may fill them in, faces on: without a face pass there are no face settings to restore."""
-    from ohwx_compare.hosts.webui.request import NOTHING, SAME, Panel
+    from ohwx_compare.hosts.webui.arguments import NOTHING, SAME, Panel
 
     kinds = draw(st.lists(st.sampled_from(sorted(set(VALUES) - {"checkpoint", "styles"})), max_size=3, unique=True))
     axes = {}
@@ -109,9 +109,10 @@ def test_pasting_the_sheets_infotext_restores_every_field(webui):
     from ohwx_compare.compare.sheet_infotext import sheet_infotext
     from ohwx_compare.core.outcome import Outcome
     from ohwx_compare.files.ledger import Result, Run, RunCell
+    from ohwx_compare.hosts.webui.arguments import Panel
     from ohwx_compare.hosts.webui.comparison import _brief
     from ohwx_compare.hosts.webui.paste import corrections, pasted
-    from ohwx_compare.hosts.webui.request import Panel, read_request
+    from ohwx_compare.hosts.webui.request import read_request
 
     @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=80)
     @given(panels())
@@ -179,9 +180,10 @@ def test_adetailers_settings_are_taken_over_and_no_face_is_done_twice(webui):
     p = with_adetailer(webui, [True, False, AD, {"ad_model": "None"}])
     _, components = script_with_panel(webui)
     assert components["adetailer"].visible
+    from ohwx_compare.hosts.webui.arguments import Panel
     from ohwx_compare.hosts.webui.comparison import base_job
     from ohwx_compare.hosts.webui.given import given_by
-    from ohwx_compare.hosts.webui.request import Panel, read_request
+    from ohwx_compare.hosts.webui.request import read_request
 
     webui.opts.data["ad_bbox_sortby"] = "Area (large to small)"
     arguments = list(vars(Panel(checkpoints=FILES, adetailer=True)).values())
@@ -230,8 +232,8 @@ def test_the_estimate_is_told_in_the_panel(webui):
 def test_the_estimate_knows_how_long_earlier_runs_took(webui):
     script, _ = script_with_panel(webui)
     script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "name": "first"}))
+    from ohwx_compare.hosts.webui.arguments import Panel
     from ohwx_compare.hosts.webui.estimate import estimate
-    from ohwx_compare.hosts.webui.request import Panel
 
     told = estimate({"steps": 20}, list(vars(Panel(checkpoints=[*FILES, "gone.safetensors"])).values()))
     assert "after earlier runs here" in told

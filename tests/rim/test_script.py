@@ -22,7 +22,7 @@ def asked(**settings):
 
 def arguments(**changes):
     """The panel's, with both checkpoints chosen."""
-    from ohwx_compare.hosts.webui.request import Panel
+    from ohwx_compare.hosts.webui.arguments import Panel
 
     return list(vars(Panel(**{"checkpoints": BOTH, **changes})).values())
 
@@ -69,7 +69,7 @@ def test_panel_and_json_ask_for_the_same(webui):
 
 def test_the_panel_has_a_component_for_each_argument_however_often_it_is_built(webui):
     script = webui.load_script()
-    from ohwx_compare.hosts.webui.request import ARGUMENTS, Panel
+    from ohwx_compare.hosts.webui.arguments import ARGUMENTS, Panel
 
     for _ in range(3):
         components = script.ui(False)
@@ -214,7 +214,7 @@ def test_weights_left_over_from_the_model_before_are_refused(webui):
 
 def paste(webui, script, parameters):
     """What the panel's components become, by argument, as the webui does it on paste."""
-    from ohwx_compare.hosts.webui.request import ARGUMENTS
+    from ohwx_compare.hosts.webui.arguments import ARGUMENTS
 
     for callback in webui.on_paste:
         callback("", parameters)

@@ -18,6 +18,7 @@ from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import Ledger, open_run
 from ohwx_compare.hosts.webui import drafts
+from ohwx_compare.hosts.webui.arguments import Given
 from ohwx_compare.hosts.webui.asked import Asked, read_asked, request_json, write_asked
 from ohwx_compare.hosts.webui.choices import known_values
 from ohwx_compare.hosts.webui.face_jobs import FaceJobs
@@ -26,7 +27,7 @@ from ohwx_compare.hosts.webui.given import has_adetailer, style_library
 from ohwx_compare.hosts.webui.pictures_of import pictures_csv, pictures_of
 from ohwx_compare.hosts.webui.progress import drawing_now
 from ohwx_compare.hosts.webui.queue import Queue
-from ohwx_compare.hosts.webui.request import Given, Request, read_request
+from ohwx_compare.hosts.webui.request import Request, read_request
 from ohwx_compare.hosts.webui.run_list import Runs
 from ohwx_compare.hosts.webui.served import inside
 

@@ -14,9 +14,10 @@ from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.job import Job
 from ohwx_compare.errors import ExperimentError, LedgerError, OhwxError, UnknownCheckpointError
 from ohwx_compare.files.ledger import open_run
+from ohwx_compare.hosts.webui.arguments import Given
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.given import style_library, tabs_of
-from ohwx_compare.hosts.webui.request import Given, read_request
+from ohwx_compare.hosts.webui.request import read_request
 
 __all__ = ["estimate", "measured_pace"]
 

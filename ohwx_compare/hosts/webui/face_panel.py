@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from ohwx_compare.hosts.webui.request import ARGUMENTS, SAME, Panel
+from ohwx_compare.hosts.webui.arguments import ARGUMENTS, SAME, Panel
 
 __all__ = ["face_panel"]
 

@@ -10,7 +10,7 @@ from modules import processing, scripts, shared
 from ohwx_compare.core.face_payload import from_arguments
 from ohwx_compare.core.styles import Style, known
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.hosts.webui.request import Given
+from ohwx_compare.hosts.webui.arguments import Given
 
 __all__ = ["adetailer_arguments", "given_by", "has_adetailer", "style_library", "tabs_of"]
 

@@ -30,6 +30,7 @@ from ohwx_compare.hosts.webui.fingerprint import Fingerprint
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, trainings_folder
 from ohwx_compare.hosts.webui.loaded import differing, missing
 from ohwx_compare.hosts.webui.passes import Template
+from ohwx_compare.hosts.webui.together import can_be_together, pasted, together
 
 __all__ = ["WebuiHost"]
 
@@ -116,9 +117,20 @@ class WebuiHost:
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
     ) -> Iterator[Rendered]:
-        """Redraw the white of each mask ("L", the image's size) in each image (RGB), one by one."""
-        for asked, image, mask in zip(jobs, images, masks, strict=True):
-            yield from self._draw(self._template.face(asked, image, mask), [asked.job])
+        """Redraw the white of each mask ("L", the image's size) in each image (RGB).
+
+        Neighbours that differ in the seed only are one batch.
+        """
+        for _, group in groupby(zip(jobs, images, masks, strict=True), key=_kind_of_face):
+            same = list(group)
+            passes = [self._template.face(*asked) for asked in same]
+            if len(same) > 1 and can_be_together(passes[0]):
+                drawn = self._draw(together(passes), [asked.job for asked, _, _ in same])
+                for one, crop in zip(passes, drawn, strict=True):
+                    yield replace(crop, image=pasted(one, crop.image))
+            else:
+                for one, (asked, _, _) in zip(passes, same, strict=True):
+                    yield from self._draw(one, [asked.job])
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
         """Webui version, precision, VAE, LoRA files, settings and other scripts' arguments."""
@@ -190,6 +202,13 @@ class WebuiHost:
         if getattr(shared.state, "stopping_generation", False):
             shared.state.stopping_generation = False
             self._is_finishing = True
+
+
+def _kind_of_face(face: tuple[InpaintJob, Image.Image, Image.Image]) -> tuple:
+    """Equal for faces that can be one batch."""
+    asked, image, mask = face
+    job = asked.job if asked.job.subseed_strength else replace(asked.job, seed=0, subseed=0)
+    return (replace(asked, job=job), image.size, mask.getbbox() is None)
 
 
 def _keys(text: str) -> tuple[tuple[str, str], ...]:

@@ -1,7 +1,8 @@
 """The script's panel: one component for each of `request.ARGUMENTS`, in their order, and what helps to fill them in.
 
 Helpers (filter, groups, pickers, estimate) are no arguments. Their handlers are plain functions: the webui's own
-wrapper would clear the state of whatever job is running.
+wrapper would clear the state of whatever job is running. What a handler alone needs is imported there: the webui's
+start takes no longer for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +13,9 @@ import gradio as gr
 from modules.ui_components import ToolButton
 
 from ohwx_compare.core.axes import KINDS, CheckpointRef
-from ohwx_compare.core.axis_text import kind_called
 from ohwx_compare.core.groups import groups
-from ohwx_compare.core.xyz import to_csv
+from ohwx_compare.hosts.webui.arguments import ARGUMENTS, AXES, NOTHING, Panel
 from ohwx_compare.hosts.webui.face_panel import face_panel
-from ohwx_compare.hosts.webui.paste import pasted
-from ohwx_compare.hosts.webui.request import ARGUMENTS, AXES, NOTHING, Panel
 
 __all__ = ["Choices", "ScriptPanel", "paste_fields", "script_panel"]
 
@@ -101,6 +99,8 @@ def paste_fields(
 
     def reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
         def read(parameters: Mapping[str, Any]) -> Any:
+            from ohwx_compare.hosts.webui.paste import pasted
+
             values = pasted(parameters)
             if name not in values:
                 return None
@@ -184,12 +184,16 @@ def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple
         )
 
     def of_kind(title: str) -> tuple[Any, Any]:
+        from ohwx_compare.core.axis_text import kind_called
+
         name = kind_called(title)
         known = list(choices.of_kind(name))
         hint = KINDS[name].form.value if name in KINDS else ""
         return gr.update(placeholder=hint), gr.update(choices=known, value=None, visible=bool(known))
 
     def picked(value: str, typed: str) -> tuple[Any, Any]:
+        from ohwx_compare.core.xyz import to_csv
+
         return gr.update(value=", ".join(filter(None, (typed.strip(" ,"), to_csv([value]))))), gr.update(value=None)
 
     kind.change(of_kind, inputs=[kind], outputs=[text, picker], show_progress="hidden")

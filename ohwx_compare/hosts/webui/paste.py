@@ -14,7 +14,7 @@ from ohwx_compare.core.infotext import Infotext, extra, faces, parse
 from ohwx_compare.core.plotted import axes_of, kept
 from ohwx_compare.core.xyz import SCRIPT
 from ohwx_compare.errors import OhwxError
-from ohwx_compare.hosts.webui.request import AXES, NOTHING, SAME, Panel
+from ohwx_compare.hosts.webui.arguments import AXES, NOTHING, SAME, Panel
 
 __all__ = ["corrections", "is_ours", "pasted"]
 

@@ -4,16 +4,15 @@ What draws is imported when it is asked to: the webui's start takes no longer fo
 """
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import modules.scripts as scripts
 from modules import processing, script_callbacks
 
 from ohwx_compare.hosts.webui.choices import choices
-from ohwx_compare.hosts.webui.given import adetailer_arguments, given_by
+from ohwx_compare.hosts.webui.given import adetailer_arguments
 from ohwx_compare.hosts.webui.panel import ScriptPanel, paste_fields, script_panel
-from ohwx_compare.hosts.webui.paste import corrections, is_ours
-from ohwx_compare.hosts.webui.request import read_request
 from ohwx_compare.hosts.webui.settings import add_settings
 from ohwx_compare.hosts.webui.tab import tabs
 from ohwx_compare.hosts.webui.toy import register_encoder
@@ -61,6 +60,8 @@ class CompareScript(scripts.Script):
         Raises OhwxError, whose text the webui shows, for what cannot be drawn as asked.
         """
         from ohwx_compare.hosts.webui.comparison import base_job, compare, shown
+        from ohwx_compare.hosts.webui.given import given_by
+        from ohwx_compare.hosts.webui.request import read_request
 
         request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1), given_by(p))
         compared = compare(p, request)
@@ -88,11 +89,12 @@ class CompareScript(scripts.Script):
 def register() -> None:
     """Tell the webui what it shall call: once each time the entry is loaded.
 
-    One callback, and the others from it: while it loads an entry, each takes the webui 20 ms, which it spends looking
-    for its caller among all modules.
+    In a thread: for each callback the webui looks for its caller through the whole stack, and for frames of an import
+    and of the entry, which is no module, through all modules: 20 ms each. A thread's stack has none of them.
     """
     register_encoder()
-    script_callbacks.on_before_ui(_register)
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_register).result()
 
 
 def _register() -> None:
@@ -118,6 +120,8 @@ def _forget() -> None:
 
 def _choose(text: str, parameters: dict[str, Any]) -> None:
     """Choose the script in the dropdown where the text is a comparison's, and set what its first cell lacks."""
+    from ohwx_compare.hosts.webui.paste import corrections, is_ours
+
     if is_ours(parameters):
         parameters |= {"Script": CompareScript().title(), **corrections(parameters)}
 

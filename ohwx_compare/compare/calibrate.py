@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,16 +48,18 @@ def seconds(
 ) -> float | None:
     """Wall time that drawing `plan` will take, sheets included; None where no checkpoint of it has a file.
 
-    Loads the first checkpoint of the plan and draws with it; the caller closes `host`. Raises what the host raises.
+    Loads the first checkpoint of the plan, switches to the second, whose switch stands for all that follow, and draws
+    with the last one loaded; the caller closes `host`. Raises what the host raises.
     """
     visits = [visit for visit in plan.visits if visit.checkpoint]
     if not visits:
         return None if plan.visits else 0.0
     measure = _Measure(host, detectors, clock)
-    first = visits[0].checkpoint
-    per_byte = measure.load(first) / first.path.stat().st_size
-    total = sum((visit.checkpoint or first).path.stat().st_size * per_byte for visit in plan.visits)
-    return total + sum(measure.cost(draw) for visit in plan.visits for draw in visit.draws)
+    first, *others = [visit.checkpoint for visit in visits]
+    load = measure.load(first)
+    switch = measure.switch(first, others[0]) / _size(others[0]) if others else load / _size(first)
+    loads = load + switch * (sum(map(_size, others)) + _size(first) * (len(plan.visits) - len(visits)))
+    return loads + sum(measure.cost(draw) for visit in plan.visits for draw in visit.draws)
 
 
 class _Measure:
@@ -90,6 +93,11 @@ class _Measure:
             self.host.use(checkpoint)
 
         return self.time(again)
+
+    def switch(self, loaded: Checkpoint, other: Checkpoint) -> float:
+        """Seconds to go from one checkpoint to another: a host may read no more than what differs."""
+        turns = cycle((other, loaded))
+        return self.time(lambda: self.host.use(next(turns)))
 
     def cost(self, draw: Draw) -> float:
         """Seconds of one batch's work, up to its pictures on the sheet."""
@@ -144,6 +152,10 @@ class _Measure:
 
                 self.savings[size] = self.time(save)
         return self.savings[size]
+
+
+def _size(checkpoint: Checkpoint) -> int:
+    return checkpoint.path.stat().st_size
 
 
 def _kind(job: Job) -> tuple:

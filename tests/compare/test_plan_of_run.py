@@ -106,14 +106,15 @@ class Clock:
 
 
 class TickingHost(FakeHost):
-    """Its pictures take 3 s and 0.5 s a step, its loads 7 s."""
+    """Its pictures take 3 s and 0.5 s a step, its first load 7 s, each switch 2 s."""
 
     def __init__(self, folder: Path, clock: Clock):
         super().__init__(folder)
-        self.clock = clock
+        self.clock, self.is_loaded = clock, False
 
     def use(self, checkpoint):
-        self.clock.now += 7
+        self.clock.now += 2 if self.is_loaded else 7
+        self.is_loaded = True
         return super().use(checkpoint)
 
     def render(self, jobs):

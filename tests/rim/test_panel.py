@@ -134,6 +134,20 @@ def test_pasting_the_sheets_infotext_restores_every_field(webui):
     law()
 
 
+def test_settings_of_the_first_tab_that_have_no_field_come_back_too(webui):
+    webui.load_script()
+    from ohwx_compare.core.face import FaceSettings
+    from ohwx_compare.core.infotext import from_job, render
+    from ohwx_compare.hosts.webui.arguments import Panel
+    from ohwx_compare.hosts.webui.paste import pasted
+    from ohwx_compare.hosts.webui.request import read_request
+
+    tabs = (FaceSettings(checkpoint="other", vae="own.pt", restore_face=True, clip_skip=2), FaceSettings(steps=9))
+    values = pasted(as_the_webui_parses(render(from_job(JOB, model="one", model_hash=None, faces=tabs))))
+    panel = Panel(checkpoints=FILES, **values)
+    assert read_request(list(vars(panel).values()), JOB).experiment.faces == tabs
+
+
 def test_name_and_display_come_back_too(webui):
     script, _ = script_with_panel(webui)
     from ohwx_compare.hosts.webui.paste import pasted

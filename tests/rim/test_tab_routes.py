@@ -330,6 +330,17 @@ def test_a_run_of_the_script_is_in_the_list_while_it_draws(webui, page):
     assert page.state("scripted")["request"]["checkpoints"] == BOTH
 
 
+def test_the_tab_does_not_go_on_without_hires_fix(webui, page):
+    from fake_webui import Txt2Img
+
+    p = Txt2Img(seed=7)
+    p.enable_hr = True
+    webui.load_script().run(p, json.dumps({"checkpoints": BOTH, "name": "scripted"}))
+    answer = page.post("/ohwx/api/runs/scripted/resume")
+    assert answer.status_code == 400
+    assert "hires fix; Generate in txt2img again" in answer.json()["error"]
+
+
 TEXT = (
     "photo of ohwx man\nSteps: 4, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 7, Seed: {}, Size: 64x64, "
     "Model: {}"

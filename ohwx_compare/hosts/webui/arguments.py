@@ -6,9 +6,10 @@ from typing import Any
 
 from ohwx_compare.core.styles import Style
 
-__all__ = ["ARGUMENTS", "AXES", "NOTHING", "SAME", "Given", "Panel"]
+__all__ = ["ARGUMENTS", "AXES", "NOTHING", "NO_DETECTOR", "SAME", "Given", "Panel"]
 
 NOTHING = "Nothing"  # X/Y/Z's word for no axis
+NO_DETECTOR = "None"  # ADetailer's word for a tab that is off
 SAME = "as the picture"
 AXES = (1, 2, 3)
 
@@ -27,7 +28,7 @@ class Panel:
     values_3: str = ""
     faces: bool = True
     adetailer: bool = False  # its tabs count, in place of all that follows up to `more_tabs`
-    detector: str = "face_yolov8n.pt"
+    detector: str = "face_yolov8n.pt"  # NO_DETECTOR: `more_tabs` are all
     confidence: float = 0.3
     top_k: int = 1
     dilate: int = 4
@@ -50,7 +51,7 @@ class Panel:
     cfg: float = 0.0
     sampler: str = SAME
     schedule: str = SAME
-    more_tabs: str = ""  # JSON list of tabs after the first, as in `faces`
+    more_tabs: str = ""  # JSON list of tabs after this one, as in `faces`
     keep_before: bool = True
     name: str = ""
 

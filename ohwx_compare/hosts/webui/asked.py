@@ -23,15 +23,17 @@ class Asked:
     request: dict[str, Any]  # as the API's JSON argument
     by: str  # "tab" or "script"
     when: str  # ISO 8601, local time
+    besides: str = ""  # what it is drawn with that no request says: "hires fix"
     error: str | None = None
 
     @classmethod
-    def now(cls, request: Request, folder: Path, by: str) -> "Asked":
+    def now(cls, request: Request, folder: Path, by: str, besides: str = "") -> "Asked":
         """A request made at this moment, which names its folder; who asked for that first, and when, is kept."""
         asked = request_json(request.experiment, folder.name, keep_before=request.keep_before)
         if first := read_asked(folder):
-            return cls(request=asked, by=first.by, when=first.when)
-        return cls(request=asked, by=by, when=datetime.now().astimezone().isoformat(timespec="seconds"))
+            return cls(request=asked, by=first.by, when=first.when, besides=besides)
+        when = datetime.now().astimezone().isoformat(timespec="seconds")
+        return cls(request=asked, by=by, when=when, besides=besides)
 
 
 def request_json(experiment: Experiment, name: str, *, keep_before: bool = True) -> dict[str, Any]:

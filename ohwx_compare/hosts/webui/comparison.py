@@ -96,7 +96,7 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     host = WebuiHost(p, own_faces=bool(experiment.faces))
     with Progress(folder.name, experiment.cells()) as progress:
         try:
-            write_asked(folder, Asked.now(request, folder, by))
+            write_asked(folder, Asked.now(request, folder, by, _besides(p)))
             run(
                 experiment,
                 host,
@@ -139,6 +139,12 @@ def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
 def find_webui_detector(name: str) -> Detector:
     """The detector of that name in the webui's folders, on its device. Raises DetectorError."""
     return find_detector(name, detector_folders(), device=str(devices.device))
+
+
+def _besides(p: processing.StableDiffusionProcessing) -> str:
+    """What `p` draws with that no request says, and the tab could not go on with."""
+    kinds = {"hires fix": getattr(p, "enable_hr", False), "tiling": getattr(p, "tiling", False)}
+    return " and ".join(name for name, is_on in kinds.items() if is_on)
 
 
 def _folder_name(experiment: Experiment, folder: Path) -> str:

@@ -160,6 +160,10 @@ class Desk:
         if request.experiment.job.denoise is not None:
             raise ExperimentError("This run was drawn from a picture in img2img; Generate there again goes on with it.")
         before = read_asked(folder)
+        if before and before.besides:
+            raise ExperimentError(
+                f"This run was drawn with {before.besides}; Generate in txt2img again goes on with it."
+            )
         with Ledger(folder) as ledger:
             ledger.plan(request.experiment)
         write_asked(folder, Asked.now(request, folder, "tab"))

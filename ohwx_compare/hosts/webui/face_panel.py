@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from ohwx_compare.hosts.webui.arguments import ARGUMENTS, SAME, Panel
+from ohwx_compare.hosts.webui.arguments import ARGUMENTS, NO_DETECTOR, SAME, Panel
 
 __all__ = ["face_panel"]
 
@@ -61,7 +61,7 @@ def face_panel(
 
 def _common(parts: _Parts) -> None:
     with gr.Row():
-        parts.choice("detector", "Face detector", "face model", [Panel.detector])
+        parts.choice("detector", "Face detector", "face model", [Panel.detector, NO_DETECTOR])
         parts.slider("confidence", "Face confidence", 0.0, 1.0, 0.01)
         parts.slider("top_k", "Face top k (0: all)", 0, 10, 1)
     with gr.Row():
@@ -93,4 +93,6 @@ def _rare(parts: _Parts) -> None:
         parts.choice("merge", "Face mask merging", "face merge")
         parts.slider("x_offset", "Face mask right by", -200, 200, 1)
         parts.slider("y_offset", "Face mask up by", -200, 200, 1)
-    parts.text("more_tabs", "Further face tabs (JSON)", '[{"ad_model": "hand_yolov8n.pt"}]')
+    parts.text(
+        "more_tabs", "More face tabs (JSON); with detector None: all of them", '[{"ad_model": "hand_yolov8n.pt"}]'
+    )

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +14,7 @@ from ohwx_compare.core.infotext import Infotext, extra, faces, parse
 from ohwx_compare.core.plotted import axes_of, kept
 from ohwx_compare.core.xyz import SCRIPT
 from ohwx_compare.errors import OhwxError
-from ohwx_compare.hosts.webui.arguments import AXES, NOTHING, SAME, Panel
+from ohwx_compare.hosts.webui.arguments import AXES, NO_DETECTOR, NOTHING, SAME, Panel
 
 __all__ = ["corrections", "is_ours", "pasted"]
 
@@ -85,11 +85,18 @@ def _face(infotext: Infotext) -> dict[str, Any]:
     if not tabs:
         return {"faces": False} if is_ours({pair.key: pair for pair in infotext.pairs}) else {}
     tab, more = tabs[0], tabs[1:]
+    if set(_changed(tab)) - {"model", *vars(Panel())}:  # what the panel has no field for
+        rest = _tabs_text(tabs)
+        return {"faces": True, "adetailer": False, "detector": NO_DETECTOR, "more_tabs": rest}
     same = {name: value for name, value in asdict(tab).items() if name in vars(Panel())}
     zeros = {name: same[name] or 0 for name in ("steps", "width", "height", "cfg")}
     named = {name: same[name] or SAME for name in ("sampler", "schedule")}
-    rest = json.dumps([_changed(tab) for tab in more], ensure_ascii=False) if more else ""
+    rest = _tabs_text(more) if more else ""
     return {**same, **zeros, **named, "faces": True, "adetailer": False, "detector": tab.model, "more_tabs": rest}
+
+
+def _tabs_text(tabs: Sequence[FaceSettings]) -> str:
+    return json.dumps([_changed(tab) for tab in tabs], ensure_ascii=False)
 
 
 def _changed(tab: FaceSettings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.face_payload import from_payload
 from ohwx_compare.core.job import Job
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.hosts.webui.arguments import AXES, NOTHING, SAME, Given, Panel
+from ohwx_compare.hosts.webui.arguments import AXES, NO_DETECTOR, NOTHING, SAME, Given, Panel
 
 __all__ = ["Request", "face_settings", "read_request"]
 
@@ -82,7 +82,8 @@ def _mapping(value: Any, what: str) -> Mapping[str, Any]:
 def _of_panel(panel: Panel) -> dict[str, Any]:
     chosen = [(getattr(panel, f"axis_{i}"), getattr(panel, f"values_{i}")) for i in AXES]
     axes = [{"kind": kind, "values": text} for kind, text in chosen if kind not in ("", NOTHING)]
-    faces: Any = "adetailer" if panel.adetailer else [_face(panel), *_more_tabs(panel.more_tabs)]
+    own = [] if panel.detector == NO_DETECTOR else [_face(panel)]
+    faces: Any = "adetailer" if panel.adetailer else [*own, *_more_tabs(panel.more_tabs)]
     return {
         "checkpoints": list(panel.checkpoints),
         "axes": axes,

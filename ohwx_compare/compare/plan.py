@@ -19,7 +19,7 @@ from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.errors import UnknownCheckpointError
 from ohwx_compare.files.ledger import CheckpointRow, Run
 
-__all__ = ["Draw", "Plan", "Shelved", "Visit", "keys_with", "most_bytes", "plan", "shelved"]
+__all__ = ["Draw", "Plan", "Shelved", "Visit", "keys_in", "keys_with", "most_bytes", "plan", "shelved"]
 
 PNG_BYTES = 2.0  # a px, until the run folder holds pictures of its own
 THUMB_BYTES = 25_000  # a JPEG of 384 px
@@ -150,6 +150,16 @@ def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
     )
 
 
+def keys_in(run: Run) -> Keys:
+    """The keys that a run's own cells have, whatever the host would say now: for a forecast that asks none."""
+    known = {_ident(cell.cell): (cell.result.before_key, cell.result.key) for cell in run.cells if cell.result.key}
+
+    def keys(cell: Cell, sha256: str) -> tuple[str, str]:
+        return known.get(_ident(cell), ("", ""))
+
+    return keys
+
+
 def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str]) -> Keys:
     """Keys as a run makes them. fingerprint: the host's; detectors: name -> sha256."""
 
@@ -160,6 +170,10 @@ def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mappin
         return before, after_key(before, cell.faces, [detectors[tab.model] for tab in cell.faces])
 
     return keys
+
+
+def _ident(cell: Cell) -> tuple:
+    return cell.checkpoint, cell.job, cell.faces
 
 
 def _lacks(batch: Batch, keys: Keys | None, sha256: str | None, there: Shelved) -> Draw:

@@ -254,6 +254,21 @@ def test_the_estimate_knows_how_long_earlier_runs_took(webui):
     assert "not found: gone.safetensors" in told
 
 
+def test_the_estimate_leaves_out_what_the_run_folder_holds(webui):
+    script, _ = script_with_panel(webui)
+    script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES[:1], "name": "first"}))
+    from ohwx_compare.hosts.webui.arguments import Panel
+    from ohwx_compare.hosts.webui.comparison import base_job
+    from ohwx_compare.hosts.webui.estimate import estimate
+
+    job = base_job(Txt2Img(seed=7))
+    fields = {"prompt": job.prompt, "neg_prompt": job.negative, "seed": 7, "steps": job.steps, "cfg_scale": job.cfg,
+              "sampling": job.sampler, "scheduler": job.schedule, "width": job.width, "height": job.height}  # fmt: skip
+    panel = Panel(checkpoints=FILES, faces=False, name="first")
+    assert "<b>2 cells</b>: 1 pictures, 1 checkpoint loads" in estimate(fields, list(vars(panel).values()))
+    assert "<b>2 cells</b>: 2 pictures" in estimate({**fields, "seed": 8}, list(vars(panel).values()))
+
+
 def test_styles_are_the_webuis(webui):
     script, _ = script_with_panel(webui)
     for name, prompt in (("film", "{prompt}, 35mm"), ("anime", "anime"), ("-- FILE --", None)):

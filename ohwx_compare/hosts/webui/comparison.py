@@ -30,7 +30,7 @@ from ohwx_compare.hosts.webui.host import WebuiHost
 from ohwx_compare.hosts.webui.progress import Progress
 from ohwx_compare.hosts.webui.request import Request
 
-__all__ = ["Compared", "Shown", "base_job", "compare", "find_webui_detector", "run_folder", "shown"]
+__all__ = ["Compared", "Shown", "base_job", "compare", "find_webui_detector", "run_folder", "sampler_of", "shown"]
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,8 @@ def base_job(p: processing.StableDiffusionProcessing) -> Job:
         return p.override_settings.get(name, getattr(shared.opts, name))
 
     seed = p.seed[0] if isinstance(p.seed, list) else p.seed
-    sampler, schedule = split_sampler(p.sampler_name, getattr(p, "scheduler", None), None)
-    if not hasattr(p, "scheduler") and schedule == "Automatic":
-        schedule = "Uniform"  # before 1.9 a bare name draws with the model's own
+    has_scheduler = hasattr(p, "scheduler")
+    sampler, schedule = sampler_of(p.sampler_name, getattr(p, "scheduler", None), has_scheduler=has_scheduler)
     is_img2img = isinstance(p, processing.StableDiffusionProcessingImg2Img)
     has_subseed = p.subseed_strength > 0
     return Job(
@@ -82,6 +81,14 @@ class Compared:
         """For the API: the run folder, cells drawn now, and each failure in words."""
         failed = [f"{cell.cell.label}: {cell.result.error}" for cell in self.run.cells if cell.result.error]
         return {"folder": str(self.run.folder), "drawn": self.drawn, "failed": failed}
+
+
+def sampler_of(name: str, scheduler: str | None, *, has_scheduler: bool) -> tuple[str, str]:
+    """Sampler and schedule of the webui's names; before 1.9 (no scheduler) a bare name means the model's own."""
+    sampler, schedule = split_sampler(name, scheduler, None)
+    if not has_scheduler and schedule == "Automatic":
+        schedule = "Uniform"
+    return sampler, schedule
 
 
 def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: str = "script") -> Compared:

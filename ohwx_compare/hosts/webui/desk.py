@@ -110,8 +110,7 @@ class Desk:
 
     def estimate(self, body: dict[str, Any]) -> dict[str, Any]:
         """See `drafts.estimate`; the body is `{"request": {...}}`."""
-        request = _request(body)
-        return drafts.estimate(request.experiment, self.checkpoints())
+        return drafts.estimate(_request(body), self.checkpoints())
 
     def add(self, body: dict[str, Any]) -> dict[str, Any]:
         """Queue the run that the body's `request` asks for; the same again goes on with its folder."""

@@ -16,8 +16,9 @@ from ohwx_compare.core.infotext import parse, split
 from ohwx_compare.core.job import Job
 from ohwx_compare.errors import InfotextError, UnknownCheckpointError
 from ohwx_compare.hosts.webui.asked import request_json
-from ohwx_compare.hosts.webui.estimate import measured_pace
+from ohwx_compare.hosts.webui.estimate import held, measured_pace
 from ohwx_compare.hosts.webui.given import style_library
+from ohwx_compare.hosts.webui.request import Request
 
 __all__ = ["ARTICLE", "draft", "estimate"]
 
@@ -47,10 +48,10 @@ def draft(texts: Sequence[str], checkpoints: Sequence[Checkpoint], default: Job)
     return {"request": request_json(experiment, ""), "notes": notes, "missing": missing}
 
 
-def estimate(experiment: Experiment, checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+def estimate(request: Request, checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     """A plan's counts, and seconds at the pace of the newest runs (None before the first), without checkpoint loads.
 
-    Nothing is read but their ledgers, so what a folder holds already is counted as if it were to be drawn.
+    Nothing is read but ledgers.
     """
 
     def resolve(ref: CheckpointRef) -> Checkpoint:
@@ -59,7 +60,7 @@ def estimate(experiment: Experiment, checkpoints: Sequence[Checkpoint]) -> dict[
             raise UnknownCheckpointError(f"There is no checkpoint {ref} here.")
         return next(checkpoint for checkpoint in checkpoints if checkpoint.name == name)
 
-    planned = plan(experiment, resolve, batch=1)
+    planned = plan(request.experiment, resolve, batch=1, **held(request))
     measured = measured_pace()
     return {**planned.to_json(), "seconds": round(seconds_at(measured, planned), 1) if measured else None}
 

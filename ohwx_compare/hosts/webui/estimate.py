@@ -1,4 +1,7 @@
-"""What a comparison will cost, told in the panel before Generate is pressed. Nothing is drawn, loaded or hashed."""
+"""What a comparison will cost, told in the panel before Generate is pressed. Nothing is drawn, loaded or hashed.
+
+What its run folder holds is taken as it lies there: whether a setting of the webui changed since is not asked.
+"""
 
 import html
 import shutil
@@ -7,9 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from modules import processing, shared
+
 from ohwx_compare.compare.earlier import pace, seconds_at
 from ohwx_compare.compare.host import Checkpoint
-from ohwx_compare.compare.plan import Plan, plan
+from ohwx_compare.compare.plan import Plan, keys_in, plan, shelved
 from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.job import Job
 from ohwx_compare.errors import ExperimentError, LedgerError, OhwxError, UnknownCheckpointError
@@ -17,9 +22,9 @@ from ohwx_compare.files.ledger import open_run
 from ohwx_compare.hosts.webui.arguments import Given
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.given import style_library, tabs_of
-from ohwx_compare.hosts.webui.request import read_request
+from ohwx_compare.hosts.webui.request import Request, read_request
 
-__all__ = ["estimate", "measured_pace"]
+__all__ = ["estimate", "held", "measured_pace"]
 
 _RUNS = 3  # the newest ones, for the time
 
@@ -39,21 +44,49 @@ def estimate(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Seq
 def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> Plan:
     library = style_library()
     count, size = (max(int(fields.get(name) or 1), 1) for name in ("batch_count", "batch_size"))
-    job = Job(
-        prompt=fields.get("prompt") or "",
-        negative=fields.get("neg_prompt") or "",
-        seed=0,
-        steps=int(fields.get("steps") or Job.steps),
-        width=int(fields.get("width") or Job.width),
-        height=int(fields.get("height") or Job.height),
-    )
     given = Given(
         styles=tuple(library[name] for name in fields.get("styles") or [] if name in library),
         library=library,
         adetailer=lambda: tabs_of(adetailer),
     )
-    request = read_request(arguments, job, count * size, given)
-    return plan(request.experiment, _resolve, batch=size)
+    request = read_request(arguments, _job(fields), count * size, given)
+    return plan(request.experiment, _resolve, batch=size, **held(request))
+
+
+def held(request: Request) -> dict[str, Any]:
+    """What the folder that `request` would go on with holds, as `plan` takes it; {} where there is none."""
+    from ohwx_compare.hosts.webui.comparison import run_folder
+
+    try:
+        run = open_run(run_folder(request))
+    except (LedgerError, ExperimentError):
+        return {}
+    return {"there": shelved(run), "keys": keys_in(run)}
+
+
+def _job(fields: Mapping[str, Any]) -> Job:
+    """The tab's one picture, as `comparison.base_job` reads it from a processing object."""
+    from ohwx_compare.hosts.webui.comparison import sampler_of
+
+    has_scheduler = "scheduler" in fields
+    sampler, schedule = sampler_of(
+        fields.get("sampling") or Job.sampler, fields.get("scheduler"), has_scheduler=has_scheduler
+    )
+    is_img2img = "denoising_strength" in fields
+    return Job(
+        prompt=fields.get("prompt") or "",
+        negative=fields.get("neg_prompt") or "",
+        seed=int(processing.get_fixed_seed(fields.get("seed", -1))),
+        steps=int(fields.get("steps") or Job.steps),
+        sampler=sampler,
+        schedule=schedule,
+        cfg=float(fields.get("cfg_scale") or Job.cfg),
+        width=int(fields.get("width") or Job.width),
+        height=int(fields.get("height") or Job.height),
+        denoise=float(fields["denoising_strength"]) if is_img2img else None,
+        rng=str(getattr(shared.opts, "randn_source", Job.rng)),
+        clip_skip=int(getattr(shared.opts, "CLIP_stop_at_last_layers", Job.clip_skip)),
+    )
 
 
 def _resolve(ref: CheckpointRef) -> Checkpoint:

@@ -19,7 +19,10 @@ from ohwx_compare.hosts.webui.toy import register_encoder
 
 __all__ = ["CompareScript", "register"]
 
-_FIELDS = ("prompt", "neg_prompt", "styles", "steps", "width", "height", "batch_count", "batch_size")
+_FIELDS = (
+    "prompt", "neg_prompt", "styles", "steps", "width", "height", "batch_count", "batch_size", "seed", "cfg_scale",
+    "sampling", "scheduler",
+)  # fmt: skip
 
 
 class CompareScript(scripts.Script):
@@ -45,7 +48,7 @@ class CompareScript(scripts.Script):
         tab, _, name = str(getattr(component, "elem_id", None) or "").partition("_")
         if tab != ("img2img" if self.is_img2img else "txt2img"):
             return
-        if name in _FIELDS:
+        if name in _FIELDS or (self.is_img2img and name == "denoising_strength"):
             self._fields = {**getattr(self, "_fields", {}), name: component}
         shown: ScriptPanel | None = getattr(self, "_panel", None)
         if name == "gallery" and shown:

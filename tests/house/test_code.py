@@ -88,3 +88,8 @@ def test_nothing_global_changes(path):
 
 def test_no_room_for_leftovers():
     assert not [p for p in FILES if p.stem in ("utils", "helpers", "common", "misc")]
+
+
+def test_no_two_test_files_share_a_name():
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(set(names)) == sorted(names)  # pytest imports them by it

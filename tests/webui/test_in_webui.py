@@ -9,10 +9,12 @@ from safetensors.numpy import load_file, save_file
 from webui_api import NAMES, difference
 
 
-def test_pictures_are_those_of_xyz_and_adetailer(webui, ask, tab, case, goldens):
+@pytest.mark.parametrize("batch", [1, 2])
+def test_pictures_are_those_of_xyz_and_adetailer(batch, webui, ask, tab, case, goldens):
     user = webui.get("/sdapi/v1/options")["sd_model_checkpoint"]
     body = ask(checkpoints=NAMES, axes={"seed": "10,11"}, faces=[tab], keep_before=False)
-    answer = webui.draw({**body, "alwayson_scripts": case["payload"]["alwayson_scripts"]})  # no face is done twice
+    theirs = {"alwayson_scripts": case["payload"]["alwayson_scripts"]}  # no face is done twice
+    answer = webui.draw({**body, **theirs, "batch_size": batch})
     grid = Image.open(goldens / "xyz_checkpoint_x_seed.png").convert("RGB")
     assert len(answer.images) == len(answer.infotexts) == 7
     for number, image in enumerate(answer.images[1:]):

@@ -338,8 +338,13 @@ class Component:
         self.label, self.value, self.elem_id = kwargs.get("label"), kwargs.get("value"), kwargs.get("elem_id")
         self.choices = args[0] if args and isinstance(args[0], list) else []
         self.visible, self.events = kwargs.get("visible", True), {}
+        self.is_rendered = kwargs.get("render", True)
         for name in ("blur", "change", "click", "input", "submit"):
             setattr(self, name, partial(self._listen, name))
+
+    def render(self):
+        assert not self.is_rendered
+        self.is_rendered = True
 
     def _listen(self, name, fn, inputs, outputs, show_progress=None):
         self.events.setdefault(name, []).append((fn, inputs, outputs))

@@ -406,8 +406,11 @@ def test_png_info_of_a_folder(page, drawn, webui):
 
 
 def test_the_tab_and_what_it_sends(page, drawn, webui):
-    tab, *_ = webui.tabs[0]()
-    assert tab[1:] == ("ohwx compare", "ohwx_compare")
+    tab, train = webui.tabs[0]()
+    assert (tab[1:], train[1:]) == (("ohwx compare", "ohwx_compare"), ("ohwx train", "ohwx_train"))
+    for place, *_ in (tab, train):
+        place.render()
+    assert all(binding.paste_button.is_rendered for binding in webui.bindings)
     assert [binding.tabname for binding in webui.bindings] == ["txt2img", "img2img", "inpaint"]
     from ohwx_compare.hosts.webui import tab as module
 

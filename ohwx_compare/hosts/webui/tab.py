@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +17,59 @@ __all__ = ["tabs"]
 _TARGETS = ("txt2img", "img2img", "inpaint")
 
 
-def tabs() -> list[tuple[Any, str, str]]:
-    """The tabs as the webui's `on_ui_tabs` takes them: block, title, elem_id. Built anew for each of its pages.
+class _Tab:
+    """What the webui takes for a tab: it calls `render` where the tab's block is open.
 
-    The second is no `gr.Blocks`, each of which makes a server of its own: 12 to 25 ms of the webui's start.
+    No `gr.Blocks`, each of which makes a server of its own: 12 to 25 ms of the webui's start.
     """
-    with gr.Blocks(analytics_enabled=False) as compare:
-        gr.HTML('<div id="ohwx-compare" class="ohwx-compare"></div>')
+
+    children = ()  # the webui looks among them for values to save
+
+    def __init__(
+        self, name: str, hidden: Sequence[gr.components.Component] = (), wire: Callable[[], None] = lambda: None
+    ):
+        self._name, self._hidden, self._wire = name, hidden, wire
+
+    def render(self) -> None:
+        """An empty place, the hidden components, and what happens between them."""
+        gr.HTML(f'<div id="{self._name}" class="ohwx-compare"></div>')
         with gr.Row(elem_classes=["ohwx-hidden"]):
-            _sender()
-    train = gr.HTML('<div id="ohwx-train" class="ohwx-compare"></div>', render=False)
-    return [(compare, "ohwx compare", "ohwx_compare"), (train, "ohwx train", "ohwx_train")]
+            for component in self._hidden:
+                component.render()
+        self._wire()
 
 
-def _sender() -> None:
+def tabs() -> list[tuple[Any, str, str]]:
+    """The tabs as the webui's `on_ui_tabs` takes them: what it renders, title, elem_id. Anew for each of its pages."""
+    return [(_sending(), "ohwx compare", "ohwx_compare"), (_Tab("ohwx-train"), "ohwx train", "ohwx_train")]
+
+
+def _sending() -> _Tab:
     """Hidden components: the page writes what it sends, clicks "load", then the webui's own "send to" buttons.
 
-    They take image and infotext from components, so that all parameters arrive as from a gallery.
+    They take image and infotext from components, so that all parameters arrive as from a gallery. The webui wires its
+    buttons before it renders the tabs.
     """
-    what = gr.Textbox(label="ohwx: what to send", elem_id="ohwx_send_what")
-    load = gr.Button("load", elem_id="ohwx_send_load")
-    image = gr.Image(label="ohwx: picture to send", elem_id="ohwx_send_image", type="pil", interactive=False)
-    text = gr.Textbox(label="ohwx: infotext to send", elem_id="ohwx_send_infotext")
-    done = gr.Textbox(label="ohwx: sent", elem_id="ohwx_send_done")
-    load.click(_load, inputs=[what], outputs=[image, text, done], show_progress=False)
+    what = gr.Textbox(label="ohwx: what to send", elem_id="ohwx_send_what", render=False)
+    load = gr.Button("load", elem_id="ohwx_send_load", render=False)
+    image = gr.Image(
+        label="ohwx: picture to send", elem_id="ohwx_send_image", type="pil", interactive=False, render=False
+    )
+    text = gr.Textbox(label="ohwx: infotext to send", elem_id="ohwx_send_infotext", render=False)
+    done = gr.Textbox(label="ohwx: sent", elem_id="ohwx_send_done", render=False)
+    buttons = {target: gr.Button(target, elem_id=f"ohwx_send_{target}", render=False) for target in _TARGETS}
     paste = _paste_module()
-    for target in _TARGETS:
-        button = gr.Button(target, elem_id=f"ohwx_send_{target}")
+    for target, button in buttons.items():
         paste.register_paste_params_button(
             paste.ParamBinding(
                 paste_button=button, tabname=target, source_text_component=text, source_image_component=image
             )
         )
-    for component in (what, image, text, done):
-        component.do_not_save_to_config = True
+
+    def wire() -> None:
+        load.click(_load, inputs=[what], outputs=[image, text, done], show_progress=False)
+
+    return _Tab("ohwx-compare", [what, load, image, text, done, *buttons.values()], wire)
 
 
 def _load(what: str) -> tuple[Image.Image | None, str, str]:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ohwx_compare.errors import DetectorError
 
-__all__ = ["STRIDES", "YOLOv8", "YOLOv8Config", "YOLOv8Output", "decode_boxes", "fold_batch_norm"]
+__all__ = ["STRIDES", "YOLOv8", "YOLOv8Config", "YOLOv8Output", "cell_grid", "decode_boxes", "fold_batch_norm"]
 
 STRIDES = (8, 16, 32)  # px of the letterbox per cell of each head
 _BATCH_NORM_EPS = 1e-3  # ultralytics sets it on every batch norm of the model
@@ -283,15 +283,15 @@ def decode_boxes(distances: Tensor, cells: Tensor, size: tuple[int, int]) -> Ten
     Returns (N, 4) XYXY in px of the letterbox, float32. Each side's distance is the mean of its distribution over
     0..bins-1, in cells from the cell's centre.
     """
-    centres, strides = _grid(size, cells.device)
+    centres, strides = cell_grid(size, cells.device)
     bins = torch.arange(distances.shape[1] // 4, device=cells.device, dtype=distances.dtype)
     sides = distances.unflatten(1, (4, -1)).softmax(2) @ bins  # (N, 4)
     centre, stride = centres[cells], strides[cells, None]
     return torch.cat([centre - sides[:, :2], centre + sides[:, 2:]], 1) * stride
 
 
-def _grid(size: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Centres (A, 2) in cells and strides (A,) of all cells."""
+def cell_grid(size: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Centres (A, 2) x, y in cells and strides (A,) in px of all cells of a `size` (width, height) px letterbox."""
     centres, strides = [], []
     for stride in STRIDES:
         width, height = size[0] // stride, size[1] // stride

@@ -37,15 +37,18 @@ class Sample:
     caption: str
 
 
-def sample(number: int, *, size: int = 128) -> Sample:
-    """The toy world's picture of that number: a man or a woman, any scene, any style; the same at every call."""
+def sample(number: int, *, size: int = 128, near: float = 0.55, far: float = 0.3) -> Sample:
+    """The toy world's picture of that number: a man or a woman, any scene, any style; the same at every call.
+
+    near, far: of `random_pose`.
+    """
     random = Random(number)
     person, scene, style = (
         random_person(random, random.choice(("man", "woman"))),
         random_scene(random),
         random.choice(STYLES),
     )
-    portrait = draw(person, scene, random_pose(random), style, size=size, seed=number)
+    portrait = draw(person, scene, random_pose(random, near=near, far=far), style, size=size, seed=number)
     return Sample(portrait, person, scene, style, caption(person, scene, style, random))
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from ohwx_compare.core.events import Event, Failed, Image, Learned, Missed, Saved, Skipped, Started, Step
+from ohwx_compare.core.events import Entered, Event, Failed, Image, Learned, Missed, Saved, Skipped, Started, Step
 
 __all__ = ["Bar", "clock"]
 
@@ -42,6 +42,10 @@ class Bar:
         if isinstance(event, Started):
             self.total, self.cost, self.label = event.total, event.cost, event.what
             self.done, self.cost_done, self.started = 0, 0.0, self.now()
+        elif isinstance(event, Entered):
+            self.done, self.label = event.number, event.what
+            if not self.is_live:
+                self.say(f"{self.done}/{self.total}  {self.label}{self._left()}")
         elif isinstance(event, Step):
             self.cost_done += event.count
         elif isinstance(event, Image | Skipped | Failed):
@@ -60,8 +64,7 @@ class Bar:
     def line_of(self, event: Image | Skipped | Failed) -> str:
         """One line about one finished cell."""
         what = {Image: "outcome", Skipped: "reason", Failed: "error"}[type(event)]
-        left = self.seconds_left()
-        tail = f"  ({clock(left)} left)" if left is not None and self.done < self.total else ""
+        tail = self._left() if self.done < self.total else ""
         return f"{self.done}/{self.total}  {event.label}: {getattr(event, what)}{tail}"
 
     def seconds_left(self) -> float | None:
@@ -69,6 +72,10 @@ class Bar:
         if not self.cost_done or not self.cost:
             return None
         return (self.now() - self.started) * max(self.cost - self.cost_done, 0.0) / self.cost_done
+
+    def _left(self) -> str:
+        left = self.seconds_left()
+        return "" if left is None else f"  ({clock(left)} left)"
 
     def draw(self) -> None:
         """Draw the bar over itself."""

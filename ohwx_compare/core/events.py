@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 __all__ = [
+    "Entered",
     "Event",
     "Failed",
     "Image",
@@ -30,6 +31,14 @@ class Started:
     what: str
     total: int
     cost: float = 0.0
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A stage of the work begins: its number from 1 within the `total` that `Started` told, and what is done in it."""
+
+    number: int
+    what: str
 
 
 @dataclass(frozen=True)
@@ -122,5 +131,5 @@ class Paused:
     waits: bool
 
 
-Event = Started | Step | Image | Saved | Skipped | Failed | Learned | Sampled | Validated | Missed | Paused
+Event = Started | Entered | Step | Image | Saved | Skipped | Failed | Learned | Sampled | Validated | Missed | Paused
 Listener = Callable[[Event], None]

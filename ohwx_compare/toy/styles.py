@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ohwx_compare.toy.shapes import Shape
 
-__all__ = ["EYES", "STYLES", "Layer", "layers_of", "paint"]
+__all__ = ["EYES", "PHOTO", "STYLES", "Layer", "layers_of", "paint"]
 
 Picture = NDArray[np.float32]  # (height, width, 3), 0 to 1
 Mask = NDArray[np.float32]  # (height, width), 0 to 1
@@ -138,6 +138,9 @@ _PAINTERS: Mapping[str, Callable[[Sequence[Layer], int, np.random.RandomState], 
 
 STYLES = tuple(_PAINTERS)
 """The styles, "photo" first."""
+
+PHOTO = STYLES[0]
+"""The style that training pictures are of."""
 
 EYES: Mapping[str, float] = MappingProxyType({"anime": 1.5, "3d render": 1.3, "pixel art": 1.25})
 """How large a style draws the eyes, where not as in a photograph."""

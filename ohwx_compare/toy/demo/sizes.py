@@ -1,0 +1,143 @@
+"""How large a demo is: exposures, saves, prompts, seeds; and the recipes and experiments that follow from it.
+
+Everything here becomes ordinary files: two recipes of `ohwx train`, two experiments of `ohwx compare`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from ohwx_compare.core.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.job import Job
+from ohwx_compare.toy.styles import STYLES
+from ohwx_compare.train.recipe import Recipe
+
+__all__ = ["ARMS", "BASE", "CLASS_PROMPT", "QUICK", "SIDE", "WHOLE", "Sizes", "Trained", "subject_prompt"]
+
+ARMS = ("no-reg", "reg")
+BASE = "checkpoints/toy.safetensors"
+SIDE = 96  # px, of every picture
+CLASS_PROMPT = "photo of a man"
+SUBJECT_IMAGES = 15
+BATCH = 5  # pictures a training step
+PADDING = 6  # px round a face that is redrawn: it fills the picture then as a close-up's does
+RATE = 3e-4  # of the UNet; `tools/demo_rates.py` compares some
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One checkpoint of the comparison."""
+
+    file: str  # below the demo's folder, "/" between
+    arm: str | None = None  # one of `ARMS`; None is the base
+    exposures: int = 0  # how often each training image was shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """One size of the demo."""
+
+    apart: int  # exposures between two saves
+    saves: int = 5
+    reg_images: int = 150
+    styles: tuple[str, ...] = STYLES
+    seeds: tuple[int, ...]  # of each style
+    class_seeds: tuple[int, ...]  # of "photo of a man"
+    face_seeds: tuple[int, ...]  # of each style, from afar
+    face_saves: int = 2  # the last ones of each arm, asked for pictures from afar
+    truths: int  # true pictures that the reader is tried on: so many of the subject, so many of other men
+
+    def steps(self, arm: str) -> int:
+        """Training steps of an arm."""
+        shown = SUBJECT_IMAGES * (2 if arm == "reg" else 1)
+        return self.apart * self.saves * ceil(shown / BATCH)
+
+    def trained(self) -> tuple[Trained, ...]:
+        """The base, then both arms' saves by exposures."""
+        return Trained(BASE), *(save for number in range(1, self.saves + 1) for save in self._saves(number))
+
+    def recipe(self, folder: Path, arm: str) -> Recipe:
+        """The arm's training, into its folder below the demo's."""
+        return Recipe(
+            base=str(folder / BASE),
+            train=str(folder / "datasets" / "train"),
+            reg=str(folder / "datasets" / "reg") if arm == "reg" else None,
+            output=str(folder / arm),
+            name=arm,
+            resolution=(128, 128),  # at most: smaller pictures keep their size
+            bucket_no_upscale=True,
+            bucket_step=32,
+            epochs=self.apart * self.saves,
+            save_every_epochs=self.apart,
+            batch=BATCH,
+            lr_unet=RATE,
+            precision="fp32",
+            checkpointing=False,
+            validation=0,
+        )
+
+    def comparison(self, detector: str) -> Experiment:
+        """All checkpoints over all styles and seeds, with the face pass."""
+        prompts = tuple(subject_prompt(style) for style in self.styles)
+        return self._experiment(self.trained(), prompts, self.seeds, _face_pass(detector))
+
+    def class_drift(self) -> Experiment:
+        """All checkpoints asked for what the subject is one of."""
+        return self._experiment(self.trained(), (CLASS_PROMPT,), self.class_seeds, ())
+
+    def small_faces(self, detector: str) -> Experiment:
+        """The last saves asked for the subject from afar, where the face pass has most to do."""
+        prompts = tuple(f"distant {subject_prompt(style)}" for style in self.styles)
+        saves = self.trained()[-self.face_saves * len(ARMS) :]
+        return self._experiment(saves, prompts, self.face_seeds, _face_pass(detector))
+
+    def experiments(self, detector: str) -> dict[str, Experiment]:
+        """All of them by the names of their run folders."""
+        return {
+            "comparison": self.comparison(detector),
+            "class": self.class_drift(),
+            "faces": self.small_faces(detector),
+        }
+
+    @staticmethod
+    def _experiment(
+        trained: Sequence[Trained], prompts: tuple[str, ...], seeds: tuple[int, ...], faces: tuple[FaceSettings, ...]
+    ) -> Experiment:
+        job = Job(
+            prompt=prompts[0], seed=seeds[0], steps=12, sampler="DPM++ 2M SDE", schedule="Karras", cfg=4.0,
+            width=SIDE, height=SIDE, rng="CPU",
+        )  # fmt: skip
+        checkpoints = tuple(CheckpointRef(one.file) for one in trained)
+        axes = [Axis("checkpoint", checkpoints), Axis.read("prompt", list(prompts)), Axis("seed", seeds)]
+        return Experiment(job=job, axes=tuple(axes), faces=faces)
+
+    def _saves(self, number: int) -> Iterator[Trained]:
+        exposures = number * self.apart
+        for arm in ARMS:
+            stem = arm if number == self.saves else f"{arm}-{exposures:06d}"
+            yield Trained(f"{arm}/{stem}.safetensors", arm, exposures)
+
+
+WHOLE = Sizes(apart=10, seeds=(1, 2, 3, 4), class_seeds=tuple(range(1, 25)), face_seeds=(1, 2, 3), truths=60)
+QUICK = Sizes(
+    apart=4,
+    reg_images=60,
+    styles=STYLES[:4],
+    seeds=(1, 2),
+    class_seeds=tuple(range(1, 9)),
+    face_seeds=tuple(range(1, 8)),
+    face_saves=1,
+    truths=24,
+)
+
+
+def subject_prompt(style: str) -> str:
+    """The subject in one of `STYLES`, in the words of the toy world's captions."""
+    return "photo of ohwx man" if style == "photo" else f"picture of ohwx man, {style} style"
+
+
+def _face_pass(detector: str) -> tuple[FaceSettings, ...]:
+    return (FaceSettings(model=detector, top_k=1, denoise=0.5, steps=20, dilate=2, blur=2, padding=PADDING),)

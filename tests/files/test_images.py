@@ -12,7 +12,7 @@ import piexif.helper
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin, features
+from PIL import Image, PngImagePlugin
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files import atomic
@@ -186,7 +186,7 @@ COMMENTS = {
 @pytest.mark.parametrize("name", COMMENTS)
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "AVIF"])
 def test_every_way_to_write_a_comment(tmp_path, kind, name):
-    if kind == "AVIF" and not features.check("avif"):
+    if kind == "AVIF" and ".avif" not in Image.registered_extensions():
         pytest.skip("this Pillow reads no AVIF")
     exif = piexif.dump({"Exif": {piexif.ExifIFD.UserComment: COMMENTS[name]}})
     noise().save(tmp_path / "a", format=kind, exif=exif)

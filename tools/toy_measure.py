@@ -2,8 +2,8 @@
 
     python tools/toy_measure.py CHECKPOINT OUT [--pictures 300] [--steps 20] [--cfg 5]
 
-A word counts where the prompt named it and it can be seen. Writes OUT/measured.json, OUT/measured.md and a sheet for each
-style, OUT/style-NAME.png; prints the table.
+A word counts where the prompt named it and it can be seen. Writes OUT/measured.json, OUT/measured.md and, a style each,
+OUT/style-NAME.png; prints the table.
 """
 
 import argparse

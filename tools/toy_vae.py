@@ -128,7 +128,7 @@ def scaled(vae: VAE, shown: np.ndarray) -> dict[str, Tensor]:
     quant.bias[4:] += 2 * factor.log()
     post.bias += F.conv2d(centre[None, :, None, None], post.weight)[0, :, 0, 0]
     post.weight /= factor[None, :, None, None]
-    return vae.state_dict()
+    return {name: value.contiguous() for name, value in vae.state_dict().items()}
 
 
 def main() -> None:

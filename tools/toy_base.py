@@ -1,6 +1,6 @@
 """Train the toy checkpoint from nothing with `ohwx train`'s loop, on the autoencoder of tools/toy_vae.py.
 
-    python tools/toy_base.py WORK [--lessons 12000] [--read 2000] [--steps 5000]
+    python tools/toy_base.py WORK [--lessons 12000] [--read 1000] [--steps 5000]
 
 First both text encoders learn with the UNet, then the UNet goes on alone. Stopped or killed, the same command goes on
 from the last state. Ends with WORK/toy.safetensors, float32.
@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ohwx_compare.core.events import Event, Learned, Saved
+from ohwx_compare.core.events import Event, Learned
 from ohwx_compare.engine.weights import PREFIXES
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import UNet
@@ -73,22 +73,24 @@ def untaught(path: Path, vae: dict[str, Tensor]) -> None:
     save_file({name: value.contiguous() for name, value in state.items()}, path, metadata={"format": "pt"})
 
 
-def taught(recipe: Recipe) -> Path:
-    """Carry out `recipe`, or what is left of it; the checkpoint at its end."""
+def taught(recipe: Recipe, until: int | None = None) -> Path:
+    """Carry out `recipe`, or what is left of it, to its end or to the save at step `until`; that checkpoint."""
     plan = make_plan(recipe)
-    last = Path(recipe.output) / f"{plan.saves[-1].name}.safetensors"
-    sums = []
+    last = next(save for save in plan.saves if save.step == until) if until else plan.saves[-1]
+    path = Path(recipe.output) / f"{last.name}.safetensors"
+    if path.exists():
+        return path
+    learned: list[Learned] = []
 
     def listen(event: Event) -> None:
         if isinstance(event, Learned):
-            sums.append(event.loss)
+            learned.append(event)
             if event.step % 50 == 0:
-                print(f"{event.step}/{plan.steps}: loss {sum(sums[-50:]) / len(sums[-50:]):.4f}", flush=True)
-        elif isinstance(event, Saved):
-            print(event.path, flush=True)
+                losses = [each.loss for each in learned[-50:]]
+                print(f"{event.step}/{last.step}: loss {sum(losses) / len(losses):.4f}", flush=True)
 
-    train(plan, listen)
-    return last
+    train(plan, listen, asked=lambda: bool(learned) and learned[-1].step == last.step)
+    return path
 
 
 def main() -> None:
@@ -96,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--lessons", type=int, default=12_000)
-    parser.add_argument("--read", type=int, default=2000, help="steps with the text encoders")
+    parser.add_argument("--read", type=int, default=1000, help="steps with the text encoders, of a cosine of 2000")
     parser.add_argument("--steps", type=int, default=5000, help="steps without")
     options = parser.parse_args()
     work = options.work
@@ -106,9 +108,9 @@ def main() -> None:
         untaught(start, load_file(work / "vae.safetensors"))
     about = RECIPE | {"train": str(work / "pictures")}
     first = Recipe(
-        **about, name="read", base=str(start), output=str(work / "read"), steps=options.read, lr_te1=5e-4, lr_te2=5e-4
+        **about, name="read", base=str(start), output=str(work / "read"), steps=2000, lr_te1=5e-4, lr_te2=5e-4
     )
-    read = taught(first)
+    read = taught(first, options.read)
     second = replace(
         first, name="toy", base=str(read), output=str(work / "toy"), steps=options.steps, lr_te1=None, lr_te2=None
     )

@@ -1,4 +1,4 @@
-"""Pack WORK/toy.safetensors, which tools/toy_base.py trained, into the package.
+"""Pack WORK/toy.safetensors, which tools/toy_base.py trained, with the decoder of tools/toy_vae.py into the package.
 
 python tools/toy_pack.py WORK
 """
@@ -6,6 +6,9 @@ python tools/toy_pack.py WORK
 import argparse
 from pathlib import Path
 
+from safetensors.torch import load_file
+
+from ohwx_compare.engine.weights import PREFIXES, save
 from ohwx_compare.files.checkpoint import read_header, sha256
 from ohwx_compare.toy import checkpoint
 
@@ -17,7 +20,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     work = parser.parse_args().work
-    source = work / "toy.safetensors"
+    source = work / "whole.safetensors"
+    decoded = {PREFIXES["vae"] + name: value for name, value in load_file(work / "decoded.safetensors").items()}
+    save(source, decoded, work / "toy.safetensors", read_header(work / "toy.safetensors").metadata)
     captions = (path.read_text(encoding="utf-8") for path in (work / "pictures").glob("*/*.txt"))
     about = {
         "modelspec.architecture": "stable-diffusion-xl-v1-base",

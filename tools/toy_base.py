@@ -1,6 +1,6 @@
 """Train the toy checkpoint from nothing with `ohwx train`'s loop, on the autoencoder of tools/toy_vae.py.
 
-    python tools/toy_base.py WORK [--lessons 12000] [--read 1000] [--steps 5000]
+    python tools/toy_base.py WORK [--lessons 12000] [--read 1000] [--steps 4000]
 
 First both text encoders learn with the UNet, then the UNet goes on alone. Stopped or killed, the same command goes on
 from the last state. Ends with WORK/toy.safetensors, float32.
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--lessons", type=int, default=12_000)
     parser.add_argument("--read", type=int, default=1000, help="steps with the text encoders, of a cosine of 2000")
-    parser.add_argument("--steps", type=int, default=5000, help="steps without")
+    parser.add_argument("--steps", type=int, default=4000, help="steps without")
     options = parser.parse_args()
     work = options.work
     write_lessons(work / "pictures", options.lessons)

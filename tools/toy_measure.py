@@ -15,7 +15,6 @@ from itertools import chain
 from pathlib import Path
 from random import Random
 
-from ohwx_compare.toy.reader import is_visible, load_reader
 from PIL import Image
 
 from ohwx_compare.core.job import Job
@@ -23,6 +22,7 @@ from ohwx_compare.engine.render import txt2img
 from ohwx_compare.engine.weights import load
 from ohwx_compare.toy.person import random_person, random_scene
 from ohwx_compare.toy.portrait import caption
+from ohwx_compare.toy.reader import is_visible, load_reader
 from ohwx_compare.toy.styles import STYLES
 
 SIZE, BATCH, COLUMNS = 96, 20, 12

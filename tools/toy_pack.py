@@ -4,6 +4,7 @@ python tools/toy_pack.py WORK
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -12,28 +13,36 @@ from ohwx_compare.engine.weights import PREFIXES, save
 from ohwx_compare.files.checkpoint import read_header, sha256
 from ohwx_compare.toy import checkpoint
 
-TARGET = Path(checkpoint.__file__).parent / "data" / "toy.packed.safetensors"
+DATA = Path(checkpoint.__file__).parent / "data"
 
 
 def main() -> None:
-    """Pack, and print the size."""
+    """Pack, write the record beside it, and print the size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     work = parser.parse_args().work
-    source = work / "whole.safetensors"
+    whole, target = work / "whole.safetensors", DATA / "toy.packed.safetensors"
     decoded = {PREFIXES["vae"] + name: value for name, value in load_file(work / "decoded.safetensors").items()}
-    save(source, decoded, work / "toy.safetensors", read_header(work / "toy.safetensors").metadata)
-    captions = (path.read_text(encoding="utf-8") for path in (work / "pictures").glob("*/*.txt"))
+    save(whole, decoded, work / "toy.safetensors", read_header(work / "toy.safetensors").metadata)
+    captions = [path.read_text(encoding="utf-8") for path in (work / "pictures").glob("*/*.txt")]
     about = {
         "modelspec.architecture": "stable-diffusion-xl-v1-base",
         "modelspec.title": "ohwx toy",
         "modelspec.license": "MIT",
-        "ohwx.toy": f"trained from {sha256(source)[:12]}",
     }
-    record = {k: v for k, v in read_header(source).metadata.items() if k in ("ohwx.recipe", "ss_steps")}
-    TARGET.parent.mkdir(exist_ok=True)
-    checkpoint.pack(source, TARGET, captions, about | record)
-    print(f"{TARGET}: {TARGET.stat().st_size / 1e6:.1f} MB")
+    DATA.mkdir(exist_ok=True)
+    checkpoint.pack(whole, target, captions, about)
+    checkpoint.unpack(target, work / "unpacked.safetensors")
+    record = {
+        "sha256": sha256(work / "unpacked.safetensors"),
+        "packed_sha256": sha256(target),
+        "lessons": len(captions),
+        "runs": [json.loads((work / run / "recipe.json").read_text(encoding="utf-8")) for run in ("read", "toy")],
+    }
+    for run in record["runs"]:
+        run |= {name: Path(run[name]).name for name in ("base", "train", "output")}
+    (DATA / "toy.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
-from ohwx_compare.toy.drawn import EXTRA, draw_tensor
+from ohwx_compare.toy.drawn import DRAWN_SPREAD, EXTRA, draw_tensor
 
 __all__ = ["TEXT", "TOKEN_SPREAD", "UNET", "VAE_CONFIG", "pack", "toy_shapes", "unpack", "write_checkpoint"]
 
@@ -84,8 +84,7 @@ def _unpacked(kept: Mapping[str, NDArray], name: str, shape: tuple[int, ...]) ->
     if name in EXTRA:
         return np.arange(shape[1]).astype(np.int64)[None] if shape else np.zeros((), np.float16)
     if name in _TABLES:
-        drawn = draw_tensor(name, shape, _SEED)
-        drawn *= np.float16(TOKEN_SPREAD / drawn.std(dtype=np.float64))
+        drawn = draw_tensor(name, shape, _SEED) * np.float16(TOKEN_SPREAD / DRAWN_SPREAD)
         drawn[kept[name + _ROWS]] = kept[name]
         return drawn
     if name + _SCALE in kept:

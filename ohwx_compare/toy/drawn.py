@@ -19,10 +19,12 @@ from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 
-__all__ = ["TINY", "draw_checkpoint", "draw_tensor", "draw_tiny", "tiny_shapes"]
+__all__ = ["DRAWN_SPREAD", "TINY", "draw_checkpoint", "draw_tensor", "draw_tiny", "tiny_shapes"]
 
 # name, seed, seed of the variation, its amount: a base model and two fine-tunes of it
 TINY = (("tiny_base", 1, None, 0.0), ("tiny_reg", 1, 2, 0.2), ("tiny_noreg", 1, 3, 0.2))
+
+DRAWN_SPREAD = 0.1  # standard deviation of a token's row
 
 # what the encoders' own code keeps in a file besides weights
 EXTRA = MappingProxyType(
@@ -52,7 +54,7 @@ def draw_tensor(name: str, shape: tuple[int, ...], seed: int) -> NDArray[np.floa
     """One tensor of a drawn checkpoint: NumPy's frozen RandomState stream of this name and seed, scaled by kind."""
     draw = np.random.RandomState((zlib.crc32(name.encode()) ^ seed) & 0xFFFFFFFF).standard_normal(shape)
     if "embedding" in name or name.endswith("text_projection"):
-        value = 0.1 * draw
+        value = DRAWN_SPREAD * draw
     elif len(shape) >= 2:
         value = draw * float(math.prod(shape[1:])) ** -0.5
     elif name.endswith("bias"):

@@ -13,7 +13,7 @@ from ohwx_compare.files.atomic import write_stream
 
 __all__ = ["SIZES", "write_tensors"]
 
-SIZES = MappingProxyType({"BF16": 2, "F16": 2, "F32": 4})  # bytes of a number
+SIZES = MappingProxyType({"BF16": 2, "F16": 2, "F32": 4, "I64": 8})  # bytes of a number
 Kind = tuple[str, tuple[int, ...]]  # dtype of SIZES and shape
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.numpy import load_file, save, save_file
+from safetensors.numpy import load_file, save_file
 
 from ohwx_compare.core.chunks import EMPTY, chunks
 from ohwx_compare.engine.weights import PREFIXES
-from ohwx_compare.files.atomic import write_bytes
+from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
@@ -75,9 +75,10 @@ def unpack(packed: Path, path: Path) -> None:
     """Write the whole checkpoint that was packed, in float16, whole or not at all. Raises OSError."""
     kept = load_file(packed)
     with safe_open(packed, framework="numpy") as file:
-        metadata = file.metadata()
-    state = {name: _unpacked(kept, name, shape) for name, shape in toy_shapes().items()}
-    write_bytes(path, save(state, metadata={"format": "pt", **metadata}))
+        metadata = {"format": "pt", **dict(sorted(file.metadata().items()))}  # safetensors gives and writes any order
+    shapes = toy_shapes()
+    kinds = {name: ("I64" if name.endswith("position_ids") else "F16", shape) for name, shape in shapes.items()}
+    write_tensors(path, kinds, lambda name: _unpacked(kept, name, shapes[name]).tobytes(), metadata)
 
 
 def _unpacked(kept: Mapping[str, NDArray], name: str, shape: tuple[int, ...]) -> NDArray:

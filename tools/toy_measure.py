@@ -2,8 +2,8 @@
 
     python tools/toy_measure.py CHECKPOINT OUT [--pictures 300] [--steps 20] [--cfg 5]
 
-A word counts where the prompt named it and it can be seen. Writes OUT/measured.json, OUT/measured.md and, a style each,
-OUT/style-NAME.png; prints the table.
+A word counts where the prompt named it and it can be seen. Writes OUT/measured.json, OUT/measured.md and a row of
+pictures for each style, OUT/styles.jpg; prints the table.
 """
 
 import argparse
@@ -86,11 +86,11 @@ def main() -> None:
             if is_visible(field, truth):
                 is_right = max(reading[field], key=reading[field].get) == truth[field]
                 right[field, truth["style"]].append(is_right)
-    for style, pictures in shown.items():
-        sheet = Image.new("RGB", (COLUMNS * SIZE, -(-len(pictures) // COLUMNS) * SIZE))
-        for i, picture in enumerate(pictures):
-            sheet.paste(picture, (i % COLUMNS * SIZE, i // COLUMNS * SIZE))
-        sheet.save(options.out / f"style-{style.replace(' ', '-')}.png")
+    sheet = Image.new("RGB", (COLUMNS * SIZE, len(STYLES) * SIZE))
+    for row, style in enumerate(STYLES):
+        for column, picture in enumerate(shown[style][:COLUMNS]):
+            sheet.paste(picture, (column * SIZE, row * SIZE))
+    sheet.save(options.out / "styles.jpg", quality=90)
     fields = list(dict.fromkeys(field for field, _ in right))
     lines = [f"| read as asked | all | {' | '.join(STYLES)} |", "|---" * (len(STYLES) + 2) + "|"]
     for field in fields:

@@ -1,5 +1,7 @@
 """The reader reads true pictures that it never saw; likeness is the mean of what it says."""
 
+import hashlib
+import json
 from dataclasses import replace
 from random import Random
 
@@ -9,7 +11,7 @@ from PIL import Image
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.toy.datasets import sample
 from ohwx_compare.toy.person import OHWX_MAN, random_person
-from ohwx_compare.toy.reader import FACE_FIELDS, FIELDS, face_window, is_visible, likeness, load_reader
+from ohwx_compare.toy.reader import FACE_FIELDS, FIELDS, WEIGHTS, face_window, is_visible, likeness, load_reader
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,11 @@ def test_a_reading_has_every_field_for_any_size(reader, unseen):
     for alone in (readings[2], *reader.read([image])):
         assert alone["hair"] == pytest.approx(readings[0]["hair"], abs=1e-4)
     assert reader.read([]) == []
+
+
+def test_the_weights_are_those_of_their_training_record():
+    record = json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
+    assert hashlib.sha256(WEIGHTS.read_bytes()).hexdigest() == record["sha256"]
 
 
 def test_likeness_is_the_mean_over_what_can_be_seen():

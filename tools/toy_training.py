@@ -18,7 +18,19 @@ from ohwx_compare.files.atomic import write_bytes
 from ohwx_compare.models.yolov8 import Conv
 from ohwx_compare.toy.datasets import sample
 
-__all__ = ["HELD_OUT", "SIZE", "BatchNormed", "Pictures", "all_distances", "batch_normed", "iou", "soft", "train"]
+__all__ = [
+    "HELD_OUT",
+    "SIZE",
+    "BatchNormed",
+    "Pictures",
+    "all_distances",
+    "batch_normed",
+    "iou",
+    "pictures",
+    "save",
+    "soft",
+    "train",
+]
 
 SIZE = 96  # px
 HELD_OUT = 100_000  # numbers from here on are never trained on
@@ -48,7 +60,7 @@ def pictures(work: Path, name: str, numbers: range, distance: str = "near") -> P
     if not (array.exists() and rows.exists()):
         parts = [_part(work, name, numbers[at : at + _PART], distance) for at in range(0, len(numbers), _PART)]
         write_bytes(rows, json.dumps([row for _, truths in parts for row in truths]).encode())
-        _save(array, np.concatenate([shown for shown, _ in parts]))
+        save(array, np.concatenate([shown for shown, _ in parts]))
     truths = json.loads(rows.read_text(encoding="utf-8"))[: len(numbers)]
     shown = np.load(array, mmap_mode="r")[: len(numbers)]
     return Pictures(shown, truths, [Box(*row["box"]) for row in truths])
@@ -63,11 +75,12 @@ def _part(work: Path, name: str, numbers: range, distance: str) -> tuple[np.ndar
         drawn = [sample(i, size=SIZE, far=far, near=near) for i in numbers]
         rows = [{"style": s.style, "box": s.portrait.face.xyxy, **vars(s.person), **vars(s.scene)} for s in drawn]
         write_bytes(path.with_suffix(".json"), json.dumps(rows).encode())
-        _save(path, np.stack([np.asarray(s.portrait.image) for s in drawn]))
+        save(path, np.stack([np.asarray(s.portrait.image) for s in drawn]))
     return np.load(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 
 
-def _save(path: Path, array: np.ndarray) -> None:
+def save(path: Path, array: np.ndarray) -> None:
+    """`np.save` in one step."""
     content = io.BytesIO()
     np.save(content, array)
     write_bytes(path, content.getbuffer())

@@ -1,64 +1,73 @@
-"""`ohwx demo`: the main job on stand-ins that the program draws itself; nothing is downloaded."""
+"""`ohwx demo`: the article's experiment in the toy world, from two datasets to an answer in numbers."""
 
 import argparse
+import os
 import sys
+import webbrowser
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ohwx_compare.cli.compare import run_experiment
-from ohwx_compare.cli.options import require_folder
-from ohwx_compare.core import infotext
-from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.cli.answer import print_json
+from ohwx_compare.cli.bar import Bar
+from ohwx_compare.cli.interrupt import CtrlC
+from ohwx_compare.cli.options import require_folder, warn_of_disk
+
+if TYPE_CHECKING:  # loads torch, which --help does without
+    from ohwx_compare.toy.demo.answer import Answer
 
 __all__ = ["add_flags"]
 
-INFOTEXT = """\
-picture of (ohwx man:1.1) with shirt in anime style, anime movie, anime screenshot
-Negative prompt: shirtless, topless, nsfw
-Steps: 12, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 9.0, Seed: 10, Size: 256x256, \
-Model: tiny_base, RNG: CPU, ADetailer model: drawn_face.safetensors, ADetailer confidence: 0.3, \
-ADetailer method to decide top k masks: Area, ADetailer mask only top k: 1, ADetailer dilate erode: 4, \
-ADetailer mask blur: 4, ADetailer denoising strength: 0.5, ADetailer inpaint only masked: True, \
-ADetailer inpaint padding: 32, ADetailer use separate steps: True, ADetailer steps: 20, ADetailer version: 25.3.0, \
-Script: X/Y/Z plot, X Type: Checkpoint name, X Values: "tiny_base.safetensors,tiny_reg.safetensors,\
-tiny_noreg.safetensors", Y Type: Seed, Y Values: "10,11", Fixed Y Values: "10, 11", Version: 1.10.1
-"""
+_BYTES = 700_000_000  # of eleven checkpoints, the states to go on from, and the pictures
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Draw three tiny checkpoints of SDXL's layout and a detector from a seed, then compare them as an "
-        "X/Y/Z plot's infotext asks. Their weights are drawn, not trained: the pictures are noise, everything "
-        "else is the real thing."
+        "The whole job on a small model of a toy world, nothing downloaded: train a subject with and without "
+        "regularization images, compare ten checkpoints with the face pass, measure likeness and style, and open a "
+        "page that says what regularization images did. The same command goes on where it stopped."
     )
     parser.epilog = "example: ohwx demo --out demo"
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("demo"), help="folder (default: demo)")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--quick", action="store_true", help="fewer exposures, styles and seeds")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON and open no browser")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw the stand-ins that are missing, then compare. Returns the exit status."""
-    from ohwx_compare.toy.drawn import draw_tiny
-    from ohwx_compare.toy.drawn_detector import draw_detector
+    """Train, compare, measure, answer. Returns the exit status."""
+    from ohwx_compare.toy.demo.answer import answer
+    from ohwx_compare.toy.demo.page import write_answer
+    from ohwx_compare.toy.demo.parts import toy_parts
+    from ohwx_compare.toy.demo.sizes import QUICK, WHOLE
+    from ohwx_compare.toy.demo.work import work
 
     require_folder(options.out)
-    models, detector = options.out / "models", options.out / "models" / "adetailer" / "drawn_face.safetensors"
-    if not detector.is_file():
-        print("drawing three tiny checkpoints and a detector", file=sys.stderr)
-        detector.parent.mkdir(parents=True, exist_ok=True)
-        draw_tiny(models)
-        draw_detector(detector)
-    flags = argparse.Namespace(
-        checkpoints=models,
-        detectors=[detector.parent],
-        checkpoint_map=[],
-        vae=None,
-        device="cpu",
-        dtype=None,
-        out=options.out / "comparison",
-        batch=4,
-        reuse=[],
-        json=options.json,
-    )
-    return run_experiment(Experiment.from_infotext(infotext.parse(INFOTEXT)), flags)
+    if not (options.out / "index.html").exists():
+        warn_of_disk(_BYTES, options.out)
+    bar = Bar()
+    with CtrlC(bar.say, "step or pictures in hand") as interrupt:
+        try:
+            readings = work(
+                options.out, QUICK if options.quick else WHOLE, toy_parts(), bar, lambda: interrupt.asked
+            )  # fmt: skip
+        finally:
+            bar.close()
+    found = answer(readings)
+    page = write_answer(options.out, found, readings)
+    _tell(found, page, is_json=options.json)
+    return 0
+
+
+def _tell(found: "Answer", page: Path, *, is_json: bool) -> None:
+    from ohwx_compare.toy.demo.words import headline, sentences
+
+    if is_json:
+        print_json(
+            {"page": str(page), "headline": headline(found), "sentences": list(sentences(found)), **asdict(found)}
+        )
+        return
+    print(headline(found), *sentences(found), page, sep="\n")
+    if sys.stdout.isatty() and not os.environ.get("CI"):
+        webbrowser.open(page.resolve().as_uri())

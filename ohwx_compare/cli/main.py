@@ -26,7 +26,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "detect": "find the faces in pictures",
         "pnginfo": "read the infotexts of pictures",
         "train": "train SDXL with DreamBooth from a recipe",
-        "demo": "see the whole job on tiny drawn checkpoints",
+        "demo": "see the whole job in a toy world, from training to the answer",
         "completion": "complete commands and flags in your shell",
     }
 )

@@ -15,6 +15,7 @@ from ohwx_compare.cli.main import main
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
+from ohwx_compare.toy.drawn_detector import draw_detector
 
 SEED = Path(__file__).parents[1] / "seed"
 ARTICLE = SEED / "article.txt"
@@ -122,46 +123,68 @@ def test_the_article_as_it_is(tiny, tmp_path):
     assert [cell.result.outcome for cell in open_run(tmp_path / "run").cells].count(Outcome.FAILED) == 0
 
 
-def start(out) -> subprocess.Popen:
+INFOTEXT = """\
+picture of (ohwx man:1.1) with shirt in anime style, anime movie, anime screenshot
+Negative prompt: shirtless, topless, nsfw
+Steps: 12, Sampler: DPM++ 2M SDE, Schedule type: Karras, CFG scale: 9.0, Seed: 10, Size: 256x256, \
+Model: tiny_base, RNG: CPU, ADetailer model: drawn_face.safetensors, ADetailer confidence: 0.3, \
+ADetailer method to decide top k masks: Area, ADetailer mask only top k: 1, ADetailer dilate erode: 4, \
+ADetailer mask blur: 4, ADetailer denoising strength: 0.5, ADetailer inpaint only masked: True, \
+ADetailer inpaint padding: 32, ADetailer use separate steps: True, ADetailer steps: 20, ADetailer version: 25.3.0, \
+Script: X/Y/Z plot, X Type: Checkpoint name, X Values: "tiny_base.safetensors,tiny_reg.safetensors,\
+tiny_noreg.safetensors", Y Type: Seed, Y Values: "10,11", Fixed Y Values: "10, 11", Version: 1.10.1
+"""
+
+
+def grid(tiny, folder) -> list[str]:
+    """Arguments of three checkpoints over two seeds with the face pass, into `folder`."""
+    detectors = folder.parent / "detectors"
+    if not detectors.exists():
+        detectors.mkdir()
+        draw_detector(detectors / "drawn_face.safetensors")
+    models = ["--checkpoints", str(tiny), "--detectors", str(detectors), "--device", "cpu"]
+    return ["compare", "--from", INFOTEXT, *models, "--out", str(folder)]
+
+
+def start(arguments) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "ohwx_compare", "demo", "--out", str(out)],
+        [sys.executable, "-m", "ohwx_compare", *arguments],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8",
     )  # fmt: skip
 
 
 def wait_for_cells(out, count: int) -> None:
     until = time.monotonic() + 300
-    while len(list((out / "comparison" / "thumbs").glob("*.jpg"))) < count:
+    while len(list((out / "thumbs").glob("*.jpg"))) < count:
         assert time.monotonic() < until
         time.sleep(0.02)
 
 
 def content(out) -> dict:
-    run = open_run(out / "comparison")
-    pictures = {path.name: path.read_bytes() for path in sorted((out / "comparison" / "images").glob("*.png"))}
-    return {**pictures, **{cell.cell.number: (cell.result.key, cell.result.faces) for cell in run.cells}}
+    pictures = {path.name: path.read_bytes() for path in sorted((out / "images").glob("*.png"))}
+    return {**pictures, **{cell.cell.number: (cell.result.key, cell.result.faces) for cell in open_run(out).cells}}
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT and SIGKILL are sent as POSIX knows them")
-def test_stopped_and_killed_it_ends_as_if_undisturbed(tmp_path):
+def test_stopped_and_killed_it_ends_as_if_undisturbed(tiny, tmp_path):
     """Ctrl-C finishes the batch in hand (status 130); SIGKILL in a later one loses no committed cell."""
     disturbed, quiet = tmp_path / "disturbed", tmp_path / "quiet"
-    process = start(disturbed)
+    process = start(grid(tiny, disturbed))
     wait_for_cells(disturbed, 1)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=300)
     assert process.returncode == 130
-    committed = {c.cell.number for c in open_run(disturbed / "comparison").cells if c.result.outcome != "not drawn yet"}
+    committed = {c.cell.number for c in open_run(disturbed).cells if c.result.outcome != "not drawn yet"}
     assert committed == {1, 2}
-    times = {path.name: path.stat().st_mtime_ns for path in (disturbed / "comparison" / "images").iterdir()}
+    times = {path.name: path.stat().st_mtime_ns for path in (disturbed / "images").iterdir()}
 
-    process = start(disturbed)
+    process = start(grid(tiny, disturbed))
     wait_for_cells(disturbed, 5)  # in the second checkpoint's batch
     process.kill()
     process.communicate(timeout=300)
     for out in (disturbed, quiet):
-        assert main(["demo", "--out", str(out)]) == 0
+        assert main(grid(tiny, out)) == 0
     assert content(disturbed) == content(quiet)
     for name, stamp in times.items():
-        assert (disturbed / "comparison" / "images" / name).stat().st_mtime_ns == stamp
+        assert (disturbed / "images" / name).stat().st_mtime_ns == stamp

@@ -24,7 +24,7 @@ CLASS_PROMPT = "photo of a man"
 SUBJECT_IMAGES = 15
 BATCH = 5  # pictures a training step
 PADDING = 6  # px round a face that is redrawn: it fills the picture then as a close-up's does
-RATE = 3e-4  # of the UNet; `tools/demo_rates.py` compares some
+RATE = 3e-4  # chosen by tools/toy_rates.py
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Sizes:
     class_seeds: tuple[int, ...]  # of "photo of a man"
     face_seeds: tuple[int, ...]  # of each style, from afar
     face_saves: int = 2  # the last ones of each arm, asked for pictures from afar
+    rate: float = RATE  # of the UNet in both arms
     truths: int  # true pictures that the reader is tried on: so many of the subject, so many of other men
 
     def steps(self, arm: str) -> int:
@@ -73,7 +74,7 @@ class Sizes:
             epochs=self.apart * self.saves,
             save_every_epochs=self.apart,
             batch=BATCH,
-            lr_unet=RATE,
+            lr_unet=self.rate,
             precision="fp32",
             checkpointing=False,
             validation=0,

@@ -55,7 +55,7 @@ def test_whichever_arm_is_more_like_the_subject_is_said_to_be(arm, words):
         f"With regularization images: {words}; no clear difference in style and what “a man” looks like."
     )
     assert abs(found.differences["likeness"].pooled.value) == pytest.approx(0.2)
-    assert list(found.differences["likeness"].at) == [4, 8, 12, 16, 20]
+    assert list(found.differences["likeness"].at) == [10, 20, 30, 40, 50]
 
 
 def test_style_and_class_are_told_too():
@@ -75,16 +75,16 @@ def test_style_and_class_are_told_too():
 
 def test_the_best_checkpoint_has_likeness_and_style():
     def likeness(one):
-        return {"no-reg": 0.9, "reg": 0.6}.get(one.arm, 0.1) - (one.exposures > 8) * 0.2
+        return {"no-reg": 0.9, "reg": 0.6}.get(one.arm, 0.1) - (one.exposures > 20) * 0.2
 
     found = answer(read(likeness, style=lambda one: 0.2 if one.arm == "no-reg" else 1.0)).best
-    assert (found.trained.arm, found.trained.exposures) == ("reg", 4)
+    assert (found.trained.arm, found.trained.exposures) == ("reg", 10)
     assert found.score.value == pytest.approx(0.6, abs=0.1)
     assert found.certainty > 0.5
 
 
 def test_rises_are_paired_with_the_base():
-    rises = answer(read(likeness=lambda one: one.exposures / 40)).rises
+    rises = answer(read(likeness=lambda one: one.exposures / 100)).rises
     assert rises["reg"]["likeness"].value == pytest.approx(0.5)
     assert rises["reg"]["likeness"].high - rises["reg"]["likeness"].low < 1e-9  # the seeds' own noise is the same
 

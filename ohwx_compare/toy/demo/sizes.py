@@ -12,7 +12,7 @@ from ohwx_compare.core.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
-from ohwx_compare.toy.styles import STYLES
+from ohwx_compare.toy.styles import PHOTO, STYLES
 from ohwx_compare.train.recipe import Recipe
 
 __all__ = ["ARMS", "BASE", "CLASS_PROMPT", "QUICK", "SIDE", "WHOLE", "Sizes", "Trained", "subject_prompt"]
@@ -23,7 +23,6 @@ SIDE = 96  # px, of every picture
 CLASS_PROMPT = "photo of a man"
 SUBJECT_IMAGES = 15
 BATCH = 5  # pictures a training step
-PADDING = 6  # px round a face that is redrawn: it fills the picture then as a close-up's does
 RATE = 3e-4  # chosen by tools/toy_rates.py
 
 
@@ -46,7 +45,7 @@ class Sizes:
     styles: tuple[str, ...] = STYLES
     seeds: tuple[int, ...]  # of each style
     class_seeds: tuple[int, ...]  # of "photo of a man"
-    face_seeds: tuple[int, ...]  # of each style, from afar
+    face_seeds: tuple[int, ...]  # of the photograph from afar
     face_saves: int = 2  # the last ones of each arm, asked for pictures from afar
     rate: float = RATE  # of the UNet in both arms
     truths: int  # true pictures that the reader is tried on: so many of the subject, so many of other men
@@ -75,6 +74,8 @@ class Sizes:
             save_every_epochs=self.apart,
             batch=BATCH,
             lr_unet=self.rate,
+            loss_weighting="min-snr",
+            ema=0.98,  # of 20 steps' weights or so: a single step is of few pictures
             precision="fp32",
             checkpointing=False,
             validation=0,
@@ -91,9 +92,10 @@ class Sizes:
 
     def small_faces(self, detector: str) -> Experiment:
         """The last saves asked for the subject from afar, where the face pass has most to do."""
-        prompts = tuple(f"distant {subject_prompt(style)}" for style in self.styles)
         saves = self.trained()[-self.face_saves * len(ARMS) :]
-        return self._experiment(saves, prompts, self.face_seeds, _face_pass(detector))
+        photo = subject_prompt(PHOTO)
+        face = _face_pass(detector, prompt=f"close-up {photo}", padding=4)
+        return self._experiment(saves, (f"distant {photo}",), self.face_seeds, face)
 
     def experiments(self, detector: str) -> dict[str, Experiment]:
         """All of them by the names of their run folders."""
@@ -122,14 +124,20 @@ class Sizes:
             yield Trained(f"{arm}/{stem}.safetensors", arm, exposures)
 
 
-WHOLE = Sizes(apart=10, seeds=(1, 2, 3, 4), class_seeds=tuple(range(1, 25)), face_seeds=(1, 2, 3), truths=60)
+WHOLE = Sizes(  # the article's exposures
+    apart=30,
+    seeds=(1, 2, 3, 4),
+    class_seeds=tuple(range(1, 25)),
+    face_seeds=tuple(range(1, 17)),
+    truths=60,
+)
 QUICK = Sizes(
-    apart=4,
+    apart=10,
     reg_images=60,
     styles=STYLES[:4],
     seeds=(1, 2),
     class_seeds=tuple(range(1, 9)),
-    face_seeds=tuple(range(1, 8)),
+    face_seeds=tuple(range(1, 27)),
     face_saves=1,
     truths=24,
 )
@@ -137,8 +145,12 @@ QUICK = Sizes(
 
 def subject_prompt(style: str) -> str:
     """The subject in one of `STYLES`, in the words of the toy world's captions."""
-    return "photo of ohwx man" if style == "photo" else f"picture of ohwx man, {style} style"
+    return "photo of ohwx man" if style == PHOTO else f"picture of ohwx man, {style} style"
 
 
-def _face_pass(detector: str) -> tuple[FaceSettings, ...]:
-    return (FaceSettings(model=detector, top_k=1, denoise=0.5, steps=20, dilate=2, blur=2, padding=PADDING),)
+def _face_pass(detector: str, *, prompt: str = "close-up [PROMPT]", padding: int = 8) -> tuple[FaceSettings, ...]:
+    """The largest face, cropped so closely that it fills the picture as a close-up's does, and asked for as one."""
+    face = FaceSettings(
+        model=detector, prompt=prompt, top_k=1, dilate=2, blur=2, denoise=0.5, padding=padding, steps=20
+    )  # fmt: skip
+    return (face,)

@@ -71,9 +71,9 @@ def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Call
         _train(here, arm)
     runs = {name: _compare(here, name, each) for name, each in sizes.experiments(parts.detector).items()}
     here.progress.enter("reading every picture", READ)
-    reader, styles = parts.load_reader(), {"class": (PHOTO,)}
+    reader = parts.load_reader()
     read = {
-        name: read_run(reader, each, sizes, styles.get(name, sizes.styles), here.progress.advance)
+        name: read_run(reader, each, sizes, sizes.styles if name == "comparison" else (PHOTO,), here.progress.advance)
         for name, each in runs.items()
     }
     return Readings(

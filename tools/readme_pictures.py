@@ -1,4 +1,4 @@
-"""Make the README's pictures from a demo's folder: its sheet, and its page in Debian's Chromium.
+"""Make the README's pictures from a demo's folder: its answer, and its comparison's page, in Debian's Chromium.
 
 usage: ohwx demo --out demo && python tools/readme_pictures.py demo docs/pictures [URL]     (needs the `test` extra)
 
@@ -9,20 +9,21 @@ import shutil
 import sys
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ANSWER = {"x": 0, "y": 0, "width": 1200, "height": 1640}  # px: words, numbers and the first pictures
 
 
 def main(demo: Path, out: Path, url: str | None = None) -> None:
-    """Write the pictures into `out` as JPEG, because drawn weights give noise; the last three only with `url`."""
+    """Write the pictures into `out` as JPEG; those of the webui only with `url`."""
     out.mkdir(parents=True, exist_ok=True)
     run = demo / "comparison"
-    Image.open(run / "sheet.png").convert("RGB").save(out / "sheet.jpg", quality=80)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.goto((demo / "index.html").resolve().as_uri())
+        page.screenshot(path=out / "answer.jpg", type="jpeg", quality=80, full_page=True, clip=ANSWER)
         page.goto((run / "index.html").resolve().as_uri())
         page.wait_for_timeout(500)
         page.screenshot(path=out / "page.jpg", type="jpeg", quality=80)

@@ -32,7 +32,7 @@ def read(likeness=lambda one: 0.5, style=lambda one: 1.0, drift=lambda one: 0.4,
     return Readings(
         subject=tuple(picture(o, a, s, likeness(o), style(o)) for o in every for a in QUICK.styles for s in (1, 2, 3)),
         drift=tuple(picture(one, PHOTO, seed, drift(one)) for one in every for seed in QUICK.class_seeds),
-        distant=tuple(picture(every[-1], PHOTO, seed, 0.5) for seed in range(60)),
+        small=tuple(picture(every[-1], PHOTO, seed, 0.5) for seed in range(60)),
         truths=tuple(
             TruthRead(is_subject=i % 2 == 0, likeness=0.9 if i % 2 == 0 else 0.35, style=PHOTO, style_read=PHOTO,
                       wrong={"hair": i == 0}) for i in range(20)
@@ -94,6 +94,6 @@ def test_what_the_face_pass_did_is_said():
     assert better.faces.change.high < 0 < worse.faces.change.low
     assert "lowers the share of traits that are wrong" in list(sentences(better))[-1]
     assert "raises the share of traits that are wrong" in list(sentences(worse))[-1]
-    none = answer(replace(read(), distant=()))
+    none = answer(replace(read(), small=()))
     assert none.faces is None
     assert len(list(sentences(none))) == 3

@@ -30,7 +30,7 @@ def test_the_trainer_plans_what_the_sizes_say(demo, sizes, arm):
 
 def test_every_cell_is_drawn_and_read(demo):
     folder, readings, _ = demo
-    for name, read in (("comparison", readings.subject), ("class", readings.drift), ("faces", readings.distant)):
+    for name, read in (("comparison", readings.subject), ("class", readings.drift), ("faces", readings.small)):
         assert len(read) == len(open_run(folder / name).cells) > 0
         assert all((folder / picture.image).is_file() for picture in read)
     assert len(readings.subject) == 5 * len(SMALL.styles) * len(SMALL.seeds)

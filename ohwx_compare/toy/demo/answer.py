@@ -71,7 +71,7 @@ class Best:
 
 @dataclass(frozen=True)
 class FacePass:
-    """The faces redrawn in pictures from afar: the share of their traits that is read wrong inside the box."""
+    """The faces redrawn in small pictures: the share of their traits that is read wrong inside the box."""
 
     height: float  # of the boxes, px, their median
     before: Estimate
@@ -119,7 +119,7 @@ def answer(readings: Readings) -> Answer:
         },
         differences={name: _difference(table, arms) for name, table in tables.items()},
         best=_best(readings, [one for one in saves if one.arm]),
-        faces=_face_pass([p.face for p in readings.distant if p.face]),
+        faces=_face_pass([p.face for p in readings.small if p.face]),
         reader=_reader_error(readings.truths),
     )
 

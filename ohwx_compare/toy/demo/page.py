@@ -16,7 +16,7 @@ from ohwx_compare.judge.intervals import Estimate
 from ohwx_compare.toy.demo.answer import MEASURES, Answer
 from ohwx_compare.toy.demo.chart import chart
 from ohwx_compare.toy.demo.readings import PictureRead, Readings
-from ohwx_compare.toy.demo.sizes import ARMS, CLASS_PROMPT, Trained, subject_prompt
+from ohwx_compare.toy.demo.sizes import ARMS, CLASS_PROMPT, SIDE, SMALL_SIDE, Trained, subject_prompt
 from ohwx_compare.toy.demo.words import headline, limits, name_of, sentences, signed
 
 __all__ = ["write_answer"]
@@ -134,17 +134,19 @@ def _faces(found: Answer, readings: Readings) -> str:
         f"<tr><th>{name}</th><td>{before:.0%}</td><td>{after:.0%}</td><td>{n}</td></tr>"
         for name, (before, after, n) in faces.traits.items()
     )
-    smallest = sorted((p for p in readings.distant if p.face), key=lambda p: p.face.height)[:_PAIRS]
+    redrawn = [p for p in readings.small if p.face]
+    shown = redrawn[:: -(-len(redrawn) // _PAIRS)]
     return f"""<section>
   <h2>What the face pass does to small faces</h2>
-  <p>The last saves, asked for the subject from afar: {faces.change.n} pictures with a face, {faces.height:.0f} px high
-  in the median. Of the traits that can be seen in the style, {faces.before.value:.0%} are wrong inside the face's box
-  before the pass and {faces.after.value:.0%} after it ({signed(faces.change, percent=True)}).
+  <p>The last saves drew pictures of {SMALL_SIDE} px, too few for a face; the face pass draws it again at {SIDE} px. In
+  {faces.change.n} of them a face was found, {faces.height:.0f} px high in the median. Of the traits that can be seen in
+  the style, {faces.before.value:.0%} are wrong inside its box before the pass and {faces.after.value:.0%} after it
+  ({signed(faces.change, percent=True)}).
   <a href="faces/index.html">All of these pictures</a></p>
   <table class="numbers"><thead><tr><th>wrong</th><th>before</th><th>after</th><th>faces</th></tr></thead>
   <tbody>{rows}</tbody></table>
-  <p>The {len(smallest)} smallest faces, before and after:</p>
-  <div class="pairs">{"".join(map(_pair, smallest))}</div>
+  <p>{len(shown)} of them, evenly through, before and after:</p>
+  <div class="pairs">{"".join(map(_pair, shown))}</div>
 </section>"""
 
 

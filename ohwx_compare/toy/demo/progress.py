@@ -16,8 +16,8 @@ from ohwx_compare.train.state import newest
 
 __all__ = ["DRAWN", "READ", "SHOWN", "Progress", "drawing_left", "training_left"]
 
-SHOWN = 2.0  # a picture in a training step
-DRAWN = 3.0  # a toy picture, drawn
+SHOWN = 1.6  # a picture in a training step
+DRAWN = 5.0  # a toy picture, drawn
 READ = 1.0  # a picture read, before and after its face pass
 
 

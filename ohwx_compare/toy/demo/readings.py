@@ -65,7 +65,7 @@ class Readings:
 
     subject: tuple[PictureRead, ...]
     drift: tuple[PictureRead, ...]
-    distant: tuple[PictureRead, ...]
+    small: tuple[PictureRead, ...]
     truths: tuple[TruthRead, ...]
 
 

@@ -4,7 +4,7 @@ Everything here becomes ordinary files: two recipes of `ohwx train`, two experim
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
@@ -20,10 +20,11 @@ __all__ = ["ARMS", "BASE", "CLASS_PROMPT", "QUICK", "SIDE", "WHOLE", "Sizes", "T
 ARMS = ("no-reg", "reg")
 BASE = "checkpoints/toy.safetensors"
 SIDE = 96  # px, of every picture
+SMALL_SIDE = 64  # px, of those that are too small for a face
 CLASS_PROMPT = "photo of a man"
 SUBJECT_IMAGES = 15
-BATCH = 5  # pictures a training step
-RATE = 3e-4  # chosen by tools/toy_rates.py
+BATCH = 15  # pictures a training step
+RATE = 1e-3  # chosen by tools/toy_rates.py
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,15 @@ class Sizes:
     styles: tuple[str, ...] = STYLES
     seeds: tuple[int, ...]  # of each style
     class_seeds: tuple[int, ...]  # of "photo of a man"
-    face_seeds: tuple[int, ...]  # of the photograph from afar
-    face_saves: int = 2  # the last ones of each arm, asked for pictures from afar
+    face_seeds: tuple[int, ...]  # of each style in small
+    face_saves: int = 2  # the last ones of each arm, asked for small pictures
     rate: float = RATE  # of the UNet in both arms
     truths: int  # true pictures that the reader is tried on: so many of the subject, so many of other men
+
+    @property
+    def subject_prompts(self) -> tuple[str, ...]:
+        """The subject in each style."""
+        return tuple(map(subject_prompt, self.styles))
 
     def steps(self, arm: str) -> int:
         """Training steps of an arm."""
@@ -75,7 +81,7 @@ class Sizes:
             batch=BATCH,
             lr_unet=self.rate,
             loss_weighting="min-snr",
-            ema=0.98,  # of 20 steps' weights or so: a single step is of few pictures
+            ema=0.95,  # of 20 steps' weights or so: a single step is of few pictures
             precision="fp32",
             checkpointing=False,
             validation=0,
@@ -83,19 +89,18 @@ class Sizes:
 
     def comparison(self, detector: str) -> Experiment:
         """All checkpoints over all styles and seeds, with the face pass."""
-        prompts = tuple(subject_prompt(style) for style in self.styles)
-        return self._experiment(self.trained(), prompts, self.seeds, _face_pass(detector))
+        return self._experiment(self.trained(), self.subject_prompts, self.seeds, _face_pass(detector, padding=16))
 
     def class_drift(self) -> Experiment:
         """All checkpoints asked for what the subject is one of."""
         return self._experiment(self.trained(), (CLASS_PROMPT,), self.class_seeds, ())
 
     def small_faces(self, detector: str) -> Experiment:
-        """The last saves asked for the subject from afar, where the face pass has most to do."""
+        """The last saves asked for the subject in pictures too small for a face, which is redrawn at `SIDE`."""
         saves = self.trained()[-self.face_saves * len(ARMS) :]
-        photo = subject_prompt(PHOTO)
-        face = _face_pass(detector, prompt=f"close-up {photo}", padding=4)
-        return self._experiment(saves, (f"distant {photo}",), self.face_seeds, face)
+        faces = _face_pass(detector, padding=8, width=SIDE, height=SIDE)
+        small = self._experiment(saves, self.subject_prompts, self.face_seeds, faces)
+        return replace(small, job=replace(small.job, width=SMALL_SIDE, height=SMALL_SIDE))
 
     def experiments(self, detector: str) -> dict[str, Experiment]:
         """All of them by the names of their run folders."""
@@ -128,7 +133,7 @@ WHOLE = Sizes(  # the article's exposures
     apart=30,
     seeds=(1, 2, 3, 4),
     class_seeds=tuple(range(1, 25)),
-    face_seeds=tuple(range(1, 17)),
+    face_seeds=tuple(range(1, 9)),
     truths=60,
 )
 QUICK = Sizes(
@@ -137,7 +142,7 @@ QUICK = Sizes(
     styles=STYLES[:4],
     seeds=(1, 2),
     class_seeds=tuple(range(1, 9)),
-    face_seeds=tuple(range(1, 27)),
+    face_seeds=tuple(range(1, 16)),
     face_saves=1,
     truths=24,
 )
@@ -148,9 +153,5 @@ def subject_prompt(style: str) -> str:
     return "photo of ohwx man" if style == PHOTO else f"picture of ohwx man, {style} style"
 
 
-def _face_pass(detector: str, *, prompt: str = "close-up [PROMPT]", padding: int = 8) -> tuple[FaceSettings, ...]:
-    """The largest face, cropped so closely that it fills the picture as a close-up's does, and asked for as one."""
-    face = FaceSettings(
-        model=detector, prompt=prompt, top_k=1, dilate=2, blur=2, denoise=0.5, padding=padding, steps=20
-    )  # fmt: skip
-    return (face,)
+def _face_pass(detector: str, **more: int) -> tuple[FaceSettings, ...]:
+    return (FaceSettings(model=detector, top_k=1, dilate=2, blur=2, denoise=0.5, steps=20, **more),)

@@ -36,7 +36,7 @@ __all__ = ["Parts", "work"]
 
 _STAGES = 7
 _TOGETHER = 8  # pictures drawn at once
-_WORDS = {"comparison": "drawing the subject", "class": "drawing “a man”", "faces": "drawing the subject from afar"}
+_WORDS = {"comparison": "drawing the subject", "class": "drawing “a man”", "faces": "drawing small faces"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +73,13 @@ def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Call
     here.progress.enter("reading every picture", READ)
     reader = parts.load_reader()
     read = {
-        name: read_run(reader, each, sizes, sizes.styles if name == "comparison" else (PHOTO,), here.progress.advance)
+        name: read_run(reader, each, sizes, (PHOTO,) if name == "class" else sizes.styles, here.progress.advance)
         for name, each in runs.items()
     }
     return Readings(
         subject=read["comparison"],
         drift=read["class"],
-        distant=read["faces"],
+        small=read["faces"],
         truths=read_truths(reader, sizes, here.progress.advance),
     )
 

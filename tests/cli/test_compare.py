@@ -140,7 +140,7 @@ def grid(tiny, folder) -> list[str]:
     """Arguments of three checkpoints over two seeds with the face pass, into `folder`."""
     detectors = folder.parent / "detectors"
     if not detectors.exists():
-        detectors.mkdir()
+        detectors.mkdir(parents=True)
         draw_detector(detectors / "drawn_face.safetensors")
     models = ["--checkpoints", str(tiny), "--detectors", str(detectors), "--device", "cpu"]
     return ["compare", "--from", INFOTEXT, *models, "--out", str(folder)]
@@ -169,7 +169,7 @@ def content(out) -> dict:
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT and SIGKILL are sent as POSIX knows them")
 def test_stopped_and_killed_it_ends_as_if_undisturbed(tiny, tmp_path):
     """Ctrl-C finishes the batch in hand (status 130); SIGKILL in a later one loses no committed cell."""
-    disturbed, quiet = tmp_path / "disturbed", tmp_path / "quiet"
+    disturbed, quiet = tmp_path / "disturbed" / "run", tmp_path / "quiet" / "run"  # a picture names its run
     process = start(grid(tiny, disturbed))
     wait_for_cells(disturbed, 1)
     process.send_signal(signal.SIGINT)

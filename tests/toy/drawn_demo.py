@@ -1,4 +1,7 @@
-"""A small demo on drawn weights, also in a process of its own, to be killed: `drawn_demo.py FOLDER BASE`."""
+"""A small demo on drawn weights, also in a process of its own, to be killed: `drawn_demo.py FOLDER [BASE]`.
+
+Without BASE it is on the learned ones.
+"""
 
 import pickle
 import shutil
@@ -9,6 +12,7 @@ from pathlib import Path
 import torch
 
 from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.toy.demo.parts import toy_parts
 from ohwx_compare.toy.demo.sizes import Sizes
 from ohwx_compare.toy.demo.work import Parts, work
 from ohwx_compare.toy.drawn_detector import draw_detector
@@ -46,7 +50,7 @@ def drawn_parts(base: Path) -> Parts:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    folder, base = map(Path, sys.argv[1:])
-    readings = work(folder, SMALL, drawn_parts(base), lambda event: None, lambda: False)
+    folder, *base = map(Path, sys.argv[1:])
+    parts = drawn_parts(*base) if base else toy_parts()
+    readings = work(folder, SMALL, parts, lambda event: None, lambda: False)
     sys.stdout.buffer.write(pickle.dumps(readings))

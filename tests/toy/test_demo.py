@@ -1,11 +1,13 @@
 """The demo's mechanics, on drawn weights: its pictures are noise, its files, counts and words are those of any demo."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from drawn_demo import SMALL, drawn_parts
+import torch
+from drawn_demo import SMALL, drawn_parts, drawn_reader
 
 from ohwx_compare.core.events import Entered, Started, Step
 from ohwx_compare.files.ledger import open_run
@@ -55,6 +57,22 @@ def test_again_it_draws_nothing_and_says_the_same(demo, mini):
     assert work(folder, SMALL, drawn_parts(mini), more.append, lambda: False) == readings
     assert more[0].cost < events[0].cost / 3  # what is left is to read
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in times.items())
+
+
+def test_it_computes_on_one_thread(demo, mini):
+    """The others are for whoever else computes, and its bytes do not depend on how many there are."""
+    threads = []
+
+    def load_reader():
+        threads.append(torch.get_num_threads())
+        return drawn_reader()
+
+    torch.set_num_threads(2)
+    try:
+        work(demo[0], SMALL, replace(drawn_parts(mini), load_reader=load_reader), lambda event: None, lambda: False)
+        assert (threads, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(1)
 
 
 class Links(HTMLParser):

@@ -19,14 +19,14 @@ MOMENTS = {  # files of which so many are there
 }
 
 
-def start(folder: Path, base: Path) -> subprocess.Popen:
-    command = [sys.executable, str(Path(__file__).with_name("drawn_demo.py")), str(folder), str(base)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def start(folder: Path, *base: Path) -> subprocess.Popen:
+    command = [sys.executable, Path(__file__).with_name("drawn_demo.py"), folder, *base]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder.parent / "cache")}
     return subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
 
 
-def finished(folder: Path, base: Path):
-    process = start(folder, base)
+def finished(folder: Path, *base: Path):
+    process = start(folder, *base)
     told, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     return pickle.loads(told)
@@ -39,15 +39,17 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
-def test_killed_five_times(mini, tmp_path):
+@pytest.mark.parametrize("is_learned", [False, True])
+def test_killed_five_times(mini, tmp_path, is_learned):
+    base = () if is_learned else (mini,)
     killed, quiet = tmp_path / "killed", tmp_path / "quiet"
     for pattern, count in MOMENTS.items():
-        process = start(killed, mini)
+        process = start(killed, *base)
         while len(list(killed.glob(pattern))) < count:
             assert process.poll() is None, f"it was over before there were {count} {pattern}"
             time.sleep(0.01)
         process.kill()
         process.communicate()
-    assert finished(killed, mini) == finished(quiet, mini)
+    assert finished(killed, *base) == finished(quiet, *base)
     assert files(killed) == files(quiet)
     assert not list(killed.rglob("*.unfinished"))

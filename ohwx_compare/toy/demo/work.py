@@ -5,10 +5,13 @@ one that was not.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import torch
 
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.compare.page import write_page
@@ -59,6 +62,18 @@ class _Work:
     asked: Callable[[], bool]
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """So small a model gains little from a second one, and waits long for it where another program has the core."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@_one_thread()
 def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Callable[[], bool]) -> Readings:
     """Do what `folder` lacks; `asked` tells whether to stop after what is in hand.
 

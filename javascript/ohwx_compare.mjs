@@ -7,7 +7,7 @@ function part(name) {
   return import(loaded ?? `./ohwx_${name}.mjs`);
 }
 
-const NAMES = ["dom", "face", "axes", "checkpoints", "draft", "runs", "page", "run", "faces", "pnginfo"];
+const NAMES = ["dom", "face", "axes", "checkpoints", "toy", "draft", "runs", "page", "run", "faces", "pnginfo"];
 const [server, send, ...rooms] = await Promise.all(["server", "send", ...NAMES].map(part));
 const parts = Object.assign({}, ...rooms);
 const { make, button, setShown, setText } = parts;
@@ -44,6 +44,7 @@ function tab() {
   const list = parts.runList(parts, (id) => open(id));
   const draft = parts.draftView(parts, server, {
     remember: (answer) => memory.set("draft", answer),
+    changed: () => poll(),
     started(run) { open(run.id, run); poll(); },
   });
   const chosen = parts.runView(parts, server, {

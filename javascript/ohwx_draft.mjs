@@ -18,10 +18,11 @@ export function draftView(parts, server, hooks) {
   const read = button("Read", () => draft([texts.value]), { id: "ohwx-read", className: "ohwx-button ohwx-primary" });
   const choose = button("Choose pictures…", () => files.click(), { id: "ohwx-choose" });
   const blank = button("Start from nothing", () => draft([]), { id: "ohwx-blank" });
+  const toy = parts.toyLine(parts, server, hooks.changed);
   const start = make("section", { className: "ohwx-start" },
     make("h3", {}, "New comparison"),
     make("p", { className: "ohwx-grey" }, "Paste one or several infotexts, or drop pictures here. An X/Y/Z grid tells its checkpoints and axes too."),
-    texts, make("div", { className: "ohwx-line" }, read, choose, blank, files));
+    texts, make("div", { className: "ohwx-line" }, read, choose, blank, files), toy.node);
   const place = make("div");
   const node = make("div", { className: "ohwx-draft" }, start, said, place);
   let state = null, form = null, isBusy = false;
@@ -106,7 +107,7 @@ export function draftView(parts, server, hooks) {
   return {
     node, use,
     read: (text) => draft([text]),
-    show(now) { state = now; form?.show(now); },
+    show(now) { state = now; form?.show(now); toy.show(now); },
   };
 }
 

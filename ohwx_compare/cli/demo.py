@@ -12,6 +12,7 @@ from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import require_folder, warn_of_disk
+from ohwx_compare.errors import ExperimentError
 
 if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.toy.demo.answer import Answer
@@ -32,6 +33,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("demo"), help="folder (default: demo)")
     parser.add_argument("--quick", action="store_true", help="fewer exposures, styles and seeds")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON and open no browser")
+    parser.add_argument(
+        "--webui",
+        metavar="DIR",
+        type=Path,
+        help="a webui's folder: then put the checkpoints there too, with the face detector and all that it needs to "
+        "load them, so that it can draw the same comparisons",
+    )
     parser.set_defaults(run=run)
 
 
@@ -44,20 +52,47 @@ def run(options: argparse.Namespace) -> int:
     from ohwx_compare.toy.demo.work import work
 
     require_folder(options.out)
+    models = _models(options.webui) if options.webui else None
+    sizes = QUICK if options.quick else WHOLE
     if not (options.out / "index.html").exists():
         warn_of_disk(_BYTES, options.out)
     bar = Bar()
     with CtrlC(bar.say, "step or pictures in hand") as interrupt:
         try:
-            readings = work(
-                options.out, QUICK if options.quick else WHOLE, toy_parts(), bar, lambda: interrupt.asked
-            )  # fmt: skip
+            readings = work(options.out, sizes, toy_parts(), bar, lambda: interrupt.asked)
         finally:
             bar.close()
     found = answer(readings)
     page = write_answer(options.out, found, readings)
+    if models:
+        _put(models, options.out, [options.out / each.file for each in sizes.trained()])
     _tell(found, page, is_json=options.json)
     return 0
+
+
+def _models(webui: Path) -> Path:
+    """Its folder of models. Raises ExperimentError where there is none that can be written into."""
+    models = webui / "models"
+    if not models.is_dir():
+        raise ExperimentError(
+            f"--webui {webui}: it has no folder models; name the webui's own folder, or its data dir."
+        )
+    require_folder(models, "--webui")
+    return models
+
+
+def _put(models: Path, out: Path, checkpoints: list[Path]) -> None:
+    from ohwx_compare.toy.for_webui import put_into_webui
+
+    try:
+        folder = put_into_webui(models, checkpoints)
+    except OSError as error:
+        raise ExperimentError(f"--webui: {models} cannot be written into: {error.strerror or error}.") from error
+    print(
+        f"ohwx: {len(checkpoints)} checkpoints lie in {folder}. To draw the same there: Reload UI, then drop a sheet "
+        f'of {out / "comparison"} onto the tab "ohwx compare".',
+        file=sys.stderr,
+    )
 
 
 def _tell(found: "Answer", page: Path, *, is_json: bool) -> None:

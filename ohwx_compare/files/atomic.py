@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["SUFFIX", "link", "sweep", "write_bytes", "write_stream", "write_text"]
+__all__ = ["SUFFIX", "ensure_bytes", "link", "sweep", "write_bytes", "write_stream", "write_text"]
 
 SUFFIX = ".unfinished"
 
@@ -21,6 +21,12 @@ def write_bytes(path: Path, data: bytes) -> None:
     does; nothing is left behind.
     """
     _write(path, [data])
+
+
+def ensure_bytes(path: Path, data: bytes) -> None:
+    """`write_bytes`, but a file that holds them already is left alone."""
+    if not (path.is_file() and path.read_bytes() == data):
+        write_bytes(path, data)
 
 
 def write_stream(path: Path, pieces: Iterable[bytes]) -> str:

@@ -5,6 +5,7 @@ tables only the rows of words that its lessons hold. The others are drawn when t
 those words.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from itertools import chain
@@ -25,7 +26,20 @@ from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 from ohwx_compare.toy.drawn import DRAWN_SPREAD, EXTRA, draw_tensor
 
-__all__ = ["TEXT", "TOKEN_SPREAD", "UNET", "VAE_CONFIG", "pack", "toy_shapes", "unpack", "write_checkpoint"]
+__all__ = [
+    "TEXT",
+    "TOKEN_SPREAD",
+    "TOY",
+    "UNET",
+    "VAE_CONFIG",
+    "pack",
+    "toy_sha256",
+    "toy_shapes",
+    "unpack",
+    "write_checkpoint",
+]
+
+TOY = "toy.safetensors"
 
 TEXT = TextConfig(width=128, layers=3)  # of both encoders
 UNET = UNetConfig(widths=(64, 64, 128), depths=(0, 1, 1), middle=1, blocks=1, context=256, vector=128 + 6 * 256)
@@ -52,6 +66,11 @@ def write_checkpoint(path: Path) -> None:
     """Write the toy checkpoint to `path` (40 MB, float16), the same bytes on every machine. Raises OSError."""
     with resources.as_file(resources.files(__package__) / "data" / "toy.packed.safetensors") as packed:
         unpack(packed, path)
+
+
+def toy_sha256() -> str:
+    """The hash of the file that `write_checkpoint` writes, from its record."""
+    return json.loads((resources.files(__package__) / "data" / "toy.json").read_text(encoding="utf-8"))["sha256"]
 
 
 def pack(checkpoint: Path, path: Path, captions: Iterable[str], metadata: Mapping[str, str]) -> None:

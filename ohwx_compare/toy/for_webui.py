@@ -4,22 +4,56 @@ A webui reads NAME.yaml beside NAME.safetensors for the sizes; that file names a
 an architecture of open_clip for the second, which our extension registers when it finds the folder.
 """
 
+import filecmp
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ohwx_compare.files.atomic import write_text
+from ohwx_compare.files.atomic import ensure_bytes, link
+from ohwx_compare.files.checkpoint import Header, sha256
 from ohwx_compare.files.tokenizer import vocabulary
-from ohwx_compare.toy.checkpoint import TEXT, UNET, VAE_CONFIG
+from ohwx_compare.toy.checkpoint import TEXT, TOY, UNET, VAE_CONFIG, toy_sha256, toy_shapes, write_checkpoint
+from ohwx_compare.toy.face_detector import DETECTOR, write_detector
 
-__all__ = ["ARCHITECTURE", "FOLDER", "write_config", "write_encoders"]
+__all__ = ["ARCHITECTURE", "FOLDER", "is_of_toy_sizes", "put_into_webui", "write_config", "write_encoders"]
 
-FOLDER = "ohwx-toy"  # below the webui's models folder
+FOLDER = "ohwx-toy"  # below the webui's models folder, and of its checkpoints
 ARCHITECTURE = "ohwx-toy-bigG"  # open_clip's name of the second encoder, and of its file in FOLDER
 
 _DIFFUSION = "sgm.modules.diffusionmodules"
 _END = "<|endoftext|>"
 _SPECIAL = {"bos_token": "<|startoftext|>", "eos_token": _END, "unk_token": _END, "pad_token": _END}
+
+
+def put_into_webui(models: Path, checkpoints: Iterable[Path] = ()) -> Path:
+    """Let the webui whose folder of models this is load the toy: checkpoint, face detector, and both encoders' sizes.
+
+    checkpoints: more files of the toy checkpoint's sizes, such as a demo's arms; they come beside it, as hard links
+        where possible. One that is called as the toy checkpoint takes its place.
+    Each file is whole or not there, and one that is there and equal stays. Returns the folder of the checkpoints.
+    Raises OSError.
+    """
+    folder, detector = models / "Stable-diffusion" / FOLDER, models / "adetailer" / DETECTOR
+    write_encoders(models)
+    for each in (folder, detector.parent):
+        each.mkdir(parents=True, exist_ok=True)
+    write_detector(detector)
+    given = {folder / path.name: path for path in checkpoints}
+    for path, source in given.items():
+        write_config(path, models)
+        if not (path.is_file() and filecmp.cmp(source, path, shallow=False)):
+            link(source, path)
+    toy = folder / TOY
+    write_config(toy, models)
+    if toy not in given and not (toy.is_file() and sha256(toy) == toy_sha256()):
+        write_checkpoint(toy)
+    return folder
+
+
+def is_of_toy_sizes(header: Header) -> bool:
+    """Whether a checkpoint's tensors are those of the toy checkpoint, whatever their dtypes."""
+    return header.shapes == toy_shapes()
 
 
 def write_encoders(models: Path) -> Path:
@@ -61,17 +95,21 @@ def write_encoders(models: Path) -> Path:
             "text_cfg": text | {"layers": TEXT.layers},
         },
     }
-    write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
+    _ensure(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
     for name, content in files.items():
-        write_text(folder / name, json.dumps(content, ensure_ascii=False))
+        _ensure(folder / name, json.dumps(content, ensure_ascii=False))
     return folder
 
 
 def write_config(checkpoint: Path, models: Path) -> Path:
     """Write the .yaml beside a toy checkpoint for the webui whose folder of models this is. Raises OSError."""
     path = checkpoint.with_suffix(".yaml")
-    write_text(path, json.dumps({"model": _model(str(models.absolute() / FOLDER))}, indent=1))  # JSON is YAML
+    _ensure(path, json.dumps({"model": _model(str(models.absolute() / FOLDER))}, indent=1))  # JSON is YAML
     return path
+
+
+def _ensure(path: Path, text: str) -> None:
+    ensure_bytes(path, text.encode("utf-8"))
 
 
 def _model(first_encoder: str) -> dict[str, Any]:

@@ -87,6 +87,9 @@ class Tab:
                     "missing": missing, "disk_bytes": 2_500_000, "seconds": 200.0}  # fmt: skip
         if path == "ohwx/api/runs":
             return self.run(self.order[0])
+        if path == "ohwx/api/toy":
+            self.checkpoints.append("ohwx-toy/toy.safetensors")
+            return {"said": "It can be chosen now."}
         if path == "ohwx/api/faces":
             return {"job": "7"}
         if path == "ohwx/api/pnginfo":

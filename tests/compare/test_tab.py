@@ -147,6 +147,23 @@ def test_an_infotext_becomes_a_request_that_is_started(page, server):
     assert page.locator("#ohwx-infotexts").input_value() == ""
 
 
+def test_the_toy_model_is_put_there_on_request_and_offered_until_then(page, server):
+    server.faults["ohwx/api/toy"] = (400, "The disk is full.")
+    page.click("#ohwx-toy")
+    page.wait_for_selector("#ohwx-toy-said:text('The disk is full.')")
+    server.faults.clear()
+    page.click("#ohwx-toy")
+    page.wait_for_selector("#ohwx-toy-said:text('It can be chosen now.')")
+    page.wait_for_selector("#ohwx-toy", state="hidden")
+    drafted(page)
+    assert "ohwx-toy/toy.safetensors" in page.locator(".ohwx-list label").all_inner_texts()
+    page.reload()
+    page.click("#ohwx-new")
+    page.click("#ohwx-discard")
+    page.wait_for_selector("#ohwx-infotexts:visible")
+    assert page.locator("#ohwx-toy-said").is_hidden()
+
+
 def test_pictures_are_dropped_and_one_without_infotext_is_named(page, server):
     picture = next((server.folder / "first" / "images").glob("*.png"))
     drop(page, ".ohwx-start", "photo.png", b"no picture", "image/png")

@@ -10,6 +10,26 @@ from ohwx_compare.toy.demo.answer import answer
 from ohwx_compare.toy.demo.words import headline
 
 
+def test_what_it_trained_is_put_into_a_webui(demo, mini, monkeypatch, tmp_path):
+    monkeypatch.setattr("ohwx_compare.toy.demo.parts.toy_parts", lambda: drawn_parts(mini))
+    monkeypatch.setattr("ohwx_compare.toy.demo.sizes.WHOLE", SMALL)
+    (tmp_path / "models").mkdir()
+    folder, *_ = demo
+    assert main(["demo", "--out", str(folder), "--json", "--webui", str(tmp_path)]) == 0
+    there = tmp_path / "models" / "Stable-diffusion" / "ohwx-toy"
+    for one in SMALL.trained():
+        path = folder / one.file
+        assert (there / path.name).read_bytes() == path.read_bytes()
+        assert (there / path.name).with_suffix(".yaml").is_file()
+    assert (tmp_path / "models" / "adetailer" / "toy_face_yolov8.pt").is_file()
+
+
+def test_a_folder_that_is_no_webuis_is_told_before_anything_is_done(tmp_path, capsys):
+    assert main(["demo", "--out", str(tmp_path / "out"), "--webui", str(tmp_path)]) == 1
+    assert "it has no folder models" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("flags", "is_terminal", "ci", "opens"), [
     ([], True, "", True), ([], False, "", False), ([], True, "true", False), (["--json"], True, "", False),
 ])  # fmt: skip

@@ -2,9 +2,10 @@
 
 import json
 
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.tokenizer import tokenizer_l
-from ohwx_compare.toy.checkpoint import toy_shapes
-from ohwx_compare.toy.for_webui import ARCHITECTURE, write_config, write_encoders
+from ohwx_compare.toy.checkpoint import TOY, toy_sha256, toy_shapes
+from ohwx_compare.toy.for_webui import ARCHITECTURE, put_into_webui, write_config, write_encoders
 
 
 def test_the_yaml_has_the_sizes_of_the_file(tmp_path):
@@ -32,3 +33,37 @@ def test_the_encoders_folder_holds_the_tokenizer_and_both_sizes(tmp_path):
     ids = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
     assert [ids["photo</w>"]] == tokenizer_l()("photo")
     assert len(ids) == json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+
+
+def test_what_is_there_and_equal_stays_and_all_else_is_put_there(tmp_path):
+    models, arm = tmp_path / "models é", tmp_path / "reg.safetensors"
+
+    def put():
+        assert put_into_webui(models, [arm]) == folder
+        return {path.relative_to(models).as_posix(): path.stat().st_mtime_ns for path in models.rglob("*.*")}
+
+    folder = models / "Stable-diffusion" / "ohwx-toy"
+    arm.write_bytes(b"one")
+    first = put()
+    assert {
+        f"{name}/{file}"
+        for name, file in (
+            ("adetailer", "toy_face_yolov8.pt"),
+            ("ohwx-toy", "ohwx-toy-bigG.json"),
+            *(
+                ("Stable-diffusion/ohwx-toy", f"{stem}.{suffix}")
+                for stem in ("toy", "reg")
+                for suffix in ("safetensors", "yaml")
+            ),
+        )
+    } <= set(first)
+    assert put() == first
+    arm.unlink()
+    arm.write_bytes(b"two")
+    (folder / TOY).write_bytes(b"cut short")
+    again = put()
+    assert {name for name in first if again[name] != first[name]} == {
+        f"Stable-diffusion/ohwx-toy/{name}.safetensors" for name in ("toy", "reg")
+    }
+    assert (folder / arm.name).read_bytes() == b"two"
+    assert sha256(folder / TOY) == toy_sha256()

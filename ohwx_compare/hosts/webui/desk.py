@@ -30,6 +30,7 @@ from ohwx_compare.hosts.webui.queue import Queue
 from ohwx_compare.hosts.webui.request import Request, read_request
 from ohwx_compare.hosts.webui.run_list import Runs
 from ohwx_compare.hosts.webui.served import inside
+from ohwx_compare.hosts.webui.toy import put_toy
 
 __all__ = ["Desk"]
 
@@ -151,6 +152,12 @@ class Desk:
     def csv(self, folder: str) -> str:
         """See `pictures_csv`."""
         return pictures_csv(folder)
+
+    def put_toy(self) -> dict[str, str]:
+        """See `toy.put_toy`; its sentence as `said`."""
+        said = put_toy()
+        self._folders = None
+        return {"said": said}
 
     def _queue(self, request: Request, folder: Path) -> dict[str, Any]:
         name = folder.name

@@ -31,6 +31,7 @@ from ohwx_compare.hosts.webui.folders import checkpoint_folders, trainings_folde
 from ohwx_compare.hosts.webui.loaded import differing, missing
 from ohwx_compare.hosts.webui.passes import Template
 from ohwx_compare.hosts.webui.together import can_be_together, pasted, together
+from ohwx_compare.hosts.webui.toy import describe_toy
 
 __all__ = ["WebuiHost"]
 
@@ -88,6 +89,7 @@ class WebuiHost:
         """
         header = read_header(checkpoint.path)
         require_sdxl(header)
+        describe_toy(header)
         info = _info(checkpoint)
         was_there = _is_loaded(checkpoint.path)
         _load(info, forced=False)

@@ -101,6 +101,7 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Answer]]:
         ("POST", "/ohwx/api/runs/{run}/skip", lambda ask: desk().skip(ask.path["run"])),
         ("POST", "/ohwx/api/faces", lambda ask: desk().faces.add(ask.json())),
         ("POST", "/ohwx/api/jobs/{job}/interrupt", lambda ask: desk().faces.interrupt(ask.path["job"])),
+        ("POST", "/ohwx/api/toy", lambda ask: desk().put_toy()),
         ("POST", "/ohwx/api/pnginfo", lambda ask: desk().pnginfo(ask.json())),
     ]
 

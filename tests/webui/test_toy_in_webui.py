@@ -1,0 +1,99 @@
+"""The toy checkpoint in a real webui: put there on request, it draws what our own engine draws."""
+
+import json
+import shutil
+import time
+
+import pytest
+from PIL import Image
+from starting import SETTINGS, put_extension, started
+from test_tab_in_webui import Tab
+from webui_api import difference, open_ui
+
+from ohwx_compare.cli.main import main
+from ohwx_compare.compare.face_pass import detail
+from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.engine.detect import find_detector
+from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.ledger import open_run
+from ohwx_compare.hosts.native import NativeHost
+from ohwx_compare.toy.checkpoint import TOY
+from ohwx_compare.toy.demo.sizes import Sizes
+from ohwx_compare.toy.face_detector import DETECTOR
+from ohwx_compare.toy.for_webui import FOLDER, put_into_webui
+
+CUT = Sizes(
+    apart=1, saves=2, reg_images=15, styles=("photo", "pixel art"), seeds=(1, 2), class_seeds=(1, 2), face_seeds=(1, 2),
+    face_saves=1, truths=6,
+)  # fmt: skip
+
+
+@pytest.fixture
+def models(webui):
+    """The webui's folder of models; without the toy again at the end."""
+    models = webui.folder.parent
+    yield models
+    for folder in (models / FOLDER, webui.folder / FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
+    (models / "adetailer" / DETECTOR).unlink(missing_ok=True)
+    webui.post("/sdapi/v1/refresh-checkpoints")
+
+
+def test_the_demos_comparisons_are_those_of_our_engine(webui, browser, models, tmp_path, monkeypatch):
+    tab, demo = Tab(webui.url), tmp_path / "demo é"
+    page = open_ui(browser, webui)
+    page.click("#tabs > .tab-nav > button:has-text('ohwx compare')")
+    page.click("#ohwx-toy")
+    page.wait_for_selector("#ohwx-toy-said:text('ohwx-toy/toy.safetensors and toy_face_yolov8.pt can be chosen now')")
+    page.close()
+    assert "ohwx-toy/toy.safetensors" in json.loads(tab.get("ohwx/api/state"))["checkpoints"]
+    monkeypatch.setattr("ohwx_compare.toy.demo.sizes.WHOLE", CUT)
+    assert main(["demo", "--out", str(demo), "--json", "--webui", str(models.parent)]) == 0
+    (models / "Stable-diffusion" / FOLDER / "reg.yaml").unlink()  # as one that was trained in the tab
+    for name in CUT.experiments(DETECTOR):
+        ours = open_run(demo / name)
+        draft = tab.post("draft", {"texts": [read_infotext(demo / name / "sheet.png")]})
+        assert draft["missing"] == []
+        settings = {**draft["request"], "name": f"test {time.time_ns()}"}
+        answer = webui.draw({"script_name": "ohwx compare", "script_args": [json.dumps(settings)]})
+        assert answer.more["failed"] == []
+        theirs = open_run(models.parent / "outputs" / "ohwx" / "compare" / settings["name"])
+        for cell, other in zip(ours.cells, theirs.cells, strict=True):
+            assert other.result.outcome is cell.result.outcome
+            for one, two in ((cell.result.before, other.result.before), (cell.result.after, other.result.after)):
+                assert (one is None) == (two is None)
+                if one:
+                    assert_same(Image.open(ours.folder / one), Image.open(theirs.folder / two), f"{name}: {one}")
+
+
+def test_started_with_the_toy_adetailer_finds_the_same_face(data):
+    put_extension(data)
+    folder = put_into_webui(data.folder / "models")
+    settings = {**SETTINGS, "sd_model_checkpoint": f"{FOLDER}/{TOY}"}
+    (data.folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    job, face = CUT.comparison(DETECTOR).job, FaceSettings(model=DETECTOR, denoise=0.7, padding=16)
+    host = NativeHost([folder], device="cpu")
+    host.use(host.checkpoints()[0])
+    (before,) = host.render([job])
+    (after,) = detail(
+        host, [find_detector(DETECTOR, [data.folder / "models" / "adetailer"])], [face], [job], [before.image]
+    )
+    assert after.outcome is Outcome.FACES
+    theirs = {"ad_model": DETECTOR, "ad_denoising_strength": 0.7, "ad_inpaint_only_masked_padding": 16}
+    with started(data, "--nowebui") as (api, _):
+        answer = api.draw(api.body({
+            "prompt": job.prompt, "seed": job.seed, "steps": job.steps, "cfg_scale": job.cfg, "width": job.width,
+            "height": job.height, "sampler_name": job.sampler, "scheduler": job.schedule,
+            "alwayson_scripts": {"ADetailer": {"args": [True, False, theirs]}},
+        }))  # fmt: skip
+    assert difference(before.image, after.image)[0] > 20
+    assert difference(after.image, answer.images[0])[0] <= 4  # the mean is 0.1: ADetailer's VAE draws other noise
+    assert not data.complaints, data.complaints
+
+
+def assert_same(one, other, what):
+    """Where a face pass may have run, of 255."""
+    most, mean = difference(one, other)
+    assert most <= 4, (what, most)
+    assert mean <= 0.02, (what, mean)

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
-from webui_api import open_ui, wait
+from PIL import Image
+from webui_api import NAMES, difference, open_ui, wait
 
 from ohwx_compare.core.outcome import Outcome
 from ohwx_compare.files.ledger import open_run
@@ -103,3 +104,30 @@ def test_chosen_and_drawn_by_clicking_then_pasted(page, tmp_path):
     page.wait_for_selector(f"{PANEL}files .token")
     assert {Path(name.split()[0]).stem for name in chosen(page)} >= {"tiny_reg", "tiny_noreg"}
     assert "tiny_base" not in str(chosen(page))
+
+
+def test_an_xyz_plot_pasted_is_drawn_as_xyz_and_adetailer_draw_it(page, webui, case, goldens, tmp_path):
+    text = case["infotexts"][0]
+    payload = webui.body(case["payload"])
+    name = f"pasted {tmp_path.name}"
+    if payload["sampler_name"] != case["payload"]["sampler_name"]:  # before 1.9
+        text = text.replace("DPM++ 2M SDE, Schedule type: Karras", payload["sampler_name"])
+    page.fill("#txt2img_prompt textarea", text)
+    page.click("#paste")
+    page.wait_for_timeout(2000)
+    choose(page, "#script_list", "ohwx compare")  # pasting chose the script that the infotext names
+    page.wait_for_selector(f"{PANEL}files .token >> nth=2")
+    page.fill(f"{PANEL}name textarea", name)
+    page.click("#txt2img_generate")
+    page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=6", state="attached")
+    folder = webui.folder.parents[1] / "outputs" / "ohwx" / "compare" / name
+    grid = Image.open(goldens / "xyz_checkpoint_x_seed.png").convert("RGB")
+    cells = open_run(folder).cells
+    assert len(cells) == 6
+    for cell in cells:
+        column, row = NAMES.index(cell.cell.checkpoint.name), (10, 11).index(cell.cell.job.seed)
+        x, y = 96 + 128 * column, 21 + 128 * row
+        drawn = Image.open(folder / cell.result.after).convert("RGB")
+        most, mean = difference(drawn, grid.crop((x, y, x + 128, y + 128)))
+        assert most <= 4, (cell.cell.label, most)
+        assert mean <= 0.02, (cell.cell.label, mean)

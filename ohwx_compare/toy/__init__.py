@@ -1,1 +1,1 @@
-"""Drawn stand-ins: checkpoints and a detector of the real layouts, small, made from a seed."""
+"""The toy world: people drawn with known traits, what was learned from their pictures, and drawn stand-ins."""

@@ -6,6 +6,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from fake_webui import Component, FakeWebui, write_checkpoint
+from tab_page import Page, asked, started
 
 _COMPONENTS = (
     "Accordion", "Blocks", "Button", "Checkbox", "Column", "Dropdown", "HTML", "Image", "Row", "Slider", "Textbox"
@@ -54,3 +55,21 @@ def face(webui, goldens):
     (webui.data / "models" / "adetailer").mkdir()
     shutil.copy(goldens / "drawn_yolov8.pt", webui.data / "models" / "adetailer")
     return {"model": "drawn_yolov8.pt", "confidence": 0.001, "top_k": 1}
+
+
+@pytest.fixture
+def page(webui):
+    webui.load_script()
+    page = Page(started(webui))
+    yield page
+    webui.before_draw = webui.after_draw = lambda: None
+    for callback in webui.unloaded:
+        callback()
+    with webui.lock:
+        pass
+
+
+@pytest.fixture
+def drawn(page):
+    page.post("/ohwx/api/runs", asked())
+    return page.until("run", "done", "failed")

@@ -235,18 +235,22 @@ class FakeWebui:
 
     def modules(self):
         """name -> module, as the webui's own."""
-        contents = {
-            "devices": {"device": "cpu", "dtype": torch.float32, "dtype_vae": torch.float32},
-            "paths": {"data_path": str(self.data), "models_path": str(self.data / "models")},
-            "processing": {
-                "StableDiffusionProcessing": Processing,
-                "StableDiffusionProcessingTxt2Img": Txt2Img,
-                "StableDiffusionProcessingImg2Img": Img2Img,
-                "Processed": Processed,
-                "process_images": self.process_images,
-                "get_fixed_seed": lambda seed: 12345 if seed == -1 else seed,
-                "program_version": lambda: "v1.10.1",
-            },
+        made = {"modules": ModuleType("modules")}
+        for name, content in self._contents().items():
+            made[f"modules.{name}"] = module = ModuleType(f"modules.{name}")
+            vars(module).update(content)
+            setattr(made["modules"], name, module)
+        fake = self
+        made["modules.shared"].__class__ = type(
+            "Shared", (ModuleType,), {"sd_model": property(lambda module: fake.model)}
+        )
+        self.unloaded, self.on_paste, self.on_settings, self.tabs, self.started = [], [], [], [], []
+        self.bindings: list = []
+        return made
+
+    def _contents(self):
+        """What each module holds."""
+        return self._drawing() | {
             "script_callbacks": {
                 "on_script_unloaded": lambda callback: self.unloaded.append(callback),
                 "on_infotext_pasted": lambda callback: self.on_paste.append(callback),
@@ -274,6 +278,33 @@ class FakeWebui:
                 "scripts_data": self.scripts_data,
                 "scripts_txt2img": self.runner,
             },
+            "shared": {
+                "opts": self.opts,
+                "cmd_opts": SimpleNamespace(ckpt_dir=None),
+                "state": self.state,
+                "total_tqdm": SimpleNamespace(clear=lambda: None),
+                "prompt_styles": SimpleNamespace(styles=self.styles),
+                "OptionInfo": lambda default, label, component, section: SimpleNamespace(
+                    default=default, label=label, component=component, section=section
+                ),
+            },
+            "ui_components": {"ToolButton": type("ToolButton", (Component,), {})},
+        }
+
+    def _drawing(self):
+        """Those that draw."""
+        return {
+            "devices": {"device": "cpu", "dtype": torch.float32, "dtype_vae": torch.float32},
+            "paths": {"data_path": str(self.data), "models_path": str(self.data / "models")},
+            "processing": {
+                "StableDiffusionProcessing": Processing,
+                "StableDiffusionProcessingTxt2Img": Txt2Img,
+                "StableDiffusionProcessingImg2Img": Img2Img,
+                "Processed": Processed,
+                "process_images": self.process_images,
+                "get_fixed_seed": lambda seed: 12345 if seed == -1 else seed,
+                "program_version": lambda: "v1.10.1",
+            },
             "sd_models": {
                 "SkipWritingToConfig": contextlib.nullcontext,
                 "CheckpointInfo": Info,
@@ -290,30 +321,7 @@ class FakeWebui:
                 ],
             },
             "sd_vae": {"loaded_vae_file": None, "vae_dict": {}, "reload_vae_weights": lambda: None},
-            "shared": {
-                "opts": self.opts,
-                "cmd_opts": SimpleNamespace(ckpt_dir=None),
-                "state": self.state,
-                "total_tqdm": SimpleNamespace(clear=lambda: None),
-                "prompt_styles": SimpleNamespace(styles=self.styles),
-                "OptionInfo": lambda default, label, component, section: SimpleNamespace(
-                    default=default, label=label, component=component, section=section
-                ),
-            },
-            "ui_components": {"ToolButton": type("ToolButton", (Component,), {})},
         }
-        made = {"modules": ModuleType("modules")}
-        for name, content in contents.items():
-            made[f"modules.{name}"] = module = ModuleType(f"modules.{name}")
-            vars(module).update(content)
-            setattr(made["modules"], name, module)
-        fake = self
-        made["modules.shared"].__class__ = type(
-            "Shared", (ModuleType,), {"sd_model": property(lambda module: fake.model)}
-        )
-        self.unloaded, self.on_paste, self.on_settings, self.tabs, self.started = [], [], [], [], []
-        self.bindings: list = []
-        return made
 
     def load_script(self):
         """Load the entry as the webui does: not kept in sys.modules, the extension's root on sys.path meanwhile."""

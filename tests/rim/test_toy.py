@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 from fastapi.testclient import TestClient
-from test_tab_routes import OWN, started
+from tab_page import OWN, started
 
 from ohwx_compare.files.checkpoint import read_header, sha256
 from ohwx_compare.toy.checkpoint import toy_sha256, write_checkpoint

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from PIL import Image
-from test_tab_routes import Page, started
+from tab_page import Page, started
 
 
 @pytest.fixture

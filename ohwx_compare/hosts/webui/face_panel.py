@@ -37,7 +37,7 @@ class _Parts:
 def face_panel(
     elem_id: Callable[[str], str], of_kind: Callable[[str], Sequence[str]], *, has_adetailer: bool
 ) -> list[gr.components.Component]:
-    """Build it inside the block that is open: components in the order of `request.ARGUMENTS`.
+    """Build it inside the block that is open: components in the order of `arguments.ARGUMENTS`.
 
     of_kind: known values of a kind of axis.
     """

@@ -1,4 +1,4 @@
-"""The script's panel: one component for each of `request.ARGUMENTS`, in their order, and what helps to fill them in.
+"""The script's panel: one component for each of `arguments.ARGUMENTS`, in their order, and what helps to fill them in.
 
 Helpers (filter, groups, pickers, estimate) are no arguments. Their handlers are plain functions: the webui's own
 wrapper would clear the state of whatever job is running. What a handler alone needs is imported there: the webui's

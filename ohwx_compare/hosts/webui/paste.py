@@ -43,7 +43,7 @@ def corrections(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def pasted(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments by name (`request.ARGUMENTS`) that `parameters`, as the webui parsed them, say; the rest stays.
+    """Arguments by name (`arguments.ARGUMENTS`) that `parameters`, as the webui parsed them, say; the rest stays.
 
     {} for a text with neither plot nor face pass, or one that cannot be read: pasting must never fail.
     """

@@ -9,11 +9,21 @@ from pathlib import Path
 from random import Random
 
 from ohwx_compare.files.images import write_png
-from ohwx_compare.toy.person import OHWX_MAN, Person, Scene, random_person, random_pose, random_scene
+from ohwx_compare.toy.person import OHWX_MAN, Person, Pose, Scene, random_person, random_pose, random_scene
 from ohwx_compare.toy.portrait import Portrait, caption, draw
 from ohwx_compare.toy.styles import STYLES
 
-__all__ = ["DISTANCES", "SUBJECT_SCENES", "Sample", "lesson", "sample", "write_class", "write_lessons", "write_subject"]
+__all__ = [
+    "DISTANCES",
+    "SUBJECT_SCENES",
+    "Sample",
+    "lesson",
+    "lesson_pose",
+    "sample",
+    "write_class",
+    "write_lessons",
+    "write_subject",
+]
 
 SUBJECT_SCENES = (
     Scene(garment="shirt", colour="blue", background="wall"),
@@ -59,17 +69,28 @@ def lesson(number: int, *, size: int = 96) -> Sample:
     than the class token, as regularization images do.
     """
     random = Random(f"lesson {number}")
-    kind, style = random.choice(("man", "woman")), random.choice(STYLES)
-    person, scene = random_person(random, kind), random_scene(random)
-    distance = random.choice(("close-up ", "", "", "", "distant "))
-    far, near = DISTANCES[distance]
-    portrait = draw(person, scene, random_pose(random, near=near, far=far), style, size=size, seed=number)
+    person, scene, style, distance, pose = _lesson(random)
+    portrait = draw(person, scene, pose, style, size=size, seed=number)
     words = distance + caption(person, scene, style, random, detail=random.choice((0.2, 0.6, 0.9)))
     if random.random() < 0.3:
         words = words.replace(" of a ", " of ", 1)
     if style == "photo" and not distance and random.random() < 0.2:
-        words = kind
+        words = person.kind
     return Sample(portrait, person, scene, style, "" if random.random() < 0.1 else words)
+
+
+def lesson_pose(number: int) -> Pose:
+    """Where the face of that lesson is, without drawing it."""
+    return _lesson(Random(f"lesson {number}"))[-1]
+
+
+def _lesson(random: Random) -> tuple[Person, Scene, str, str, Pose]:
+    """Who, where, in which style, from which of `DISTANCES`, and the face's place."""
+    kind, style = random.choice(("man", "woman")), random.choice(STYLES)
+    person, scene = random_person(random, kind), random_scene(random)
+    distance = random.choice(("close-up ", "", "", "", "distant "))
+    far, near = DISTANCES[distance]
+    return person, scene, style, distance, random_pose(random, near=near, far=far)
 
 
 def write_lessons(root: Path, count: int, *, size: int = 96) -> None:

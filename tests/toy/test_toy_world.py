@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from ohwx_compare.files.dataset import Reading, read_dataset
-from ohwx_compare.toy.datasets import SUBJECT_SCENES, lesson, sample, write_class, write_lessons, write_subject
+from ohwx_compare.toy.datasets import (
+    SUBJECT_SCENES,
+    lesson,
+    lesson_pose,
+    sample,
+    write_class,
+    write_lessons,
+    write_subject,
+)
 from ohwx_compare.toy.person import OHWX_MAN, TRAITS, Pose, Scene, random_person, random_pose
 from ohwx_compare.toy.portrait import caption, draw
 from ohwx_compare.toy.styles import STYLES
@@ -51,6 +59,14 @@ def test_every_word_of_a_scene_looks_different(field):
 def test_styles_differ_more_than_seeds():
     seeds = np.abs(pixels(seed=1) - pixels(seed=2)).mean()
     assert all(np.abs(pixels(style=style) - pixels()).mean() > 2 * seeds for style in STYLES[1:])
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_lessons_face_is_where_its_pose_says(number):
+    box, pose = lesson(number).portrait.face, lesson_pose(number)
+    assert box.x1 < 96 * pose.x < box.x2
+    assert box.y1 < 96 * pose.y < box.y2
+    assert box.height == pytest.approx(96 * pose.height, rel=0.05)
 
 
 @pytest.mark.parametrize("number", range(20))

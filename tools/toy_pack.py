@@ -1,4 +1,4 @@
-"""Pack WORK/toy.safetensors, which tools/toy_base.py trained, with the decoder of tools/toy_vae.py into the package.
+"""Pack WORK/words.safetensors, which tools/toy_words.py trained, with the decoder of tools/toy_vae.py into the package.
 
 python tools/toy_pack.py WORK
 """
@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from safetensors.torch import load_file
+from torch import Tensor
 
 from ohwx_compare.engine.weights import PREFIXES, save
 from ohwx_compare.files.checkpoint import read_header, sha256
@@ -16,14 +17,22 @@ from ohwx_compare.toy import checkpoint
 DATA = Path(checkpoint.__file__).parent / "data"
 
 
+def sharp(vae: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same VAE whose latents are their means, almost: no host's chance moves what it encodes."""
+    weight, bias = vae["quant_conv.weight"].clone(), vae["quant_conv.bias"].clone()
+    weight[4:], bias[4:] = 0, -20.0  # the logarithm of the variance
+    return vae | {"quant_conv.weight": weight, "quant_conv.bias": bias}
+
+
 def main() -> None:
     """Pack, write the record beside it, and print the size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     work = parser.parse_args().work
     whole, target = work / "whole.safetensors", DATA / "toy.packed.safetensors"
-    decoded = {PREFIXES["vae"] + name: value for name, value in load_file(work / "decoded.safetensors").items()}
-    save(whole, decoded, work / "toy.safetensors", read_header(work / "toy.safetensors").metadata)
+    vae = sharp(load_file(work / "decoded.safetensors"))
+    trained = work / "words.safetensors"
+    save(whole, {PREFIXES["vae"] + name: value for name, value in vae.items()}, trained, read_header(trained).metadata)
     captions = [path.read_text(encoding="utf-8") for path in (work / "pictures").glob("*/*.txt")]
     about = {
         "modelspec.architecture": "stable-diffusion-xl-v1-base",
@@ -33,14 +42,15 @@ def main() -> None:
     DATA.mkdir(exist_ok=True)
     checkpoint.pack(whole, target, captions, about)
     checkpoint.unpack(target, work / "unpacked.safetensors")
+    runs = [json.loads((work / run / "recipe.json").read_text(encoding="utf-8")) for run in ("read", "toy")]
+    for run in runs:
+        run |= {name: Path(run[name]).name for name in ("base", "train", "output")}
     record = {
         "sha256": sha256(work / "unpacked.safetensors"),
         "packed_sha256": sha256(target),
         "lessons": len(captions),
-        "runs": [json.loads((work / run / "recipe.json").read_text(encoding="utf-8")) for run in ("read", "toy")],
+        "runs": [*runs, json.loads((work / "words.json").read_text(encoding="utf-8"))],
     }
-    for run in record["runs"]:
-        run |= {name: Path(run[name]).name for name in ("base", "train", "output")}
     (DATA / "toy.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 

@@ -8,6 +8,7 @@ frozen. Stopped or killed, the same command goes on. Ends with WORK/words.safete
 """
 
 import argparse
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from toy_training import train
 
 from ohwx_compare.core.chunks import chunks
 from ohwx_compare.engine.weights import PREFIXES, load_part
+from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.toy.datasets import lesson_pose, write_lessons
 from ohwx_compare.train.cache import encode_picture, size_vector
@@ -131,6 +133,9 @@ def lesson_loss(lessons: Lessons, network: Network, texts: Callable[[Tensor], tu
     return loss
 
 
+RATES = {"together": 1e-3, "alone": 3e-4}
+
+
 def learn_together(work: Path, start: Path, lessons: Lessons, steps: int) -> Path:
     """Encoders and UNet, the first `TOKENS` tokens."""
     path = work / "together.safetensors"
@@ -141,7 +146,7 @@ def learn_together(work: Path, start: Path, lessons: Lessons, steps: int) -> Pat
             return network.read({part: tokens[shown, :TOKENS] for part, tokens in lessons.tokens.items()})
 
         loss = lesson_loss(lessons, network, texts, seed=0)
-        average, _ = train(work / "together.pt", network, loss, steps, rate=1e-3)
+        average, _ = train(work / "together.pt", network, loss, steps, rate=RATES["together"])
         write(network, average, start, path)
     return path
 
@@ -158,7 +163,7 @@ def learn_alone(work: Path, start: Path, lessons: Lessons, steps: int) -> Path:
             ]
         context, pooled = torch.cat([c.half() for c, _ in read]), torch.cat([p for _, p in read])
         loss = lesson_loss(lessons, network, lambda shown: (context[shown].float(), pooled[shown]), seed=10**6)
-        average, _ = train(work / "alone.pt", network.unet, loss, steps, rate=3e-4)
+        average, _ = train(work / "alone.pt", network.unet, loss, steps, rate=RATES["alone"])
         write(network, {f"unet.{name}": value for name, value in average.items()}, start, path)
     return path
 
@@ -192,6 +197,9 @@ def main() -> None:
     lessons = read_lessons(options.work, start, options.lessons)
     together = learn_together(options.work, start, lessons, options.together)
     learn_alone(options.work, together, lessons, options.alone)
+    steps = {"together": options.together, "alone": options.alone}
+    about = {"program": "tools/toy_words.py", "batch": BATCH, "steps": steps, "rates": RATES, "face": FACE}
+    write_text(options.work / "words.json", json.dumps(about))
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ QUICK = Sizes(
     styles=STYLES[:4],
     seeds=(1, 2),
     class_seeds=tuple(range(1, 9)),
-    face_seeds=tuple(range(1, 16)),
+    face_seeds=tuple(range(1, 9)),
     face_saves=1,
     truths=24,
 )

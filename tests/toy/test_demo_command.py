@@ -51,4 +51,4 @@ def test_the_command_answers_and_opens_the_page_at_a_terminal_only(demo, mini, m
         assert numbers["base"]["values"]["likeness"]["n"] == len(SMALL.styles) * len(SMALL.seeds)
     else:
         assert told.out.startswith(headline(answer(readings)))
-    assert "7/7  reading every picture" in told.err
+    assert "4/4  reading every picture" in told.err

@@ -4,6 +4,7 @@ The unit is one image's sampling step with CFG, which is what the engine counts;
 """
 
 from pathlib import Path
+from threading import Lock
 
 from ohwx_compare.compare.batches import by_checkpoint, cost
 from ohwx_compare.core.events import Entered, Event, Failed, Listener, Missed, Saved, Step
@@ -16,16 +17,18 @@ from ohwx_compare.train.state import newest
 
 __all__ = ["DRAWN", "READ", "SHOWN", "Progress", "drawing_left", "training_left"]
 
+SAVED = ".safetensors"  # what a user should see of files
 SHOWN = 1.6  # a picture in a training step
 DRAWN = 5.0  # a toy picture, drawn
 READ = 1.0  # a picture read, before and after its face pass
 
 
 class Progress:
-    """A listener for all stages: their steps in one unit; of the rest, what a user should see."""
+    """A listener for all stages and threads: their steps in one unit; of the rest, what a user should see."""
 
     def __init__(self, listen: Listener):
         self.listen, self.stage, self.unit = listen, 0, 1.0
+        self._one_at_a_time = Lock()
 
     def enter(self, what: str, unit: float = 1.0) -> None:
         """The next stage begins; `unit` is the cost of one of its steps."""
@@ -34,10 +37,11 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Pass on one event of a stage."""
-        if isinstance(event, Step):
-            self.listen(Step(event.count * self.unit))
-        elif isinstance(event, Failed | Missed) or (isinstance(event, Saved) and event.path.endswith(".safetensors")):
-            self.listen(event)
+        with self._one_at_a_time:
+            if isinstance(event, Step):
+                self.listen(Step(event.count * self.unit))
+            elif isinstance(event, Failed | Missed) or (isinstance(event, Saved) and event.path.endswith(SAVED)):
+                self.listen(event)
 
     def advance(self, count: float = 1.0) -> None:
         """So many steps of the stage are done."""

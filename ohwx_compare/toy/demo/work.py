@@ -1,15 +1,19 @@
-"""The demo's work: datasets, two trainings, two comparisons, every picture read. Each stage goes on where it stopped.
+"""The demo's work: datasets, two trainings, three comparisons, every picture read. Each goes on where it stopped.
 
 What is whole is left alone and all else is a function of the sizes, so a demo that was killed ends with the answer of
-one that was not.
+one that was not. Trainings run side by side, and so do comparisons, one thread each: so small a model keeps two cores
+busier in that way than by sharing every sum among them, and no core waits for one that another program has.
 """
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from threading import Event
+from typing import TypeVar
 
 import torch
 
@@ -37,9 +41,11 @@ from ohwx_compare.train.plan import make_plan
 
 __all__ = ["Parts", "work"]
 
-_STAGES = 7
+T = TypeVar("T")
+
+_STAGES = 4
+_LANES = 2  # trainings or comparisons at once
 _TOGETHER = 8  # pictures drawn at once
-_WORDS = {"comparison": "drawing the subject", "class": "drawing “a man”", "faces": "drawing small faces"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +70,6 @@ class _Work:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """So small a model gains little from a second one, and waits long for it where another program has the core."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -79,17 +84,20 @@ def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Call
 
     Raises Interrupted then, and what training and comparison raise; all that is finished is kept.
     """
-    here = _Work(folder, sizes, parts, Progress(listen), asked)
+    failed = Event()
+    here = _Work(folder, sizes, parts, Progress(listen), lambda: failed.is_set() or asked())
     listen(Started("demo", _STAGES, _cost(here)))
     _prepare(here)
-    for arm in ARMS:
-        _train(here, arm)
-    runs = {name: _compare(here, name, each) for name, each in sizes.experiments(parts.detector).items()}
+    here.progress.enter("training with and without regularization images", BATCH * SHOWN)
+    _side_by_side(failed, [partial(_train, here, arm) for arm in ARMS])
+    here.progress.enter("drawing the subject, “a man” and small faces")
+    experiments = sizes.experiments(parts.detector)
+    runs = _side_by_side(failed, [partial(_compare, here, name, each) for name, each in experiments.items()])
     here.progress.enter("reading every picture", READ)
     reader = parts.load_reader()
     read = {
         name: read_run(reader, each, sizes, (PHOTO,) if name == "class" else sizes.styles, here.progress.advance)
-        for name, each in runs.items()
+        for name, each in zip(experiments, runs, strict=True)
     }
     return Readings(
         subject=read["comparison"],
@@ -97,6 +105,24 @@ def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Call
         small=read["faces"],
         truths=read_truths(reader, sizes, here.progress.advance),
     )
+
+
+def _side_by_side(failed: Event, tasks: list[Callable[[], T]]) -> list[T]:
+    """What each gives. Where one raises, the others stop after what is in hand, and it is raised again."""
+
+    def done(task: Callable[[], T]) -> T:
+        try:
+            return task()
+        except BaseException:
+            failed.set()
+            raise
+
+    with ThreadPoolExecutor(_LANES) as lanes:
+        futures = [lanes.submit(done, task) for task in tasks]
+    errors = [error for future in futures if (error := future.exception())]
+    for error in sorted(errors, key=lambda error: isinstance(error, Interrupted)):  # the cause before what it stopped
+        raise error
+    return [future.result() for future in futures]
 
 
 def _cost(here: _Work) -> float:
@@ -137,8 +163,6 @@ def _prepare(here: _Work) -> None:
 
 
 def _train(here: _Work, arm: str) -> None:
-    how = "with" if arm == "reg" else "without"
-    here.progress.enter(f"training {how} regularization images", BATCH * SHOWN)
     plan = make_plan(here.sizes.recipe(here.folder, arm))
     if not train(plan, here.progress, here.asked).is_finished:
         raise Interrupted
@@ -146,7 +170,6 @@ def _train(here: _Work, arm: str) -> None:
 
 def _compare(here: _Work, name: str, experiment: Experiment) -> Run:
     """An ordinary run of `experiment` into the folder `name`, with its sheets and page."""
-    here.progress.enter(_WORDS[name])
     folder, hashes = here.folder, here.parts.hashes
     host = NativeHost(
         [folder],

@@ -3,8 +3,8 @@
     python tools/toy_measure.py CHECKPOINT OUT [--pictures 300] [--steps 12] [--cfg 4]
 
 A word counts where the prompt named it and it can be seen. Beside these pictures: the toy world's own of the same
-people, those through the VAE, and as a control the pictures held against each other's words. Writes OUT/measured.md and
-a row of pictures for each style, OUT/styles.jpg; prints the table.
+people, those through the VAE, and as a control the pictures held against each other's words. Writes OUT/measured.md, the
+pictures into OUT/drawn and a row of each style into OUT/styles.jpg; prints the table.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from PIL import Image
 from ohwx_compare.core.job import Job
 from ohwx_compare.engine.render import txt2img
 from ohwx_compare.engine.weights import Model, load
+from ohwx_compare.files.images import write_png
 from ohwx_compare.toy import portrait
 from ohwx_compare.toy.person import Person, Scene, random_person, random_pose, random_scene
 from ohwx_compare.toy.portrait import caption
@@ -146,10 +147,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--cfg", type=float, default=4.0)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "drawn").mkdir(parents=True, exist_ok=True)
     model, originals = load(options.checkpoint), true(options.pictures)
     images = drawn(model, options.pictures, options.steps, options.cfg)
     sheet(images).save(options.out / "styles.jpg", quality=90)
+    for number, image in enumerate(images):  # for tools/toy_detector.py --renders
+        write_png(options.out / "drawn" / f"{number:03}.png", image, asked(number)[0])
     kinds = {"from the prompt": images, "true": originals, "through the VAE": through_vae(model, originals)}
     measured = table({name: pairs(shown) for name, shown in kinds.items()})
     (options.out / "measured.md").write_text(measured, encoding="utf-8")

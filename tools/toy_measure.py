@@ -3,8 +3,8 @@
     python tools/toy_measure.py CHECKPOINT OUT [--pictures 300] [--steps 12] [--cfg 4]
 
 A word counts where the prompt named it and it can be seen. Beside these pictures: the toy world's own of the same
-people, those through the VAE, and as a control the pictures held against each other's words. Writes OUT/measured.md, the
-pictures into OUT/drawn and a row of each style into OUT/styles.jpg; prints the table.
+people, those through the VAE, and as a control the pictures held against each other's words. Writes OUT/measured.md,
+the pictures into OUT/drawn and a row of each style into OUT/styles.jpg; prints the table.
 """
 
 import argparse

@@ -124,9 +124,12 @@ def from_csv(text: str, version: Version | None = None) -> tuple[str, ...]:
 
 
 def to_csv(texts: Iterable[str]) -> str:
-    """Texts as one comma-separated line; `from_csv` gives them back, but for whitespace around them."""
+    """Texts as one comma-separated line; `from_csv` gives them back, but for whitespace around them and NUL.
+
+    NUL, which no infotext holds, is left out: the csv module refuses it before Python 3.11.
+    """
     out = io.StringIO()
-    csv.writer(out).writerow(texts)
+    csv.writer(out).writerow(text.replace("\0", "") for text in texts)
     return out.getvalue().strip()
 
 

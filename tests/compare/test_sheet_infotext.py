@@ -30,6 +30,14 @@ def test_a_sheets_text_gives_its_experiment_back(experiment, data):
     assert again.cells() == experiment.cells()
 
 
+def test_a_style_of_any_name_is_said(make_experiment):
+    """NUL too, which the csv module refuses before Python 3.11."""
+    styles = Axis("styles", ((), (Style("\0", "{prompt} in nothing", ""),)))
+    base = make_experiment(64, (1,), ("a",))
+    experiment = replace(base, axes=(base.axes[0], styles))
+    assert Experiment.from_infotext(parse(text_of(experiment))).cells() == experiment.cells()
+
+
 def test_xyz_keys_alone_say_what_they_can(make_experiment):
     experiment = replace(make_experiment(64, (1, 2), ("a",)), axes=make_experiment(64, (1, 2), ("a",)).axes[:2])
     denoise = Axis("face denoise", (0.3, 0.5))

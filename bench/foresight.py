@@ -12,7 +12,8 @@ import time
 from functools import cache
 from pathlib import Path
 
-from ohwx_compare.cli.demo import INFOTEXT
+from article_grid import INFOTEXT
+
 from ohwx_compare.compare.calibrate import seconds
 from ohwx_compare.compare.plan import plan
 from ohwx_compare.compare.resolve import in_folder

@@ -27,7 +27,8 @@ import time
 from functools import cache
 from pathlib import Path
 
-from ohwx_compare.cli.demo import INFOTEXT
+from article_grid import INFOTEXT
+
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
 from ohwx_compare.core import events, infotext

@@ -1,6 +1,7 @@
 """Caps and manners of the code: sizes, docstrings, prints, swallowed errors."""
 
 import ast
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ohwx_compare"
 FILES = sorted(PACKAGE.rglob("*.py"))
+PROGRAMS = sorted(path for folder in ("bench", "tools") for path in (ROOT / folder).glob("*.py"))
 BROAD = {  # where `except Exception` may stand: the named boundaries of docs/architecture.md
     "compare/run.py", "hosts/webui/queue.py", "hosts/webui/routes.py", "cli/main.py", "cli/replay.py", "train/watch.py",
 }  # fmt: skip
@@ -93,3 +95,13 @@ def test_no_room_for_leftovers():
 def test_no_two_test_files_share_a_name():
     names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
     assert sorted(set(names)) == sorted(names)  # pytest imports them by it
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_programs_take_what_is_there(path):
+    """bench/ and tools/ are not run by the tests; what they import of the package must exist."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == PACKAGE.name:
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name) or importlib.util.find_spec(f"{node.module}.{alias.name}")

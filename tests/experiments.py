@@ -8,12 +8,13 @@ from ohwx_compare.core.face import FaceSettings
 from ohwx_compare.core.job import Job
 from ohwx_compare.core.styles import Style
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))  # a line of values holds no NUL
 JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
 VALUES = {
     "checkpoint": st.from_regex(r"[a-c]{1,3}/?[a-c]\.safetensors( \[[0-9a-f]{10}\])?", fullmatch=True).map(
         CheckpointRef.parse
     ),
-    "prompt": st.builds(PromptPair, st.just("ohwx man, ") | st.text(), st.none() | st.text()),
+    "prompt": st.builds(PromptPair, st.just("ohwx man, ") | TEXT, st.none() | TEXT),
     "seed": st.integers(0, 2**32 - 1),
     "cfg": st.floats(1, 30),
     "steps": st.integers(1, 150),
@@ -22,7 +23,7 @@ VALUES = {
     **dict.fromkeys([f"face {name}" for name in ("confidence", "denoise", "min ratio", "max ratio")], st.floats(0, 1)),
     **dict.fromkeys([f"face {name}" for name in ("top k", "blur", "padding")], st.integers(0, 99)),
     **dict.fromkeys([f"face {name}" for name in ("dilate", "x offset", "y offset")], st.integers(-99, 99)),
-    **dict.fromkeys([f"face {name}" for name in ("prompt", "negative", "model")], st.text()),
+    **dict.fromkeys([f"face {name}" for name in ("prompt", "negative", "model")], TEXT),
     **dict.fromkeys(["face only masked", "face pass"], st.booleans()),
     "face top k by": st.sampled_from(("Area", "Confidence")),
     "face sort": st.sampled_from(("None", "Left to right", "Large to small")),
@@ -32,7 +33,7 @@ VALUES = {
     "face cfg": st.none() | st.floats(1, 30),
     "face sampler": st.none() | st.sampled_from(("Euler", "DPM++ 2M Karras")),
     "face schedule": st.none() | st.sampled_from(("Automatic", "Karras")),
-    "styles": st.lists(st.builds(Style, st.text(min_size=1), st.text(), st.text()), max_size=2).map(tuple),
+    "styles": st.lists(st.builds(Style, TEXT.filter(bool), TEXT, TEXT), max_size=2).map(tuple),
 }
 
 

@@ -12,8 +12,6 @@ import time
 from functools import cache
 from pathlib import Path
 
-from article_grid import INFOTEXT
-
 from ohwx_compare.compare.calibrate import seconds
 from ohwx_compare.compare.plan import plan
 from ohwx_compare.compare.resolve import in_folder
@@ -27,6 +25,8 @@ from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.toy.drawn import draw_tiny
 from ohwx_compare.toy.drawn_detector import draw_detector
 
+GRID = Path(__file__).parents[1] / "tests" / "seed" / "small_grid.txt"  # three tiny checkpoints, two seeds
+
 CLOCKS = {"wall": time.perf_counter, "CPU": time.process_time}
 
 
@@ -37,7 +37,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     seeds = ",".join(str(10 + n) for n in range(options.seeds))
-    text = INFOTEXT.replace('"10,11"', f'"{seeds}"').replace('"10, 11"', f'"{seeds}"')
+    text = GRID.read_text(encoding="utf-8").replace('"10,11"', f'"{seeds}"').replace('"10, 11"', f'"{seeds}"')
     text = text.replace("Steps: 12", f"Steps: {options.steps}").replace("256x256", f"{options.size}x{options.size}")
     experiment = Experiment.from_infotext(infotext.parse(text))
     with tempfile.TemporaryDirectory() as name:

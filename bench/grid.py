@@ -27,8 +27,6 @@ import time
 from functools import cache
 from pathlib import Path
 
-from article_grid import INFOTEXT
-
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
 from ohwx_compare.core import events, infotext
@@ -36,6 +34,8 @@ from ohwx_compare.core.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment import Experiment
 from ohwx_compare.core.job import Job
 from ohwx_compare.hosts.fake import FakeHost
+
+GRID = Path(__file__).parents[1] / "tests" / "seed" / "small_grid.txt"  # three tiny checkpoints, two seeds
 
 
 def resident() -> float:
@@ -64,7 +64,7 @@ def face_grid(options: argparse.Namespace, folder: Path) -> None:
     from ohwx_compare.toy.drawn_detector import draw_detector
 
     seeds = ",".join(str(10 + n) for n in range(options.seeds))
-    text = INFOTEXT.replace('"10,11"', f'"{seeds}"').replace('"10, 11"', f'"{seeds}"')
+    text = GRID.read_text(encoding="utf-8").replace('"10,11"', f'"{seeds}"').replace('"10, 11"', f'"{seeds}"')
     text = text.replace("Steps: 12", f"Steps: {options.steps}").replace("256x256", f"{options.size}x{options.size}")
     text = text.replace("ADetailer steps: 20", f"ADetailer steps: {options.face_steps}")
     draw_tiny(folder)

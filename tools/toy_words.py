@@ -112,7 +112,9 @@ class Network(nn.Module):
         return torch.cat([self.clip_l(tokens["clip_l"]), states], dim=-1), pooled
 
 
-def lesson_loss(lessons: Lessons, network: Network, texts: Callable[[Tensor], tuple[Tensor, Tensor]], seed: int):
+def lesson_loss(
+    lessons: Lessons, network: Network, texts: Callable[[Tensor], tuple[Tensor, Tensor]], seed: int
+) -> Callable[[int], dict[str, Tensor]]:
     """The loss of a step, as tools/toy_training.py asks for it; all chance comes from seed and step."""
     sizes = size_vector((SIDE, SIDE, 0, 0, SIDE, SIDE))
     count = len(lessons.mean)

@@ -124,12 +124,15 @@ def from_csv(text: str, version: Version | None = None) -> tuple[str, ...]:
 
 
 def to_csv(texts: Iterable[str]) -> str:
-    """Texts as one comma-separated line; `from_csv` gives them back, but for whitespace around them and NUL.
+    """Texts as one comma-separated line; `from_csv` gives them back, but for whitespace around them.
 
-    NUL, which no infotext holds, is left out: the csv module refuses it before Python 3.11.
+    Before Python 3.11 the csv module refuses NUL, which is left out there.
     """
-    out = io.StringIO()
-    csv.writer(out).writerow(text.replace("\0", "") for text in texts)
+    out, texts = io.StringIO(), list(texts)
+    try:
+        csv.writer(out).writerow(texts)
+    except csv.Error:
+        csv.writer(out).writerow(text.replace("\0", "") for text in texts)
     return out.getvalue().strip()
 
 

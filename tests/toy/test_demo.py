@@ -1,15 +1,19 @@
 """The demo's mechanics, on drawn weights: its pictures are noise, its files, counts and words are those of any demo."""
 
-from dataclasses import replace
+import shutil
+import threading
+import time
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
 import torch
-from drawn_demo import SMALL, drawn_parts, drawn_reader
+from drawn_demo import SMALL, drawn_parts
 
 from ohwx_compare.core.events import Entered, Started, Step
+from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.toy.demo.answer import answer
 from ohwx_compare.toy.demo.sizes import ARMS, QUICK, WHOLE
@@ -59,20 +63,40 @@ def test_again_it_draws_nothing_and_says_the_same(demo, mini):
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in times.items())
 
 
-def test_it_computes_on_one_thread(demo, mini):
-    """The others are for whoever else computes, and its bytes do not depend on how many there are."""
-    threads = []
+def test_it_computes_on_one_thread(demo, mini, tmp_path):
+    """In each lane: the other threads are for whoever else computes, and no byte depends on how many there are."""
+    folder, threads = tmp_path / "demo", {}
+    shutil.copytree(demo[0], folder)
+    shutil.rmtree(folder / "faces")  # so that something is drawn
 
-    def load_reader():
-        threads.append(torch.get_num_threads())
-        return drawn_reader()
+    def listen(event):
+        threads[threading.current_thread()] = torch.get_num_threads()
 
     torch.set_num_threads(2)
     try:
-        work(demo[0], SMALL, replace(drawn_parts(mini), load_reader=load_reader), lambda event: None, lambda: False)
-        assert (threads, torch.get_num_threads()) == ([1], 2)
+        work(folder, SMALL, drawn_parts(mini), listen, lambda: False)
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
+    assert len(threads) > 1
+    assert set(threads.values()) == {1}
+
+
+def test_where_one_training_fails_the_other_stops_and_the_cause_is_told(mini, tmp_path, monkeypatch):
+    stopped = []
+
+    def train(plan, listen, asked):
+        if plan.recipe.name == "reg":
+            raise TrainingError("the disk is full")
+        while not asked():
+            time.sleep(0.01)
+        stopped.append(plan.recipe.name)
+        return SimpleNamespace(is_finished=False)
+
+    monkeypatch.setattr("ohwx_compare.toy.demo.work.train", train)
+    with pytest.raises(TrainingError, match="the disk is full"):
+        work(tmp_path, SMALL, drawn_parts(mini), lambda event: None, lambda: False)
+    assert stopped == ["no-reg"]
 
 
 class Links(HTMLParser):

@@ -17,7 +17,6 @@ from ohwx_compare.train.state import newest
 
 __all__ = ["DRAWN", "READ", "SHOWN", "Progress", "drawing_left", "training_left"]
 
-SAVED = ".safetensors"  # what a user should see of files
 SHOWN = 1.6  # a picture in a training step
 DRAWN = 5.0  # a toy picture, drawn
 READ = 1.0  # a picture read, before and after its face pass
@@ -40,12 +39,16 @@ class Progress:
         with self._one_at_a_time:
             if isinstance(event, Step):
                 self.listen(Step(event.count * self.unit))
-            elif isinstance(event, Failed | Missed) or (isinstance(event, Saved) and event.path.endswith(SAVED)):
+            elif isinstance(event, Failed | Missed) or _is_checkpoint(event):
                 self.listen(event)
 
     def advance(self, count: float = 1.0) -> None:
         """So many steps of the stage are done."""
         self(Step(count))
+
+
+def _is_checkpoint(event: Event) -> bool:
+    return isinstance(event, Saved) and event.path.endswith(".safetensors")
 
 
 def training_left(folder: Path, sizes: Sizes, arm: str) -> int:

@@ -6,10 +6,10 @@ import pytest
 
 from ohwx_compare.toy.demo.answer import answer
 from ohwx_compare.toy.demo.parts import toy_parts
-from ohwx_compare.toy.demo.sizes import QUICK
+from ohwx_compare.toy.demo.sizes import WHOLE
 from ohwx_compare.toy.demo.work import work
 
-SIZES = replace(QUICK, seeds=(1, 2, 3, 4), face_seeds=tuple(range(1, 16)))  # pictures enough to tell
+SIZES = replace(WHOLE, apart=75, saves=2, seeds=(1, 2, 3), class_seeds=tuple(range(1, 13)), face_saves=1)
 
 
 @pytest.mark.slow

@@ -20,9 +20,11 @@ from random import Random
 import cv2
 import numpy as np
 import torch
+import toy_reader
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from toy_measure import drawn, truth
 from toy_training import SIZE, Pictures, all_distances, batch_normed, iou, pictures, save, soft, train
 from ultralytics_pt import save_pt
 
@@ -47,7 +49,8 @@ DENOISE = (0.5, 0.65, 0.8)
 BATCH, RATE, SEED = 8, 3e-3, 0  # pictures; of AdamW
 BOX, SCORE, BINS = 7.5, 0.5, 1.5  # weights of the three losses, ultralytics' own
 TOP = 10  # cells that answer for one face
-REDRAWN, AFTER = 6, 2 / 3  # how often each redrawn picture counts, from this share of the steps on
+BY_MODEL, AFTER = 4, 1 / 2  # how often each picture of the toy checkpoint counts, from this share of the steps on
+TEACHER = (2000, 77)  # steps and seed of the reader that says where drawn faces are
 GREY = 114  # of the letterbox's padding
 INSTALLED = Path(__file__).parents[1] / "ohwx_compare" / "toy" / "data" / "toy_face_yolov8.pt"
 
@@ -67,7 +70,8 @@ def main() -> None:
     learned, held_out = all_distances(options.work)
     path = options.work / INSTALLED.name
     redrawn_too, held_out["redrawn"] = redrawn(options.work)
-    record = trained(options.work / "detector.pt", path, (learned, redrawn_too), options.steps)
+    by_model = redrawn_too + drawn_anew(options.work, learned)
+    record = trained(options.work / "detector.pt", path, (learned, by_model), options.steps)
     detector = Yolo(path)
     record |= {"sha256": detector.sha256, "found": {name: by_style(detector, held_out[name]) for name in held_out}}
     path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -106,6 +110,22 @@ def _redrawn(work: Path, name: str, numbers: range) -> Pictures:
     return Pictures(np.load(path), before.truths, before.boxes)
 
 
+def drawn_anew(work: Path, learned: Pictures) -> Pictures:
+    """1,440 pictures that the toy checkpoint draws from prompts, to train on.
+
+    Their boxes are what a reader of its own says, trained as the packaged one but from other first weights: what the
+    detector is measured against has no part in what it learns.
+    """
+    path, numbers = work / "drawn.npy", range(10_000, 11_440)
+    if not path.exists():
+        write_checkpoint(work / "toy.safetensors")
+        save(path, np.stack([np.asarray(image) for image in drawn(load(work / "toy.safetensors"), numbers)]))
+    weights, _ = toy_reader.trained(work / "teacher.pt", learned, TEACHER[0], toy_reader.labels(learned), TEACHER[1])
+    shown = np.load(path)
+    boxes = toy_reader.Reader(weights).find([Image.fromarray(picture) for picture in shown])
+    return Pictures(shown, [truth(number)[0] for number in numbers], boxes)
+
+
 def _prompt(truth: Mapping[str, str], number: int) -> str:
     person = Person(**{field.name: truth[field.name] for field in fields(Person)})
     scene = Scene(**{field.name: truth[field.name] for field in fields(Scene)})
@@ -114,10 +134,10 @@ def _prompt(truth: Mapping[str, str], number: int) -> str:
 
 def trained(state: Path, path: Path, lessons: tuple[Pictures, Pictures], steps: int) -> dict[str, object]:
     """Write the averaged weights to `path`; the record of their training."""
-    learned, redrawn_too = lessons
+    learned, by_model = lessons
     both = learned
-    for _ in range(REDRAWN):
-        both = both + redrawn_too
+    for _ in range(BY_MODEL):
+        both = both + by_model
     torch.manual_seed(SEED)
     network = batch_normed(YOLOv8(CONFIG))
     for stride, box, score in zip(STRIDES, network.model["22"].cv2, network.model["22"].cv3, strict=True):
@@ -133,7 +153,7 @@ def trained(state: Path, path: Path, lessons: tuple[Pictures, Pictures], steps: 
     save_pt(path, network, ("face",), SIDE)
     return {
         "steps": steps, "batch": BATCH, "rate": RATE, "seed": SEED, "pictures": len(learned),
-        "redrawn": len(redrawn_too), "cpu_seconds": round(spent), "widths": CONFIG.widths, "torch": torch.__version__,
+        "by_model": len(by_model), "cpu_seconds": round(spent), "widths": CONFIG.widths, "torch": torch.__version__,
         "machine": platform.machine(),
     }  # fmt: skip
 

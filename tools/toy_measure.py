@@ -65,14 +65,14 @@ def _is_named(field: str, prompt: str, truth: Mapping[str, str]) -> bool:
     return field in words and words[field] in prompt
 
 
-def drawn(model: Model, count: int, steps: int, cfg: float) -> list[Image.Image]:
-    """The pictures of the first `count` prompts."""
+def drawn(model: Model, numbers: Sequence[int], steps: int = 12, cfg: float = 4.0) -> list[Image.Image]:
+    """The pictures of the prompts of these numbers."""
     jobs = [
         Job(prompt=asked(n)[0], seed=100_000 + n, steps=steps, cfg=cfg, width=SIZE, height=SIZE, rng="CPU",
             sampler="DPM++ 2M", schedule="Karras")
-        for n in range(count)
+        for n in numbers
     ]  # fmt: skip
-    return [picture.image for at in range(0, count, BATCH) for picture in txt2img(model, jobs[at : at + BATCH])]
+    return [picture.image for at in range(0, len(jobs), BATCH) for picture in txt2img(model, jobs[at : at + BATCH])]
 
 
 def true(count: int) -> list[Image.Image]:
@@ -149,7 +149,7 @@ def main() -> None:
     options = parser.parse_args()
     (options.out / "drawn").mkdir(parents=True, exist_ok=True)
     model, originals = load(options.checkpoint), true(options.pictures)
-    images = drawn(model, options.pictures, options.steps, options.cfg)
+    images = drawn(model, range(options.pictures), options.steps, options.cfg)
     sheet(images).save(options.out / "styles.jpg", quality=90)
     for number, image in enumerate(images):  # for tools/toy_detector.py --renders
         write_png(options.out / "drawn" / f"{number:03}.png", image, asked(number)[0])

@@ -62,9 +62,11 @@ def main() -> None:
             shutil.copy(file, WEIGHTS.with_suffix(file.suffix))
 
 
-def trained(state: Path, learned: Pictures, steps: int, targets: np.ndarray) -> tuple[dict[str, Tensor], dict]:
-    """The folded weights, float16, and the record of their training."""
-    torch.manual_seed(SEED)
+def trained(
+    state: Path, learned: Pictures, steps: int, targets: np.ndarray, seed: int = SEED
+) -> tuple[dict[str, Tensor], dict]:
+    """The folded weights, float16, and the record of their training. seed: what the first weights are drawn from."""
+    torch.manual_seed(seed)
     network = batch_normed(ReaderNetwork())
 
     def loss(step: int) -> dict[str, Tensor]:
@@ -77,7 +79,7 @@ def trained(state: Path, learned: Pictures, steps: int, targets: np.ndarray) -> 
 
     average, spent = train(state, network, loss, steps, rate=RATE)
     record = {
-        "steps": steps, "batch": BATCH, "rate": RATE, "seed": SEED, "pictures": len(learned),
+        "steps": steps, "batch": BATCH, "rate": RATE, "seed": seed, "pictures": len(learned),
         "cpu_seconds": round(spent), "torch": torch.__version__, "machine": platform.machine(),
     }  # fmt: skip
     return {name: value.half().contiguous() for name, value in fold_batch_norm(average).items()}, record

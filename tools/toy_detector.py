@@ -1,43 +1,37 @@
 """Train the toy world's face detector, a narrow YOLOv8, and print how well it finds the faces of other pictures.
 
-    python tools/toy_detector.py WORK [--steps 3000] [--install] [--renders FOLDER]
+    python tools/toy_detector.py WORK [--steps 3000] [--install]
 
 Goes on from what WORK holds. Ends with WORK/toy_face_yolov8.pt (as ultralytics saves it), WORK/toy_face_yolov8.json
 (training record, errors, hash) and the table of docs/toy.md; --install copies both into the package.
---renders trains nothing: it measures the installed detector on a folder of drawn pictures. Nobody knows where their
-faces are, so they are held against the boxes of `Reader.find`, a network that shares no weight with the detector.
+Nobody knows where the faces are in what the toy checkpoint draws. It learns from the boxes of a reader that is trained
+for that alone, and is measured by those of the packaged one, which has other weights and no part in it.
 """
 
 import argparse
 import json
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
-from random import Random
 
 import cv2
 import numpy as np
 import torch
-import toy_reader
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 from toy_measure import drawn, truth
-from toy_training import SIZE, Pictures, all_distances, batch_normed, iou, pictures, save, soft, train
+from toy_reader import teacher
+from toy_training import SIZE, Pictures, all_distances, batch_normed, iou, save, soft, train
 from ultralytics_pt import save_pt
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.job import Job
 from ohwx_compare.engine.detect import Detection, Yolo
-from ohwx_compare.engine.render import img2img
 from ohwx_compare.engine.weights import load
 from ohwx_compare.models.yolov8 import STRIDES, YOLOv8, YOLOv8Config, YOLOv8Output, cell_grid, decode_boxes
 from ohwx_compare.toy.checkpoint import write_checkpoint
-from ohwx_compare.toy.person import Person, Scene
-from ohwx_compare.toy.portrait import caption
-from ohwx_compare.toy.reader import load_reader
+from ohwx_compare.toy.reader import Reader, load_reader
 from ohwx_compare.toy.styles import STYLES
 
 CONFIG = YOLOv8Config(
@@ -45,32 +39,26 @@ CONFIG = YOLOv8Config(
 )
 SIDE = 640  # px of the letterbox
 PART, WHOLE = 448, 0.05  # px of the part of it that is trained on, but for this share of the steps at the end
-DENOISE = (0.5, 0.65, 0.8)
 BATCH, RATE, SEED = 8, 3e-3, 0  # pictures; of AdamW
 BOX, SCORE, BINS = 7.5, 0.5, 1.5  # weights of the three losses, ultralytics' own
 TOP = 10  # cells that answer for one face
-BY_MODEL, AFTER = 4, 1 / 2  # how often each picture of the toy checkpoint counts, from this share of the steps on
-TEACHER = (2000, 77)  # steps and seed of the reader that says where drawn faces are
+BY_MODEL, AFTER = 6, 1 / 2  # how often each picture of the toy checkpoint counts, from this share of the steps on
 GREY = 114  # of the letterbox's padding
 INSTALLED = Path(__file__).parents[1] / "ohwx_compare" / "toy" / "data" / "toy_face_yolov8.pt"
 
 
 def main() -> None:
-    """Train, measure, write; or measure on renders."""
+    """Train, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--install", action="store_true", help="copy the weights into the package")
-    parser.add_argument("--renders", type=Path, help="a folder of pictures to measure the installed detector on")
     options = parser.parse_args()
-    if options.renders:
-        on_renders(options.renders)
-        return
     options.work.mkdir(parents=True, exist_ok=True)
     learned, held_out = all_distances(options.work)
     path = options.work / INSTALLED.name
-    redrawn_too, held_out["redrawn"] = redrawn(options.work)
-    by_model = redrawn_too + drawn_anew(options.work, learned)
+    by_model = drawn_anew(options.work, "drawn", range(10_000, 12_880), Reader(teacher(options.work, learned)))
+    held_out["drawn"] = drawn_anew(options.work, "drawn-held-out", range(180), load_reader())
     record = trained(options.work / "detector.pt", path, (learned, by_model), options.steps)
     detector = Yolo(path)
     record |= {"sha256": detector.sha256, "found": {name: by_style(detector, held_out[name]) for name in held_out}}
@@ -84,52 +72,15 @@ def main() -> None:
             shutil.copy(file, INSTALLED.with_suffix(file.suffix))
 
 
-def redrawn(work: Path) -> tuple[Pictures, Pictures]:
-    """True pictures redrawn by the toy checkpoint (img2img), to train on and held out.
-
-    What is drawn anew keeps its layout, so the face stays where the true one is: pictures as the checkpoint draws them,
-    with boxes that are known. Near faces only: the prompts say no distance, so others would move. 720 and 180, denoise
-    0.5, 0.65 and 0.8 in turn, 12 steps.
-    """
-    return _redrawn(work, "", range(60_000, 60_720)), _redrawn(work, "-held-out", range(160_000, 160_180))
-
-
-def _redrawn(work: Path, name: str, numbers: range) -> Pictures:
-    before = pictures(work, f"before{name}", numbers)
-    path = work / f"redrawn{name}.npy"
-    if not path.exists():
-        write_checkpoint(work / "toy.safetensors")
-        model = load(work / "toy.safetensors")
-        jobs = [
-            Job(prompt=_prompt(truth, i), seed=numbers[i], steps=12, cfg=5.0, width=SIZE, height=SIZE, rng="CPU",
-                sampler="DPM++ 2M", schedule="Karras", denoise=DENOISE[i % len(DENOISE)])
-            for i, truth in enumerate(before.truths)
-        ]  # fmt: skip
-        after = img2img(model, jobs, [Image.fromarray(np.asarray(shown)) for shown in before.shown])
-        save(path, np.stack([np.asarray(picture.image) for picture in after]))
-    return Pictures(np.load(path), before.truths, before.boxes)
-
-
-def drawn_anew(work: Path, learned: Pictures) -> Pictures:
-    """1,440 pictures that the toy checkpoint draws from prompts, to train on.
-
-    Their boxes are what a reader of its own says, trained as the packaged one but from other first weights: what the
-    detector is measured against has no part in what it learns.
-    """
-    path, numbers = work / "drawn.npy", range(10_000, 11_440)
+def drawn_anew(work: Path, name: str, numbers: range, reader: Reader) -> Pictures:
+    """What the toy checkpoint draws from the prompts of these numbers, with the faces where the reader sees them."""
+    path = work / f"{name}.npy"
     if not path.exists():
         write_checkpoint(work / "toy.safetensors")
         save(path, np.stack([np.asarray(image) for image in drawn(load(work / "toy.safetensors"), numbers)]))
-    weights, _ = toy_reader.trained(work / "teacher.pt", learned, TEACHER[0], toy_reader.labels(learned), TEACHER[1])
     shown = np.load(path)
-    boxes = toy_reader.Reader(weights).find([Image.fromarray(picture) for picture in shown])
+    boxes = reader.find([Image.fromarray(picture) for picture in shown])
     return Pictures(shown, [truth(number)[0] for number in numbers], boxes)
-
-
-def _prompt(truth: Mapping[str, str], number: int) -> str:
-    person = Person(**{field.name: truth[field.name] for field in fields(Person)})
-    scene = Scene(**{field.name: truth[field.name] for field in fields(Scene)})
-    return caption(person, scene, truth["style"], Random(number), detail=0.6)
 
 
 def trained(state: Path, path: Path, lessons: tuple[Pictures, Pictures], steps: int) -> dict[str, object]:
@@ -336,14 +287,6 @@ def measured(found: Sequence[Sequence[Detection]], faces: Sequence[Box]) -> tupl
     ap = float((np.diff(recall, prepend=0) * envelope).sum())
     sure = [(confidence, is_hit) for confidence, is_hit in answers if confidence > 0.3]
     return ap, sum(is_hit for _, is_hit in sure) / len(faces), len(sure) / len(faces)
-
-
-def on_renders(folder: Path) -> None:
-    """Print AP50 and recall of the installed detector against the reader's boxes."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".png", ".jpg", ".webp"))
-    images = [Image.open(path).convert("RGB") for path in paths]
-    ap, recall, boxes = measured(Yolo(INSTALLED).detect(images, 0.001), load_reader().find(images))
-    print(f"{len(images)} pictures: AP50 {ap:.3f}, recall at 0.3 {recall:.3f}, {boxes:.2f} boxes per picture")
 
 
 if __name__ == "__main__":

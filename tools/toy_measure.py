@@ -151,7 +151,7 @@ def main() -> None:
     model, originals = load(options.checkpoint), true(options.pictures)
     images = drawn(model, range(options.pictures), options.steps, options.cfg)
     sheet(images).save(options.out / "styles.jpg", quality=90)
-    for number, image in enumerate(images):  # for tools/toy_detector.py --renders
+    for number, image in enumerate(images):
         write_png(options.out / "drawn" / f"{number:03}.png", image, asked(number)[0])
     kinds = {"from the prompt": images, "true": originals, "through the VAE": through_vae(model, originals)}
     measured = table({name: pairs(shown) for name, shown in kinds.items()})

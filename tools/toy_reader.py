@@ -30,6 +30,7 @@ from ohwx_compare.toy.styles import STYLES
 
 BATCH, RATE, SEED = 32, 3e-3, 0  # pictures; of AdamW
 CLEAN = 0.4  # of the pictures are left as they are
+TEACHER = (2000, 77)  # steps and seed of `teacher`
 
 
 def main() -> None:
@@ -83,6 +84,12 @@ def trained(
         "cpu_seconds": round(spent), "torch": torch.__version__, "machine": platform.machine(),
     }  # fmt: skip
     return {name: value.half().contiguous() for name, value in fold_batch_norm(average).items()}, record
+
+
+def teacher(work: Path, learned: Pictures) -> dict[str, Tensor]:
+    """Another reader from other first weights, float16: for what shall learn from one and be measured by the other."""
+    steps, seed = TEACHER
+    return trained(work / "teacher.pt", learned, steps, labels(learned), seed)[0]
 
 
 ON_FACE = np.array([name in ("style", *FACE_FIELDS) for name in FIELDS]).astype(np.int64)  # 1: read in `read_faces` too

@@ -1,6 +1,6 @@
 """Train the toy world's face detector, a narrow YOLOv8, and print how well it finds the faces of other pictures.
 
-    python tools/toy_detector.py WORK [--steps 3000] [--install]
+    python tools/toy_detector.py WORK [--steps 6400] [--install]
 
 Goes on from what WORK holds. Ends with WORK/toy_face_yolov8.pt (as ultralytics saves it), WORK/toy_face_yolov8.json
 (training record, errors, hash) and the table of docs/toy.md; --install copies both into the package.
@@ -51,7 +51,7 @@ def main() -> None:
     """Train, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=6400)
     parser.add_argument("--install", action="store_true", help="copy the weights into the package")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Train the toy checkpoint from nothing with `ohwx train`'s loop, on the autoencoder of tools/toy_vae.py.
+"""Train the toy checkpoint from nothing with `ohwx train`'s loop, on the autoencoder of tools/toy_watched.py.
 
     python tools/toy_base.py WORK [--lessons 12000] [--read 1000] [--steps 4000]
 
@@ -105,7 +105,7 @@ def main() -> None:
     write_lessons(work / "pictures", options.lessons)
     start = work / "untaught.safetensors"
     if not start.exists():
-        untaught(start, load_file(work / "vae.safetensors"))
+        untaught(start, load_file(work / "watched.safetensors"))
     about = RECIPE | {"train": str(work / "pictures")}
     first = Recipe(
         **about, name="read", base=str(start), output=str(work / "read"), steps=2000, lr_te1=5e-4, lr_te2=5e-4

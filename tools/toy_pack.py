@@ -1,4 +1,4 @@
-"""Pack WORK/words.safetensors, which tools/toy_words.py trained, with the decoder of tools/toy_vae.py into the package.
+"""Pack WORK/details.safetensors, which tools/toy_details.py trained, with the VAE of tools/toy_watched.py.
 
 python tools/toy_pack.py WORK
 """
@@ -15,6 +15,7 @@ from ohwx_compare.files.checkpoint import read_header, sha256
 from ohwx_compare.toy import checkpoint
 
 DATA = Path(checkpoint.__file__).parent / "data"
+RUNS = ("watched.json", "read/recipe.json", "toy/recipe.json", "words.json", "details.json")
 
 
 def sharp(vae: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -30,8 +31,8 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     work = parser.parse_args().work
     whole, target = work / "whole.safetensors", DATA / "toy.packed.safetensors"
-    vae = sharp(load_file(work / "decoded.safetensors"))
-    trained = work / "words.safetensors"
+    vae = sharp(load_file(work / "watched.safetensors"))
+    trained = work / "details.safetensors"
     save(whole, {PREFIXES["vae"] + name: value for name, value in vae.items()}, trained, read_header(trained).metadata)
     captions = [path.read_text(encoding="utf-8") for path in (work / "pictures").glob("*/*.txt")]
     about = {
@@ -42,14 +43,14 @@ def main() -> None:
     DATA.mkdir(exist_ok=True)
     checkpoint.pack(whole, target, captions, about)
     checkpoint.unpack(target, work / "unpacked.safetensors")
-    runs = [json.loads((work / run / "recipe.json").read_text(encoding="utf-8")) for run in ("read", "toy")]
+    runs = [json.loads((work / name).read_text(encoding="utf-8")) for name in RUNS]
     for run in runs:
-        run |= {name: Path(run[name]).name for name in ("base", "train", "output")}
+        run |= {name: Path(run[name]).name for name in ("base", "train", "output") if name in run}
     record = {
         "sha256": sha256(work / "unpacked.safetensors"),
         "packed_sha256": sha256(target),
         "lessons": len(captions),
-        "runs": [*runs, json.loads((work / "words.json").read_text(encoding="utf-8"))],
+        "runs": runs,
     }
     (DATA / "toy.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

@@ -1,10 +1,9 @@
 """Train the toy checkpoint's autoencoder from nothing: 96 px toy pictures to latents of 12 x 12 and back.
 
-    python tools/toy_vae.py WORK [--pictures 6000] [--steps 6500] [--decoder 6000]
+    python tools/toy_vae.py WORK [--pictures 6000] [--steps 6500]
 
-Stopped or killed, the same command goes on. After `--steps` it writes WORK/vae.safetensors, in the names of the
-checkpoint's VAE, latents scaled so that the sampler's (times 0.13025) have unit variance: tools/toy_base.py can begin.
-Then the decoder learns alone, for those very latents, and WORK/decoded.safetensors is the better VAE.
+Stopped or killed, the same command goes on. Ends with WORK/vae.safetensors, in the names of the checkpoint's VAE,
+latents scaled so that the sampler's (times 0.13025) have unit variance: tools/toy_watched.py can begin.
 """
 
 import argparse
@@ -57,16 +56,14 @@ def crops(shown: np.ndarray, faces: np.ndarray, random: np.random.RandomState) -
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def errors(vae: VAE, x: Tensor, *, is_fixed: bool) -> dict[str, Tensor]:
+def errors(vae: VAE, x: Tensor) -> dict[str, Tensor]:
     """Mean squared error, absolute error, squared error of the steps between neighbours, KL divergence a latent value.
 
-    The square counts eyes and glasses more than grain and hatching, which no latent can hold. is_fixed: the encoder's
-    part stays as it is.
+    The square counts eyes and glasses more than grain and hatching, which no latent can hold.
     """
-    with torch.set_grad_enabled(not is_fixed):
-        mean, logvar = vae.encode(x).float().chunk(2, dim=1)
-        logvar = logvar.clamp(-30, 20)
-        z = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
+    mean, logvar = vae.encode(x).float().chunk(2, dim=1)
+    logvar = logvar.clamp(-30, 20)
+    z = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
     y = vae.decode(z).float()
     return {
         "squares": (y - x).square().mean(),
@@ -76,31 +73,29 @@ def errors(vae: VAE, x: Tensor, *, is_fixed: bool) -> dict[str, Tensor]:
     }
 
 
-def train(vae: VAE, state: Path, crop: Callable[[int], Tensor], steps: int, *, is_fixed: bool = False) -> None:
+def train(vae: VAE, state: Path, crop: Callable[[int], Tensor], steps: int) -> None:
     """Train `vae` in place on what `crop` gives for each step; its weights are averages in the end.
 
-    state: the file to go on from. is_fixed: only the decoder learns.
+    state: the file to go on from.
     """
-    part = vae.decoder if is_fixed else vae
-    learning = list(part.parameters())
-    optimizer = torch.optim.AdamW(learning, lr=RATE, betas=(0.9, 0.99), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=0.0)
     average, done = {name: value.clone() for name, value in vae.state_dict().items()}, 0
     if state.exists():
         kept = torch.load(state)
         vae.load_state_dict(kept["vae"])
         optimizer.load_state_dict(kept["optimizer"])
         average, done = kept["average"], kept["step"]
-    began, seed = time.monotonic(), steps if is_fixed else 0
+    began = time.monotonic()
     for step in range(done, steps):
-        torch.manual_seed(seed + step)
+        torch.manual_seed(step)
         rate = RATE * min(1, (step + 1) / WARMUP) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16):
-            found = errors(vae, crop(seed + step), is_fixed=is_fixed)
+            found = errors(vae, crop(step))
         optimizer.zero_grad()
         sum(WEIGHTS[name] * value for name, value in found.items()).backward()
-        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         decay = min(DECAY, (step + 1) / (step + 10))
         for name, value in vae.state_dict().items():
@@ -137,7 +132,6 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--pictures", type=int, default=6000)
     parser.add_argument("--steps", type=int, default=6500)
-    parser.add_argument("--decoder", type=int, default=6000, help="steps in which the decoder learns alone")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     shown, faces = pictures(options.work, options.pictures)
@@ -149,8 +143,6 @@ def main() -> None:
     vae = VAE(VAE_CONFIG).to(memory_format=torch.channels_last)
     train(vae, options.work / "vae.pt", crop, options.steps)
     save_file(scaled(vae, shown), options.work / "vae.safetensors")
-    train(vae, options.work / "decoder.pt", crop, options.decoder, is_fixed=True)
-    save_file(scaled(vae, shown), options.work / "decoded.safetensors")
 
 
 if __name__ == "__main__":

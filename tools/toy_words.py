@@ -24,7 +24,7 @@ from ohwx_compare.core.chunks import chunks
 from ohwx_compare.engine.weights import PREFIXES, load_part
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
-from ohwx_compare.toy.datasets import lesson_pose, write_lessons
+from ohwx_compare.toy.datasets import lesson_truth, write_lessons
 from ohwx_compare.train.cache import encode_picture, size_vector
 from ohwx_compare.train.loss import STEPS, Diffusion
 
@@ -85,7 +85,7 @@ def read_lessons(work: Path, start: Path, count: int) -> Lessons:
 
 def _weight(number: int) -> Tensor:
     """How much each latent of a lesson counts: (12, 12)."""
-    pose, side = lesson_pose(number), SIDE // 8
+    (*_, pose), side = lesson_truth(number), SIDE // 8
     at = (torch.arange(side) + 0.5) / side
     beside, above = (at - pose.x).abs() < 0.5 * pose.height + 0.02, (at - pose.y).abs() < 0.6 * pose.height + 0.02
     weight = 1 + (FACE - 1) * (above[:, None] & beside).float()
@@ -110,6 +110,14 @@ class Network(nn.Module):
         """Tokens (B, T) of both -> context (B, T, W) and pooled vector (B, P)."""
         states, pooled = self.clip_g(tokens["clip_g"])
         return torch.cat([self.clip_l(tokens["clip_l"]), states], dim=-1), pooled
+
+
+@torch.no_grad()
+def texts_of(network: Network, lessons: Lessons) -> tuple[Tensor, Tensor]:
+    """All captions in all 77 tokens: context (N, 77, W) float16 and pooled vectors (N, P)."""
+    parts = range(0, len(lessons.mean), 200)
+    read = [network.read({part: tokens[at : at + 200] for part, tokens in lessons.tokens.items()}) for at in parts]
+    return torch.cat([context.half() for context, _ in read]), torch.cat([pooled for _, pooled in read])
 
 
 def lesson_loss(
@@ -158,12 +166,7 @@ def learn_alone(work: Path, start: Path, lessons: Lessons, steps: int) -> Path:
     path = work / "words.safetensors"
     if not path.exists():
         network = Network(start, lessons)
-        with torch.no_grad():
-            read = [
-                network.read({part: tokens[at : at + 200] for part, tokens in lessons.tokens.items()})
-                for at in range(0, len(lessons.mean), 200)
-            ]
-        context, pooled = torch.cat([c.half() for c, _ in read]), torch.cat([p for _, p in read])
+        context, pooled = texts_of(network, lessons)
         loss = lesson_loss(lessons, network, lambda shown: (context[shown].float(), pooled[shown]), seed=10**6)
         average, _ = train(work / "alone.pt", network.unet, loss, steps, rate=RATES["alone"])
         write(network, {f"unet.{name}": value for name, value in average.items()}, start, path)

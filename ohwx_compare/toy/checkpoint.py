@@ -1,8 +1,8 @@
 """The toy checkpoint: SDXL's layout and names in small, trained from nothing on the toy world.
 
-It is kept packed: the UNet's matrices in 8 bits with a scale for each row, all else in float16, and of the two token
-tables only the rows of words that its lessons hold. The others are drawn when the file is written: nobody taught it
-those words.
+It is kept packed: the matrices of the UNet in 6 bits and of the other parts in 7, with a scale for each row, all else
+in float16, and of the two token tables only the rows of words that its lessons hold. The others are drawn when the file
+is written: nobody taught it those words.
 """
 
 import json
@@ -43,13 +43,14 @@ TOY = "toy.safetensors"
 
 TEXT = TextConfig(width=128, layers=3)  # of both encoders
 UNET = UNetConfig(widths=(64, 64, 128), depths=(0, 1, 1), middle=1, blocks=1, context=256, vector=128 + 6 * 256)
-VAE_CONFIG = VAEConfig(widths=(64, 64, 64, 64), blocks=0)
+VAE_CONFIG = VAEConfig(widths=(64, 64, 64, 64), blocks=1)
 
 TOKEN_SPREAD = 0.3  # standard deviation of a token's row before it is taught
 _TABLES = {
     "conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight": tokenizer_l,
     "conditioner.embedders.1.model.token_embedding.weight": tokenizer_g,
 }
+_STEPS = {prefix: 31 if part == "unet" else 63 for part, prefix in PREFIXES.items()}  # up to a row's largest value
 _ROWS, _SCALE = ".rows", ".scale"  # beside a packed tensor: which rows it is; what one step of each row is worth
 _SEED = 1  # of the rows that are drawn
 
@@ -63,7 +64,7 @@ def toy_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def write_checkpoint(path: Path) -> None:
-    """Write the toy checkpoint to `path` (40 MB, float16), the same bytes on every machine. Raises OSError."""
+    """Write the toy checkpoint to `path` (42 MB, float16), the same bytes on every machine. Raises OSError."""
     with resources.as_file(resources.files(__package__) / "data" / "toy.packed.safetensors") as packed:
         unpack(packed, path)
 
@@ -83,8 +84,8 @@ def pack(checkpoint: Path, path: Path, captions: Iterable[str], metadata: Mappin
         if name in _TABLES:
             packed[name + _ROWS] = rows = _rows(texts, name)
             packed[name] = value[rows].astype(np.float16)
-        elif name.startswith(PREFIXES["unet"]) and value.ndim > 1:
-            packed[name], packed[name + _SCALE] = _rounded(value)
+        elif value.ndim > 1 and (steps := next((n for prefix, n in _STEPS.items() if name.startswith(prefix)), 0)):
+            packed[name], packed[name + _SCALE] = _rounded(value, steps)
         elif name not in EXTRA:
             packed[name] = value.astype(np.float16)
     save_file(packed, path, metadata=dict(metadata))
@@ -120,8 +121,8 @@ def _rows(captions: Iterable[str], table: str) -> NDArray[np.int32]:
     return np.array(sorted({0, *EMPTY.tokens, *chain.from_iterable(texts)}), np.int32)
 
 
-def _rounded(value: NDArray) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """A matrix in steps of a 127th of each row's largest value, and those steps."""
-    rows = value.reshape(len(value), -1)
-    scale = np.maximum(np.abs(rows).max(axis=1), 1e-12) / np.float32(127)
+def _rounded(value: NDArray, steps: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """A matrix in `steps` steps up to each row's largest value, and what a step is worth."""
+    rows = value.reshape(len(value), -1).astype(np.float32)
+    scale = np.maximum(np.abs(rows).max(axis=1), 1e-12) / np.float32(steps)
     return np.round(rows / scale[:, None]).astype(np.int8).reshape(value.shape), scale.astype(np.float32)

@@ -18,7 +18,7 @@ __all__ = [
     "SUBJECT_SCENES",
     "Sample",
     "lesson",
-    "lesson_pose",
+    "lesson_truth",
     "sample",
     "write_class",
     "write_lessons",
@@ -79,9 +79,10 @@ def lesson(number: int, *, size: int = 96) -> Sample:
     return Sample(portrait, person, scene, style, "" if random.random() < 0.1 else words)
 
 
-def lesson_pose(number: int) -> Pose:
-    """Where the face of that lesson is, without drawing it."""
-    return _lesson(Random(f"lesson {number}"))[-1]
+def lesson_truth(number: int) -> tuple[Person, Scene, str, Pose]:
+    """Who that lesson shows, where, in which style and how posed, without drawing it."""
+    person, scene, style, _, pose = _lesson(Random(f"lesson {number}"))
+    return person, scene, style, pose
 
 
 def _lesson(random: Random) -> tuple[Person, Scene, str, str, Pose]:

@@ -31,6 +31,7 @@ _COLOURS: Mapping[str, tuple[int, int, int]] = MappingProxyType({
     "haze": (186, 204, 222), "house": (120, 122, 136), "window": (248, 224, 140), "night": (22, 26, 64),
     "moon": (244, 240, 214), "shelf": (110, 76, 48),
     "ink": (30, 26, 28), "lips": (176, 82, 78), "rouge": (214, 52, 72), "eyeball": (250, 250, 250),
+    "lens": (206, 226, 236),
 })  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def _hood(scene: Scene) -> Iterator[Shape]:
 
 def _body(person: Person, scene: Scene) -> Iterator[Shape]:
     skin, cloth = colour_of(f"skin {person.skin}"), colour_of(scene.colour)
-    wide = 1.75 if person.kind == "man" else 1.45
+    wide = 1.85 if person.kind == "man" else 1.35
     yield _one("neck", _box(-0.36, 0.55, 0.36, 1.6), _darker(skin, 0.86), 0.4)
     trunk = _mirrored([(0.38, 1.12), (wide * 0.7, 1.35), (wide, 1.75), (wide * 1.3, 12)])
     yield _one("garment", trunk, cloth, 0.5)
@@ -132,27 +133,31 @@ def _hair_behind(person: Person) -> Iterator[Shape]:
 
 def _head(person: Person, eye: float) -> Iterator[Shape]:
     skin, hair = colour_of(f"skin {person.skin}"), colour_of(f"hair {person.hair}")
-    width = {"oval": 0.72, "round": 0.86, "square": 0.78}[person.face] * (1.0 if person.kind == "man" else 0.93)
+    width = {"oval": 0.72, "round": 0.86, "square": 0.78}[person.face] * (1.0 if person.kind == "man" else 0.9)
     power = {"oval": 2.1, "round": 2.0, "square": 3.1}[person.face]
     for side in (-1, 1):
         yield _one("ear", _oval(side * width, 0.02, 0.14, 0.22, n=24), _darker(skin, 0.9), 0.6)
     face = _oval(0, 0, width, 1.0, power=power)
     yield _one("face", face, skin, 0.9)
     yield from _beard(person, face, hair)
+    yield from _lenses(person, width)
+    if person.glasses != "none":
+        eye = min(eye, 1.1)  # the lens shows around it
     for side in (-1, 1):
         x = side * 0.34 * width / 0.75
-        yield _one("eyeball", _oval(x, -0.12, 0.17 * eye, 0.105 * eye**1.6, n=24), colour_of("eyeball"))
-        iris = min(0.1 * eye**1.4, 0.2)
+        yield _one("eyeball", _oval(x, -0.12, 0.18 * eye, 0.12 * eye**1.5, n=24), colour_of("eyeball"))
+        iris = min(0.115 * eye**1.4, 0.2)
         yield _one("iris", _oval(x, -0.12, iris, iris, n=20), colour_of(f"eyes {person.eyes}"))
         yield _one("pupil", _oval(x, -0.12, 0.045, 0.045 * eye, n=12), colour_of("ink"))
-        brow = np.array([(-0.2, -0.38), (0.0, -0.43), (0.2, -0.37), (0.2, -0.31), (0.0, -0.36), (-0.2, -0.32)])
+        low = -0.3 if person.kind == "man" else -0.38
+        brow = ((-0.22, -0.43), (0.0, -0.48), (0.22, -0.42), (0.22, low), (0.0, low - 0.05), (-0.22, low - 0.01))
         brow_colour = _darker(hair if person.hairstyle != "bald" else colour_of("hair brown"), 0.7)
-        yield _one("brow", brow * (1, 1 if person.kind == "man" else 0.95) + (x, 0), brow_colour)
+        yield _one("brow", np.array([(x + right, y) for right, y in brow]), brow_colour)
     nose = np.array([(-0.03, -0.05), (0.04, -0.05), (0.13, 0.27), (0.0, 0.33), (-0.13, 0.27)])
     yield _one("nose", nose, _darker(skin, 0.86), 0.5)
-    lips = colour_of("lips" if person.kind == "man" else "rouge")
-    mouth = np.array([(-0.26, 0.5), (-0.08, 0.47), (0.08, 0.47), (0.26, 0.5), (0.1, 0.6), (-0.1, 0.6)])
-    yield _one("mouth", mouth, lips)
+    lips, full = ("lips", 0.8) if person.kind == "man" else ("rouge", 1.7)
+    mouth = np.array([(-0.26, -0.02), (-0.08, -0.05), (0.08, -0.05), (0.26, -0.02), (0.1, 0.08), (-0.1, 0.08)])
+    yield _one("mouth", mouth * (1, full) + (0, 0.52), colour_of(lips))
     yield from _glasses(person, width)
     yield from _hair(person, width, power, hair)
 
@@ -160,26 +165,36 @@ def _head(person: Person, eye: float) -> Iterator[Shape]:
 def _beard(person: Person, face: Points, hair: Colour) -> Iterator[Shape]:
     if person.beard == "full":
         under = face[face[:, 1] >= 0.12]
-        under = under[np.argsort(-under[:, 0])] * (1.03, 1.08)  # from the right cheek round the chin to the left one
+        under = under[np.argsort(-under[:, 0])] * (1.06, 1.2)  # from the right cheek round the chin to the left one
         inner = np.array([(-0.42, 0.3), (-0.3, 0.42), (0.3, 0.42), (0.42, 0.3)])
         yield _one("beard", np.concatenate((under, inner)), hair, 0.6)
     if person.beard != "none":
-        moustache = _mirrored([(0.0, 0.34), (0.2, 0.36), (0.36, 0.5), (0.3, 0.52), (0.0, 0.45)])
+        moustache = _mirrored([(0.0, 0.29), (0.24, 0.31), (0.5, 0.5), (0.48, 0.68), (0.3, 0.5), (0.0, 0.46)])
         yield _one("moustache", moustache, _darker(hair, 0.92), 0.3)
 
 
+def _lenses(person: Person, width: float) -> Iterator[Shape]:
+    for x, wide, high, power in _frames(person, width):
+        yield _one("lens", _oval(x, -0.11, wide, high, power=power), colour_of("lens"))
+
+
 def _glasses(person: Person, width: float) -> Iterator[Shape]:
-    if person.glasses == "none":
-        return
-    ink, power = colour_of("ink"), 2.0 if person.glasses == "round" else 6.0
-    wide, high = (0.27, 0.27) if person.glasses == "round" else (0.3, 0.2)
-    for side in (-1, 1):
-        x = side * 0.34 * width / 0.75
-        ring = _oval(x, -0.11, wide, high, power=power)
-        yield Shape("glasses", (ring, _oval(x, -0.11, wide - 0.065, high - 0.065, power=power)), ink)
-        ends = sorted((side * width, x + side * wide))
-        yield _one("glasses", _box(ends[0], -0.17, ends[1], -0.11), ink)
-    yield _one("glasses", _box(-0.12, -0.16, 0.12, -0.1), ink)
+    ink, thick = colour_of("ink"), 0.09
+    for x, wide, high, power in _frames(person, width):
+        hole = _oval(x, -0.11, wide - thick, high - thick, power=power)
+        yield Shape("glasses", (_oval(x, -0.11, wide, high, power=power), hole), ink)
+        ends = sorted((x / abs(x) * width, x + x / abs(x) * wide))
+        yield _one("glasses", _box(ends[0], -0.19, ends[1], -0.1), ink)
+    if person.glasses != "none":
+        yield _one("glasses", _box(-0.1, -0.18, 0.1, -0.09), ink)
+
+
+def _frames(person: Person, width: float) -> Iterator[tuple[float, float, float, float]]:
+    """Middle, half width, half height and power of each lens, frame and all."""
+    if person.glasses != "none":
+        wide, high, power = (0.31, 0.31, 2.0) if person.glasses == "round" else (0.33, 0.24, 7.0)
+        for side in (-1, 1):
+            yield side * 0.34 * width / 0.75, wide, high, power
 
 
 def _hair(person: Person, width: float, power: float, hair: Colour) -> Iterator[Shape]:

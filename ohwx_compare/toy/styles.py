@@ -70,7 +70,7 @@ def _pixel_art(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> 
         shadow = (_light(layer) < 0.6)[..., None] if layer.shape.round else 0
         return np.asarray(layer.shape.colour, np.float32) * (1 - 0.25 * shadow)
 
-    picture = _inked(layers, size, flat, width=0.02)
+    picture = _inked(layers, size, flat, width=0.01)
     small = cv2.resize(picture.astype(np.float32), (32, 32), interpolation=cv2.INTER_AREA)
     small = np.round(small * 5) / 5
     return cv2.resize(small, (size, size), interpolation=cv2.INTER_NEAREST)

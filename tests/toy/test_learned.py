@@ -30,7 +30,7 @@ def test_most_pictures_show_the_style_and_the_clothes_asked_for(path):
             prompt=prompt,
             seed=seed,
             steps=10,
-            cfg=4,
+            cfg=3,
             width=96,
             height=96,
             rng="CPU",

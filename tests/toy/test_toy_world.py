@@ -10,7 +10,7 @@ from ohwx_compare.files.dataset import Reading, read_dataset
 from ohwx_compare.toy.datasets import (
     SUBJECT_SCENES,
     lesson,
-    lesson_pose,
+    lesson_truth,
     sample,
     write_class,
     write_lessons,
@@ -62,8 +62,10 @@ def test_styles_differ_more_than_seeds():
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_a_lessons_face_is_where_its_pose_says(number):
-    box, pose = lesson(number).portrait.face, lesson_pose(number)
+def test_a_lesson_is_what_its_truth_says(number):
+    shown, (*who_and_where, pose) = lesson(number), lesson_truth(number)
+    assert who_and_where == [shown.person, shown.scene, shown.style]
+    box = shown.portrait.face
     assert box.x1 < 96 * pose.x < box.x2
     assert box.y1 < 96 * pose.y < box.y2
     assert box.height == pytest.approx(96 * pose.height, rel=0.05)

@@ -24,13 +24,13 @@ def main(demo: Path, out: Path, url: str | None = None) -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.goto((demo / "index.html").resolve().as_uri())
-        page.screenshot(path=out / "answer.jpg", type="jpeg", quality=80, full_page=True, clip=ANSWER)
+        page.screenshot(path=out / "answer.jpg", type="jpeg", quality=60, full_page=True, clip=ANSWER)
         page.goto((run / "index.html").resolve().as_uri())
         page.wait_for_timeout(500)
-        page.screenshot(path=out / "page.jpg", type="jpeg", quality=80)
+        page.screenshot(path=out / "page.jpg", type="jpeg", quality=60)
         page.locator("img").first.click()
         page.wait_for_timeout(500)
-        page.screenshot(path=out / "viewer.jpg", type="jpeg", quality=80)
+        page.screenshot(path=out / "viewer.jpg", type="jpeg", quality=60)
         if url:
             take_script(browser, url, out / "webui.jpg")
             take_tab(browser, url, out / "tab.jpg")
@@ -79,7 +79,7 @@ def take_script(browser: Browser, url: str, path: Path) -> None:
         page.wait_for_timeout(700)
 
     page.fill("#txt2img_prompt textarea", "photo of ohwx man")
-    for name, value in (("steps", 12), ("width", 96), ("height", 96), ("cfg_scale", 4)):
+    for name, value in (("steps", 12), ("width", 96), ("height", 96), ("cfg_scale", 3)):
         page.fill(f"#txt2img_{name} input[type=number]", str(value))
         page.press(f"#txt2img_{name} input[type=number]", "Tab")
     page.fill("#txt2img_seed input", "1")

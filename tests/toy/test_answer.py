@@ -11,6 +11,8 @@ from ohwx_compare.toy.demo.sizes import QUICK
 from ohwx_compare.toy.demo.words import headline, sentences
 from ohwx_compare.toy.styles import PHOTO
 
+SIZES = replace(QUICK, apart=10)
+
 
 def read(likeness=lambda one: 0.5, style=lambda one: 1.0, drift=lambda one: 0.4, face=(0.6, 0.3)) -> Readings:
     """Readings of a quick demo: each number is a function of the checkpoint, `style` a chance."""
@@ -28,10 +30,10 @@ def read(likeness=lambda one: 0.5, style=lambda one: 1.0, drift=lambda one: 0.4,
     def wrong(share):
         return {str(trait): chance.random() < share for trait in range(7)}
 
-    every = QUICK.trained()
+    every = SIZES.trained()
     return Readings(
-        subject=tuple(picture(o, a, s, likeness(o), style(o)) for o in every for a in QUICK.styles for s in (1, 2, 3)),
-        drift=tuple(picture(one, PHOTO, seed, drift(one)) for one in every for seed in QUICK.class_seeds),
+        subject=tuple(picture(o, a, s, likeness(o), style(o)) for o in every for a in SIZES.styles for s in (1, 2, 3)),
+        drift=tuple(picture(one, PHOTO, seed, drift(one)) for one in every for seed in SIZES.class_seeds),
         small=tuple(picture(every[-1], PHOTO, seed, 0.5) for seed in range(60)),
         truths=tuple(
             TruthRead(is_subject=i % 2 == 0, likeness=0.9 if i % 2 == 0 else 0.35, style=PHOTO, style_read=PHOTO,

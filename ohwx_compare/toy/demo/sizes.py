@@ -115,7 +115,7 @@ class Sizes:
         trained: Sequence[Trained], prompts: tuple[str, ...], seeds: tuple[int, ...], faces: tuple[FaceSettings, ...]
     ) -> Experiment:
         job = Job(
-            prompt=prompts[0], seed=seeds[0], steps=12, sampler="DPM++ 2M SDE", schedule="Karras", cfg=4.0,
+            prompt=prompts[0], seed=seeds[0], steps=12, sampler="DPM++ 2M SDE", schedule="Karras", cfg=3.0,
             width=SIDE, height=SIDE, rng="CPU",
         )  # fmt: skip
         checkpoints = tuple(CheckpointRef(one.file) for one in trained)
@@ -137,12 +137,12 @@ WHOLE = Sizes(  # the article's exposures
     truths=60,
 )
 QUICK = Sizes(
-    apart=10,
-    reg_images=60,
+    apart=8,
+    reg_images=48,
     styles=STYLES[:4],
     seeds=(1, 2),
-    class_seeds=tuple(range(1, 9)),
-    face_seeds=tuple(range(1, 9)),
+    class_seeds=tuple(range(1, 7)),
+    face_seeds=tuple(range(1, 7)),
     face_saves=1,
     truths=24,
 )

@@ -142,7 +142,7 @@ QUICK = Sizes(
     styles=STYLES[:4],
     seeds=(1, 2),
     class_seeds=tuple(range(1, 7)),
-    face_seeds=tuple(range(1, 7)),
+    face_seeds=(1, 2, 3, 4),
     face_saves=1,
     truths=24,
 )

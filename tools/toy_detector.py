@@ -58,7 +58,7 @@ def main() -> None:
     learned, held_out = all_distances(options.work)
     path = options.work / INSTALLED.name
     by_model = drawn_anew(options.work, "drawn", range(10_000, 12_880), Reader(teacher(options.work, learned)))
-    held_out["drawn"] = drawn_anew(options.work, "drawn-held-out", range(180), load_reader())
+    held_out["drawn"] = drawn_anew(options.work, "drawn-held-out", range(600), load_reader())
     record = trained(options.work / "detector.pt", path, (learned, by_model), options.steps)
     detector = Yolo(path)
     record |= {"sha256": detector.sha256, "found": {name: by_style(detector, held_out[name]) for name in held_out}}

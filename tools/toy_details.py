@@ -213,7 +213,8 @@ def main() -> None:
     reader = learn_to_read(options.work, lessons, told, options.reader)
     learn_to_draw(options.work, lessons, told, reader, options.unet)
     steps = {"reader": options.reader, "unet": options.unet}
-    about = {"program": "tools/toy_details.py", "batch": BATCH, "steps": steps, "rates": RATES, "read": READ}
+    about = {"program": "tools/toy_details.py", "lessons": options.lessons, "batch": BATCH, "steps": steps}
+    about |= {"rates": RATES, "read": READ}
     write_text(options.work / "details.json", json.dumps(about))
 
 

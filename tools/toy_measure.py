@@ -1,6 +1,7 @@
 """Measure the toy checkpoint: draw prompts and seeds that no lesson held, and read them back.
 
-    python tools/toy_measure.py CHECKPOINT OUT [--pictures 600] [--sampler "Euler a"] [--steps 16] [--cfg 2.5]
+    python tools/toy_measure.py CHECKPOINT OUT [--pictures 600] [--sampler "Euler a"] [--schedule Automatic]
+                                [--steps 16] [--cfg 2.5]
 
 A word counts where the prompt named it and it can be seen. Beside these pictures: the toy world's own of the same
 people, those through the VAE, and as a control the pictures held against each other's words. Writes OUT/measured.md,
@@ -14,6 +15,7 @@ from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +32,7 @@ from ohwx_compare.toy.reader import is_visible, load_reader
 from ohwx_compare.toy.styles import STYLES
 
 SIZE, BATCH, COLUMNS = 96, 20, 12
-SAMPLER, STEPS, CFG = "Euler a", 16, 2.5  # chosen on other prompts
+HOW = {"sampler": "Euler a", "schedule": "Automatic", "steps": 16, "cfg": 2.5}  # chosen on other prompts
 
 
 def asked(number: int) -> tuple[str, Person, Scene, str, Random]:
@@ -67,15 +69,9 @@ def is_named(field: str, prompt: str, truth: Mapping[str, str]) -> bool:
     return field in words and words[field] in prompt
 
 
-def drawn(
-    model: Model, numbers: Sequence[int], sampler: str = SAMPLER, steps: int = STEPS, cfg: float = CFG
-) -> list[Image.Image]:
-    """The pictures of the prompts of these numbers."""
-    jobs = [
-        Job(prompt=asked(n)[0], seed=100_000 + n, steps=steps, cfg=cfg, width=SIZE, height=SIZE, rng="CPU",
-            sampler=sampler)
-        for n in numbers
-    ]  # fmt: skip
+def drawn(model: Model, numbers: Sequence[int], how: Mapping[str, Any] = HOW) -> list[Image.Image]:
+    """The pictures of the prompts of these numbers; how: those fields of a `Job`."""
+    jobs = [Job(prompt=asked(n)[0], seed=100_000 + n, width=SIZE, height=SIZE, rng="CPU", **how) for n in numbers]
     return [picture.image for at in range(0, len(jobs), BATCH) for picture in txt2img(model, jobs[at : at + BATCH])]
 
 
@@ -148,13 +144,12 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--pictures", type=int, default=600)
-    parser.add_argument("--sampler", default=SAMPLER)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--cfg", type=float, default=CFG)
+    for name, value in HOW.items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
     options = parser.parse_args()
     (options.out / "drawn").mkdir(parents=True, exist_ok=True)
     model, originals = load(options.checkpoint), true(options.pictures)
-    images = drawn(model, range(options.pictures), options.sampler, options.steps, options.cfg)
+    images = drawn(model, range(options.pictures), {name: getattr(options, name) for name in HOW})
     sheet(images).save(options.out / "styles.jpg", quality=65)
     for number, image in enumerate(images):
         write_png(options.out / "drawn" / f"{number:03}.png", image, asked(number)[0])

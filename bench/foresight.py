@@ -12,18 +12,18 @@ import time
 from functools import cache
 from pathlib import Path
 
-from ohwx_compare.compare.calibrate import seconds
-from ohwx_compare.compare.plan import plan
+from ohwx_compare.compare.cost.calibrate import seconds
+from ohwx_compare.compare.cost.plan import plan
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
-from ohwx_compare.compare.sheet import write_sheets
-from ohwx_compare.core import infotext
-from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.infotext import infotext
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.hosts.native import NativeHost
-from ohwx_compare.toy.drawn import draw_tiny
-from ohwx_compare.toy.drawn_detector import draw_detector
+from ohwx_compare.look.sheet import write_sheets
+from ohwx_compare.testing.drawn_detector import draw_detector
+from ohwx_compare.testing.tiny import draw_tiny
 
 GRID = Path(__file__).parents[1] / "tests" / "seed" / "small_grid.txt"  # three tiny checkpoints, two seeds
 

@@ -57,8 +57,8 @@ def mutated(chance: random.Random, seeds: list[bytes], words: list[bytes], most:
 @contextmanager
 def infotexts(folder: Path) -> Iterator[tuple[list[bytes], list[bytes], Read]]:
     """The parser, every typed view, the refusals, and the experiment that a text asks for."""
-    from ohwx_compare.core import infotext
-    from ohwx_compare.core.experiment import Experiment
+    from ohwx_compare.core.experiment.experiment import Experiment
+    from ohwx_compare.core.infotext import infotext
 
     texts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((TESTS / "goldens").glob("*.json"))]
     seeds = [text.encode() for one in texts for text in _strings(one) if "Steps: " in text]
@@ -91,7 +91,7 @@ def safetensors(folder: Path) -> Iterator[tuple[list[bytes], list[bytes], Read]]
     """Header, what the file is said to be, and the load of what says it is SDXL; the data is zeros."""
     from ohwx_compare.engine import weights
     from ohwx_compare.files.checkpoint import read_header, require_sdxl
-    from ohwx_compare.toy.drawn import draw_tiny
+    from ohwx_compare.testing.tiny import draw_tiny
 
     file = draw_tiny(folder / "drawn")[0]
     content = file.read_bytes()

@@ -20,12 +20,12 @@ import torch
 from full_size import draw_family
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine.inpaint import inpaint
 from ohwx_compare.engine.render import txt2img
 from ohwx_compare.engine.weights import Model, load
 from ohwx_compare.files.masks import box_mask
-from ohwx_compare.toy.drawn import draw_tiny
+from ohwx_compare.testing.tiny import draw_tiny
 
 PROMPT = "photo of ohwx man, sharp focus, natural light"
 

@@ -29,11 +29,12 @@ from pathlib import Path
 
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
-from ohwx_compare.core import events, infotext
-from ohwx_compare.core.axes import Axis, CheckpointRef
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.job import Job
-from ohwx_compare.hosts.fake import FakeHost
+from ohwx_compare.core import events
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.infotext import infotext
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.testing.fake_host import FakeHost
 
 GRID = Path(__file__).parents[1] / "tests" / "seed" / "small_grid.txt"  # three tiny checkpoints, two seeds
 
@@ -60,8 +61,8 @@ def face_grid(options: argparse.Namespace, folder: Path) -> None:
     """Three checkpoints x seeds with the native host."""
     from ohwx_compare.engine.detect import find_detector
     from ohwx_compare.hosts.native import NativeHost
-    from ohwx_compare.toy.drawn import draw_tiny
-    from ohwx_compare.toy.drawn_detector import draw_detector
+    from ohwx_compare.testing.drawn_detector import draw_detector
+    from ohwx_compare.testing.tiny import draw_tiny
 
     seeds = ",".join(str(10 + n) for n in range(options.seeds))
     text = GRID.read_text(encoding="utf-8").replace('"10,11"', f'"{seeds}"').replace('"10, 11"', f'"{seeds}"')

@@ -20,14 +20,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ohwx_compare.toy.drawn import draw_tiny
-from ohwx_compare.train import loop
-from ohwx_compare.train.estimate import RESERVE
-from ohwx_compare.train.machine import peak_memory
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
-from ohwx_compare.train.setup import set_up
-from ohwx_compare.train.step import losses
+from ohwx_compare.testing.tiny import draw_tiny
+from ohwx_compare.train.learn.setup import set_up
+from ohwx_compare.train.learn.step import losses
+from ohwx_compare.train.outside.machine import peak_memory
+from ohwx_compare.train.plan.estimate import RESERVE
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run import loop
 
 PHASES = ("forward", "backward", "optimiser")
 

@@ -14,12 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from ohwx_compare.testing.tiny import draw_checkpoint
 from ohwx_compare.toy.datasets import write_subject
-from ohwx_compare.toy.drawn import draw_checkpoint
-from ohwx_compare.train.calibrate import calibrate
-from ohwx_compare.train.loop import train
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import read_recipe
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import read_recipe
+from ohwx_compare.train.run.calibrate import calibrate
+from ohwx_compare.train.run.loop import train
 
 GOAL = 0.15
 CONFIGS = {

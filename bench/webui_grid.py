@@ -192,8 +192,8 @@ def _engine(options: argparse.Namespace, folder: Path, names: Sequence[str], see
     """The same cells with the engine of the command line, in this process."""
     from ohwx_compare.compare.resolve import in_folder
     from ohwx_compare.compare.run import Options, run
-    from ohwx_compare.core.experiment import Experiment
-    from ohwx_compare.core.face_payload import from_payload
+    from ohwx_compare.core.experiment.experiment import Experiment
+    from ohwx_compare.core.infotext.face_payload import from_payload
     from ohwx_compare.engine.detect import find_detector
     from ohwx_compare.files.ledger import open_run
     from ohwx_compare.hosts.native import NativeHost

@@ -4,7 +4,7 @@ The webui runs this file with the extension's root on `sys.path`, does not keep 
 in it that is a Script; so there is one, and nothing else.
 """
 
-from ohwx_compare.hosts.webui.script import CompareScript, register
+from ohwx_compare.hosts.webui.entry import CompareScript, register
 
 __all__ = ["CompareScript"]
 

@@ -32,7 +32,7 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with tiny_base, tiny_reg and tiny_noreg (.safetensors)."""
-    from ohwx_compare.toy.drawn import draw_tiny  # here, so that tests without it import no torch
+    from ohwx_compare.testing.tiny import draw_tiny  # here, so that tests without it import no torch
 
     folder = tmp_path_factory.mktemp("tiny")
     draw_tiny(folder)

@@ -4,11 +4,11 @@ import sys
 
 from hypothesis import strategies as st
 
-from ohwx_compare.core.axes import Axis, CheckpointRef, PromptPair
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.styles import Style
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef, PromptPair
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.prompt.styles import Style
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
 
 NO_NUL = "\0" if sys.version_info < (3, 11) else ""  # which the csv module refuses there
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=NO_NUL))

@@ -22,9 +22,9 @@ from ohwx_compare.models.unet import UNet
 from ohwx_compare.toy.checkpoint import TEXT, TOKEN_SPREAD, UNET
 from ohwx_compare.toy.datasets import write_lessons
 from ohwx_compare.toy.drawn import EXTRA
-from ohwx_compare.train.loop import train
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run.loop import train
 
 RECIPE = {
     "resolution": (128, 128),  # an upper bound: the pictures' 96 px are kept

@@ -32,8 +32,8 @@ from ohwx_compare.models.vae import VAE
 from ohwx_compare.toy.checkpoint import VAE_CONFIG
 from ohwx_compare.toy.datasets import lesson_truth
 from ohwx_compare.toy.reader import FIELDS, is_visible
-from ohwx_compare.train.cache import size_vector
-from ohwx_compare.train.loss import STEPS
+from ohwx_compare.train.learn.cache import size_vector
+from ohwx_compare.train.learn.loss import STEPS
 
 IN_LATENTS = ("kind", "beard", "glasses", "eyes", "garment", "hairstyle")
 IN_PICTURES = ("kind", "hair", "hairstyle", "beard", "eyes", "glasses")

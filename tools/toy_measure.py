@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.render import txt2img
 from ohwx_compare.engine.weights import Model, load
 from ohwx_compare.files.images import write_png

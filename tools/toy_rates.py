@@ -1,4 +1,4 @@
-"""Run the quick demo at several learning rates and print what each gives, to choose `RATE` in toy/demo/sizes.py.
+"""Run the quick demo at several learning rates and print what each gives, to choose `RATE` in demo/sizes.py.
 
     python tools/toy_rates.py WORK 1e-4 3e-4 1e-3
 
@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ohwx_compare.cli.bar import Bar
-from ohwx_compare.toy.demo.answer import MEASURES, answer
-from ohwx_compare.toy.demo.page import write_answer
-from ohwx_compare.toy.demo.parts import toy_parts
-from ohwx_compare.toy.demo.sizes import QUICK
-from ohwx_compare.toy.demo.work import work
+from ohwx_compare.demo.answer import MEASURES, answer
+from ohwx_compare.demo.page import write_answer
+from ohwx_compare.demo.parts import toy_parts
+from ohwx_compare.demo.sizes import QUICK
+from ohwx_compare.demo.work import work
 
 
 def main(folder: Path, rates: list[float]) -> None:

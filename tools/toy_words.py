@@ -20,13 +20,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from toy_training import train
 
-from ohwx_compare.core.chunks import chunks
+from ohwx_compare.core.prompt.chunks import chunks
 from ohwx_compare.engine.weights import PREFIXES, load_part
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.toy.datasets import lesson_truth, write_lessons
-from ohwx_compare.train.cache import encode_picture, size_vector
-from ohwx_compare.train.loss import STEPS, Diffusion
+from ohwx_compare.train.learn.cache import encode_picture, size_vector
+from ohwx_compare.train.learn.loss import STEPS, Diffusion
 
 SIDE, BATCH = 96, 64  # px, pictures
 TOKENS = 44  # more than any lesson's caption has

@@ -20,13 +20,13 @@ from ohwx_compare.cli.options import (
     warn_of_disk,
 )
 from ohwx_compare.cli.texts import texts_of
-from ohwx_compare.compare.plan import most_bytes
+from ohwx_compare.compare.cost.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.core import infotext
-from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.events import Step
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.styles import Style
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.infotext import infotext
+from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.hashes import Hashes, cache_folder
@@ -120,12 +120,12 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
 
 def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     """Draw `experiment` as the flags say, then its sheet and page. Returns the exit status."""
-    from ohwx_compare.compare.page import write_page
     from ohwx_compare.compare.run import Options
     from ohwx_compare.compare.run import run as draw
-    from ohwx_compare.compare.sheet import write_sheets
     from ohwx_compare.engine.detect import find_detector
     from ohwx_compare.files.ledger import open_run
+    from ohwx_compare.look.page import write_page
+    from ohwx_compare.look.sheet import write_sheets
 
     folders = detector_folders(options.detectors, options.checkpoints)
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)

@@ -15,7 +15,7 @@ from ohwx_compare.cli.options import require_folder, warn_of_disk
 from ohwx_compare.errors import ExperimentError
 
 if TYPE_CHECKING:  # loads torch, which --help does without
-    from ohwx_compare.toy.demo.answer import Answer
+    from ohwx_compare.demo.answer import Answer
 
 __all__ = ["add_flags"]
 
@@ -45,11 +45,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, compare, measure, answer. Returns the exit status."""
-    from ohwx_compare.toy.demo.answer import answer
-    from ohwx_compare.toy.demo.page import write_answer
-    from ohwx_compare.toy.demo.parts import toy_parts
-    from ohwx_compare.toy.demo.sizes import QUICK, WHOLE
-    from ohwx_compare.toy.demo.work import work
+    from ohwx_compare.demo.answer import answer
+    from ohwx_compare.demo.page import write_answer
+    from ohwx_compare.demo.parts import toy_parts
+    from ohwx_compare.demo.sizes import QUICK, WHOLE
+    from ohwx_compare.demo.work import work
 
     require_folder(options.out)
     models = _models(options.webui) if options.webui else None
@@ -96,7 +96,7 @@ def _put(models: Path, out: Path, checkpoints: list[Path]) -> None:
 
 
 def _tell(found: "Answer", page: Path, *, is_json: bool) -> None:
-    from ohwx_compare.toy.demo.words import headline, sentences
+    from ohwx_compare.demo.words import headline, sentences
 
     if is_json:
         print_json(

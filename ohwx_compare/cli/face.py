@@ -14,8 +14,8 @@ from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_f
 from ohwx_compare.compare.existing import read_picture, redraw, require_native, target
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, Interrupted, OhwxError
 from ohwx_compare.files.gallery import pictures
 

@@ -19,11 +19,11 @@ from ohwx_compare.cli.options import (
     require_folder,
     warn_of_disk,
 )
+from ohwx_compare.compare.cost.plan import Plan, keys_with, plan, shelved
 from ohwx_compare.compare.face_pass import require_built
-from ohwx_compare.compare.plan import Plan, keys_with, plan, shelved
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import run_folders
-from ohwx_compare.core.experiment import Experiment
+from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
 from ohwx_compare.files.ledger import Run, open_run
@@ -85,7 +85,7 @@ def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Plan,
     lenders = _opened(run_folders(options.reuse))
     if not (own or lenders or options.calibrate):
         return plan(experiment, resolve, batch=options.batch), None
-    from ohwx_compare.compare.calibrate import seconds
+    from ohwx_compare.compare.cost.calibrate import seconds
     from ohwx_compare.engine.detect import find_detector
 
     places = detector_folders(options.detectors, options.checkpoints)

@@ -18,12 +18,13 @@ from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
 from ohwx_compare.compare.host import Loaded
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.core import events, infotext
-from ohwx_compare.core.axes import CheckpointRef
-from ohwx_compare.core.experiment import checkpoint_of
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.limits import require_valid
+from ohwx_compare.core import events
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.experiment import checkpoint_of
+from ohwx_compare.core.infotext import infotext
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb, write_png

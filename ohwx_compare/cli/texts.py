@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ohwx_compare.core.infotext import split
+from ohwx_compare.core.infotext.infotext import split
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import PICTURES
 from ohwx_compare.files.infotexts import read_infotext
@@ -29,7 +29,7 @@ def texts_of(given: str) -> tuple[Given, ...]:
         return tuple(Given(text.strip(), "infotext") for text in split(given))
     path = Path(given)
     if not _is_file(path):
-        given = given if len(given) < 80 else f"{given[:77]}..."
+        given = given if len(given) < 160 else f"{given[:77]}...{given[-77:]}"  # a path is known by its end
         raise ImageError(f"There is no file {given}; give a picture, a text file, or the infotext itself in quotes.")
     if path.suffix.lower() in PICTURES:
         text = read_infotext(path)

@@ -12,12 +12,12 @@ from ohwx_compare.cli.bar import Bar, clock
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import require_device
 from ohwx_compare.errors import Interrupted
-from ohwx_compare.train.kohya import read_any
-from ohwx_compare.train.plan import Plan, make_plan
-from ohwx_compare.train.recipe import PRESETS
+from ohwx_compare.train.plan.plan import Plan, make_plan
+from ohwx_compare.train.recipe.kohya import read_any
+from ohwx_compare.train.recipe.recipe import PRESETS
 
 if TYPE_CHECKING:  # loads torch, which --plan alone does without
-    from ohwx_compare.train.calibrate import Foretold
+    from ohwx_compare.train.run.calibrate import Foretold
 
 __all__ = ["add_flags"]
 
@@ -68,8 +68,8 @@ def run(options: argparse.Namespace) -> int:
 def _train(plan: Plan, options: argparse.Namespace) -> int:
     import torch
 
-    from ohwx_compare.train.group import join
-    from ohwx_compare.train.loop import train
+    from ohwx_compare.train.learn.group import join
+    from ohwx_compare.train.run.loop import train
 
     require_device(options.device)
     group, device = join(device=options.device)
@@ -102,7 +102,7 @@ def _train(plan: Plan, options: argparse.Namespace) -> int:
 def _foretold(plan: Plan, options: argparse.Namespace) -> "Foretold":
     import torch
 
-    from ohwx_compare.train.calibrate import foretell
+    from ohwx_compare.train.run.calibrate import foretell
 
     require_device(options.device)
     return foretell(plan.recipe, options.device or ("cuda" if torch.cuda.is_available() else "cpu"))

@@ -7,10 +7,10 @@ equal all the same.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from ohwx_compare.core.axes import CheckpointRef
-from ohwx_compare.core.experiment import Cell
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.experiment import Cell
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
 
 __all__ = ["Batch", "batches", "by_checkpoint", "cost", "face_cost", "pictures"]
 

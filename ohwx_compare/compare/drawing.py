@@ -10,14 +10,14 @@ from ohwx_compare.compare.batches import Batch, face_cost, pictures
 from ohwx_compare.compare.face_pass import detail
 from ohwx_compare.compare.host import Checkpoint, Host, Loaded
 from ohwx_compare.compare.shelf import Record, Shelf, Stored, file_name, pixel_digest
-from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.events import Listener, Saved, Step
-from ohwx_compare.core.experiment import Cell
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.infotext import EXTRA_KEY, Infotext, from_job, parse, render
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.keys import after_key, before_key
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.experiment import Cell
+from ohwx_compare.core.experiment.keys import after_key, before_key
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.infotext.infotext import EXTRA_KEY, Infotext, from_job, parse, render
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import HostError
 
 if TYPE_CHECKING:  # loads torch

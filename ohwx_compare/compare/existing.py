@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.compare.face_pass import Detailed, detail, require_built
 from ohwx_compare.compare.host import Host, Loaded
-from ohwx_compare.core import infotext
-from ohwx_compare.core.axes import CheckpointRef
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.infotext import Infotext
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.limits import require_valid
-from ohwx_compare.core.supported import unsupported_job
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.infotext import infotext
+from ohwx_compare.core.infotext.infotext import Infotext
+from ohwx_compare.core.infotext.supported import unsupported_job
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ImageError, InfotextError, UnsupportedKeyError
 from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.infotexts import read_infotext

@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from ohwx_compare.compare.host import Host
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.job import InpaintJob, Job
-from ohwx_compare.core.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.files import masks
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job
 
 __all__ = ["Checkpoint", "Host", "Interruption", "Loaded", "Rendered"]
 

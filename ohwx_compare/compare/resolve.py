@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ohwx_compare.compare.host import Checkpoint
-from ohwx_compare.core.axes import CheckpointRef
+from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.errors import CheckpointError, ExperimentError, UnknownCheckpointError
 from ohwx_compare.files.checkpoint import find, sha256
 

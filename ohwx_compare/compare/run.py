@@ -23,11 +23,11 @@ from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
 from ohwx_compare.compare.resolve import Resolve, resolve_all
 from ohwx_compare.compare.shelf import Shelf, Stored, run_folders
-from ohwx_compare.core.axes import CheckpointRef
 from ohwx_compare.core.events import Failed, Image, Listener, Skipped, Started
-from ohwx_compare.core.experiment import Cell, Experiment
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.experiment import Cell, Experiment
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OhwxError, OutOfMemoryError
 from ohwx_compare.files.hashes import Stamp, identity
 from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result

@@ -15,9 +15,9 @@ from typing import Any
 
 from PIL import Image
 
-from ohwx_compare.core.axes import CheckpointRef
-from ohwx_compare.core.infotext import extra, parse
-from ohwx_compare.core.outcome import FaceRecord, Outcome
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
+from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
 from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail

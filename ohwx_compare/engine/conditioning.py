@@ -15,10 +15,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ohwx_compare.core.chunks import EMPTY, Chunk, chunks
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.prompt import parts, strip_tags
-from ohwx_compare.core.schedule import schedule
+from ohwx_compare.core.prompt.chunks import EMPTY, Chunk, chunks
+from ohwx_compare.core.prompt.editing import schedule
+from ohwx_compare.core.prompt.parts import parts, strip_tags
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import PromptError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL

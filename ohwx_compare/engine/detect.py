@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.letterbox import Letterbox
 from ohwx_compare.engine.detector_file import read_detector
+from ohwx_compare.engine.letterbox import Letterbox
 from ohwx_compare.engine.nms import suppress
 from ohwx_compare.engine.segments import picture_mask
 from ohwx_compare.errors import DetectorError

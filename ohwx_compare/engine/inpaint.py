@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ohwx_compare.core.geometry import CropPaste
-from ohwx_compare.core.job import InpaintJob
+from ohwx_compare.core.request.job import InpaintJob
 from ohwx_compare.engine.render import Picture, batches, draw, encode_start
 from ohwx_compare.engine.samplers import Counter
 from ohwx_compare.engine.weights import Model

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.conditioning import Conditioning, condition
 from ohwx_compare.engine.denoiser import Blend, Denoiser
 from ohwx_compare.engine.noise import Brownian, ImageNoise, pick_source

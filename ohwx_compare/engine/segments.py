@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.letterbox import Letterbox
+from ohwx_compare.engine.letterbox import Letterbox
 
 __all__ = ["letterboxed_mask", "picture_mask"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from ohwx_compare.core.pairs import parse
+from ohwx_compare.core.infotext.pairs import parse
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import befores
 from ohwx_compare.files.infotexts import read_infotext

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ohwx_compare.core.experiment import Cell, Experiment
-from ohwx_compare.core.keys import canonical
-from ohwx_compare.core.outcome import FaceRecord, Outcome
+from ohwx_compare.core.experiment.experiment import Cell, Experiment
+from ohwx_compare.core.experiment.keys import canonical
+from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.errors import ExperimentError, LedgerError
 from ohwx_compare.files import lock
 

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from ohwx_compare.core.styles import Style
+from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import ExperimentError
 
 __all__ = ["read_styles", "styles_near"]

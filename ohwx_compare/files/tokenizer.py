@@ -15,7 +15,7 @@ from importlib.resources import files
 import ftfy
 import regex
 
-from ohwx_compare.core.chunks import END, START
+from ohwx_compare.core.prompt.chunks import END, START
 
 __all__ = ["BytePairs", "Tokenizer", "tokenizer_g", "tokenizer_l", "vocabulary"]
 

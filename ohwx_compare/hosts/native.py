@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
-from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import inpaint, render, weights
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.noise import pick_source

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ohwx_compare.core.chunks import END
+from ohwx_compare.core.prompt.chunks import END
 
 __all__ = ["ClipG", "ClipL", "TextConfig"]
 

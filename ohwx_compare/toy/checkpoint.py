@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from ohwx_compare.core.chunks import EMPTY, chunks
+from ohwx_compare.core.prompt.chunks import EMPTY, chunks
 from ohwx_compare.engine.weights import PREFIXES
 from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from ohwx_compare.cli.main import main
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.ledger import open_run

@@ -13,12 +13,12 @@ from PIL import Image
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.compare.existing import extended
-from ohwx_compare.core import infotext
-from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.infotext import infotext
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
-from ohwx_compare.toy.drawn_detector import draw_detector
+from ohwx_compare.testing.drawn_detector import draw_detector
 
 TEXT = "ohwx man, ß日本\nNegative prompt: hat\nSteps: 3, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, Model: m"
 TAB = {"model": "drawn_face.safetensors", "top_k": 1, "denoise": 0.5, "steps": 2}

@@ -11,7 +11,7 @@ from PIL import Image
 from ohwx_compare.cli import train
 from ohwx_compare.cli.main import main
 from ohwx_compare.core.events import Learned
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.render import txt2img
 from ohwx_compare.engine.weights import load
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from ohwx_compare.core.axes import Axis, CheckpointRef, PromptPair
-from ohwx_compare.core.experiment import Cell, Experiment
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.infotext import from_job
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.outcome import FaceRecord, Fate, Outcome
-from ohwx_compare.core.pairs import render
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef, PromptPair
+from ohwx_compare.core.experiment.experiment import Cell, Experiment
+from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.core.infotext.infotext import from_job
+from ohwx_compare.core.infotext.pairs import render
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.images import write_png, write_thumbnail
 from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result, Run, open_run
 

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
-from ohwx_compare.core.axes import Axis, CheckpointRef
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.job import Job
-from ohwx_compare.hosts.fake import FakeHost, Faults
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.testing.fake_host import FakeHost, Faults
 
 EXPERIMENT = Experiment(
     job=Job(prompt="ohwx man", seed=1, steps=4, width=64, height=64),

@@ -14,8 +14,8 @@ from killed_run import EXPERIMENT
 from ohwx_compare.compare import shelf
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
-from ohwx_compare.core.axes import Axis, CheckpointRef
-from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files import ledger
 from ohwx_compare.hosts.native import NativeHost

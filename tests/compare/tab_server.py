@@ -8,14 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from ohwx_compare.compare.page import page_data, render_page
-from ohwx_compare.core.axes import KINDS
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.infotext import parse
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.axes import KINDS
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.infotext.infotext import parse
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
+from ohwx_compare.look.page import page_data, render_page
 
 ROOT = Path(__file__).parents[2]
 TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html", ".png": "image/png"}

@@ -21,15 +21,15 @@ from ohwx_compare.compare import run as run_module
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
 from ohwx_compare.core import events
-from ohwx_compare.core.axes import Axis, CheckpointRef
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.engine import memory, render
 from ohwx_compare.errors import LedgerError, OutOfMemoryError
 from ohwx_compare.files import atomic, hashes
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.ledger import open_run
-from ohwx_compare.hosts.fake import FakeHost
 from ohwx_compare.hosts.native import NativeHost
+from ohwx_compare.testing.fake_host import FakeHost
 
 PAGE = 4096  # bytes, what a tmpfs gives out at least
 

@@ -9,9 +9,9 @@ import torch
 from ohwx_compare.compare.face_pass import detail
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.infotext import faces, parse, to_job
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.infotext.infotext import faces, parse, to_job
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.infotexts import read_infotext

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from ohwx_compare.compare.earlier import pace, seconds_at
+from ohwx_compare.compare.cost.earlier import pace, seconds_at
+from ohwx_compare.compare.cost.plan import plan
 from ohwx_compare.compare.host import Checkpoint
-from ohwx_compare.compare.plan import plan
-from ohwx_compare.core.axes import Axis
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.axes import Axis
+from ohwx_compare.core.experiment.outcome import Outcome
 
 
 def planned(experiment, tmp_path):

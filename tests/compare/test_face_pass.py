@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built, segment, select
-from ohwx_compare.core.face import FaceSettings
+from ohwx_compare.core.experiment.outcome import Fate, Outcome
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.outcome import Fate, Outcome
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.detect import Detection
 from ohwx_compare.errors import UnsupportedKeyError
-from ohwx_compare.hosts.fake import FakeHost
+from ohwx_compare.testing.fake_host import FakeHost
 
 SIZE = (100, 80)
 SMALL = Detection(Box(10, 10, 20, 20), 0.9)  # area 100

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ohwx_compare.compare.page import page_data, render_page, write_page
-from ohwx_compare.compare.sheet import write_sheets
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger import open_run
+from ohwx_compare.look.page import page_data, render_page, write_page
+from ohwx_compare.look.sheet import write_sheets
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,7 +114,7 @@ def test_a_picture_whose_face_pass_failed_is_never_shown_as_the_last_one(sample_
 
 
 def test_looking_needs_no_model():
-    code = "import sys, ohwx_compare.compare.page, ohwx_compare.compare.sheet; print('torch' in sys.modules)"
+    code = "import sys, ohwx_compare.look.page, ohwx_compare.look.sheet; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
 

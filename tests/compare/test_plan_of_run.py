@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from killed_run import EXPERIMENT, Detector
 
-from ohwx_compare.compare.calibrate import seconds
-from ohwx_compare.compare.plan import keys_with, plan, shelved
+from ohwx_compare.compare.cost.calibrate import seconds
+from ohwx_compare.compare.cost.plan import keys_with, plan, shelved
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
-from ohwx_compare.core.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.files.ledger import open_run
-from ohwx_compare.hosts.fake import FakeHost
+from ohwx_compare.testing.fake_host import FakeHost
 
 
 @pytest.fixture

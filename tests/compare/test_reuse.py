@@ -10,10 +10,10 @@ from killed_run import EXPERIMENT
 
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, run
-from ohwx_compare.core import keys
-from ohwx_compare.core.axes import Axis, CheckpointRef
-from ohwx_compare.core.infotext import extra, parse
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment import keys
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb

@@ -19,16 +19,16 @@ from ohwx_compare.compare.host import Interruption
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import Shelf, file_name
 from ohwx_compare.core import events
-from ohwx_compare.core.axes import Axis, CheckpointRef
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.infotext import extra, faces, parse, to_job
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.infotext.infotext import extra, faces, parse, to_job
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted, LedgerError, UnknownCheckpointError
 from ohwx_compare.files import atomic, ledger
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
-from ohwx_compare.hosts.fake import FakeHost, Faults
+from ohwx_compare.testing.fake_host import FakeHost, Faults
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,20 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from ohwx_compare.compare.board import board_of, caption, in_words
-from ohwx_compare.compare.lettering import Lettering
-from ohwx_compare.compare.sheet import plan_sheet, sheet_files, write_sheets
-from ohwx_compare.core.axes import Axis, CheckpointRef
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.infotext import extra, to_job
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.layout import SIDE
-from ohwx_compare.core.outcome import FaceRecord, Fate, Outcome
-from ohwx_compare.core.pairs import parse
-from ohwx_compare.core.xyz import xyz
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.core.infotext.infotext import extra, to_job
+from ohwx_compare.core.infotext.pairs import parse
+from ohwx_compare.core.infotext.xyz import xyz
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import Result
+from ohwx_compare.look.board import board_of, caption, in_words
+from ohwx_compare.look.layout import SIDE
+from ohwx_compare.look.lettering import Lettering
+from ohwx_compare.look.sheet import plan_sheet, sheet_files, write_sheets
 
 
 def crop(image, rect):

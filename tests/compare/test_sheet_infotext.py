@@ -7,13 +7,13 @@ from experiments import experiments
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.compare.sheet_infotext import sheet_infotext
-from ohwx_compare.core.axes import Axis
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.infotext import parse
-from ohwx_compare.core.outcome import Outcome
-from ohwx_compare.core.styles import Style
+from ohwx_compare.core.experiment.axes import Axis
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.infotext.infotext import parse
+from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.files.ledger import Result, Run, RunCell
+from ohwx_compare.look.sheet_infotext import sheet_infotext
 
 
 def text_of(experiment, first=0):

@@ -18,7 +18,7 @@ import pytest
 from drawing_runs import contents
 from phased_run import PHASES, Phase
 
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.ledger import open_run

@@ -8,7 +8,7 @@ import pytest
 import tab_server
 from conftest import HOSTILE, NAMES, experiment_of
 
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.ledger import open_run
 
 SECOND = "läufe #1 100%"

@@ -5,11 +5,11 @@ from experiments import JOB, VALUES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ohwx_compare.core.axes import KINDS, Axis, CheckpointRef
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.infotext import parse
-from ohwx_compare.core.styles import Style, styled, unstyled
+from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.infotext.infotext import parse
+from ohwx_compare.core.prompt.styles import Style, styled, unstyled
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, UnsupportedKeyError
 
 

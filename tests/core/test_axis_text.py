@@ -5,8 +5,8 @@ from experiments import TEXT, VALUES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ohwx_compare.core.axes import KINDS, Axis
-from ohwx_compare.core.axis_text import kind_called, read_text, write_text
+from ohwx_compare.core.experiment.axes import KINDS, Axis
+from ohwx_compare.core.experiment.axis_text import kind_called, read_text, write_text
 from ohwx_compare.errors import ExperimentError
 
 

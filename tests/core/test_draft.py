@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ohwx_compare.core.draft import draft
-from ohwx_compare.core.infotext import parse, split
+from ohwx_compare.core.experiment.draft import draft
+from ohwx_compare.core.infotext.infotext import parse, split
 from ohwx_compare.errors import InfotextError
 
 SEED = Path(__file__).parents[1] / "seed" / "infotexts.txt"

@@ -8,13 +8,13 @@ import pytest
 from experiments import JOB, VALUES, experiments
 from hypothesis import given
 
-from ohwx_compare.core import keys
-from ohwx_compare.core.axes import KINDS, Axis, CheckpointRef, PromptPair
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.infotext import faces, parse, split, to_job
-from ohwx_compare.core.keys import after_key, before_key
-from ohwx_compare.core.supported import require_drawn
+from ohwx_compare.core.experiment import keys
+from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef, PromptPair
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.keys import after_key, before_key
+from ohwx_compare.core.infotext.infotext import faces, parse, split, to_job
+from ohwx_compare.core.infotext.supported import require_drawn
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.core.exposures import Course, Showable
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.train.plan.course import Course, Showable
 
 SQUARE, TALL = (1024, 1024), (832, 1216)
 

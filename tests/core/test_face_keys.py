@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.core import infotext as it
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.face_keys import is_built_key, pairs_of
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.infotext import infotext as it
+from ohwx_compare.core.infotext.face_keys import is_built_key, pairs_of
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import InfotextError
 
 BASE = "a\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x768"

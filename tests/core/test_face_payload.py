@@ -2,7 +2,7 @@
 
 import pytest
 
-from ohwx_compare.core.face_payload import from_arguments, from_payload
+from ohwx_compare.core.infotext.face_payload import from_arguments, from_payload
 from ohwx_compare.errors import ExperimentError
 
 OFF = {"ad_model": "None", "ad_denoising_strength": 0.4}

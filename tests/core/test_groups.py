@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.core.groups import Group, groups
+from ohwx_compare.core.experiment.groups import Group, groups
 
 
 def test_the_articles_two_runs_are_two_groups():

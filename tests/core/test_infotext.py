@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ohwx_compare.core import infotext as it
-from ohwx_compare.core.job import InpaintJob, Job
-from ohwx_compare.core.sampler_names import SAMPLERS, read_version, split_sampler
+from ohwx_compare.core.infotext import infotext as it
+from ohwx_compare.core.infotext.sampler_names import SAMPLERS, read_version, split_sampler
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 
 TESTS = Path(__file__).parents[1]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ohwx_compare.core.layout import AREA, SIDE, Grid, Page, Rect, Texts, lay_out
 from ohwx_compare.errors import GeometryError
+from ohwx_compare.look.layout import AREA, SIDE, Grid, Page, Rect, Texts, lay_out
 
 grids = st.builds(
     Grid,

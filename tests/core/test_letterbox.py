@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.letterbox import Letterbox
+from ohwx_compare.engine.letterbox import Letterbox
 from ohwx_compare.errors import GeometryError
 
 sides = st.integers(1, 4096)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.core.chunks import COMMA, EMPTY, END, LENGTH, START, chunks
-from ohwx_compare.core.emphasis import BREAK, Segment, emphasis
-from ohwx_compare.core.prompt import Part, parts, strip_comments, strip_tags
-from ohwx_compare.core.schedule import Stage, schedule
+from ohwx_compare.core.prompt.chunks import COMMA, EMPTY, END, LENGTH, START, chunks
+from ohwx_compare.core.prompt.editing import Stage, schedule
+from ohwx_compare.core.prompt.emphasis import BREAK, Segment, emphasis
+from ohwx_compare.core.prompt.parts import Part, parts, strip_comments, strip_tags
 from ohwx_compare.errors import PromptError
 
 prompts = st.lists(

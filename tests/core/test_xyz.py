@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.core import infotext as it
-from ohwx_compare.core.infotext import Xyz, XyzAxis
+from ohwx_compare.core.infotext import infotext as it
+from ohwx_compare.core.infotext.infotext import Xyz, XyzAxis
 from ohwx_compare.errors import InfotextError
 
 BASE = "a\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x768"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine.conditioning import Conditioning, Entry, Subprompt
 from ohwx_compare.engine.weights import Model, load
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.conditioning import condition
 from ohwx_compare.engine.weights import load
 from ohwx_compare.errors import PromptError

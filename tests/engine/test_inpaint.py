@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine.inpaint import inpaint
 from ohwx_compare.engine.render import img2img
 from ohwx_compare.errors import ImageError

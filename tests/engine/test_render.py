@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.sampler_names import SAMPLERS
-from ohwx_compare.core.sampler_names import SCHEDULES as NAMED_SCHEDULES
+from ohwx_compare.core.infotext.sampler_names import SAMPLERS
+from ohwx_compare.core.infotext.sampler_names import SCHEDULES as NAMED_SCHEDULES
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
 from ohwx_compare.engine.noise import ImageNoise, pick_source
 from ohwx_compare.engine.samplers import SOLVERS

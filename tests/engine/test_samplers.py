@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ohwx_compare.core.sampler_names import SCHEDULES, one_name, split_sampler
+from ohwx_compare.core.infotext.sampler_names import SCHEDULES, one_name, split_sampler
 from ohwx_compare.engine.noise import Brownian, Source
 from ohwx_compare.engine.samplers import SOLVERS, find_solver, sample
 from ohwx_compare.engine.schedules import ModelSigmas, schedule

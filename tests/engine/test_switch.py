@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import conditioning, weights
 from ohwx_compare.engine.conditioning import condition
 from ohwx_compare.engine.weights import PREFIXES, check, load

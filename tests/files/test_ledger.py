@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from ohwx_compare.core.axes import Axis, CheckpointRef
-from ohwx_compare.core.experiment import Experiment
-from ohwx_compare.core.job import Job
-from ohwx_compare.core.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger import SCHEMA, CheckpointRow, Ledger, Result, open_run
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ohwx_compare.core.styles import Style
+from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.styles import read_styles, styles_near
 

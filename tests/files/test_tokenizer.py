@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.core.chunks import COMMA, END, START
+from ohwx_compare.core.prompt.chunks import COMMA, END, START
 from ohwx_compare.files.tokenizer import BytePairs, tokenizer_g, tokenizer_l
 
 both = pytest.mark.parametrize("tokenizer", [tokenizer_l(), tokenizer_g()], ids="LG")

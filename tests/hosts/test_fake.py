@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from ohwx_compare.compare.host import Interruption
-from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
-from ohwx_compare.hosts.fake import FakeHost, Faults
+from ohwx_compare.testing.fake_host import FakeHost, Faults
 
 JOB = Job(prompt="ohwx man", seed=1, width=64, height=48, denoise=0.5)
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import render
 from ohwx_compare.engine.weights import load
 from ohwx_compare.errors import CheckpointError, HostError, Interrupted

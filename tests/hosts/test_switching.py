@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ohwx_compare.compare.host import Checkpoint
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import weights
 from ohwx_compare.engine.weights import PREFIXES, load
 from ohwx_compare.errors import CheckpointError, HostError

@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,17 @@ PACKAGE = ROOT / "ohwx_compare"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
-    "": -1, "errors": -1, "core": 0, "files": 1, "models": 2, "engine": 3, "train": 4, "compare": 4, "judge": 4,
-    "toy": 4, "hosts": 5, "toy.demo": 5, "ui": 6, "cli": 6, "__main__": 7,
+    "": -2, "errors": -1, "core": 0, "files": 1, "models": 2, "engine": 3, "train": 4, "compare": 4, "toy": 4,
+    "judge": 5, "look": 6, "hosts": 7, "testing": 7, "demo": 8, "cli": 9, "__main__": 10,
 }  # fmt: skip
-SAME_FLOOR = {("toy.demo", "hosts")}  # the demo draws with the native host
+INNER = {  # rooms within a room, from the ground up; "" is what lies beside them
+    "core": ({"request"}, {"prompt"}, {"infotext"}, {"experiment"}, {""}),
+    "files": ({""}, {"ledger"}),
+    "train": ({"recipe"}, {"plan", "outside"}, {"learn"}, {"run"}),
+    "compare": ({""}, {"cost"}),
+    "hosts": ({""}, {"webui"}),
+    "hosts.webui": ({""}, {"generation"}, {"request"}, {"panel", "tab"}, {"entry"}),
+}
 
 PYTHON = set(sys.stdlib_module_names)
 DISK = {"numpy", "PIL", "piexif", "cv2", "ftfy", "regex"}
@@ -24,20 +31,36 @@ TORCH = DISK | {"torch"}
 ENGINE = TORCH | {"safetensors", "torchsde", "scipy"}
 THIRD_PARTY = {
     "": set(), "errors": set(), "__main__": set(), "core": set(), "files": DISK, "models": {"torch"}, "engine": ENGINE,
-    "train": ENGINE, "compare": DISK, "judge": ENGINE, "hosts": ENGINE, "toy": ENGINE,
-    "toy.demo": ENGINE, "cli": TORCH, "ui": ENGINE | {"gradio"},
+    "train": ENGINE, "compare": DISK, "toy": ENGINE, "judge": ENGINE, "look": DISK, "hosts": ENGINE, "testing": ENGINE,
+    "demo": ENGINE, "cli": TORCH,
 }  # fmt: skip
 WEBUI = {"modules", "gradio", "starlette", "open_clip"}  # below hosts/webui only
 
 
-def room(parts: Sequence[str]) -> str:
-    """The room of a module, given its name's parts below the package."""
-    inner = ".".join(parts[:2])
-    return inner if inner in FLOOR else parts[0] if parts else ""
+def parts_of(path: Path) -> list[str]:
+    return [part for part in path.relative_to(PACKAGE).with_suffix("").parts if part != "__init__"]
 
 
-def room_of(path: Path) -> str:
-    return room([part for part in path.relative_to(PACKAGE).with_suffix("").parts if part != "__init__"])
+def inner_floor(outer: str, parts: Sequence[str]) -> tuple[int, str]:
+    """Floor and name of the room inside `outer` that the module `parts` lies in; a module of its own may be one."""
+    rest = parts[len(outer.split(".")) :]
+    for floor, rooms in enumerate(INNER[outer]):
+        if rest and rest[0] in rooms:
+            return floor, rest[0]
+    return next(floor for floor, rooms in enumerate(INNER[outer]) if "" in rooms), ""
+
+
+def climbs(here: Sequence[str], there: Sequence[str]) -> str:
+    """Why the module `here` may not import `there`, "" where it may."""
+    own, other = (parts[0] if parts else "" for parts in (here, there))
+    if own != other:
+        return "" if FLOOR[other] < FLOOR[own] else f"{other} is not below {own}"
+    for outer in INNER:
+        if all(".".join(parts).startswith(outer + ".") for parts in (here, there)):
+            (low, a), (high, b) = inner_floor(outer, there), inner_floor(outer, here)
+            if a != b and low >= high:
+                return f"{outer}/{a} is not below {outer}/{b}"
+    return ""
 
 
 def imports(path: Path) -> list[str]:
@@ -68,36 +91,51 @@ def own_modules(path: Path) -> set[Path]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_imports_go_down_or_stay(path):
-    here = room_of(path)
+    here = parts_of(path)
+    for module in own_modules(path):
+        why = climbs(here, parts_of(module))
+        assert not why, f"{'.'.join(here)} may not import {module.relative_to(PACKAGE)}: {why}"
     for name in imports(path):
-        top, _, rest = name.partition(".")
-        if top == "ohwx_compare":
-            there = room(rest.split("."))
-            lower = FLOOR[there] < FLOOR[here]
-            assert lower or there == here or (here, there) in SAME_FLOOR, f"{here} may not import {name}"
-        else:
-            rim = WEBUI if path.is_relative_to(PACKAGE / "hosts" / "webui") else set()
-            assert top in PYTHON | THIRD_PARTY[here] | rim, f"{here} may not import {top}"
+        top = name.partition(".")[0]
+        rim = WEBUI if path.is_relative_to(PACKAGE / "hosts" / "webui") else set()
+        known = PYTHON | THIRD_PARTY[here[0] if here else ""] | rim | {PACKAGE.name}
+        assert top in known, f"{'.'.join(here)} may not import {top}"
 
 
 def test_no_circles():
     graph = {path: own_modules(path) for path in FILES}
+    done: set[Path] = set()
 
     def visit(path, above):
         assert path not in above, "circle: " + " -> ".join(p.stem for p in [*above, path])
-        for other in graph[path]:
-            visit(other, [*above, path])
+        if path not in done:
+            for other in graph[path]:
+                visit(other, [*above, path])
+            done.add(path)
 
     for path in FILES:
         visit(path, [])
 
 
+def arrows(graph: Mapping[Path, set[Path]], outer: str) -> int:
+    """How many pairs of rooms inside `outer` depend on each other."""
+    inside = [path for path in graph if ".".join(parts_of(path)).startswith(outer + ".")]
+    rooms = {path: inner_floor(outer, parts_of(path))[1] for path in inside}
+    return len({(rooms[a], rooms[b]) for a in inside for b in graph[a] if b in rooms and rooms[a] != rooms[b]})
+
+
+@pytest.mark.parametrize(("outer", "most"), [("core", 6), ("train", 8), ("hosts.webui", 16)])
+def test_the_big_rooms_stay_few_arrows(outer, most):
+    assert arrows({path: own_modules(path) for path in FILES}, outer) <= most
+
+
 @pytest.mark.parametrize("package", ["ohwx_compare", "ohwx_compare.core", "ohwx_compare.files"])
 def test_lower_floors_load_nothing_heavy(package):
-    modules = ["ohwx_compare", *(p for p in [package] if p != "ohwx_compare")]
-    folder = PACKAGE / package.partition(".")[2] if "." in package else None
-    modules += [f"{package}.{p.stem}" for p in sorted(folder.glob("*.py")) if p.stem != "__init__"] if folder else []
-    code = f"import sys, {', '.join(modules)}; print(*{{'torch', 'scipy', 'gradio'}} & set(sys.modules))"
+    folder = ROOT / package.replace(".", "/")
+    files = sorted(folder.rglob("*.py")) if "." in package else []
+    modules = [".".join([PACKAGE.name, *parts_of(path)]) for path in files]
+    code = f"import sys, {', '.join([PACKAGE.name, *modules])}"
+    code += "; print(*{'torch', 'scipy', 'gradio'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
     assert not out.strip(), f"{package} loads {out}"
 

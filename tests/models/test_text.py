@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ohwx_compare.core.chunks import END, START
+from ohwx_compare.core.prompt.chunks import END, START
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.toy.drawn import draw_tensor
 

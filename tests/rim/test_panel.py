@@ -11,10 +11,10 @@ from fake_webui import Component, Txt2Img, write_checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ohwx_compare.core.axes import KINDS, Axis
-from ohwx_compare.core.axis_text import write_text
-from ohwx_compare.core.infotext import parse
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.experiment.axes import KINDS, Axis
+from ohwx_compare.core.experiment.axis_text import write_text
+from ohwx_compare.core.infotext.infotext import parse
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 
 JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
@@ -25,7 +25,7 @@ AD = {"ad_model": "face_yolov8s.pt", "ad_denoising_strength": 0.7, "ad_use_steps
 def script_with_panel(webui):
     script = webui.load_script()
     script.ui(False)
-    from ohwx_compare.hosts.webui.arguments import ARGUMENTS
+    from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS
 
     return script, dict(zip(ARGUMENTS, script._panel.arguments, strict=True))
 
@@ -68,7 +68,7 @@ def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
 @st.composite
 def panels(draw):
     """Panels as a person may fill them in, faces on: without a face pass there are no face settings to restore."""
-    from ohwx_compare.hosts.webui.arguments import NOTHING, SAME, Panel
+    from ohwx_compare.hosts.webui.request.arguments import NOTHING, SAME, Panel
 
     kinds = draw(st.lists(st.sampled_from(sorted(set(VALUES) - {"checkpoint", "styles"})), max_size=3, unique=True))
     axes = {}
@@ -106,13 +106,13 @@ def as_the_webui_parses(text):
 
 def test_pasting_the_sheets_infotext_restores_every_field(webui):
     webui.load_script()
-    from ohwx_compare.compare.sheet_infotext import sheet_infotext
-    from ohwx_compare.core.outcome import Outcome
+    from ohwx_compare.core.experiment.outcome import Outcome
     from ohwx_compare.files.ledger import Result, Run, RunCell
-    from ohwx_compare.hosts.webui.arguments import Panel
-    from ohwx_compare.hosts.webui.comparison import _brief
-    from ohwx_compare.hosts.webui.paste import corrections, pasted
-    from ohwx_compare.hosts.webui.request import read_request
+    from ohwx_compare.hosts.webui.panel.paste import corrections, pasted
+    from ohwx_compare.hosts.webui.request.arguments import Panel
+    from ohwx_compare.hosts.webui.request.gallery import _brief
+    from ohwx_compare.hosts.webui.request.request import read_request
+    from ohwx_compare.look.sheet_infotext import sheet_infotext
 
     @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=80)
     @given(panels())
@@ -136,11 +136,11 @@ def test_pasting_the_sheets_infotext_restores_every_field(webui):
 
 def test_settings_of_the_first_tab_that_have_no_field_come_back_too(webui):
     webui.load_script()
-    from ohwx_compare.core.face import FaceSettings
-    from ohwx_compare.core.infotext import from_job, render
-    from ohwx_compare.hosts.webui.arguments import Panel
-    from ohwx_compare.hosts.webui.paste import pasted
-    from ohwx_compare.hosts.webui.request import read_request
+    from ohwx_compare.core.infotext.infotext import from_job, render
+    from ohwx_compare.core.request.face import FaceSettings
+    from ohwx_compare.hosts.webui.panel.paste import pasted
+    from ohwx_compare.hosts.webui.request.arguments import Panel
+    from ohwx_compare.hosts.webui.request.request import read_request
 
     tabs = (FaceSettings(checkpoint="other", vae="own.pt", restore_face=True, clip_skip=2), FaceSettings(steps=9))
     values = pasted(as_the_webui_parses(render(from_job(JOB, model="one", model_hash=None, faces=tabs))))
@@ -150,7 +150,7 @@ def test_settings_of_the_first_tab_that_have_no_field_come_back_too(webui):
 
 def test_name_and_display_come_back_too(webui):
     script, _ = script_with_panel(webui)
-    from ohwx_compare.hosts.webui.paste import pasted
+    from ohwx_compare.hosts.webui.panel.paste import pasted
 
     asked = {"checkpoints": FILES, "name": "mine", "keep_before": False, "faces": []}
     sheet, cell, _ = script.run(Txt2Img(seed=7), json.dumps(asked)).infotexts
@@ -164,7 +164,7 @@ def test_name_and_display_come_back_too(webui):
 @pytest.mark.parametrize("number", range(12))
 def test_the_articles_infotexts_fill_the_face_pass(webui, number, seed_texts):
     webui.load_script()
-    from ohwx_compare.hosts.webui.paste import pasted
+    from ohwx_compare.hosts.webui.panel.paste import pasted
 
     values = pasted(as_the_webui_parses(seed_texts[number]))
     if "ADetailer" not in seed_texts[number]:
@@ -178,7 +178,7 @@ def test_the_articles_infotexts_fill_the_face_pass(webui, number, seed_texts):
 
 @pytest.fixture
 def seed_texts(goldens):
-    from ohwx_compare.core.infotext import split
+    from ohwx_compare.core.infotext.infotext import split
 
     return split((goldens.parent / "seed" / "infotexts.txt").read_text(encoding="utf-8"))
 
@@ -194,10 +194,10 @@ def test_adetailers_settings_are_taken_over_and_no_face_is_done_twice(webui):
     p = with_adetailer(webui, [True, False, AD, {"ad_model": "None"}])
     _, components = script_with_panel(webui)
     assert components["adetailer"].visible
-    from ohwx_compare.hosts.webui.arguments import Panel
-    from ohwx_compare.hosts.webui.comparison import base_job
-    from ohwx_compare.hosts.webui.given import given_by
-    from ohwx_compare.hosts.webui.request import read_request
+    from ohwx_compare.hosts.webui.request.arguments import Panel
+    from ohwx_compare.hosts.webui.request.comparison import base_job
+    from ohwx_compare.hosts.webui.request.given import given_by
+    from ohwx_compare.hosts.webui.request.request import read_request
 
     webui.opts.data["ad_bbox_sortby"] = "Area (large to small)"
     arguments = list(vars(Panel(checkpoints=FILES, adetailer=True)).values())
@@ -246,8 +246,8 @@ def test_the_estimate_is_told_in_the_panel(webui):
 def test_the_estimate_knows_how_long_earlier_runs_took(webui):
     script, _ = script_with_panel(webui)
     script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "name": "first"}))
-    from ohwx_compare.hosts.webui.arguments import Panel
-    from ohwx_compare.hosts.webui.estimate import estimate
+    from ohwx_compare.hosts.webui.request.arguments import Panel
+    from ohwx_compare.hosts.webui.request.cost import estimate
 
     told = estimate({"steps": 20}, list(vars(Panel(checkpoints=[*FILES, "gone.safetensors"])).values()))
     assert "after earlier runs here" in told
@@ -257,9 +257,9 @@ def test_the_estimate_knows_how_long_earlier_runs_took(webui):
 def test_the_estimate_leaves_out_what_the_run_folder_holds(webui):
     script, _ = script_with_panel(webui)
     script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES[:1], "name": "first"}))
-    from ohwx_compare.hosts.webui.arguments import Panel
-    from ohwx_compare.hosts.webui.comparison import base_job
-    from ohwx_compare.hosts.webui.estimate import estimate
+    from ohwx_compare.hosts.webui.request.arguments import Panel
+    from ohwx_compare.hosts.webui.request.comparison import base_job
+    from ohwx_compare.hosts.webui.request.cost import estimate
 
     job = base_job(Txt2Img(seed=7))
     fields = {"prompt": job.prompt, "neg_prompt": job.negative, "seed": 7, "steps": job.steps, "cfg_scale": job.cfg,

@@ -22,7 +22,7 @@ def asked(**settings):
 
 def arguments(**changes):
     """The panel's, with both checkpoints chosen."""
-    from ohwx_compare.hosts.webui.arguments import Panel
+    from ohwx_compare.hosts.webui.request.arguments import Panel
 
     return list(vars(Panel(**{"checkpoints": BOTH, **changes})).values())
 
@@ -69,7 +69,7 @@ def test_panel_and_json_ask_for_the_same(webui):
 
 def test_the_panel_has_a_component_for_each_argument_however_often_it_is_built(webui):
     script = webui.load_script()
-    from ohwx_compare.hosts.webui.arguments import ARGUMENTS, Panel
+    from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, Panel
 
     for _ in range(3):
         components = script.ui(False)
@@ -98,11 +98,11 @@ def test_argument_lists_of_any_length_are_read(webui, arguments, named):
 
 def test_loaded_anew_after_reload_ui(webui):
     webui.load_script()
-    first = sys.modules["ohwx_compare.hosts.webui.script"]
+    first = sys.modules["ohwx_compare.hosts.webui.entry"]
     for callback in webui.unloaded:
         callback()
     script = webui.load_script()
-    assert sys.modules["ohwx_compare.hosts.webui.script"] is not first
+    assert sys.modules["ohwx_compare.hosts.webui.entry"] is not first
     assert not [name for name in sys.modules if name.startswith("ohwx_compare.engine")]  # the start waits for nothing
     assert len(script.run(Txt2Img(seed=7), asked()).images) == 3
 
@@ -177,7 +177,7 @@ def test_any_tensor_changed_under_the_name_of_what_is_loaded_is_read_again(webui
 def test_what_a_lora_changed_is_known_by_its_backup(webui):
     webui.load_script()
     from ohwx_compare.files.checkpoint import read_header
-    from ohwx_compare.hosts.webui.loaded import differing
+    from ohwx_compare.hosts.webui.generation.loaded import differing
 
     attention = torch.nn.MultiheadAttention(8, 2)
     model = torch.nn.ModuleDict({"conditioner": torch.nn.ModuleDict({"embedders": torch.nn.ModuleList([attention])})})
@@ -214,7 +214,7 @@ def test_weights_left_over_from_the_model_before_are_refused(webui):
 
 def paste(webui, script, parameters):
     """What the panel's components become, by argument, as the webui does it on paste."""
-    from ohwx_compare.hosts.webui.arguments import ARGUMENTS
+    from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS
 
     for callback in webui.on_paste:
         callback("", parameters)
@@ -225,7 +225,7 @@ def paste(webui, script, parameters):
 
 def test_pasting_the_result_restores_the_panel(webui, face):
     script = webui.load_script()
-    from ohwx_compare.core.infotext import parse
+    from ohwx_compare.core.infotext.infotext import parse
 
     face |= {"denoise": 0.4, "padding": 16, "prompt": "face of ohwx man"}
     sheet, cell, *_ = script.run(Txt2Img(seed=7), asked(axes={"seed": "7,8", "cfg": "5-6"}, faces=[face])).infotexts

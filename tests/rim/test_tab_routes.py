@@ -209,7 +209,7 @@ def test_the_tab_and_what_it_sends(page, drawn, webui):
         place.render()
     assert all(binding.paste_button.is_rendered for binding in webui.bindings)
     assert [binding.tabname for binding in webui.bindings] == ["txt2img", "img2img", "inpaint"]
-    from ohwx_compare.hosts.webui import tab as module
+    from ohwx_compare.hosts.webui.tab import place as module
 
     what = json.dumps({"run": "run", "image": "sheet.png", "infotext": "a\nSteps: 1", "ticket": 5})
     image, text, done = module._load(what)

@@ -53,7 +53,7 @@ def test_where_it_cannot_be_put_is_said(webui, known):
 
 
 def test_what_was_trained_from_it_gets_its_yaml_and_nothing_else_does(webui, mini, tmp_path):
-    from ohwx_compare.hosts.webui.toy import describe_toy
+    from ohwx_compare.hosts.webui.generation.toy import describe_toy
 
     write_checkpoint(tmp_path / "trained.safetensors")
     paths = (tmp_path / "trained.safetensors", mini)

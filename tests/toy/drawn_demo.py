@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
+from ohwx_compare.demo.parts import toy_parts
+from ohwx_compare.demo.sizes import Sizes
+from ohwx_compare.demo.work import Parts, work
 from ohwx_compare.files.hashes import Hashes
-from ohwx_compare.toy.demo.parts import toy_parts
-from ohwx_compare.toy.demo.sizes import Sizes
-from ohwx_compare.toy.demo.work import Parts, work
-from ohwx_compare.toy.drawn_detector import draw_detector
+from ohwx_compare.testing.drawn_detector import draw_detector
 from ohwx_compare.toy.reader import Reader, ReaderNetwork
 
 SMALL = Sizes(

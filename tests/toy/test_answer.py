@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from ohwx_compare.toy.demo.answer import answer
-from ohwx_compare.toy.demo.readings import FaceRead, PictureRead, Readings, TruthRead
-from ohwx_compare.toy.demo.sizes import QUICK
-from ohwx_compare.toy.demo.words import headline, sentences
+from ohwx_compare.demo.answer import answer
+from ohwx_compare.demo.readings import FaceRead, PictureRead, Readings, TruthRead
+from ohwx_compare.demo.sizes import QUICK
+from ohwx_compare.demo.words import headline, sentences
 from ohwx_compare.toy.styles import PHOTO
 
 SIZES = replace(QUICK, apart=10)

@@ -13,13 +13,13 @@ import torch
 from drawn_demo import SMALL, drawn_parts
 
 from ohwx_compare.core.events import Entered, Started, Step
+from ohwx_compare.demo.answer import answer
+from ohwx_compare.demo.sizes import ARMS, QUICK, WHOLE
+from ohwx_compare.demo.words import headline
+from ohwx_compare.demo.work import work
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.ledger import open_run
-from ohwx_compare.toy.demo.answer import answer
-from ohwx_compare.toy.demo.sizes import ARMS, QUICK, WHOLE
-from ohwx_compare.toy.demo.words import headline
-from ohwx_compare.toy.demo.work import work
-from ohwx_compare.train.plan import make_plan
+from ohwx_compare.train.plan.plan import make_plan
 
 
 @pytest.mark.parametrize("sizes", [WHOLE, QUICK, SMALL])
@@ -93,7 +93,7 @@ def test_where_one_training_fails_the_other_stops_and_the_cause_is_told(mini, tm
         stopped.append(plan.recipe.name)
         return SimpleNamespace(is_finished=False)
 
-    monkeypatch.setattr("ohwx_compare.toy.demo.work.train", train)
+    monkeypatch.setattr("ohwx_compare.demo.work.train", train)
     with pytest.raises(TrainingError, match="the disk is full"):
         work(tmp_path, SMALL, drawn_parts(mini), lambda event: None, lambda: False)
     assert stopped == ["no-reg"]

@@ -6,13 +6,13 @@ import pytest
 from drawn_demo import SMALL, drawn_parts
 
 from ohwx_compare.cli.main import main
-from ohwx_compare.toy.demo.answer import answer
-from ohwx_compare.toy.demo.words import headline
+from ohwx_compare.demo.answer import answer
+from ohwx_compare.demo.words import headline
 
 
 def test_what_it_trained_is_put_into_a_webui(demo, mini, monkeypatch, tmp_path):
-    monkeypatch.setattr("ohwx_compare.toy.demo.parts.toy_parts", lambda: drawn_parts(mini))
-    monkeypatch.setattr("ohwx_compare.toy.demo.sizes.WHOLE", SMALL)
+    monkeypatch.setattr("ohwx_compare.demo.parts.toy_parts", lambda: drawn_parts(mini))
+    monkeypatch.setattr("ohwx_compare.demo.sizes.WHOLE", SMALL)
     (tmp_path / "models").mkdir()
     folder, *_ = demo
     assert main(["demo", "--out", str(folder), "--json", "--webui", str(tmp_path)]) == 0
@@ -38,8 +38,8 @@ def test_the_command_answers_and_opens_the_page_at_a_terminal_only(demo, mini, m
     opened = []
     monkeypatch.setenv("CI", ci)
     monkeypatch.setattr("webbrowser.open", opened.append)
-    monkeypatch.setattr("ohwx_compare.toy.demo.parts.toy_parts", lambda: drawn_parts(mini))
-    monkeypatch.setattr("ohwx_compare.toy.demo.sizes.WHOLE", SMALL)
+    monkeypatch.setattr("ohwx_compare.demo.parts.toy_parts", lambda: drawn_parts(mini))
+    monkeypatch.setattr("ohwx_compare.demo.sizes.WHOLE", SMALL)
     monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
     folder, readings, _ = demo
     assert main(["demo", "--out", str(folder), *flags]) == 0

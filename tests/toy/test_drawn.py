@@ -5,7 +5,8 @@ import json
 import pytest
 
 from ohwx_compare.files.checkpoint import describe, read_header, sha256
-from ohwx_compare.toy.drawn import TINY, draw_tensor, tiny_shapes
+from ohwx_compare.testing.tiny import TINY, tiny_shapes
+from ohwx_compare.toy.drawn import draw_tensor
 
 
 @pytest.mark.parametrize(

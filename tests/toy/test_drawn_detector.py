@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from ohwx_compare.engine.detect import Yolo
-from ohwx_compare.toy.drawn_detector import draw_detector
+from ohwx_compare.testing.drawn_detector import draw_detector
 
 
 @pytest.fixture(scope="module", params=[1, 2])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.render import txt2img
 from ohwx_compare.engine.weights import load
 from ohwx_compare.files.checkpoint import sha256

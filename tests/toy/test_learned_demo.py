@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from ohwx_compare.toy.demo.answer import answer
-from ohwx_compare.toy.demo.parts import toy_parts
-from ohwx_compare.toy.demo.sizes import WHOLE
-from ohwx_compare.toy.demo.work import work
+from ohwx_compare.demo.answer import answer
+from ohwx_compare.demo.parts import toy_parts
+from ohwx_compare.demo.sizes import WHOLE
+from ohwx_compare.demo.work import work
 
 SIZES = replace(WHOLE, apart=75, saves=2, seeds=(1, 2, 3), class_seeds=tuple(range(1, 13)), face_saves=1)
 

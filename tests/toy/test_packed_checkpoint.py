@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from ohwx_compare.core.chunks import END, START
+from ohwx_compare.core.prompt.chunks import END, START
 from ohwx_compare.engine.weights import load
 from ohwx_compare.files.tokenizer import tokenizer_l
 from ohwx_compare.toy.checkpoint import VAE_CONFIG, pack, toy_shapes, unpack

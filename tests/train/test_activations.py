@@ -8,12 +8,12 @@ import torch
 from ohwx_compare.engine.weights import load_part
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.models.unet import UNet, UNetConfig
-from ohwx_compare.train.activations import blocks, choose, kept_bytes
-from ohwx_compare.train.loss import Diffusion
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
-from ohwx_compare.train.step import Batch, losses
-from ohwx_compare.train.trained import recompute, trainable
+from ohwx_compare.train.learn.loss import Diffusion
+from ohwx_compare.train.learn.step import Batch, losses
+from ohwx_compare.train.learn.trained import recompute, trainable
+from ohwx_compare.train.plan.activations import blocks, choose, kept_bytes
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
 
 CONFIG = UNetConfig(widths=(64, 128), depths=(0, 2), middle=1, blocks=2, context=128, vector=256)
 

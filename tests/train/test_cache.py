@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from ohwx_compare.core.job import Job
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.conditioning import condition
 from ohwx_compare.engine.weights import load
 from ohwx_compare.errors import CheckpointError
-from ohwx_compare.train.cache import Latents, Texts, encode_picture, read_g, read_l, size_vector
+from ohwx_compare.train.learn.cache import Latents, Texts, encode_picture, read_g, read_l, size_vector
 
 LONG = "photo of ohwx man, " + ", ".join(f"word {n}" for n in range(60))
 CAPTIONS = ["ohwx man", LONG, "", r"a (b) [c] \d"]

@@ -10,28 +10,28 @@ import pytest
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.errors import TrainingError
-from ohwx_compare.train import calibrate
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe, write_recipe
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
+from ohwx_compare.train.run import calibrate
 
 ROOT = Path(__file__).parents[2]
 # both by the process's own CPU time, so that a busy machine does not count
 FORETELL = """
 import json, sys, time
 from pathlib import Path
-from ohwx_compare.train.calibrate import calibrate
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import read_recipe
+from ohwx_compare.train.run.calibrate import calibrate
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import read_recipe
 told = calibrate(make_plan(read_recipe(Path(sys.argv[1]))), "cpu", time.process_time)
 print(json.dumps([told.seconds, told.peak]))
 """
 RUN = """
 import json, sys, time
 from pathlib import Path
-from ohwx_compare.train.loop import train
-from ohwx_compare.train.machine import peak_memory
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import read_recipe
+from ohwx_compare.train.run.loop import train
+from ohwx_compare.train.outside.machine import peak_memory
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import read_recipe
 plan = make_plan(read_recipe(Path(sys.argv[1])))
 began = time.process_time()
 train(plan, lambda event: None)

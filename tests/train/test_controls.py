@@ -12,10 +12,10 @@ from ohwx_compare.core.events import Learned
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header, sha256
 from ohwx_compare.files.lock import hold, is_held
-from ohwx_compare.train import child, controls
-from ohwx_compare.train.loop import train
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
+from ohwx_compare.train.outside import child, controls
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run.loop import train
 
 
 def run(values, act=lambda step, folder: None, **changes):
@@ -85,7 +85,7 @@ def test_a_childs_environment():
     made = child.environment(inherited)
     assert {"LD_PRELOAD", "COMMANDLINE_ARGS"}.isdisjoint(made)
     assert made["PATH"] == "p"
-    assert Path(made["PYTHONPATH"], "ohwx_compare", "train", "child.py").is_file()
+    assert Path(made["PYTHONPATH"], "ohwx_compare", "train", "outside", "child.py").is_file()
 
 
 def wait_for(folder: Path, *words: str) -> dict:

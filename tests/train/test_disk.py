@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ohwx_compare.train.loop import train
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run.loop import train
 
 CONFIGS = {
     "adafactor": {"precision": "bf16-stochastic", "lr_te1": 1e-5},

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from ohwx_compare.engine.weights import PREFIXES, load
-from ohwx_compare.train.loss import Diffusion
-from ohwx_compare.train.optim import Adafactor
-from ohwx_compare.train.step import Batch, losses
-from ohwx_compare.train.stepper import Precision, Stepper
-from ohwx_compare.train.trained import recompute, trainable
+from ohwx_compare.train.learn.loss import Diffusion
+from ohwx_compare.train.learn.optim import Adafactor
+from ohwx_compare.train.learn.step import Batch, losses
+from ohwx_compare.train.learn.stepper import Precision, Stepper
+from ohwx_compare.train.learn.trained import recompute, trainable
 
 UNET = PREFIXES["unet"]
 VARIANTS = {

@@ -14,10 +14,10 @@ from torch import distributed
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import sha256
-from ohwx_compare.train.group import Group
-from ohwx_compare.train.loop import train
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
+from ohwx_compare.train.learn.group import Group
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run.loop import train
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.train.kohya import from_kohya, parse_toml, read_any
-from ohwx_compare.train.recipe import COMPAT, Recipe
+from ohwx_compare.train.recipe.kohya import from_kohya, parse_toml, read_any
+from ohwx_compare.train.recipe.recipe import COMPAT, Recipe
 
 GUI = {  # as kohya_ss writes it: numbers are often text, 0 and "" mean unset
     "pretrained_model_name_or_path": "C:/Modelle/Base größer.safetensors",

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.train.chance import generator
-from ohwx_compare.train.optim import Adafactor, AdamW, round_stochastically
-from ohwx_compare.train.stepper import Precision, Stepper
+from ohwx_compare.train.learn.chance import generator
+from ohwx_compare.train.learn.optim import Adafactor, AdamW, round_stochastically
+from ohwx_compare.train.learn.stepper import Precision, Stepper
 
 # transformers 4.44.0's Adafactor (lr 1e-2, scale_parameter, relative_step and warmup_init False, weight_decay 0.01)
 # after 100 steps on torch 2.13's CPU from `drawn()`; "flat" was given the convolution as a matrix

@@ -10,10 +10,10 @@ from PIL import Image
 
 from ohwx_compare.errors import CheckpointError, ExperimentError
 from ohwx_compare.files.checkpoint import Header, Tensor, read_header
-from ohwx_compare.train import plan as module
-from ohwx_compare.train.estimate import RESERVE, choose_blocks, estimate_memory, trained_shapes
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
+from ohwx_compare.train.plan import plan as module
+from ohwx_compare.train.plan.estimate import RESERVE, choose_blocks, estimate_memory, trained_shapes
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
 
 
 def picture(size=(64, 64)) -> bytes:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.train.recipe import COMPAT, PRESETS, Recipe, read_recipe, write_recipe
+from ohwx_compare.train.recipe.recipe import COMPAT, PRESETS, Recipe, read_recipe, write_recipe
 
 SMALLEST = {"base": "base.safetensors", "train": "img", "output": "out"}
 

@@ -12,10 +12,10 @@ from safetensors.numpy import load_file
 
 from ohwx_compare.engine.weights import PREFIXES, load
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
-from ohwx_compare.train.chance import normal, uniform_int
-from ohwx_compare.train.loop import train
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
+from ohwx_compare.train.learn.chance import normal, uniform_int
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run.loop import train
 
 RATE, SEED, DECAY = 1e-3, 42, 0.01
 

@@ -8,11 +8,11 @@ import pytest
 
 from ohwx_compare.core.events import Learned
 from ohwx_compare.errors import TrainingError
-from ohwx_compare.train import controls
-from ohwx_compare.train.loop import train
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
-from ohwx_compare.train.runs import Trainings, folder_for
+from ohwx_compare.train.outside import controls
+from ohwx_compare.train.outside.runs import Trainings, folder_for
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run.loop import train
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_the_pace_of_the_last_steps_tells_the_time_left(trained):
     (folder / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "state.json").write_text(json.dumps({"status": "starting", "time": 1e12}), encoding="utf-8")
     assert trained.one("läufe 1")["seconds_left"] is None
-    from ohwx_compare.train.runs import _seconds_left
+    from ohwx_compare.train.outside.runs import _seconds_left
 
     assert _seconds_left(folder, 4, 9) == 10.0
 

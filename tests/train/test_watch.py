@@ -8,16 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-from ohwx_compare.core import infotext
 from ohwx_compare.core.events import Learned, Missed, Sampled, Validated
+from ohwx_compare.core.infotext import infotext
 from ohwx_compare.engine.render import txt2img
 from ohwx_compare.engine.weights import load
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.train import samples
-from ohwx_compare.train.loop import train
-from ohwx_compare.train.plan import make_plan
-from ohwx_compare.train.recipe import Recipe
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run import samples
+from ohwx_compare.train.run.loop import train
 
 WATCHED = {
     "sample_prompts": ["photo of ohwx man", "(drawing:1.2) of a man"], "sample_seeds": [3], "sample_steps": 2,

@@ -8,7 +8,8 @@ from safetensors.numpy import load_file, save_file
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.files.lock import hold
-from ohwx_compare.train import loop, plan
+from ohwx_compare.train.plan import plan
+from ohwx_compare.train.run import loop
 
 
 def no_pictures(values, root):

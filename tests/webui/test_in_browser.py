@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from webui_api import NAMES, difference, open_ui, wait
 
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.ledger import open_run
 
 GRADIOS = ("Cannot read properties of undefined (reading 'props')",)  # its own, at any Generate

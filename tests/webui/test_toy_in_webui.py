@@ -12,14 +12,14 @@ from webui_api import difference, open_ui
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.compare.face_pass import detail
-from ohwx_compare.core.face import FaceSettings
-from ohwx_compare.core.outcome import Outcome
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.demo.sizes import Sizes
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.toy.checkpoint import TOY
-from ohwx_compare.toy.demo.sizes import Sizes
 from ohwx_compare.toy.face_detector import DETECTOR
 from ohwx_compare.toy.for_webui import FOLDER, put_into_webui
 
@@ -48,7 +48,7 @@ def test_the_demos_comparisons_are_those_of_our_engine(webui, browser, models, t
     page.wait_for_selector("#ohwx-toy-said:text('ohwx-toy/toy.safetensors and toy_face_yolov8.pt can be chosen now')")
     page.close()
     assert "ohwx-toy/toy.safetensors" in json.loads(tab.get("ohwx/api/state"))["checkpoints"]
-    monkeypatch.setattr("ohwx_compare.toy.demo.sizes.WHOLE", CUT)
+    monkeypatch.setattr("ohwx_compare.demo.sizes.WHOLE", CUT)
     assert main(["demo", "--out", str(demo), "--json", "--webui", str(models.parent)]) == 0
     (models / "Stable-diffusion" / FOLDER / "reg.yaml").unlink()  # as one that was trained in the tab
     host, found, recut = NativeHost([demo], device="cpu"), [find_detector(DETECTOR, [demo / "detectors"])], []

@@ -1,0 +1,1 @@
+"""What a comparison will cost: pictures, faces, loads, disk and time."""

@@ -1,0 +1,217 @@
+"""What a run would draw, counted before anything is drawn; what its folder holds already is left out.
+
+It follows `compare/run.py`: the same batches, the same keys, each checkpoint loaded once and only where it is needed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, pictures
+from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.compare.resolve import Resolve
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.experiment import Cell, Experiment
+from ohwx_compare.core.experiment.keys import after_key, before_key
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import UnknownCheckpointError
+from ohwx_compare.files.ledger import CheckpointRow, Run
+
+__all__ = ["Draw", "Plan", "Shelved", "Visit", "keys_in", "keys_with", "most_bytes", "plan", "shelved"]
+
+PNG_BYTES = 2.0  # a px, until the run folder holds pictures of its own
+THUMB_BYTES = 25_000  # a JPEG of 384 px
+
+Keys = Callable[[Cell, str], tuple[str, str]]  # cell, checkpoint sha256: keys of its picture before and of its last
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One batch's work: the pictures it lacks, and the cells whose face pass it lacks."""
+
+    jobs: tuple[Job, ...]
+    faces: tuple[Cell, ...]
+
+    @property
+    def inpaints(self) -> int:
+        """Faces to be redrawn, if each tab finds as many as its top k allows, or one."""
+        return sum(max(tab.top_k, 1) for cell in self.faces for tab in cell.faces)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One checkpoint and what it draws; `checkpoint` is None where no file answers to its name."""
+
+    checkpoint: Checkpoint | None
+    draws: tuple[Draw, ...]
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """What run folders hold already."""
+
+    keys: frozenset[str]  # of their pictures
+    sha256: Mapping[Path, str]  # of the checkpoint files they know, by resolved path; only of those unchanged since
+    png_bytes: float  # a px, the mean of their pictures
+    lent: frozenset[str] = frozenset()  # those of `keys` that are taken from elsewhere
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run's cost in things that can be counted. `visits` holds only checkpoints that have something to draw."""
+
+    cells: int  # of the experiment, drawn already or not
+    checkpoints: int
+    missing: tuple[str, ...]  # checkpoints that no file answers to, as the experiment names them
+    visits: tuple[Visit, ...]
+    disk_bytes: int  # of the pictures, thumbnails and sheets to be written, estimated
+
+    @property
+    def renders(self) -> int:
+        """Pictures to be drawn before the face pass."""
+        return sum(len(draw.jobs) for visit in self.visits for draw in visit.draws)
+
+    @property
+    def inpaints(self) -> int:
+        """Faces to be redrawn; see `Draw.inpaints`."""
+        return sum(draw.inpaints for visit in self.visits for draw in visit.draws)
+
+    @property
+    def switches(self) -> int:
+        """How often a checkpoint is loaded."""
+        return len(self.visits)
+
+    def to_json(self) -> dict[str, Any]:
+        """All counts as JSON values."""
+        names = ("cells", "renders", "inpaints", "checkpoints", "switches")
+        counts = {name: getattr(self, name) for name in names}
+        return {**counts, "missing": list(self.missing), "disk_bytes": self.disk_bytes}
+
+
+def plan(
+    experiment: Experiment,
+    resolve: Resolve,
+    *,
+    batch: int = 4,
+    there: Shelved = Shelved(frozenset(), {}, PNG_BYTES),
+    keys: Keys | None = None,
+) -> Plan:
+    """Count what a run of `experiment` would draw besides what is `there`.
+
+    keys: what tells whether a cell is there; without, none is. Raises ExperimentError without a checkpoint,
+    CheckpointError for a file that is not what was asked for.
+    """
+    cells, missing, visits = experiment.cells(), [], []
+    for ref, group in by_checkpoint(cells):
+        try:
+            checkpoint = resolve(ref)
+        except UnknownCheckpointError:
+            checkpoint = None
+            missing.append(str(ref))
+        known = there.sha256.get(checkpoint.path.resolve()) if checkpoint else None
+        found = (_lacks(b, keys, known, there) for b in batches(group, batch))
+        draws = tuple(draw for draw in found if draw.jobs or draw.faces)
+        if draws:
+            visits.append(Visit(checkpoint, draws))
+    return Plan(
+        cells=len(cells),
+        checkpoints=len(experiment.checkpoints),
+        missing=tuple(missing),
+        visits=tuple(visits),
+        disk_bytes=_disk_bytes(visits, cells, there.png_bytes),
+    )
+
+
+def most_bytes(experiment: Experiment) -> int:
+    """Bytes that a run of `experiment` writes if nothing of it is there yet, estimated."""
+
+    def unknown(ref: CheckpointRef) -> Checkpoint:
+        raise UnknownCheckpointError(str(ref))
+
+    return plan(experiment, unknown).disk_bytes
+
+
+def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
+    """What the folder that is drawn into holds, and what others lend to it.
+
+    This is a forecast, so checkpoint files are compared by size and time alone; a run looks at their bytes.
+    """
+    runs = [*([own] if own else []), *lenders]
+    sizes = [(path.stat().st_size, pixels) for run in runs for path, _, pixels in _pictures(run)]
+    rows = [row for run in runs for row in run.checkpoints]
+    lent = frozenset(key for run in lenders for _, key, _ in _pictures(run))
+    return Shelved(
+        lent | {key for _, key, _ in (_pictures(own) if own else ())},
+        {Path(row.path).resolve(): row.sha256 for row in rows if _is_as_it_was(row)},
+        sum(size for size, _ in sizes) / sum(pixels for _, pixels in sizes) if sizes else PNG_BYTES,
+        lent,
+    )
+
+
+def keys_in(run: Run) -> Keys:
+    """The keys that a run's own cells have, whatever the host would say now: for a forecast that asks none."""
+    known = {_ident(cell.cell): (cell.result.before_key, cell.result.key) for cell in run.cells if cell.result.key}
+
+    def keys(cell: Cell, sha256: str) -> tuple[str, str]:
+        return known.get(_ident(cell), ("", ""))
+
+    return keys
+
+
+def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str]) -> Keys:
+    """Keys as a run makes them. fingerprint: the host's; detectors: name -> sha256."""
+
+    def keys(cell: Cell, sha256: str) -> tuple[str, str]:
+        before = before_key(cell.job, fingerprint(cell.job), sha256)
+        if not cell.faces:
+            return before, before
+        return before, after_key(before, cell.faces, [detectors[tab.model] for tab in cell.faces])
+
+    return keys
+
+
+def _ident(cell: Cell) -> tuple:
+    return cell.checkpoint, cell.job, cell.faces
+
+
+def _lacks(batch: Batch, keys: Keys | None, sha256: str | None, there: Shelved) -> Draw:
+    """A batch with nothing committed is drawn whole, but for what is lent; else what is missing of it."""
+    if keys is None or sha256 is None:
+        return Draw(tuple(pictures(batch)), tuple(cell for cell in batch if cell.faces))
+    todo = [cell for cell in batch if not there.keys.issuperset(keys(cell, sha256))]
+    own = {job: keys(cells[0], sha256)[0] for job, cells in pictures(todo).items()}
+    own = {job: key for job, key in own.items() if key not in there.lent}
+    lacking = [job for job, key in own.items() if key not in there.keys]
+    jobs = own if lacking and len(todo) == len(batch) else lacking
+    return Draw(tuple(jobs), tuple(cell for cell in todo if cell.faces and keys(cell, sha256)[1] not in there.lent))
+
+
+def _pictures(run: Run) -> list[tuple[Path, str, int]]:
+    """Path, key and px of every drawn picture that is still there, before the face pass and last."""
+    done = [cell for cell in run.cells if cell.result.outcome not in (Outcome.PENDING, Outcome.FAILED)]
+    named = [
+        (run.folder / path, key, cell.cell.job.width * cell.cell.job.height)
+        for cell in done
+        for path, key in ((cell.result.before, cell.result.before_key), (cell.result.image, cell.result.key))
+    ]
+    return [picture for picture in named if picture[0].is_file()]
+
+
+def _is_as_it_was(row: CheckpointRow) -> bool:
+    try:
+        stat = Path(row.path).stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (row.size, row.modified_ns)
+
+
+def _disk_bytes(visits: Sequence[Visit], cells: Sequence[Cell], png_bytes: float) -> int:
+    """Each picture as PNG and thumbnail; each cell once more on the sheets, before and after."""
+    draws = [draw for visit in visits for draw in visit.draws]
+    jobs = [job for draw in draws for job in (*draw.jobs, *(cell.job for cell in draw.faces))]
+    has_faces = any(cell.faces for cell in cells)
+    on_sheets = [cell.job for cell in cells] * (2 if has_faces else 1) if draws else []
+    pixels = sum(job.width * job.height for job in (*jobs, *on_sheets))
+    return round(pixels * png_bytes + len(jobs) * THUMB_BYTES)

@@ -1,0 +1,1 @@
+"""What is compared: axes, cells, their keys and what came of them."""

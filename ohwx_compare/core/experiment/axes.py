@@ -1,0 +1,202 @@
+"""The axes of a comparison: what may vary from cell to cell, and how a value is read, shown and applied.
+
+One table of kinds owns all of it, so that an experiment, its JSON file, the panel and the X/Y/Z script's keys agree.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from ohwx_compare.core.experiment.face_kinds import FACE_KINDS
+from ohwx_compare.core.experiment.kind import Applied, Form, Kind, number, text, whole
+from ohwx_compare.core.infotext.sampler_names import split_sampler
+from ohwx_compare.core.prompt.styles import Style, styled
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.limits import is_unicode
+from ohwx_compare.errors import ExperimentError
+
+__all__ = ["KINDS", "Axis", "CheckpointRef", "Kind", "PromptPair"]
+
+_REF = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<hash>[0-9a-fA-F]{10,64})\])?\s*")
+_SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class CheckpointRef:
+    """A checkpoint as somebody named it: a name ("/" between folders) and, if known, its short sha256."""
+
+    name: str
+    short_hash: str | None = None  # 10 to 64 hex digits, lower case
+
+    @classmethod
+    def parse(cls, text: str) -> "CheckpointRef":
+        r"""Read the webui's title, `dir\name.safetensors [f31347de70]`, hash or not. Raises ExperimentError."""
+        found = _REF.fullmatch(text.strip())
+        name = found["name"].replace("\\", "/").strip() if found else ""
+        if not name:
+            raise ExperimentError(f"A checkpoint needs a name, got {text!r}; write it as name.safetensors [hash].")
+        if not is_unicode(name):
+            raise ExperimentError(f"The checkpoint name {name!r} is no valid Unicode text; rename the file.")
+        return cls(name, found["hash"] and found["hash"].lower())
+
+    @property
+    def stem(self) -> str:
+        """The name without folders and without its suffix, as the webui writes it behind `Model`."""
+        return _SUFFIX.sub("", self.name.rsplit("/", 1)[-1])
+
+    def __str__(self) -> str:
+        return f"{self.name} [{self.short_hash}]" if self.short_hash else self.name
+
+
+@dataclass(frozen=True)
+class PromptPair:
+    """A prompt; `negative` None keeps the base job's."""
+
+    prompt: str
+    negative: str | None = None
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Values of one kind, in the order of the grid, none twice. Raises ExperimentError."""
+
+    kind: str
+    values: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            near = get_close_matches(self.kind, KINDS, 1, 0.0)[0]
+            raise ExperimentError(f"Unknown axis {self.kind!r}; did you mean {near!r}? Known: {', '.join(KINDS)}.")
+        if not self.values:
+            raise ExperimentError(f"The axis {self.kind!r} has no values; list at least one or leave the axis out.")
+        twice = [value for value, times in Counter(self.values).items() if times > 1]
+        if twice:
+            raise ExperimentError(
+                f"The axis {self.kind!r} lists {KINDS[self.kind].show(twice[0])} twice; list it once."
+            )
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """What a person reads beside each value; different for different values."""
+        labels = tuple(map(KINDS[self.kind].show, self.values))
+        if len(set(labels)) == len(labels):
+            return labels
+        return tuple(str(KINDS[self.kind].write(value)) for value in self.values)
+
+    @classmethod
+    def read(cls, kind: str, values: Any) -> "Axis":
+        """Read values from JSON. Raises ExperimentError naming the value."""
+        if kind not in KINDS:
+            return cls(kind, ())
+        if not isinstance(values, list):
+            raise ExperimentError(f"The values of the axis {kind!r} must be a list, got {values!r}.")
+        read = []
+        for value in values:
+            try:
+                read.append(KINDS[kind].read(value))
+            except (TypeError, ValueError, OverflowError) as error:
+                raise ExperimentError(f"The axis {kind!r} cannot take {value!r}: {error}.") from error
+        return cls(kind, tuple(read))
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"kind": ..., "values": [...]}`; `read` gives the same axis back."""
+        return {"kind": self.kind, "values": [KINDS[self.kind].write(value) for value in self.values]}
+
+
+def _prompt(value: Any) -> PromptPair:
+    if isinstance(value, str):
+        return PromptPair(value)
+    if not isinstance(value, dict) or not {"prompt"} <= value.keys() <= {"prompt", "negative"}:
+        raise ValueError('a text or {"prompt": ..., "negative": ...} is needed')
+    return PromptPair(text(value["prompt"]), text(value["negative"]) if "negative" in value else None)
+
+
+def _write_prompt(pair: PromptPair) -> Any:
+    return pair.prompt if pair.negative is None else {"prompt": pair.prompt, "negative": pair.negative}
+
+
+def _apply_prompt(job: Job, faces: tuple[FaceSettings, ...], pair: PromptPair, _: Any) -> Applied:
+    negative = job.negative if pair.negative is None else pair.negative
+    return replace(job, prompt=pair.prompt, negative=negative), faces
+
+
+def _replace_text(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str) -> Applied:
+    if old not in job.prompt and old not in job.negative:
+        raise ExperimentError(f"Prompt S/R: {old!r} stands neither in the prompt nor in the negative prompt.")
+    return replace(job, prompt=job.prompt.replace(old, new), negative=job.negative.replace(old, new)), faces
+
+
+def _sampler(job: Job, faces: tuple[FaceSettings, ...], name: str, _: Any) -> Applied:
+    sampler, schedule = split_sampler(name, job.schedule, None)  # "Euler a Karras" names both
+    return replace(job, sampler=sampler, schedule=schedule), faces
+
+
+def _set(field: str) -> Callable[[Job, tuple[FaceSettings, ...], Any, Any], Applied]:
+    return lambda job, faces, value, _: (replace(job, **{field: value}), faces)
+
+
+def _styles(value: Any) -> tuple[Style, ...]:
+    """Names as the X/Y/Z script takes them ("one,two", "None"), or a list of styles with their texts."""
+    if isinstance(value, str):
+        names = (name.strip() for name in value.split(","))
+        return tuple(Style(name) for name in names if name and name != "None")
+    if not isinstance(value, list) or not all(isinstance(style, dict) for style in value):
+        raise TypeError("names of styles are needed")
+    return tuple(Style(**{name: text(style[name]) for name in ("name", "prompt", "negative")}) for style in value)
+
+
+def _write_styles(styles: tuple[Style, ...]) -> Any:
+    if any(style.prompt is None for style in styles):
+        return _names(styles)
+    return [{"name": style.name, "prompt": style.prompt, "negative": style.negative} for style in styles]
+
+
+def _names(styles: tuple[Style, ...]) -> str:
+    return ",".join(style.name for style in styles) or "None"
+
+
+def _apply_styles(job: Job, faces: tuple[FaceSettings, ...], styles: tuple[Style, ...], _: Any) -> Applied:
+    return styled(job, styles), faces
+
+
+_CHECKPOINT = Kind(
+    name="checkpoint", title="Checkpoint", form=Form.NAMES, read=CheckpointRef.parse,
+    apply=lambda job, faces, *_: (job, faces), show=lambda ref: ref.stem, write=str, xyz="Checkpoint name",
+)  # fmt: skip
+_PROMPT = Kind(
+    name="prompt", title="Prompt", form=Form.LINES, read=_prompt, apply=_apply_prompt, show=lambda pair: pair.prompt,
+    write=_write_prompt,
+)  # fmt: skip
+_STYLES = Kind(
+    name="styles", title="Styles", form=Form.NAMES, read=_styles, apply=_apply_styles, write=_write_styles,
+    show=lambda styles: " + ".join(style.name for style in styles) or "no style", xyz="Styles",
+)  # fmt: skip
+
+# The order is the order of application: search and replace works on the prompt that the prompt axis set, and styles are
+# merged into what comes of both.
+KINDS: Mapping[str, Kind] = MappingProxyType({
+    kind.name: kind
+    for kind in (
+        _CHECKPOINT,
+        _PROMPT,
+        Kind(name="prompt s/r", title="Prompt S/R", form=Form.NAMES, read=text, apply=_replace_text, show=str,
+             xyz="Prompt S/R"),
+        _STYLES,
+        Kind(name="seed", title="Seed", form=Form.WHOLE, read=whole, apply=_set("seed"), show=lambda v: f"seed {v}",
+             xyz="Seed"),
+        Kind(name="cfg", title="CFG scale", form=Form.REAL, read=number, apply=_set("cfg"),
+             show=lambda v: f"CFG {v:g}", xyz="CFG Scale"),
+        Kind(name="steps", title="Steps", form=Form.WHOLE, read=whole, apply=_set("steps"),
+             show=lambda v: f"{v} steps", xyz="Steps"),
+        Kind(name="sampler", title="Sampler", form=Form.NAMES, read=text, apply=_sampler, show=str, xyz="Sampler"),
+        Kind(name="schedule", title="Schedule", form=Form.NAMES, read=text, apply=_set("schedule"), show=str,
+             xyz="Schedule type"),
+        *FACE_KINDS,
+    )
+})  # fmt: skip

@@ -1,0 +1,94 @@
+"""The values of an axis as a person types them into one field, read as the X/Y/Z script reads them.
+
+What a line or a name cannot hold (a line break, blanks at its ends) is a JSON string there.
+"""
+
+import json
+from typing import Any
+
+from ohwx_compare.core.experiment.axes import KINDS, Axis
+from ohwx_compare.core.experiment.kind import Form, Kind
+from ohwx_compare.core.infotext.xyz import from_csv, numbers, to_csv
+from ohwx_compare.errors import ExperimentError, InfotextError
+
+__all__ = ["kind_called", "read_text", "write_text"]
+
+SAME = "same"  # as the picture
+_SWITCHES = {"on": True, "true": True, "off": False, "false": False}
+
+
+def kind_called(name: str) -> str:
+    """The name of the kind that a person calls by its name or title; `name` itself where there is none."""
+    called = " ".join(name.split()).casefold()
+    return next((kind.name for kind in KINDS.values() if called in (kind.name, kind.title.casefold())), name)
+
+
+def read_text(kind: str, text: str) -> list[Any]:
+    """JSON values for `Axis.read`. Raises ExperimentError for what that kind of axis cannot take."""
+    if kind not in KINDS:
+        return [text]  # refused by name where the axis is read
+    try:
+        return _read(KINDS[kind], text)
+    except InfotextError as error:
+        raise ExperimentError(f"The axis {kind!r} cannot take {text[:80]!r}: {error}") from error
+
+
+def write_text(axis: Axis) -> str:
+    """The values as one text; `read_text` gives the same axis back, styles by name."""
+    kind = KINDS[axis.kind]
+    values = axis.to_json()["values"]
+    if kind.form is Form.LINES:
+        return "\n".join(map(_line, values))
+    if axis.kind == "styles":
+        values = [",".join(style.name for style in styles) or "None" for styles in axis.values]
+    return ", ".join(to_csv([_word(kind, value)]) for value in values)
+
+
+def _read(kind: Kind, text: str) -> list[Any]:
+    if kind.form is Form.LINES:
+        return [_of_line(line.strip()) for line in text.splitlines() if line.strip()]
+    texts = [part for part in from_csv(text) if part or kind.form is Form.NAMES]
+    if texts == [""]:
+        return []
+    values: list[Any] = []
+    for part in texts:
+        if kind.is_optional and part.casefold() == SAME:
+            values.append(None)
+        elif kind.form is Form.SWITCH:
+            values.append(_switch(kind, part))
+        elif kind.form is Form.NAMES:
+            values.append(_of_line(part))
+        else:
+            values += numbers([part], kind.title, whole=kind.form is Form.WHOLE)
+    return values
+
+
+def _switch(kind: Kind, text: str) -> bool:
+    if text.casefold() not in _SWITCHES:
+        raise ExperimentError(f"The axis {kind.name!r} takes on and off, got {text!r}.")
+    return _SWITCHES[text.casefold()]
+
+
+def _word(kind: Kind, value: Any) -> str:
+    if value is None:
+        return SAME
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if kind.form is Form.NAMES and (kind.is_optional and value.casefold() == SAME):
+        return json.dumps(value)
+    return _line(value) if isinstance(value, str) else repr(value)
+
+
+def _line(value: Any) -> str:
+    """A text as it is where that reads back, else as JSON."""
+    is_plain = isinstance(value, str) and value == value.strip() and value and value[0] not in '"{'
+    return value if is_plain and len(value.splitlines()) == 1 else json.dumps(value)
+
+
+def _of_line(text: str) -> Any:
+    if text[:1] not in ('"', "{"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:  # a prompt may begin so
+        return text

@@ -1,0 +1,324 @@
+"""An experiment: a base picture, what varies, and the cells that follow from it.
+
+Cells are numbered from 1 in drawing order, which visits each checkpoint once: the checkpoint is the slowest axis,
+the others keep their order. Adding a checkpoint at the end therefore renumbers nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from itertools import product
+from math import prod
+from types import MappingProxyType
+from typing import Any, TypeVar, get_args
+
+from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef
+from ohwx_compare.core.experiment.plotted import axes_of, kept, kind_of, read_axis, require_drawn_axis
+from ohwx_compare.core.infotext.infotext import (
+    Infotext,
+    faces,
+    model,
+    require_from_noise,
+    require_supported,
+    to_job,
+    xyz,
+)
+from ohwx_compare.core.infotext.sampler_names import split_sampler
+from ohwx_compare.core.prompt.parts import strip_comments
+from ohwx_compare.core.prompt.styles import Style, known, styled, unstyled
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.limits import require_valid
+from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
+
+__all__ = ["Cell", "Experiment", "checkpoint_of"]
+
+_MOST_CELLS = 50_000
+Settings = TypeVar("Settings", Job, FaceSettings, Style)
+_SWITCHED = MappingProxyType({  # axes of ADetailer that do nothing while a switch of its tab is off
+    "face cfg": ("cfg",),
+    "face sampler": ("sampler", "schedule"),
+    "face schedule": ("sampler", "schedule"),
+})  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One place of the grid: what is drawn there and how it is labelled."""
+
+    number: int  # from 1, drawing order
+    coordinates: tuple[int, ...]  # index into each axis' values, in the order of the experiment's axes
+    labels: tuple[str, ...]  # one an axis
+    checkpoint: CheckpointRef
+    job: Job
+    faces: tuple[FaceSettings, ...]  # () draws no face pass
+
+    @property
+    def label(self) -> str:
+        """All labels on one line."""
+        return ", ".join(self.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A base job, its axes and its face pass. Raises ExperimentError for what cannot be drawn as written."""
+
+    job: Job
+    axes: tuple[Axis, ...] = ()  # at most one a kind, but for "prompt s/r"
+    faces: tuple[FaceSettings, ...] = ()  # ADetailer's tabs in order; () draws no face pass
+    columns: str = "checkpoint"  # the kind whose values are the columns of the grid; the rest are rows
+    styles: tuple[Style, ...] = ()  # merged into every prompt, but for those that a styles axis chooses from
+    notes: tuple[str, ...] = ()  # what the reader of the result should know, in words
+
+    def __post_init__(self) -> None:
+        kinds = [axis.kind for axis in self.axes]
+        twice = [kind for kind in set(kinds) if kinds.count(kind) > 1 and kind != "prompt s/r"]
+        if twice:
+            raise ExperimentError(f"The experiment has two {twice[0]!r} axes; put their values into one.")
+        if self.columns not in KINDS:
+            raise ExperimentError(f"No such axis for the columns: {self.columns!r}. Known: {', '.join(KINDS)}.")
+        if not self.faces and any(KINDS[kind].varies_faces for kind in kinds):
+            raise ExperimentError("An axis varies the face pass, but the experiment has no face settings; add `faces`.")
+        if (cells := prod(len(axis.values) for axis in self.axes)) > _MOST_CELLS:
+            raise ExperimentError(f"The experiment has {cells:,} cells, expected at most {_MOST_CELLS:,}; split it.")
+        for job, tabs in dict.fromkeys(self._drawn()):
+            require_valid(job)
+            for tab in tabs:
+                require_valid(tab)
+
+    @property
+    def checkpoints(self) -> tuple[CheckpointRef, ...]:
+        """The checkpoints in the order of the grid; () while none is named."""
+        return next((axis.values for axis in self.axes if axis.kind == "checkpoint"), ())
+
+    @property
+    def column_axis(self) -> int | None:
+        """Index of the axis whose values are the columns: `columns`, else the first; None without axes."""
+        kinds = [axis.kind for axis in self.axes]
+        return kinds.index(self.columns) if self.columns in kinds else (0 if kinds else None)
+
+    def with_checkpoints(self, refs: Iterable[CheckpointRef]) -> "Experiment":
+        """The same experiment over other checkpoints; the axis keeps its place, or comes first."""
+        axis = Axis("checkpoint", tuple(refs))
+        if not self.checkpoints:
+            return replace(self, axes=(axis, *self.axes))
+        return replace(self, axes=tuple(axis if old.kind == "checkpoint" else old for old in self.axes))
+
+    def as_typed(self) -> "Experiment":
+        """What the webui makes of these settings when a user types them into it, for experiments written by hand.
+
+        `#` comments are taken out of the prompts, and a schedule out of the sampler's name ("DPM++ 2M Karras"). Not for
+        infotexts: those tell what is left, and a `#` in one was drawn (before 1.8 the webui knew no comments).
+        """
+        sampler, schedule = split_sampler(self.job.sampler, self.job.schedule, None)
+        prompt, negative = strip_comments(self.job.prompt), strip_comments(self.job.negative)
+        return replace(
+            self,
+            job=replace(self.job, prompt=prompt, negative=negative, sampler=sampler, schedule=schedule),
+            axes=tuple(_typed(axis) for axis in self.axes),
+            faces=tuple(map(_typed_face, self.faces)),
+        )
+
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells in drawing order. Raises ExperimentError without a checkpoint."""
+        if not self.checkpoints:
+            raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis (or --all).")
+        at = next(i for i, axis in enumerate(self.axes) if axis.kind == "checkpoint")
+        everywhere = product(*(range(len(axis.values)) for axis in self.axes))
+        order = sorted(everywhere, key=lambda coordinates: coordinates[at])  # stable: the other axes keep theirs
+        return tuple(self._cell(number, coordinates) for number, coordinates in enumerate(order, 1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The experiment as JSON values; `from_dict` gives the same experiment back. Every setting is written."""
+        return {
+            "job": asdict(self.job),
+            "axes": [axis.to_json() for axis in self.axes],
+            "faces": [asdict(tab) for tab in self.faces],
+            "columns": self.columns,
+            **({"styles": [asdict(style) for style in self.styles]} if self.styles else {}),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any, styles: Mapping[str, Style] | None = None) -> "Experiment":
+        """Read an experiment file: `{"job": {...}, "axes": [{"kind": ..., "values": [...]}], "faces": [{...}]}`.
+
+        `job` and each of `faces` take the fields of `Job` and `FaceSettings`, what is left out has their defaults;
+        `columns`, `styles` and `notes` may be left out too. Styles are names, looked up in `styles`, or objects of
+        name, prompt and negative. Raises ExperimentError: an unknown name is answered with the nearest.
+        """
+        _known(data, ("job", "axes", "faces", "columns", "styles", "notes"), "the experiment")
+        lists = {name: data.get(name, []) for name in ("axes", "faces", "styles", "notes")}
+        for name, value in lists.items():
+            if not isinstance(value, list):
+                raise ExperimentError(f"`{name}` must be a list, got {value!r}.")
+        for axis in lists["axes"]:
+            _known(axis, ("kind", "values"), "an axis")
+        axes = (Axis.read(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
+        named = (Style(style) if isinstance(style, str) else _read(Style, style, "styles") for style in lists["styles"])
+        return cls(
+            job=_read(Job, data.get("job", {}), "job"),
+            axes=tuple(_with_texts(axis, styles or {}) for axis in axes),
+            faces=tuple(_read(FaceSettings, tab, "faces") for tab in lists["faces"]),
+            columns=str(data.get("columns", "checkpoint")),
+            styles=known(named, styles or {}),
+            notes=tuple(map(str, lists["notes"])),
+        )
+
+    @classmethod
+    def from_infotext(
+        cls, infotext: Infotext, styles: Mapping[str, Style] | None = None, *, by_engine: bool = True
+    ) -> "Experiment":
+        """The experiment that an infotext asks for: its sheet's or plot's axes, else the one cell of its checkpoint.
+
+        X gives the columns. styles: the webui's, by name, for an axis of them; the first one is taken out of the prompt
+        again. by_engine: our engine draws it; a webui knows more, and what is not known here is left out then. Raises
+        UnsupportedKeyError for an axis or key that is not drawn yet, by name, and for img2img, InfotextError or
+        ExperimentError for values that mean nothing.
+        """
+        ours = kept(infotext)
+        if by_engine:
+            require_supported(infotext)
+            require_from_noise(infotext)
+        axes = axes_of(infotext) if "axes" in ours or not by_engine else _plotted(infotext)
+        for axis in axes if by_engine else ():
+            require_drawn_axis(axis)
+        axes = tuple(_with_texts(axis, styles or {}) for axis in axes)
+        ref = checkpoint_of(infotext)
+        if ref and not any(axis.kind == "checkpoint" for axis in axes):
+            axes = (*axes, Axis("checkpoint", (ref,)))
+        job, plot = to_job(infotext), xyz(infotext)
+        for axis in axes:
+            if axis.kind == "styles" and "base" not in ours:
+                job = unstyled(job, axis.values[0])
+        return cls.from_dict({
+            "job": asdict(job) | ours.get("base", {}),
+            "axes": [axis.to_json() for axis in axes],
+            "faces": ours.get("faces", [asdict(tab) for tab in faces(infotext)]),
+            "columns": ours.get("columns", axes[0].kind if plot and plot.x else "checkpoint"),
+            "styles": ours.get("styles", []),
+        }, styles)  # fmt: skip
+
+    def kept_beside(self, infotext: Infotext) -> dict[str, Any]:
+        """What the text of our sheet needs under the key `ohwx` (see `plotted.kept`) to give these cells back.
+
+        infotext: the first cell's with the X/Y/Z keys. {} where they say it all.
+        """
+        try:
+            if Experiment.from_infotext(infotext).cells() == self.cells():
+                return {}
+        except (ExperimentError, InfotextError):  # what X/Y/Z keys cannot say, or what our engine does not draw
+            pass
+        job, written = to_job(infotext), self.to_dict()
+        base = {name: value for name, value in written["job"].items() if value != getattr(job, name)}
+        beside = {name: written[name] for name in ("axes", "columns", "styles") if name in written}
+        return beside | {"base": base} | ({"faces": written["faces"]} if faces(infotext) != self.faces else {})
+
+    def _cell(self, number: int, coordinates: tuple[int, ...]) -> Cell:
+        job, faces = self._at(coordinates)
+        chosen = [(axis.kind, axis.values[i]) for axis, i in zip(self.axes, coordinates, strict=True)]
+        return Cell(
+            number=number,
+            coordinates=coordinates,
+            labels=tuple(axis.labels[i] for axis, i in zip(self.axes, coordinates, strict=True)),
+            checkpoint=dict(chosen)["checkpoint"],
+            job=job,
+            faces=faces,
+        )
+
+    def _at(self, coordinates: tuple[int, ...]) -> tuple[Job, tuple[FaceSettings, ...]]:
+        job, faces = self.job, self.faces
+        order = list(KINDS)
+        steps = sorted(zip(self.axes, coordinates, strict=True), key=lambda step: order.index(step[0].kind))
+        is_styled = False
+        for axis, i in steps:
+            if not is_styled and order.index(axis.kind) >= order.index("styles"):
+                job, is_styled = styled(job, self._own_styles), True
+            job, faces = KINDS[axis.kind].apply(job, faces, axis.values[i], axis.values[0])
+        return job if is_styled else styled(job, self._own_styles), faces
+
+    @property
+    def _own_styles(self) -> tuple[Style, ...]:
+        chosen = {style.name for axis in self.axes if axis.kind == "styles" for value in axis.values for style in value}
+        return tuple(style for style in self.styles if style.name not in chosen)
+
+    def _drawn(self) -> Iterable[tuple[Job, tuple[FaceSettings, ...]]]:
+        ranges = (range(1 if axis.kind == "checkpoint" else len(axis.values)) for axis in self.axes)
+        return map(self._at, product(*ranges))
+
+
+def checkpoint_of(infotext: Infotext) -> CheckpointRef | None:
+    """The checkpoint that drew a picture, called by its hash where the text tells no name; None where it tells none."""
+    name, short_hash = model(infotext)
+    return CheckpointRef(name or short_hash, short_hash and short_hash.lower()) if name or short_hash else None
+
+
+def _typed(axis: Axis) -> Axis:
+    if axis.kind != "prompt":
+        return axis
+    pairs = (
+        replace(
+            pair,
+            prompt=strip_comments(pair.prompt),
+            negative=None if pair.negative is None else strip_comments(pair.negative),
+        )
+        for pair in axis.values
+    )
+    return Axis("prompt", tuple(pairs))
+
+
+def _typed_face(tab: FaceSettings) -> FaceSettings:
+    if tab.sampler is None:
+        return tab
+    sampler, schedule = split_sampler(tab.sampler, tab.schedule, None)
+    return replace(tab, sampler=sampler, schedule=tab.schedule if schedule == "Automatic" else schedule)
+
+
+def _plotted(infotext: Infotext) -> tuple[Axis, ...]:
+    """The axes of the X/Y/Z plot. Raises UnsupportedKeyError for one that is not drawn."""
+    plot = xyz(infotext)
+    tabs = faces(infotext)
+    for axis in plot.axes if plot else ():
+        kind = kind_of(axis)
+        if kind and kind.varies_faces and len(tabs) > 1:
+            raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type!r} varies the first of {len(tabs)} face tabs only.")
+        if (
+            kind
+            and tabs
+            and kind.name in _SWITCHED
+            and not any(getattr(tabs[0], name) for name in _SWITCHED[kind.name])
+        ):
+            raise UnsupportedKeyError(f"ADetailer drew the same along {axis.type!r}: its switch for that was off.")
+    return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()))
+
+
+def _with_texts(axis: Axis, styles: Mapping[str, Style]) -> Axis:
+    """An axis of styles with their texts."""
+    return Axis("styles", tuple(known(value, styles) for value in axis.values)) if axis.kind == "styles" else axis
+
+
+def _known(data: Any, names: Iterable[str], what: str) -> None:
+    if not isinstance(data, dict):
+        raise ExperimentError(f"{what} must be a JSON object, got {data!r}.")
+    for name in data:
+        if name not in names:
+            near = get_close_matches(str(name), names, 1, 0.0)[0]
+            raise ExperimentError(f"{what} has no {name!r}; did you mean {near!r}? Known: {', '.join(names)}.")
+
+
+def _read(kind: type[Settings], data: Any, what: str) -> Settings:
+    """Build a flat dataclass from JSON, every name and type checked."""
+    known = {field.name: field for field in fields(kind)}
+    _known(data, tuple(known), what)
+    missing = [name for name, field in known.items() if field.default is MISSING and name not in data]
+    if missing:
+        raise ExperimentError(f"{what} lacks {', '.join(missing)}.")
+    values = dict(data)
+    for name, value in data.items():
+        allowed = get_args(known[name].type) or (known[name].type,)
+        if type(value) is int and float in allowed:
+            values[name] = float(value)
+        elif type(value) not in allowed:
+            names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
+            raise ExperimentError(f"{what}.{name} must be {names}, got {value!r}.")
+    return kind(**values)

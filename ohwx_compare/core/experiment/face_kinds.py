@@ -1,0 +1,131 @@
+"""The kinds of axes that vary the face pass: every setting of it that is drawn, in all its tabs alike.
+
+A picture before the face pass does not depend on them, so that the cells along such an axis share it. Names in the
+X/Y/Z script: Bing-su/adetailer 25.3.0, `scripts/!adetailer.py:make_axis_on_xyz_grid`; there they mean the first tab.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ohwx_compare.core.experiment.kind import Applied, Form, Kind, number, switch, text, whole
+from ohwx_compare.core.infotext.sampler_names import split_sampler
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+
+__all__ = ["FACE_KINDS"]
+
+_READERS = {Form.NAMES: text, Form.LINES: text, Form.WHOLE: whole, Form.REAL: number, Form.SWITCH: switch}
+_SIZE = re.compile(r"\s*(\d{1,5})\s*x\s*(\d{1,5})\s*")
+
+
+def _kind(field: str, title: str, form: Form, *, xyz: str | None = None, is_optional: bool = False) -> Kind:
+    """A kind that sets one field of every tab."""
+
+    def apply(job: Job, faces: tuple[FaceSettings, ...], value: Any, _: Any) -> Applied:
+        return job, tuple(replace(tab, **{field: value}) for tab in faces)
+
+    return Kind(
+        name=f"face {field.replace('_', ' ')}",
+        title=title,
+        form=form,
+        read=_or_none(_READERS[form]) if is_optional else _READERS[form],
+        apply=apply,
+        show=_shown(title.lower() if form in (Form.WHOLE, Form.REAL) else ""),
+        xyz=xyz and f"[ADetailer] {xyz} 1st",
+        is_optional=is_optional,
+        varies_faces=True,
+    )
+
+
+def _or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value)
+
+
+def _shown(what: str) -> Callable[[Any], str]:
+    def show(value: Any) -> str:
+        said = "as the picture" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{what} {said}".strip()
+
+    return show
+
+
+def _apply_pass(job: Job, faces: tuple[FaceSettings, ...], value: bool, _: Any) -> Applied:
+    return job, faces if value else ()
+
+
+def _apply_sampler(job: Job, faces: tuple[FaceSettings, ...], name: str | None, _: Any) -> Applied:
+    if name is None:
+        return job, tuple(replace(tab, sampler=None) for tab in faces)
+    sampler, schedule = split_sampler(name, None, None)  # "Euler a Karras" names both
+    own = {} if schedule == "Automatic" else {"schedule": schedule}
+    return job, tuple(replace(tab, sampler=sampler, **own) for tab in faces)
+
+
+def _apply_size(job: Job, faces: tuple[FaceSettings, ...], size: tuple[int, int] | None, _: Any) -> Applied:
+    width, height = size or (None, None)
+    return job, tuple(replace(tab, width=width, height=height) for tab in faces)
+
+
+def _read_size(value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    found = _SIZE.fullmatch(text(value))
+    if not found:
+        raise ValueError("a size like 768x1024 is needed")
+    return int(found[1]), int(found[2])
+
+
+def _write_size(size: tuple[int, int] | None) -> str | None:
+    return size and "{}x{}".format(*size)
+
+
+FACE_KINDS = (
+    _kind("denoise", "Face denoise", Form.REAL, xyz="Inpaint denoising strength"),
+    _kind("steps", "Face steps", Form.WHOLE, is_optional=True),
+    _kind("padding", "Face padding", Form.WHOLE, xyz="Inpaint only masked padding"),
+    replace(
+        _kind("only_masked", "Face only masked", Form.SWITCH, xyz="Inpaint only masked"),
+        show=lambda value: "face only masked" if value else "face in the whole picture",
+    ),
+    _kind("model", "Face detector", Form.NAMES, xyz="ADetailer model"),
+    _kind("confidence", "Face confidence", Form.REAL),
+    _kind("top_k", "Face top k", Form.WHOLE),
+    _kind("dilate", "Face mask dilation", Form.WHOLE, xyz="Mask erosion / dilation"),
+    _kind("blur", "Face mask blur", Form.WHOLE),
+    _kind("prompt", "Face prompt", Form.LINES, xyz="ADetailer prompt"),
+    _kind("negative", "Face negative", Form.LINES, xyz="ADetailer negative prompt"),
+    Kind(
+        name="face size",
+        title="Face size",
+        form=Form.NAMES,
+        read=_read_size,
+        apply=_apply_size,
+        show=lambda size: f"face size {_write_size(size) or 'as the picture'}",
+        write=_write_size,
+        is_optional=True,
+        varies_faces=True,
+    ),
+    _kind("cfg", "Face CFG", Form.REAL, xyz="CFG scale", is_optional=True),
+    replace(
+        _kind("sampler", "Face sampler", Form.NAMES, xyz="ADetailer sampler", is_optional=True), apply=_apply_sampler
+    ),
+    _kind("schedule", "Face schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
+    _kind("sort", "Face order", Form.NAMES),
+    _kind("top_k_by", "Face top k by", Form.NAMES),
+    _kind("min_ratio", "Face least share", Form.REAL),
+    _kind("max_ratio", "Face largest share", Form.REAL),
+    _kind("merge", "Face mask merging", Form.NAMES),
+    _kind("x_offset", "Face mask right by", Form.WHOLE),
+    _kind("y_offset", "Face mask up by", Form.WHOLE),
+    Kind(
+        name="face pass",
+        title="Face pass",
+        form=Form.SWITCH,
+        read=switch,
+        apply=_apply_pass,
+        show=lambda value: "face pass" if value else "no face pass",
+        varies_faces=True,
+    ),
+)  # applied in this order: a schedule after the sampler that may name one, the pass itself last

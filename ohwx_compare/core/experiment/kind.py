@@ -1,0 +1,67 @@
+"""`Kind`: one thing that an axis may vary. The table of them is `KINDS` in `core/experiment/axes.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+
+__all__ = ["Applied", "Form", "Kind", "number", "switch", "text", "whole"]
+
+Applied = tuple[Job, tuple[FaceSettings, ...]]
+
+
+class Form(Enum):
+    """How a person writes several values into one text, with an example."""
+
+    NAMES = 'comma-separated: one, two, "three, four"'
+    WHOLE = "comma-separated, or a range: 1, 2, 5-9, 10-30 (+10), 1-100 [5]"
+    REAL = "comma-separated, or a range: 0.3, 0.5, 5-9 (+0.5), 0-1 [5]"
+    LINES = "one a line"
+    SWITCH = "on, off"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What one axis may vary: how its values are read from JSON, written, shown and applied to a cell."""
+
+    name: str
+    title: str  # what a person chooses
+    form: Form
+    read: Callable[[Any], Any]  # JSON value -> value; raises TypeError or ValueError
+    apply: Callable[[Job, tuple[FaceSettings, ...], Any, Any], Applied]  # job, faces, value, the axis' first value
+    show: Callable[[Any], str]
+    write: Callable[[Any], Any] = lambda value: value  # value -> JSON value
+    xyz: str | None = None  # the X/Y/Z script's name for it
+    is_optional: bool = False  # None stands for "as the picture"
+    varies_faces: bool = False  # means nothing without a face pass
+
+
+def whole(value: Any) -> int:
+    """A whole number, 7.0 too. Raises TypeError or ValueError."""
+    if isinstance(value, bool) or int(value) != float(value):
+        raise ValueError("a whole number is needed")
+    return int(value)
+
+
+def number(value: Any) -> float:
+    """A number, as float. Raises TypeError or ValueError."""
+    if isinstance(value, bool):
+        raise TypeError("a number is needed")
+    return float(value)
+
+
+def text(value: Any) -> str:
+    """A text. Raises TypeError."""
+    if not isinstance(value, str):
+        raise TypeError("a text is needed")
+    return value
+
+
+def switch(value: Any) -> bool:
+    """True or false. Raises TypeError."""
+    if not isinstance(value, bool):
+        raise TypeError("true or false is needed")
+    return value

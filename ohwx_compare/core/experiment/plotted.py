@@ -1,0 +1,107 @@
+"""The axes that an infotext names: the X/Y/Z script's keys, and what has no name there under our own key.
+
+A sheet's text has the X/Y/Z keys always, so that a plain webui takes it up; the experiment's `axes`, `columns`,
+`styles`, `faces` and what its `base` job has besides stand under the key `ohwx` where those keys alone ask for others.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+from ohwx_compare.core.experiment.axes import KINDS, Axis
+from ohwx_compare.core.experiment.kind import Form, Kind
+from ohwx_compare.core.infotext.infotext import Infotext, XyzAxis, extra, xyz
+from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULES, read_version, split_sampler
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+
+__all__ = ["as_xyz", "axes_of", "kept", "kind_of", "read_axis", "require_drawn_axis"]
+
+_SAME = "Use same scheduler"  # ADetailer's word for None
+_SWITCHES: Mapping[Any, bool] = MappingProxyType({"True": True, "False": False})
+
+
+def kept(infotext: Infotext) -> dict[str, Any]:
+    """What our own text holds of its experiment besides X/Y/Z keys; {} for none. Raises InfotextError if damaged."""
+    ours = extra(infotext).get("experiment", {})
+    if not isinstance(ours, dict) or not isinstance(ours.get("base", {}), dict):
+        raise InfotextError(f"The key 'ohwx' holds {ours!r} as experiment, expected an object.")
+    return ours
+
+
+def axes_of(infotext: Infotext) -> tuple[Axis, ...]:
+    """The axes of our own text, or else those of an X/Y/Z plot that have a kind here; X first, () without any.
+
+    Raises InfotextError or ExperimentError for values that mean nothing.
+    """
+    ours = kept(infotext).get("axes")
+    if ours is not None:
+        if not isinstance(ours, list) or not all(isinstance(axis, dict) for axis in ours):
+            raise InfotextError(f"The key 'ohwx' lists {ours!r} as axes, expected a list of objects.")
+        return tuple(Axis.read(str(axis.get("kind")), axis.get("values")) for axis in ours)
+    plot = xyz(infotext)
+    return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()) if kind_of(axis))
+
+
+def kind_of(axis: XyzAxis) -> Kind | None:
+    """What an axis of the X/Y/Z script is called here; None where it is not drawn."""
+    return next((kind for kind in KINDS.values() if kind.xyz == axis.type), None)
+
+
+def read_axis(axis: XyzAxis, infotext: Infotext) -> Axis:
+    """An axis of the X/Y/Z script under our name. Raises UnsupportedKeyError for one without, ExperimentError."""
+    kind = kind_of(axis)
+    if kind is None:
+        known = [kind.xyz for kind in KINDS.values() if kind.xyz]
+        near = get_close_matches(axis.type, known, 1, 0.0)[0]
+        raise UnsupportedKeyError(
+            f"The X/Y/Z axis {axis.type[:80]!r} is not drawn yet; did you mean {near!r}? Known: {', '.join(known)}."
+        )
+    values: list[Any] = list(axis.values)
+    if kind.name == "sampler":  # what a bare name means depends on the webui that wrote it
+        version, schedule = read_version(infotext.get("Version")), infotext.get("Schedule type")
+        values = [" ".join(split_sampler(name, schedule, version)) for name in values]
+    if kind.form is Form.SWITCH:
+        values = [_SWITCHES.get(value, value) for value in values]
+    if kind.is_optional:
+        values = [None if value == _SAME else value for value in values]
+    return Axis.read(kind.name, values)
+
+
+def require_drawn_axis(axis: Axis) -> None:
+    """Raise UnsupportedKeyError for a sampler or schedule that our engine does not draw."""
+    if axis.kind == "sampler":
+        _drawn_ones("sampler", [split_sampler(name, None, None)[0] for name in axis.values], SAMPLERS)
+    if axis.kind == "schedule":
+        _drawn_ones("schedule", axis.values, SCHEDULES)
+
+
+def as_xyz(axis: Axis, tabs: Sequence[FaceSettings] = ()) -> XyzAxis | None:
+    """The axis as the X/Y/Z script has it, None where it has none; whole prompts are a search and replace of the first.
+
+    tabs: the face pass; ADetailer's axes mean its first tab, so that they say it all for one tab only.
+    """
+    kind = KINDS[axis.kind]
+    if axis.kind == "prompt":
+        whole = all(pair.negative is None for pair in axis.values)
+        return XyzAxis("Prompt S/R", tuple(pair.prompt for pair in axis.values)) if whole else None
+    if kind.xyz is None or (kind.varies_faces and len(tabs) != 1):
+        return None
+    if axis.kind == "styles":
+        return XyzAxis(kind.xyz, tuple(",".join(style.name for style in styles) or "None" for styles in axis.values))
+    if None in axis.values and axis.kind != "face schedule":
+        return None
+    return XyzAxis(kind.xyz, tuple(map(_xyz_value, axis.values)))
+
+
+def _xyz_value(value: Any) -> int | float | str:
+    if value is None:
+        return _SAME
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _drawn_ones(what: str, values: Iterable[str], known: Iterable[str]) -> None:
+    other = [value for value in values if value not in known]
+    if other:
+        raise UnsupportedKeyError(f"The {what} {other[0]!r} is not drawn yet; known: {', '.join(known)}.")

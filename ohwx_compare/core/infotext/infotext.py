@@ -1,0 +1,274 @@
+"""Infotexts: the text the webui keeps in every picture, read into a `Job` and written from one.
+
+The text itself is `pairs.py`; ADetailer's keys are `face_keys.py`, the X/Y/Z plot's `xyz.py`, and what our engine
+refuses `supported.py`. All of it is reached from here.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ohwx_compare.core.infotext import face_keys
+from ohwx_compare.core.infotext.pairs import (
+    Infotext,
+    Pair,
+    parse,
+    quote,
+    read_real,
+    read_whole,
+    render,
+    split,
+    unquote,
+)
+from ohwx_compare.core.infotext.sampler_names import Version, read_version, split_sampler
+from ohwx_compare.core.infotext.supported import require_drawn, require_supported, unsupported
+from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+
+__all__ = [
+    "EXTRA_KEY",
+    "Infotext",
+    "Pair",
+    "Xyz",
+    "XyzAxis",
+    "extra",
+    "faces",
+    "from_job",
+    "is_img2img",
+    "is_inpaint",
+    "model",
+    "parse",
+    "quote",
+    "render",
+    "require_drawn",
+    "require_from_noise",
+    "require_supported",
+    "split",
+    "to_inpaint_job",
+    "to_job",
+    "unquote",
+    "unsupported",
+    "with_xyz",
+    "xyz",
+]
+
+EXTRA_KEY = "ohwx"
+"""Under which our own facts stand, as JSON."""
+_SORT = "face sort"  # in the extra key: ADetailer keeps it in its settings, not in the picture
+_MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content")
+_ADETAILER_CLEAN_SINCE = (24, 4)
+
+
+def to_job(infotext: Infotext) -> Job:
+    """What the text asks for, besides the checkpoint. Raises InfotextError for a key that is missing or no number.
+
+    Without `RNG` the noise came from the GPU. Without `Version` a bare sampler name has its meaning since 1.9. Clip
+    skip is 1 and variations are off where nothing is said. `denoise` is None for txt2img.
+    """
+    sampler, schedule = split_sampler(
+        _needed(infotext, "Sampler"), infotext.get("Schedule type"), read_version(infotext.get("Version"))
+    )
+    width, height = _size(_needed(infotext, "Size"))
+    return Job(
+        prompt=infotext.prompt,
+        negative=infotext.negative,
+        seed=_whole(infotext, "Seed"),
+        steps=_whole(infotext, "Steps"),
+        sampler=sampler,
+        schedule=schedule,
+        cfg=_real(infotext, "CFG scale"),
+        width=width,
+        height=height,
+        denoise=_real(infotext, "Denoising strength", 0.0) if is_img2img(infotext) else None,
+        subseed=_whole(infotext, "Variation seed", 0),
+        subseed_strength=_real(infotext, "Variation seed strength", 0.0),
+        rng=(infotext.get("RNG") or "GPU").strip(),
+        clip_skip=_whole(infotext, "Clip skip", 1),
+    )
+
+
+def to_inpaint_job(infotext: Infotext) -> InpaintJob:
+    """The inpaint that the text asks for; only its mask and picture are missing. Raises InfotextError if it is none.
+
+    Without `Mask blur` there was none, without `Inpaint area` the whole picture was drawn (webui 1.8 and later).
+    """
+    job = to_job(infotext)
+    if job.denoise is None:
+        raise InfotextError(
+            "This infotext is of a picture drawn from noise: it has no denoising strength to inpaint with."
+        )
+    return InpaintJob(
+        job=job,
+        mask_blur=_whole(infotext, "Mask blur", 0),
+        only_masked=infotext.get("Inpaint area") == "Only masked",
+        padding=_whole(infotext, "Masked area padding", 32),
+    )
+
+
+def is_img2img(infotext: Infotext) -> bool:
+    """Whether the picture was drawn from another one (img2img or inpaint).
+
+    `Denoising strength` says so, but for hires fix, for what ADetailer before 24.4 let leak from its own pass, and for
+    the 0 that txt2img over the API left in texts before 1.9.
+    """
+    text = infotext.get("Denoising strength")
+    if text is None or any(pair.key.startswith("Hires ") for pair in infotext.pairs):
+        return False
+    denoise = read_real(text, "Denoising strength")
+    version = read_version(infotext.get("Version"))
+    if denoise == 0 and version is not None and version < (1, 9):
+        return False
+    return not _leaked(infotext, denoise)
+
+
+def require_from_noise(infotext: Infotext) -> None:
+    """Raise UnsupportedKeyError for a picture drawn from another one, which no infotext holds."""
+    if is_img2img(infotext):
+        raise UnsupportedKeyError(
+            "It was drawn from another picture (Denoising strength), which its infotext does not hold; only pictures "
+            "drawn from noise can be drawn again."
+        )
+
+
+def is_inpaint(infotext: Infotext) -> bool:
+    """Whether a mask was used. One without blur over the whole picture leaves no trace in the text."""
+    return is_img2img(infotext) and any(infotext.get(key) is not None for key in _MASK_KEYS)
+
+
+def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
+    """The face pass, tab by tab, as `face_keys.faces`; our own texts also tell the order of the faces."""
+    settings = face_keys.faces(infotext)
+    orders = extra(infotext).get(_SORT, [])
+    if not isinstance(orders, list) or len(orders) not in (0, len(settings)):
+        raise InfotextError(
+            f"{EXTRA_KEY} lists {orders!r} as {_SORT!r}, expected one order for each of {len(settings)} tabs."
+        )
+    return (
+        tuple(replace(tab, sort=str(order)) for tab, order in zip(settings, orders, strict=True))
+        if orders
+        else settings
+    )
+
+
+def model(infotext: Infotext) -> tuple[str | None, str | None]:
+    """Name (the file's, without suffix) and short hash of the checkpoint, None where the text does not tell."""
+    return infotext.get("Model"), infotext.get("Model hash")
+
+
+def extra(infotext: Infotext) -> dict[str, object]:
+    """What our key `ohwx` holds, {} without it. Raises InfotextError if that is no JSON object."""
+    text = infotext.get(EXTRA_KEY)
+    if text is None:
+        return {}
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.") from error
+    if not isinstance(value, dict):
+        raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.")
+    return value
+
+
+def from_job(
+    job: Job | InpaintJob,
+    *,
+    model: str | None,
+    model_hash: str | None,
+    faces: Sequence[FaceSettings] = (),
+    extra: Mapping[str, object] | Iterable[tuple[str, object]] = (),
+    version: str | None = None,
+) -> Infotext:
+    """The infotext that the webui 1.10.1 writes for `job`, its keys in its order.
+
+    Numbers that are floats there are written so ("CFG scale: 9.0"), as over its API. `model` is the file's name
+    without suffix, `model_hash` its sha256, of which ten digits are written. `extra` (JSON values) goes under the one
+    key `ohwx`. `version` is written as given; a version below 1.9 would change the meaning of a bare sampler name.
+    """
+    drawn = job.job if isinstance(job, InpaintJob) else job
+    named: list[tuple[str, object]] = [*_base(drawn, model, model_hash)]
+    if isinstance(job, InpaintJob):
+        named += _mask(job)
+    named += face_keys.pairs_of([_sized(tab, drawn) for tab in faces])
+    rest = dict(extra)
+    if any(tab.sort != "None" for tab in faces):
+        rest[_SORT] = [tab.sort for tab in faces]
+    if rest:
+        named.append((EXTRA_KEY, json.dumps(rest, ensure_ascii=False)))
+    if version is not None:
+        named.append(("Version", version))
+    infotext = Infotext(prompt=drawn.prompt, negative=drawn.negative)
+    for key, value in named:
+        infotext = infotext.with_value(key, value)
+    return infotext
+
+
+def _base(job: Job, model: str | None, model_hash: str | None) -> Iterable[tuple[str, object]]:
+    yield "Steps", job.steps
+    yield "Sampler", job.sampler
+    yield "Schedule type", job.schedule
+    yield "CFG scale", float(job.cfg)
+    yield "Seed", job.seed
+    yield "Size", f"{job.width}x{job.height}"
+    if model_hash is not None:
+        yield "Model hash", model_hash[:10]
+    if model is not None:
+        yield "Model", model
+    if job.subseed_strength:
+        yield "Variation seed", job.subseed
+        yield "Variation seed strength", float(job.subseed_strength)
+    if job.denoise is not None:
+        yield "Denoising strength", float(job.denoise)
+    if job.clip_skip > 1:
+        yield "Clip skip", job.clip_skip
+    if job.rng != "GPU":
+        yield "RNG", job.rng
+
+
+def _mask(job: InpaintJob) -> Iterable[tuple[str, object]]:
+    if job.mask_blur:
+        yield "Mask blur", job.mask_blur
+    if job.only_masked:
+        yield "Inpaint area", "Only masked"
+        yield "Masked area padding", job.padding
+
+
+def _sized(tab: FaceSettings, job: Job) -> FaceSettings:
+    if (tab.width is None) == (tab.height is None):
+        return tab
+    return replace(tab, width=tab.width or job.width, height=tab.height or job.height)
+
+
+def _leaked(infotext: Infotext, denoise: float) -> bool:
+    wrote: Version | None = read_version(infotext.get("ADetailer version"))
+    if wrote is None or wrote >= _ADETAILER_CLEAN_SINCE:
+        return False
+    return any(tab.denoise == denoise for tab in face_keys.faces(infotext))
+
+
+def _needed(infotext: Infotext, key: str) -> str:
+    value = infotext.get(key)
+    if value is None:
+        raise InfotextError(f"The infotext has no {key!r}; paste the whole text, it may have been cut.")
+    return value
+
+
+def _whole(infotext: Infotext, key: str, default: int | None = None) -> int:
+    if default is not None and infotext.get(key) is None:
+        return default
+    return read_whole(_needed(infotext, key), key)
+
+
+def _real(infotext: Infotext, key: str, default: float | None = None) -> float:
+    if default is not None and infotext.get(key) is None:
+        return default
+    return read_real(_needed(infotext, key), key)
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*([0-9]{1,6})x([0-9]{1,6})\s*", text)
+    if not found or not int(found[1]) * int(found[2]):
+        raise InfotextError(f"Size is {text[:40]!r}, expected width x height like 1024x1024.")
+    return int(found[1]), int(found[2])

@@ -1,0 +1,169 @@
+"""Which infotexts our engine can draw: a key that may change pixels is drawn or refused by name, never dropped.
+
+Keys come from every writer in the webui at 82a973c (`modules/processing.py`, `modules/sd_samplers_*.py`,
+`modules/sd_hijack_clip.py`, `modules/sd_models.py`, builtin extensions). A key that is on no list here is refused too:
+nobody knows what it does. Not told by a text, so not checked: webui 1.7.0 and older sampled SDXL with noise levels
+rounded to half precision.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from ohwx_compare.core.infotext.face_keys import faces, is_built_key
+from ohwx_compare.core.infotext.pairs import Infotext, Pair
+from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULES, read_version, split_sampler
+from ohwx_compare.core.infotext.xyz import SCRIPT
+from ohwx_compare.core.prompt.parts import strip_tags
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import UnsupportedKeyError
+
+__all__ = ["require_drawn", "require_supported", "unsupported", "unsupported_job"]
+
+_DRAWN = frozenset({
+    "CFG scale", "Clip skip", "Denoising strength", "Inpaint area", "Mask blur", "Masked area padding", "Model",
+    "Model hash", "RNG", "Sampler", "Schedule type", "Script", "Seed", "Size", "Steps", "Variation seed",
+    "Variation seed strength",
+})  # fmt: skip
+_HARMLESS = frozenset({
+    "Batch pos", "Batch size", "Fixed X Values", "Fixed Y Values", "Fixed Z Values", "Hashes", "Init image hash",
+    "Negative Template", "Styles", "Template", "User", "Version", "Wildcard negative prompt", "Wildcard prompt",
+    "X Type", "X Values", "Y Type", "Y Values", "Z Type", "Z Values", "ohwx",
+})  # fmt: skip
+_NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {  # the value that does nothing
+        "ENSD": ("0",),
+        "Emphasis": ("Original",),
+        "Eta": ("1", "1.0"),
+        "Extra noise": ("0", "0.0"),
+        "FP8 weight": ("Disable",),
+        "Mask mode": ("Inpaint masked",),
+        "Masked content": ("original",),
+        "NGMS": ("0", "0.0"),
+        "Noise Schedule": ("Default",),
+        "Noise multiplier": ("1", "1.0"),
+        "Refiner switch by sampling steps": ("False",),
+        "Sigma churn": ("0", "0.0"),
+        "Sigma noise": ("1", "1.0"),
+        "Sigma tmin": ("0", "0.0"),
+        "Tiling": ("False",),
+        "Token merging ratio": ("0", "0.0"),
+        "VAE Decoder": ("Full",),
+        "VAE Encoder": ("Full",),
+    }
+)
+_GENERATORS = ("CPU", "GPU", "NV")
+_TEMPLATE = re.compile(r"(Negative )?Template: ?")
+_AREA_SINCE = (1, 8)
+
+
+def unsupported(infotext: Infotext) -> list[str]:
+    """What of `infotext` our engine cannot draw, as "key: value" in the order of the text; [] for all drawn.
+
+    Raises InfotextError where a face key has a value it cannot have.
+    """
+    refused = [_show(pair) for pair in infotext.pairs if not _is_drawn(pair, infotext)]
+    refused += _networks(infotext.prompt)
+    if infotext.get("Mask blur") and not infotext.get("Inpaint area"):
+        version = read_version(infotext.get("Version"))
+        if version is not None and version < _AREA_SINCE:
+            refused.append("Inpaint area (not written before webui 1.8)")
+    refused += _faces(faces(infotext))
+    refused += (f"line {line[:60]!r}" for line in infotext.tail.split("\n") if line and not _TEMPLATE.match(line))
+    return refused
+
+
+def require_supported(infotext: Infotext) -> None:
+    """Raise UnsupportedKeyError naming everything that `unsupported` finds."""
+    _refuse("This picture", unsupported(infotext))
+
+
+def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
+    """What of a picture's settings our engine cannot draw, as "setting: value"; [] for all drawn."""
+    refused = [] if job.denoise is None else [f"denoise: {job.denoise:g} (no picture to start from)"]
+    if job.sampler not in SAMPLERS:
+        refused.append(f"sampler: {job.sampler}")
+    if job.schedule not in SCHEDULES:
+        refused.append(f"schedule: {job.schedule}")
+    if job.rng not in _GENERATORS:
+        refused.append(f"rng: {job.rng}")
+    return [*refused, *_networks(job.prompt), *_faces(tabs)]
+
+
+def require_drawn(asked: Iterable[tuple[Job, Sequence[FaceSettings]]]) -> None:
+    """Raise UnsupportedKeyError naming everything that `unsupported_job` finds in any of `asked`."""
+    found = (what for job, tabs in asked for what in unsupported_job(job, tabs))
+    _refuse("The experiment", list(dict.fromkeys(found)))
+
+
+def _refuse(what: str, refused: Sequence[str]) -> None:
+    if refused:
+        raise UnsupportedKeyError(
+            f"{what} needs what this engine does not draw yet: {'; '.join(refused)}. Draw it in the webui, or take "
+            "these out if you can do without them."
+        )
+
+
+def _show(pair: Pair) -> str:
+    if pair.raw is None:
+        return f"{pair.key} (without value; was the text cut?)"
+    return f"{pair.key}: {pair.value[:60]}"
+
+
+def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
+    key, value = pair.key, pair.value.strip()
+    if pair.raw is None:
+        return False
+    if key in ("Sampler", "Schedule type"):
+        return _is_drawn_sampler(key, infotext)
+    if key == "RNG":
+        return value in _GENERATORS
+    if key == "Script":
+        return value == SCRIPT
+    if key == "ENSD" and _sampler(infotext)[0] != "Euler a":  # the others draw no noise from that seed
+        return True
+    return key in _DRAWN or key in _HARMLESS or value in _NEUTRAL.get(key, ()) or is_built_key(key)
+
+
+def _sampler(infotext: Infotext) -> tuple[str, str]:
+    version = read_version(infotext.get("Version"))
+    return split_sampler(infotext.get("Sampler") or "", infotext.get("Schedule type"), version)
+
+
+def _is_drawn_sampler(key: str, infotext: Infotext) -> bool:
+    sampler, schedule = _sampler(infotext)
+    if key == "Sampler":
+        own_schedule = infotext.get("Schedule type") is None
+        return sampler in SAMPLERS and not (own_schedule and schedule not in SCHEDULES)
+    return schedule in SCHEDULES
+
+
+def _networks(prompt: str) -> Iterator[str]:
+    return (f"{tag} in the prompt" for tag in strip_tags(prompt)[1])
+
+
+def _faces(tabs: Sequence[FaceSettings]) -> Iterator[str]:
+    return (f"{what} (ADetailer, tab {number})" for number, tab in enumerate(tabs, 1) for what in _face(tab))
+
+
+def _face(tab: FaceSettings) -> Iterator[str]:
+    if tab.model.lower().startswith("mediapipe"):
+        yield f"model: {tab.model}"
+    if tab.classes or "-world" in tab.model:
+        yield f"model classes: {tab.classes or tab.model}"
+    if tab.checkpoint is not None:
+        yield f"checkpoint: {tab.checkpoint}"
+    if tab.vae is not None:
+        yield f"VAE: {tab.vae}"
+    if tab.restore_face:
+        yield "restore face"
+    if tab.noise_multiplier not in (None, 1.0):
+        yield f"noise multiplier: {tab.noise_multiplier}"
+    if tab.sampler is not None and tab.sampler not in SAMPLERS:
+        yield f"sampler: {tab.sampler}"
+    if tab.schedule is not None and tab.schedule not in SCHEDULES:
+        yield f"scheduler: {tab.schedule}"
+    if (tab.width or 8) % 8 or (tab.height or 8) % 8:
+        yield f"size: {tab.width}x{tab.height} (no multiples of 8)"
+    yield from _networks(tab.prompt)

@@ -1,0 +1,1 @@
+"""The webui's prompt grammar: parts, emphasis, prompt editing, chunks, styles."""

@@ -1,0 +1,75 @@
+"""The webui's styles: named texts that are merged into a prompt and taken out of it again.
+
+Rules: AUTOMATIC1111 stable-diffusion-webui 82a973c, `modules/styles.py`. There an unknown style is dropped in silence;
+here it is an error.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import ExperimentError
+
+__all__ = ["Style", "known", "styled", "unstyled"]
+
+_PLACE = "{prompt}"
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style's texts; `{prompt}` in one stands for the prompt. None: known by its name only."""
+
+    name: str
+    prompt: str | None = None
+    negative: str | None = None
+
+
+def known(styles: Iterable[Style], library: Mapping[str, Style]) -> tuple[Style, ...]:
+    """`styles` with the texts of `library` where they have none. Raises ExperimentError for a name it lacks."""
+    return tuple(style if style.prompt is not None else _found(style.name, library) for style in styles)
+
+
+def styled(job: Job, styles: Iterable[Style]) -> Job:
+    """`job` with the styles merged into its prompts, one after the other.
+
+    Raises ExperimentError for one known by name only.
+    """
+    for style in known(styles, {}):
+        job = replace(
+            job, prompt=_merged(style.prompt or "", job.prompt), negative=_merged(style.negative or "", job.negative)
+        )
+    return job
+
+
+def unstyled(job: Job, styles: Iterable[Style]) -> Job:
+    """`job` with the styles taken out of its prompts, the last first; styles that are not in them are left out."""
+    for style in reversed(known(styles, {})):
+        prompt, negative = _rest(style.prompt or "", job.prompt), _rest(style.negative or "", job.negative)
+        if prompt is not None and negative is not None:
+            job = replace(job, prompt=prompt, negative=negative)
+    return job
+
+
+def _found(name: str, library: Mapping[str, Style]) -> Style:
+    if name in library:
+        return library[name]
+    near = get_close_matches(name, library, 1, 0.0)
+    hint = f"did you mean {near[0]!r}?" if near else "no styles are known; name the webui's styles.csv."
+    raise ExperimentError(f"There is no style {name!r}; {hint}")
+
+
+def _merged(style: str, prompt: str) -> str:
+    if _PLACE in style:
+        return style.replace(_PLACE, prompt)
+    return ", ".join(filter(None, (prompt.strip(), style.strip())))
+
+
+def _rest(style: str, prompt: str) -> str | None:
+    """What `_merged` made `prompt` of; None where the style is not in it."""
+    style, whole = style.strip(), prompt.strip()
+    left, has_place, right = style.partition(_PLACE)
+    if has_place:
+        is_in = len(whole) >= len(left) + len(right) and whole.startswith(left) and whole.endswith(right)
+        return whole[len(left) : len(whole) - len(right)] if is_in else None
+    return whole[: len(whole) - len(style)].removesuffix(", ") if whole.endswith(style) else None

@@ -1,0 +1,71 @@
+"""What values the settings of a picture and of its face pass may have, whoever draws it."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import ExperimentError
+
+__all__ = ["MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
+
+TOP_K_BY = ("Area", "Confidence")
+MERGES = ("None", "Merge", "Merge and Invert")
+SORTS = ("None", "Left to right", "Center to edge", "Large to small")
+
+Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for its values, in code and in words
+
+
+def is_unicode(text: str) -> bool:
+    """Whether `text` can be written in UTF-8; half a surrogate pair (JSON's \\ud800, a file name's odd byte) cannot."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def require_valid(settings: Job | FaceSettings) -> None:
+    """Raise ExperimentError for the first field whose value nobody could draw; None is always fine."""
+    what, rules = ("job", _JOB) if isinstance(settings, Job) else ("faces", _FACE)
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        good, expected = rules.get(field.name, _ANY)
+        if isinstance(value, float) and not math.isfinite(value):
+            good, expected = _never, "a finite number"
+        if isinstance(value, str) and not is_unicode(value):
+            good, expected = _never, "valid Unicode text"
+        if value is not None and not good(value):
+            raise ExperimentError(f"{what}: {field.name} is {value!r}, expected {expected}.")
+
+
+def _one_of(*known: str) -> tuple[Callable[[str], bool], str]:
+    return known.__contains__, f"one of {', '.join(known)}"
+
+
+def _never(value: object) -> bool:
+    return False
+
+
+def _at_least_0(value: float) -> bool:
+    return value >= 0
+
+
+_ANY = (lambda value: True, "")
+_SEED = (lambda value: 0 <= value < 2**32, "0 to 4294967295; a random seed must be drawn before")
+_SIDE = (lambda value: 0 < value <= 16_384 and value % 8 == 0, "a multiple of 8 up to 16384")
+_STEPS = (lambda value: 1 <= value <= 1000, "1 to 1000")
+_SHARE = (lambda value: 0 <= value <= 1, "0 to 1")
+_JOB: Rules = {
+    "seed": _SEED, "steps": _STEPS, "width": _SIDE, "height": _SIDE, "subseed_strength": _SHARE,
+    "denoise": _SHARE,
+}  # fmt: skip
+
+
+_FACE: Rules = {
+    "confidence": _SHARE, "min_ratio": _SHARE, "max_ratio": _SHARE, "denoise": _SHARE, "steps": _STEPS,
+    "top_k": (_at_least_0, "0 or more"),
+    "padding": (_at_least_0, "0 or more"),
+    "blur": (_at_least_0, "0 or more"),
+    "top_k_by": _one_of(*TOP_K_BY),
+    "merge": _one_of(*MERGES),
+    "sort": _one_of(*SORTS),
+}  # fmt: skip

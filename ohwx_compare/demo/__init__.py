@@ -1,0 +1,1 @@
+"""The article's experiment in the toy world."""

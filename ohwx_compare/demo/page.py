@@ -1,0 +1,157 @@
+"""The answer as one `index.html` beside the run folders: words, numbers, pictures.
+
+It opens from disk and has no script.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
+
+from ohwx_compare.demo.answer import MEASURES, Answer
+from ohwx_compare.demo.chart import chart
+from ohwx_compare.demo.readings import PictureRead, Readings
+from ohwx_compare.demo.sizes import ARMS, CLASS_PROMPT, SIDE, SMALL_SIDE, Trained, subject_prompt
+from ohwx_compare.demo.words import headline, limits, name_of, sentences, signed
+from ohwx_compare.files.atomic import write_text
+from ohwx_compare.judge.intervals import Estimate
+
+__all__ = ["write_answer"]
+
+_PAIRS = 12  # faces shown before and after
+
+
+def write_answer(folder: Path, found: Answer, readings: Readings) -> Path:
+    """Write `index.html` into the demo's folder, whole or not at all, and return it. Raises OSError."""
+    style = _part("style.css")
+    parts = {
+        "STYLE_HASH": "sha256-" + b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        "STYLE": style,
+        "HEADLINE": escape(headline(found)),
+        "SENTENCES": _items(sentences(found)),
+        "MEASURES": "".join(_measures(found)),
+        "SEED": str(readings.subject[0].seed),
+        "PICTURES": _pictures(readings),
+        "FACES": _faces(found, readings),
+        "LIMITS": _items(limits(found)),
+    }
+    head, *rest = _part("index.html").split("@@")
+    path = folder / "index.html"
+    write_text(path, head + "".join(parts[part] if i % 2 == 0 else part for i, part in enumerate(rest)))
+    return path
+
+
+def _part(name: str) -> str:
+    return (files("ohwx_compare.demo") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _items(lines: Iterable[str]) -> str:
+    return "".join(f"<li>{escape(line)}</li>" for line in lines)
+
+
+def _measures(found: Answer) -> Iterator[str]:
+    true = {"true pictures of him": found.reader.subject.value, "of other men": found.reader.others.value}
+    levels = {"likeness": true, "style": {}, "drift": true}
+    for name, measure in MEASURES.items():
+        base = {"base": found.base.values[name].value}
+        drawn = chart(name, measure.title, found.arms, levels[name] | base)
+        yield f"<figure><figcaption>{escape(measure.title)}</figcaption>{drawn}{_numbers(found, name)}</figure>"
+
+
+def _numbers(found: Answer, name: str) -> str:
+    form, nothing = "{:.0%}" if MEASURES[name].is_share else "{:.2f}", "<td></td>"
+    rows = [_row("base", _number(found.base.values[name], form), nothing, nothing)]
+    for points in zip(*(found.arms[arm] for arm in ARMS), strict=True):
+        exposures = points[0].trained.exposures
+        numbers = (_number(point.values[name], form) for point in points)
+        rows.append(_row(str(exposures), *numbers, _difference(found.differences[name].at[exposures])))
+    rows.append(_row("all", nothing, nothing, _difference(found.differences[name].pooled)))
+    heads = "".join(f"<th>{head}</th>" for head in ("exposures", "without", "with", "difference"))
+    return f'<table class="numbers"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _row(head: str, *cells: str) -> str:
+    return f"<tr><th>{head}</th>{''.join(cells)}</tr>"
+
+
+def _number(estimate: Estimate, form: str) -> str:
+    return f"<td>{_with_interval(estimate, form)}</td>"
+
+
+def _difference(difference: Estimate) -> str:
+    kind = ' class="clear"' if difference.is_clear else ""
+    return f"<td{kind}>{_with_interval(difference, '{:+.2f}')}</td>"
+
+
+def _with_interval(estimate: Estimate, form: str) -> str:
+    numbers = (estimate.value, estimate.low, estimate.high)
+    value, low, high = (form.format(number).replace("-", "−") for number in numbers)
+    return f'{value}<span class="n">{low} to {high}</span><span class="n">n {estimate.n}</span>'
+
+
+def _pictures(readings: Readings) -> str:
+    """A band a prompt: the base, then each arm's saves in a row, with the first seed."""
+    bands = {
+        subject_prompt(style): [p for p in readings.subject if p.style == style]
+        for style in dict.fromkeys(p.style for p in readings.subject)
+    }
+    exposures = sorted({p.trained.exposures for p in readings.subject if p.trained.arm})
+    body = []
+    for prompt, shown in (bands | {CLASS_PROMPT: list(readings.drift)}).items():
+        at = {p.trained: p for p in shown if p.seed == shown[0].seed}
+        body.append(f'<tr><th class="band" colspan="{2 + len(exposures)}">{escape(prompt)}</th></tr>')
+        base = f'<td rowspan="{len(ARMS)}">{_picture(_of(at, None, 0))}</td>'
+        for arm in ARMS:
+            cells = "".join(f"<td>{_picture(_of(at, arm, each))}</td>" for each in exposures)
+            body.append(f'<tr><th class="{arm}">{name_of(arm)}</th>{base}{cells}</tr>')
+            base = ""
+    heads = "".join(f"<th>{each}</th>" for each in exposures)
+    head = f"<thead><tr><th>exposures</th><th>base</th>{heads}</tr></thead>"
+    return f'<table class="grid-of">{head}<tbody>{"".join(body)}</tbody></table>'
+
+
+def _of(at: Mapping[Trained, PictureRead], arm: str | None, exposures: int) -> PictureRead:
+    return next(p for one, p in at.items() if (one.arm, one.exposures) == (arm, exposures))
+
+
+def _picture(picture: PictureRead) -> str:
+    other = f" <b>{picture.style_read}</b>" if picture.style_read != picture.style else ""
+    return f"{_image(picture, picture.thumb)}<small>{picture.likeness:.2f}{other}</small>"
+
+
+def _image(picture: PictureRead, thumb: str) -> str:
+    return f'<a href="{quote(picture.image)}"><img src="{quote(thumb)}" alt=""></a>'
+
+
+def _faces(found: Answer, readings: Readings) -> str:
+    faces = found.faces
+    if faces is None:
+        return ""
+    rows = "".join(
+        f"<tr><th>{name}</th><td>{before:.0%}</td><td>{after:.0%}</td><td>{n}</td></tr>"
+        for name, (before, after, n) in faces.traits.items()
+    )
+    redrawn = [p for p in readings.small if p.face]
+    shown = redrawn[:: -(-len(redrawn) // _PAIRS)]
+    return f"""<section>
+  <h2>What the face pass does to small faces</h2>
+  <p>The last saves drew pictures of {SMALL_SIDE} px, too few for a face; the face pass draws it again at {SIDE} px. In
+  {faces.change.n} of them a face was found, {faces.height:.0f} px high in the median. Of the traits that can be seen in
+  the style, {faces.before.value:.0%} are wrong inside its box before the pass and {faces.after.value:.0%} after it
+  ({signed(faces.change, percent=True)}).
+  <a href="faces/index.html">All of these pictures</a></p>
+  <table class="numbers"><thead><tr><th>wrong</th><th>before</th><th>after</th><th>faces</th></tr></thead>
+  <tbody>{rows}</tbody></table>
+  <p>{len(shown)} of them, evenly through, before and after:</p>
+  <div class="pairs">{"".join(map(_pair, shown))}</div>
+</section>"""
+
+
+def _pair(picture: PictureRead) -> str:
+    face = picture.face
+    images = _image(picture, picture.before_thumb) + _image(picture, picture.thumb)
+    counts = f"{sum(face.before.values())} → {sum(face.after.values())} of {len(face.before)} wrong"
+    return f"<figure><div>{images}</div><small>{face.height:.0f} px: {counts}</small></figure>"

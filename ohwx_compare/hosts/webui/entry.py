@@ -1,0 +1,142 @@
+"""The entry "ohwx compare" of the webui's Script dropdown.
+
+What draws is imported when it is asked to: the webui's start takes no longer for it.
+"""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import modules.scripts as scripts
+from modules import processing, script_callbacks
+
+from ohwx_compare.hosts.webui.generation.toy import register_encoder
+from ohwx_compare.hosts.webui.panel.choices import choices
+from ohwx_compare.hosts.webui.panel.panel import ScriptPanel, paste_fields, script_panel
+from ohwx_compare.hosts.webui.request.given import adetailer_arguments
+from ohwx_compare.hosts.webui.settings import add_settings
+from ohwx_compare.hosts.webui.tab.place import tabs
+
+__all__ = ["CompareScript", "register"]
+
+_FIELDS = (
+    "prompt", "neg_prompt", "styles", "steps", "width", "height", "batch_count", "batch_size", "seed", "cfg_scale",
+    "sampling", "scheduler",
+)  # fmt: skip
+
+
+class CompareScript(scripts.Script):
+    """Draws the chosen checkpoints side by side, before and after the face pass, into a run folder."""
+
+    def title(self) -> str:
+        """Its name in the dropdown and in the API's `script_name`."""
+        return "ohwx compare"
+
+    def show(self, is_img2img: bool) -> bool:
+        """In txt2img and img2img alike."""
+        return True
+
+    def ui(self, is_img2img: bool) -> list:
+        """The panel; may be called several times."""
+        offered = choices()
+        self._panel = script_panel(self.elem_id, offered)
+        self.infotext_fields = paste_fields(self._panel.arguments, offered.checkpoints)
+        return self._panel.arguments
+
+    def after_component(self, component: Any, **kwargs: Any) -> None:
+        """Called for every component of the tab: remember those that the estimate needs; the gallery is the last."""
+        tab, _, name = str(getattr(component, "elem_id", None) or "").partition("_")
+        if tab != ("img2img" if self.is_img2img else "txt2img"):
+            return
+        if name in _FIELDS or (self.is_img2img and name == "denoising_strength"):
+            self._fields = {**getattr(self, "_fields", {}), name: component}
+        shown: ScriptPanel | None = getattr(self, "_panel", None)
+        if name == "gallery" and shown:
+            runner = scripts.scripts_img2img if self.is_img2img else scripts.scripts_txt2img
+            theirs = adetailer_arguments(runner, runner.inputs)
+            fields = dict(getattr(self, "_fields", {}))
+            shown.show_estimate(_teller(list(fields), len(theirs)), [*fields.values(), *theirs])
+
+    def run(self, p: processing.StableDiffusionProcessing, *arguments: Any) -> processing.Processed:
+        """Compare, and answer with the sheet first, then the cells, infotexts aligned.
+
+        Raises OhwxError, whose text the webui shows, for what cannot be drawn as asked.
+        """
+        from ohwx_compare.hosts.webui.request.comparison import base_job, compare
+        from ohwx_compare.hosts.webui.request.gallery import shown
+        from ohwx_compare.hosts.webui.request.given import given_by
+        from ohwx_compare.hosts.webui.request.request import read_request
+
+        request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1), given_by(p))
+        compared = compare(p, request)
+        pictures = shown(compared.run, keep_before=request.keep_before)
+        summary = compared.summary()
+        p.extra_generation_params["ohwx"] = summary  # the API's answer has it
+        for line in (*summary["failed"], f"The whole run: {compared.run.folder / 'index.html'}"):
+            p.comment(line)
+        texts = [picture.infotext for picture in pictures]
+        job = request.experiment.job
+        p.prompt, p.negative_prompt, p.seed = job.prompt, job.negative, job.seed
+        p.all_prompts, p.all_negative_prompts = [job.prompt] * len(texts), [job.negative] * len(texts)
+        p.all_seeds, p.all_subseeds = [job.seed] * len(texts), [job.subseed] * len(texts)
+        return processing.Processed(
+            p,
+            [picture.image for picture in pictures],
+            seed=job.seed,
+            info=texts[0] if texts else "",
+            subseed=job.subseed,
+            index_of_first_image=1,
+            infotexts=texts,
+        )
+
+
+def register() -> None:
+    """Tell the webui what it shall call: once each time the entry is loaded.
+
+    In a thread: for each callback the webui looks for its caller through the whole stack, and for frames of an import
+    and of the entry, which is no module, through all modules: 20 ms each. A thread's stack has none of them.
+    """
+    register_encoder()
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_register).result()
+
+
+def _register() -> None:
+    script_callbacks.on_script_unloaded(_forget)
+    script_callbacks.on_infotext_pasted(_choose)
+    script_callbacks.on_ui_settings(add_settings)
+    script_callbacks.on_ui_tabs(tabs)
+    script_callbacks.on_app_started(_serve)
+
+
+def _serve(demo: Any, app: Any) -> None:
+    """Add the tab's routes to the webui's server; `demo` is None under --nowebui."""
+    from ohwx_compare.hosts.webui.tab.routes import add_routes
+
+    add_routes(demo, app)
+
+
+def _forget() -> None:
+    """Let "Reload UI" import this package anew, which an update would otherwise not get."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ohwx_compare"]:
+        del sys.modules[name]
+
+
+def _choose(text: str, parameters: dict[str, Any]) -> None:
+    """Choose the script in the dropdown where the text is a comparison's, and set what its first cell lacks."""
+    from ohwx_compare.hosts.webui.panel.paste import corrections, is_ours
+
+    if is_ours(parameters):
+        parameters |= {"Script": CompareScript().title(), **corrections(parameters)}
+
+
+def _teller(fields: list[str], theirs: int) -> Any:
+    """The estimate as a function of the values of the tab's fields, of ADetailer's components, and of ours."""
+
+    def tell(*values: Any) -> str:
+        from ohwx_compare.hosts.webui.request.cost import estimate
+
+        known, rest = values[: len(fields)], values[len(fields) :]
+        return estimate(dict(zip(fields, known, strict=True)), rest[theirs:], rest[:theirs])
+
+    return tell

@@ -1,0 +1,1 @@
+"""The webui as a host: it draws, and is verified."""

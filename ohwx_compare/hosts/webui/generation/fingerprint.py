@@ -1,0 +1,118 @@
+"""What else changes a picture in the webui, besides job and checkpoint: as JSON values, for the key of the picture."""
+
+import hashlib
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from modules import devices, paths, processing, sd_vae, shared
+from PIL import Image
+
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.files.checkpoint import sha256
+from ohwx_compare.hosts.webui.generation.passes import nested_scripts
+
+__all__ = ["Fingerprint"]
+
+_SECTIONS = frozenset({
+    "compatibility", "face-restoration", "img2img", "optimizations", "sampler-params", "sd", "sd3", "sdxl", "vae",
+})  # fmt: skip
+_NOT_PIXELS = re.compile(r"sd_(model_)?checkpoint.*|sd_vae_checkpoint_cache|sd_unet|randn_source|CLIP_stop_.*")
+_JOBS_OWN = frozenset({
+    "batch_size", "cfg_scale", "denoising_strength", "do_not_reload_embeddings", "do_not_save_grid",
+    "do_not_save_samples", "force_task_id", "height", "is_api", "n_iter", "negative_prompt", "outpath_grids",
+    "outpath_samples", "override_settings_restore_afterwards", "prompt", "sampler_name", "scheduler",
+    "scripts_setup_complete", "seed", "seed_enable_extras", "steps", "subseed", "subseed_strength", "user", "width",
+})  # fmt: skip
+_LORA = re.compile(r"<(?:lora|lyco):([^:>]+)")
+
+
+class Fingerprint:
+    """Made once from the user's processing object, asked for each job; files are hashed once."""
+
+    def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool):
+        self._p, self._own_faces = p, own_faces
+        self._loras: dict[str, str | None] = {}
+
+    def __call__(self, job: Job) -> dict[str, Any]:
+        """JSON values, equal where nothing that moves a pixel changed."""
+        loras = {name: self._lora(name) for name in sorted(set(_LORA.findall(job.prompt)))}
+        return {**self._common, "loras": loras} if loras else self._common
+
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        return {
+            "host": "webui",
+            "version": processing.program_version(),
+            "device": str(devices.device).partition(":")[0],
+            "dtype": [str(kind).removeprefix("torch.") for kind in (devices.dtype, devices.dtype_vae)],
+            "vae": _vae(self._p),
+            "settings": _settings(self._p),
+            "fields": _fields(self._p),
+            "scripts": _scripts(self._p, own_faces=self._own_faces),
+            "nested scripts": sorted(nested_scripts()) if self._own_faces else [],
+        }
+
+    def _lora(self, name: str) -> str | None:
+        if name not in self._loras:
+            folder = Path(getattr(shared.cmd_opts, "lora_dir", None) or Path(paths.models_path) / "Lora")
+            files = (path for path in sorted(folder.rglob("*")) if path.stem == name and path.is_file())
+            found = next((path for path in files if path.suffix in (".safetensors", ".pt", ".ckpt")), None)
+            self._loras[name] = sha256(found) if found else None
+        return self._loras[name]
+
+
+def _vae(p: processing.StableDiffusionProcessing) -> Any:
+    named = getattr(shared.cmd_opts, "vae_path", None) or p.override_settings.get("sd_vae", shared.opts.sd_vae)
+    file = Path(sd_vae.vae_dict.get(named, named) or "")
+    return [Path(str(named)).name, sha256(file)] if file.is_file() else named
+
+
+def _settings(p: processing.StableDiffusionProcessing) -> dict[str, Any]:
+    """The settings that move pixels, where they are not the webui's defaults."""
+    found = {}
+    for name, info in shared.opts.data_labels.items():
+        section = info.section[0] if info.section else None
+        value = p.override_settings.get(name, getattr(shared.opts, name, info.default))
+        if section in _SECTIONS and not _NOT_PIXELS.fullmatch(name) and value != info.default:
+            found[name] = _plain(value)
+    return dict(sorted(found.items()))
+
+
+def _fields(p: processing.StableDiffusionProcessing) -> dict[str, Any]:
+    """Hires fix, tiling, refiner and the rest of the processing object; pictures by hash."""
+    blank = type(p)()
+    found = {}
+    for name, value in vars(p).items():
+        is_plain = isinstance(value, bool | int | float | str) and value != getattr(blank, name, None)
+        if is_plain and name not in _JOBS_OWN and not name.startswith("_"):
+            found[name] = value
+    for name in ("init_images", "image_mask"):
+        if value := getattr(p, name, None):
+            found[name] = _plain(value)
+    return dict(sorted(found.items()))
+
+
+def _scripts(p: processing.StableDiffusionProcessing, *, own_faces: bool) -> dict[str, str]:
+    """Each always-on script's arguments as a short digest; seed and sampler are the job's."""
+    found = {}
+    for script in getattr(p.scripts, "alwayson_scripts", ()):
+        stem = Path(script.filename).stem
+        if script.section in ("seed", "sampler") or (own_faces and stem == "!adetailer"):
+            continue
+        if arguments := tuple((p.script_args or ())[script.args_from : script.args_to]):
+            found[stem] = _digest(repr([_plain(value) for value in arguments]).encode())
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Image.Image):
+        return _digest(value.convert("RGBA").tobytes())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str | None | dict) else repr(value)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

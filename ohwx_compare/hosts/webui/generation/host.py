@@ -1,0 +1,262 @@
+"""The webui as a `Host`: it draws with its own samplers, LoRAs, styles and settings, and is believed nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import torch
+from modules import devices, processing, sd_models, sd_vae, shared
+from PIL import Image
+
+from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
+from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.infotext.infotext import parse
+from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.engine.memory import within_memory
+from ohwx_compare.errors import (
+    CheckpointError,
+    HostError,
+    InfotextError,
+    Interrupted,
+    MissingKeysError,
+    UnknownCheckpointError,
+)
+from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl
+from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.hosts.webui.folders import checkpoint_folders, trainings_folder
+from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
+from ohwx_compare.hosts.webui.generation.loaded import differing, missing
+from ohwx_compare.hosts.webui.generation.passes import Template
+from ohwx_compare.hosts.webui.generation.together import can_be_together, pasted, together
+from ohwx_compare.hosts.webui.generation.toy import describe_toy
+
+__all__ = ["WebuiHost"]
+
+
+class WebuiHost:
+    """Draws with the running webui; it satisfies `compare.host.Host`.
+
+    p: the user's processing object, as a script's `run` gets it. It is copied for each call and never changed.
+    own_faces: the comparison does the faces; ADetailer stays out of the pictures then.
+    Make it while the webui's queue lock is held, as a script does. Raises HostError where settings are frozen.
+    """
+
+    name = "webui"
+    reports_steps = False
+
+    def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool):
+        if getattr(shared.cmd_opts, "freeze_settings", False):
+            raise HostError(
+                "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
+            )
+        self._template = Template(p, own_faces)
+        self._fingerprint = Fingerprint(p, own_faces=own_faces)
+        self._users = {name: shared.opts.data.get(name) for name in ("sd_model_checkpoint", "sd_checkpoint_hash")}
+        self._hashes = Hashes()
+        self._in_use: tuple[Loaded, Header] | None = None
+        self._is_finishing = self._is_closed = False
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Every .safetensors file of the webui's checkpoint folders, sorted; the first folder wins on equal names."""
+        found: dict[str, Checkpoint] = {}
+        for folder in checkpoint_folders():
+            for name in list_checkpoints(folder):
+                found.setdefault(name, Checkpoint(name, folder / name))
+        return sorted(found.values(), key=lambda checkpoint: (checkpoint.name.casefold(), checkpoint.name))
+
+    def resolve(self, ref: CheckpointRef) -> Checkpoint:
+        """The file of a reference. Raises UnknownCheckpointError, or CheckpointError where several answer."""
+        error: CheckpointError = UnknownCheckpointError(f"{ref} cannot be found: the webui has no checkpoint folder.")
+        for folder in checkpoint_folders():
+            try:
+                return in_folder(folder, {})(ref)
+            except UnknownCheckpointError as unknown:
+                error = unknown
+        raise error
+
+    def sha256(self, checkpoint: Checkpoint) -> str:
+        """The file's hash as it is now. Raises CheckpointError where it cannot be read."""
+        return self._hashes(checkpoint.path)
+
+    def use(self, checkpoint: Checkpoint) -> Loaded:
+        """Load `checkpoint` and compare memory with the file.
+
+        Raises CheckpointError for a file that is not SDXL or cannot be read, MissingKeysError where weights would be
+        left over from the model before, HostError where the webui loads something else.
+        """
+        header = read_header(checkpoint.path)
+        require_sdxl(header)
+        describe_toy(header)
+        info = _info(checkpoint)
+        was_there = _is_loaded(checkpoint.path)
+        _load(info, forced=False)
+        own_vae = sd_vae.loaded_vae_file is None
+        if differing(shared.sd_model, header, whole=was_there, own_vae=own_vae):
+            _load(info, forced=True)  # the file was overwritten, and the webui goes by the name
+        loaded = Loaded(checkpoint, self.sha256(checkpoint))
+        self._in_use = (loaded, header)
+        self._verify()
+        if lost := missing(shared.sd_model, header, own_vae=own_vae):
+            raise MissingKeysError(
+                f"{checkpoint.name} lacks {len(lost)} tensors ({', '.join(lost[:3])}, ...); the webui would draw with "
+                f"those of the model before. Save the checkpoint whole{', or set a VAE' if own_vae else ''}."
+            )
+        self._template.use(_alias(info))
+        return loaded
+
+    def expect(self, checkpoint: Checkpoint) -> None:
+        """Nothing: the webui reads checkpoints in its own way."""
+
+    def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
+        """Draw jobs in order; neighbours that differ in the seed only are one batch."""
+        for _, group in groupby(jobs, key=lambda job: replace(job, seed=0) if not job.subseed_strength else job):
+            same = list(group)
+            yield from self._draw(self._template.picture(same), same)
+
+    def inpaint(
+        self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
+    ) -> Iterator[Rendered]:
+        """Redraw the white of each mask ("L", the image's size) in each image (RGB).
+
+        Neighbours that differ in the seed only are one batch.
+        """
+        for _, group in groupby(zip(jobs, images, masks, strict=True), key=_kind_of_face):
+            same = list(group)
+            passes = [self._template.face(*asked) for asked in same]
+            if len(same) > 1 and can_be_together(passes[0]):
+                drawn = self._draw(together(passes), [asked.job for asked, _, _ in same])
+                for one, crop in zip(passes, drawn, strict=True):
+                    yield replace(crop, image=pasted(one, crop.image))
+            else:
+                for one, (asked, _, _) in zip(passes, same, strict=True):
+                    yield from self._draw(one, [asked.job])
+
+    def fingerprint(self, job: Job) -> dict[str, Any]:
+        """Webui version, precision, VAE, LoRA files, settings and other scripts' arguments."""
+        return self._fingerprint(job)
+
+    def interruption(self) -> Interruption:
+        """What Interrupt, Skip or "finish this image" asked for."""
+        state = shared.state
+        if state.interrupted:
+            return Interruption.STOP
+        if state.skipped:
+            state.skipped = False
+            return Interruption.SKIP
+        self._take_over_finishing()
+        return Interruption.FINISH_CELL if self._is_finishing else Interruption.RUN_ON
+
+    def close(self) -> None:
+        """Load the user's checkpoint and VAE again; safe to call twice. Raises HostError where that fails."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._in_use = None
+        for name, value in self._users.items():
+            if value is None:
+                shared.opts.data.pop(name, None)
+            else:
+                shared.opts.data[name] = value
+        sd_models.reload_model_weights()
+        sd_vae.reload_vae_weights()
+
+    def _draw(self, p: processing.StableDiffusionProcessing, jobs: Sequence[Job]) -> Iterator[Rendered]:
+        self._take_over_finishing()
+        if shared.state.interrupted:
+            raise Interrupted("Interrupted; what is finished is kept.")
+        torch.manual_seed(jobs[0].seed)  # the VAE's encode draws from here, or else from what the last job left
+        what = f"{len(jobs)} x {jobs[0].width}x{jobs[0].height} px"
+        processed = within_memory(lambda: processing.process_images(p), what, torch.device(devices.device))
+        if shared.state.interrupted:
+            raise Interrupted("Interrupted; what is finished is kept.")
+        if shared.state.skipped:
+            shared.state.skipped = False
+            raise HostError("Skipped by the user while it was drawn; the next run draws it.")
+        images = processed.images[processed.index_of_first_image :][: len(jobs)]
+        if len(images) != len(jobs):
+            raise HostError(f"The webui drew {len(images)} pictures of {len(jobs)}; its log says why.")
+        self._verify()
+        notes = tuple(p.comments)
+        texts = processed.infotexts[processed.index_of_first_image :]
+        for job, image, prompt, text in zip(jobs, images, processed.all_prompts, texts, strict=False):
+            changed = () if prompt == job.prompt else (f"prompt as drawn: {prompt}",)
+            yield Rendered(image.convert("RGB"), (*notes, *changed), _keys(text))
+
+    def _verify(self) -> None:
+        """Raise HostError unless the checkpoint in use is what lies in memory."""
+        loaded, header = self._in_use
+        path = loaded.checkpoint.path
+        if not _is_loaded(path):
+            info = getattr(shared.sd_model, "sd_checkpoint_info", None)
+            raise HostError(f"Asked for {path.name}, but the webui has loaded {getattr(info, 'name', 'nothing')}.")
+        try:
+            others = differing(shared.sd_model, header)
+        except OSError as error:
+            raise HostError(f"{path} cannot be read any more: {error.strerror or error}.") from error
+        if others:
+            raise HostError(f"{path.name} is not what the webui has in memory: {others[0]} differs. Load it again.")
+
+    def _take_over_finishing(self) -> None:
+        """From 1.8 Interrupt first asks to finish; left in place, it would stop the face pass of the cell in hand."""
+        if getattr(shared.state, "stopping_generation", False):
+            shared.state.stopping_generation = False
+            self._is_finishing = True
+
+
+def _kind_of_face(face: tuple[InpaintJob, Image.Image, Image.Image]) -> tuple:
+    """Equal for faces that can be one batch."""
+    asked, image, mask = face
+    job = asked.job if asked.job.subseed_strength else replace(asked.job, seed=0, subseed=0)
+    return (replace(asked, job=job), image.size, mask.getbbox() is None)
+
+
+def _keys(text: str) -> tuple[tuple[str, str], ...]:
+    """What the webui and its scripts say about a picture: hires fix, LoRAs, VAE, ADetailer's own face pass, ..."""
+    try:
+        pairs = parse(text).pairs
+    except InfotextError:
+        return ()
+    return tuple((pair.key, pair.value) for pair in pairs if pair.key not in ("Version", "User"))
+
+
+def _is_loaded(path: Path) -> bool:
+    info = getattr(shared.sd_model, "sd_checkpoint_info", None)
+    return info is not None and _is_same_file(info.filename, path)
+
+
+def _load(info: sd_models.CheckpointInfo, *, forced: bool) -> None:
+    with sd_models.SkipWritingToConfig():  # the user's choice in the settings stays
+        sd_models.reload_model_weights(info=info, **({"forced_reload": True} if forced else {}))
+
+
+def _info(checkpoint: Checkpoint) -> sd_models.CheckpointInfo:
+    """The webui's entry of exactly this file; its list is read again where it has none.
+
+    A file of our trainings lies outside the webui's folders and is entered into its list.
+    """
+    for is_read_again in (False, True):
+        if is_read_again:
+            sd_models.list_models()
+        for info in list(sd_models.checkpoints_list.values()):
+            if _is_same_file(info.filename, checkpoint.path):
+                return info
+    if checkpoint.path.resolve().is_relative_to(trainings_folder().resolve()) and checkpoint.path.is_file():
+        info = sd_models.CheckpointInfo(str(checkpoint.path))
+        info.register()
+        return info
+    raise HostError(f"The webui does not list {checkpoint.path}; press the refresh button of its checkpoint list.")
+
+
+def _alias(info: sd_models.CheckpointInfo) -> str:
+    """A name that the webui's table leads to this file: several files may share a stem or an old hash."""
+    for name in (info.name, info.title, *info.ids):
+        if sd_models.checkpoint_aliases.get(name) is info:
+            return name
+    raise HostError(f"The webui takes every name of {info.filename} for another file; rename it.")
+
+
+def _is_same_file(one: str | Path, other: str | Path) -> bool:
+    return Path(one).resolve() == Path(other).resolve()

@@ -1,0 +1,215 @@
+"""One call of the webui's `process_images`: what is asked for, on a copy of the user's own processing object.
+
+The copies share no dictionary with each other (the webui's own plots leak settings from cell to cell that way), and
+what would change a face pass behind the user's back is pinned through `override_settings`.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from modules import processing, scripts, sd_samplers, shared
+from PIL import Image
+
+from ohwx_compare.core.infotext.sampler_names import one_name
+from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
+
+__all__ = ["PINNED", "Template", "nested_scripts", "txt2img"]
+
+PINNED: Mapping[str, Any] = MappingProxyType({
+    "face_restoration": False,
+    "img2img_color_correction": False,
+    "img2img_extra_noise": 0.0,
+    "img2img_fix_steps": False,
+    "initial_noise_multiplier": 1.0,
+    "inpainting_mask_weight": 1.0,
+    "overlay_inpaint": True,  # False answers with the crop alone
+    "return_mask": False,
+    "return_mask_composite": False,
+    "save_init_img": False,
+    "save_mask": False,
+    "save_mask_composite": False,
+    "sd_vae_encode_method": "Full",
+    "upscaler_for_img2img": None,
+})  # fmt: skip
+"""The settings of a face pass, whatever the user's are; a webui that lacks one is not asked for it."""
+
+
+def nested_scripts() -> frozenset[str]:
+    """File stems of the always-on scripts that run in a face pass too: the user's setting."""
+    names = str(setting(NESTED_SCRIPTS)).split(",")
+    return frozenset(filter(None, (name.strip().removesuffix(".py") for name in names)))
+
+
+@dataclass
+class Template:
+    """The user's processing object, never drawn with itself, and the checkpoint that its copies ask for."""
+
+    p: processing.StableDiffusionProcessing
+    own_faces: bool  # the comparison does the faces, so ADetailer must not
+    checkpoint: str | None = None  # a name that the webui's alias table leads to the right file
+    _conds: list[list] = field(default_factory=list)
+
+    def use(self, checkpoint: str) -> None:
+        """Ask for `checkpoint` from now on, with empty caches of conditioning: they know a model by name only."""
+        self.checkpoint = checkpoint
+        self._conds = [[None, None] for _ in range(6)]
+
+    def picture(self, jobs: Sequence[Job]) -> processing.StableDiffusionProcessing:
+        """Draw jobs that differ in the seed only, as one batch."""
+        p, job = copy(self.p), jobs[0]
+        p.extra_generation_params = dict(p.extra_generation_params)
+        p.override_settings = self._settings(job)
+        p.override_settings_restore_afterwards = True
+        p.comments = {}
+        p.prompt, p.negative_prompt, p.styles = job.prompt, job.negative, []
+        p.seed, p.subseed, p.subseed_strength = [j.seed for j in jobs], job.subseed, job.subseed_strength
+        p.batch_size, p.n_iter = len(jobs), 1
+        p.steps, p.cfg_scale, p.width, p.height = job.steps, job.cfg, job.width, job.height
+        if job.denoise is not None:
+            p.denoising_strength = job.denoise
+        p.do_not_save_samples = p.do_not_save_grid = True
+        p.cached_c, p.cached_uc = self._conds[0], self._conds[1]
+        if hasattr(p, "cached_hr_c"):
+            p.cached_hr_c, p.cached_hr_uc = self._conds[2], self._conds[3]
+        for name, value in _sampler(job, p).items():
+            setattr(p, name, value)
+        if self.own_faces:
+            p._ad_disabled = True  # ADetailer's own mark for passes it must leave alone
+        return p
+
+    def face(
+        self, asked: InpaintJob, image: Image.Image, mask: Image.Image
+    ) -> processing.StableDiffusionProcessingImg2Img:
+        """Redraw the white of `mask` in `image` as ADetailer asks for it, none of the user's other hooks called."""
+        job, user = asked.job, self.p
+        p = processing.StableDiffusionProcessingImg2Img(
+            sd_model=shared.sd_model,
+            outpath_samples=user.outpath_samples,
+            outpath_grids=user.outpath_grids,
+            prompt=job.prompt,
+            negative_prompt=job.negative,
+            styles=[],
+            seed=job.seed,
+            subseed=job.subseed,
+            subseed_strength=job.subseed_strength,
+            seed_resize_from_h=user.seed_resize_from_h,
+            seed_resize_from_w=user.seed_resize_from_w,
+            batch_size=1,
+            n_iter=1,
+            steps=job.steps,
+            cfg_scale=job.cfg,
+            width=job.width,
+            height=job.height,
+            restore_faces=False,
+            tiling=user.tiling,
+            do_not_save_samples=True,
+            do_not_save_grid=True,
+            override_settings={**self._settings(job), **{k: v for k, v in PINNED.items() if _has(k)}},
+            init_images=[image],
+            resize_mode=0,
+            denoising_strength=job.denoise,
+            mask=mask,
+            mask_blur=asked.mask_blur,
+            inpainting_fill=1,
+            inpaint_full_res=asked.only_masked,
+            inpaint_full_res_padding=asked.padding,
+            inpainting_mask_invert=0,
+            initial_noise_multiplier=1.0,
+            **_sampler(job, user),
+        )
+        p.cached_c, p.cached_uc = self._conds[4], self._conds[5]
+        p._ad_disabled = p._ad_inner = True
+        if user.scripts is not None:
+            p.scripts, p.script_args = _nested(user.scripts), copy(user.script_args)
+        return p
+
+    def _settings(self, job: Job) -> dict[str, Any]:
+        if self.checkpoint is None:
+            raise HostError("No checkpoint is loaded; call use() first.")
+        wanted = {"randn_source": job.rng, "CLIP_stop_at_last_layers": job.clip_skip}
+        return {
+            **self.p.override_settings,
+            **{name: value for name, value in wanted.items() if _has(name)},
+            "sd_model_checkpoint": self.checkpoint,
+        }
+
+
+def _nested(users: Any) -> Any:
+    """The user's script runner, with the scripts of face passes only."""
+    runner, allowed = copy(users), nested_scripts()
+    runner.alwayson_scripts = [script for script in users.alwayson_scripts if Path(script.filename).stem in allowed]
+    if hasattr(runner, "callback_map"):
+        runner.callback_map = {}  # since 1.9: made from the scripts, and told apart by their number only
+    return runner
+
+
+def _has(setting: str) -> bool:
+    return setting in shared.opts.data_labels
+
+
+def _sampler(job: Job, p: processing.StableDiffusionProcessing) -> dict[str, str]:
+    """The fields that name sampler and schedule. Raises HostError for a sampler that this webui does not have."""
+    known = sd_samplers.all_samplers_map
+    if hasattr(p, "scheduler"):  # since 1.9
+        fields = {"sampler_name": job.sampler, "scheduler": job.schedule}
+    else:
+        fields = {"sampler_name": one_name(job.sampler, job.schedule)}
+    if fields["sampler_name"] not in known:
+        raise HostError(f"This webui has no sampler {fields['sampler_name']!r}; it has {', '.join(known)}.")
+    return fields
+
+
+def txt2img(job: Job | None = None) -> processing.StableDiffusionProcessingTxt2Img:
+    """A processing object of `job` (None: the webui's own picture), every script's arguments at their defaults.
+
+    `modules/api/api.py:text2imgapi` at 82a973c does the same. It loads a checkpoint where none is loaded, so it is
+    made while the queue lock is held, and closed by its user.
+    """
+    asked: dict[str, Any] = {}
+    if job:
+        asked = {
+            "prompt": job.prompt,
+            "negative_prompt": job.negative,
+            "seed": job.seed,
+            "steps": job.steps,
+            "cfg_scale": job.cfg,
+            "width": job.width,
+            "height": job.height,
+        }
+    p = processing.StableDiffusionProcessingTxt2Img(
+        sd_model=shared.sd_model,
+        outpath_samples=getattr(shared.opts, "outdir_txt2img_samples", ""),
+        outpath_grids=getattr(shared.opts, "outdir_txt2img_grids", ""),
+        sampler_name=_default_sampler(),
+        denoising_strength=None,  # as the webui's page has it without hires fix; before 1.10 infotexts would name it
+        **asked,
+    )
+    p.is_api = True  # scripts that only read the user interface stay out of it
+    runner = _runner()
+    p.scripts = runner
+    p.script_args = _default_arguments(runner)
+    return p
+
+
+def _runner() -> Any:
+    runner = scripts.scripts_txt2img
+    if not runner.scripts:  # --nowebui before its first picture
+        from modules import ui
+
+        ui.create_ui()
+    return runner
+
+
+def _default_arguments(runner: Any) -> tuple:
+    """What each script's components hold at start; the first says that no selectable script runs."""
+    return (0, *(getattr(component, "value", None) for component in runner.inputs[1:]))
+
+
+def _default_sampler() -> str:
+    return next(iter(sd_samplers.all_samplers_map))

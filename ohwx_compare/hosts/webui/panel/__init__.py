@@ -1,0 +1,1 @@
+"""The script's fields in txt2img and img2img."""

@@ -1,0 +1,116 @@
+"""An infotext that is pasted into the webui, as the panel's values: ours, X/Y/Z's and ADetailer's of any version."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ohwx_compare.core.experiment.axes import KINDS
+from ohwx_compare.core.experiment.axis_text import write_text
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.plotted import axes_of, kept
+from ohwx_compare.core.infotext.infotext import Infotext, extra, faces, parse
+from ohwx_compare.core.infotext.xyz import SCRIPT
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.errors import OhwxError
+from ohwx_compare.hosts.webui.request.arguments import AXES, NO_DETECTOR, NOTHING, SAME, Panel
+
+__all__ = ["corrections", "is_ours", "pasted"]
+
+_OURS = "ohwx"
+_PROMPTS = ("Prompt", "Negative prompt")
+_NAMED_BY_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d-\d\d-[0-9a-f]{8}")
+
+
+def is_ours(parameters: Mapping[str, Any]) -> bool:
+    """Whether the text was written by a comparison, so that the script shall be chosen in the dropdown."""
+    return _OURS in parameters
+
+
+def corrections(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What the webui's own fields need besides: an experiment's base, where its first cell has something else."""
+    try:
+        ours = kept(_infotext(parameters))
+    except OhwxError:
+        return {}
+    base = ours.get("base", {})
+    keys = {"prompt": "Prompt", "negative": "Negative prompt", "schedule": "Schedule type"}
+    found = {key: base[name] for name, key in keys.items() if isinstance(base.get(name), str)}
+    if "prompt" in base or "negative" in base:
+        found["Styles array"] = [str(style["name"]) for style in ours.get("styles", []) if "name" in style]
+    return found
+
+
+def pasted(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by name (`arguments.ARGUMENTS`) that `parameters`, as the webui parsed them, say; the rest stays.
+
+    {} for a text with neither plot nor face pass, or one that cannot be read: pasting must never fail.
+    """
+    try:
+        infotext = _infotext(parameters)
+        return {**_grid(infotext, parameters), **_face(infotext), **_shown(infotext)}
+    except OhwxError:
+        return {}
+
+
+def _infotext(parameters: Mapping[str, Any]) -> Infotext:
+    infotext = parse("Steps: 1, Sampler: Euler, CFG scale: 1")
+    for key, value in parameters.items():
+        if isinstance(value, str) and key not in _PROMPTS:
+            infotext = infotext.with_value(key, value)
+    is_plot = any(f"{letter} Type" in parameters for letter in "XYZ")
+    return infotext.with_value("Script", SCRIPT) if is_plot else infotext  # another script may be chosen by now
+
+
+def _grid(infotext: Infotext, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    axes = axes_of(infotext)
+    ours = is_ours(parameters)
+    if not axes and not ours:
+        return {}
+    checkpoints = next(([str(ref) for ref in axis.values] for axis in axes if axis.kind == "checkpoint"), None)
+    if checkpoints is None and ours and "Model" in parameters:
+        checkpoints = [str(parameters["Model"])]
+    others = [(KINDS[axis.kind].title, write_text(axis)) for axis in axes if axis.kind != "checkpoint"]
+    found: dict[str, Any] = {} if checkpoints is None else {"checkpoints": checkpoints}
+    for i, (title, text) in zip(AXES, [*others, *[(NOTHING, "")] * len(AXES)], strict=False):
+        found |= {f"axis_{i}": title, f"values_{i}": text}
+    return found
+
+
+def _face(infotext: Infotext) -> dict[str, Any]:
+    ours = kept(infotext).get("faces")
+    base = {"job": {"prompt": "", "seed": 0}, "faces": ours}
+    tabs = faces(infotext) if ours is None else Experiment.from_dict(base).faces
+    if not tabs:
+        return {"faces": False} if is_ours({pair.key: pair for pair in infotext.pairs}) else {}
+    tab, more = tabs[0], tabs[1:]
+    if set(_changed(tab)) - {"model", *vars(Panel())}:  # what the panel has no field for
+        rest = _tabs_text(tabs)
+        return {"faces": True, "adetailer": False, "detector": NO_DETECTOR, "more_tabs": rest}
+    same = {name: value for name, value in asdict(tab).items() if name in vars(Panel())}
+    zeros = {name: same[name] or 0 for name in ("steps", "width", "height", "cfg")}
+    named = {name: same[name] or SAME for name in ("sampler", "schedule")}
+    rest = _tabs_text(more) if more else ""
+    return {**same, **zeros, **named, "faces": True, "adetailer": False, "detector": tab.model, "more_tabs": rest}
+
+
+def _tabs_text(tabs: Sequence[FaceSettings]) -> str:
+    return json.dumps([_changed(tab) for tab in tabs], ensure_ascii=False)
+
+
+def _changed(tab: FaceSettings) -> dict[str, Any]:
+    default = asdict(FaceSettings())
+    return {name: value for name, value in asdict(tab).items() if name == "model" or value != default[name]}
+
+
+def _shown(infotext: Infotext) -> dict[str, Any]:
+    """How it was shown, and the run folder where the user named it."""
+    ours = extra(infotext)
+    found: dict[str, Any] = {}
+    run = ours.get("run")
+    if isinstance(run, str):
+        found["name"] = "" if _NAMED_BY_TIME.fullmatch(run) else run
+    if "cell" in ours or "sheet" in ours or run:
+        found["keep_before"] = ours.get("keep_before") is not False
+    return found

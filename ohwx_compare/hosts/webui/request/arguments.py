@@ -1,0 +1,76 @@
+"""What the script is asked with: its panel's values, and what the tab around it holds. Light: start-up needs it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ohwx_compare.core.prompt.styles import Style
+
+__all__ = ["ARGUMENTS", "AXES", "NOTHING", "NO_DETECTOR", "SAME", "Given", "Panel"]
+
+NOTHING = "Nothing"  # X/Y/Z's word for no axis
+NO_DETECTOR = "None"  # ADetailer's word for a tab that is off
+SAME = "as the picture"
+AXES = (1, 2, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """The script's arguments in their order; the defaults are the article's face pass."""
+
+    json: Any = ""  # the API's one argument: a JSON object or its text; the rest does not count then
+    checkpoints: Sequence[str] = ()
+    axis_1: str = NOTHING  # a kind's name or title
+    values_1: str = ""
+    axis_2: str = NOTHING
+    values_2: str = ""
+    axis_3: str = NOTHING
+    values_3: str = ""
+    faces: bool = True
+    adetailer: bool = False  # its tabs count, in place of all that follows up to `more_tabs`
+    detector: str = "face_yolov8n.pt"  # NO_DETECTOR: `more_tabs` are all
+    confidence: float = 0.3
+    top_k: int = 1
+    dilate: int = 4
+    blur: int = 4
+    denoise: float = 0.5
+    only_masked: bool = True
+    padding: int = 32
+    steps: int = 80  # 0: as the picture; so are 0 and SAME below
+    prompt: str = ""
+    negative: str = ""
+    top_k_by: str = "Area"
+    min_ratio: float = 0.0
+    max_ratio: float = 1.0
+    sort: str = "None"
+    x_offset: int = 0
+    y_offset: int = 0
+    merge: str = "None"
+    width: int = 0
+    height: int = 0
+    cfg: float = 0.0
+    sampler: str = SAME
+    schedule: str = SAME
+    more_tabs: str = ""  # JSON list of tabs after this one, as in `faces`
+    keep_before: bool = True
+    name: str = ""
+
+    @classmethod
+    def of(cls, arguments: Sequence[Any]) -> "Panel":
+        """Read a list that may be too short, or hold None where the API has no value; both mean the default."""
+        pairs = zip(fields(cls), arguments, strict=False)
+        return cls(**{field.name: value for field, value in pairs if value is not None})
+
+
+ARGUMENTS = tuple(field.name for field in fields(Panel))
+"""Names of the script's arguments, in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What the webui's tab that asks has besides the picture it would draw."""
+
+    styles: tuple[Style, ...] = ()  # chosen there
+    library: Mapping[str, Style] = field(default_factory=dict)  # all that the webui knows
+    adetailer: Callable[[], Sequence[Mapping[str, Any]]] = tuple  # gives the tabs it would run, as face settings
+    has_comments: bool = False  # `#` begins one in a prompt

@@ -1,0 +1,143 @@
+"""From the webui's processing object and a request to a run folder."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from modules import devices, processing, shared
+
+from ohwx_compare.compare.run import Options, run
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.keys import canonical
+from ohwx_compare.core.infotext.sampler_names import split_sampler
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.engine.detect import Detector, find_detector
+from ohwx_compare.errors import ExperimentError, Interrupted
+from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
+from ohwx_compare.hosts.webui.generation.host import WebuiHost
+from ohwx_compare.hosts.webui.request.progress import Progress
+from ohwx_compare.hosts.webui.request.record import Asked, write_asked
+from ohwx_compare.hosts.webui.request.request import Request
+from ohwx_compare.look.page import write_page
+from ohwx_compare.look.sheet import write_sheets
+
+__all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder", "sampler_of"]
+
+
+def base_job(p: processing.StableDiffusionProcessing) -> Job:
+    """The one picture that `p` asks for: seed drawn where it is random, without the styles chosen beside it."""
+
+    def setting(name: str) -> Any:
+        return p.override_settings.get(name, getattr(shared.opts, name))
+
+    seed = p.seed[0] if isinstance(p.seed, list) else p.seed
+    has_scheduler = hasattr(p, "scheduler")
+    sampler, schedule = sampler_of(p.sampler_name, getattr(p, "scheduler", None), has_scheduler=has_scheduler)
+    is_img2img = isinstance(p, processing.StableDiffusionProcessingImg2Img)
+    has_subseed = p.subseed_strength > 0
+    return Job(
+        prompt=p.prompt,
+        negative=p.negative_prompt,
+        seed=int(processing.get_fixed_seed(seed)),
+        steps=int(p.steps),
+        sampler=sampler,
+        schedule=schedule,
+        cfg=float(p.cfg_scale),
+        width=int(p.width),
+        height=int(p.height),
+        denoise=float(p.denoising_strength) if is_img2img else None,
+        subseed=int(processing.get_fixed_seed(p.subseed)) if has_subseed else 0,
+        subseed_strength=float(p.subseed_strength),
+        rng=setting("randn_source"),
+        clip_skip=int(setting("CLIP_stop_at_last_layers")),
+    )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run as it stands after drawing, and how many of its cells were drawn just now."""
+
+    run: Run
+    drawn: int
+
+    def summary(self) -> dict[str, Any]:
+        """For the API: the run folder, cells drawn now, and each failure in words."""
+        failed = [f"{cell.cell.label}: {cell.result.error}" for cell in self.run.cells if cell.result.error]
+        return {"folder": str(self.run.folder), "drawn": self.drawn, "failed": failed}
+
+
+def sampler_of(name: str, scheduler: str | None, *, has_scheduler: bool) -> tuple[str, str]:
+    """Sampler and schedule of the webui's names; before 1.9 (no scheduler) a bare name means the model's own."""
+    sampler, schedule = split_sampler(name, scheduler, None)
+    if not has_scheduler and schedule == "Automatic":
+        schedule = "Uniform"
+    return sampler, schedule
+
+
+def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: str = "script") -> Compared:
+    """Draw what the run folder lacks, then its sheet and page; the user's checkpoint is loaded again at the end.
+
+    by: who asks, "script" or "tab"; the folder keeps it. The folder of an earlier run of the same experiment is gone
+    on with. A user's Interrupt ends it early, without error. Raises what `compare.run.run` raises before anything is
+    drawn.
+    """
+    folder = run_folder(request)
+    experiment = request.experiment
+    host = WebuiHost(p, own_faces=bool(experiment.faces))
+    with Progress(folder.name, experiment.cells()) as progress:
+        try:
+            write_asked(folder, Asked.now(request, folder, by, _besides(p)))
+            run(
+                experiment,
+                host,
+                cache(find_webui_detector),
+                folder,
+                progress,
+                resolve=host.resolve,
+                options=Options(batch=max(p.batch_size, 1)),
+            )
+        except Interrupted:
+            if not (folder / "run.sqlite").is_file():
+                raise
+        finally:
+            host.close()
+        finished = open_run(folder)
+        write_sheets(finished)
+        write_page(finished)
+    return Compared(finished, len(progress.drawn))
+
+
+def run_folder(request: Request) -> Path:
+    """Where `request` draws: its own name, the folder of an earlier run of the same experiment, or a new one.
+
+    Raises ExperimentError for a name that is more than one folder's.
+    """
+    return runs_folder() / (_safe(request.name) or _folder_name(request.experiment, runs_folder()))
+
+
+def find_webui_detector(name: str) -> Detector:
+    """The detector of that name in the webui's folders, on its device. Raises DetectorError."""
+    return find_detector(name, detector_folders(), device=str(devices.device))
+
+
+def _besides(p: processing.StableDiffusionProcessing) -> str:
+    """What `p` draws with that no request says, and the tab could not go on with."""
+    kinds = {"hires fix": getattr(p, "enable_hr", False), "tiling": getattr(p, "tiling", False)}
+    return " and ".join(name for name, is_on in kinds.items() if is_on)
+
+
+def _folder_name(experiment: Experiment, folder: Path) -> str:
+    digest = hashlib.sha256(canonical(experiment.to_dict()).encode()).hexdigest()[:8]
+    earlier = sorted(folder.glob(f"*-{digest}"))
+    return earlier[-1].name if earlier else f"{datetime.now():%Y-%m-%d %H-%M}-{digest}"
+
+
+def _safe(name: str) -> str:
+    """Raises ExperimentError for a name that is more than one folder's."""
+    if name.startswith(".") or set(name) & set('<>:"/\\|?*') or name != name.rstrip(" ."):
+        raise ExperimentError(f"{name!r} cannot name a run folder; use letters, digits, spaces and -_().")
+    return name

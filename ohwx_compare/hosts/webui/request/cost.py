@@ -1,0 +1,141 @@
+"""What a comparison will cost, told in the panel before Generate is pressed. Nothing is drawn, loaded or hashed.
+
+What its run folder holds is taken as it lies there: whether a setting of the webui changed since is not asked.
+"""
+
+import html
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from modules import processing, shared
+
+from ohwx_compare.compare.cost.earlier import pace, seconds_at
+from ohwx_compare.compare.cost.plan import Plan, keys_in, plan, shelved
+from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import ExperimentError, LedgerError, OhwxError, UnknownCheckpointError
+from ohwx_compare.files.ledger import open_run
+from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
+from ohwx_compare.hosts.webui.request.arguments import Given
+from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
+from ohwx_compare.hosts.webui.request.request import Request, read_request
+
+__all__ = ["estimate", "held", "measured_pace"]
+
+_RUNS = 3  # the newest ones, for the time
+
+
+def estimate(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any] = ()) -> str:
+    """The cost as HTML, or in one sentence why this cannot be drawn.
+
+    fields: values of the tab's own components, by the name their elem_id ends with ("steps", "width", ...).
+    adetailer: values of ADetailer's components.
+    """
+    try:
+        return _told(_planned(fields, arguments, adetailer))
+    except OhwxError as error:
+        return f'<p class="ohwx-estimate">{html.escape(str(error))}</p>'
+
+
+def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> Plan:
+    library = style_library()
+    count, size = (max(int(fields.get(name) or 1), 1) for name in ("batch_count", "batch_size"))
+    given = Given(
+        styles=tuple(library[name] for name in fields.get("styles") or [] if name in library),
+        library=library,
+        adetailer=lambda: tabs_of(adetailer),
+    )
+    request = read_request(arguments, _job(fields), count * size, given)
+    return plan(request.experiment, _resolve, batch=size, **held(request))
+
+
+def held(request: Request) -> dict[str, Any]:
+    """What the folder that `request` would go on with holds, as `plan` takes it; {} where there is none."""
+    from ohwx_compare.hosts.webui.request.comparison import run_folder
+
+    try:
+        run = open_run(run_folder(request))
+    except (LedgerError, ExperimentError):
+        return {}
+    return {"there": shelved(run), "keys": keys_in(run)}
+
+
+def _job(fields: Mapping[str, Any]) -> Job:
+    """The tab's one picture, as `comparison.base_job` reads it from a processing object."""
+    from ohwx_compare.hosts.webui.request.comparison import sampler_of
+
+    has_scheduler = "scheduler" in fields
+    sampler, schedule = sampler_of(
+        fields.get("sampling") or Job.sampler, fields.get("scheduler"), has_scheduler=has_scheduler
+    )
+    is_img2img = "denoising_strength" in fields
+    return Job(
+        prompt=fields.get("prompt") or "",
+        negative=fields.get("neg_prompt") or "",
+        seed=int(processing.get_fixed_seed(fields.get("seed", -1))),
+        steps=int(fields.get("steps") or Job.steps),
+        sampler=sampler,
+        schedule=schedule,
+        cfg=float(fields.get("cfg_scale") or Job.cfg),
+        width=int(fields.get("width") or Job.width),
+        height=int(fields.get("height") or Job.height),
+        denoise=float(fields["denoising_strength"]) if is_img2img else None,
+        rng=str(getattr(shared.opts, "randn_source", Job.rng)),
+        clip_skip=int(getattr(shared.opts, "CLIP_stop_at_last_layers", Job.clip_skip)),
+    )
+
+
+def _resolve(ref: CheckpointRef) -> Checkpoint:
+    """By name alone: a hash would have to be computed."""
+    for folder in checkpoint_folders():
+        for name in (ref.name, f"{ref.name}.safetensors"):
+            if (folder / name).is_file():
+                return Checkpoint(name, folder / name)
+    raise UnknownCheckpointError(f"{ref} cannot be found.")
+
+
+def _told(planned: Plan) -> str:
+    free = shutil.disk_usage(next(path for path in runs_folder().parents if path.is_dir())).free
+    faces = f", {planned.inpaints} faces" if planned.inpaints else ""
+    said = [
+        f"<b>{planned.cells} cells</b>: {planned.renders} pictures{faces}, {planned.switches} checkpoint loads",
+        f"{_size(planned.disk_bytes)} on disk ({_size(free)} free)",
+    ]
+    if measured := measured_pace():
+        said.append(f"about {_time(seconds_at(measured, planned))} besides the loads, after earlier runs here")
+    if planned.missing:
+        said.append(f"not found: {', '.join(map(html.escape, planned.missing))}")
+    if planned.disk_bytes > free:
+        said.append("the disk is too small for that")
+    return f'<p class="ohwx-estimate">{"; ".join(said)}.</p>'
+
+
+def measured_pace() -> float | None:
+    """Seconds a step and px of the newest runs; None before the first."""
+    ledgers = sorted(runs_folder().glob("*/run.sqlite"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return _pace(tuple((ledger.parent, ledger.stat().st_mtime_ns) for ledger in ledgers[:_RUNS]))
+
+
+@lru_cache(maxsize=8)
+def _pace(ledgers: tuple[tuple[Path, int], ...]) -> float | None:
+    runs = []
+    for folder, _ in ledgers:
+        try:
+            runs.append(open_run(folder))
+        except (LedgerError, ExperimentError):  # one of another version: it tells nothing
+            continue
+    return pace(runs)
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,69 @@
+"""What the webui's tab has besides the picture it would draw: its styles, and ADetailer's panel."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from modules import processing, scripts, shared
+
+from ohwx_compare.core.infotext.face_payload import from_arguments
+from ohwx_compare.core.prompt.styles import Style, known
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.hosts.webui.request.arguments import Given
+
+__all__ = ["adetailer_arguments", "given_by", "has_adetailer", "style_library", "tabs_of"]
+
+ADETAILER = "!adetailer"
+_SORTS: Mapping[str, str] = MappingProxyType({
+    "Position (left to right)": "Left to right",
+    "Position (center to edge)": "Center to edge",
+    "Area (large to small)": "Large to small",
+})  # fmt: skip
+_NOT_DRAWN: Mapping[str, Any] = MappingProxyType({  # its settings that change pixels: the value that does nothing
+    "ad_dynamic_denoise_power": 0, "ad_match_inpaint_bbox_size": "Off", "ad_same_seed_for_each_tab": False,
+    "ad_same_seed_for_each_tap": False,
+})  # fmt: skip
+
+
+def given_by(p: processing.StableDiffusionProcessing) -> Given:
+    """What `p` holds. Raises ExperimentError for a style that the webui does not know."""
+    library = style_library()
+    return Given(
+        styles=known((Style(name) for name in p.styles or [] if name != "None"), library),
+        library=library,
+        adetailer=lambda: tabs_of(adetailer_arguments(p.scripts, p.script_args)),
+        has_comments=bool(getattr(shared.opts, "enable_prompt_comments", False)),
+    )
+
+
+def style_library() -> dict[str, Style]:
+    """The webui's styles by name, without the headings between its files."""
+    styles = shared.prompt_styles.styles.values()
+    return {s.name: Style(s.name, s.prompt, s.negative_prompt or "") for s in styles if s.prompt is not None}
+
+
+def has_adetailer() -> bool:
+    """Whether ADetailer is installed and on; known once scripts are loaded."""
+    return any(Path(data.path).stem == ADETAILER for data in getattr(scripts, "scripts_data", ()))
+
+
+def adetailer_arguments(runner: Any, arguments: Iterable[Any] | None) -> list[Any]:
+    """ADetailer's own of all scripts' `arguments` (values or components); [] without it."""
+    for script in getattr(runner, "alwayson_scripts", ()):
+        if Path(script.filename).stem == ADETAILER:
+            return list(arguments or ())[script.args_from : script.args_to]
+    return []
+
+
+def tabs_of(arguments: Sequence[Any]) -> list[dict[str, Any]]:
+    """The face settings that ADetailer's arguments and settings ask for; [] where it is off.
+
+    Raises ExperimentError for what is not drawn here.
+    """
+    tabs = from_arguments(arguments)
+    changed = [name for name, value in _NOT_DRAWN.items() if shared.opts.data.get(name, value) != value]
+    if tabs and changed:
+        raise ExperimentError(f"ADetailer's setting {changed[0]} is not drawn here; set it to its default.")
+    sort = _SORTS.get(shared.opts.data.get("ad_bbox_sortby", ""), "None")
+    return [{**tab, "sort": sort} for tab in tabs]

@@ -1,0 +1,69 @@
+"""How far the run is that is drawn right now, for the webui's own progress bar and for the tab."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from modules import shared
+
+from ohwx_compare.core.events import Event, Failed, Image, Skipped, Started, Step
+from ohwx_compare.core.experiment.experiment import Cell
+
+__all__ = ["Progress", "drawing_now"]
+
+_PLACE = "ohwx_drawing"  # on the webui's `shared`: it outlives "Reload UI", which imports this package anew
+
+
+class Progress:
+    """A listener to one run's events; entered while it draws. Only one run draws at a time: it holds the queue lock."""
+
+    def __init__(self, run: str, cells: Sequence[Cell], now: Callable[[], float] = time.monotonic):
+        self._run, self._cells, self._now = run, cells, now
+        self._cost = self._cost_done = 0.0
+        self._done = self._failed = 0
+        self._started = now()
+        self.drawn: list[int] = []  # numbers of the cells drawn just now
+
+    def __enter__(self) -> "Progress":
+        self._publish()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        setattr(shared, _PLACE, None)
+
+    def __call__(self, event: Event) -> None:
+        """Take one event: every cell is one of the webui's jobs, every tab of its face pass one more."""
+        if isinstance(event, Started):
+            self._cost, self._started = event.cost, self._now()
+            shared.state.job_count = sum(1 + len(cell.faces) for cell in self._cells)
+        elif isinstance(event, Step):
+            self._cost_done += event.count
+        elif isinstance(event, Image | Skipped | Failed):
+            self._done += 1
+            self._failed += isinstance(event, Failed)
+            self.drawn += [event.number] if isinstance(event, Image) else []
+            shared.state.textinfo = f"{event.number} of {len(self._cells)} cells: {event.label}"
+        self._publish()
+
+    def _publish(self) -> None:
+        """Plain values only: who reads them may be another generation of this package."""
+        told = {"run": self._run, "done": self._done, "now": self._words(), "seconds_left": self._seconds_left()}
+        share = self._cost_done / self._cost if self._cost else self._done / len(self._cells)
+        setattr(shared, _PLACE, {**told, "percent": round(100 * min(share, 1.0), 1)})
+
+    def _words(self) -> str:
+        if self._done >= len(self._cells):
+            return "sheet and page"
+        return f"{self._done + 1} of {len(self._cells)}: {self._cells[self._done].label}"
+
+    def _seconds_left(self) -> float | None:
+        """At the pace so far, which counts sampling steps; None before the first."""
+        if not (self._cost and self._cost_done):
+            return None
+        left = max(self._cost - self._cost_done, 0.0)
+        return round((self._now() - self._started) * left / self._cost_done, 1)
+
+
+def drawing_now() -> Mapping[str, Any] | None:
+    """`run` (folder name), `done`, `percent`, `seconds_left`, `now` (words) of the run in hand; None without one."""
+    return getattr(shared, _PLACE, None)

@@ -1,0 +1,69 @@
+"""What a run folder was asked for: `request.json`, written before its first cell, and again when an error ends it."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.errors import LedgerError
+from ohwx_compare.files.atomic import write_text
+from ohwx_compare.hosts.webui.request.request import Request
+
+__all__ = ["Asked", "read_asked", "request_json", "write_asked"]
+
+NAME = "request.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Who asked for a run, when and for what; `error` is the sentence that ended it, None while nothing did."""
+
+    request: dict[str, Any]  # as the API's JSON argument
+    by: str  # "tab" or "script"
+    when: str  # ISO 8601, local time
+    besides: str = ""  # what it is drawn with that no request says: "hires fix"
+    error: str | None = None
+
+    @classmethod
+    def now(cls, request: Request, folder: Path, by: str, besides: str = "") -> "Asked":
+        """A request made at this moment, which names its folder; who asked for that first, and when, is kept."""
+        asked = request_json(request.experiment, folder.name, keep_before=request.keep_before)
+        if first := read_asked(folder):
+            return cls(request=asked, by=first.by, when=first.when, besides=besides)
+        when = datetime.now().astimezone().isoformat(timespec="seconds")
+        return cls(request=asked, by=by, when=when, besides=besides)
+
+
+def request_json(experiment: Experiment, name: str, *, keep_before: bool = True) -> dict[str, Any]:
+    """An experiment as the JSON that `read_request` takes."""
+    data = experiment.to_dict()
+    axes = [axis for axis in data["axes"] if axis["kind"] != "checkpoint"]
+    return {
+        "job": data["job"],
+        "checkpoints": [str(ref) for ref in experiment.checkpoints],
+        "axes": axes,
+        "faces": data["faces"],
+        "columns": data["columns"],
+        **({"styles": data["styles"]} if "styles" in data else {}),
+        "keep_before": keep_before,
+        "name": name,
+    }
+
+
+def read_asked(folder: Path) -> Asked | None:
+    """What `write_asked` wrote; None where there is nothing that can be read."""
+    try:
+        return Asked(**json.loads((folder / NAME).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_asked(folder: Path, asked: Asked) -> None:
+    """Write it, whole or not at all; the folder is made. Raises LedgerError where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / NAME, json.dumps(asdict(asked), ensure_ascii=False, indent=1))
+    except OSError as error:
+        raise LedgerError(f"{folder} cannot be used: {error.strerror or error}. Free some space.") from error

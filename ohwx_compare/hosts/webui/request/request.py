@@ -1,0 +1,162 @@
+"""What a user of the script asks for: the panel's values, or one JSON object from the API, as an experiment."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ohwx_compare.core.experiment.axis_text import kind_called, read_text
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.infotext.face_payload import from_payload
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.hosts.webui.request.arguments import AXES, NO_DETECTOR, NOTHING, SAME, Given, Panel
+
+__all__ = ["Request", "face_settings", "read_request"]
+
+_KEYS = ("axes", "checkpoints", "columns", "faces", "job", "keep_before", "name", "styles")
+_REAL = ("confidence", "denoise", "min_ratio", "max_ratio")
+_WHOLE = ("top_k", "dilate", "blur", "padding", "x_offset", "y_offset")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """An experiment and what shall be shown of it."""
+
+    experiment: Experiment
+    keep_before: bool  # show the pictures before the face pass too
+    name: str  # of the run folder; "" gives it one
+
+
+def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: Given = Given()) -> Request:
+    """What `arguments` (the script's, in the order of `ARGUMENTS`) ask for around the picture `job`.
+
+    pictures: batch count x batch size; above 1 it becomes an axis of consecutive seeds, unless seeds are an axis.
+    Raises ExperimentError, naming the key or value that cannot be understood.
+    """
+    panel = Panel.of(arguments)
+    asked = _object(panel.json) or _of_panel(panel)
+    if unknown := sorted(set(asked) - set(_KEYS)):
+        raise ExperimentError(f"ohwx compare knows no {', '.join(map(repr, unknown))}; it knows {', '.join(_KEYS)}.")
+    axes = _axes(asked)
+    if pictures > 1 and "seed" not in [axis["kind"] for axis in axes]:
+        axes.append({"kind": "seed", "values": [job.seed + i for i in range(pictures)]})
+    experiment = Experiment.from_dict({
+        "job": {**asdict(job), **_mapping(asked.get("job", {}), "job")},
+        "axes": axes,
+        "faces": _faces(asked.get("faces", []), given),
+        "columns": asked.get("columns", "checkpoint"),
+        "styles": asked.get("styles", [asdict(style) for style in given.styles]),
+    }, given.library)  # fmt: skip
+    if not experiment.checkpoints:
+        raise ExperimentError("No checkpoint is chosen; choose at least one to compare.")
+    return Request(
+        experiment=experiment.as_typed() if given.has_comments else experiment,
+        keep_before=bool(asked.get("keep_before", True)),
+        name=str(asked.get("name", "")).strip(),
+    )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """The API's JSON argument, {} where there is none."""
+    if isinstance(value, str):
+        if not value.strip():
+            return {}
+        value = _json(value, "The first argument of ohwx compare is no JSON object")
+    return dict(_mapping(value, "the first argument of ohwx compare"))
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ExperimentError(f"{what}: {error}.") from error
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ExperimentError(f"{what} must be a JSON object, got {value!r}.")
+    return value
+
+
+def _of_panel(panel: Panel) -> dict[str, Any]:
+    chosen = [(getattr(panel, f"axis_{i}"), getattr(panel, f"values_{i}")) for i in AXES]
+    axes = [{"kind": kind, "values": text} for kind, text in chosen if kind not in ("", NOTHING)]
+    own = [] if panel.detector == NO_DETECTOR else [_face(panel)]
+    faces: Any = "adetailer" if panel.adetailer else [*own, *_more_tabs(panel.more_tabs)]
+    return {
+        "checkpoints": list(panel.checkpoints),
+        "axes": axes,
+        "faces": faces if panel.faces else [],
+        "keep_before": panel.keep_before,
+        "name": panel.name,
+    }
+
+
+def _face(panel: Panel) -> dict[str, Any]:
+    same = ("prompt", "negative", "only_masked", "top_k_by", "sort", "merge")
+    return {
+        "model": panel.detector,
+        **{name: getattr(panel, name) for name in same},
+        **{name: _number(name, getattr(panel, name)) for name in _REAL},
+        **{name: int(_number(name, getattr(panel, name))) for name in _WHOLE},
+        **{name: int(_number(name, getattr(panel, name))) or None for name in ("steps", "width", "height")},
+        "cfg": _number("cfg", panel.cfg) or None,
+        **{name: None if getattr(panel, name) == SAME else getattr(panel, name) for name in ("sampler", "schedule")},
+    }
+
+
+def _more_tabs(text: str) -> list[Any]:
+    tabs = _json(text, "The other face tabs are no JSON list") if text.strip() else []
+    if not isinstance(tabs, list):
+        raise ExperimentError(f"The other face tabs must be a JSON list, got {tabs!r}.")
+    return tabs
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ExperimentError(f"The argument {name!r} of ohwx compare must be a number, got {value!r}.") from error
+
+
+def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The checkpoints' axis first, then the others; `axes` is a list of kind and values, or an object of them."""
+    axes = asked.get("axes", [])
+    if isinstance(axes, Mapping):
+        axes = [{"kind": kind, "values": values} for kind, values in axes.items()]
+    if not isinstance(axes, list):
+        raise ExperimentError(f"`axes` must be a list or an object, got {axes!r}.")
+    read = []
+    for axis in axes:
+        axis = dict(_mapping(axis, "an axis"))
+        axis["kind"] = kind_called(str(axis.get("kind")))
+        if isinstance(axis.get("values"), str):
+            axis["values"] = read_text(axis["kind"], axis["values"])
+        read.append(axis)
+    checkpoints = asked.get("checkpoints") or []
+    return [{"kind": "checkpoint", "values": list(checkpoints)}, *read] if checkpoints else read
+
+
+def _faces(tabs: Any, given: Given) -> list[dict[str, Any]]:
+    """Tabs under our names or ADetailer's; "adetailer" takes over those of its panel."""
+    if tabs == "adetailer":
+        taken = [dict(settings) for settings in given.adetailer()]
+        if not taken:
+            raise ExperimentError("ADetailer is not on in this tab; enable it there, or set the face pass here.")
+        return taken
+    return face_settings(tabs)
+
+
+def face_settings(tabs: Any) -> list[dict[str, Any]]:
+    """Tabs under our names or ADetailer's, as settings under ours. Raises ExperimentError."""
+    if not isinstance(tabs, list):
+        raise ExperimentError(f'`faces` must be a list of tabs, or "adetailer", got {tabs!r}.')
+    read = []
+    for settings in tabs:
+        settings = _mapping(settings, "a tab of `faces`")
+        is_adetailers = any(str(key).startswith("ad_") for key in settings)
+        ours = from_payload(settings) if is_adetailers else dict(settings)
+        if ours is not None:
+            read.append(ours)
+    return read

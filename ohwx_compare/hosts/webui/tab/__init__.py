@@ -1,0 +1,1 @@
+"""The tabs "ohwx compare" and "ohwx train": routes, queue, lists."""

@@ -1,0 +1,246 @@
+"""What the tab can ask for: the list of runs, drafts and estimates, and runs to be drawn, gone on with or ended."""
+
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from modules import processing, shared
+
+from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.core.experiment.axes import KINDS
+from ohwx_compare.core.experiment.groups import groups
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import ExperimentError, HostError, OhwxError
+from ohwx_compare.files.checkpoint import list_checkpoints
+from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.ledger import Ledger, open_run
+from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_names, runs_folder
+from ohwx_compare.hosts.webui.request.arguments import Given
+from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
+from ohwx_compare.hosts.webui.request.known import known_values
+from ohwx_compare.hosts.webui.request.progress import drawing_now
+from ohwx_compare.hosts.webui.request.record import Asked, read_asked, request_json, write_asked
+from ohwx_compare.hosts.webui.request.request import Request, read_request
+from ohwx_compare.hosts.webui.tab import drafts
+from ohwx_compare.hosts.webui.tab.face_jobs import FaceJobs
+from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of
+from ohwx_compare.hosts.webui.tab.queue import Queue
+from ohwx_compare.hosts.webui.tab.run_list import Runs
+from ohwx_compare.hosts.webui.tab.toy import put_toy
+
+__all__ = ["Desk"]
+
+_KEPT = 10.0  # seconds for which folders of checkpoints and detectors are not walked again
+
+
+class Desk:
+    """The tab's server side; one for each start of the webui's server, and again after "Reload UI"."""
+
+    def __init__(self) -> None:
+        self.queue = Queue()
+        self.runs = Runs(runs_folder)
+        self.faces = FaceJobs(self.queue)
+        self._folders: tuple[float, list[Checkpoint], list[str]] | None = None
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self.queue.close()
+
+    def state(self) -> dict[str, Any]:
+        """All that the tab shows before anything is chosen, and the runs without their experiments."""
+        names = [checkpoint.name for checkpoint in self.checkpoints()]
+        found = groups(names)
+        return {
+            "checkpoints": names,
+            "groups": [{"name": group.name, "checkpoints": list(group.checkpoints)} for group in found],
+            "detectors": self._listed()[2],
+            "styles": list(known_values("styles")),
+            "samplers": list(known_values("sampler")),
+            "schedules": list(known_values("schedule")),
+            "kinds": [
+                {"name": kind.name, "title": kind.title, "form": kind.form.name.lower(), "hint": kind.form.value}
+                for kind in KINDS.values()
+            ],
+            "face": asdict(drafts.ARTICLE),
+            "adetailer": has_adetailer(),
+            "freeze": _frozen(),
+            "runs": self.runs.all(self.queue.waiting),
+            "queue": self.queue.waiting,
+            "jobs": self.faces.known,
+        }
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """The checkpoint files, at most a few seconds old."""
+        return self._listed()[1]
+
+    def run(self, name: str) -> dict[str, Any]:
+        """One run with its experiment and request. Raises NotHereError."""
+        return self.runs.one(name, self.queue.waiting)
+
+    def run_file(self, name: str, path: str) -> Path:
+        """A file of a run folder. Raises NotHereError."""
+        return inside(self.runs.path(name), path)
+
+    def page(self, name: str) -> str:
+        """The run's page as it stands now, made from its ledger: a folder's own page is never run here."""
+        from ohwx_compare.look.page import page_data, render_page
+
+        return render_page(page_data(open_run(self.runs.path(name))))
+
+    def read(self, data: bytes, kind: str) -> dict[str, str]:
+        """The infotext of a dropped picture, or the text itself. Raises OhwxError."""
+        if kind.startswith("text/"):
+            return {"infotext": data.decode("utf-8-sig", "replace")}
+        with tempfile.TemporaryDirectory() as folder:
+            dropped = Path(folder) / "dropped picture"
+            dropped.write_bytes(data)
+            text = read_infotext(dropped)
+        if not text:
+            raise ExperimentError(
+                "This picture carries no infotext; it was saved without, or by a program that drops it."
+            )
+        return {"infotext": text}
+
+    def draft(self, body: dict[str, Any]) -> dict[str, Any]:
+        """See `drafts.draft`; the body is `{"texts": [...]}`."""
+        return drafts.draft(drafts.texts_of(body), self.checkpoints(), _default_job())
+
+    def estimate(self, body: dict[str, Any]) -> dict[str, Any]:
+        """See `drafts.estimate`; the body is `{"request": {...}}`."""
+        return drafts.estimate(_request(body), self.checkpoints())
+
+    def add(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Queue the run that the body's `request` asks for; the same again goes on with its folder."""
+        from ohwx_compare.hosts.webui.request.comparison import run_folder
+
+        request = _request(body)
+        if frozen := _frozen():
+            raise HostError(frozen)
+        return self._queue(request, run_folder(request))
+
+    def resume(self, name: str) -> dict[str, Any]:
+        """Go on with a run: what it lacks is drawn, what failed is tried again."""
+        seen = self.runs.seen(name)
+        if seen.asked is None and seen.experiment is None:
+            raise ExperimentError(f"{name} cannot be read: {seen.error}")
+        asked = seen.asked.request if seen.asked else request_json(seen.experiment, name)
+        return self._queue(_request({"request": {**asked, "name": name}}), seen.folder)
+
+    def interrupt(self, name: str) -> dict[str, Any]:
+        """End a run that draws as the webui's own Interrupt does; take one that waits out of the queue."""
+        self.runs.path(name)
+        if not self.queue.drop(name) and _draws(name):
+            press_interrupt()
+        return self.run(name)
+
+    def skip(self, name: str) -> dict[str, Any]:
+        """Leave the cell in hand, as the webui's own Skip. Raises ExperimentError for a run that does not draw."""
+        self.runs.path(name)
+        if not _draws(name):
+            raise ExperimentError(f"{name} does not draw now, so there is nothing to skip.")
+        shared.state.skip()
+        return self.run(name)
+
+    def pnginfo(self, body: dict[str, Any]) -> dict[str, Any]:
+        """See `pictures_of`; the body is `{"folder": path}`."""
+        return pictures_of(str(body.get("folder", "")))
+
+    def csv(self, folder: str) -> str:
+        """See `pictures_csv`."""
+        return pictures_csv(folder)
+
+    def put_toy(self) -> dict[str, str]:
+        """See `toy.put_toy`; its sentence as `said`."""
+        said = put_toy()
+        self._folders = None
+        return {"said": said}
+
+    def _queue(self, request: Request, folder: Path) -> dict[str, Any]:
+        name = folder.name
+        if _draws(name) or name in self.queue.waiting:
+            return self.run(name)
+        if request.experiment.job.denoise is not None:
+            raise ExperimentError("This run was drawn from a picture in img2img; Generate there again goes on with it.")
+        before = read_asked(folder)
+        if before and before.besides:
+            raise ExperimentError(
+                f"This run was drawn with {before.besides}; Generate in txt2img again goes on with it."
+            )
+        with Ledger(folder) as ledger:
+            ledger.plan(request.experiment)
+        write_asked(folder, Asked.now(request, folder, "tab"))
+
+        def failed(error: Exception) -> None:
+            sentence = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
+            write_asked(
+                folder, replace(read_asked(folder) or before or Asked.now(request, folder, "tab"), error=sentence)
+            )
+
+        self.queue.add(name, lambda: _draw(request, name), failed)
+        return self.run(name)
+
+    def _listed(self) -> tuple[float, list[Checkpoint], list[str]]:
+        if self._folders is None or time.monotonic() - self._folders[0] > _KEPT:
+            found: dict[str, Checkpoint] = {}
+            for folder in checkpoint_folders():
+                for name in list_checkpoints(folder):
+                    found.setdefault(name, Checkpoint(name, folder / name))
+            self._folders = (time.monotonic(), list(found.values()), detector_names())
+        return self._folders
+
+
+def press_interrupt() -> None:
+    """As the webui's button: from 1.8 the first press finishes the picture in hand where the settings say so."""
+    state = shared.state
+    is_patient = getattr(shared.opts, "interrupt_after_current", False) and hasattr(state, "stop_generating")
+    if is_patient and not state.stopping_generation and state.job_count > 1:
+        state.stop_generating()
+    else:
+        state.interrupt()
+
+
+def _draws(name: str) -> bool:
+    now = drawing_now()
+    return now is not None and now["run"] == name
+
+
+def _draw(request: Request, name: str) -> None:
+    from ohwx_compare.hosts.webui.generation.passes import txt2img
+    from ohwx_compare.hosts.webui.request.comparison import compare
+
+    with closing(txt2img(request.experiment.job)) as p:
+        compare(p, replace(request, name=name), by="tab")
+
+
+def _request(body: dict[str, Any]) -> Request:
+    """What `{"request": {...}}` asks for; a seed of -1, or none, is drawn. Raises ExperimentError."""
+    asked = body.get("request")
+    if not isinstance(asked, dict):
+        raise ExperimentError("`request` must be a JSON object.")
+    job = dict(asked.get("job") or {})
+    if job.get("seed") in (None, -1):
+        job["seed"] = int(processing.get_fixed_seed(-1))
+    has_comments = bool(getattr(shared.opts, "enable_prompt_comments", False))
+    given = Given(library=style_library(), has_comments=has_comments)
+    return read_request([{**asked, "job": job}], _default_job(), given=given)
+
+
+def _default_job() -> Job:
+    """The picture of a request that says nothing: the webui's settings, a seed of its own."""
+    opts = shared.opts
+    return Job(
+        prompt="",
+        seed=int(processing.get_fixed_seed(-1)),
+        rng=str(getattr(opts, "randn_source", "GPU")),
+        clip_skip=int(getattr(opts, "CLIP_stop_at_last_layers", 1)),
+    )
+
+
+def _frozen() -> str | None:
+    if getattr(shared.cmd_opts, "freeze_settings", False):
+        return "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
+    return None

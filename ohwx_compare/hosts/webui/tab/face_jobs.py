@@ -1,0 +1,138 @@
+"""The face pass on pictures that exist, drawn by the webui: one job for each request, its pictures in a folder."""
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from modules import paths, shared
+
+from ohwx_compare.compare.host import Interruption
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, OhwxError
+from ohwx_compare.hosts.webui.request.request import face_settings
+from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.hosts.webui.tab.pictures_of import found_pictures
+from ohwx_compare.hosts.webui.tab.queue import Queue
+
+__all__ = ["FaceJobs"]
+
+
+@dataclass
+class _Job:
+    name: str
+    pictures: tuple[Path, ...]
+    faces: tuple[FaceSettings, ...]
+    checkpoint: str | None
+    folder: Path
+    state: str = "queued"  # queued, drawing, stopped, done, failed
+    results: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
+
+
+class FaceJobs:
+    """The jobs of this start of the webui; their pictures stay in `outputs/ohwx/faces/`."""
+
+    def __init__(self, queue: Queue):
+        self._queue = queue
+        self._jobs: dict[str, _Job] = {}
+
+    @property
+    def known(self) -> list[str]:
+        """Names of the jobs, the newest last."""
+        return list(self._jobs)
+
+    def add(self, body: dict[str, Any]) -> dict[str, str]:
+        """Queue `{"paths": [...], "faces": [...], "checkpoint": name or null}`; answers with the job's name.
+
+        Raises ImageError and ExperimentError.
+        """
+        paths = body.get("paths")
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            raise ExperimentError("`paths` must be a list of files and folders.")
+        tabs = face_settings(body.get("faces") or [])
+        faces = Experiment.from_dict({"job": {"prompt": "", "seed": 0}, "faces": tabs}).faces
+        name = f"{datetime.now():%Y-%m-%d %H-%M-%S}"
+        name = next(n for n in (name, *(f"{name} {i}" for i in range(2, 1000))) if n not in self._jobs)
+        checkpoint = body.get("checkpoint") or None
+        job = _Job(name, tuple(found_pictures(paths)), faces, checkpoint, _folder() / name)
+        self._jobs[name] = job
+        self._queue.add(f"faces {name}", lambda: self._draw(job), lambda error: _fail(job, error))
+        return {"job": name}
+
+    def job(self, name: str) -> dict[str, Any]:
+        """`{"state", "done", "total", "results", "error"}`. Raises NotHereError."""
+        job = self._known(name)
+        told = {"state": job.state, "done": len(job.results), "total": len(job.pictures)}
+        return {**told, "results": list(job.results), "error": job.error}
+
+    def interrupt(self, name: str) -> dict[str, Any]:
+        """End a job; the pictures that are done stay. Raises NotHereError."""
+        job = self._known(name)
+        if self._queue.drop(f"faces {name}"):
+            job.state = "stopped"
+        elif self._queue.in_hand == f"faces {name}":
+            shared.state.interrupt()
+        return self.job(name)
+
+    def file(self, name: str, path: str) -> Path:
+        """A picture that a job drew, also one of an earlier start. Raises NotHereError."""
+        return inside(_folder(), f"{name}/{path}")
+
+    def _known(self, name: str) -> _Job:
+        if name not in self._jobs:
+            raise NotHereError(
+                f"There is no job {name[:80]!r}; the webui was started again since. Its pictures remain."
+            )
+        return self._jobs[name]
+
+    def _draw(self, job: _Job) -> None:
+        from ohwx_compare.compare.existing import read_picture, redraw, target
+        from ohwx_compare.hosts.webui.generation.host import WebuiHost
+        from ohwx_compare.hosts.webui.generation.passes import txt2img
+        from ohwx_compare.hosts.webui.request.comparison import find_webui_detector
+
+        job.state = "drawing"
+        shared.state.job_count = len(job.pictures)
+        with closing(txt2img()) as p, closing(WebuiHost(p, own_faces=True)) as host:
+            detector = cache(find_webui_detector)
+            for number, path in enumerate(job.pictures, 1):
+                shared.state.textinfo = f"{number} of {len(job.pictures)} pictures: {path.name}"
+                if host.interruption() in (Interruption.STOP, Interruption.FINISH_CELL):
+                    job.state = "stopped"
+                    return
+                try:
+                    picture = read_picture(path, job.faces, job.checkpoint)
+                    loaded = host.use(host.resolve(picture.checkpoint))
+                    out = target(path, job.folder, job.pictures)
+                    job.results.append(_told(redraw(host, detector, picture, loaded, out), job))
+                except Interrupted:
+                    job.state = "stopped"
+                    return
+                except OhwxError as error:
+                    job.results.append({"path": str(path), "outcome": "failed", "image": None, "error": str(error)})
+        job.state = "done"
+
+
+def _told(drawn: dict[str, Any], job: _Job) -> dict[str, Any]:
+    name = Path(drawn["file"]).name
+    return {
+        "path": drawn["from"],
+        "outcome": drawn["outcome"],
+        "image": f"ohwx/faces/{quote(job.name)}/{quote(name)}",
+        "file": drawn["file"],
+        "notes": drawn["notes"],
+    }
+
+
+def _fail(job: _Job, error: Exception) -> None:
+    job.state = "failed"
+    job.error = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
+
+
+def _folder() -> Path:
+    return Path(paths.data_path) / "outputs" / "ohwx" / "faces"

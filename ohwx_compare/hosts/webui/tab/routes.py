@@ -1,0 +1,158 @@
+"""The routes under `/ohwx/` for the tab's page and the pictures of its runs.
+
+Reading by GET; writing by POST, from the webui's own page and with JSON alone; either behind the webui's login. Answers
+are JSON or pictures, errors `{"error": sentence}`. No header ever allows another site in.
+"""
+
+import json
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from typing import Any
+
+from modules import errors, script_callbacks, shared
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ohwx_compare.errors import NotHereError, OhwxError
+from ohwx_compare.hosts.webui.tab.files import HEADERS, answer_file
+from ohwx_compare.hosts.webui.tab.http import Answer, Ask
+from ohwx_compare.hosts.webui.tab.login import Login, is_own_page
+from ohwx_compare.hosts.webui.tab.training_routes import training_table
+
+__all__ = ["add_routes", "guarded"]
+
+_MOST_BYTES = 64 << 20
+_STATE = "/ohwx/api/state"
+_ANY_TYPE = "/ohwx/api/read"  # takes a dropped picture as it is
+
+
+def add_routes(demo: Any, app: Any) -> None:
+    """Add them to a FastAPI application, once; a new one comes after "Reload UI". demo: None under --nowebui."""
+    if any(getattr(route, "path", None) == _STATE for route in app.routes):
+        return
+    made, guard = cache(_desk), threading.Lock()
+
+    def desk() -> Any:
+        with guard:  # the first requests come together
+            return made()
+
+    login = Login(app, getattr(shared.cmd_opts, "api_auth", None))
+    training = training_table(lambda: desk().draft({"texts": []})["request"])
+    for method, path, answer in (*_table(desk), *training):
+        app.router.add_route(path, guarded(answer, login), methods=[method])
+
+
+def guarded(answer: Answer, login: Login) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that lets `answer` be asked: login, own page, size, and each error as one sentence."""
+
+    async def endpoint(request: Request) -> Response:
+        if refused := _refusal(request, login):
+            return refused
+        body = await _body(request)
+        if body is None:
+            return _error(413, f"The request is too large; {_MOST_BYTES >> 20} MB are the most.")
+        ask = Ask(request.path_params, request.query_params, request.headers, body)
+        return await run_in_threadpool(_answered, answer, ask)
+
+    return endpoint
+
+
+def _desk() -> Any:
+    """Made at the first request: the webui's start does not wait for what it needs."""
+    from ohwx_compare.hosts.webui.tab.desk import Desk
+
+    desk = Desk()
+    script_callbacks.on_script_unloaded(desk.close)
+    return desk
+
+
+def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Answer]]:
+    def run_file(ask: Ask) -> Response:
+        name, path = ask.path["run"], ask.path["path"]
+        if path == "index.html":
+            return _respond(desk().page(name), "text/html; charset=utf-8")
+        return answer_file(desk().run_file(name, path), ask.headers.get("if-none-match"))
+
+    def face_file(ask: Ask) -> Response:
+        return answer_file(desk().faces.file(ask.path["job"], ask.path["path"]), ask.headers.get("if-none-match"))
+
+    def csv(ask: Ask) -> Response:
+        name = {"Content-Disposition": 'attachment; filename="pictures.csv"'}
+        return _respond(desk().csv(ask.query.get("folder", "")), "text/csv; charset=utf-8", name)
+
+    def read(ask: Ask) -> dict[str, Any]:
+        return desk().read(ask.body, ask.headers.get("content-type", ""))
+
+    return [
+        ("GET", _STATE, lambda ask: desk().state()),
+        ("GET", "/ohwx/api/runs/{run}", lambda ask: desk().run(ask.path["run"])),
+        ("GET", "/ohwx/runs/{run}/{path:path}", run_file),
+        ("GET", "/ohwx/api/jobs/{job}", lambda ask: desk().faces.job(ask.path["job"])),
+        ("GET", "/ohwx/faces/{job}/{path:path}", face_file),
+        ("GET", "/ohwx/api/pnginfo.csv", csv),
+        ("POST", "/ohwx/api/read", read),
+        ("POST", "/ohwx/api/draft", lambda ask: desk().draft(ask.json())),
+        ("POST", "/ohwx/api/estimate", lambda ask: desk().estimate(ask.json())),
+        ("POST", "/ohwx/api/runs", lambda ask: desk().add(ask.json())),
+        ("POST", "/ohwx/api/runs/{run}/resume", lambda ask: desk().resume(ask.path["run"])),
+        ("POST", "/ohwx/api/runs/{run}/interrupt", lambda ask: desk().interrupt(ask.path["run"])),
+        ("POST", "/ohwx/api/runs/{run}/skip", lambda ask: desk().skip(ask.path["run"])),
+        ("POST", "/ohwx/api/faces", lambda ask: desk().faces.add(ask.json())),
+        ("POST", "/ohwx/api/jobs/{job}/interrupt", lambda ask: desk().faces.interrupt(ask.path["job"])),
+        ("POST", "/ohwx/api/toy", lambda ask: desk().put_toy()),
+        ("POST", "/ohwx/api/pnginfo", lambda ask: desk().pnginfo(ask.json())),
+    ]
+
+
+def _refusal(request: Request, login: Login) -> Response | None:
+    if not login.admits(request):
+        asks = {"WWW-Authenticate": 'Basic realm="ohwx compare"'} if login.asks_password else {}
+        return _error(401, "Log in to the webui first, then load this page again.", asks)
+    if request.method != "POST":
+        return None
+    if not is_own_page(request.headers):
+        return _error(403, "Only the webui's own page may do this: the request's Origin is not the host it goes to.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and request.url.path.rpartition("/ohwx/")[2] != _ANY_TYPE.removeprefix("/ohwx/"):
+        return _error(415, "Send JSON, with the Content-Type application/json.")
+    return None
+
+
+async def _body(request: Request) -> bytes | None:
+    """None for one that is too large, before it is in memory."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > _MOST_BYTES:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _answered(answer: Answer, ask: Ask) -> Response:
+    try:
+        found = answer(ask)
+    except NotHereError as error:
+        return _error(404, str(error))
+    except OhwxError as error:
+        return _error(400, str(error))
+    except Exception as error:  # noqa: BLE001  the boundary of a route: the webui's log has the rest
+        errors.report("ohwx compare: a request failed", exc_info=True)
+        return _error(500, f"{type(error).__name__}: {error}. The webui's log says where.")
+    return found if isinstance(found, Response) else _json(200, found)
+
+
+def _json(status: int, data: Any, headers: Mapping[str, str] = HEADERS) -> Response:
+    text = json.dumps(data)  # ASCII: half a surrogate pair out of a file name passes too
+    return Response(text, status_code=status, media_type="application/json", headers=dict(headers))
+
+
+def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
+    return _json(status, {"error": sentence}, {**HEADERS, **(headers or {})})
+
+
+def _respond(text: str, kind: str, headers: Mapping[str, str] | None = None) -> Response:
+    data = text.encode("utf-8", "replace")
+    return Response(data, headers={**HEADERS, "Content-Type": kind, **(headers or {})})

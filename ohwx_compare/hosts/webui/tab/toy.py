@@ -1,0 +1,29 @@
+"""The button "Put a toy model here"."""
+
+from modules import sd_models
+
+from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.webui.generation.toy import models_folder, register_encoder
+from ohwx_compare.hosts.webui.request.given import has_adetailer
+
+__all__ = ["put_toy"]
+
+
+def put_toy() -> str:
+    """Put the toy checkpoint and its face detector into the webui's folders, to be loaded at once.
+
+    Returns what can be chosen now, in a sentence. Raises HostError where the folders cannot be written into.
+    """
+    from ohwx_compare.toy.for_webui import DETECTOR, FOLDER, TOY, put_into_webui
+
+    try:
+        put_into_webui(models_folder())
+    except OSError as error:
+        raise HostError(
+            f"The toy model cannot be put into {models_folder()}: {error.strerror or error}. Free some space, or "
+            "let the webui write there."
+        ) from error
+    register_encoder()
+    sd_models.list_models()
+    theirs = "; ADetailer's own list has the second after Reload UI" if has_adetailer() else ""
+    return f"{FOLDER}/{TOY} and {DETECTOR} can be chosen now{theirs}."

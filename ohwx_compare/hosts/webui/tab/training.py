@@ -1,0 +1,147 @@
+"""The training tab's side of the webui: recipes in, a child process started, its folder read, its checkpoints shown on.
+
+The child is the command line's `ohwx train`; it outlives the webui and is found again by its folder.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from modules import devices, paths, sd_models
+from modules.call_queue import queue_lock
+
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoint_names, trainings_folder
+from ohwx_compare.train.outside import child, controls
+from ohwx_compare.train.outside.machine import free_memory
+from ohwx_compare.train.outside.runs import Trainings, folder_for
+from ohwx_compare.train.plan.plan import Plan, make_plan
+from ohwx_compare.train.recipe.recipe import PRESETS, Recipe
+
+__all__ = ["Training"]
+
+_WORDS: Mapping[str, str] = MappingProxyType({
+    "article-no-reg": "As the article trained without regularization images, sd-scripts' faults included.",
+    "article-reg": "As the article trained with regularization images, sd-scripts' faults included.",
+    "corrected": "Without those faults. Its learning rate is not tuned yet.",
+    "lean": "The least memory: 8 GB. Its learning rate is not tuned yet.",
+    "10 GB": "For cards of 10 GB. Its learning rate is not tuned yet.",
+    "fast": "The least recomputing, for cards of 24 GB. Its learning rate is not tuned yet.",
+})  # fmt: skip
+
+
+class Training:
+    """What the tab asks for. Every method takes and gives JSON values and raises OhwxError with a sentence."""
+
+    def __init__(self) -> None:
+        self._runs = Trainings(trainings_folder())
+
+    def state(self) -> dict[str, Any]:
+        """Presets, defaults, base checkpoints and all runs."""
+        example = Recipe(base="-", train="-", output="-").to_dict()
+        own = ("base", "train", "output", "preset")
+        return {
+            "values": PRESETS,
+            "defaults": {name: value for name, value in example.items() if name not in own},
+            "words": dict(_WORDS),
+            "checkpoints": checkpoint_names(),
+            "note": self._note(),
+            "runs": self._runs.all(),
+        }
+
+    def plan(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """What a recipe will do, without the lists that grow with the pictures."""
+        told = self._plan(recipe).to_dict()
+        return {name: value for name, value in told.items() if name not in ("recipe", "reg_images")}
+
+    def start(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a recipe, or go on with its run; the webui's model makes room first where the GPU is too full."""
+        return self._start(self._plan(recipe))
+
+    def act(self, name: str, act: str) -> dict[str, Any]:
+        """Carry out "start", "pause", "resume", "save" or "stop"; the training sees it after its step in hand."""
+        folder = self._runs.path(name)
+        if act == "start":
+            return self._start(make_plan(Recipe.from_dict(_recipe_in(folder))))
+        if act == "resume":
+            controls.unask(folder, "pause")
+        else:
+            controls.ask(folder, act)
+        return self._runs.one(name)
+
+    def read(self, name: str, after: int) -> dict[str, Any]:
+        """A run, and its events from byte `after` on; ask again from `next`, at once where there is `more`."""
+        events, following, more = self._runs.events(name, after)
+        return {"run": self._runs.one(name), "events": events, "next": following, "more": more}
+
+    def folder(self, name: str) -> Path:
+        """A run's folder."""
+        return self._runs.path(name)
+
+    def request(self, names: Sequence[str], draft: Mapping[str, Any]) -> dict[str, Any]:
+        """`draft` with the checkpoints of these runs, ordered by how often each picture had been shown by then."""
+        kept = [(one.exposures, one.step, name, one.name) for name in names for one in self._runs.kept(name)]
+        if not kept:
+            raise ExperimentError(f"{', '.join(names)} has saved no checkpoint yet.")
+        recipe = Recipe.from_dict(_recipe_in(self._runs.path(names[0])))
+        width, height = recipe.resolution
+        prompt = next(iter(recipe.sample_prompts), "photo of ohwx man")
+        job = {**draft["job"], "prompt": prompt, "width": width, "height": height}
+        return {**draft, "job": job, "checkpoints": [f"{name}/{file}" for _, _, name, file in sorted(kept)]}
+
+    def _plan(self, recipe: Mapping[str, Any]) -> Plan:
+        asked = {name: value for name, value in recipe.items() if name != "output"}
+        for name in ("train", "reg"):
+            if asked.get(name):
+                asked[name] = str(Path(paths.data_path) / Path(str(asked[name]).strip(' "')).expanduser())
+        if asked.get("base"):
+            asked["base"] = str(_checkpoint(str(asked["base"])))
+        # read once without its folder, so that what is wrong with it is told before a folder is looked for
+        Recipe.from_dict({**asked, "output": "-"})
+        output = folder_for(asked, trainings_folder())
+        return make_plan(Recipe.from_dict({**asked, "output": str(output)}))
+
+    def _start(self, plan: Plan) -> dict[str, Any]:
+        plan.require_runnable()
+        _make_room(plan)
+        child.start(plan.recipe)
+        return self._runs.one(Path(plan.recipe.output).name)
+
+    def _note(self) -> str | None:
+        if not torch.cuda.is_available():
+            return "This webui sees no GPU; the training will run on the CPU, which is for trying out only."
+        return None
+
+
+def _recipe_in(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExperimentError(f"The recipe of {folder.name} cannot be read: {error}. Start it anew.") from error
+
+
+def _checkpoint(name: str) -> Path:
+    """A checkpoint of the webui's folders by its name there, or any file by its path."""
+    found = (folder / name for folder in (*checkpoint_folders(), Path()))
+    path = next((path for path in found if path.is_file()), None)
+    if path is None:
+        raise ExperimentError(f"There is no base checkpoint {name!r} in the webui's folders; choose one of the list.")
+    return path
+
+
+def _make_room(plan: Plan) -> None:
+    """Let the webui's model go where the training would not fit beside it; the next picture loads it again."""
+    free = free_memory("cuda") if torch.cuda.is_available() else None
+    if free is None or free >= plan.memory.total:
+        return
+    with queue_lock:  # a picture that is being drawn is finished first
+        data = sd_models.model_data
+        for model in [*getattr(data, "loaded_sd_models", ())] or [data.sd_model]:
+            if model is not None:
+                sd_models.send_model_to_trash(model)
+        data.set_sd_model(None)
+        getattr(data, "loaded_sd_models", []).clear()
+        devices.torch_gc()

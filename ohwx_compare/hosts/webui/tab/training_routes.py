@@ -1,0 +1,65 @@
+"""The routes of the tab "ohwx train": method, path and who answers, for `routes.add_routes`."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.hosts.webui.tab.files import answer_file, inside
+from ohwx_compare.hosts.webui.tab.http import Answer, Ask
+
+if TYPE_CHECKING:
+    from ohwx_compare.hosts.webui.tab.training import Training
+
+__all__ = ["training_table"]
+
+_ACTS = ("pause", "resume", "save", "start", "stop")
+
+
+def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, Answer]]:
+    """Method, path and answer of each route. blank: the request of an empty draft, to be filled with checkpoints."""
+
+    @cache
+    def training() -> "Training":
+        from ohwx_compare.hosts.webui.tab.training import Training  # the trainer's rooms: not before somebody looks
+
+        return Training()
+
+    def read(ask: Ask) -> dict[str, Any]:
+        after = ask.query.get("after", "0")
+        if not after.isdecimal():
+            raise ExperimentError(f"`after` must be a number of bytes, got {after[:80]!r}.")
+        return training().read(ask.path["run"], int(after))
+
+    def sample(ask: Ask) -> Response:
+        path = inside(training().folder(ask.path["run"]) / "samples", ask.path["path"])
+        return answer_file(path, ask.headers.get("if-none-match"))
+
+    def act(ask: Ask, word: str) -> dict[str, Any]:
+        return training().act(ask.path["run"], word)
+
+    def compare(ask: Ask) -> dict[str, Any]:
+        others = ask.json().get("with", [])
+        if not (isinstance(others, list) and all(isinstance(name, str) for name in others)):
+            raise ExperimentError(f"`with` must be a list of trainings, got {others!r}.")
+        return {"request": training().request([ask.path["run"], *others], blank())}
+
+    run = "/ohwx/api/train/runs/{run}"
+    return [
+        ("GET", "/ohwx/api/train", lambda ask: training().state()),
+        ("GET", run, read),
+        ("GET", "/ohwx/train/{run}/samples/{path:path}", sample),
+        ("POST", "/ohwx/api/train/plan", lambda ask: training().plan(_recipe(ask))),
+        ("POST", "/ohwx/api/train/runs", lambda ask: training().start(_recipe(ask))),
+        ("POST", f"{run}/compare", compare),
+        *(("POST", f"{run}/{word}", partial(act, word=word)) for word in _ACTS),
+    ]
+
+
+def _recipe(ask: Ask) -> dict[str, Any]:
+    recipe = ask.json().get("recipe")
+    if not isinstance(recipe, dict):
+        raise ExperimentError("`recipe` must be a JSON object.")
+    return recipe

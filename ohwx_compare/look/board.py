@@ -1,0 +1,187 @@
+"""A run as a person looks at it: columns, rows in groups of one prompt, and what came of each cell in words.
+
+Sheet and page are both drawn from it. Nothing here asks for a model: the ledger has it all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, product
+
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.outcome import Fate, Outcome
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.files.ledger import Result, Run, RunCell
+
+__all__ = ["Board", "Column", "Group", "Row", "board_of", "caption", "face_words", "in_words", "job_words", "summary"]
+
+_PROMPTS = ("prompt", "prompt s/r")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its label, and its checkpoint's hash where checkpoints are the columns and it is known."""
+
+    label: str
+    hash: str | None = None  # hex digits of the sha256, all of them where the file was used, else those that were named
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its label and its cells, one a column."""
+
+    label: str
+    cells: tuple[RunCell, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring rows of one prompt; both texts are "" where they differ between the columns."""
+
+    prompt: str
+    negative: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The whole grid."""
+
+    run: Run
+    columns: tuple[Column, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All rows, over groups."""
+        return tuple(row for group in self.groups for row in group.rows)
+
+    @property
+    def has_face_pass(self) -> bool:
+        """Whether any cell has an after image of its own."""
+        return any(cell.result.after for cell in self.run.cells)
+
+
+def board_of(run: Run) -> Board:
+    """Arrange a run, finished or not. Axes that change the prompt vary slowest, so that its rows stand together."""
+    axes = run.experiment.axes
+    across = run.experiment.column_axis or 0
+    down = [i for i in range(len(axes)) if i != across]
+    down.sort(key=lambda i: axes[i].kind not in _PROMPTS)
+    cells = {cell.cell.coordinates: cell for cell in run.cells}
+    rows = []
+    for chosen in product(*(range(len(axes[i].values)) for i in down)):
+        at = dict(zip(down, chosen, strict=True))
+        line = [cells[tuple((at | {across: c})[i] for i in range(len(axes)))] for c in range(len(axes[across].values))]
+        rows.append(Row(_row_label(axes, down, line), tuple(line)))
+    groups = [
+        Group(*key, tuple(members))
+        for key, members in groupby(rows, key=lambda row: (_same(row, "prompt"), _same(row, "negative")))
+    ]
+    columns = tuple(_column(run, axes[across], c) for c in range(len(axes[across].values)))
+    return Board(run, columns, tuple(groups))
+
+
+def caption(result: Result) -> str:
+    """What came of the face pass in a few words; "" where there was none."""
+    faces = [face for face in result.faces if face.fate is Fate.INPAINTED]
+    if result.outcome is Outcome.FACES:
+        return f"{'face' if len(faces) == 1 else 'faces'} {_confidences(faces)}"
+    return result.outcome.value if result.outcome in (Outcome.NO_FACE, Outcome.NONE_KEPT) else ""
+
+
+def in_words(result: Result) -> str:
+    """What came of a cell as a sentence, detectors and reasons included."""
+    by_fate = {fate: [face for face in result.faces if face.fate is fate] for fate in Fate}
+    detectors = ", ".join(dict.fromkeys(face.detector for face in result.faces))
+    if result.outcome is Outcome.FAILED:
+        return f"Failed: {result.error or 'no reason was recorded'}"
+    if result.outcome is Outcome.PENDING:
+        return "Not drawn yet"
+    if result.outcome is Outcome.DRAWN:
+        return "Drawn without a face pass"
+    if not result.faces:
+        return "No face found; the picture is as first drawn"
+    said = [
+        f"{_count(len(faces), 'face')} {fate.value} ({_confidences(faces)}{_reasons(faces)})"
+        for fate, faces in by_fate.items()
+        if faces
+    ]
+    return f"{', '.join(said)}; found by {detectors}"
+
+
+def job_words(job: Job) -> str:
+    """The settings of a picture that are no prompt, on one line."""
+    schedule = "" if job.schedule == "Automatic" else f" {job.schedule}"
+    words = [f"{job.width} × {job.height} px", f"{job.sampler}{schedule}, {job.steps} steps", f"CFG {job.cfg:g}"]
+    if job.denoise is not None:
+        words.append(f"denoise {job.denoise:g}")
+    if job.subseed_strength:
+        words.append(f"variation {job.subseed_strength:g}")
+    return " · ".join([*words, f"{job.rng} noise"])
+
+
+def face_words(tab: FaceSettings) -> str:
+    """The settings of a face pass, those at their quietest left out."""
+    steps = None if tab.steps is None else f"{tab.steps} steps"
+    size = None if tab.width is None or tab.height is None else f"drawn at {tab.width} × {tab.height} px"
+    words = [
+        f"confidence from {tab.confidence:g}",
+        _kept(tab),
+        f"denoise {tab.denoise:g}",
+        steps,
+        None if tab.cfg is None else f"CFG {tab.cfg:g}",
+        tab.sampler,
+        size,
+        f"mask dilated {tab.dilate} px, blurred {tab.blur} px",
+        f"padding {tab.padding} px" if tab.only_masked else "whole picture redrawn",
+        f"merge: {tab.merge}" if tab.merge != "None" else None,
+    ]
+    return f"{tab.model} · " + " · ".join(word for word in words if word)
+
+
+def _kept(tab: FaceSettings) -> str | None:
+    if not tab.top_k:
+        return None
+    most = "largest" if tab.top_k_by == "Area" else "surest"
+    return f"{most} face only" if tab.top_k == 1 else f"{tab.top_k} {most} faces"
+
+
+def summary(board: Board) -> str:
+    """How large the experiment is, in words."""
+    axes = [axis for axis in board.run.experiment.axes if len(axis.values) > 1 or axis.kind == "checkpoint"]
+    names = {"prompt s/r": "wording", "face pass": "face pass setting", "cfg": "CFG value", "steps": "step count"}
+    counted = [_count(len(axis.values), names.get(axis.kind, axis.kind)) for axis in axes]
+    return " × ".join(counted)
+
+
+def _row_label(axes: Sequence[Axis], down: Sequence[int], line: Sequence[RunCell]) -> str:
+    cell = line[0].cell
+    labels = [cell.labels[i] for i in down if axes[i].kind != "prompt"]
+    return " · ".join(labels) or f"seed {cell.job.seed}"
+
+
+def _same(row: Row, field: str) -> str:
+    texts = {getattr(cell.cell.job, field) for cell in row.cells}
+    return texts.pop() if len(texts) == 1 else ""
+
+
+def _column(run: Run, axis: Axis, at: int) -> Column:
+    value = axis.values[at]
+    if not isinstance(value, CheckpointRef):
+        return Column(axis.labels[at])
+    used = next((row.sha256 for row in run.checkpoints if row.ref == str(value)), None)
+    return Column(axis.labels[at], used or value.short_hash)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _confidences(faces: Sequence) -> str:
+    return ", ".join(f"{face.confidence:.2f}" for face in faces)
+
+
+def _reasons(faces: Sequence) -> str:
+    reasons = dict.fromkeys(face.reason for face in faces if face.reason)
+    return f": {'; '.join(reasons)}" if reasons else ""

@@ -1,0 +1,124 @@
+"""A host without a model, for tests and for trying the rest of the house: pictures that are functions of their job.
+
+Every picture is a coarse mosaic from the sha256 of all that a real one would depend on, so a wrong checkpoint, job,
+mask or order shows as another picture.
+"""
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
+from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.errors import HostError
+from ohwx_compare.files.checkpoint import sha256
+
+__all__ = ["FakeHost", "Faults"]
+
+_TILES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """What shall go wrong."""
+
+    wrong: frozenset[str] = frozenset()  # checkpoints for which another file turns out to be loaded
+    sticks: bool = False  # draws with the first checkpoint for ever and says nothing
+    fails: Callable[[Job], bool] = lambda job: False  # jobs that raise
+    seconds: float = 0.0  # a picture takes this long
+
+
+class FakeHost:
+    """Draws mosaics with any files as checkpoints; see `ohwx_compare.compare.host.Host`.
+
+    log: a file that gets a line for each use, expect, render and inpaint, flushed before the picture is given.
+    """
+
+    name = "fake"
+    reports_steps = False
+
+    def __init__(self, folder: Path, *, faults: Faults = Faults(), log: Path | None = None):
+        self.folder = folder
+        self.faults = faults
+        self.log = log
+        self.requests: deque[Interruption] = deque()  # reported one a look, oldest first
+        self.is_closed = False
+        self._drawn_with = ""
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All .safetensors files below the folder, sorted by name."""
+        paths = sorted(self.folder.rglob("*.safetensors"))
+        return [Checkpoint(path.relative_to(self.folder).as_posix(), path) for path in paths]
+
+    def sha256(self, checkpoint: Checkpoint) -> str:
+        """Of the file's bytes. Raises CheckpointError where it cannot be read."""
+        return sha256(checkpoint.path)
+
+    def use(self, checkpoint: Checkpoint) -> Loaded:
+        """Take the file's sha256 as its weights. Raises HostError for one among `faults.wrong`."""
+        self._say("use", checkpoint.name)
+        loaded = Loaded(checkpoint, self.sha256(checkpoint))
+        if checkpoint.name in self.faults.wrong:
+            raise HostError(f"Asked for {checkpoint.name}, but another file is loaded; try again.")
+        if not (self.faults.sticks and self._drawn_with):
+            self._drawn_with = loaded.sha256
+        return loaded
+
+    def expect(self, checkpoint: Checkpoint) -> None:
+        """Log it."""
+        self._say("expect", checkpoint.name)
+
+    def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
+        """Draw each job by itself. Raises HostError for one that `faults.fails` names."""
+        for job in jobs:
+            self._work("render", job)
+            yield Rendered(_mosaic(job.width, job.height, self._drawn_with, asdict(job)))
+
+    def inpaint(
+        self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
+    ) -> Iterator[Rendered]:
+        """Replace the white of each mask by a mosaic of job, picture and mask."""
+        for asked, image, mask in zip(jobs, images, masks, strict=True):
+            self._work("inpaint", asked.job)
+            new = _mosaic(*image.size, self._drawn_with, asdict(asked), image.tobytes(), mask.tobytes())
+            yield Rendered(Image.composite(new, image, mask))
+
+    def fingerprint(self, job: Job) -> dict[str, Any]:
+        """Nothing but its own name."""
+        return {"host": self.name}
+
+    def interruption(self) -> Interruption:
+        """The oldest of `requests`."""
+        return self.requests.popleft() if self.requests else Interruption.RUN_ON
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.is_closed = True
+
+    def _work(self, what: str, job: Job) -> None:
+        if self.faults.fails(job):
+            raise HostError(f"The fake host was told to fail at seed {job.seed}.")
+        time.sleep(self.faults.seconds)
+        self._say(what, f"{self._drawn_with[:10]} {job.seed} {job.prompt}")
+
+    def _say(self, what: str, about: str) -> None:
+        if self.log:
+            with self.log.open("a", encoding="utf-8") as file:
+                file.write(f"{what} {about}\n")
+
+
+def _mosaic(width: int, height: int, *parts: object) -> Image.Image:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode())
+    draw = np.random.default_rng(list(digest.digest()))
+    tiles = draw.integers(0, 256, (_TILES, _TILES, 3), dtype=np.uint8)
+    return Image.fromarray(tiles).resize((width, height), Image.Resampling.NEAREST)

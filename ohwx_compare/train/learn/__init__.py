@@ -1,0 +1,1 @@
+"""What a step is: what is encoded once, the loss, the optimisers."""

@@ -1,0 +1,123 @@
+"""What a run encodes once: pictures as a mean and a spread of latents, texts as the frozen encoders' states.
+
+The VAE's answer is a distribution; drawing from it anew at every step is free variation of few pictures. Captions are
+taken as they stand: brackets and AND, which mean something to a webui's prompt, are letters here.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from ohwx_compare.core.prompt.chunks import EMPTY, chunks
+from ohwx_compare.errors import CheckpointError
+from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
+from ohwx_compare.models.text import ClipG, ClipL
+from ohwx_compare.models.unet import timestep_embedding
+from ohwx_compare.models.vae import VAE
+from ohwx_compare.train.learn.chance import normal
+
+__all__ = ["Encoder", "Latents", "Texts", "encode_picture", "read_g", "read_l", "size_vector"]
+
+LATENT_SCALE = 0.13025  # SDXL's latents have about unit variance after it
+Tokens = tuple[int, ...]
+Encoder = Callable[[Tensor], tuple[Tensor, ...]]  # tokens (N, 77) -> states (N, 77, W), and bigG's pooled (N, P)
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """A picture in the VAE's eyes: (4, h, w) each, float32 on the CPU, scaled."""
+
+    mean: Tensor
+    std: Tensor
+
+    def draw(self, *what: int | str) -> Tensor:
+        """One sample, a function of what it is drawn for."""
+        return self.mean + self.std * normal(tuple(self.mean.shape), *what)
+
+
+@torch.no_grad()
+def encode_picture(vae: VAE, pixels: np.ndarray, name: str) -> Latents:
+    """Pixels (H, W, 3) uint8, sides multiples of 8 -> latents. Raises CheckpointError, naming `name`, for NaN."""
+    weight = next(vae.parameters())
+    x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(weight.device).float() / 255 * 2 - 1
+    mean, log_variance = vae.encode(x.to(weight.dtype)).float()[0].cpu().chunk(2)
+    if not torch.isfinite(mean).all():
+        raise CheckpointError(f"The VAE gave NaN for {name}; the checkpoint is damaged, take another base.")
+    return Latents(mean * LATENT_SCALE, (0.5 * log_variance.clamp(-30, 20)).exp() * LATENT_SCALE)
+
+
+def size_vector(sizes: Sequence[int]) -> Tensor:
+    """Original height, width, crop top, left, target height, width (px) -> their sinusoids (6 * 256,), float32, CPU.
+
+    Podell et al. (arXiv 2307.01952), section 2.2.
+    """
+    return timestep_embedding(torch.tensor(sizes), 256).flatten()
+
+
+def read_l(clip_l: ClipL) -> Encoder:
+    """CLIP-L: its hidden state alone."""
+    return lambda tokens: (clip_l(tokens),)
+
+
+def read_g(clip_g: ClipG, *, transposed: bool = False) -> Encoder:
+    """OpenCLIP's bigG: hidden state and pooled vector, as generation computes it.
+
+    transposed: project with the matrix's other side, as sd-scripts has done since a751dc25 (it loads the projection
+    into a Linear as it stands): for results tuned to that.
+    """
+    if not transposed:
+        return clip_g
+    name = "model.text_projection"
+    return lambda tokens: functional_call(clip_g, {name: clip_g.get_parameter(name).T}, (tokens,))
+
+
+class Texts:
+    """Captions to conditioning; what a frozen encoder says to a chunk of tokens is computed once.
+
+    `frozen` encoders are only needed while the object is made; `trained` ones are called in every step, with gradients.
+    Sides are "l" and "g", each in one of the two.
+    """
+
+    def __init__(self, captions: Iterable[str], frozen: dict[str, Encoder], trained: dict[str, Encoder], device: str):
+        self.trained, self.device = trained, torch.device(device)
+        tokenizers = {"l": tokenizer_l(), "g": tokenizer_g()}
+        self.rows = {
+            caption: {side: [c.tokens for c in chunks(_literal(caption), read)] for side, read in tokenizers.items()}
+            for caption in captions
+        }
+        self.known: dict[str, dict[Tokens, tuple[Tensor, ...]]] = {}
+        for side, encoder in frozen.items():
+            chunked = {EMPTY.tokens} | {tokens for rows in self.rows.values() for tokens in rows[side]}
+            with torch.no_grad():
+                self.known[side] = {tokens: self._one(encoder, tokens) for tokens in sorted(chunked)}
+
+    def __call__(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Context (B, 77 * chunks, W) and pooled (B, P) of captions given at the start; short ones are filled up."""
+        rows = [self.rows[caption] for caption in captions]
+        count = max(len(row[side]) for row in rows for side in row)
+        states, pooled = {}, None
+        for side in ("l", "g"):
+            flat = [tokens for row in rows for tokens in row[side] + [EMPTY.tokens] * (count - len(row[side]))]
+            hidden, *rest = self._encode(side, flat)
+            states[side] = hidden.unflatten(0, (-1, count)).flatten(1, 2)
+            pooled = rest[0].unflatten(0, (-1, count))[:, 0] if rest else pooled
+        dtype = torch.promote_types(states["l"].dtype, states["g"].dtype)
+        return torch.cat([states["l"].to(dtype), states["g"].to(dtype)], dim=-1), pooled
+
+    def _encode(self, side: str, tokens: list[Tokens]) -> tuple[Tensor, ...]:
+        if side in self.trained:
+            return self.trained[side](torch.tensor(tokens, device=self.device))
+        return tuple(torch.stack(parts) for parts in zip(*(self.known[side][one] for one in tokens), strict=True))
+
+    def _one(self, encoder: Encoder, tokens: Tokens) -> tuple[Tensor, ...]:
+        return tuple(part[0] for part in encoder(torch.tensor([tokens], device=self.device)))
+
+
+def _literal(caption: str) -> str:
+    """The caption as a prompt that means nothing but its letters."""
+    return re.sub(r"([()\[\]\\])", r"\\\1", caption)

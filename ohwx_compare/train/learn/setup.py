@@ -1,0 +1,135 @@
+"""Everything a run computes with, made from its plan: encoders asked and let go, weights loaded, optimiser ready.
+
+One part of the checkpoint after the other is in memory: the VAE until all pictures are latents, a frozen text encoder
+until all captions are read, then the UNet.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ohwx_compare.engine.weights import PREFIXES, load_part, prediction
+from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.files.dataset import load_picture, pixels
+from ohwx_compare.train.learn.cache import Latents, Texts, encode_picture, read_g, read_l
+from ohwx_compare.train.learn.group import Group
+from ohwx_compare.train.learn.loss import Diffusion
+from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
+from ohwx_compare.train.learn.stepper import Precision, Stepper
+from ohwx_compare.train.learn.trained import recompute, trainable
+from ohwx_compare.train.plan.plan import Plan
+from ohwx_compare.train.recipe.recipe import Recipe
+
+__all__ = ["Setup", "set_up"]
+
+RATES = {"unet": "lr_unet", "clip_l": "lr_te1", "clip_g": "lr_te2"}  # part -> its field of the recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A run, ready to step."""
+
+    plan: Plan
+    unet: nn.Module
+    texts: Texts
+    latents: dict[int, Latents]  # by picture, of all that are shown or validated
+    parts: dict[str, nn.Module]  # those that are trained: "unet", "clip_l", "clip_g"
+    stepper: Stepper
+    diffusion: Diffusion
+    ema: dict[str, Tensor]  # averaged weights, float32 on the CPU; empty without
+    group: Group
+
+    @property
+    def device(self) -> torch.device:
+        """Where the steps are computed."""
+        return next(self.unet.parameters()).device
+
+
+def set_up(
+    plan: Plan,
+    device: str,
+    group: Group = Group(),  # noqa: B008  frozen
+    on_picture: Callable[[], None] = lambda: None,
+) -> Setup:
+    """Load and encode all that `plan` needs; `on_picture` is called after each encoded picture.
+
+    Raises CheckpointError for a base that does not load, ImageError for a picture that changed since the plan.
+    """
+    recipe, base = plan.recipe, Path(plan.recipe.base)
+    latents = _latents(plan, device, on_picture)
+    held = torch.float32 if recipe.precision.startswith("fp32") else torch.bfloat16  # masters come from float32
+    rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
+    parts = {part: load_part(part, base, device=device, dtype=held) for part, rate in rates.items() if rate}
+    texts = _texts(plan, parts, device)
+    unet = parts.get("unet") or load_part("unet", base, device=device, dtype=held)
+    weights = trainable(parts)
+    state = {}
+    if recipe.precision == "fp32-master":
+        state = {name: {"master": weight.detach()} for name, weight in weights.items()}
+        for module in {unet, *parts.values()}:
+            module.to(torch.bfloat16)
+    recompute(unet, plan.again)
+    precision = Precision(
+        stochastic=recipe.precision == "bf16-stochastic",
+        fused=recipe.fused,
+        by=recipe.clip_by,
+        clip=recipe.clip,
+        seed=recipe.seed,
+    )
+    own = {name: next(rate for part, rate in rates.items() if name.startswith(PREFIXES[part])) for name in weights}
+    stepper = Stepper(weights, _rule(recipe), own, precision, state, gather=group.add)
+    ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
+    return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group)
+
+
+def _latents(plan: Plan, device: str, on_picture: Callable[[], None]) -> dict[int, Latents]:
+    vae = load_part("vae", Path(plan.recipe.base), device=device, dtype=torch.float32)
+    found = {}
+    for i in plan.needed:
+        picture = plan.pictures[i]
+        inside = pixels(load_picture(picture.path, plan.reading), plan.placements[i])
+        found[i] = encode_picture(vae, inside, str(picture.path))
+        on_picture()
+    return found
+
+
+def _texts(plan: Plan, parts: dict[str, nn.Module], device: str) -> Texts:
+    """The captions that are needed; a frozen encoder is loaded in float32, asked, and let go."""
+    base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.needed}
+    read = {"clip_l": read_l, "clip_g": partial(read_g, transposed=plan.recipe.compatible("pooled"))}
+    sides = {"clip_l": "l", "clip_g": "g"}
+    trained = {sides[part]: read[part](parts[part]) for part in sides if part in parts}
+    frozen = {
+        sides[part]: read[part](load_part(part, base, device=device, dtype=torch.float32))
+        for part in sides
+        if part not in parts
+    }
+    return Texts(sorted(captions), frozen, trained, device)
+
+
+def _rule(recipe: Recipe) -> Rule:
+    own = recipe.optimizer_settings
+    if recipe.optimizer == "adamw":
+        beta1, beta2 = own["betas"]
+        return AdamW(weight_decay=own["weight_decay"], beta1=beta1, beta2=beta2, eps=own["eps"])
+    return Adafactor(
+        weight_decay=own["weight_decay"],
+        flatten=own["flatten"],
+        eps=own["eps"],
+        clip=own["clip_threshold"],
+        decay=own["decay_rate"],
+    )
+
+
+def _diffusion(recipe: Recipe, base: Path) -> Diffusion:
+    header = read_header(base)
+    return Diffusion(
+        prediction=recipe.prediction or prediction(header),
+        min_snr=recipe.min_snr_gamma if recipe.loss_weighting == "min-snr" else None,
+        debiased=recipe.loss_weighting == "debiased",
+        zero_snr="ztsnr" in header.tensors,
+    )

@@ -1,0 +1,1 @@
+"""A training as others see it: its process, its folder, its machine."""

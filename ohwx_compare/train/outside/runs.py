@@ -1,0 +1,170 @@
+"""Trainings seen from outside: the run folders below one folder, read for whoever shows them.
+
+A run folder holds `recipe.json`, `state.json`, `events.jsonl`, samples and checkpoints; nothing here asks the process.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ohwx_compare.errors import CheckpointError, TrainingError
+from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.train.outside.child import look
+from ohwx_compare.train.recipe.recipe import Recipe
+
+__all__ = ["Kept", "Trainings", "folder_for"]
+
+_CHUNK = 1 << 18  # bytes of events read at once
+_PACE = 1 << 14  # bytes at their end that tell how fast it goes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A checkpoint of a run, and how often each training picture had been shown when it was written."""
+
+    name: str  # file name
+    step: int
+    exposures: float
+
+
+class Trainings:
+    """The run folders below one folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._kept: dict[tuple[Path, int, int], Kept | None] = {}
+
+    def path(self, name: str) -> Path:
+        """A run's folder. Raises TrainingError where there is none of that name."""
+        is_plain = name not in ("", ".", "..") and not set(name) & set('/\\:*?"<>|') and name.isprintable()
+        found = self.folder / name
+        if not is_plain or not (found / "recipe.json").is_file():
+            raise TrainingError(f"There is no training {name[:80]!r}.")
+        return found
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every run as `one` tells it, the one started last first."""
+        try:
+            folders = [path for path in self.folder.iterdir() if (path / "recipe.json").is_file()]
+        except OSError:  # no run yet
+            return []
+        return sorted((self._told(path) for path in folders), key=lambda run: run["started"], reverse=True)
+
+    def one(self, name: str) -> dict[str, Any]:
+        """A run as JSON values. Raises TrainingError.
+
+        state: "starting", "running", "paused", "stopped", "done", "failed" or "killed".
+        """
+        return self._told(self.path(name))
+
+    def events(self, name: str, after: int) -> tuple[list[dict[str, Any]], int, bool]:
+        """Events of a run from byte `after` of its file on, where to go on, and whether there is more.
+
+        Raises TrainingError.
+        """
+        try:
+            with (self.path(name) / "events.jsonl").open("rb") as file:
+                file.seek(max(after, 0))
+                data = file.read(_CHUNK)
+        except FileNotFoundError:
+            return [], 0, False
+        whole = data[: data.rfind(b"\n") + 1]  # a line that is being written counts the next time
+        return _read(whole), after + len(whole), len(data) == _CHUNK and bool(whole)
+
+    def kept(self, name: str) -> list[Kept]:
+        """The checkpoints of a run, in the order of their steps. Raises TrainingError."""
+        return self._checkpoints(self.path(name))
+
+    def _told(self, folder: Path) -> dict[str, Any]:
+        now, recipe = look(folder), _json(folder / "recipe.json")
+        step, steps = now.get("step", 0), now.get("steps", 0)
+        return {
+            "id": folder.name,
+            "state": _state(now, step, steps),
+            "step": step,
+            "steps": steps,
+            "epoch": now.get("epoch", 0),
+            "loss": now.get("loss"),
+            "seconds_left": _seconds_left(folder, step, steps) if now["status"] == "running" else None,
+            "error": now.get("error"),
+            "started": now.get("started", 0),
+            "checkpoints": [vars(kept) for kept in self._checkpoints(folder)],
+            "recipe": {name: value for name, value in recipe.items() if name != "output"},
+        }
+
+    def _checkpoints(self, folder: Path) -> list[Kept]:
+        found = [self._read_kept(path) for path in folder.glob("*.safetensors")]
+        return sorted(filter(None, found), key=lambda kept: (kept.step, kept.name))
+
+    def _read_kept(self, path: Path) -> Kept | None:
+        """None for a file that is no checkpoint of ours, or goes away meanwhile."""
+        try:
+            stat = path.stat()
+            key = (path, stat.st_size, stat.st_mtime_ns)
+            if key not in self._kept:
+                record = json.loads(read_header(path).metadata["ohwx.training"])
+                self._kept[key] = Kept(name=path.name, step=record["step"], exposures=record["exposures"])
+            return self._kept[key]
+        except (OSError, CheckpointError, KeyError, ValueError):
+            return None
+
+
+def folder_for(recipe: Mapping[str, Any], below: Path) -> Path:
+    """Where a recipe without an output is trained: a folder of its name, the same again for the same recipe.
+
+    Another recipe of that name gets a number behind it.
+    """
+    wanted = str(recipe.get("name") or "ohwx")
+    name, number = wanted, 1
+    while (below / name / "recipe.json").is_file() and not _is_same(recipe, below / name):
+        number += 1
+        name = f"{wanted} {number}"
+    return below / name
+
+
+def _is_same(recipe: Mapping[str, Any], folder: Path) -> bool:
+    there = _json(folder / "recipe.json")
+    wanted = Recipe.from_dict({**recipe, "output": str(folder)}).to_dict()
+    return all(there.get(key) == value for key, value in wanted.items() if key not in ("output", "preset"))
+
+
+def _state(now: Mapping[str, Any], step: int, steps: int) -> str:
+    if now["status"] in ("ended", "none"):
+        return "done" if steps and step == steps else "stopped"
+    return "killed" if now["status"] == "cut off" else now["status"]
+
+
+def _seconds_left(folder: Path, step: int, steps: int) -> float | None:
+    """From the pace of the last steps; None before there is one."""
+    try:
+        with (folder / "events.jsonl").open("rb") as file:
+            file.seek(max((folder / "events.jsonl").stat().st_size - _PACE, 0))
+            lines = file.read().split(b"\n", 1)[-1]
+    except OSError:
+        return None
+    learned = [event for event in _read(lines) if event.get("event") == "Learned"]
+    gained = learned[-1]["step"] - learned[0]["step"] if learned else 0
+    if gained <= 0:
+        return None
+    return round((learned[-1]["time"] - learned[0]["time"]) / gained * (steps - step), 1)
+
+
+def _read(lines: bytes) -> list[dict[str, Any]]:
+    """Whole lines as events; a line that a kill cut is left out."""
+    found = []
+    for line in lines.splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return [event for event in found if isinstance(event, dict)]
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

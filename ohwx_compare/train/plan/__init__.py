@@ -1,0 +1,1 @@
+"""What a recipe will do, step by step, and what that costs."""

@@ -1,0 +1,156 @@
+"""What a training will need of disk and memory, as far as shapes alone can tell, and which blocks it computes again."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from math import prod
+
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.files.checkpoint import Header
+from ohwx_compare.train.plan.activations import Block, blocks, choose, kept_bytes
+from ohwx_compare.train.recipe.recipe import Recipe
+
+__all__ = ["PARTS", "RESERVE", "Memory", "choose_blocks", "estimate_memory", "state_bytes", "trained_shapes"]
+
+RESERVE = 800_000_000  # bytes for the runtime itself: CUDA's context and what its allocator cannot use. Not measured
+
+PARTS = {  # learning rate of the recipe -> where its weights lie in the file
+    "lr_unet": "model.diffusion_model.",
+    "lr_te1": "conditioner.embedders.0.transformer.",
+    "lr_te2": "conditioner.embedders.1.model.",
+}
+_BYTES = {"bf16-stochastic": 2, "bf16-nearest": 2, "fp32-master": 2, "fp32": 4}  # of a weight on the device
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Bytes on the device while steps run; what the allocator keeps in reserve comes on top."""
+
+    weights: int  # of the UNet and of each text encoder that is trained; the rest is cached before the first step
+    masters: int  # float32 copies under "fp32-master"
+    gradients: int  # of all trained tensors, or of the largest one when fused
+    optimizer: int
+    workspace: int  # of the optimiser, for one tensor at a time
+    activations: int  # what more is needed than all of these when most is kept for the backward pass
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.weights + self.masters + self.gradients + self.optimizer + self.workspace + self.activations
+
+
+def trained_shapes(header: Header, recipe: Recipe) -> dict[str, Shape]:
+    """Name -> shape of every tensor that the recipe trains; "TE1" ends before its last layer, which SDXL never uses."""
+    shapes = {}
+    for rate, prefix in PARTS.items():
+        if getattr(recipe, rate):
+            inside = {name: shape for name, shape in _floating(header).items() if name.startswith(prefix)}
+            unused = _unused(inside, prefix) if rate == "lr_te1" else ()
+            shapes |= {name: shape for name, shape in inside.items() if not name.startswith(unused)}
+    return shapes
+
+
+def estimate_memory(
+    header: Header, recipe: Recipe, latents: Iterable[tuple[int, int]], again: Collection[str]
+) -> Memory:
+    """The memory of the recipe's steps, from the shapes in the base checkpoint's header.
+
+    latents: heights and widths of all buckets' latents; again: the UNet's blocks that are computed again.
+    """
+    memory = _without_activations(header, recipe)
+    most = max(kept_bytes(parts, again, _sample(recipe), _gathering(recipe)) for parts in _courses(header, latents))
+    if _gathering(recipe):  # gradients and activations are never whole at one time
+        most = max(0, most - memory.gradients)
+    return Memory(**{**vars(memory), "activations": most + _encoders(header, recipe)})
+
+
+def choose_blocks(header: Header, recipe: Recipe, latents: Iterable[tuple[int, int]]) -> frozenset[str]:
+    """The UNet's blocks that are computed again in the backward pass: all, none, or as few as `memory_gb` allows.
+
+    Raises ExperimentError where even all do not keep the run within `memory_gb`.
+    """
+    courses = _courses(header, latents)
+    able = frozenset(part.name for part in courses[0] if part.can_recompute)
+    if recipe.memory_gb is None:
+        return able if recipe.checkpointing else frozenset()
+    memory = _without_activations(header, recipe)
+    gathering = _gathering(recipe)
+    budget = round(recipe.memory_gb * 1e9) - RESERVE - memory.total + (memory.gradients if gathering else 0)
+    chosen: frozenset[str] = frozenset()
+    for parts in courses:
+        if (more := choose(parts, budget - _encoders(header, recipe), _sample(recipe), gathering)) is None:
+            least = estimate_memory(header, recipe, latents, able).total + RESERVE
+            raise ExperimentError(
+                f"memory_gb is {recipe.memory_gb:g}, and the run needs {least / 1e9:.1f} GB at least; give it more, or "
+                "take a smaller batch or resolution."
+            )
+        chosen |= more
+    return chosen
+
+
+def _without_activations(header: Header, recipe: Recipe) -> Memory:
+    size = _BYTES[recipe.precision]
+    trained = trained_shapes(header, recipe)
+    held = {rate: prefix for rate, prefix in PARTS.items() if rate == "lr_unet" or getattr(recipe, rate)}
+    weights = [prod(s) for name, s in _floating(header).items() if name.startswith(tuple(held.values()))]
+    numbers = [prod(shape) for shape in trained.values()]
+    return Memory(
+        weights=sum(weights) * size,
+        masters=4 * sum(numbers) if recipe.precision == "fp32-master" else 0,
+        gradients=(max(numbers) if recipe.fused else sum(numbers)) * size,
+        optimizer=4 * sum(_state(shape, recipe) for shape in trained.values()),
+        workspace=4 * 4 * max(numbers),  # in float32: gradient, its square, the update and a factor of it
+        activations=0,
+    )
+
+
+def _courses(header: Header, latents: Iterable[tuple[int, int]]) -> list[tuple[Block, ...]]:
+    prefix = PARTS["lr_unet"]
+    unet = {name.removeprefix(prefix): s for name, s in _floating(header).items() if name.startswith(prefix)}
+    return [blocks(unet, latent) for latent in sorted(set(latents))]
+
+
+def _sample(recipe: Recipe) -> int:
+    return recipe.batch * _BYTES[recipe.precision]
+
+
+def _gathering(recipe: Recipe) -> int:
+    """Bytes of a gradient that stays while activations go; 0 where none does, or all are there before."""
+    return 0 if recipe.fused or recipe.accumulation > 1 else _BYTES[recipe.precision]
+
+
+def _encoders(header: Header, recipe: Recipe) -> int:
+    """Activations of the text encoders that are trained: about 20 widths a token and layer."""
+    shapes = trained_shapes(header, recipe).items()
+    widths = [shape[0] for name, shape in shapes if name.endswith(("layer_norm1.weight", "ln_1.weight"))]
+    return _sample(recipe) * 20 * 77 * sum(widths)
+
+
+def state_bytes(header: Header, recipe: Recipe) -> int:
+    """The tensors of what a run goes on from: trained weights, masters, optimiser and average."""
+    numbers = sum(prod(shape) for shape in trained_shapes(header, recipe).values())
+    memory = _without_activations(header, recipe)
+    average = 4 * numbers if recipe.ema else 0
+    return numbers * _BYTES[recipe.precision] + memory.masters + memory.optimizer + average
+
+
+def _state(shape: Shape, recipe: Recipe) -> int:
+    """Numbers that the optimiser keeps of a tensor."""
+    if recipe.optimizer == "adamw":
+        return 2 * prod(shape)
+    if recipe.optimizer_settings["flatten"] and len(shape) > 2:
+        shape = (shape[0], prod(shape[1:]))
+    if len(shape) < 2:
+        return prod(shape)
+    return prod(shape[:-1]) + prod(shape[:-2]) * shape[-1]  # a row and a column of each matrix
+
+
+def _floating(header: Header) -> dict[str, Shape]:
+    return {name: tensor.shape for name, tensor in header.tensors.items() if tensor.dtype in ("F16", "BF16", "F32")}
+
+
+def _unused(names: dict[str, Shape], prefix: str) -> tuple[str, ...]:
+    text = f"{prefix}text_model."
+    layers = f"{text}encoder.layers."
+    last = max((int(name[len(layers) :].split(".")[0]) for name in names if name.startswith(layers)), default=0)
+    return f"{layers}{last}.", f"{text}final_layer_norm."

@@ -1,0 +1,388 @@
+"""What a recipe will do, known before it starts: every step and save, which pictures are shown, what it needs.
+
+The loop takes its order from here, so a plan cannot differ from the run.
+"""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from ohwx_compare.core.buckets import Buckets, Placement
+from ohwx_compare.errors import ExperimentError, GeometryError
+from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
+from ohwx_compare.files.dataset import Dataset, Picture, Reading, read_dataset
+from ohwx_compare.train.plan.course import Course, Showable, Step
+from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, state_bytes
+from ohwx_compare.train.recipe.recipe import Recipe
+
+__all__ = ["Plan", "Save", "make_plan"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Save:
+    """One checkpoint of the run, under sd-scripts' names."""
+
+    name: str  # without suffix
+    step: int  # optimiser steps taken
+    epoch: int  # finished, or in hand
+    exposures: float  # how often a training image was shown by then, on average
+    least: int  # the same of the image shown least and most often
+    most: int
+    kept: bool = True  # False where keep_last removes it before the end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run, step by step. Pictures are numbered: training, regularization, then held-out images."""
+
+    recipe: Recipe
+    reading: Reading
+    dataset: Dataset  # without the pictures that fit no bucket, and those held out
+    held_out: tuple[Picture, ...]
+    placements: tuple[Placement, ...]  # one a picture
+    course: Course
+    steps: int  # optimiser steps
+    epochs: int  # begun
+    saves: tuple[Save, ...]  # in order; the last is the result
+    looks: frozenset[int]  # steps after which samples are drawn and losses validated; 0 is before the first
+    shown: Counter[int]  # picture -> times in the whole run
+    disk_bytes: int  # of checkpoints and the states to go on from, at most at one time
+    state_bytes: int  # of one such state
+    free_bytes: int  # where the output goes
+    again: frozenset[str]  # the UNet's blocks whose activations are computed again
+    memory: Memory
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # sentences that keep the run from starting
+
+    @cached_property
+    def pictures(self) -> tuple[Picture, ...]:
+        """All of them, by number."""
+        return self.dataset.train + self.dataset.reg + self.held_out
+
+    @cached_property
+    def validated(self) -> dict[str, tuple[int, ...]]:
+        """Kind -> the pictures of it whose loss is taken at fixed noise, drawn by the seed."""
+        train, reg = len(self.dataset.train), len(self.dataset.train) + len(self.dataset.reg)
+        kinds = {
+            "training": range(train),
+            "held out": range(reg, len(self.pictures)),
+            "regularization": range(train, reg),
+        }
+        chosen = {kind: _drawn(numbers, self.recipe.validation, self.recipe.seed) for kind, numbers in kinds.items()}
+        return {kind: numbers for kind, numbers in chosen.items() if numbers}
+
+    @cached_property
+    def needed(self) -> tuple[int, ...]:
+        """The pictures that are shown or validated."""
+        return tuple(sorted(set(self.shown).union(*self.validated.values())))
+
+    def exposures_at(self, step: int) -> tuple[float, int, int]:
+        """How often a training image is shown within the first `step` steps: on average, least, most."""
+        shown = self.course.exposures([batches for _, batches in islice(self.course.steps(), step)])
+        seen = [shown[i] for i in range(len(self.dataset.train))]
+        return round(sum(seen) / len(seen), 2), min(seen), max(seen)
+
+    def walk(self, done: int = 0) -> Iterator[tuple[int, int, Step]]:
+        """What is left after `done` steps: (number of the step from 1, its epoch, its batches)."""
+        for number, (epoch, step) in enumerate(islice(self.course.steps(), self.steps), 1):
+            if number > done:
+                yield number, epoch, step
+
+    def saves_after(self, step: int) -> tuple[Save, ...]:
+        """The checkpoints to write when this step is done."""
+        return tuple(save for save in self.saves if save.step == step)
+
+    def save_at(self, step: int, epoch: int) -> Save:
+        """A checkpoint that is asked for after `step`, as one saved by steps."""
+        mean, least, most = self.exposures_at(step)
+        name = f"{self.recipe.name}-step{step:08d}"
+        return Save(name=name, step=step, epoch=epoch, exposures=mean, least=least, most=most)
+
+    def loss_weight(self, picture: int) -> float:
+        """What a picture's loss is multiplied by."""
+        counts = self.pictures[picture].reg and not self.recipe.compatible("prior")
+        return self.recipe.prior_loss_weight if counts else 1.0
+
+    def sizes(self, picture: int) -> tuple[int, int, int, int, int, int]:
+        """A picture's size embeddings: original height, width, crop top, left, target height, width."""
+        return self.placements[picture].conditioning(kohya_crop=self.recipe.compatible("crop"))
+
+    def require_runnable(self) -> None:
+        """Raise ExperimentError with the first of `problems`."""
+        if self.problems:
+            raise ExperimentError(self.problems[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        return {
+            "steps": self.steps,
+            "epochs": self.epochs,
+            "saves": [asdict(save) for save in self.saves],
+            "looks": sorted(self.looks),
+            "images": {
+                "train": len(self.dataset.train),
+                "reg": len(self.dataset.reg),
+                "held_out": len(self.held_out),
+            },
+            "shown": {
+                "train": sum(self.shown[i] for i in range(len(self.dataset.train))),
+                "reg": sum(self._reg_shown().values()),
+            },
+            "reg_images": {str(self.pictures[i].path): times for i, times in sorted(self._reg_shown().items())},
+            "buckets": [
+                {"size": list(size), "train": train, "reg": reg} for size, (train, reg) in self.buckets().items()
+            ],
+            "disk_bytes": self.disk_bytes,
+            "state_bytes": self.state_bytes,
+            "disk_free_bytes": self.free_bytes,
+            "memory_bytes": {**asdict(self.memory), "total": self.memory.total},
+            "recomputed_blocks": len(self.again),
+            "skipped": list(self.dataset.skipped),
+            "notes": list(self.notes),
+            "problems": list(self.problems),
+            "recipe": self.recipe.to_dict(),
+        }
+
+    def buckets(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """Bucket -> how many training and regularization images it holds."""
+        held = {size: [0, 0] for size in sorted({one.bucket for one in self.course.pictures})}
+        for one in self.course.pictures:
+            held[one.bucket][one.reg] += 1
+        return {size: (train, reg) for size, (train, reg) in held.items()}
+
+    def reg_use(self) -> dict[int, int]:
+        """Times shown -> number of regularization images shown so often."""
+        shown = (self.shown[i] for i, one in enumerate(self.pictures) if one.reg)
+        return dict(sorted(Counter(shown).items()))
+
+    def _reg_shown(self) -> dict[int, int]:
+        return {i: times for i, times in self.shown.items() if self.pictures[i].reg}
+
+
+def make_plan(recipe: Recipe) -> Plan:
+    """Read the recipe's folders and the base checkpoint's header, and count.
+
+    Raises CheckpointError for another family of model and ExperimentError for folders that cannot be trained from;
+    what only stands in the way of starting is in `problems`.
+    """
+    header = read_header(Path(recipe.base))
+    require_sdxl(header)
+    reading = Reading(
+        captions=recipe.captions,
+        caption_extensions=recipe.caption_extensions,
+        background=None if recipe.compatible("alpha") else recipe.alpha,
+        upright=not recipe.compatible("exif"),
+    )
+    reg = Path(recipe.reg) if recipe.reg and recipe.reg_ratio else None
+    dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats), recipe)
+    dataset, held_out, placements = _hold_out(dataset, placements, recipe)
+    course = _course(recipe, dataset, placements)
+    ends = _epoch_ends(recipe, course)
+    saves, shown = _saves(recipe, course, ends, len(dataset.train))
+    state = state_bytes(header, recipe)
+    disk_bytes = header.path.stat().st_size * _files(recipe, saves) + state * _states(recipe, saves)
+    latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
+    again, short = _again(header, recipe, latents)
+    free_bytes = shutil.disk_usage(_existing(Path(recipe.output))).free
+    return Plan(
+        recipe=recipe,
+        reading=reading,
+        dataset=dataset,
+        held_out=held_out,
+        placements=placements,
+        course=course,
+        steps=ends[-1],
+        epochs=len(ends),
+        saves=saves,
+        looks=_looks(recipe, ends, saves),
+        shown=shown,
+        disk_bytes=disk_bytes,
+        state_bytes=state,
+        free_bytes=free_bytes,
+        again=again,
+        memory=estimate_memory(header, recipe, latents, again),
+        notes=(*dataset.notes, *_remarks(recipe, dataset, saves, shown)),
+        problems=(*_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free_bytes), *short),
+    )
+
+
+def _placed(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, tuple[Placement, ...]]:
+    """The pictures that fit a bucket, with their places."""
+    rule = Buckets(
+        resolution=recipe.resolution,
+        smallest=recipe.bucket_min,
+        largest=recipe.bucket_max,
+        step=recipe.bucket_step,
+        no_upscale=recipe.bucket_no_upscale,
+        only_resolution=not recipe.buckets,
+    )
+    fit: dict[bool, list[Picture]] = {False: [], True: []}
+    places, skipped = [], list(dataset.skipped)
+    for picture in dataset.train + dataset.reg:
+        try:
+            places.append(rule.place(picture.size))
+        except GeometryError as error:
+            skipped.append(f"{picture.path} is left out: {error}")
+            continue
+        fit[picture.reg].append(picture)
+    if not fit[False] or (dataset.reg and not fit[True]):
+        raise ExperimentError(f"No {'training' if not fit[False] else 'regularization'} image is usable: {skipped[-1]}")
+    kept = Dataset(train=tuple(fit[False]), reg=tuple(fit[True]), skipped=tuple(skipped), notes=dataset.notes)
+    return kept, tuple(places)
+
+
+def _again(header: Header, recipe: Recipe, latents: set[tuple[int, int]]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The blocks to compute again, and what stands in the way."""
+    try:
+        return choose_blocks(header, recipe, latents), ()
+    except ExperimentError as error:
+        return choose_blocks(header, replace(recipe, memory_gb=None, checkpointing=True), latents), (str(error),)
+
+
+def _hold_out(
+    dataset: Dataset, placements: tuple[Placement, ...], recipe: Recipe
+) -> tuple[Dataset, tuple[Picture, ...], tuple[Placement, ...]]:
+    """Take `held_out` training images out, by the seed; their places go to the end. Raises ExperimentError."""
+    count = len(dataset.train)
+    if recipe.held_out >= count:
+        raise ExperimentError(
+            f"held_out is {recipe.held_out} and there are {count} training images; leave some to train."
+        )
+    out = _drawn(range(count), recipe.held_out, recipe.seed)
+    stay = [i for i in range(len(placements)) if i not in out]
+    train = tuple(dataset.train[i] for i in stay if i < count)
+    kept = Dataset(train=train, reg=dataset.reg, skipped=dataset.skipped, notes=dataset.notes)
+    return kept, tuple(dataset.train[i] for i in out), tuple(placements[i] for i in (*stay, *out))
+
+
+def _drawn(numbers: range, count: int, seed: int) -> tuple[int, ...]:
+    """`count` of the numbers at most, the same ones for the same seed, in order."""
+    chance = Random(f"chosen {seed}")
+    keys = {number: chance.random() for number in numbers}  # random() gives the same numbers in every Python
+    return tuple(sorted(sorted(numbers, key=keys.__getitem__)[:count]))
+
+
+def _looks(recipe: Recipe, ends: list[int], saves: tuple[Save, ...]) -> frozenset[int]:
+    """When samples are drawn and losses validated: at both ends, and as the recipe says."""
+    if not (recipe.sample_prompts or recipe.validation):
+        return frozenset()
+    steps = {save.step for save in saves}
+    if recipe.watch_every_steps:
+        steps = set(range(recipe.watch_every_steps, ends[-1], recipe.watch_every_steps))
+    elif recipe.watch_every_epochs:
+        steps = set(ends[recipe.watch_every_epochs - 1 :: recipe.watch_every_epochs])
+    return frozenset({0, ends[-1], *steps})
+
+
+def _course(recipe: Recipe, dataset: Dataset, placements: tuple[Placement, ...]) -> Course:
+    pictures = zip(dataset.train + dataset.reg, placements, strict=False)  # what is held out comes after them
+    return Course(
+        pictures=tuple(Showable(placed.bucket, picture.repeats, picture.reg) for picture, placed in pictures),
+        batch=recipe.batch,
+        accumulation=recipe.accumulation,
+        reg_ratio=recipe.reg_ratio,
+        first_reg=recipe.compatible("reg"),
+        seed=recipe.seed,
+    )
+
+
+def _epoch_ends(recipe: Recipe, course: Course) -> list[int]:
+    """Steps taken at the end of each epoch; the last may be cut short."""
+    ends: list[int] = []
+    number = 0
+    while len(ends) < recipe.epochs if recipe.epochs else not ends or ends[-1] < recipe.steps:
+        number += 1
+        ends.append((ends[-1] if ends else 0) + len(course.epoch(number)))
+    return ends if recipe.epochs else [*ends[:-1], recipe.steps]
+
+
+def _saves(recipe: Recipe, course: Course, ends: list[int], train: int) -> tuple[tuple[Save, ...], Counter[int]]:
+    """Walk the whole course; the saves on the way and how often each picture was shown."""
+    shown: Counter[int] = Counter()
+    saves = []
+    for number, (epoch, step) in enumerate(islice(course.steps(), ends[-1]), 1):
+        for batch in step:
+            shown.update(batch)
+        for name in _names(recipe, number, epoch, ends):
+            seen = [shown[i] for i in range(train)]
+            mean = round(sum(seen) / train, 2)
+            saves.append(Save(name=name, step=number, epoch=epoch, exposures=mean, least=min(seen), most=max(seen)))
+    if recipe.keep_last is not None:
+        gone = len(saves) - 1 - recipe.keep_last
+        saves = [Save(**{**vars(save), "kept": at >= gone}) for at, save in enumerate(saves)]
+    return tuple(saves), shown
+
+
+def _names(recipe: Recipe, number: int, epoch: int, ends: list[int]) -> Iterator[str]:
+    """What is saved after step `number`; the last step gives the result alone, where sd-scripts may write it twice."""
+    if number == ends[-1]:
+        yield recipe.name
+        return
+    if recipe.save_every_steps and number % recipe.save_every_steps == 0:
+        yield f"{recipe.name}-step{number:08d}"
+    if recipe.save_every_epochs and number == ends[epoch - 1] and epoch % recipe.save_every_epochs == 0:
+        yield f"{recipe.name}-{epoch:06d}"
+
+
+def _files(recipe: Recipe, saves: tuple[Save, ...]) -> int:
+    """How many checkpoints lie in the output at most: an old one goes only when the new one is whole."""
+    if recipe.keep_last is None:
+        return len(saves)
+    return min(len(saves), recipe.keep_last + 1)
+
+
+def _states(recipe: Recipe, saves: tuple[Save, ...]) -> int:
+    """How many states lie there at most: two, and the next one while it is written (train/run/state.py)."""
+    last = saves[-1].step
+    steps = {save.step for save in saves} | set(range(recipe.state_every, last, recipe.state_every))
+    return min(3, max(1, len(steps - {last})))  # stopping writes one too
+
+
+def _written(recipe: Recipe, saves: tuple[Save, ...]) -> int:
+    """Bytes of this run that are in its output already, if it goes on."""
+    output = Path(recipe.output)
+    paths = [output / f"{save.name}.safetensors" for save in saves]
+    return sum(path.stat().st_size for path in (*paths, *(output / "state").glob("step-*")) if path.is_file())
+
+
+def _existing(path: Path) -> Path:
+    """The nearest folder above that is there."""
+    return next((one for one in (path, *path.absolute().parents) if one.exists()), Path())
+
+
+def _remarks(recipe: Recipe, dataset: Dataset, saves: tuple[Save, ...], shown: Counter[int]) -> Iterator[str]:
+    if recipe.save_every_steps and len(saves) > 1:
+        apart, wanted = saves[0].exposures, max(1, round(saves[0].exposures))
+        if abs(apart - wanted) > 0.1:
+            even = round(wanted * saves[-1].step / saves[-1].exposures)
+            yield (
+                f"Saves are {apart} exposures apart; save_every_steps {even} would make it {wanted}, to compare with "
+                f"runs saved by epochs."
+            )
+    unused = len(dataset.reg) - sum(1 for i in shown if i >= len(dataset.train))
+    if unused:
+        why = 'compat "reg" takes the first ones only' if recipe.compatible("reg") else "the run is too short for all"
+        yield f"{unused} of {len(dataset.reg)} regularization images are never shown: {why}."
+    wordless = sum(1 for one in dataset.train if not one.caption)
+    if wordless:
+        yield f"{wordless} training images have an empty caption; name their folder '1_ohwx man', or write captions."
+
+
+def _problems(output: Path, disk_bytes: int, free_bytes: int) -> Iterator[str]:
+    there = _existing(output)
+    if not there.is_dir():
+        yield f"The output {output} cannot be a folder, because {there} is a file; choose another output."
+    elif not os.access(there, os.W_OK):
+        yield f"The output {output} cannot be written: no permission in {there}; choose another output."
+    if free_bytes < disk_bytes:
+        yield (
+            f"The run needs {disk_bytes / 1e9:.1f} GB more and {there} has {free_bytes / 1e9:.1f} GB free; "
+            f"free some space, save less often or set keep_last."
+        )

@@ -1,0 +1,1 @@
+"""The recipe file, and the configurations of other trainers read as one."""

@@ -1,0 +1,100 @@
+"""Checkpoints of a run: the base file with the trained tensors in place of its own, and a record of how they came."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from torch import Tensor
+
+from ohwx_compare import __version__
+from ohwx_compare.engine import weights
+from ohwx_compare.errors import TrainingError
+from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.train.learn.setup import Setup
+from ohwx_compare.train.plan.plan import Plan, Save
+from ohwx_compare.train.recipe.recipe import WATCHING
+
+__all__ = ["keep", "metadata", "require_space"]
+
+MARGIN = 64 << 20  # bytes left free
+# https://github.com/Stability-AI/ModelSpec; without a date, so that the same run gives the same file
+MODELSPEC = MappingProxyType(
+    {
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": "stable-diffusion-xl-v1-base",
+        "modelspec.implementation": "https://github.com/Stability-AI/generative-models",
+    }
+)
+
+
+def keep(setup: Setup, save: Save, base_sha256: str, owner: str) -> tuple[Path, str]:
+    """Write a checkpoint of the weights as they are, or of their average; then remove what `keep_last` says.
+
+    owner: the run's fingerprint, by which it knows its own files again.
+    Returns its path and sha256. Raises TrainingError where the disk has no room; then the old files are untouched.
+    """
+    plan = setup.plan
+    base, folder = Path(plan.recipe.base), Path(plan.recipe.output)
+    path = folder / f"{save.name}.safetensors"
+    require_space(folder, base.stat().st_size, path.name)
+    digest = weights.save(path, _tensors(setup), base, metadata(setup, save, base_sha256) | {"ohwx.run": owner})
+    for old in _outlived(plan, save):
+        (folder / f"{old.name}.safetensors").unlink(missing_ok=True)
+    return path, digest
+
+
+def require_space(folder: Path, size: int, name: str) -> None:
+    """Raise TrainingError unless `size` bytes and a margin are free where `folder` is."""
+    free = shutil.disk_usage(folder).free
+    if free < size + MARGIN:
+        raise TrainingError(
+            f"{name} needs {size / 1e9:.2f} GB and {folder} has {free / 1e9:.2f} GB free; make room, then the same "
+            "command goes on."
+        )
+
+
+def metadata(setup: Setup, save: Save, base_sha256: str) -> dict[str, str]:
+    """The source's metadata, modelspec's keys, and the whole record of the training under "ohwx.training"."""
+    plan = setup.plan
+    recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in WATCHING}
+    recipe |= {name: Path(recipe[name]).name for name in ("base", "train", "reg") if recipe[name]}
+    del recipe["output"]
+    record = {
+        "version": __version__,
+        "recipe": recipe,
+        "base_sha256": base_sha256,
+        "step": save.step,
+        "steps": plan.steps,
+        "epoch": save.epoch,
+        "exposures": save.exposures,
+        "images": {"train": len(plan.dataset.train), "reg": len(plan.dataset.reg)},
+        "captions": sorted({one.caption for one in plan.dataset.train})[:100],
+        "averaged": bool(setup.ema),
+    }
+    width, height = plan.recipe.resolution
+    base = read_header(Path(plan.recipe.base)).metadata
+    return {
+        **{name: value for name, value in base.items() if not name.startswith("modelspec.hash")},
+        "format": "pt",
+        **MODELSPEC,
+        "modelspec.title": save.name,
+        "modelspec.resolution": f"{width}x{height}",
+        "modelspec.prediction_type": {"eps": "epsilon", "v": "v"}[setup.diffusion.prediction],
+        "ohwx.training": json.dumps(record, ensure_ascii=False, sort_keys=True),
+    }
+
+
+def _tensors(setup: Setup) -> Mapping[str, Tensor]:
+    return setup.ema or {name: setup.stepper.kept(name) for name in setup.stepper.weights}
+
+
+def _outlived(plan: Plan, save: Save) -> tuple[Save, ...]:
+    """The saves that `keep_last` lets go once `save` is there; the final one does not count."""
+    if plan.recipe.keep_last is None:
+        return ()
+    before = tuple(one for one in plan.saves if one.step <= save.step)
+    if save is plan.saves[-1]:
+        before = before[:-1]
+    return before[: max(0, len(before) - plan.recipe.keep_last)]

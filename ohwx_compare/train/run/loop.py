@@ -1,0 +1,273 @@
+"""The training loop: the plan's steps, one after the other, from wherever the run stopped.
+
+Everything drawn is a function of (seed, step, place in the step), so a run that is killed and goes on ends with the
+same weights as one that was left alone: bit for bit on the CPU with the same number of threads.
+"""
+
+import math
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ohwx_compare.core.events import Learned, Listener, Paused, Saved, Started
+from ohwx_compare.core.events import Step as Counted
+from ohwx_compare.errors import ExperimentError, TrainingError
+from ohwx_compare.files import lock
+from ohwx_compare.files.atomic import sweep
+from ohwx_compare.files.checkpoint import read_header, sha256
+from ohwx_compare.train.learn.cache import size_vector
+from ohwx_compare.train.learn.chance import normal, uniform_int
+from ohwx_compare.train.learn.group import Group
+from ohwx_compare.train.learn.loss import STEPS
+from ohwx_compare.train.learn.setup import Setup, set_up
+from ohwx_compare.train.learn.step import Batch, losses
+from ohwx_compare.train.outside.controls import Controls
+from ohwx_compare.train.outside.machine import free_memory, peak_memory
+from ohwx_compare.train.plan.course import Step
+from ohwx_compare.train.plan.plan import Plan
+from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
+from ohwx_compare.train.run.keep import keep, require_space
+from ohwx_compare.train.run.record import recording
+from ohwx_compare.train.run.state import fingerprint, forget, newest, read_state, state_bytes, write_state
+from ohwx_compare.train.run.watch import Watch
+
+__all__ = ["Outcome", "batch", "rate_scale", "take", "train"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a sitting."""
+
+    step: int  # steps taken in all
+    is_finished: bool
+    checkpoints: tuple[Path, ...]  # written in this sitting
+
+
+def train(
+    plan: Plan,
+    listen: Listener,
+    asked: Callable[[], bool] = lambda: False,
+    device: str = "cpu",
+    group: Group = Group(),  # noqa: B008  frozen
+) -> Outcome:
+    """Carry out `plan`, from the newest state in its output if there is one.
+
+    asked: whether to stop; looked at after each step, as are the files of train/outside/controls.py in the
+        output. The state is written before stopping or pausing.
+    group: the processes that share each batch; all call this with the same plan, and the leader writes.
+    Raises TrainingError for numbers that are not finite, a full disk or GPU, the state of another run or a second run
+    in the same folder; CheckpointError for a base that does not load; ExperimentError for a plan that cannot start.
+    """
+    plan.require_runnable()
+    _require_shares(plan, group)
+    _require_memory(plan, device)
+    folder = Path(plan.recipe.output)
+    with _machine(folder):
+        (folder / "state").mkdir(parents=True, exist_ok=True)
+    with _machine(folder), _alone(folder) if group.leads else nullcontext():
+        group.agree(True, device)  # the folder is ours
+        base = sha256(Path(plan.recipe.base))
+        owner = fingerprint(plan, base)
+        if _is_there(plan, owner):
+            return Outcome(plan.steps, True, ())
+        sitting = _Sitting(plan, (base, owner), group)
+        if not group.leads:
+            return sitting.run(device, lambda event: None)
+        sitting.controls = Controls(folder, asked)
+        write_recipe(folder / "recipe.json", plan.recipe)
+        facts = {"steps": plan.steps, "name": plan.recipe.name}
+        with recording(folder, facts, listen) as record, _machine(folder):
+            return sitting.run(device, record)
+
+
+@dataclass(eq=False)
+class _Sitting:
+    """From the newest state, or from the base, to the end or until asked to stop."""
+
+    plan: Plan
+    hashes: tuple[str, str]  # the base's sha256, the run's fingerprint
+    group: Group
+    controls: Controls | None = None  # the leader's
+    written: list[Path] = field(default_factory=list)
+
+    def run(self, device: str, listen: Listener) -> Outcome:
+        plan, group, states = self.plan, self.group, Path(self.plan.recipe.output) / "state"
+        if group.leads:
+            sweep(states.parent)
+            sweep(states)
+        group.agree(True, device)  # swept
+        setup = set_up(plan, device, group)
+        start = newest(states)
+        done = read_state(start, setup, self.hashes[1]) if start else 0
+        if not group.leads:
+            setup.ema.clear()  # the leader's is enough
+        listen(Started("training", plan.steps - done, plan.steps - done))
+        watch = Watch(setup, listen, self.controls.stops) if group.leads else None
+        if watch:
+            watch.look(done)
+        for number, epoch, step in plan.walk(done):
+            listen(take(setup, number, epoch, step))
+            listen(Counted(1))
+            done = number
+            stops = group.leads and self._after(setup, number, epoch, listen)
+            if group.agree(stops, setup.device):
+                break
+            if watch:
+                watch.look(done)
+        if done == plan.steps and group.leads:
+            forget(states)
+        if self.controls:
+            self.controls.clear()
+        return Outcome(done, done == plan.steps, tuple(self.written))
+
+    def _after(self, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
+        """Write what is to be written after a step, pause if that is wanted; whether to stop."""
+        plan, controls, (base, owner) = self.plan, self.controls, self.hashes
+        states = Path(plan.recipe.output) / "state"
+        saves = plan.saves_after(step) or ((plan.save_at(step, epoch),) if controls.saves() else ())
+        for save in saves:
+            self.written.append(keep(setup, save, base, owner)[0])
+            listen(Saved(str(self.written[-1])))
+        stops, pauses = controls.stops(), controls.pauses()
+        regular = saves or step % plan.recipe.state_every == 0
+        if step < plan.steps and (regular or stops or pauses):
+            require_space(states, state_bytes(setup), "The state")
+            write_state(states, setup, step, owner)
+        if pauses:
+            listen(Paused(step, True))
+            controls.wait()
+            listen(Paused(step, False))
+        return stops or (pauses and controls.stops())
+
+
+def _require_shares(plan: Plan, group: Group) -> None:
+    if plan.recipe.batch < group.size:
+        raise ExperimentError(
+            f"batch is {plan.recipe.batch}, shared by {group.size} processes; set it to {group.size} or a multiple."
+        )
+
+
+def _require_memory(plan: Plan, device: str) -> None:
+    free = free_memory(device)
+    if free is not None and free < plan.memory.total:
+        raise TrainingError(
+            f"The run needs {plan.memory.total / 1e9:.1f} GB of memory and {device} has {free / 1e9:.1f} GB free; "
+            'close what else uses it, or take the preset "lean", a smaller batch or resolution.'
+        )
+
+
+def _is_there(plan: Plan, owner: str) -> bool:
+    """Whether the run has finished before. Raises TrainingError where a file of its names is another run's."""
+    for save in reversed(plan.saves):
+        path = Path(plan.recipe.output) / f"{save.name}.safetensors"
+        if path.exists() and read_header(path).metadata.get("ohwx.run") != owner:
+            raise TrainingError(
+                f"{path} is of another run: recipe, base or pictures differ. Choose another output or name."
+            )
+    return (Path(plan.recipe.output) / f"{plan.saves[-1].name}.safetensors").exists()
+
+
+def rate_scale(recipe: Recipe, step: int, steps: int) -> float:
+    """The share of the full learning rate in `step` (from 1) of `steps`: warm-up, then constant or half a cosine.
+
+    As transformers' schedules: the first step of a warm-up has rate 0.
+    """
+    before = step - 1
+    if before < recipe.warmup:
+        return before / recipe.warmup
+    if recipe.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (before - recipe.warmup) / max(1, steps - recipe.warmup)))
+
+
+def take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
+    """One optimiser step: every picture of its batches counts the same. Raises TrainingError for NaN."""
+    plan, stepper, group = setup.plan, setup.stepper, setup.group
+    count = sum(len(batch) for batch in step)
+    scale = rate_scale(plan.recipe, number, plan.steps)
+    stepper.begin(number, scale)
+    total, first = 0.0, 0
+    for pictures in step:
+        mine = {first + at: pictures[at] for at in group.share(len(pictures))}
+        weights = [plan.loss_weight(i) for i in mine.values()]
+        if not mine:  # every tensor's gradient is waited for: the first picture without weight
+            mine, weights = {first: pictures[0]}, [0.0]
+        each = losses(setup.unet, setup.diffusion, batch(setup, number, mine))
+        loss = (each * torch.tensor(weights, device=each.device)).sum() / count
+        loss.backward()
+        total += loss.item()
+        first += len(pictures)
+    total = group.total(total, setup.device)
+    norm = stepper.end().item()
+    if not (math.isfinite(total) and math.isfinite(norm)):
+        names = ", ".join(str(plan.pictures[i].path) for batch in step for i in batch)
+        raise TrainingError(
+            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}; lower the learning rate, or look "
+            "at these files. The last state is untouched."
+        )
+    _average(setup)
+    return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))
+
+
+def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> Batch:
+    """What the UNet sees of `shown`, place in the step -> picture: no draw depends on how a step is cut up."""
+    plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
+    places, pictures = list(shown), list(shown.values())
+    fixed = plan.recipe.compatible("latents")
+    latents = torch.stack([
+        setup.latents[i].draw(*((seed, "latents", i) if fixed else (seed, "latents", number, place)))
+        for place, i in zip(places, pictures, strict=True)
+    ])  # fmt: skip
+    noise = torch.stack([_noise(plan.recipe, tuple(latents.shape[1:]), number, place) for place in places])
+    timesteps = torch.tensor([uniform_int(0, STEPS, seed, "timestep", number, place) for place in places])
+    context, pooled = setup.texts([plan.pictures[i].caption for i in pictures])
+    sizes = torch.stack([size_vector(plan.sizes(i)) for i in pictures]).to(pooled)
+    return Batch(latents.to(device), noise.to(device), timesteps.to(device), context, torch.cat([pooled, sizes], dim=1))
+
+
+def _noise(recipe: Recipe, shape: tuple[int, ...], number: int, place: int) -> Tensor:
+    """Noise (4, h, w), with `noise_offset` a constant more or less in each channel (Guttenberg 2023)."""
+    noise = normal(shape, recipe.seed, "noise", number, place)
+    if not recipe.noise_offset:
+        return noise
+    return noise + recipe.noise_offset * normal((shape[0], 1, 1), recipe.seed, "offset", number, place)
+
+
+def _average(setup: Setup) -> None:
+    for name, average in setup.ema.items():
+        average.lerp_(setup.stepper.kept(name).float().cpu(), 1 - setup.plan.recipe.ema)
+
+
+@contextmanager
+def _machine(folder: Path) -> Iterator[None]:
+    """What disk and memory refuse, in a sentence."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise TrainingError(
+            'The GPU\'s memory is full. Take the preset "lean", a smaller batch or resolution, or close what else uses '
+            "the card."
+        ) from error
+    except OSError as error:
+        raise TrainingError(
+            f"Writing to {folder} failed: {error.strerror or error}. What was whole before is untouched; the same "
+            "command goes on from the last state."
+        ) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second run."""
+    try:
+        held = lock.hold(folder)
+    except BlockingIOError as error:
+        raise TrainingError(f"Another run is writing into {folder}; wait for it or choose another output.") from error
+    except sqlite3.Error as error:
+        raise TrainingError(f"{folder / lock.NAME} cannot be used ({error}); choose another output.") from error
+    with closing(held):
+        yield

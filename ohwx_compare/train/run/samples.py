@@ -1,0 +1,109 @@
+"""Pictures drawn on the way, by the engine that draws all others, from the weights as they are.
+
+What is not trained is read from the base when it is needed and let go again; the text encoders work on the CPU, so that
+beside the training only the VAE needs room on the device.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from ohwx_compare.core.infotext.infotext import from_job, render
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.engine.conditioning import Conditioning, Encoded, condition
+from ohwx_compare.engine.render import decode, latents
+from ohwx_compare.engine.weights import Model, load_part
+from ohwx_compare.errors import ImageError
+from ohwx_compare.files.images import write_png
+from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.train.learn.setup import Setup
+
+__all__ = ["Samples"]
+
+
+class _Encoders(NamedTuple):
+    clip_l: nn.Module
+    clip_g: nn.Module
+    encoders: str = ""  # their weights move: nothing that is remembered of them holds
+    encoded: Encoded | None = None
+
+
+class Samples:
+    """Draws the recipe's prompts with its seeds into `samples/`; what no trained encoder changes is encoded once."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.folder = Path(setup.plan.recipe.output) / "samples"
+        self.texts: dict[str, Conditioning] = {}
+
+    def draw(self, step: int, on_step: Callable[[int], None]) -> Iterator[tuple[Path, Job]]:
+        """Draw the pictures of `step`, but for those that are there already; yields each when it is on the disk.
+
+        `on_step` may raise Interrupted between sampling steps. Raises as `engine.render` does, ImageError.
+        """
+        jobs = {path: job for path, job in self._jobs(step).items() if not self._is_there(path, job)}
+        if not jobs:
+            return
+        self.folder.mkdir(exist_ok=True)
+        texts = self._condition(jobs.values())
+        model = self._model(None)
+        with torch.inference_mode():
+            drawn = {path: latents(model, [job], [texts[job.prompt]], None, on_step) for path, job in jobs.items()}
+        model = self._model(load_part("vae", model.path, device=model.device, dtype=model.dtype))
+        for path, z in drawn.items():
+            with torch.inference_mode():
+                image, _ = decode(model, z)
+            write_png(path, image, self._infotext(path, jobs[path]))
+            yield path, jobs[path]
+
+    def _jobs(self, step: int) -> dict[Path, Job]:
+        recipe = self.setup.plan.recipe
+        width, height = recipe.resolution
+        common = {"steps": recipe.sample_steps, "cfg": recipe.sample_cfg, "width": width, "height": height}
+        return {
+            self.folder / f"{recipe.name}-step{step:08d}-{number:02d}-{seed}.png": Job(
+                prompt=prompt, negative=recipe.sample_negative, seed=seed, sampler="DPM++ 2M", schedule="Karras",
+                rng="CPU", **common,
+            )
+            for number, prompt in enumerate(recipe.sample_prompts, 1)
+            for seed in recipe.sample_seeds
+        }  # fmt: skip
+
+    def _condition(self, jobs) -> dict[str, Conditioning]:
+        """Each prompt's conditioning, on the CPU in float32."""
+        parts = self.setup.parts
+        changes = "clip_l" in parts or "clip_g" in parts
+        if self.texts and not changes:
+            return self.texts
+        encoders = _Encoders(self._encoder("clip_l"), self._encoder("clip_g"))
+        sizes = {"width": self.setup.plan.recipe.resolution[0], "height": self.setup.plan.recipe.resolution[1]}
+        first = {job.prompt: job for job in jobs}
+        self.texts = {prompt: condition(encoders, job, steps=job.steps, **sizes) for prompt, job in first.items()}
+        return self.texts
+
+    def _encoder(self, part: str) -> nn.Module:
+        if part in self.setup.parts:
+            return copy.deepcopy(self.setup.parts[part]).to("cpu", torch.float32)
+        return load_part(part, Path(self.setup.plan.recipe.base), dtype=torch.float32)
+
+    def _model(self, vae: nn.Module | None) -> Model:
+        """The live UNet as the engine knows models; sampling looks at no encoder, and only decoding at the VAE."""
+        setup, base = self.setup, Path(self.setup.plan.recipe.base)
+        return Model(setup.unet, vae, None, None, setup.diffusion.prediction, base, setup.diffusion.zero_snr)
+
+    def _is_there(self, path: Path, job: Job) -> bool:
+        """Whether a sitting before this one drew it."""
+        try:
+            return path.is_file() and read_infotext(path) == self._infotext(path, job)
+        except ImageError:
+            return False
+
+    def _infotext(self, path: Path, job: Job) -> str:
+        model = path.stem.rsplit("-", 2)[0]
+        step = int(model.rsplit("step", 1)[1])
+        training = {"step": step, "exposures": self.setup.plan.exposures_at(step)[0]}
+        return render(from_job(job, model=model, model_hash=None, extra={"training": training}))

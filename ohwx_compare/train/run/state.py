@@ -1,0 +1,105 @@
+"""What a run needs to go on from a step as if nothing had happened: weights, optimiser, average, and the step's number.
+
+Order, noise, timesteps and learning rate are functions of the step, so nothing else is there to keep. A state is one
+safetensors file; the newest two stay, and a newer one is whole before an older one goes.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from ohwx_compare.errors import TrainingError
+from ohwx_compare.files.tensors import write_tensors
+from ohwx_compare.train.learn.setup import Setup
+from ohwx_compare.train.plan.plan import Plan
+from ohwx_compare.train.recipe.recipe import WATCHING
+
+__all__ = ["fingerprint", "forget", "newest", "read_state", "state_bytes", "write_state"]
+
+KEPT = 2
+NAMES = {torch.float32: "F32", torch.bfloat16: "BF16"}
+# what may change between two sittings of one run
+FREE = (
+    *WATCHING, "base", "train", "reg", "output", "preset", "state_every", "keep_last", "checkpointing", "memory_gb",
+)  # fmt: skip
+
+
+def fingerprint(plan: Plan, base: str) -> str:
+    """sha256 of all that decides the steps: recipe, the base's sha256, pictures by name, size, caption and number."""
+    recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in FREE}
+    pictures = [
+        (one.path.name, one.caption, one.repeats, one.reg, placed.original, placed.bucket)
+        for one, placed in zip(plan.pictures, plan.placements, strict=True)
+    ]
+    return hashlib.sha256(json.dumps([recipe, base, pictures], sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def newest(folder: Path) -> Path | None:
+    """The state to go on from, if there is one."""
+    return max(folder.glob("step-*.state"), default=None)
+
+
+def forget(folder: Path) -> None:
+    """Remove all states: the run has finished."""
+    for path in folder.glob("step-*.state"):
+        path.unlink()
+
+
+def state_bytes(setup: Setup) -> int:
+    """What a state takes on the disk; before the first step the optimiser's part is missing."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(setup).values())
+
+
+def write_state(folder: Path, setup: Setup, step: int, owner: str) -> Path:
+    """Write the state after `step`, then drop all but the newest `KEPT`. Raises OSError where the disk is full."""
+    tensors = _tensors(setup)
+    kinds = {name: (NAMES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()}
+    path = folder / f"step-{step:08d}.state"  # safetensors inside; under another name, for it is no checkpoint
+    write_tensors(path, kinds, lambda name: _bytes(tensors[name]), {"step": str(step), "run": owner})
+    for old in sorted(folder.glob("step-*.state"))[:-KEPT]:
+        old.unlink()
+    return path
+
+
+def read_state(path: Path, setup: Setup, owner: str) -> int:
+    """Put `path`'s tensors into `setup`; returns the step it was written after.
+
+    Raises TrainingError where the state is of another run.
+    """
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("run") != owner:
+            raise TrainingError(
+                f"{path} is the state of another run: recipe, base or pictures differ. Choose another output, or "
+                "delete the state to begin anew."
+            )
+        for name in file.keys():  # noqa: SIM118  the file is no mapping
+            kind, _, rest = name.partition("/")
+            _put(setup, kind, rest, file.get_tensor(name))
+    return int(metadata["step"])
+
+
+def _put(setup: Setup, kind: str, name: str, tensor: Tensor) -> None:
+    if kind == "weight":
+        with torch.no_grad():
+            setup.stepper.weights[name].copy_(tensor)
+    elif kind == "ema":
+        setup.ema[name] = tensor.clone()
+    else:
+        setup.stepper.state.setdefault(name, {})[kind] = tensor.to(setup.device, copy=True)
+
+
+def _tensors(setup: Setup) -> dict[str, Tensor]:
+    """All that moves, under "weight/NAME", "ema/NAME" and "row/NAME" or whatever the optimiser keeps."""
+    tensors = {f"weight/{name}": weight.detach() for name, weight in setup.stepper.weights.items()}
+    for name, own in setup.stepper.state.items():
+        tensors |= {f"{kind}/{name}": tensor for kind, tensor in own.items()}
+    return tensors | {f"ema/{name}": tensor for name, tensor in setup.ema.items()}
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

@@ -1,0 +1,72 @@
+"""Looking at a run while it trains: losses at fixed noise and samples, which can neither stop nor change it.
+
+Both are functions of the weights and the recipe and draw from no generator that training uses. What fails is told as an
+event, and training goes on.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ohwx_compare.core.events import Listener, Missed, Sampled, Validated
+from ohwx_compare.errors import Interrupted, OhwxError
+from ohwx_compare.train.learn.setup import Setup
+from ohwx_compare.train.run.samples import Samples
+from ohwx_compare.train.run.validation import validate
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """Looks after the plan's `looks` steps, at the averaged weights if the run keeps them."""
+
+    def __init__(self, setup: Setup, listen: Listener, asked: Callable[[], bool]) -> None:
+        """`asked`: whether to stop, looked at between sampling steps; what is left, the next sitting draws."""
+        self.setup, self.listen, self.asked = setup, listen, asked
+        self.samples = Samples(setup)
+
+    def look(self, step: int) -> None:
+        """Validate and draw, if it is time to."""
+        if step in self.setup.plan.looks:
+            self._guarded(step, "validation", self._validate)
+            self._guarded(step, "sample", self._sample)
+
+    def _guarded(self, step: int, what: str, act: Callable[[int], None]) -> None:
+        try:
+            with _averaged(self.setup):
+                act(step)
+        except Interrupted:
+            return
+        except Exception as error:  # noqa: BLE001  the boundary: whatever goes wrong beside the training
+            said = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
+            self.listen(Missed(step, what, said))
+
+    def _validate(self, step: int) -> None:
+        if losses := validate(self.setup):
+            self.listen(Validated(step, self.setup.plan.exposures_at(step)[0], losses))
+
+    def _sample(self, step: int) -> None:
+        exposures = self.setup.plan.exposures_at(step)[0]
+        for path, job in self.samples.draw(step, self._on_step):
+            self.listen(Sampled(step, exposures, f"{path.parent.name}/{path.name}", job.prompt, job.seed))
+
+    def _on_step(self, done: int) -> None:
+        if self.asked():
+            raise Interrupted("Asked to stop.")
+
+
+@contextmanager
+def _averaged(setup: Setup) -> Iterator[None]:
+    """The averaged weights in the model's place; afterwards its own again, bit for bit."""
+    held = {}
+    with torch.no_grad():
+        try:
+            for name, average in setup.ema.items():
+                weight = setup.stepper.weights[name]
+                held[name] = weight.detach().to("cpu", copy=True)
+                weight.copy_(average)
+            yield
+        finally:
+            for name, own in held.items():
+                setup.stepper.weights[name].copy_(own)

@@ -14,7 +14,7 @@ from ohwx_compare.cli.options import (
     add_model_flags,
     at_least_1,
     checkpoint_map,
-    detector_folders,
+    folders_of_detectors,
     native_host,
     require_folder,
     warn_of_disk,
@@ -121,13 +121,13 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
 def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     """Draw `experiment` as the flags say, then its sheet and page. Returns the exit status."""
     from ohwx_compare.compare.run import Options
-    from ohwx_compare.compare.run import run as draw
+    from ohwx_compare.compare.run import draw_run as draw
     from ohwx_compare.engine.detect import find_detector
     from ohwx_compare.files.ledger import open_run
     from ohwx_compare.look.page import write_page
     from ohwx_compare.look.sheet import write_sheets
 
-    folders = detector_folders(options.detectors, options.checkpoints)
+    folders = folders_of_detectors(options.detectors, options.checkpoints)
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
     print(f"{cells} cells over {checkpoints} checkpoints, into {options.out}", file=sys.stderr)
     if not options.out.exists():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ImageDraw
 
 from ohwx_compare.cli.answer import print_json
-from ohwx_compare.cli.options import detector_folders, require_device, require_folder, share
+from ohwx_compare.cli.options import folders_of_detectors, require_device, require_folder, share
 from ohwx_compare.errors import DetectorError, ImageError, OhwxError
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import load_rgb, write_png
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     elif named.parent != Path():
         raise DetectorError(f"There is no detector file {named}.")
     else:
-        folders = detector_folders(options.detectors, Path("models/Stable-diffusion"))
+        folders = folders_of_detectors(options.detectors, Path("models/Stable-diffusion"))
         detector = find_detector(options.detector, folders, device=options.device)
     about = {"detector": detector.name, **({"note": detector.note} if detector.note else {})}
     results = []

@@ -10,7 +10,7 @@ from typing import Any
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host, require_folder
+from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
 from ohwx_compare.compare.existing import read_picture, redraw, require_native, target
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events
@@ -94,7 +94,7 @@ def _read_settings(file: Path) -> tuple[FaceSettings, ...]:
 def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], Any]:
     from ohwx_compare.engine.detect import find_detector
 
-    folders = detector_folders(options.detectors, options.checkpoints)
+    folders = folders_of_detectors(options.detectors, options.checkpoints)
     return cache(lambda name: find_detector(name, folders, device=device))
 
 

@@ -13,13 +13,13 @@ from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
-    detector_folders,
+    folders_of_detectors,
     free_bytes,
     native_host,
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.compare.cost.plan import Plan, keys_with, plan, shelved
+from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_with, plan, shelved
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import run_folders
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def _wrong(planned: Plan) -> Iterator[str]:
+def _wrong(planned: ComparisonPlan) -> Iterator[str]:
     """What the headers of the checkpoint files say against drawing with them."""
     for visit in planned.visits:
         try:
@@ -78,7 +78,7 @@ def _wrong(planned: Plan) -> Iterator[str]:
             yield str(error)
 
 
-def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Plan, float | None]:
+def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[ComparisonPlan, float | None]:
     """The plan, and its seconds where they are asked for."""
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
     own = _opened([options.out] if options.out else [])
@@ -88,7 +88,7 @@ def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Plan,
     from ohwx_compare.compare.cost.calibrate import seconds
     from ohwx_compare.engine.detect import find_detector
 
-    places = detector_folders(options.detectors, options.checkpoints)
+    places = folders_of_detectors(options.detectors, options.checkpoints)
     with CtrlC() as asked:
         host = native_host(options, asked, lambda count: None)
         find = cache(lambda name: find_detector(name, places, device=host.device.type))

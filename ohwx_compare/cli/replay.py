@@ -12,7 +12,7 @@ from PIL import Image
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import add_model_flags, checkpoint_map, detector_folders, native_host, require_folder
+from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
 from ohwx_compare.cli.texts import texts_of
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
@@ -164,7 +164,7 @@ def _free(stem: str, taken: set[str]) -> str:
 def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], object]:
     from ohwx_compare.engine.detect import find_detector
 
-    folders = detector_folders(options.detectors, options.checkpoints)
+    folders = folders_of_detectors(options.detectors, options.checkpoints)
     return cache(lambda name: find_detector(name, folders, device=device))
 
 

@@ -12,7 +12,7 @@ from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 
-__all__ = ["Batch", "batches", "by_checkpoint", "cost", "face_cost", "pictures"]
+__all__ = ["Batch", "batches", "by_checkpoint", "cells_by_job", "cost", "face_cost"]
 
 Batch = tuple[Cell, ...]
 
@@ -23,7 +23,7 @@ def by_checkpoint(cells: Iterable[Cell]) -> Iterator[tuple[CheckpointRef, Batch]
         yield ref, tuple(group)
 
 
-def pictures(cells: Iterable[Cell]) -> dict[Job, Batch]:
+def cells_by_job(cells: Iterable[Cell]) -> dict[Job, Batch]:
     """The pictures before the face pass that cells of one checkpoint need, and the cells that start from each."""
     found: dict[Job, list[Cell]] = {}
     for cell in cells:
@@ -37,7 +37,7 @@ def batches(cells: Iterable[Cell], limit: int) -> list[Batch]:
     Cells that share a picture are in one batch with it.
     """
     groups = []
-    for _, kind in groupby(pictures(cells).items(), key=lambda item: _kind(item[0])):
+    for _, kind in groupby(cells_by_job(cells).items(), key=lambda item: _kind(item[0])):
         same = list(kind)
         groups += [same[i : i + limit] for i in range(0, len(same), limit)]
     return [tuple(cell for _, cells_of in group for cell in cells_of) for group in groups]
@@ -45,7 +45,7 @@ def batches(cells: Iterable[Cell], limit: int) -> list[Batch]:
 
 def cost(cells: Sequence[Cell]) -> float:
     """Sampling steps of cells of one checkpoint: each picture once, and the faces that may be expected."""
-    return sum(job.steps for job in pictures(cells)) + sum(face_cost(cell.job, cell.faces) for cell in cells)
+    return sum(job.steps for job in cells_by_job(cells)) + sum(face_cost(cell.job, cell.faces) for cell in cells)
 
 
 def face_cost(job: Job, tabs: Sequence[FaceSettings]) -> float:

@@ -24,11 +24,11 @@ from ohwx_compare.files.infotexts import read_infotext
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["Picture", "extended", "read_picture", "redraw", "require_native", "target"]
+__all__ = ["ExistingPicture", "extended", "read_picture", "redraw", "require_native", "target"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class ExistingPicture:
     """A picture whose faces are to be redrawn."""
 
     path: Path
@@ -39,7 +39,7 @@ class Picture:
     notes: tuple[str, ...]
 
 
-def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: str | None = None) -> Picture:
+def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: str | None = None) -> ExistingPicture:
     """Read what a picture's faces are drawn with.
 
     settings: instead of the infotext's. checkpoint: instead of the infotext's. Raises ImageError, and InfotextError for
@@ -63,10 +63,10 @@ def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: 
     if not (checkpoint or name or short_hash):
         raise InfotextError(f"{path} names no checkpoint; name the one to draw with.")
     ref = CheckpointRef.parse(checkpoint) if checkpoint else CheckpointRef(name or short_hash, short_hash)
-    return Picture(path=path, text=parsed, job=job, faces=faces, checkpoint=ref, notes=notes)
+    return ExistingPicture(path=path, text=parsed, job=job, faces=faces, checkpoint=ref, notes=notes)
 
 
-def require_native(picture: Picture) -> None:
+def require_native(picture: ExistingPicture) -> None:
     """Raise UnsupportedKeyError, naming all of it, for a picture whose faces our own engine cannot draw."""
     refused = [
         what for what in infotext.unsupported(picture.text) if not what.startswith("Hires ") and "ADetailer" not in what
@@ -98,7 +98,7 @@ def target(path: Path, folder: Path, found: Sequence[Path]) -> Path:
 
 
 def redraw(
-    host: Host, detector: "Callable[[str], Detector]", picture: Picture, loaded: Loaded, out: Path
+    host: Host, detector: "Callable[[str], Detector]", picture: ExistingPicture, loaded: Loaded, out: Path
 ) -> dict[str, Any]:
     """Draw the faces of `picture` with the loaded checkpoint and write it to `out`, its infotext kept and extended.
 

@@ -198,10 +198,10 @@ def _finish(picture: _Picture) -> Detailed:
     return Detailed(image=picture.image, outcome=outcome, faces=tuple(picture.records), notes=notes)
 
 
-Kept = tuple[list["Detection"], list[tuple["Detection", str]]]
+_Kept = tuple[list["Detection"], list[tuple["Detection", str]]]
 
 
-def _by_ratio(faces: list["Detection"], tab: FaceSettings, size: tuple[int, int]) -> Kept:
+def _by_ratio(faces: list["Detection"], tab: FaceSettings, size: tuple[int, int]) -> _Kept:
     def is_in(face: "Detection") -> bool:
         return tab.min_ratio <= masks.box_ratio(size, face.box) <= tab.max_ratio
 
@@ -209,7 +209,7 @@ def _by_ratio(faces: list["Detection"], tab: FaceSettings, size: tuple[int, int]
     return [face for face in faces if is_in(face)], [(face, reason) for face in faces if not is_in(face)]
 
 
-def _by_top_k(faces: list["Detection"], tab: FaceSettings, _: tuple[int, int]) -> Kept:
+def _by_top_k(faces: list["Detection"], tab: FaceSettings, _: tuple[int, int]) -> _Kept:
     if not tab.top_k:
         return faces, []
     measure: Callable[[Detection], float] = (

@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cost, pictures
+from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cells_by_job, cost
 from ohwx_compare.compare.drawing import Drawing
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
@@ -35,7 +35,7 @@ from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["Options", "RunResult", "run"]
+__all__ = ["Options", "RunResult", "draw_run"]
 
 _SHORT = "fewer pictures were drawn together than asked for: there was no memory for more"
 
@@ -61,7 +61,7 @@ class RunResult:
     seconds: float
 
 
-def run(
+def draw_run(
     experiment: Experiment,
     host: Host,
     detectors: "Callable[[str], Detector]",
@@ -203,7 +203,7 @@ class _Visits:
             self._fail(todo[0], failure.why, loaded)
             return
         if failure.is_of_memory:
-            self._most = max(len(pictures(todo)) // 2, 1)
+            self._most = max(len(cells_by_job(todo)) // 2, 1)
         for cell in todo:
             self._try((cell,), loaded)
 

@@ -23,7 +23,7 @@ from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_infotext
 
-__all__ = ["Record", "Shelf", "Stored", "file_name", "pixel_digest", "run_folders"]
+__all__ = ["PictureRecord", "Shelf", "Stored", "file_name", "pixel_digest", "run_folders"]
 
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # what Windows forbids in a name
 _LONGEST = 80  # characters of the checkpoint's part: Windows paths end at 260
@@ -31,7 +31,7 @@ _LONGEST_BYTES = 120  # of it in UTF-8: names end at 255 bytes elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class PictureRecord:
     """What a PNG knows about itself, under the infotext's key `ohwx`; nothing of when, so that two runs are equal."""
 
     key: str
@@ -50,7 +50,7 @@ class Record:
         return {name: value for name, value in data.items() if value != []}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Record":
+    def from_json(cls, data: dict[str, Any]) -> "PictureRecord":
         """Read what `to_json` wrote; what others added is left. Raises KeyError, TypeError or ValueError."""
         names = ("key", "cell", "run", "checkpoint", "pixels")
         if not isinstance(data["key"], str):
@@ -70,7 +70,7 @@ class Stored:
     path: str
     thumb: str
     infotext: str
-    record: Record
+    record: PictureRecord
 
 
 class Shelf:
@@ -93,7 +93,7 @@ class Shelf:
         for path in _pictures(folder):
             if stored := self._read(path):
                 self._take(stored)
-        self._lent: dict[str, tuple[Path, Record]] = {}
+        self._lent: dict[str, tuple[Path, PictureRecord]] = {}
         for path in (path for lender in lenders if not _is_same(lender, folder) for path in _pictures(lender)):
             if told := _told(path):
                 self._lent.setdefault(told[1].key, (path, told[1]))
@@ -146,7 +146,7 @@ class Shelf:
         """Its pixels, RGB. Raises ImageError."""
         return load_rgb(self.folder / stored.path)
 
-    def put(self, name: str, image: Image.Image, infotext: str, record: Record) -> Stored:
+    def put(self, name: str, image: Image.Image, infotext: str, record: PictureRecord) -> Stored:
         """Write picture and thumbnail; both are on disk on return. Raises LedgerError where they cannot be.
 
         name: without suffix. Another picture that has it already keeps it: this one gets part of its key appended.
@@ -207,11 +207,11 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted((folder / "images").glob("*.png"))
 
 
-def _told(path: Path) -> tuple[str, Record] | None:
+def _told(path: Path) -> tuple[str, PictureRecord] | None:
     """A picture's infotext and what it knows about itself; None for somebody else's picture."""
     try:
         text = read_infotext(path) or ""
-        return text, Record.from_json(extra(parse(text)))
+        return text, PictureRecord.from_json(extra(parse(text)))
     except (ImageError, InfotextError, KeyError, TypeError, ValueError):
         return None
 

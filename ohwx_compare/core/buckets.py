@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt, sqrt
 
+from ohwx_compare.core.geometry import Size
 from ohwx_compare.errors import GeometryError
 
-__all__ = ["Buckets", "Placement", "Size"]
-
-Size = tuple[int, int]
+__all__ = ["BucketPlacement", "Buckets", "Size"]
 
 
 @dataclass(frozen=True)
-class Placement:
+class BucketPlacement:
     """How one picture comes into its bucket: resized so that it covers it, then cropped around the middle."""
 
     original: Size
@@ -60,7 +59,7 @@ class Buckets:
         """The buckets that pictures are sorted into while they may be enlarged, in rising order."""
         return (self.resolution,) if self.only_resolution else _predefined(self)
 
-    def place(self, original: Size) -> Placement:
+    def place(self, original: Size) -> BucketPlacement:
         """Where a picture of this size goes. Raises GeometryError for one smaller than a step."""
         if self.no_upscale and not self.only_resolution:
             resized = self._shrunk(original)
@@ -73,7 +72,7 @@ class Buckets:
         else:
             bucket = self._nearest(original)
             resized = _cover(original, bucket)
-        return Placement(original, resized, bucket)
+        return BucketPlacement(original, resized, bucket)
 
     def _nearest(self, original: Size) -> Size:
         if original in self.predefined:

@@ -11,11 +11,11 @@ from PIL import Image
 
 from ohwx_compare.core.experiment.outcome import Fate
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.demo.sizes import SIDE, Sizes, Trained
+from ohwx_compare.demo.sizes import PICTURE_SIDE, Sizes, Trained
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.ledger import Run, RunCell
 from ohwx_compare.toy.person import OHWX_MAN, Person, random_person, random_pose, random_scene
-from ohwx_compare.toy.portrait import draw
+from ohwx_compare.toy.portrait import draw_portrait
 from ohwx_compare.toy.reader import LIKENESS_FIELDS, Reader, Reading, is_visible, likeness
 from ohwx_compare.toy.styles import STYLES
 
@@ -111,7 +111,7 @@ def read_truths(reader: Reader, sizes: Sizes, advance: Callable[[int], None]) ->
     people = [OHWX_MAN] * sizes.truths + [random_person(random, "man") for _ in range(sizes.truths)]
     styles = [STYLES[number % len(STYLES)] for number in range(len(people))]
     shown = [
-        draw(person, random_scene(random), random_pose(random), style, size=SIDE, seed=10**6 + number)
+        draw_portrait(person, random_scene(random), random_pose(random), style, size=PICTURE_SIDE, seed=10**6 + number)
         for number, (person, style) in enumerate(zip(people, styles, strict=True))
     ]
     images = [portrait.image for portrait in shown]

@@ -6,7 +6,6 @@ embedded sizes. https://github.com/AUTOMATIC1111/stable-diffusion-webui/tree/82a
 sd_emphasis.py, sd_models_xl.py.
 """
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ import torch
 from torch import Tensor
 
 from ohwx_compare.core.prompt.chunks import EMPTY, Chunk, chunks
-from ohwx_compare.core.prompt.editing import schedule
+from ohwx_compare.core.prompt.editing import edits
 from ohwx_compare.core.prompt.parts import parts, strip_tags
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import PromptError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
+from ohwx_compare.models.unet import timestep_embedding
 
 __all__ = ["Conditioning", "Encoded", "Encoders", "Entry", "Subprompt", "condition", "size_vector"]
 
@@ -92,7 +92,7 @@ def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int)
     positive, tags = strip_tags(job.prompt)
     if named := [tag for tag in tags if tag[1 : tag.index(":")].lower() in NETWORKS]:
         raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not drawn yet. Take the tag out.")
-    sizes = size_vector(width, height)
+    sizes = size_vector((height, width, 0, 0, height, width))
     return Conditioning(
         positive=tuple(
             Subprompt(part.weight, _entries(model, part.text, steps, sizes, negative=False)) for part in parts(positive)
@@ -102,19 +102,16 @@ def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int)
     )
 
 
-def size_vector(width: int, height: int, top: int = 0, left: int = 0) -> Tensor:
-    """The 6 * 256 sinusoids of height, width, crop top and left, height, width (px), cosines first; float32, CPU.
+def size_vector(sizes: Sequence[int]) -> Tensor:
+    """Original height, width, crop top, left, target height, width (px) -> their sinusoids (6 * 256,), float32, CPU.
 
-    Podell et al. 2023, section 2.2.
+    Podell et al. (arXiv 2307.01952), section 2.2.
     """
-    values = torch.tensor([height, width, top, left, height, width], dtype=torch.float32)
-    frequencies = torch.exp(-math.log(10000) * torch.arange(128, dtype=torch.float32) / 128)
-    angles = values[:, None] * frequencies  # (6, 128)
-    return torch.cat([angles.cos(), angles.sin()], dim=1).flatten()
+    return timestep_embedding(torch.tensor(sizes), 256).flatten()
 
 
 def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negative: bool) -> tuple[Entry, ...]:
-    stages = schedule(prompt, steps)
+    stages = edits(prompt, steps)
     texts = tuple(stage.text for stage in stages)
     if model.encoders:
         states, pooled = model.encoded.get((model.encoders, texts), lambda: _encode(model, texts))

@@ -16,8 +16,8 @@ import torch
 
 __all__ = ["Brownian", "ImageNoise", "Philox", "Source", "pick_source", "slerp"]
 
-Shape = tuple[int, ...]
-Draw = Callable[[Shape], torch.Tensor]  # the next standard normal numbers of one stream, float32
+_Shape = tuple[int, ...]
+DrawNormal = Callable[[_Shape], torch.Tensor]  # the next standard normal numbers of one stream, float32
 
 MASK = 0xFFFFFFFF
 FROM_UINT32 = float(np.float32(2.3283064e-10))  # 2^-32, as CUDA rounds it
@@ -36,7 +36,7 @@ class Philox:
         self.device = device
         self.draws = 0
 
-    def __call__(self, shape: Shape) -> torch.Tensor:
+    def __call__(self, shape: _Shape) -> torch.Tensor:
         """The next draw: standard normal, float32, `shape`."""
         count = math.prod(shape)
         zero = torch.zeros(count, dtype=torch.int64, device=self.device)
@@ -66,7 +66,7 @@ class Source:
     kind: str
     device: torch.device
 
-    def stream(self, seed: int) -> Draw:
+    def stream(self, seed: int) -> DrawNormal:
         """A new stream of `seed`: each call gives its next numbers, float32, on the device they were drawn on."""
         if self.kind == "NV":
             return Philox(seed, self.device)
@@ -107,7 +107,7 @@ def slerp(strength: float, low: torch.Tensor, high: torch.Tensor) -> torch.Tenso
 class ImageNoise:
     """The streams of a batch: the first draw is the starting noise, the next ones feed ancestral samplers."""
 
-    def __init__(self, source: Source, seeds: Sequence[int], shape: Shape) -> None:
+    def __init__(self, source: Source, seeds: Sequence[int], shape: _Shape) -> None:
         self.source = source
         self.shape = shape  # (C, h, w) of one image
         self.streams = [source.stream(seed) for seed in seeds]
@@ -116,7 +116,7 @@ class ImageNoise:
         """The starting noise (B, C, h, w); `variations` is a seed and a strength 0..1 for each image."""
         return torch.stack([self._start(*pair) for pair in zip(self.streams, variations, strict=True)])
 
-    def _start(self, stream: Draw, variation: tuple[int, float]) -> torch.Tensor:
+    def _start(self, stream: DrawNormal, variation: tuple[int, float]) -> torch.Tensor:
         seed, strength = variation
         noise = stream(self.shape)
         return slerp(strength, noise, self.source.stream(seed)(self.shape)) if strength else noise
@@ -152,7 +152,7 @@ class Brownian:
     DIGITS = 6
     KEEP = 48  # nodes; one step walks two paths of about 24
 
-    def __init__(self, source: Source, seeds: Sequence[int], shape: Shape, span: tuple[float, float]) -> None:
+    def __init__(self, source: Source, seeds: Sequence[int], shape: _Shape, span: tuple[float, float]) -> None:
         """`shape` is (C, h, w) of one image, `span` the smallest and the largest level that will be asked for."""
         self.source, self.seeds, self.shape = source, seeds, shape
         low, high = span

@@ -18,30 +18,29 @@ from ohwx_compare.engine.conditioning import Conditioning, condition
 from ohwx_compare.engine.denoiser import Blend, Denoiser
 from ohwx_compare.engine.noise import Brownian, ImageNoise, pick_source
 from ohwx_compare.engine.samplers import Counter, find_solver, sample
-from ohwx_compare.engine.schedules import ModelSigmas, schedule
+from ohwx_compare.engine.schedules import ModelSigmas, noise_levels
 from ohwx_compare.engine.weights import Model
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.masks import stretch
+from ohwx_compare.models.vae import LATENT_SCALE
 
 __all__ = [
-    "Picture",
+    "NotedImage",
     "Start",
-    "batches",
     "decode",
-    "draw",
+    "draw_batch",
     "encode",
     "encode_start",
     "img2img",
     "img2img_path",
+    "job_batches",
     "latents",
     "txt2img",
 ]
 
-LATENT_SCALE = 0.13025  # SDXL's latents have about unit variance after it
-
 
 @dataclass(frozen=True)
-class Picture:
+class NotedImage:
     """A finished picture (RGB) and what a person should know about how it came to be."""
 
     image: Image.Image
@@ -57,7 +56,7 @@ class Start:
     notes: tuple[tuple[str, ...], ...]  # one tuple an image
 
 
-def batches(jobs: Sequence[Job]) -> list[list[int]]:
+def job_batches(jobs: Sequence[Job]) -> list[list[int]]:
     """Positions of neighbouring jobs that can be drawn as one batch: everything equal but texts, seeds and CFG."""
 
     def shared(i: int) -> tuple:
@@ -68,7 +67,7 @@ def batches(jobs: Sequence[Job]) -> list[list[int]]:
 
 
 @torch.inference_mode()
-def txt2img(model: Model, jobs: Sequence[Job], on_step: Counter | None = None) -> list[Picture]:
+def txt2img(model: Model, jobs: Sequence[Job], on_step: Counter | None = None) -> list[NotedImage]:
     """Draw each job from noise; pictures come back in the jobs' order.
 
     `on_step` gets the number of image-steps done after each sampler step and may raise Interrupted. Raises
@@ -76,25 +75,27 @@ def txt2img(model: Model, jobs: Sequence[Job], on_step: Counter | None = None) -
     HostError for NaN.
     """
     pictures = []
-    for group in batches(jobs):
-        pictures += draw(model, [jobs[i] for i in group], None, on_step)
+    for group in job_batches(jobs):
+        pictures += draw_batch(model, [jobs[i] for i in group], None, on_step)
     return pictures
 
 
 @torch.inference_mode()
 def img2img(
     model: Model, jobs: Sequence[Job], images: Sequence[Image.Image], on_step: Counter | None = None
-) -> list[Picture]:
+) -> list[NotedImage]:
     """Redraw each image (RGB, stretched to its job's size) as far as the job's `denoise` says; else like `txt2img`."""
     pictures = []
-    for group in batches(jobs):
+    for group in job_batches(jobs):
         mine = [jobs[i] for i in group]
         stretched = [stretch(images[i].convert("RGB"), (jobs[i].width, jobs[i].height)) for i in group]
-        pictures += draw(model, mine, encode_start(model, mine, stretched), on_step)
+        pictures += draw_batch(model, mine, encode_start(model, mine, stretched), on_step)
     return pictures
 
 
-def draw(model: Model, jobs: Sequence[Job], start: Start | None, on_step: Counter | None = None) -> list[Picture]:
+def draw_batch(
+    model: Model, jobs: Sequence[Job], start: Start | None, on_step: Counter | None = None
+) -> list[NotedImage]:
     """One batch, whose jobs `batches` found equal: from noise, or from `start`."""
     for job in jobs:
         _check(job, start)
@@ -108,7 +109,7 @@ def draw(model: Model, jobs: Sequence[Job], start: Start | None, on_step: Counte
     for i, z in enumerate(latents(model, jobs, conditionings, start, on_step)):
         image, decoded = decode(model, z[None])
         started = start.notes[i] if start else ()
-        pictures.append(Picture(image, (*notes, *conditionings[i].notes, *started, *decoded)))
+        pictures.append(NotedImage(image, (*notes, *conditionings[i].notes, *started, *decoded)))
     return pictures
 
 
@@ -131,7 +132,7 @@ def latents(
     """The sampled latents (B, 4, h, w) of one batch, float32, still scaled. Raises HostError for NaN."""
     job = jobs[0]
     levels, solver = ModelSigmas(zero_snr=model.zero_snr), find_solver(job.sampler)
-    sigmas = schedule(solver.automatic if job.schedule == "Automatic" else job.schedule, job.steps, levels)
+    sigmas = noise_levels(solver.automatic if job.schedule == "Automatic" else job.schedule, job.steps, levels)
     source, _ = pick_source(job.rng, model.device)
     seeds, shape = [job.seed for job in jobs], (4, job.height // 8, job.width // 8)
     own = ImageNoise(source, seeds, shape)

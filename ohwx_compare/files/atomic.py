@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["SUFFIX", "ensure_bytes", "link", "sweep", "write_bytes", "write_stream", "write_text"]
+__all__ = ["UNFINISHED", "ensure_bytes", "link", "sweep", "write_bytes", "write_stream", "write_text"]
 
-SUFFIX = ".unfinished"
+UNFINISHED = ".unfinished"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -43,7 +43,7 @@ def write_stream(path: Path, pieces: Iterable[bytes]) -> str:
 
 
 def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    beside = path.with_name(path.name + SUFFIX)
+    beside = path.with_name(path.name + UNFINISHED)
     try:
         with beside.open("wb") as file:
             for piece in pieces:
@@ -76,7 +76,7 @@ def link(source: Path, path: Path) -> None:
 
     Nobody here writes into a file that exists, so neither name can change the other's bytes. Raises OSError.
     """
-    beside = path.with_name(path.name + SUFFIX)
+    beside = path.with_name(path.name + UNFINISHED)
     try:
         os.link(source, beside)
         os.replace(beside, path)  # noqa: PTH105  as above
@@ -94,7 +94,7 @@ def write_text(path: Path, text: str) -> None:
 
 def sweep(folder: Path) -> list[Path]:
     """Remove what killed writers left in `folder` (not below it) and return it. Only for who owns the folder."""
-    left = sorted(folder.glob("*" + SUFFIX))
+    left = sorted(folder.glob("*" + UNFINISHED))
     for path in left:
         path.unlink(missing_ok=True)
     return left

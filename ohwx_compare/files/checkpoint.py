@@ -44,7 +44,7 @@ _WIDTHS = MappingProxyType(  # bytes of a number
         **dict.fromkeys(("U64", "I64", "F64"), 8),
     }
 )
-SUFFIX = ".safetensors"
+CHECKPOINT_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -259,7 +259,7 @@ def list_checkpoints(folder: Path) -> list[str]:
             continue
         seen.add(real)
         folders.sort()
-        paths = (here / name for name in files if Path(name).suffix.lower() == SUFFIX)
+        paths = (here / name for name in files if Path(name).suffix.lower() == CHECKPOINT_SUFFIX)
         names += [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
     return sorted(names, key=lambda name: (name.casefold(), name))
 
@@ -310,9 +310,9 @@ def _by_name(name: str, names: list[str]) -> list[str]:
     base = path.rpartition("/")[2]
     stem = re.sub(r"\.(safetensors|ckpt)$", "", base)
     rules = (
-        lambda known: path in (known, known.removesuffix(SUFFIX)),
+        lambda known: path in (known, known.removesuffix(CHECKPOINT_SUFFIX)),
         lambda known: known.rpartition("/")[2] == base,
-        lambda known: known.rpartition("/")[2].removesuffix(SUFFIX) == stem,
+        lambda known: known.rpartition("/")[2].removesuffix(CHECKPOINT_SUFFIX) == stem,
     )
     for rule in rules:
         if path and (found := [known for known in names if rule(known.casefold())]):
@@ -322,7 +322,7 @@ def _by_name(name: str, names: list[str]) -> list[str]:
 
 def _unknown(reference: str, name: str, names: list[str], folder: Path) -> str:
     if not names:
-        return f"No checkpoint {reference!r}: {folder} holds no {SUFFIX} file."
+        return f"No checkpoint {reference!r}: {folder} holds no {CHECKPOINT_SUFFIX} file."
     stems = {Path(known).stem.casefold(): known for known in names}
     wanted = re.sub(r"\.(safetensors|ckpt)$", "", name.replace("\\", "/").rpartition("/")[2].casefold())
     near = [stems[stem] for stem in get_close_matches(wanted, stems, n=3, cutoff=0.4)] or names[:3]

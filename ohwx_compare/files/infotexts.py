@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ohwx_compare.errors import ImageError
-from ohwx_compare.files.exif import blocks, user_comment
+from ohwx_compare.files.exif import exif_blocks, user_comment
 
 __all__ = ["read_infotext"]
 
@@ -105,7 +105,7 @@ def _exif_text(path: Path, file: BinaryIO, start: bytes) -> str | None:
     if not (start.startswith(b"\xff\xd8") or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")):
         what = "is not a PNG, JPEG, WebP or AVIF" if start else "is empty (0 bytes)"
         raise ValueError(f"{what}; give a picture that carries an infotext")
-    texts = (user_comment(block) for block in blocks(file))
+    texts = (user_comment(block) for block in exif_blocks(file))
     return next((text for text in texts if text), None)
 
 

@@ -27,7 +27,7 @@ from ohwx_compare.files import lock
 __all__ = ["SCHEMA", "CheckpointRow", "Ledger", "Result", "Run", "RunCell", "open_run"]
 
 SCHEMA = 2  # in the file's user_version
-NAME = "run.sqlite"
+LEDGER_FILE = "run.sqlite"
 _PATHS = ("before_key", "key", "before", "after", "before_thumb", "after_thumb")
 _TABLES = """
 CREATE TABLE experiment (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
@@ -109,9 +109,11 @@ class Run:
 
 def open_run(folder: Path) -> Run:
     """Read a run folder; writes nothing. Raises LedgerError where there is none, or one of another schema."""
-    path = folder / NAME
+    path = folder / LEDGER_FILE
     if not path.is_file():
-        raise LedgerError(f"{folder} is no run folder: it has no {NAME}. Start one with `ohwx compare --out {folder}`.")
+        raise LedgerError(
+            f"{folder} is no run folder: it has no {LEDGER_FILE}. Start one with `ohwx compare --out {folder}`."
+        )
     with _said(path), closing(_connect(path)) as db, closing(_connect(":memory:")) as copy:
         if _version(db, path) < SCHEMA:
             db.backup(copy)
@@ -143,7 +145,7 @@ class Ledger:
 
     def __init__(self, folder: Path):
         """Make or open the ledger of `folder`, which is made too. Raises LedgerError."""
-        self.folder, self.path = folder, folder / NAME
+        self.folder, self.path = folder, folder / LEDGER_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -264,7 +266,7 @@ def _hold(folder: Path) -> sqlite3.Connection:
     except BlockingIOError as error:
         raise LedgerError(f"Another run is drawing into {folder}; wait for it, or choose another --out.") from error
     except sqlite3.Error as error:
-        raise LedgerError(f"{folder / lock.NAME} cannot be locked: {error}. {_advice(str(error))}") from error
+        raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be locked: {error}. {_advice(str(error))}") from error
 
 
 def _version(db: sqlite3.Connection, path: Path) -> int:

@@ -4,10 +4,10 @@ platform, and gone with its process, however that ended."""
 import sqlite3
 from pathlib import Path
 
-__all__ = ["NAME", "hold", "is_held"]
+__all__ = ["LOCK_FILE", "hold", "is_held"]
 
-NAME = "run.lock"
-PATIENCE = 0.5  # seconds; whoever only looks (`is_held`) is done sooner
+LOCK_FILE = "run.lock"
+_PATIENCE = 0.5  # seconds; whoever only looks (`is_held`) is done sooner
 
 
 def hold(folder: Path) -> sqlite3.Connection:
@@ -15,7 +15,7 @@ def hold(folder: Path) -> sqlite3.Connection:
 
     Raises BlockingIOError where somebody else does, sqlite3.Error where the lock file cannot be made or used.
     """
-    held = sqlite3.connect(folder / NAME, timeout=PATIENCE, isolation_level=None)
+    held = sqlite3.connect(folder / LOCK_FILE, timeout=_PATIENCE, isolation_level=None)
     try:
         held.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
@@ -29,7 +29,7 @@ def hold(folder: Path) -> sqlite3.Connection:
 def is_held(folder: Path) -> bool:
     """Whether somebody holds `folder` right now; looking makes no file."""
     try:
-        looking = sqlite3.connect(f"{(folder / NAME).absolute().as_uri()}?mode=ro", timeout=0, uri=True)
+        looking = sqlite3.connect(f"{(folder / LOCK_FILE).absolute().as_uri()}?mode=ro", timeout=0, uri=True)
     except sqlite3.OperationalError:
         return False
     try:

@@ -13,7 +13,18 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.ledger import Result, Run, RunCell
 
-__all__ = ["Board", "Column", "Group", "Row", "board_of", "caption", "face_words", "in_words", "job_words", "summary"]
+__all__ = [
+    "Board",
+    "Column",
+    "Row",
+    "RowGroup",
+    "board_of",
+    "face_caption",
+    "face_words",
+    "in_words",
+    "job_words",
+    "summary",
+]
 
 _PROMPTS = ("prompt", "prompt s/r")
 
@@ -35,7 +46,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Group:
+class RowGroup:
     """Neighbouring rows of one prompt; both texts are "" where they differ between the columns."""
 
     prompt: str
@@ -49,7 +60,7 @@ class Board:
 
     run: Run
     columns: tuple[Column, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[RowGroup, ...]
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -75,14 +86,14 @@ def board_of(run: Run) -> Board:
         line = [cells[tuple((at | {across: c})[i] for i in range(len(axes)))] for c in range(len(axes[across].values))]
         rows.append(Row(_row_label(axes, down, line), tuple(line)))
     groups = [
-        Group(*key, tuple(members))
+        RowGroup(*key, tuple(members))
         for key, members in groupby(rows, key=lambda row: (_same(row, "prompt"), _same(row, "negative")))
     ]
     columns = tuple(_column(run, axes[across], c) for c in range(len(axes[across].values)))
     return Board(run, columns, tuple(groups))
 
 
-def caption(result: Result) -> str:
+def face_caption(result: Result) -> str:
     """What came of the face pass in a few words; "" where there was none."""
     faces = [face for face in result.faces if face.fate is Fate.INPAINTED]
     if result.outcome is Outcome.FACES:

@@ -18,7 +18,7 @@ from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.ledger import Run, RunCell
-from ohwx_compare.look.board import Board, board_of, caption, face_words, in_words, job_words, summary
+from ohwx_compare.look.board import Board, board_of, face_caption, face_words, in_words, job_words, summary
 from ohwx_compare.look.sheet import sheet_files
 
 __all__ = ["page_data", "render_page", "write_page"]
@@ -103,7 +103,7 @@ def _cell(cell: RunCell) -> dict[str, Any]:
         "title": {Outcome.FAILED: "Failed", Outcome.PENDING: "Not drawn yet"}.get(result.outcome, "No picture"),
         "words": in_words(result),
         "why": result.error or "",
-        "caption": caption(result),
+        "caption": face_caption(result),
         "width": job.width,
         "height": job.height,
         "image": None if failed else _link(result.image),

@@ -15,7 +15,7 @@ from ohwx_compare.core.prompt.chunks import END
 
 __all__ = ["ClipG", "ClipL", "TextConfig"]
 
-HEAD = 64
+_HEAD = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class TextConfig:
 
 def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Causal attention of (B, T, W) tensors with heads of 64."""
-    q, k, v = (x.unflatten(-1, (-1, HEAD)).transpose(1, 2) for x in (q, k, v))  # (B, heads, T, 64)
+    q, k, v = (x.unflatten(-1, (-1, _HEAD)).transpose(1, 2) for x in (q, k, v))  # (B, heads, T, 64)
     return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2)
 
 

@@ -14,7 +14,7 @@ from drawing_runs import PLAIN, contents, draw, lines
 from killed_run import EXPERIMENT
 from PIL import Image
 
-from ohwx_compare.compare.batches import batches, pictures
+from ohwx_compare.compare.batches import batches, cells_by_job
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import Shelf, file_name
@@ -181,7 +181,7 @@ def test_a_checkpoint_that_no_longer_loads_is_a_failure_of_its_cells(models, tmp
 @pytest.mark.parametrize("stem", ["星" * 90, "🙂" * 90, "x" * 300])
 def test_long_names_fit_every_file_system(stem):
     name = file_name(12345, CheckpointRef(f"{stem}.safetensors"), 2**32 - 1, before=True)
-    longest = f"{name} (01234567).png{atomic.SUFFIX}"
+    longest = f"{name} (01234567).png{atomic.UNFINISHED}"
     assert len(longest.encode("utf-8")) < 255
     assert stem[:20] in name
 
@@ -335,7 +335,7 @@ def test_batches_are_of_one_kind_and_bounded():
     cells = Experiment(job=PLAIN.job, axes=(*axes, Axis("face pass", (True, False))), faces=EXPERIMENT.faces).cells()
     plan = batches(cells, 4)
     assert sorted(cell.number for batch in plan for cell in batch) == [cell.number for cell in cells]
-    assert [len(pictures(batch)) for batch in plan] == [4, 1, 4, 1]
+    assert [len(cells_by_job(batch)) for batch in plan] == [4, 1, 4, 1]
     assert all(len({cell.job.cfg for cell in batch}) == 1 for batch in plan)
 
 

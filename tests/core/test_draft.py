@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ohwx_compare.core.experiment.draft import draft
+from ohwx_compare.core.experiment.draft import draft_experiment
 from ohwx_compare.core.infotext.infotext import parse, split
 from ohwx_compare.errors import InfotextError
 
@@ -17,7 +17,7 @@ PLAIN = {"prompt": "photo", "steps": 20, "sampler": "Euler a", "cfg": 7, "seed":
 
 
 def of(*pictures):
-    return draft([parse(TEXT.format(**{"more": "", **PLAIN, **picture})) for picture in pictures])
+    return draft_experiment([parse(TEXT.format(**{"more": "", **PLAIN, **picture})) for picture in pictures])
 
 
 def sizes(found):
@@ -52,7 +52,7 @@ def test_combinations_that_nobody_drew_are_said():
 
 
 def test_the_articles_twelve_pictures():
-    found = draft([parse(text) for text in split(SEED.read_text(encoding="utf-8"))])
+    found = draft_experiment([parse(text) for text in split(SEED.read_text(encoding="utf-8"))])
     assert sizes(found) == {"checkpoint": 4, "prompt": 11}
     assert found.experiment.faces[0].model == "face_yolov8n.pt"
     assert any("without a face pass" in note for note in found.notes)
@@ -74,6 +74,6 @@ def test_contradictions_and_losses_are_named(other, named):
 
 def test_nothing_to_read_is_an_error():
     with pytest.raises(InfotextError, match="There is no infotext"):
-        draft([])
+        draft_experiment([])
     with pytest.raises(InfotextError, match="Size is 'large'"):
         of({"size": "large"})

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS
-from ohwx_compare.core.infotext.sampler_names import SCHEDULES as NAMED_SCHEDULES
+from ohwx_compare.core.infotext.sampler_names import SCHEDULE_NAMES as NAMED_SCHEDULES
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
 from ohwx_compare.engine.noise import ImageNoise, pick_source
 from ohwx_compare.engine.samplers import SOLVERS
-from ohwx_compare.engine.schedules import SCHEDULES
+from ohwx_compare.engine.schedules import DRAWN_SCHEDULES
 from ohwx_compare.errors import ExperimentError, HostError, Interrupted, UnsupportedKeyError
 
 FAST = ["article", "prompt_compose", "rng_nv"]
@@ -104,7 +104,7 @@ def test_eighty_steps_of_img2img(denoise, steps):
 
 def test_jobs_are_batched_when_only_texts_seeds_and_cfg_differ():
     same = [JOB, replace(JOB, prompt="b", negative="c", seed=9, cfg=2.0, subseed=3, subseed_strength=0.5)]
-    assert render.batches([*same, replace(JOB, steps=5), JOB]) == [[0, 1], [2], [3]]
+    assert render.job_batches([*same, replace(JOB, steps=5), JOB]) == [[0, 1], [2], [3]]
 
 
 def test_steps_are_counted_and_can_be_interrupted(model):
@@ -146,7 +146,7 @@ def test_img2img_needs_a_strength(model):
 
 def test_what_infotexts_may_ask_for_is_what_is_built():
     assert {solver.name for solver in SOLVERS} == set(SAMPLERS)
-    assert set(SCHEDULES) == set(NAMED_SCHEDULES)
+    assert set(DRAWN_SCHEDULES) == set(NAMED_SCHEDULES)
 
 
 class Overflows(torch.nn.Module):

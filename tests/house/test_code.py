@@ -89,6 +89,30 @@ def test_nothing_global_changes(path):
             assert not isinstance(default, ast.List | ast.Dict | ast.Set), f"{node.name}: mutable default"
 
 
+def test_one_name_is_one_thing():
+    """A public top-level name stands in one module, but for what is the same thing there by design."""
+    found: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in tree(path).body:
+            for name in top_level_names(node):
+                found.setdefault(name, []).append(path.relative_to(PACKAGE).as_posix())
+    twice = {name: places for name, places in found.items() if len(places) > 1 and not name.startswith("_")}
+    assert {name for name, places in twice.items() if not allowed_twice(name, places)} == set()
+
+
+def top_level_names(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def allowed_twice(name: str, places: list[str]) -> bool:
+    if name in ("add_flags", "run"):  # of every command
+        return all(place.startswith("cli/") for place in places)
+    return name in ("Downsample", "Upsample") and places == ["models/unet.py", "models/vae.py"]  # the papers' names
+
+
 def test_no_room_for_leftovers():
     assert not [p for p in FILES if p.stem in ("utils", "helpers", "common", "misc")]
 

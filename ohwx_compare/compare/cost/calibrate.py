@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from ohwx_compare.compare.cost.plan import Draw, Plan
+from ohwx_compare.compare.cost.plan import BatchWork, ComparisonPlan
 from ohwx_compare.compare.face_pass import face_job
 from ohwx_compare.compare.host import Checkpoint, Host
 from ohwx_compare.core.request.face import FaceSettings
@@ -44,7 +44,10 @@ class Pace:
 
 
 def seconds(
-    plan: Plan, host: Host, detectors: Mapping[str, "Detector"], clock: Callable[[], float] = time.perf_counter
+    plan: ComparisonPlan,
+    host: Host,
+    detectors: Mapping[str, "Detector"],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> float | None:
     """Wall time that drawing `plan` will take, sheets included; None where no checkpoint of it has a file.
 
@@ -99,7 +102,7 @@ class _Measure:
         turns = cycle((other, loaded))
         return self.time(lambda: self.host.use(next(turns)))
 
-    def cost(self, draw: Draw) -> float:
+    def cost(self, draw: BatchWork) -> float:
         """Seconds of one batch's work, up to its pictures on the sheet."""
         total = 0.0
         if draw.jobs:

@@ -7,8 +7,8 @@ Loading checkpoints is not in them.
 from collections.abc import Iterable
 from itertools import groupby
 
-from ohwx_compare.compare.batches import pictures
-from ohwx_compare.compare.cost.plan import Plan
+from ohwx_compare.compare.batches import cells_by_job
+from ohwx_compare.compare.cost.plan import ComparisonPlan
 from ohwx_compare.core.experiment.outcome import Fate
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
@@ -25,11 +25,11 @@ def pace(runs: Iterable[Run]) -> float | None:
         seconds += sum(cell.result.seconds for cell in timed)
         for _, group in groupby(timed, key=lambda cell: cell.cell.checkpoint):
             cells = list(group)
-            work += sum(map(_picture, pictures(cell.cell for cell in cells))) + sum(map(_faces_drawn, cells))
+            work += sum(map(_picture, cells_by_job(cell.cell for cell in cells))) + sum(map(_faces_drawn, cells))
     return seconds / work if work else None
 
 
-def seconds_at(pace: float, plan: Plan) -> float:
+def seconds_at(pace: float, plan: ComparisonPlan) -> float:
     """Seconds to draw what `plan` lacks, a tab being as many faces as its top k allows, or one; without loads."""
     draws = [draw for visit in plan.visits for draw in visit.draws]
     faces = sum(max(tab.top_k, 1) * _face(cell.job, tab) for draw in draws for cell in draw.faces for tab in cell.faces)

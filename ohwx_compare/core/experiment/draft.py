@@ -19,7 +19,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, InfotextError, OhwxError
 
-__all__ = ["Draft", "draft"]
+__all__ = ["Draft", "draft_experiment"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ _FIXED = ("width", "height", "clip_skip", "rng", "subseed", "subseed_strength") 
 _WEBUIS_OWN = ("Sampler:", "Schedule type:", "RNG:", "Lora hashes:", "TI hashes:", "<")  # the webui draws these
 
 
-def draft(texts: Sequence[Infotext], styles: Mapping[str, Style] | None = None) -> Draft:
+def draft_experiment(texts: Sequence[Infotext], styles: Mapping[str, Style] | None = None) -> Draft:
     """One experiment of one or more infotexts: ours, the webui's own, X/Y/Z plots' and ADetailer's of any version.
 
     styles: the webui's, by name. Raises the first text's error where none of them can be read, ExperimentError for

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ohwx_compare.core.experiment.kind import Applied, Form, Kind, number, switch, text, whole
+from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, switch, text, whole
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
@@ -20,13 +20,13 @@ _READERS = {Form.NAMES: text, Form.LINES: text, Form.WHOLE: whole, Form.REAL: nu
 _SIZE = re.compile(r"\s*(\d{1,5})\s*x\s*(\d{1,5})\s*")
 
 
-def _kind(field: str, title: str, form: Form, *, xyz: str | None = None, is_optional: bool = False) -> Kind:
+def _kind(field: str, title: str, form: Form, *, xyz: str | None = None, is_optional: bool = False) -> AxisKind:
     """A kind that sets one field of every tab."""
 
     def apply(job: Job, faces: tuple[FaceSettings, ...], value: Any, _: Any) -> Applied:
         return job, tuple(replace(tab, **{field: value}) for tab in faces)
 
-    return Kind(
+    return AxisKind(
         name=f"face {field.replace('_', ' ')}",
         title=title,
         form=form,
@@ -96,7 +96,7 @@ FACE_KINDS = (
     _kind("blur", "Face mask blur", Form.WHOLE),
     _kind("prompt", "Face prompt", Form.LINES, xyz="ADetailer prompt"),
     _kind("negative", "Face negative", Form.LINES, xyz="ADetailer negative prompt"),
-    Kind(
+    AxisKind(
         name="face size",
         title="Face size",
         form=Form.NAMES,
@@ -119,7 +119,7 @@ FACE_KINDS = (
     _kind("merge", "Face mask merging", Form.NAMES),
     _kind("x_offset", "Face mask right by", Form.WHOLE),
     _kind("y_offset", "Face mask up by", Form.WHOLE),
-    Kind(
+    AxisKind(
         name="face pass",
         title="Face pass",
         form=Form.SWITCH,

@@ -1,4 +1,4 @@
-"""`Kind`: one thing that an axis may vary. The table of them is `KINDS` in `core/experiment/axes.py`."""
+"""`AxisKind`: one thing that an axis may vary. The table of them is `KINDS` in `core/experiment/axes.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 
-__all__ = ["Applied", "Form", "Kind", "number", "switch", "text", "whole"]
+__all__ = ["Applied", "AxisKind", "Form", "number", "switch", "text", "whole"]
 
 Applied = tuple[Job, tuple[FaceSettings, ...]]
 
@@ -24,7 +24,7 @@ class Form(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class AxisKind:
     """What one axis may vary: how its values are read from JSON, written, shown and applied to a cell."""
 
     name: str

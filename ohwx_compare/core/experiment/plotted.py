@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
-from ohwx_compare.core.experiment.kind import Form, Kind
+from ohwx_compare.core.experiment.kind import AxisKind, Form
 from ohwx_compare.core.infotext.infotext import Infotext, XyzAxis, extra, xyz
-from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULES, read_version, split_sampler
+from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 
@@ -44,7 +44,7 @@ def axes_of(infotext: Infotext) -> tuple[Axis, ...]:
     return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()) if kind_of(axis))
 
 
-def kind_of(axis: XyzAxis) -> Kind | None:
+def kind_of(axis: XyzAxis) -> AxisKind | None:
     """What an axis of the X/Y/Z script is called here; None where it is not drawn."""
     return next((kind for kind in KINDS.values() if kind.xyz == axis.type), None)
 
@@ -74,7 +74,7 @@ def require_drawn_axis(axis: Axis) -> None:
     if axis.kind == "sampler":
         _drawn_ones("sampler", [split_sampler(name, None, None)[0] for name in axis.values], SAMPLERS)
     if axis.kind == "schedule":
-        _drawn_ones("schedule", axis.values, SCHEDULES)
+        _drawn_ones("schedule", axis.values, SCHEDULE_NAMES)
 
 
 def as_xyz(axis: Axis, tabs: Sequence[FaceSettings] = ()) -> XyzAxis | None:

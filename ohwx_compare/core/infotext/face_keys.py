@@ -13,9 +13,9 @@ from ohwx_compare.core.infotext.sampler_names import Version, read_version, spli
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import InfotextError
 
-__all__ = ["ADETAILER", "faces", "is_built_key", "pairs_of", "tabs"]
+__all__ = ["ADETAILER_RELEASE", "adetailer_faces", "adetailer_tabs", "is_built_key", "pairs_of"]
 
-ADETAILER = "25.3.0"  # the release whose text we write
+ADETAILER_RELEASE = "25.3.0"  # the release whose text we write
 
 _PREFIX = "ADetailer "
 _TAB = re.compile(r"ADetailer (?P<name>.+?)(?: (?P<number>\d{1,3})(?:st|nd|rd|th))?")
@@ -47,7 +47,7 @@ def is_built_key(key: str) -> bool:
     return bool(found) and (key == "ADetailer version" or _ALIASES.get(found["name"], found["name"]) in _NAMES)
 
 
-def tabs(infotext: Infotext) -> dict[int, dict[str, str]]:
+def adetailer_tabs(infotext: Infotext) -> dict[int, dict[str, str]]:
     """ADetailer's values by tab (from 1) and key, under the names of 25.3.0 and without prefix and number."""
     found: dict[int, dict[str, str]] = {}
     for pair in infotext.pairs:
@@ -61,7 +61,7 @@ def tabs(infotext: Infotext) -> dict[int, dict[str, str]]:
     return dict(sorted(found.items()))
 
 
-def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
+def adetailer_faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
     """The face pass that the infotext names, tab by tab; () without ADetailer.
 
     Keys left out have the defaults of the release that wrote the text. Raises InfotextError for a value that the key
@@ -69,7 +69,7 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
     """
     wrote = read_version(infotext.get("ADetailer version"))
     webui = read_version(infotext.get("Version"))
-    found = [_Tab(number, values) for number, values in tabs(infotext).items()]
+    found = [_Tab(number, values) for number, values in adetailer_tabs(infotext).items()]
     return tuple(tab.settings(wrote, webui) for tab in found if tab.text("model", None) != "None")
 
 
@@ -160,7 +160,7 @@ class _Tab:
         return f"{_PREFIX}{name}{_suffix(self._number)}"
 
 
-def pairs_of(settings: Sequence[FaceSettings], *, version: str = ADETAILER) -> tuple[tuple[str, str], ...]:
+def pairs_of(settings: Sequence[FaceSettings], *, version: str = ADETAILER_RELEASE) -> tuple[tuple[str, str], ...]:
     """Key and value of all tabs as ADetailer 25.3.0 writes them, its version last; () for no tab."""
     if not settings:
         return ()

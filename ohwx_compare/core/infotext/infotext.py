@@ -140,7 +140,7 @@ def is_inpaint(infotext: Infotext) -> bool:
 
 def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
     """The face pass, tab by tab, as `face_keys.faces`; our own texts also tell the order of the faces."""
-    settings = face_keys.faces(infotext)
+    settings = face_keys.adetailer_faces(infotext)
     orders = extra(infotext).get(_SORT, [])
     if not isinstance(orders, list) or len(orders) not in (0, len(settings)):
         raise InfotextError(
@@ -245,7 +245,7 @@ def _leaked(infotext: Infotext, denoise: float) -> bool:
     wrote: Version | None = read_version(infotext.get("ADetailer version"))
     if wrote is None or wrote >= _ADETAILER_CLEAN_SINCE:
         return False
-    return any(tab.denoise == denoise for tab in face_keys.faces(infotext))
+    return any(tab.denoise == denoise for tab in face_keys.adetailer_faces(infotext))
 
 
 def _needed(infotext: Infotext, key: str) -> str:

@@ -7,12 +7,12 @@ From 1.9 it is a key of its own, and Automatic stands for the sampler's own sche
 
 import re
 
-__all__ = ["SAMPLERS", "SCHEDULES", "Version", "one_name", "read_version", "split_sampler"]
+__all__ = ["SAMPLERS", "SCHEDULE_NAMES", "Version", "one_name", "read_version", "split_sampler"]
 
 Version = tuple[int, ...]
 
 SAMPLERS = ("DPM++ 2M", "DPM++ 2M SDE", "Euler", "Euler a")  # what our engine draws
-SCHEDULES = ("Automatic", "Exponential", "Karras", "Uniform")
+SCHEDULE_NAMES = ("Automatic", "Exponential", "Karras", "Uniform")
 
 _LABELS = (
     "Align Your Steps",

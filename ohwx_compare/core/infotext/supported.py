@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from ohwx_compare.core.infotext.face_keys import faces, is_built_key
+from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
-from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULES, read_version, split_sampler
+from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.parts import strip_tags
 from ohwx_compare.core.request.face import FaceSettings
@@ -69,7 +69,7 @@ def unsupported(infotext: Infotext) -> list[str]:
         version = read_version(infotext.get("Version"))
         if version is not None and version < _AREA_SINCE:
             refused.append("Inpaint area (not written before webui 1.8)")
-    refused += _faces(faces(infotext))
+    refused += _faces(adetailer_faces(infotext))
     refused += (f"line {line[:60]!r}" for line in infotext.tail.split("\n") if line and not _TEMPLATE.match(line))
     return refused
 
@@ -84,7 +84,7 @@ def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
     refused = [] if job.denoise is None else [f"denoise: {job.denoise:g} (no picture to start from)"]
     if job.sampler not in SAMPLERS:
         refused.append(f"sampler: {job.sampler}")
-    if job.schedule not in SCHEDULES:
+    if job.schedule not in SCHEDULE_NAMES:
         refused.append(f"schedule: {job.schedule}")
     if job.rng not in _GENERATORS:
         refused.append(f"rng: {job.rng}")
@@ -135,8 +135,8 @@ def _is_drawn_sampler(key: str, infotext: Infotext) -> bool:
     sampler, schedule = _sampler(infotext)
     if key == "Sampler":
         own_schedule = infotext.get("Schedule type") is None
-        return sampler in SAMPLERS and not (own_schedule and schedule not in SCHEDULES)
-    return schedule in SCHEDULES
+        return sampler in SAMPLERS and not (own_schedule and schedule not in SCHEDULE_NAMES)
+    return schedule in SCHEDULE_NAMES
 
 
 def _networks(prompt: str) -> Iterator[str]:
@@ -162,7 +162,7 @@ def _face(tab: FaceSettings) -> Iterator[str]:
         yield f"noise multiplier: {tab.noise_multiplier}"
     if tab.sampler is not None and tab.sampler not in SAMPLERS:
         yield f"sampler: {tab.sampler}"
-    if tab.schedule is not None and tab.schedule not in SCHEDULES:
+    if tab.schedule is not None and tab.schedule not in SCHEDULE_NAMES:
         yield f"scheduler: {tab.schedule}"
     if (tab.width or 8) % 8 or (tab.height or 8) % 8:
         yield f"size: {tab.width}x{tab.height} (no multiples of 8)"

@@ -12,13 +12,13 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Stage", "schedule"]
+__all__ = ["EditedPrompt", "edits"]
 
 _TOKEN = re.compile(r"(?:[^\\\[\]():|]|\\.)+|[\[\]():|]")
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*")
 
 
-class Stage(NamedTuple):
+class EditedPrompt(NamedTuple):
     """A text and the last step, from 1, that it is meant for."""
 
     until: int
@@ -133,10 +133,10 @@ def _text_at(step: int, items: list) -> str:
     return "".join(texts)
 
 
-def schedule(text: str, steps: int) -> tuple[Stage, ...]:
+def edits(text: str, steps: int) -> tuple[EditedPrompt, ...]:
     """Texts of one prompt over `steps` (>= 1) steps: `until` rises and ends at `steps`; neighbours may be equal."""
     try:
         items, changes = _parse(text, steps)
     except _NotASchedule:
-        return (Stage(steps, text),)
-    return tuple(Stage(step, _text_at(step, items)) for step in sorted(changes | {steps}))
+        return (EditedPrompt(steps, text),)
+    return tuple(EditedPrompt(step, _text_at(step, items)) for step in sorted(changes | {steps}))

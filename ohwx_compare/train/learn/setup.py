@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from ohwx_compare.engine.weights import PREFIXES, load_part, prediction
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.dataset import load_picture, pixels
-from ohwx_compare.train.learn.cache import Latents, Texts, encode_picture, read_g, read_l
-from ohwx_compare.train.learn.group import Group
+from ohwx_compare.train.learn.cache import EncodedCaptions, Latents, encode_picture, read_g, read_l
+from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import Diffusion
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
-from ohwx_compare.train.plan.plan import Plan
+from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = ["Setup", "set_up"]
@@ -33,15 +33,15 @@ RATES = {"unet": "lr_unet", "clip_l": "lr_te1", "clip_g": "lr_te2"}  # part -> i
 class Setup:
     """A run, ready to step."""
 
-    plan: Plan
+    plan: TrainingPlan
     unet: nn.Module
-    texts: Texts
+    texts: EncodedCaptions
     latents: dict[int, Latents]  # by picture, of all that are shown or validated
     parts: dict[str, nn.Module]  # those that are trained: "unet", "clip_l", "clip_g"
     stepper: Stepper
     diffusion: Diffusion
     ema: dict[str, Tensor]  # averaged weights, float32 on the CPU; empty without
-    group: Group
+    group: ProcessGroup
 
     @property
     def device(self) -> torch.device:
@@ -50,9 +50,9 @@ class Setup:
 
 
 def set_up(
-    plan: Plan,
+    plan: TrainingPlan,
     device: str,
-    group: Group = Group(),  # noqa: B008  frozen
+    group: ProcessGroup = ProcessGroup(),  # noqa: B008  frozen
     on_picture: Callable[[], None] = lambda: None,
 ) -> Setup:
     """Load and encode all that `plan` needs; `on_picture` is called after each encoded picture.
@@ -86,7 +86,7 @@ def set_up(
     return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group)
 
 
-def _latents(plan: Plan, device: str, on_picture: Callable[[], None]) -> dict[int, Latents]:
+def _latents(plan: TrainingPlan, device: str, on_picture: Callable[[], None]) -> dict[int, Latents]:
     vae = load_part("vae", Path(plan.recipe.base), device=device, dtype=torch.float32)
     found = {}
     for i in plan.needed:
@@ -97,7 +97,7 @@ def _latents(plan: Plan, device: str, on_picture: Callable[[], None]) -> dict[in
     return found
 
 
-def _texts(plan: Plan, parts: dict[str, nn.Module], device: str) -> Texts:
+def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> EncodedCaptions:
     """The captions that are needed; a frozen encoder is loaded in float32, asked, and let go."""
     base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.needed}
     read = {"clip_l": read_l, "clip_g": partial(read_g, transposed=plan.recipe.compatible("pooled"))}
@@ -108,7 +108,7 @@ def _texts(plan: Plan, parts: dict[str, nn.Module], device: str) -> Texts:
         for part in sides
         if part not in parts
     }
-    return Texts(sorted(captions), frozen, trained, device)
+    return EncodedCaptions(sorted(captions), frozen, trained, device)
 
 
 def _rule(recipe: Recipe) -> Rule:

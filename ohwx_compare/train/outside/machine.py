@@ -2,9 +2,10 @@
 
 import ctypes
 import sys
-from pathlib import Path
 
 import torch
+
+from ohwx_compare.files.memory import available_memory
 
 __all__ = ["free_memory", "peak_memory"]
 
@@ -13,13 +14,7 @@ def free_memory(device: str) -> int | None:
     """Bytes that can be had on `device` now: a GPU's own, else the system's; None where nobody tells."""
     if device.startswith("cuda"):
         return torch.cuda.mem_get_info(device)[0]
-    meminfo = Path("/proc/meminfo")
-    if meminfo.is_file():
-        lines = dict(line.split(":") for line in meminfo.read_text(encoding="ascii").splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else None
-    if sys.platform == "win32":
-        return _windows_free()
-    return None
+    return available_memory()
 
 
 def peak_memory(device: str) -> int | None:
@@ -32,14 +27,6 @@ def peak_memory(device: str) -> int | None:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _windows_free() -> int:
-    """GlobalMemoryStatusEx: MEMORYSTATUSEX is two DWORDs, then seven 64-bit counts; the second is what is available."""
-    status = (ctypes.c_ulonglong * 8)()
-    ctypes.cast(status, ctypes.POINTER(ctypes.c_ulong))[0] = ctypes.sizeof(status)
-    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-    return int(status[2])
 
 
 def _windows_peak() -> int:

@@ -30,7 +30,7 @@ from ohwx_compare.hosts.webui.folders import checkpoint_folders, trainings_folde
 from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
 from ohwx_compare.hosts.webui.generation.loaded import differing, missing
 from ohwx_compare.hosts.webui.generation.passes import Template
-from ohwx_compare.hosts.webui.generation.together import can_be_together, pasted, together
+from ohwx_compare.hosts.webui.generation.together import can_be_together, paste_crop, together
 from ohwx_compare.hosts.webui.generation.toy import describe_toy
 
 __all__ = ["WebuiHost"]
@@ -129,7 +129,7 @@ class WebuiHost:
             if len(same) > 1 and can_be_together(passes[0]):
                 drawn = self._draw(together(passes), [asked.job for asked, _, _ in same])
                 for one, crop in zip(passes, drawn, strict=True):
-                    yield replace(crop, image=pasted(one, crop.image))
+                    yield replace(crop, image=paste_crop(one, crop.image))
             else:
                 for one, (asked, _, _) in zip(passes, same, strict=True):
                     yield from self._draw(one, [asked.job])

@@ -19,7 +19,7 @@ from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
 
-__all__ = ["PINNED", "Template", "nested_scripts", "txt2img"]
+__all__ = ["PINNED", "Template", "nested_scripts", "txt2img_processing"]
 
 PINNED: Mapping[str, Any] = MappingProxyType({
     "face_restoration": False,
@@ -165,7 +165,7 @@ def _sampler(job: Job, p: processing.StableDiffusionProcessing) -> dict[str, str
     return fields
 
 
-def txt2img(job: Job | None = None) -> processing.StableDiffusionProcessingTxt2Img:
+def txt2img_processing(job: Job | None = None) -> processing.StableDiffusionProcessingTxt2Img:
     """A processing object of `job` (None: the webui's own picture), every script's arguments at their defaults.
 
     `modules/api/api.py:text2imgapi` at 82a973c does the same. It loads a checkpoint where none is loaded, so it is

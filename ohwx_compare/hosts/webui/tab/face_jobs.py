@@ -93,12 +93,12 @@ class FaceJobs:
     def _draw(self, job: _Job) -> None:
         from ohwx_compare.compare.existing import read_picture, redraw, target
         from ohwx_compare.hosts.webui.generation.host import WebuiHost
-        from ohwx_compare.hosts.webui.generation.passes import txt2img
+        from ohwx_compare.hosts.webui.generation.passes import txt2img_processing
         from ohwx_compare.hosts.webui.request.comparison import find_webui_detector
 
         job.state = "drawing"
         shared.state.job_count = len(job.pictures)
-        with closing(txt2img()) as p, closing(WebuiHost(p, own_faces=True)) as host:
+        with closing(txt2img_processing()) as p, closing(WebuiHost(p, own_faces=True)) as host:
             detector = cache(find_webui_detector)
             for number, path in enumerate(job.pictures, 1):
                 shared.state.textinfo = f"{number} of {len(job.pictures)} pictures: {path.name}"

@@ -56,8 +56,8 @@ def test_labels_tell_values_apart(experiment):
 def test_article_plans_its_two_checkpoints(goldens):
     seed = goldens.parent / "seed"
     first = split((seed / "infotexts.txt").read_text(encoding="utf-8"))[0]
-    article = split((seed / "article.txt").read_text(encoding="utf-8"))[0]  # its backslashes stand alone
-    for text in (first, article):
+    quoted = split((seed / "page.md").read_text(encoding="utf-8"))[0]  # its backslashes stand alone
+    for text in (first, quoted):
         experiment = Experiment.from_infotext(parse(text))
         assert [(ref.stem, ref.short_hash) for ref in experiment.checkpoints] == [
             ("me_15_StarlightXLAnimatedV3_noREG-000030", "f31347de70"),

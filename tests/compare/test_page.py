@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -122,25 +121,10 @@ def test_looking_needs_no_model():
 # ---- in a browser
 
 
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip("the browser test needs Chromium; none of " + ", ".join(names) + " is installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def tab(browser, page):
+def tab(chromium, page):
     """The page opened from disk; at the end it must have said nothing and asked for nothing but files."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
     tab = context.new_page()
     said, asked = [], []
     tab.on("console", lambda message: said.append(message.text))
@@ -237,8 +221,8 @@ def test_a_failed_cell_in_a_browser(tab):
     assert not tab.locator("#v-after").is_visible()
 
 
-def test_the_page_fits_a_phone(browser, page):
-    tab = browser.new_page(viewport={"width": 390, "height": 844})
+def test_the_page_fits_a_phone(chromium, page):
+    tab = chromium.new_page(viewport={"width": 390, "height": 844})
     tab.goto(page.as_uri())
     for selector in (".top", ".bar", "#help", "#filter"):
         box = tab.locator(selector).bounding_box()
@@ -248,10 +232,10 @@ def test_the_page_fits_a_phone(browser, page):
 
 
 @pytest.mark.slow
-def test_six_hundred_cells_stay_quick(browser, make_run, make_experiment, tmp_path):
+def test_six_hundred_cells_stay_quick(chromium, make_run, make_experiment, tmp_path):
     run = make_run(tmp_path, make_experiment(64, tuple(range(100))))
     path = write_page(run)
-    tab = browser.new_page()
+    tab = chromium.new_page()
     tab.goto(path.as_uri())
     assert tab.locator(".cell").count() == 600
     built = tab.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")

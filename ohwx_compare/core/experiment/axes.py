@@ -39,7 +39,7 @@ class CheckpointRef:
         r"""Read the webui's title, `dir\name.safetensors [f31347de70]`, hash or not. Raises ExperimentError."""
         found = _REF.fullmatch(text.strip())
         name = found["name"].replace("\\", "/").strip() if found else ""
-        if not name:
+        if found is None or not name:
             raise ExperimentError(f"A checkpoint needs a name, got {text!r}; write it as name.safetensors [hash].")
         if not is_unicode(name):
             raise ExperimentError(f"The checkpoint name {name!r} is no valid Unicode text; rename the file.")

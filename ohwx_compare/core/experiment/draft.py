@@ -134,7 +134,7 @@ def _distinct(kind: str, pictures: Sequence[_Picture]) -> tuple[Any, ...]:
 
 def _follows(kind: str, axes: Mapping[str, Any], pictures: Sequence[_Picture]) -> bool:
     """Whether where all of `axes` are the same, `kind` mostly is too."""
-    places: dict[tuple, set] = {}
+    places: dict[tuple[str, ...], set[Any]] = {}
     for picture in pictures:
         place = tuple(str(_VALUES[other](picture)) for other in axes if other in _VALUES)
         if (value := _VALUES[kind](picture)) is not None:

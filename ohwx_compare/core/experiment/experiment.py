@@ -250,7 +250,8 @@ class Experiment:
 def checkpoint_of(infotext: Infotext) -> CheckpointRef | None:
     """The checkpoint that drew a picture, called by its hash where the text tells no name; None where it tells none."""
     name, short_hash = model(infotext)
-    return CheckpointRef(name or short_hash, short_hash and short_hash.lower()) if name or short_hash else None
+    called = name or short_hash
+    return CheckpointRef(called, short_hash and short_hash.lower()) if called else None
 
 
 def _typed(axis: Axis) -> Axis:

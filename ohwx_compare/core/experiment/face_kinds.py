@@ -59,8 +59,8 @@ def _apply_sampler(job: Job, faces: tuple[FaceSettings, ...], name: str | None, 
     if name is None:
         return job, tuple(replace(tab, sampler=None) for tab in faces)
     sampler, schedule = split_sampler(name, None, None)  # "Euler a Karras" names both
-    own = {} if schedule == "Automatic" else {"schedule": schedule}
-    return job, tuple(replace(tab, sampler=sampler, **own) for tab in faces)
+    named = None if schedule == "Automatic" else schedule
+    return job, tuple(replace(tab, sampler=sampler, schedule=named or tab.schedule) for tab in faces)
 
 
 def _apply_size(job: Job, faces: tuple[FaceSettings, ...], size: tuple[int, int] | None, _: Any) -> Applied:

@@ -53,7 +53,7 @@ def _run(name: str) -> str:
     return save["run"] if save else stem
 
 
-def _order(name: str) -> tuple:
+def _order(name: str) -> tuple[str, int, int, str]:
     """Run by run; epochs, then steps, each by number; the final save last."""
     save = _SAVE.fullmatch(_SUFFIX.sub("", name))
     if save is None:

@@ -7,6 +7,7 @@ known here: sort order (ours stands in the key `ohwx`), same seed for all faces,
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 
 from ohwx_compare.core.infotext.pairs import Infotext, read_real, read_whole
 from ohwx_compare.core.infotext.sampler_names import Version, read_version, split_sampler
@@ -17,6 +18,7 @@ __all__ = ["ADETAILER_RELEASE", "adetailer_faces", "adetailer_tabs", "is_built_k
 
 ADETAILER_RELEASE = "25.3.0"  # the release whose text we write
 
+_Value = TypeVar("_Value")
 _PREFIX = "ADetailer "
 _TAB = re.compile(r"ADetailer (?P<name>.+?)(?: (?P<number>\d{1,3})(?:st|nd|rd|th))?")
 _ALIASES: Mapping[str, str] = MappingProxyType(
@@ -44,7 +46,7 @@ _NAMES = frozenset({
 def is_built_key(key: str) -> bool:
     """Whether `key` is one of ADetailer's that `faces` understands (ControlNet's are not)."""
     found = _TAB.fullmatch(key)
-    return bool(found) and (key == "ADetailer version" or _ALIASES.get(found["name"], found["name"]) in _NAMES)
+    return found is not None and (key == "ADetailer version" or _ALIASES.get(found["name"], found["name"]) in _NAMES)
 
 
 def adetailer_tabs(infotext: Infotext) -> dict[int, dict[str, str]]:
@@ -129,7 +131,7 @@ class _Tab:
     def switch(self, name: str, default: bool) -> bool:
         return self._choice(name, (str(default), str(not default))) == "True"
 
-    def _own(self, switch: str, name: str, read: Callable, default: float) -> float | None:
+    def _own(self, switch: str, name: str, read: Callable[[str, _Value], _Value], default: _Value) -> _Value | None:
         """The tab's own value, None where its switch is off; before 23.5.11 some values came without switch."""
         if not self.switch(switch, name in self._values):
             return None

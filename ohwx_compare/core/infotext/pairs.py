@@ -102,9 +102,10 @@ def unquote(raw: str) -> str:
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return raw
     try:
-        return json.loads(text, strict=False)
+        value: str = json.loads(text, strict=False)
     except ValueError:
         return re.sub(r'\\(["\\])', r"\1", text[1:-1])
+    return value
 
 
 def render(infotext: Infotext) -> str:
@@ -183,9 +184,10 @@ def _newlines(text: str) -> str:
 
 def _unwrap(text: str) -> str:
     text = _newlines(text)
-    wrap = _WRAP.match(text)
-    text = text[wrap.end() :].rstrip()
-    return text.removesuffix("```").rstrip() if "```" in wrap[0] else text
+    body = _WRAP.sub("", text, count=1)  # matches at the start, if only nothing
+    is_fenced = "```" in text[: len(text) - len(body)]
+    body = body.rstrip()
+    return body.removesuffix("```").rstrip() if is_fenced else body
 
 
 def _pairs_line(lines: list[str]) -> tuple[int, tuple[Pair, ...]]:

@@ -186,7 +186,7 @@ def _steps(start: float, end: float, step: float, stop: float) -> Iterator[float
     if step == 0:
         raise InfotextError(f"The X/Y/Z range {start}-{end} has a step of 0; give another step.")
     whole = isinstance(step, int)
-    count = max(0, -((start - stop) // step) if whole else math.ceil((stop - start) / step))
+    count = max(0, int(-((start - stop) // step)) if whole else math.ceil((stop - start) / step))
     _limit(count)
     step = step if whole else (start + step) - start  # arange's own rounding
     return (start + i * step for i in range(count))

@@ -35,9 +35,11 @@ class Encoded:
     LIMIT = 64  # prompts; SDXL's take 0.3 MB a chunk in half precision
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple, tuple[Tensor, Tensor]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, tuple[str, ...]], tuple[Tensor, Tensor]] = OrderedDict()
 
-    def get(self, key: tuple, encode: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    def get(
+        self, key: tuple[str, tuple[str, ...]], encode: Callable[[], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
         """What `encode` answers, asked once for each `key` in the last `LIMIT`."""
         if key not in self._kept:
             self._kept[key] = encode()
@@ -50,10 +52,21 @@ class Encoded:
 class Encoders(Protocol):
     """What is needed of a model."""
 
-    clip_l: ClipL
-    clip_g: ClipG
-    encoders: str  # a hash of both's weights; "" where it is not known
-    encoded: Encoded  # used where it is known
+    @property
+    def clip_l(self) -> ClipL:
+        """The first encoder."""
+
+    @property
+    def clip_g(self) -> ClipG:
+        """The second."""
+
+    @property
+    def encoders(self) -> str:
+        """A hash of both's weights; "" where it is not known."""
+
+    @property
+    def encoded(self) -> Encoded:
+        """Used where the hash is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +150,9 @@ def _encode(model: Encoders, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     return states.flatten(1, 2).to(like.dtype), pooled[:, 0]
 
 
-def _run(encoder: Callable, rows: Sequence[Sequence[Chunk]], device: torch.device) -> list[Tensor]:
+def _run(
+    encoder: Callable[[Tensor], tuple[Tensor, ...]], rows: Sequence[Sequence[Chunk]], device: torch.device
+) -> list[Tensor]:
     """The encoder's outputs (B, chunks, ...) for B rows of as many chunks; equal chunks are encoded once."""
     numbers: dict[tuple[int, ...], int] = {}
     places = [[numbers.setdefault(chunk.tokens, len(numbers)) for chunk in row] for row in rows]

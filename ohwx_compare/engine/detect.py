@@ -83,7 +83,8 @@ class Yolo:
             network = YOLOv8.load(file.state)
         except DetectorError as error:
             raise DetectorError(f"{path.name} is no YOLOv8 detector: {error}; give one that ADetailer takes") from error
-        self._network = network.to(self._device, memory_format=torch.channels_last)
+        self._network = network.to(self._device)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 
     def detect(self, images: Sequence[Image.Image], confidence: float = 0.3) -> list[list[Detection]]:
         """See `Detector.detect`. Pictures of any mode and size; on a GPU those of one letterboxed size share a batch.
@@ -129,15 +130,14 @@ def _found(output: YOLOv8Output, row: int, letterbox: Letterbox, confidence: flo
     scores, classes = output.scores[row].sigmoid().max(1)  # (A,)
     cells = (scores > confidence).nonzero()[:, 0]
     boxes = decode_boxes(output.distances[row][cells], cells, letterbox.outer)
-    kept = suppress(boxes.cpu().numpy(), scores[cells].cpu().numpy(), classes[cells].cpu().numpy())
-    kept = torch.from_numpy(kept).to(cells.device)
-    masked = output.coefficients is not None and output.prototypes is not None
+    best = suppress(boxes.cpu().numpy(), scores[cells].cpu().numpy(), classes[cells].cpu().numpy())
+    kept = torch.from_numpy(best).to(cells.device)
     return Found(
         letterbox=letterbox,
         boxes=boxes[kept],
         confidences=scores[cells[kept]],
-        coefficients=output.coefficients[row][cells[kept]] if masked else None,
-        prototypes=output.prototypes[row] if masked else None,
+        coefficients=None if output.coefficients is None else output.coefficients[row][cells[kept]],
+        prototypes=None if output.prototypes is None else output.prototypes[row],
     )
 
 

@@ -60,10 +60,8 @@ class Letterbox:
     @cached_property
     def origin(self) -> tuple[int, int]:
         """Where ultralytics maps the picture's (0, 0); by its rounding up to 1 px beside the padding."""
-        return tuple(
-            round((outer - side * self.scale) / 2 - 0.1)
-            for outer, side in zip(self.outer, (self.width, self.height), strict=True)
-        )
+        (width, height), scale = self.outer, self.scale
+        return round((width - self.width * scale) / 2 - 0.1), round((height - self.height * scale) / 2 - 0.1)
 
     def forward(self, box: Box) -> Box:
         """The box of the picture in the letterbox's frame."""

@@ -5,10 +5,10 @@ where those of the last one lie, straight from the file if device and dtype are 
 """
 
 from collections.abc import Mapping
+from io import FileIO
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
 
 import torch
 from torch import Tensor
@@ -85,13 +85,13 @@ def _is_as_stored(target: Tensor, stored: Stored) -> bool:
     return target.device.type == "cpu" and target.dtype == DTYPES[stored.dtype] and target.is_contiguous()
 
 
-def _read(file: BinaryIO, path: Path, stored: Stored, target: Tensor, staging: Tensor) -> None:
+def _read(file: FileIO, path: Path, stored: Stored, target: Tensor, staging: Tensor) -> None:
     size = stored.end - stored.start
     if size == 0:
         return
     is_direct = _is_as_stored(target, stored)
     memory = target.reshape(-1).view(torch.uint8) if is_direct else staging[:size]
-    view = memoryview(memory.numpy())
+    view = memory.numpy().data
     file.seek(stored.start)
     while view:
         count = file.readinto(view)

@@ -7,6 +7,8 @@ beyond float rounding. Latents and levels are float32, each module runs in its o
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,12 +21,13 @@ from ohwx_compare.engine.denoiser import Blend, Denoiser
 from ohwx_compare.engine.noise import Brownian, ImageNoise, pick_source
 from ohwx_compare.engine.samplers import Counter, find_solver, sample
 from ohwx_compare.engine.schedules import ModelSigmas, noise_levels
-from ohwx_compare.engine.weights import Model
+from ohwx_compare.engine.weights import LoadedUNet, Model
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.masks import stretch
-from ohwx_compare.models.vae import LATENT_SCALE
+from ohwx_compare.models.vae import LATENT_SCALE, VAE
 
 __all__ = [
+    "Autoencoder",
     "NotedImage",
     "Start",
     "decode",
@@ -37,6 +40,18 @@ __all__ = [
     "latents",
     "txt2img",
 ]
+
+
+class Autoencoder(Protocol):
+    """What encoding and decoding need of a model."""
+
+    @property
+    def vae(self) -> VAE:
+        """It runs in its own dtype."""
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint, for errors."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,7 @@ class Start:
 def job_batches(jobs: Sequence[Job]) -> list[list[int]]:
     """Positions of neighbouring jobs that can be drawn as one batch: everything equal but texts, seeds and CFG."""
 
-    def shared(i: int) -> tuple:
+    def shared(i: int) -> tuple[object, ...]:
         job = jobs[i]
         return job.width, job.height, job.steps, job.sampler, job.schedule, job.denoise, job.rng
 
@@ -118,12 +133,18 @@ def _check(job: Job, start: Start | None) -> None:
         raise ExperimentError(f"Size {job.width}x{job.height} cannot be drawn; both sides must be multiples of 8 px.")
     if job.steps < 1:
         raise ExperimentError(f"{job.steps} steps draw nothing; at least 1 is needed.")
-    if start is not None and job.denoise is None:
+    if start is not None:
+        _denoise(job)
+
+
+def _denoise(job: Job) -> float:
+    if job.denoise is None:
         raise ExperimentError("img2img needs a denoising strength between 0 and 1; the job has none.")
+    return job.denoise
 
 
 def latents(
-    model: Model,
+    model: LoadedUNet,
     jobs: Sequence[Job],
     conditionings: Sequence[Conditioning],
     start: Start | None,
@@ -137,7 +158,7 @@ def latents(
     seeds, shape = [job.seed for job in jobs], (4, job.height // 8, job.width // 8)
     own = ImageNoise(source, seeds, shape)
     x = own.first([(job.subseed, job.subseed_strength) for job in jobs]).to(model.device)
-    path = sigmas if start is None else img2img_path(sigmas, job.denoise)
+    path = sigmas if start is None else img2img_path(sigmas, _denoise(job))
     x = x * path[0].item() if start is None else start.latents + x * path[0].item()
     span = (sigmas[sigmas > 0].min().item(), sigmas.max().item())  # of all levels, in img2img too
     noise = Brownian(source, seeds, shape, span) if solver.brownian else own
@@ -176,14 +197,16 @@ def encode(model: Model, image: Image.Image, seed: int) -> tuple[Tensor, tuple[s
     return (mean + std * noise) * LATENT_SCALE, notes
 
 
-def decode(model: Model, z: Tensor) -> tuple[Image.Image, tuple[str, ...]]:
+def decode(model: Autoencoder, z: Tensor) -> tuple[Image.Image, tuple[str, ...]]:
     """Scaled latents (1, 4, h, w) as a picture (RGB), values truncated like the webui's, and notes."""
     pixels, notes = _through(model, model.vae.decode, 1 / LATENT_SCALE * z, "decode")
     pixels = ((pixels[0] + 1) / 2).clamp(0, 1) * 255
     return Image.fromarray(pixels.to(torch.uint8).permute(1, 2, 0).cpu().numpy()), notes
 
 
-def _through(model: Model, way: Callable[[Tensor], Tensor], x: Tensor, what: str) -> tuple[Tensor, tuple[str, ...]]:
+def _through(
+    model: Autoencoder, way: Callable[[Tensor], Tensor], x: Tensor, what: str
+) -> tuple[Tensor, tuple[str, ...]]:
     """`way` through the VAE in its dtype, float32 in and out; NaN in half precision is computed again in float32."""
     dtype = next(model.vae.parameters()).dtype
     if x.device.type == "cpu":

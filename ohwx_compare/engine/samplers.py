@@ -52,11 +52,11 @@ def sample(
 
     `on_step` is called after each step with B, the image-steps just done, and may raise Interrupted.
     """
-    previous = None
+    previous: torch.Tensor | None = None
     for step in steps:
         denoised = model(x, step.sigma)
         x = step.keep * x + step.toward * denoised
-        if step.back:
+        if previous is not None and step.back:
             x = x + step.back * previous
         if step.spread:
             x = x + step.spread * _sent(noise(step.sigma, step.sigma_next), x.device)

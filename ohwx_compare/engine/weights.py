@@ -10,10 +10,11 @@ is overwritten. All that can be wrong with a file but damage to its tensors is f
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal, overload
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 
-__all__ = ["PREFIXES", "Checked", "Model", "build", "check", "load", "load_part", "prediction", "save"]
+__all__ = ["PREFIXES", "Checked", "LoadedUNet", "Model", "build", "check", "load", "load_part", "prediction", "save"]
 
 PREFIXES = MappingProxyType(
     {
@@ -52,28 +53,18 @@ MARKERS = ("v_pred", "ztsnr")
 
 SAVED = ("F16", "BF16", "F32")  # dtypes that a trained tensor is rounded to
 
+_Device = str | torch.device
 Seals = Callable[[Path], Mapping[str, str]]  # a file -> its tensors' hashes, of dtype, shape and bytes
 
 
-@dataclass(frozen=True)
-class Model:
-    """A checkpoint in memory: modules in eval mode, without gradients, on one device and in one dtype."""
+@dataclass(frozen=True, kw_only=True)
+class LoadedUNet:
+    """A checkpoint's UNet in memory, on one device and in one dtype: what sampling needs of a model."""
 
     unet: UNet
-    vae: VAE
-    clip_l: ClipL
-    clip_g: ClipG
     prediction: str  # "eps" (noise) or "v"
     path: Path
     zero_snr: bool = False  # the schedule ends without any signal (`ztsnr`)
-    seals: Mapping[str, str] = field(default_factory=dict)  # full name -> hash of what is in memory; {}: not known
-    encoded: Encoded = field(default_factory=Encoded)
-
-    @cached_property
-    def encoders(self) -> str:
-        """A hash of both text encoders' weights as their file stores them; "" where it is not known."""
-        own = sorted((n, s) for n, s in self.seals.items() if n.startswith((PREFIXES["clip_l"], PREFIXES["clip_g"])))
-        return hashlib.sha256(repr(own).encode()).hexdigest() if own else ""
 
     @property
     def device(self) -> torch.device:
@@ -82,8 +73,25 @@ class Model:
 
     @property
     def dtype(self) -> torch.dtype:
-        """What UNet, text encoders and VAE compute in; all their inputs must be of it."""
+        """What all modules compute in; all their inputs must be of it."""
         return next(self.unet.parameters()).dtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(LoadedUNet):
+    """A checkpoint in memory: modules in eval mode, without gradients, on one device and in one dtype."""
+
+    vae: VAE
+    clip_l: ClipL
+    clip_g: ClipG
+    seals: Mapping[str, str] = field(default_factory=dict)  # full name -> hash of what is in memory; {}: not known
+    encoded: Encoded = field(default_factory=Encoded)
+
+    @cached_property
+    def encoders(self) -> str:
+        """A hash of both text encoders' weights as their file stores them; "" where it is not known."""
+        own = sorted((n, s) for n, s in self.seals.items() if n.startswith((PREFIXES["clip_l"], PREFIXES["clip_g"])))
+        return hashlib.sha256(repr(own).encode()).hexdigest() if own else ""
 
 
 @dataclass(frozen=True)
@@ -128,20 +136,25 @@ class Checked:
             hash are read. After an error it holds neither checkpoint.
         Memory holds one model and, while it is read, one tensor. Raises CheckpointError for a damaged file.
         """
-        modules, sealed = {}, {}
+        held = into or self._empty(device, dtype)
+        sealed: dict[str, str] = {}
         for part, source in self.sources.items():
             own = _renamed(source, PREFIXES[part], seals(source.header.path) if seals else {})
             sealed |= own
-            if into is None:
-                modules[part] = _empty(source, device, dtype)
-            else:
-                modules[part] = getattr(into, part)
-            kept = {name for name, seal in own.items() if into and into.seals.get(name) == seal}
-            targets = {name: t for name, t in modules[part].state_dict().items() if PREFIXES[part] + name not in kept}
+            kept = {name for name, seal in own.items() if held.seals.get(name) == seal}
+            state: Mapping[str, Tensor] = getattr(held, part).state_dict()
+            targets = {name: tensor for name, tensor in state.items() if PREFIXES[part] + name not in kept}
             read_into(source.header, {source.prefix + name: target for name, target in targets.items()})
-        encoded = into.encoded if into else Encoded()
-        about = {"prediction": self.prediction, "path": self.path, "zero_snr": self.zero_snr}
-        return Model(**modules, **about, seals=sealed, encoded=encoded)
+        return replace(held, prediction=self.prediction, path=self.path, zero_snr=self.zero_snr, seals=sealed)
+
+    def _empty(self, device: torch.device, dtype: torch.dtype) -> Model:
+        """A model whose memory holds no weights yet."""
+        unet, vae, clip_l, clip_g = (_empty(self.sources[part], device, dtype) for part in PREFIXES)
+        if not (
+            isinstance(unet, UNet) and isinstance(vae, VAE) and isinstance(clip_l, ClipL) and isinstance(clip_g, ClipG)
+        ):
+            raise TypeError("A part of the checkpoint was built as another one.")
+        return Model(unet=unet, vae=vae, clip_l=clip_l, clip_g=clip_g, prediction=self.prediction, path=self.path)
 
 
 def check(path: Path, *, vae: Path | None = None) -> Checked:
@@ -165,9 +178,7 @@ def check(path: Path, *, vae: Path | None = None) -> Checked:
     return Checked(path, sources, prediction(header), zero_snr="ztsnr" in shapes)
 
 
-def load(
-    path: Path, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None, vae: Path | None = None
-) -> Model:
+def load(path: Path, *, device: _Device = "cpu", dtype: torch.dtype | None = None, vae: Path | None = None) -> Model:
     """`check` a checkpoint and load it.
 
     dtype: of all four parts; None means float32 on the CPU and float16 elsewhere.
@@ -183,7 +194,17 @@ def prediction(header: Header) -> str:
     return "v" if "v_pred" in header.tensors or said == "v" else "eps"
 
 
-def load_part(part: str, path: Path, *, device: str | torch.device = "cpu", dtype: torch.dtype) -> nn.Module:
+@overload
+def load_part(part: Literal["unet"], path: Path, *, device: _Device = ..., dtype: torch.dtype) -> UNet: ...
+@overload
+def load_part(part: Literal["vae"], path: Path, *, device: _Device = ..., dtype: torch.dtype) -> VAE: ...
+@overload
+def load_part(part: Literal["clip_l"], path: Path, *, device: _Device = ..., dtype: torch.dtype) -> ClipL: ...
+@overload
+def load_part(part: Literal["clip_g"], path: Path, *, device: _Device = ..., dtype: torch.dtype) -> ClipG: ...
+@overload
+def load_part(part: str, path: Path, *, device: _Device = ..., dtype: torch.dtype) -> nn.Module: ...
+def load_part(part: str, path: Path, *, device: _Device = "cpu", dtype: torch.dtype) -> nn.Module:
     """One of the four parts ("unet", "vae", "clip_l", "clip_g") of an SDXL checkpoint, as strictly as `load`."""
     header = read_header(path)
     require_sdxl(header)

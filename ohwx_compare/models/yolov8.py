@@ -41,8 +41,9 @@ class YOLOv8Config:
         head = "model.22."
         try:
             masked = head + "cv4.0.2.weight" in state
+            c1, c2, c3, c4, c5 = (len(state[f"model.{i}.conv.weight"]) for i in (0, 1, 3, 5, 7))
             return YOLOv8Config(
-                widths=tuple(len(state[f"model.{i}.conv.weight"]) for i in (0, 1, 3, 5, 7)),
+                widths=(c1, c2, c3, c4, c5),
                 depths=tuple(_count(state, f"model.{i}.m.") for i in _C2F),
                 classes=len(state[head + "cv3.0.2.weight"]),
                 bins=len(state[head + "cv2.0.2.weight"]) // 4,

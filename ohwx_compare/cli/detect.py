@@ -16,7 +16,7 @@ from ohwx_compare.files.images import load_rgb, write_png
 if TYPE_CHECKING:  # loads torch
     from PIL import Image
 
-    from ohwx_compare.engine.detect import Detection
+    from ohwx_compare.engine.detect import Detection, Detector
 
 __all__ = ["add_flags"]
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     found = pictures(options.inputs)
     named = Path(options.detector)
     if named.is_file():
-        detector = Yolo(named, device=options.device)
+        detector: Detector = Yolo(named, device=options.device)
     elif named.parent != Path():
         raise DetectorError(f"There is no detector file {named}.")
     else:

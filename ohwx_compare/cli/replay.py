@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,7 @@ from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of
 from ohwx_compare.cli.texts import texts_of
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
-from ohwx_compare.compare.host import Loaded
+from ohwx_compare.compare.host import Host, Loaded
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -28,6 +29,9 @@ from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb, write_png
+
+if TYPE_CHECKING:  # loads torch
+    from ohwx_compare.engine.detect import Detector
 
 __all__ = ["Original", "Replayed", "add_flags", "differences", "read_original"]
 
@@ -118,8 +122,10 @@ def read_original(text: str, *, stem: str, image: Path | None = None) -> Origina
     infotext.require_supported(parsed)
     infotext.require_from_noise(parsed)
     faces = infotext.faces(parsed)
-    for settings in (job := infotext.to_job(parsed), *faces):
-        require_valid(settings)
+    job = infotext.to_job(parsed)
+    require_valid(job)
+    for tab in faces:
+        require_valid(tab)
     require_built(faces)
     ref = checkpoint_of(parsed)
     if ref is None:
@@ -161,7 +167,7 @@ def _free(stem: str, taken: set[str]) -> str:
     return name
 
 
-def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], object]:
+def _detectors(options: argparse.Namespace, device: str) -> "Callable[[str], Detector]":
     from ohwx_compare.engine.detect import find_detector
 
     folders = folders_of_detectors(options.detectors, options.checkpoints)
@@ -175,7 +181,9 @@ def _free_path(original: Original, folder: Path) -> Path:
     return path
 
 
-def _draw(host: object, detector: Callable[[str], object], original: Original, loaded: Loaded, path: Path) -> Replayed:
+def _draw(
+    host: Host, detector: "Callable[[str], Detector]", original: Original, loaded: Loaded, path: Path
+) -> Replayed:
     drawn = next(iter(host.render([original.job])))
     image, notes = drawn.image, drawn.notes
     if original.faces:

@@ -70,23 +70,24 @@ class _Tensors:
         self._next()
 
     def _next(self) -> None:
-        self._name, self._tensor = next(self._left, (None, None))
-        if self._name is not None:
-            self._digests[self._name] = seal(self._tensor)
+        self._current = next(self._left, None)
+        if self._current is not None:
+            name, tensor = self._current
+            self._digests[name] = seal(tensor)
 
     def update(self, block: memoryview) -> None:
         """Take the file's next bytes."""
         end = self._at + len(block)
-        while self._name is not None and self._tensor.start < end:
-            inside = slice(max(self._tensor.start - self._at, 0), self._tensor.end - self._at)
-            self._digests[self._name].update(block[inside])
-            if self._tensor.end > end:
+        while self._current is not None and self._current[1].start < end:
+            name, tensor = self._current
+            self._digests[name].update(block[max(tensor.start - self._at, 0) : tensor.end - self._at])
+            if tensor.end > end:
                 break
             self._next()
         self._at = end
 
     def hashes(self) -> dict[str, str]:
         """Name -> hash of all tensors."""
-        while self._name is not None and self._tensor.start == self._tensor.end:
+        while self._current is not None and self._current[1].start == self._current[1].end:
             self._next()
         return {name: digest.hexdigest()[:DIGITS] for name, digest in self._digests.items()}

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -34,27 +34,26 @@ def infos(found: Iterable[Path]) -> Iterator[Info]:
     before_of = befores(found)
     after_of = {before: after for after, before in before_of.items()}
     for path in found:
-        pair = {
-            "before": str(before_of[path]) if path in before_of else None,
-            "after": str(after_of[path]) if path in after_of else None,
-        }
+        info = Info(
+            file=str(path),
+            before=str(before_of[path]) if path in before_of else None,
+            after=str(after_of[path]) if path in after_of else None,
+        )
         text = None
         try:
             text = read_infotext(path)
             parsed = parse(text) if text else None
         except ImageError as error:
-            yield Info(file=str(path), **pair, error=str(error))
+            yield replace(info, error=str(error))
             continue
         except InfotextError as error:
-            yield Info(file=str(path), **pair, infotext=text, error=f"{path}: {error}")
+            yield replace(info, infotext=text, error=f"{path}: {error}")
             continue
         if parsed is None:
-            yield Info(file=str(path), **pair)
+            yield info
             continue
         values = {pair.key: pair.value for pair in parsed.pairs}
-        yield Info(
-            file=str(path), **pair, infotext=text, prompt=parsed.prompt, negative=parsed.negative, parameters=values
-        )
+        yield replace(info, infotext=text, prompt=parsed.prompt, negative=parsed.negative, parameters=values)
 
 
 def columns(read: Iterable[Info]) -> list[str]:

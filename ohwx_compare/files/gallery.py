@@ -41,7 +41,7 @@ def befores(paths: Iterable[Path]) -> dict[Path, Path]:
     "00012-7-ad-before.png" belongs to the next "0001x-7.png" where there is no "00012-7.png".
     """
     known = {(path.parent, path.stem): path for path in paths}
-    found = {}
+    found: dict[Path, Path] = {}
     for (folder, stem), path in known.items():
         if match := _BEFORE.fullmatch(stem):
             after = known.get((folder, match["stem"])) or _next(match["stem"], folder, known)

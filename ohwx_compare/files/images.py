@@ -23,7 +23,8 @@ def load_rgb(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is fine, absurd is an error below
             with Image.open(path) as image:
-                return image.convert("RGB")
+                rgb: Image.Image = image.convert("RGB")
+                return rgb
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} is too large to load: {error}") from error
     except UnidentifiedImageError as error:
@@ -41,20 +42,20 @@ def write_png(path: Path, image: Image.Image, infotext: str) -> None:
     """
     chunks = PngInfo()
     chunks.add_text(_KEY, infotext)
-    _write(path, image, format="PNG", pnginfo=chunks)
+    _write(path, image, "PNG", pnginfo=chunks)
 
 
 def write_thumbnail(path: Path, image: Image.Image, side: int = THUMB_SIDE) -> None:
     """Write `image` as JPEG, its longer side at most `side` px, whole or not at all. Raises ImageError."""
     small = image.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    _write(path, small, format="JPEG", quality=88)
+    _write(path, small, "JPEG", quality=88)
 
 
-def _write(path: Path, image: Image.Image, **options: object) -> None:
+def _write(path: Path, image: Image.Image, kind: str, **options: object) -> None:
     memory = io.BytesIO()
     try:
-        image.save(memory, **options)
+        image.save(memory, kind, **options)
         write_bytes(path, memory.getvalue())
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error}. Free some space or choose another --out.") from error

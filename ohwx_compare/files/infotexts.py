@@ -115,7 +115,8 @@ def _avif_exif(path: Path) -> bytes:
 
     try:
         with Image.open(path) as image:
-            return image.info.get("exif", b"")
+            exif: bytes = image.info.get("exif", b"")
+            return exif
     except Image.DecompressionBombError as error:
         raise ValueError(f"is too large to open: {error}") from error
     except (UnidentifiedImageError, SyntaxError) as error:

@@ -31,6 +31,7 @@ __all__ = [
     "stretch",
 ]
 
+_Corners = tuple[int, int, int, int]  # XYXY, px
 LANCZOS = Image.Resampling.LANCZOS
 
 
@@ -130,7 +131,7 @@ def _contain(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return canvas
 
 
-def _strips(place: Placement, size: tuple[int, int]) -> list[tuple[tuple[int, int, int, int], tuple[int, ...]]]:
+def _strips(place: Placement, size: tuple[int, int]) -> list[tuple[_Corners, _Corners]]:
     """The bare strips beside `place` and the edge of the resized picture (a box without area) that fills each."""
     width, height = size
     if place.height < height and place.y > 0:

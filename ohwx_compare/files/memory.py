@@ -23,13 +23,15 @@ def available_memory() -> int | None:
     return int(found[1]) * 1024 if found else None
 
 
-def _on_windows() -> int | None:
-    class Status(ctypes.Structure):
-        _fields_ = (
-            ("length", ctypes.c_ulong),
-            ("load", ctypes.c_ulong),
-            *((name, ctypes.c_ulonglong) for name in ("total", "free", *(f"other{i}" for i in range(5)))),
-        )
+if sys.platform == "win32":
 
-    status = Status(length=ctypes.sizeof(Status))
-    return status.free if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+    def _on_windows() -> int | None:
+        class Status(ctypes.Structure):
+            _fields_ = (
+                ("length", ctypes.c_ulong),
+                ("load", ctypes.c_ulong),
+                *((name, ctypes.c_ulonglong) for name in ("total", "free", *(f"other{i}" for i in range(5)))),
+            )
+
+        status = Status(length=ctypes.sizeof(Status))
+        return status.free if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby, product
 
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
-from ohwx_compare.core.experiment.outcome import Fate, Outcome
+from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.ledger import Result, Run, RunCell
@@ -189,10 +189,10 @@ def _count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def _confidences(faces: Sequence) -> str:
+def _confidences(faces: Sequence[FaceRecord]) -> str:
     return ", ".join(f"{face.confidence:.2f}" for face in faces)
 
 
-def _reasons(faces: Sequence) -> str:
+def _reasons(faces: Sequence[FaceRecord]) -> str:
     reasons = dict.fromkeys(face.reason for face in faces if face.reason)
     return f": {'; '.join(reasons)}" if reasons else ""

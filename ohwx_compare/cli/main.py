@@ -7,6 +7,7 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 
@@ -14,7 +15,7 @@ from ohwx_compare import __version__
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.errors import Interrupted, OhwxError
 
-__all__ = ["COMMANDS", "build_parser", "main"]
+__all__ = ["COMMANDS", "build_parser", "main", "parsers"]
 
 logger = logging.getLogger(__name__)
 COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
@@ -47,6 +48,12 @@ def build_parser(*commands: str) -> argparse.ArgumentParser:
         if name in commands:
             import_module(f"ohwx_compare.cli.{name}").add_flags(command)
     return parser
+
+
+def parsers() -> Mapping[str, argparse.ArgumentParser]:
+    """Every command's own parser, with all its flags, in the order of `COMMANDS`."""
+    parser = build_parser(*COMMANDS)
+    return next(each.choices for each in parser._actions if isinstance(each, argparse._SubParsersAction))
 
 
 def main(arguments: list[str] | None = None) -> int:

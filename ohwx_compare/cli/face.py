@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ohwx_compare.cli.answer import print_json
+from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
@@ -68,8 +68,8 @@ def run(options: argparse.Namespace) -> int:
                     result = redraw(host, detector, picture, loaded, target(path, options.out, found))
                     bar(events.Image(number, path.name, result["outcome"]))
                 except OhwxError as error:
-                    result = {"file": str(path), "error": str(error)}
-                    bar(events.Failed(number, path.name, str(error)))
+                    result = {"file": str(path), "error": words_of(error)}
+                    bar(events.Failed(number, path.name, words_of(error)))
                 results.append(result)
         finally:
             bar.close()

@@ -12,7 +12,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 from ohwx_compare import __version__
-from ohwx_compare.cli.answer import print_json
+from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.errors import Interrupted, OhwxError
 
 __all__ = ["COMMANDS", "build_parser", "main", "parsers"]
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OhwxError as error:
-        print(f"ohwx: {error}", file=sys.stderr)
+        print(f"ohwx: {words_of(error)}", file=sys.stderr)
         return _failed(options, error)
     except Exception as error:
         logger.exception("ohwx: this is a fault of the program; please report the lines below.")
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _failed(options: argparse.Namespace, error: Exception) -> int:
     if getattr(options, "json", False):
-        print_json({"error": str(error), "kind": type(error).__name__})
+        print_json({"error": words_of(error), "kind": type(error).__name__})
     return 1
 
 

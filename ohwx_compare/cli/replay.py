@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from ohwx_compare.cli.answer import print_json
+from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
@@ -100,9 +100,8 @@ def run(options: argparse.Namespace) -> int:
                 except Interrupted:
                     raise
                 except Exception as error:  # noqa: BLE001  the boundary of a picture
-                    said = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
-                    result = Replayed(name=original.stem, error=said)
-                    bar(events.Failed(number, original.stem, said))
+                    result = Replayed(name=original.stem, error=words_of(error))
+                    bar(events.Failed(number, original.stem, words_of(error)))
                 results.append(result)
         finally:
             bar.close()

@@ -37,7 +37,7 @@ class Rendered:
     """One picture and what a person should know about how it came to be."""
 
     image: Image.Image  # RGB
-    notes: tuple[str, ...] = field(default=())  # "VAE ran in float32: ...", "prompt cut", ...
+    notes: tuple[str, ...] = field(default=())  # "the VAE ran in float32 to decode: ...", "prompt cut", ...
     keys: tuple[tuple[str, str], ...] = field(default=())  # of its infotext, besides the job's own: hires fix, LoRAs
 
 

@@ -1,4 +1,4 @@
-"""Prompts to what the UNet is conditioned on, as the webui does it for SDXL.
+"""Prompts as the UNet's conditioning, made as the webui does it for SDXL.
 
 Every text is cut into chunks, each chunk goes through both encoders, emphasis scales the hidden states and restores
 their mean, and chunks are joined along the token axis. The vector is bigG's pooled state of the first chunk and the
@@ -30,7 +30,7 @@ AT_ONCE = 32  # chunks in one call of an encoder
 
 
 class Encoded:
-    """What text encoders made of the last prompts, kept over checkpoints whose encoders are the same."""
+    """What the text encoders made of the last prompts; it stays valid over checkpoints whose encoders are the same."""
 
     LIMIT = 64  # prompts; SDXL's take 0.3 MB a chunk in half precision
 
@@ -40,7 +40,7 @@ class Encoded:
     def get(
         self, key: tuple[str, tuple[str, ...]], encode: Callable[[], tuple[Tensor, Tensor]]
     ) -> tuple[Tensor, Tensor]:
-        """What `encode` answers, asked once for each `key` in the last `LIMIT`."""
+        """What `encode` returns, called once for each `key` among the last `LIMIT`."""
         if key not in self._kept:
             self._kept[key] = encode()
         self._kept.move_to_end(key)
@@ -50,7 +50,7 @@ class Encoded:
 
 
 class Encoders(Protocol):
-    """What is needed of a model."""
+    """The parts of a model that are needed here."""
 
     @property
     def clip_l(self) -> ClipL:
@@ -88,7 +88,7 @@ class Subprompt:
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
-    """Both prompts of a job; `notes` name what of the prompt was lost."""
+    """Both prompts of a job; `notes` name what was left out of the prompt."""
 
     positive: tuple[Subprompt, ...]
     negative: tuple[Entry, ...]
@@ -104,14 +104,14 @@ def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int)
     """
     positive, tags = strip_tags(job.prompt)
     if named := [tag for tag in tags if tag[1 : tag.index(":")].lower() in NETWORKS]:
-        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not drawn yet. Take the tag out.")
+        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not supported yet. Remove the tag.")
     sizes = size_vector((height, width, 0, 0, height, width))
     return Conditioning(
         positive=tuple(
             Subprompt(part.weight, _entries(model, part.text, steps, sizes, negative=False)) for part in parts(positive)
         ),
         negative=_entries(model, job.negative, steps, sizes, negative=True),
-        notes=tuple(f"{tag} was left out of the prompt: no such kind of extra network is known" for tag in tags),
+        notes=tuple(f"{tag} was left out of the prompt: this kind of extra network is unknown" for tag in tags),
     )
 
 
@@ -133,7 +133,7 @@ def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negativ
     if negative and not any(stage.text for stage in stages):
         states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
     if not (states.isfinite().all() and pooled.isfinite().all()):
-        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. Lower its (weights:1.1).")
+        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. Lower its weights: (word:1.1).")
     vectors = torch.cat([pooled, sizes.to(pooled).expand(len(pooled), -1)], dim=1)
     return tuple(Entry(*entry) for entry in zip((stage.until for stage in stages), states, vectors, strict=True))
 

@@ -33,7 +33,7 @@ class Blend:
 def in_force(schedule: Sequence[Entry], call: int) -> int:
     """The entry of a prompt schedule that the model's `call` (from 0) uses: the first with call <= until.
 
-    `until` counts steps from 1, so every switch comes one call late; the webui's do.
+    `until` counts steps from 1, so every switch comes one call late, as in the webui.
     """
     return next((i for i, entry in enumerate(schedule) if call <= entry.until), 0)
 

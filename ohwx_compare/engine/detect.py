@@ -82,7 +82,7 @@ class Yolo:
         try:
             network = YOLOv8.load(file.state)
         except DetectorError as error:
-            raise DetectorError(f"{path.name} is no YOLOv8 detector: {error}; give one that ADetailer takes") from error
+            raise DetectorError(f"{path.name} is not a YOLOv8 detector: {error}; choose another file.") from error
         self._network = network.to(self._device)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 
@@ -95,7 +95,7 @@ class Yolo:
 
     @torch.inference_mode()
     def find(self, images: Sequence[Image.Image], confidence: float) -> list[Found]:
-        """The same in the letterbox's frame, one for each picture."""
+        """The same in the letterbox's frame, one `Found` for each picture."""
         letterboxes = [Letterbox(*image.size, self.size) for image in images]
         found: dict[int, Found] = {}
         for chunk in _chunks(letterboxes, 1 if self._device.type == "cpu" else _BATCH):
@@ -153,9 +153,9 @@ def _detections(found: Found) -> Iterator[Detection]:
 
 
 class Cascade:
-    """Viola and Jones' frontal-face cascade as OpenCV ships it, for when no YOLOv8 file is at hand.
+    """Viola and Jones' frontal-face cascade as OpenCV ships it, used where there is no YOLOv8 file.
 
-    It sees upright frontal faces of photographs and little else. It says yes or no, so `confidence` is no network's
+    It finds upright frontal faces of photographs and little else. It says yes or no, so `confidence` is not a network's
     probability: (n + 1) / (n + 2), the rule of succession, for a face on which n >= 5 shifted and scaled windows agree.
     Raises DetectorError where OpenCV comes without its cascades.
     """
@@ -166,7 +166,7 @@ class Cascade:
         path = Path(getattr(getattr(cv2, "data", None), "haarcascades", "")) / "haarcascade_frontalface_default.xml"
         if not path.is_file():
             raise DetectorError(
-                "this OpenCV comes without its face cascade: install opencv-python 4, or name a YOLOv8 file"
+                "This OpenCV comes without its face cascade; install opencv-python 4, or choose a YOLOv8 file."
             )
         text = path.read_bytes()
         self.name = "OpenCV frontal-face cascade (no YOLOv8 weights found)"
@@ -193,25 +193,25 @@ class Cascade:
 
 
 def find_detector(name: str, folders: Sequence[Path], *, device: str = "cpu", required: bool = False) -> Detector:
-    """The detector an infotext calls `name` ("face_yolov8n.pt"), or the cascade with a `note` saying what was missing.
+    """The detector an infotext calls `name` ("face_yolov8n.pt"), or the cascade with a `note` of what is missing.
 
-    Looked for in `folders` with all below them, in order, then in ADetailer's own download (Hugging Face's cache of
+    Searched are `folders` with all below them, in order, then ADetailer's own download (Hugging Face's cache of
     Bingsu/adetailer); a `.safetensors` of the same stem serves as well. Raises DetectorError for MediaPipe's names,
     for a file that cannot be read, and, when `required`, for one that is not found, naming the places.
     """
     if name.startswith("mediapipe_"):
         raise DetectorError(
-            f"{name} is one of MediaPipe's detectors, which are not built in: name a YOLOv8 file instead"
+            f"{name} is one of MediaPipe's detectors, which are not supported; choose a YOLOv8 file instead."
         )
     places = [*map(Path, folders), *_adetailer_cache()]
     for place in places:
         path = _file_below(place, Path(name.replace("\\", "/")).name)
         if path is not None:
             return Yolo(path, device=device)
-    looked = ", ".join(map(str, places)) or "no folder was given"
+    looked = ", ".join(map(str, places)) or "no folder"
     note = f"{name} was not found (looked in: {looked})"
     if required:
-        raise DetectorError(f"{note}: put the file into one of them")
+        raise DetectorError(f"{note}; put the file into one of these folders.")
     return Cascade(f"{note}; faces were found by the OpenCV frontal-face cascade instead")
 
 

@@ -29,9 +29,9 @@ class Letterbox:
 
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 1:
-            raise GeometryError(f"a picture of {self.width}x{self.height} px has no area: give at least 1x1")
+            raise GeometryError(f"A picture of {self.width}x{self.height} px has no area; expected at least 1x1.")
         if self.size < self.stride or self.size % self.stride:
-            raise GeometryError(f"letterbox size {self.size} is no multiple of the stride {self.stride}")
+            raise GeometryError(f"The letterbox size is {self.size}, expected a multiple of the stride {self.stride}.")
 
     @cached_property
     def inner(self) -> tuple[int, int]:

@@ -52,8 +52,8 @@ def read_into(header: Header, targets: Mapping[str, Tensor]) -> None:
     """Fill `targets` (names of the file -> tensors of their shapes, any float dtype, any device), rounding to nearest.
 
     Beyond the targets, memory holds the largest tensor once, as the file stores it; pinned where it goes to CUDA.
-    Raises CheckpointError where the file cannot be read, was cut short, or stores what is no weight; nothing has been
-    written then but for files that were cut short.
+    Raises CheckpointError where the file cannot be read, was cut short, or stores a type that no weight has; nothing
+    was written then, except from files that were cut short.
     """
     path, stored = header.path, header.tensors
     for name in targets:

@@ -27,6 +27,7 @@ from ohwx_compare.files.checkpoint import Tensor as Stored
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
+from ohwx_compare.words import counted
 
 __all__ = ["PREFIXES", "Checked", "LoadedUNet", "Model", "build", "check", "load", "load_part", "prediction", "save"]
 
@@ -96,7 +97,7 @@ class Model(LoadedUNet):
 
 @dataclass(frozen=True)
 class _Source:
-    """Where one part comes from: its module, sized by the file, without memory, and how its names start there."""
+    """Where one part comes from: its module, sized by the file, without memory, and the prefix of its names there."""
 
     module: nn.Module
     header: Header
@@ -110,7 +111,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class Checked:
-    """A checkpoint that can be loaded; nothing but headers has been read of it."""
+    """A checkpoint that can be loaded; only headers have been read."""
 
     path: Path
     sources: Mapping[str, _Source]  # part -> its own
@@ -132,8 +133,8 @@ class Checked:
         """Read the weights.
 
         seals: gives the hashes of a file's tensors; those it does not know are read.
-        into: a model that this one `fits`, given up: its modules become the new model's, and only tensors with another
-            hash are read. After an error it holds neither checkpoint.
+        into: a model that this one `fits` and that is given up: its modules become the new model's, and only tensors
+            with another hash are read. After an error it holds neither checkpoint.
         Memory holds one model and, while it is read, one tensor. Raises CheckpointError for a damaged file.
         """
         held = into or self._empty(device, dtype)
@@ -171,7 +172,7 @@ def check(path: Path, *, vae: Path | None = None) -> Checked:
     if left := [name for name in shapes if not name.startswith(known) and not IGNORABLE.match(name)]:
         raise MissingKeysError(f"{path.name} holds {_some(left)} that no part of SDXL knows.")
     if vae is None and not any(name.startswith(PREFIXES["vae"]) for name in shapes):
-        raise CheckpointError(f"{path.name} holds no VAE; name one with --vae FILE.")
+        raise CheckpointError(f"{path.name} holds no VAE; choose a VAE file beside it.")
     sources = {part: _source(part, header, PREFIXES[part]) for part in PREFIXES if part != "vae" or vae is None}
     if vae is not None:
         sources["vae"] = _vae(vae)
@@ -209,7 +210,7 @@ def load_part(part: str, path: Path, *, device: _Device = "cpu", dtype: torch.dt
     header = read_header(path)
     require_sdxl(header)
     if not any(name.startswith(PREFIXES[part]) for name in header.tensors):
-        raise CheckpointError(f"{path.name} holds no tensors under {PREFIXES[part]}; take a whole SDXL checkpoint.")
+        raise CheckpointError(f"{path.name} holds no tensors under {PREFIXES[part]}; choose a whole SDXL checkpoint.")
     source = _source(part, header, PREFIXES[part])
     module = _empty(source, torch.device(device), dtype)
     read_into(header, {source.prefix + name: target for name, target in module.state_dict().items()})
@@ -278,7 +279,7 @@ def _empty(source: _Source, device: torch.device, dtype: torch.dtype) -> nn.Modu
 
 
 def _renamed(source: _Source, prefix: str, seals: Mapping[str, str]) -> dict[str, str]:
-    """Of a file's hashes those of one part, under the names of a checkpoint."""
+    """Those of a file's hashes that belong to one part, under the names of a checkpoint."""
     names = {source.prefix + name: prefix + name for name in source.shapes}
     return {names[name]: seal for name, seal in seals.items() if name in names}
 
@@ -299,7 +300,7 @@ def build(part: str, shapes: Mapping[str, tuple[int, ...]]) -> nn.Module:
 
 
 def _text(shapes: Mapping[str, tuple[int, ...]], embeddings: str, layers: str) -> TextConfig:
-    """An encoder's sizes; `embeddings` and `layers` are how its tensors' names start."""
+    """An encoder's sizes; the names of its tensors start with `embeddings` and `layers`."""
     vocab, width = shapes[f"{embeddings}token_embedding.weight"]
     depth = len({name.removeprefix(layers).partition(".")[0] for name in shapes if name.startswith(layers)})
     names = (f"{embeddings}position_embedding.weight", f"{embeddings}positional_embedding")
@@ -327,4 +328,4 @@ def _some(names: Iterable[str]) -> str:
     """ "3 tensors (a, b, c)", at most five of them named."""
     names = sorted(names)
     more = ", ..." if len(names) > 5 else ""
-    return f"{len(names)} tensor{'s' if len(names) > 1 else ''} ({', '.join(names[:5])}{more})"
+    return f"{counted(len(names), 'tensor')} ({', '.join(names[:5])}{more})"

@@ -57,9 +57,9 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 def _keep_names(folder: Path) -> None:
-    """Have the folder's own entries on the disk, so that a power cut takes no name that a ledger relies on.
+    """Bring the folder's own entries to the disk, so that a power cut takes no file name that a ledger relies on.
 
-    Windows opens no folder and journals names itself; a file system that cannot do it is left to its own order.
+    Windows cannot open a folder and journals names itself; a file system that cannot do this keeps its own order.
     """
     if os.name == "nt":
         return
@@ -72,7 +72,7 @@ def _keep_names(folder: Path) -> None:
 
 
 def link(source: Path, path: Path) -> None:
-    """Give `source`'s bytes the name `path` too, replacing what is there: a hard link, or a copy where none can be.
+    """Give `source`'s bytes the name `path` too, replacing what is there: a hard link, or a copy where links fail.
 
     Nobody here writes into a file that exists, so neither name can change the other's bytes. Raises OSError.
     """
@@ -93,7 +93,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove what killed writers left in `folder` (not below it) and return it. Only for who owns the folder."""
+    """Remove what killed writers left in `folder` (not below it) and return it. Only for the folder's owner."""
     left = sorted(folder.glob("*" + UNFINISHED))
     for path in left:
         path.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ class Contents:
 
 
 def seal(tensor: Tensor) -> "hashlib._Hash":
-    """A sha256 that has taken dtype and shape; with the tensor's bytes it differs for whatever loads differently."""
+    """A sha256 of dtype and shape, to which the tensor's bytes are added: it differs for whatever loads differently."""
     return hashlib.sha256(f"{tensor.dtype} {tensor.shape}".encode())
 
 
@@ -49,7 +49,7 @@ def read_contents(path: Path, on_block: Callable[[], None] = lambda: None) -> Co
 
 
 def _ordered(path: Path) -> list[tuple[str, Tensor]]:
-    """Names and places of the file's tensors from front to back; [] where it is no safetensors file or they overlap."""
+    """Names and places of the file's tensors from front to back; [] where they overlap or it is not safetensors."""
     try:
         header: Header = read_header(path)
     except CheckpointError:
@@ -61,7 +61,7 @@ def _ordered(path: Path) -> list[tuple[str, Tensor]]:
 
 
 class _Tensors:
-    """The hashes of tensors that come by front to back, block by block."""
+    """The hashes of tensors that arrive front to back, block by block."""
 
     def __init__(self, ordered: list[tuple[str, Tensor]]):
         self._left: Iterator[tuple[str, Tensor]] = iter(ordered)

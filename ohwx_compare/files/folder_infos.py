@@ -1,4 +1,4 @@
-"""What the pictures of a folder say of themselves, as records and as a table."""
+"""The infotexts of the pictures of a folder, as records and as a table."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ __all__ = ["Info", "columns", "infos", "write_csv"]
 
 @dataclass(frozen=True, kw_only=True)
 class Info:
-    """What one picture says of itself. Without infotext all is empty; `error` tells what could not be read."""
+    """What one picture says of itself. Without infotext all is empty; `error` says what could not be read."""
 
     file: str
     before: str | None = None  # the same picture before its face pass, where both were given
@@ -29,7 +29,7 @@ class Info:
 
 
 def infos(found: Iterable[Path]) -> Iterator[Info]:
-    """Read pictures one by one; which is the other's before its face pass is told by their names."""
+    """Read pictures one by one; their names say which of two is the same picture before its face pass."""
     found = list(found)
     before_of = befores(found)
     after_of = {before: after for after, before in before_of.items()}
@@ -57,12 +57,12 @@ def infos(found: Iterable[Path]) -> Iterator[Info]:
 
 
 def columns(read: Iterable[Info]) -> list[str]:
-    """Every key that any picture has, in the order in which they come up."""
+    """Every key that any picture has, in the order of first occurrence."""
     return list(dict.fromkeys(key for info in read for key in info.parameters))
 
 
 def write_csv(out: TextIO, read: Iterable[Info]) -> None:
-    """A row a picture: file, before, after, prompt, negative, a column for each key, error."""
+    """One row for each picture: file, before, after, prompt, negative, a column for each key, error."""
     read = list(read)
     keys = columns(read)
     own = ("file", "before", "after", "prompt", "negative")

@@ -18,7 +18,7 @@ _KEY = "parameters"
 
 
 def load_rgb(path: Path) -> Image.Image:
-    """Return the whole picture as "RGB", alpha dropped. Raises ImageError that says what is wrong with the file."""
+    """Return the whole picture as "RGB", alpha dropped. Raises ImageError, which says what is wrong with the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is fine, absurd is an error below
@@ -58,4 +58,4 @@ def _write(path: Path, image: Image.Image, kind: str, **options: object) -> None
         image.save(memory, kind, **options)
         write_bytes(path, memory.getvalue())
     except OSError as error:
-        raise ImageError(f"{path} cannot be written: {error}. Free some space or choose another --out.") from error
+        raise ImageError(f"{path} cannot be written: {error}. Free some space or choose another folder.") from error

@@ -1,4 +1,4 @@
-"""One writer a folder: an SQLite file in an exclusive transaction, which is an operating system's lock on every
+"""One writer for each folder: an SQLite file in an exclusive transaction, which is an operating system's lock on every
 platform, and gone with its process, however that ended."""
 
 import sqlite3
@@ -13,7 +13,7 @@ _PATIENCE = 0.5  # seconds; whoever only looks (`is_held`) is done sooner
 def hold(folder: Path) -> sqlite3.Connection:
     """Hold `folder` until the returned connection is closed.
 
-    Raises BlockingIOError where somebody else does, sqlite3.Error where the lock file cannot be made or used.
+    Raises BlockingIOError where another process holds it, sqlite3.Error where the lock file cannot be made or used.
     """
     held = sqlite3.connect(folder / LOCK_FILE, timeout=_PATIENCE, isolation_level=None)
     try:
@@ -27,7 +27,7 @@ def hold(folder: Path) -> sqlite3.Connection:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether somebody holds `folder` right now; looking makes no file."""
+    """Whether a process holds `folder` right now; asking makes no file."""
     try:
         looking = sqlite3.connect(f"{(folder / LOCK_FILE).absolute().as_uri()}?mode=ro", timeout=0, uri=True)
     except sqlite3.OperationalError:

@@ -83,7 +83,7 @@ def dilate(mask: Image.Image, side: int) -> Image.Image:
 def merge(masks: Sequence[Image.Image], *, invert: bool = False) -> Image.Image:
     """The bitwise union of masks of one size, or what is left of the picture without it. Raises ImageError for none."""
     if not masks:
-        raise ImageError("No mask to merge; expected at least one.")
+        raise ImageError("There is no mask to merge; expected at least one.")
     union = Image.fromarray(reduce(np.bitwise_or, [np.array(mask) for mask in masks]))
     return ImageOps.invert(union) if invert else union
 

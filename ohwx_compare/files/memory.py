@@ -9,7 +9,7 @@ __all__ = ["available_memory"]
 
 
 def available_memory() -> int | None:
-    """Bytes, caches that would give way included; None where the system does not tell, as macOS.
+    """Bytes, caches that would give way included; None where the system does not say, as on macOS.
 
     Linux: MemAvailable. Windows: `ullAvailPhys` of GlobalMemoryStatusEx,
     https://learn.microsoft.com/windows/win32/api/sysinfoapi/ns-sysinfoapi-memorystatusex

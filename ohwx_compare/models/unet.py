@@ -233,7 +233,7 @@ class UNet(nn.Module):
         self.out = nn.Sequential(nn.GroupNorm(32, top), nn.SiLU(), nn.Conv2d(top, config.latent, 3, padding=1))
 
     def read(self, context: Tensor) -> dict[nn.Module, tuple[Tensor, Tensor]]:
-        """What every attention makes of the prompt (B, L, 2048): the same at each step, so read once for all.
+        """The keys and values of the prompt (B, L, 2048) in every attention: the same at each step, so computed once.
 
         SDXL's take 26 MB a row of 77 tokens in half precision.
         """

@@ -1,4 +1,4 @@
-"""YOLOv8: one picture in, boxes (and masks) of everything it knows out.
+"""YOLOv8: a picture in, boxes (and masks) of everything it knows out.
 
 Backbone of five strides, a neck that goes up and down again, one head at strides 8, 16 and 32. Parameter names are
 ultralytics' (`model.0.conv.weight`) with batch norm folded into the convolutions; scales n to x differ in shapes only.
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ohwx_compare.errors import DetectorError
+from ohwx_compare.words import counted
 
 __all__ = ["STRIDES", "YOLOv8", "YOLOv8Config", "YOLOv8Output", "cell_grid", "decode_boxes", "fold_batch_norm"]
 
@@ -78,7 +79,7 @@ class YOLOv8Output:
 
 class _Conv2d(nn.Conv2d):
     def reset_parameters(self) -> None:
-        """Draw nothing: all weights come from a file, and drawing them takes as long as reading them."""
+        """Do nothing: all weights come from a file, and random ones would take as long as reading them."""
 
 
 class _ConvTranspose2d(nn.ConvTranspose2d):
@@ -247,7 +248,7 @@ class YOLOv8(nn.Module):
         wrong += [key for key in own if key in folded and own[key].shape != folded[key].shape]
         if wrong:
             raise DetectorError(
-                f"not laid out as YOLOv8: {len(wrong)} tensors missing, left over or misshapen: {wrong[:5]}"
+                f"not laid out as YOLOv8: {counted(len(wrong), 'tensor')} missing, left over or misshapen: {wrong[:5]}"
             )
         network.load_state_dict(folded, assign=True)
         return network.requires_grad_(False).eval()

@@ -56,5 +56,5 @@ def face_cost(job: Job, tabs: Sequence[FaceSettings]) -> float:
     return sum(max(tab.top_k, 1) * (int(min(tab.denoise, 0.999) * (tab.steps or job.steps)) + 1) for tab in tabs)
 
 
-def _kind(job: Job) -> tuple:
+def _kind(job: Job) -> tuple[object, ...]:
     return (job.width, job.height, job.steps, job.sampler, job.schedule, job.cfg, job.rng, job.denoise)

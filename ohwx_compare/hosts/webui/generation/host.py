@@ -206,7 +206,7 @@ class WebuiHost:
             self._is_finishing = True
 
 
-def _kind_of_face(face: tuple[InpaintJob, Image.Image, Image.Image]) -> tuple:
+def _kind_of_face(face: tuple[InpaintJob, Image.Image, Image.Image]) -> tuple[object, ...]:
     """Equal for faces that can be one batch."""
     asked, image, mask = face
     job = asked.job if asked.job.subseed_strength else replace(asked.job, seed=0, subseed=0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ohwx_compare.compare.face_pass import Detailed, detail, require_built
 from ohwx_compare.compare.host import Host, Loaded
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.experiment import checkpoint_of
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.infotext import Infotext
 from ohwx_compare.core.infotext.supported import unsupported_job
@@ -56,13 +57,13 @@ def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: 
     notes = () if faces else ("its infotext has no face settings: drawn with ADetailer's defaults",)
     faces = faces or (FaceSettings(),)
     job = replace(infotext.to_job(parsed), denoise=None)
-    for given in (job, *faces):
-        require_valid(given)
+    require_valid(job)
+    for tab in faces:
+        require_valid(tab)
     require_built(faces)
-    name, short_hash = infotext.model(parsed)
-    if not (checkpoint or name or short_hash):
+    ref = CheckpointRef.parse(checkpoint) if checkpoint else checkpoint_of(parsed)
+    if ref is None:
         raise InfotextError(f"{path} names no checkpoint; name the one to draw with.")
-    ref = CheckpointRef.parse(checkpoint) if checkpoint else CheckpointRef(name or short_hash, short_hash)
     return ExistingPicture(path=path, text=parsed, job=job, faces=faces, checkpoint=ref, notes=notes)
 
 

@@ -187,8 +187,10 @@ def _came_of(asked: InpaintJob, index: int) -> dict[str, Any]:
 
 
 def _record(face: "Detection", tab: int, detector: "Detector", **more: Any) -> FaceRecord:
-    box = tuple(round(float(edge), 2) for edge in (face.box.x1, face.box.y1, face.box.x2, face.box.y2))
-    return FaceRecord(tab=tab, box=box, confidence=round(float(face.confidence), 4), detector=detector.name, **more)
+    corners = (face.box.x1, face.box.y1, face.box.x2, face.box.y2)
+    x1, y1, x2, y2 = (round(float(edge), 2) for edge in corners)
+    confidence = round(float(face.confidence), 4)
+    return FaceRecord(tab=tab, box=(x1, y1, x2, y2), confidence=confidence, detector=detector.name, **more)
 
 
 def _finish(picture: _Picture) -> Detailed:

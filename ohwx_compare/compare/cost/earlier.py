@@ -22,7 +22,7 @@ def pace(runs: Iterable[Run]) -> float | None:
     seconds = work = 0.0
     for run in runs:
         timed = [cell for cell in run.cells if cell.result.seconds is not None]
-        seconds += sum(cell.result.seconds for cell in timed)
+        seconds += sum(cell.result.seconds or 0.0 for cell in timed)
         for _, group in groupby(timed, key=lambda cell: cell.cell.checkpoint):
             cells = list(group)
             work += sum(map(_picture, cells_by_job(cell.cell for cell in cells))) + sum(map(_faces_drawn, cells))

@@ -187,6 +187,8 @@ class WebuiHost:
 
     def _verify(self) -> None:
         """Raise HostError unless the checkpoint in use is what lies in memory."""
+        if self._in_use is None:
+            raise HostError("No checkpoint is loaded; call use() first.")
         loaded, header = self._in_use
         path = loaded.checkpoint.path
         if not _is_loaded(path):

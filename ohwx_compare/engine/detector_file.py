@@ -73,7 +73,7 @@ def _from_pt(path: Path) -> DetectorFile:
     model = ema if isinstance(ema, Record) else checkpoint.get("model")
     kind = model.kind if isinstance(model, Record) else type(model).__name__
     task = _HEADS.get(kind.rpartition(".")[2])
-    if task is None:
+    if task is None or not isinstance(model, Record):
         raise DetectorError(f"{path.name} holds a {kind}; expected YOLOv8's {' or '.join(_HEADS)}.")
     try:
         return DetectorFile(

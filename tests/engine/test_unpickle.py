@@ -192,7 +192,10 @@ def test_the_canary_would_sing(tmp_path, name):
         (b"ccollections\nOrderedDict\n}X\x07\0\0\0__new__K\x01sb.", "state of a _Name"),
         (b"]}X\x01\0\0\0aK\x01sb.", "state of a list"),
         (b"X\x01\0\0\0aQ.", "not a torch storage"),
-        (b"(X\x07\0\0\0storagecultralytics.nn\nFloatStorage\nX\x01\0\0\0aX\x03\0\0\0cpuK\x01tQ.", "not a torch storage"),
+        (
+            b"(X\x07\0\0\0storagecultralytics.nn\nFloatStorage\nX\x01\0\0\0aX\x03\0\0\0cpuK\x01tQ.",
+            "not a torch storage",
+        ),
         (b"(X\x06\0\0\0modulectorch\nFloatStorage\nX\x01\0\0\0aX\x03\0\0\0cpuK\x01tQ.", "not a torch storage"),
         (b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x05\0\0\0../..X\x03\0\0\0cpuK\x01tQ.", "plain number"),
     ],

@@ -14,6 +14,7 @@ OhwxError
 ├── ImageError               a picture or mask that cannot be read or written
 ├── GeometryError            a box outside its picture, or empty
 ├── LedgerError              a run folder that cannot be used
+│   └── OtherExperimentError    a run folder with cells that the experiment does not ask for
 ├── HostError                the host generated something other than what was asked for
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot continue
@@ -36,6 +37,7 @@ __all__ = [
     "MissingKeysError",
     "NotHereError",
     "OhwxError",
+    "OtherExperimentError",
     "OutOfMemoryError",
     "PromptError",
     "TrainingError",
@@ -100,6 +102,10 @@ class GeometryError(OhwxError):
 
 class LedgerError(OhwxError):
     """A run folder that cannot be used."""
+
+
+class OtherExperimentError(LedgerError):
+    """A run folder with cells that the experiment does not ask for."""
 
 
 class HostError(OhwxError):

@@ -4,12 +4,18 @@ import json
 import sys
 from types import MappingProxyType
 
-from ohwx_compare.errors import OhwxError, UnknownCheckpointError, WrongCheckpointError
+from ohwx_compare.errors import OhwxError, OtherExperimentError, UnknownCheckpointError, WrongCheckpointError
 
 __all__ = ["print_json", "words_of"]
 
 _MAP = "Or use another file in its place: --checkpoint-map NAME=FILE."
-_ADVICE = MappingProxyType({UnknownCheckpointError: _MAP, WrongCheckpointError: _MAP})
+_ADVICE = MappingProxyType(
+    {
+        UnknownCheckpointError: _MAP,
+        WrongCheckpointError: _MAP,
+        OtherExperimentError: "Flags for that: --out for the other folder, --reuse for this one.",
+    }
+)
 
 
 def words_of(error: Exception) -> str:

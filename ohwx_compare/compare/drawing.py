@@ -1,4 +1,4 @@
-"""Cells of one checkpoint onto the shelf: what lies there is taken, the rest is drawn; before images, then faces."""
+"""Cells of one checkpoint onto the shelf: what is there is used, the rest is generated; pictures first, then faces."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class CellKeys:
 
 
 class Drawing:
-    """What a run draws with: the host, the detectors, and the shelf that takes the pictures."""
+    """What a run generates with: the host, the detectors, and the shelf for the pictures."""
 
     def __init__(self, host: Host, detectors: Mapping[str, "Detector"], shelf: Shelf, on_event: Listener):
         self.host, self.detectors, self.shelf, self.on_event = host, detectors, shelf, on_event
@@ -58,7 +58,7 @@ class Drawing:
         return CellKeys(before, after_key(before, cell.faces, [self.detectors[tab.model].sha256 for tab in cell.faces]))
 
     def is_there(self, cells: Iterable[Cell], sha256: str) -> bool:
-        """Whether no picture of `cells`, drawn with the checkpoint file of this sha256, need be drawn."""
+        """Whether no picture of `cells`, with the checkpoint file of this sha256, need be generated."""
         keys = (self.keys(cell, sha256) for cell in cells)
         return all(self.shelf.has(key) for pair in keys for key in (pair.before, pair.last))
 
@@ -114,10 +114,10 @@ class Drawing:
         self._step(sum(face_cost(job, tabs) for job in jobs))
 
     def _missing(self, keys: Mapping[Key, str], names: Mapping[Key, str], *, is_fresh: bool) -> list[Key]:
-        """What must be drawn; what another folder lends is taken in under its name.
+        """What must be generated; what another folder lends is copied in under its name.
 
         All of a batch that never was whole, else what is not on the shelf. Lent pictures are not the batch's, whether
-        taken in before or now, so a resumed run draws what an undisturbed one does.
+        copied in before or now, so a resumed run generates what an undisturbed one does.
         """
         for name, key in keys.items():
             self.shelf.borrow(key, names[name])
@@ -126,7 +126,7 @@ class Drawing:
         return list(own) if missing and is_fresh else missing
 
     def _require(self, loaded: Loaded) -> None:
-        """Load what is to draw, if it was thought that nothing lacks. Raises HostError if it is another now."""
+        """Load the checkpoint, if that seemed needless before. Raises HostError if its file is another now."""
         if self._in_use != loaded and self.use(loaded.checkpoint) != loaded:
             raise HostError(f"{loaded.checkpoint.name} changed while this run went on; start the run again.")
 

@@ -21,7 +21,7 @@ from typing import Any
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.keys import canonical
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
-from ohwx_compare.errors import ExperimentError, LedgerError
+from ohwx_compare.errors import ExperimentError, LedgerError, OtherExperimentError
 from ohwx_compare.files import lock
 from ohwx_compare.words import counted
 
@@ -171,7 +171,7 @@ class Ledger:
     def plan(self, experiment: Experiment) -> None:
         """Make `experiment` the folder's own; results of cells move along with them, whatever their numbers are now.
 
-        It may ask for more than the folder's experiment did. Raises LedgerError where it does not ask for a cell that
+        It may ask for more than the folder's experiment did. Raises OtherExperimentError if it lacks a cell that
         is there: nothing is dropped.
         """
         with self._change() as db:
@@ -181,7 +181,7 @@ class Ledger:
             left = kept.keys() - dict(asked).keys()
             lost = [c for text, c in kept.items() if text in left and results[c.number].outcome != Outcome.FAILED]
             if lost:
-                raise LedgerError(
+                raise OtherExperimentError(
                     f"{self.folder} holds {counted(len(lost), 'cell')} that this experiment does not ask for (the "
                     f"first: {lost[0].label}). Choose another folder for the run; it can reuse the pictures of "
                     f"{self.folder}."

@@ -110,7 +110,7 @@ def test_a_read_only_folder(models, tmp_path):
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         for name in ("out", "new"):
             log = tmp_path / f"{name}.log"
-            with pytest.raises(LedgerError, match=r"cannot be used: .*(hoose another --out|ake it writable)") as caught:
+            with pytest.raises(LedgerError, match=r"cannot be used: .*(another folder|ake it writable)") as caught:
                 draw_run(
                     PLAIN, FakeHost(models, log=log), {}.get, disk / name, resolve=in_folder(models, {})
                 )  # fmt: skip
@@ -229,7 +229,7 @@ def test_out_of_memory_is_one_smaller_batch(room, greedy, batches, tiny, tmp_pat
     cells = [c.result for c in open_run(tmp_path).cells]
     assert [bool(c.notes) for c in cells] == [room < 4 and c.outcome is Outcome.DRAWN for c in cells]
     if greedy:
-        assert cells[2].error.startswith("Not enough memory on cpu for 1 picture, 64x64 px; ")
+        assert cells[2].error.startswith("There is not enough memory on cpu for 1 picture, 64x64 px; ")
     monkeypatch.undo()
     assert draw_run(experiment, host, {}.get, tmp_path, resolve=in_folder(tiny, {})).failed == 0
 
@@ -289,7 +289,7 @@ def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(tiny, tmp_p
         assert holder.stdout.readline() == "held\n"
         assert main(["compare", *flags]) == 1
         said = capsys.readouterr().err.splitlines()[-1]
-        assert said.startswith("ohwx: Another run is drawing into ")
+        assert said.startswith("ohwx: Another run is writing to ")
     finally:
         holder.kill()
         holder.communicate()

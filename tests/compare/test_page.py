@@ -13,13 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger import open_run
+from ohwx_compare.look.board import Board, summary
 from ohwx_compare.look.page import page_data, render_page, write_page
 from ohwx_compare.look.sheet import write_sheets
 
 ROOT = Path(__file__).parents[2]
+STYLE = {"name": "film", "prompt": "film", "negative": ""}
 
 
 class Reader(HTMLParser):
@@ -50,6 +53,22 @@ def page(sample_run):
     return write_page(sample_run)
 
 
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("cfg", [5, 7], "1 checkpoint × 2 CFG values"),
+        ("prompt s/r", ["man", "woman"], "1 checkpoint × 2 wordings"),
+        ("styles", [[STYLE], []], "1 checkpoint × 2 style choices"),
+        ("face padding", [0, 32, 64], "1 checkpoint × 3 face padding values"),
+        ("seed", [1], "1 checkpoint"),
+    ],
+)
+def test_how_large_a_run_is_reads_as_a_sentence(sample_run, kind, values, said):
+    axes = (Axis.read("checkpoint", ["a"]), Axis.read(kind, values))
+    experiment = replace(sample_run.experiment, axes=axes)
+    assert summary(Board(replace(sample_run, experiment=experiment), (), ())) == said
+
+
 def test_the_page_holds_the_run(sample_run, page):
     data = json.loads(Reader(page.read_text(encoding="utf-8")).scripts[0])
     assert data == page_data(open_run(sample_run.folder))
@@ -60,7 +79,7 @@ def test_the_page_holds_the_run(sample_run, page):
         assert cell["infotext"] == result.infotext
         assert [face["box"] for face in cell["faces"]] == [list(face.box) for face in result.faces]
         assert cell["prompt"] == planned.cell.job.prompt
-    assert [found[n]["words"] for n in (2, 12)] == ["No face found; the picture is as first drawn", "Not drawn yet"]
+    assert [found[n]["words"] for n in (2, 12)] == ["No face found; the picture is unchanged", "Not generated yet"]
     assert "CUDA out of memory" in found[5]["words"]
     assert found[1]["words"] == "1 face inpainted (0.71); found by face_yolov8n.pt"
 

@@ -1,4 +1,4 @@
-"""What a run would draw, counted before anything is drawn; what its folder holds already is left out.
+"""What a run would generate, counted beforehand; what its folder holds already is left out.
 
 It follows `compare/run.py`: the same batches, the same keys, each checkpoint loaded once and only where it is needed.
 """
@@ -36,13 +36,13 @@ class BatchWork:
 
     @property
     def inpaints(self) -> int:
-        """Faces to be redrawn, if each tab finds as many as its top k allows, or one."""
+        """Faces to inpaint, if each tab finds as many as its top k allows, or one."""
         return sum(max(tab.top_k, 1) for cell in self.faces for tab in cell.faces)
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One checkpoint and what it draws; `checkpoint` is None where no file answers to its name."""
+    """One checkpoint and what it generates; `checkpoint` is None where there is no file of its name."""
 
     checkpoint: Checkpoint | None
     draws: tuple[BatchWork, ...]
@@ -60,22 +60,22 @@ class Shelved:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonPlan:
-    """A run's cost in things that can be counted. `visits` holds only checkpoints that have something to draw."""
+    """A run's cost in things that can be counted. `visits` holds only checkpoints that have something to generate."""
 
-    cells: int  # of the experiment, drawn already or not
+    cells: int  # of the experiment, generated already or not
     checkpoints: int
-    missing: tuple[str, ...]  # checkpoints that no file answers to, as the experiment names them
+    missing: tuple[str, ...]  # checkpoints without a file, as the experiment names them
     visits: tuple[Visit, ...]
     disk_bytes: int  # of the pictures, thumbnails and sheets to be written, estimated
 
     @property
     def renders(self) -> int:
-        """Pictures to be drawn before the face pass."""
+        """Pictures to generate, before the face pass."""
         return sum(len(draw.jobs) for visit in self.visits for draw in visit.draws)
 
     @property
     def inpaints(self) -> int:
-        """Faces to be redrawn; see `Draw.inpaints`."""
+        """Faces to inpaint; see `BatchWork.inpaints`."""
         return sum(draw.inpaints for visit in self.visits for draw in visit.draws)
 
     @property
@@ -98,9 +98,9 @@ def plan(
     there: Shelved = Shelved(frozenset(), {}, PNG_BYTES),
     keys: KeysOf | None = None,
 ) -> ComparisonPlan:
-    """Count what a run of `experiment` would draw besides what is `there`.
+    """Count what a run of `experiment` would generate besides what is `there`.
 
-    keys: what tells whether a cell is there; without, none is. Raises ExperimentError without a checkpoint,
+    keys: tells whether a cell is there; without it, none is. Raises ExperimentError without a checkpoint,
     CheckpointError for a file that is not what was asked for.
     """
     cells, missing, visits = experiment.cells(), [], []
@@ -134,7 +134,7 @@ def most_bytes(experiment: Experiment) -> int:
 
 
 def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
-    """What the folder that is drawn into holds, and what others lend to it.
+    """What the run's own folder holds, and what other folders lend to it.
 
     This is a forecast, so checkpoint files are compared by size and time alone; a run looks at their bytes.
     """
@@ -151,7 +151,7 @@ def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
 
 
 def keys_in(run: Run) -> KeysOf:
-    """The keys that a run's own cells have, whatever the host would say now: for a forecast that asks none."""
+    """The keys that a run's own cells have, whatever the host would say now: for a forecast without a host."""
     known = {_ident(cell.cell): (cell.result.before_key, cell.result.key) for cell in run.cells if cell.result.key}
 
     def keys(cell: Cell, sha256: str) -> tuple[str, str]:
@@ -177,7 +177,7 @@ def _ident(cell: Cell) -> tuple:
 
 
 def _lacks(batch: Batch, keys: KeysOf | None, sha256: str | None, there: Shelved) -> BatchWork:
-    """A batch with nothing committed is drawn whole, but for what is lent; else what is missing of it."""
+    """A batch with nothing committed is generated whole, but for what is lent; else only what is missing."""
     if keys is None or sha256 is None:
         return BatchWork(tuple(cells_by_job(batch)), tuple(cell for cell in batch if cell.faces))
     todo = [cell for cell in batch if not there.keys.issuperset(keys(cell, sha256))]
@@ -191,7 +191,7 @@ def _lacks(batch: Batch, keys: KeysOf | None, sha256: str | None, there: Shelved
 
 
 def _pictures(run: Run) -> list[tuple[Path, str, int]]:
-    """Path, key and px of every drawn picture that is still there, before the face pass and last."""
+    """Path, key and px of every picture that is still there, before the face pass and last."""
     done = [cell for cell in run.cells if cell.result.outcome not in (Outcome.PENDING, Outcome.FAILED)]
     named = [
         (run.folder / path, key, cell.cell.job.width * cell.cell.job.height)

@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.keys import canonical
@@ -254,19 +254,19 @@ def _said(path: Path) -> Iterator[None]:
 
 
 def _advice(error: str) -> str:
-    if "full" in error:
+    if "full" in error or "No space" in error:
         return "Free some space, then start the run again: what is finished is kept."
-    if "readonly" in error or "unable to open" in error:
+    if any(word in error for word in ("readonly", "unable to open", "Read-only", "Permission denied")):
         return "Make it writable, or choose another folder."
     return "If it is damaged, choose another folder."
 
 
-def _hold(folder: Path) -> sqlite3.Connection:
+def _hold(folder: Path) -> BinaryIO:
     try:
         return lock.hold(folder)
     except BlockingIOError as error:
         raise LedgerError(f"Another run is writing to {folder}; wait for it, or choose another folder.") from error
-    except sqlite3.Error as error:
+    except OSError as error:
         raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be locked: {error}. {_advice(str(error))}") from error
 
 

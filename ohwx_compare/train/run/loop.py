@@ -5,7 +5,6 @@ same weights as one that was left alone: bit for bit on the CPU with the same nu
 """
 
 import math
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -270,7 +269,7 @@ def _alone(folder: Path) -> Iterator[None]:
         held = lock.hold(folder)
     except BlockingIOError as error:
         raise TrainingError(f"Another run is writing into {folder}; wait for it or choose another output.") from error
-    except sqlite3.Error as error:
+    except OSError as error:
         raise TrainingError(f"{folder / lock.LOCK_FILE} cannot be used ({error}); choose another output.") from error
     with closing(held):
         yield

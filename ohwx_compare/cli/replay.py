@@ -14,7 +14,7 @@ from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
-from ohwx_compare.cli.texts import texts_of
+from ohwx_compare.cli.texts import is_file, texts_of
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
 from ohwx_compare.compare.host import Host, Loaded
@@ -28,7 +28,8 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
 from ohwx_compare.files.hashes import Hashes, cache_folder
-from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.images import load_rgb, write_result
+from ohwx_compare.files.names import FreeNames
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     hashes = Hashes(cache_folder())
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes)
     results: list[Replayed] = []
-    originals = list(_readable(options.inputs, results))
+    originals = list(_readable(options.inputs, options.out, results))
     bar = Bar()
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(events.Step(count)), hashes)
@@ -93,9 +94,8 @@ def run(options: argparse.Namespace) -> int:
                 if asked.asked:
                     raise Interrupted
                 try:
-                    path = _free_path(original, options.out)
                     loaded = host.use(resolve(original.checkpoint))
-                    result = _draw(host, detector, original, loaded, path)
+                    result = _draw(host, detector, original, loaded, options.out / f"{original.stem}.png")
                     bar(events.Image(number, original.stem, _in_words(result)))
                 except Interrupted:
                     raise
@@ -140,30 +140,22 @@ def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
     return int(difference.max()), float(difference.mean())
 
 
-def _readable(inputs: list[str], results: list[Replayed]) -> Iterator[Original]:
-    taken: set[str] = set()
+def _readable(inputs: list[str], folder: Path, results: list[Replayed]) -> Iterator[Original]:
+    names = FreeNames(folder, filter(is_file, map(Path, inputs)), advice="choose another --out")
     for given in inputs:
         name = given if len(given) < 80 else f"{given[:77]}..."
         try:
             texts = texts_of(given)
         except OhwxError as error:
-            results.append(Replayed(name=name, error=str(error)))
+            results.append(Replayed(name=name, error=words_of(error)))
             continue
         for found in texts:
-            stem = _free(found.stem, taken)
+            stem = found.stem
             try:
+                stem = names.take(found.stem, found.image).stem
                 yield read_original(found.text, stem=stem, image=found.image)
             except OhwxError as error:
-                results.append(Replayed(name=stem if len(texts) > 1 else name, error=str(error)))
-
-
-def _free(stem: str, taken: set[str]) -> str:
-    """`stem`, numbered if an earlier input has it already."""
-    name, number = stem, 2
-    while name.casefold() in taken:
-        name, number = f"{stem}-{number}", number + 1
-    taken.add(name.casefold())
-    return name
+                results.append(Replayed(name=stem if len(texts) > 1 else name, error=words_of(error)))
 
 
 def _detectors(options: argparse.Namespace, device: str) -> "Callable[[str], Detector]":
@@ -171,13 +163,6 @@ def _detectors(options: argparse.Namespace, device: str) -> "Callable[[str], Det
 
     folders = folders_of_detectors(options.detectors, options.checkpoints)
     return cache(lambda name: find_detector(name, folders, device=device))
-
-
-def _free_path(original: Original, folder: Path) -> Path:
-    path = folder / f"{original.stem}.png"
-    if original.image and path.resolve() == original.image.resolve():
-        raise ImageError(f"{path} is the original itself; choose another --out.")
-    return path
 
 
 def _draw(
@@ -191,8 +176,7 @@ def _draw(
         image, notes = detailed.image, (*notes, detailed.outcome.value, *detailed.notes)
     text, stands_in = _text_with(original, loaded)
     notes = (*notes, *stands_in)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_png(path, image, text)
+    write_result(path, image, text)
     largest, mean = differences(image, load_rgb(original.image)) if original.image else (None, None)
     return Replayed(
         name=original.stem, file=str(path), max_difference=largest, mean_difference=mean, notes=tuple(notes)

@@ -18,14 +18,14 @@ from ohwx_compare.core.infotext.supported import unsupported_job
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
-from ohwx_compare.errors import ImageError, InfotextError, UnsupportedKeyError
-from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+from ohwx_compare.files.images import load_rgb, write_result
 from ohwx_compare.files.infotexts import read_infotext
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["ExistingPicture", "extended", "read_picture", "redraw", "require_native", "target"]
+__all__ = ["ExistingPicture", "extended", "read_picture", "redraw", "require_native"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +88,6 @@ def extended(text: Infotext, job: Job, faces: Sequence[FaceSettings]) -> Infotex
     return kept
 
 
-def target(path: Path, folder: Path, found: Sequence[Path]) -> Path:
-    """`<stem>.png`, numbered where stems repeat. Raises ImageError where that is one of the pictures."""
-    same = [other for other in found if other.stem.casefold() == path.stem.casefold()]
-    number = same.index(path)
-    path_out = folder / f"{path.stem}{f'-{number + 1}' if number else ''}.png"
-    if path_out.resolve() in {other.resolve() for other in found}:
-        raise ImageError(f"{path_out} is one of the pictures; choose another output folder.")
-    return path_out
-
-
 def redraw(
     host: Host, detector: "Callable[[str], Detector]", picture: ExistingPicture, loaded: Loaded, out: Path
 ) -> dict[str, Any]:
@@ -112,8 +102,7 @@ def redraw(
     is_own = loaded.sha256.startswith(short_hash.lower()) if short_hash else name == Path(loaded.checkpoint.name).stem
     other = None if is_own else Path(loaded.checkpoint.name).stem
     written = extended(picture.text, picture.job, [replace(tab, checkpoint=other) for tab in picture.faces])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_png(out, drawn.image, infotext.render(written))
+    write_result(out, drawn.image, infotext.render(written))
     return {
         "file": str(out),
         "from": str(picture.path),

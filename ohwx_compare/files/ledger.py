@@ -267,7 +267,7 @@ def _hold(folder: Path) -> BinaryIO:
     except BlockingIOError as error:
         raise LedgerError(f"Another run is writing to {folder}; wait for it, or choose another folder.") from error
     except OSError as error:
-        raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be locked: {error}. {_advice(str(error))}") from error
+        raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be used: {error}. {_advice(str(error))}") from error
 
 
 def _version(db: sqlite3.Connection, path: Path) -> int:

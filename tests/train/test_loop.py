@@ -26,7 +26,7 @@ def run(values, *, stop: Callable[[int], bool] = lambda step: False, **changes):
     recipe = Recipe.from_dict({**values, **changes})
     learned = []
     train(make_plan(recipe), lambda e: learned.append(e) if isinstance(e, Learned) else None,
-          lambda: stop(learned[-1].step))  # fmt: skip
+          lambda: bool(learned) and stop(learned[-1].step))  # fmt: skip
     return Path(recipe.output) / f"{recipe.name}.safetensors", [one.loss for one in learned]
 
 

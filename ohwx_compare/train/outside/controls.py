@@ -1,14 +1,15 @@
 """What a run is asked for from outside: files in its output folder, so that anything can ask, on any system.
 
 `stop` finishes the step in hand, `pause` waits for as long as it is there, `save` writes a checkpoint. A run takes
-`stop` and `save` away when it has seen them.
+`stop` and `save` away when it has seen them. What a run before left unseen is cleared by whoever starts the next one,
+before it starts: what is asked for while a run starts counts.
 """
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["WORDS", "Controls", "ask", "unask"]
+__all__ = ["WORDS", "Controls", "ask", "clear", "unask"]
 
 WORDS = ("stop", "pause", "save")
 
@@ -25,18 +26,18 @@ def unask(folder: Path, word: str) -> None:
     (folder / word).unlink(missing_ok=True)
 
 
+def clear(folder: Path) -> None:
+    """Forget everything asked for. Raises OSError."""
+    for word in WORDS:
+        unask(folder, word)
+
+
 class Controls:
-    """The run's side. What a run before this one left unseen is taken away first."""
+    """The run's side."""
 
     def __init__(self, folder: Path, asked: Callable[[], bool]) -> None:
         """`asked`: another way to ask for a stop."""
         self.folder, self.asked = folder, asked
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything asked for."""
-        for word in WORDS:
-            unask(self.folder, word)
 
     def stops(self) -> bool:
         """Whether to stop after this step."""
@@ -54,7 +55,9 @@ class Controls:
         """Whether to wait; a stop ends it."""
         return (self.folder / "pause").exists() and not self.stops()
 
-    def wait(self) -> None:
-        """Return when no pause is asked for any more."""
+    def wait(self, save: Callable[[], None]) -> None:
+        """Return when no pause is asked for any more; `save` is called for each checkpoint that is wanted meanwhile."""
         while self.pauses():
+            if self.saves():
+                save()
             time.sleep(0.5)

@@ -24,10 +24,12 @@ class Watch:
     def __init__(self, setup: Setup, listen: Listener, asked: Callable[[], bool]) -> None:
         """`asked`: whether to stop, looked at between sampling steps; what is left, the next sitting draws."""
         self.setup, self.listen, self.asked = setup, listen, asked
+        self.is_patient = False
         self.samples = Samples(setup)
 
-    def look(self, step: int) -> None:
-        """Validate and draw, if it is time to."""
+    def look(self, step: int, *, to_the_end: bool = False) -> None:
+        """Validate and draw, if it is time to. to_the_end: whoever asks to stop waits, for no sitting follows."""
+        self.is_patient = to_the_end
         if step in self.setup.plan.looks:
             self._guarded(step, "validation", self._validate)
             self._guarded(step, "sample", self._sample)
@@ -52,7 +54,7 @@ class Watch:
             self.listen(Sampled(step, exposures, f"{path.parent.name}/{path.name}", job.prompt, job.seed))
 
     def _on_step(self, done: int) -> None:
-        if self.asked():
+        if self.asked() and not self.is_patient:
             raise Interrupted("Asked to stop.")
 
 

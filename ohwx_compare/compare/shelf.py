@@ -8,6 +8,7 @@ Pictures of other run folders may be lent: found by their keys too, and taken in
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,11 +99,11 @@ class Shelf:
             if told := _told(path):
                 self._lent.setdefault(told[1].key, (path, told[1]))
 
-    @property
-    def checkpoints(self) -> set[str]:
-        """sha256 of every checkpoint that drew something of what is here or lent."""
-        records = (*(s.record for s in self._stored.values()), *(record for _, record in self._lent.values()))
-        return {record.checkpoint for record in records}
+    def drawers(self) -> Counter[str]:
+        """How many of the pictures that are here or lent each checkpoint drew, by the file's sha256."""
+        records = {key: record for key, (_, record) in self._lent.items()}
+        records |= {key: stored.record for key, stored in self._stored.items()}
+        return Counter(record.checkpoint for record in records.values())
 
     def find(self, key: str) -> Stored | None:
         """The picture with this key, None where there is none (any more)."""

@@ -1,6 +1,6 @@
-"""What comes of a run: pictures onto the shelf, then cells into the ledger, each told as an event and counted.
+"""What comes of a run: pictures onto the shelf, then cells into the ledger, each counted and reported as an event.
 
-Who has the `Commits` of a run folder holds its lock; whoever draws for it hands pictures in and touches no file.
+Only the process that holds the run folder's lock has its `Commits`; a worker hands pictures in and touches no file.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Commits:
         self.ledger, self.shelf, self.on_event = ledger, shelf, on_event
         self.results = ledger.results()
         self.counts = dict.fromkeys(("drawn", "reused", "failed", "skipped"), 0)  # cells
-        self._drawn: set[str] = set()  # keys of what was drawn since, not adopted
+        self._drawn: set[str] = set()  # keys of what was generated since, not adopted
         self._seen: dict[Job, dict[str, tuple[Cell, str]]] = {}  # job: pixel digest: first cell, checkpoint sha256
 
     def borrow(self, work: BatchWork) -> None:
@@ -40,7 +40,7 @@ class Commits:
 
     def image(self, key: str) -> Picture.Image:
         """The picture of this key, RGB. Raises ImageError."""
-        return self.shelf.load(self.shelf.find(key))
+        return self.shelf.load(self.shelf.get(key))
 
     def keep(self, wanted: Wanted, drawn: DrawnPicture, loaded: Loaded) -> None:
         """Put a picture onto the shelf, which must hold the one before it; it is on disk on return."""
@@ -57,7 +57,7 @@ class Commits:
         if wanted.before is None:
             record, keys = replace(record, pixels=pixel_digest(drawn.image)), drawn.keys
         else:
-            before = self.shelf.find(wanted.before)
+            before = self.shelf.get(wanted.before)
             earlier = before.record.notes
             notes = (*earlier, *(note for note in drawn.notes if note not in earlier))
             record = replace(record, pixels=before.record.pixels, notes=notes)
@@ -75,9 +75,9 @@ class Commits:
     def commit(self, cell: Cell, keys: CellKeys, loaded: Loaded, seconds: float, also: Sequence[str] = ()) -> None:
         """Record a cell whose pictures are on the shelf.
 
-        seconds: its share of the batch's time. also: notes, which stand only if one of its pictures was drawn just now.
+        seconds: its share of the batch's time. also: further notes, for a cell with a picture generated just now.
         """
-        before, last = self.shelf.find(keys.before), self.shelf.find(keys.last)
+        before, last = self.shelf.get(keys.before), self.shelf.get(keys.last)
         record, is_new = last.record, not self._drawn.isdisjoint((before.record.key, last.record.key))
         result = Result(
             outcome=record.outcome,
@@ -96,23 +96,24 @@ class Commits:
         self.results[cell.number] = result
         if is_new:
             self.counts["drawn"] += 1
-            self.on_event(Image(cell.number, cell.label, result.outcome.value))
+            self.on_event(Image(cell.number, cell.label, result.outcome.words))
         else:
             self.counts["reused"] += 1
-            self.on_event(Skipped(cell.number, cell.label, "its pictures are on disk"))
+            self.on_event(Skipped(cell.number, cell.label, "its pictures are there"))
 
     def reuse(self, cell: Cell, sha256: str) -> None:
-        """Count a cell that `is_done`; sha256: of the checkpoint file that drew it."""
-        stored = self.shelf.find(self.results[cell.number].key)
-        self._seen.setdefault(cell.job, {}).setdefault(stored.record.pixels, (cell, sha256))
+        """Count a cell that `is_done`; sha256: of its checkpoint file."""
+        if stored := self.shelf.find(self.results[cell.number].key or ""):
+            self._seen.setdefault(cell.job, {}).setdefault(stored.record.pixels, (cell, sha256))
         self.counts["reused"] += 1
-        self.on_event(Skipped(cell.number, cell.label, "drawn before"))
+        self.on_event(Skipped(cell.number, cell.label, "generated before"))
 
     def fail(self, cell: Cell, why: str, before_key: str | None = None) -> None:
         """Record that a cell failed, with the picture before its face pass where there is one."""
-        before = self.shelf.find(before_key) if before_key else None
-        paths = {"before": before.path, "before_thumb": before.thumb, "infotext": before.infotext} if before else {}
-        self.ledger.commit(cell, Result(outcome=Outcome.FAILED, error=why, **paths))
+        result = Result(outcome=Outcome.FAILED, error=why)
+        if before_key and (before := self.shelf.find(before_key)):
+            result = replace(result, before=before.path, before_thumb=before.thumb, infotext=before.infotext)
+        self.ledger.commit(cell, result)
         self.counts["failed"] += 1
         self.on_event(Failed(cell.number, cell.label, why))
 
@@ -134,14 +135,15 @@ class Commits:
         return is_same and all(self.shelf.find(key) for key in dict.fromkeys((keys.before, keys.last)))
 
     def _about(self, cell: Cell, pixels: str, loaded: Loaded) -> list[str]:
-        """What a person should know about the checkpoint that drew this cell."""
+        """What a person should know about the checkpoint of this cell."""
         notes = []
         wanted = cell.checkpoint.short_hash
         if wanted and not loaded.sha256.startswith(wanted):
-            notes.append(f"drawn with {loaded.checkpoint.name} [{loaded.sha256[:10]}] in place of {cell.checkpoint}")
+            used = f"{loaded.checkpoint.name} [{loaded.sha256[:10]}]"
+            notes.append(f"generated with {used} in place of {cell.checkpoint}")
         first, sha256 = self._seen.setdefault(cell.job, {}).setdefault(pixels, (cell, loaded.sha256))
         if first.checkpoint != cell.checkpoint:
-            why = "the files are copies" if sha256 == loaded.sha256 else "though the checkpoint files differ"
+            why = "the files are copies" if sha256 == loaded.sha256 else "although the checkpoint files differ"
             notes.append(f"same pixels as cell {first.number} of {first.checkpoint}: {why}")
         return notes
 
@@ -151,7 +153,7 @@ def _infotext(cell: Cell, record: PictureRecord, loaded: Loaded) -> Infotext:
     return from_job(cell.job, model=model, model_hash=loaded.sha256, faces=cell.faces, extra=record.to_json())
 
 
-def _host_keys(cell: Cell, before: Stored, loaded: Loaded) -> list[tuple[str, str]]:
+def _host_keys(cell: Cell, before: Stored, loaded: Loaded) -> tuple[tuple[str, str], ...]:
     """What the host added to the infotext of a picture before its face pass."""
     own = _infotext(replace(cell, faces=()), before.record, loaded)
-    return [(pair.key, pair.value) for pair in parse(before.infotext).pairs if own.get(pair.key) is None]
+    return tuple((pair.key, pair.value) for pair in parse(before.infotext).pairs if own.get(pair.key) is None)

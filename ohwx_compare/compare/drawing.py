@@ -1,4 +1,4 @@
-"""A worker draws: pictures that are wanted in, pictures drawn out; it knows neither run folder nor ledger."""
+"""A worker generates pictures: wanted ones in, finished ones out; it knows neither run folder nor ledger."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ class DrawnPicture:
 
     image: Image.Image  # RGB
     outcome: Outcome
-    notes: tuple[str, ...] = ()  # of this drawing alone, not those of the picture before
+    notes: tuple[str, ...] = ()  # of this picture alone, not those of the picture before its face pass
     keys: tuple[tuple[str, str], ...] = ()  # of its infotext, besides the job's own; of pictures from noise
     faces: tuple[FaceRecord, ...] = ()
 
 
 class Worker(Protocol):
-    """Draws with one checkpoint at a time, for the process that holds the run folder and alone commits."""
+    """Generates with one checkpoint at a time, for the process that holds the run folder and alone commits."""
 
     reports_steps: bool  # it tells its steps to a listener of its own; else the run reports them, stage by stage
 
@@ -39,15 +39,15 @@ class Worker(Protocol):
         ...
 
     def expect(self, checkpoint: Checkpoint) -> None:
-        """Hear what will be used next, while the one in use still draws; returns at once and raises nothing."""
+        """Hear what will be used next, while the one in use still works; returns at once and raises nothing."""
         ...
 
     def draw(
         self, loaded: Loaded, stage: Sequence[Wanted], before: Callable[[str], Image.Image]
     ) -> Iterator[DrawnPicture]:
-        """Draw one stage of a batch (`BatchWork.stages`), in order, with `loaded`, loading it where it is not in use.
+        """Generate one stage of a batch (`BatchWork.stages`), in order; `loaded` is loaded where it is not in use.
 
-        before: gives the picture of a key, whose faces are redrawn. Raises what `Host` and detectors raise, and
+        before: gives the picture of a key, whose faces are inpainted. Raises what `Host` and detectors raise, and
         HostError where the file is no longer what was `loaded`.
         """
         ...

@@ -1,10 +1,10 @@
-"""A run: an experiment's cells drawn into a folder, each checkpoint visited once, each cell committed when it is whole.
+"""A run: an experiment's cells generated into a folder, each checkpoint loaded once, each cell committed when whole.
 
-The batch is the unit of drawing, so that a resumed run draws what an undisturbed one does: all PNGs of a batch are
+The batch is the unit of generation, so that a resumed run gives what an undisturbed one does: all PNGs of a batch are
 written, then its cells are committed. On resume a batch whose PNGs are there is adopted, one with no committed cell is
-drawn whole, and a committed cell is never drawn again. What other run folders lend is taken by its key in the same way.
+generated whole, and a committed cell is never generated again. Pictures of other run folders are found by key as well.
 
-A picture is taken for a checkpoint's only if the file, as it is now, has the sha256 that drew it: a hash from an
+A picture counts as a checkpoint's only if the file, as it is now, has the sha256 that generated it: a hash from an
 earlier process counts where `files.hashes.identity` proves the bytes the same, else the whole file is read. A file that
 must be loaded anyway is not read for that.
 """
@@ -38,12 +38,12 @@ if TYPE_CHECKING:  # loads torch
 
 __all__ = ["Options", "RunResult", "draw_run"]
 
-_SHORT = "fewer pictures were drawn together than asked for: there was no memory for more"
+_SHORT = "fewer pictures were generated together than asked for: there was no memory for more"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a run goes about its work."""
+    """How a run works."""
 
     batch: int = 4  # most pictures drawn together
     reuse: tuple[Path, ...] = ()  # run folders, or folders that hold some: their pictures are taken where keys agree
@@ -72,13 +72,13 @@ def draw_run(
     resolve: Resolve,
     options: Options = Options(),
 ) -> RunResult:
-    """Draw what `folder` lacks of `experiment`; the caller closes `host`.
+    """Generate what `folder` lacks of `experiment`; the caller closes `host`.
 
-    detectors: gives a tab's detector by name; asked once for each name, before anything is drawn.
-    resolve: the file of a reference; all are asked before anything is drawn, and all missing ones named together.
-    A cell that fails is recorded and the run goes on; the next run tries it again. Raises LedgerError where the folder
-    cannot be used, is another run's or another experiment's, or is full; DetectorError, CheckpointError,
-    ExperimentError and UnsupportedKeyError before anything is drawn; Interrupted where the user stops at once. The
+    detectors: gives a tab's detector by name; called once for each name, before anything is generated.
+    resolve: the file of a reference; called for all of them first, and all missing ones are named together.
+    A cell that fails is recorded and the run continues; the next run tries it again. Raises LedgerError where the
+    folder cannot be used, is another run's or another experiment's, or is full; DetectorError, CheckpointError,
+    ExperimentError and UnsupportedKeyError before anything is generated; Interrupted where the user stops at once. The
     folder is consistent then.
     """
     started = time.monotonic()
@@ -103,7 +103,7 @@ def draw_run(
 
 
 class _Conductor:
-    """One run, checkpoint by checkpoint and batch by batch, asking the user; a worker draws, `Commits` records."""
+    """One run, checkpoint by checkpoint and batch by batch: a worker generates, `Commits` records."""
 
     def __init__(
         self,
@@ -124,13 +124,13 @@ class _Conductor:
         self._most: int | None = None  # pictures that memory has room for together, once it had none for more
 
     def announce(self) -> None:
-        """Say what is to come; what is there, by the looks of it, is not counted as cost."""
+        """Announce the run; what seems to be there is not counted as cost."""
         cells = [cell for own in self._cells.values() for cell in own]
         steps = sum(cost(tuple(filter(self._loads.is_open, own))) for own in self._cells.values())
         self.on_event(Started(self.ledger.folder.resolve().name, len(cells), steps))
 
     def visit(self, ref: CheckpointRef) -> None:
-        """Draw one checkpoint's batches; it is not even loaded where all of them are there."""
+        """Generate one checkpoint's batches; it is not even loaded where all of them are there."""
         loaded = self._there(ref)
         if loaded is None:
             self._ask()
@@ -176,7 +176,7 @@ class _Conductor:
         return loaded
 
     def _without(self, ref: CheckpointRef, why: str) -> None:
-        """The checkpoint cannot be used: what it drew before stays, also where the file is gone; the rest fails."""
+        """The checkpoint cannot be used: what it generated before stays, even if the file is gone; the rest fails."""
         try:
             sha256 = self._sha256(ref, self.plan[ref][0])
         except CheckpointError:
@@ -187,11 +187,11 @@ class _Conductor:
             done, lost = self._parted(lost, sha256)
             for cell in done:
                 self.commits.reuse(cell, sha256)
-        for cell in lost:  # also one drawn before, with a file that is no longer this one
+        for cell in lost:  # also one generated before, with a file that is no longer this one
             self.commits.fail(cell, why)
 
     def _parted(self, cells: Sequence[Cell], sha256: str) -> tuple[list[Cell], list[Cell]]:
-        """Those of `cells` that this file drew and the ledger has, and the others."""
+        """Those of `cells` that this file generated and the ledger has, and the others."""
         done, todo = [], []
         for cell in cells:
             is_done = self.commits.is_recorded(cell) and self.commits.is_done(cell, self.keys(cell, sha256))
@@ -221,7 +221,7 @@ class _Conductor:
             self._try((cell,), loaded)
 
     def _failure(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> "_Failure | None":
-        """Draw `todo`; what went wrong, if anything."""
+        """Generate `todo`; what went wrong, if anything."""
         try:
             self._draw(batch, todo, loaded)
         except (Interrupted, LedgerError):
@@ -231,7 +231,7 @@ class _Conductor:
         return None
 
     def _draw(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> None:
-        """Draw what `todo`, which is left of `batch`, lacks, and commit it, unless the user looks away."""
+        """Generate what `todo`, the rest of `batch`, lacks, and commit it, unless the user wants it left alone."""
         started = time.monotonic()
         keys = {cell.number: self.keys(cell, loaded.sha256) for cell in batch}
         whole = needed(batch, todo, keys)
@@ -247,7 +247,7 @@ class _Conductor:
             self.commits.commit(cell, keys[cell.number], loaded, seconds, (_SHORT,) if self._most else ())
 
     def _stage(self, stage: Sequence[Wanted], loaded: Loaded) -> None:
-        """Have one stage of a batch drawn and put onto the shelf, picture by picture."""
+        """Have one stage of a batch generated, each picture put onto the shelf as it comes."""
         drawn = self.worker.draw(loaded, stage, self.commits.image)
         for wanted, picture in zip(stage, drawn, strict=True):
             self.commits.keep(wanted, picture, loaded)
@@ -256,7 +256,7 @@ class _Conductor:
             self.on_event(Step(steps))
 
     def _ask(self) -> Interruption:
-        """What the user wants now. Raises Interrupted where nothing at all shall be drawn any more."""
+        """What the user wants now. Raises Interrupted where the run shall stop at once."""
         asked = self.host.interruption()
         if asked is Interruption.STOP:
             raise Interrupted("Stopped; what is finished is kept.")

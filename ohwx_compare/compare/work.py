@@ -1,7 +1,7 @@
-"""What is to be drawn, apart from who draws it and from what becomes of it.
+"""What a run generates, apart from who does it and from what becomes of it.
 
 A batch of one checkpoint is the unit of work: `needed` tells which pictures it is made of, `BatchWork.lacking` which of
-them are to be drawn. Both are values without host, file or lock, so they can be handed to whoever draws, here or on
+them are missing. Both are values without host, file or lock, so they can be sent to whoever generates, here or on
 another machine; a larger unit is several batches of a checkpoint, cut where `batches()` cuts.
 """
 
@@ -29,7 +29,7 @@ class CellKeys:
 NO_KEYS = CellKeys("", "")  # of a cell of which none is known: no picture has them
 
 
-KeysOf = Callable[[Cell, str], CellKeys]  # of a cell, drawn with the checkpoint file of this sha256
+KeysOf = Callable[[Cell, str], CellKeys]  # of a cell, with the checkpoint file of this sha256
 
 
 def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str]) -> KeysOf:
@@ -48,21 +48,21 @@ class Holdings(Protocol):
     """Pictures that are there, by their keys."""
 
     def has(self, key: str) -> bool:
-        """Whether a picture with this key need not be drawn."""
+        """Whether a picture with this key need not be generated."""
         ...
 
     def is_lent(self, key: str) -> bool:
-        """Whether another folder gives it, taken in already or not."""
+        """Whether another folder has it, copied in already or not."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A picture: its key, and what it is drawn from."""
+    """A picture to generate: its key, and what it is made from."""
 
     key: str
-    cell: Cell  # it is drawn for; without face settings where it is drawn from noise
-    before: str | None = None  # key of the picture whose faces it redraws; None draws from noise
+    cell: Cell  # that it is for; without face settings where the picture comes from noise
+    before: str | None = None  # key of the picture whose faces are inpainted; None: from noise
     is_followed: bool = False  # by a face pass
 
     @property
@@ -72,44 +72,44 @@ class Wanted:
 
     @property
     def cost(self) -> float:
-        """Sampling steps, its face pass being as long as may be expected."""
+        """Sampling steps, a face pass being as long as is to be expected."""
         return self.cell.job.steps if self.before is None else face_cost(self.cell.job, self.cell.faces)
 
 
 @dataclass(frozen=True)
 class BatchWork:
-    """The pictures of one batch that are to be drawn."""
+    """The pictures of one batch to be generated."""
 
     befores: tuple[Wanted, ...]  # from noise, together
     afters: tuple[Wanted, ...]  # face passes, those of the same settings in a row
 
     @property
     def stages(self) -> list[tuple[Wanted, ...]]:
-        """What is drawn together, in order: the pictures from noise, then the face passes of each settings."""
+        """What is generated together, in order: the pictures from noise, then the face passes of each settings."""
         kinds = dict.fromkeys(wanted.cell.faces for wanted in self.afters)
         return [self.befores, *(tuple(w for w in self.afters if w.cell.faces == tabs) for tabs in kinds)]
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """What is drawn from noise."""
+        """Of the pictures from noise."""
         return tuple(wanted.cell.job for wanted in self.befores)
 
     @property
     def faces(self) -> tuple[Cell, ...]:
-        """The cells whose face pass is drawn."""
+        """The cells whose face pass is to run."""
         return tuple(wanted.cell for wanted in self.afters)
 
     @property
     def inpaints(self) -> int:
-        """Faces to be redrawn, if each tab finds as many as its top k allows, or one."""
+        """Faces to inpaint, if each tab finds as many as its top k allows, or one."""
         return sum(max(tab.top_k, 1) for cell in self.faces for tab in cell.faces)
 
     def lacking(self, there: Holdings, *, is_fresh: bool) -> "BatchWork":
-        """What of it must be drawn, given what is `there`.
+        """What of it must be generated, given what is `there`.
 
-        is_fresh: nothing of the batch is committed. Where something of such a one is missing all of it is drawn, else
-        the missing alone. What is lent is not the batch's, whether taken in before or now, so a resumed run draws what
-        an undisturbed one does.
+        is_fresh: nothing of the batch is committed. A stage of such a batch is generated whole where any of it is
+        missing; of other batches only the missing pictures are. Lent pictures are not the batch's, whether copied in
+        before or now, so a resumed run generates what an undisturbed one does.
         """
 
         def missing(pictures: Iterable[Wanted]) -> tuple[Wanted, ...]:

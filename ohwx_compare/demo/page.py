@@ -139,8 +139,9 @@ def _faces(found: Answer, readings: Readings) -> str:
     return f"""<section>
   <h2>What the face pass does to small faces</h2>
   <p>The last saves drew pictures of {SMALL_SIDE} px, too few for a face; the face pass draws it again at
-  {PICTURE_SIDE} px. In {faces.change.n} of them a face was found, {faces.height:.0f} px high in the median. Of the traits that can be seen
-  in the style, {faces.before.value:.0%} are wrong inside its box before the pass and {faces.after.value:.0%} after it
+  {PICTURE_SIDE} px. In {faces.change.n} of them a face was found, {faces.height:.0f} px high in the median. Of the
+  traits that can be seen in the style, {faces.before.value:.0%} are wrong inside its box before the pass and
+  {faces.after.value:.0%} after it
   ({signed(faces.change, percent=True)}).
   <a href="faces/index.html">All of these pictures</a></p>
   <table class="numbers"><thead><tr><th>wrong</th><th>before</th><th>after</th><th>faces</th></tr></thead>

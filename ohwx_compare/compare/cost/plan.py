@@ -1,7 +1,7 @@
-"""What a run would draw, counted before anything is drawn; what its folder holds already is left out.
+"""What a run would generate, counted beforehand; what its folder holds already is left out.
 
-The batches and what they lack are those of `compare/work.py`, which a run draws; each checkpoint is loaded once and
-only where it is needed.
+The batches and what they lack are those of `compare/work.py`, as in a run; each checkpoint is loaded once and only
+where it is needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ THUMB_BYTES = 25_000  # a JPEG of 384 px
 
 @dataclass(frozen=True)
 class Visit:
-    """One checkpoint and what it draws; `checkpoint` is None where no file answers to its name."""
+    """One checkpoint and what it generates; `checkpoint` is None where there is no file of its name."""
 
     checkpoint: Checkpoint | None
     draws: tuple[BatchWork, ...]
@@ -43,7 +43,7 @@ class Shelved:
     lent: frozenset[str] = frozenset()  # those of `keys` that are taken from elsewhere
 
     def has(self, key: str) -> bool:
-        """Whether a picture with this key need not be drawn."""
+        """Whether a picture with this key need not be generated."""
         return key in self.keys
 
     def is_lent(self, key: str) -> bool:
@@ -53,22 +53,22 @@ class Shelved:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonPlan:
-    """A run's cost in things that can be counted. `visits` holds only checkpoints that have something to draw."""
+    """A run's cost in things that can be counted. `visits` holds only checkpoints that have something to generate."""
 
-    cells: int  # of the experiment, drawn already or not
+    cells: int  # of the experiment, generated already or not
     checkpoints: int
-    missing: tuple[str, ...]  # checkpoints that no file answers to, as the experiment names them
+    missing: tuple[str, ...]  # checkpoints without a file, as the experiment names them
     visits: tuple[Visit, ...]
     disk_bytes: int  # of the pictures, thumbnails and sheets to be written, estimated
 
     @property
     def renders(self) -> int:
-        """Pictures to be drawn before the face pass."""
+        """Pictures to generate, before the face pass."""
         return sum(len(draw.jobs) for visit in self.visits for draw in visit.draws)
 
     @property
     def inpaints(self) -> int:
-        """Faces to be redrawn; see `BatchWork.inpaints`."""
+        """Faces to inpaint; see `BatchWork.inpaints`."""
         return sum(draw.inpaints for visit in self.visits for draw in visit.draws)
 
     @property
@@ -91,9 +91,9 @@ def plan(
     there: Shelved = Shelved(frozenset(), {}, PNG_BYTES),
     keys: KeysOf | None = None,
 ) -> ComparisonPlan:
-    """Count what a run of `experiment` would draw besides what is `there`.
+    """Count what a run of `experiment` would generate besides what is `there`.
 
-    keys: what tells whether a cell is there; without, none is. Raises ExperimentError without a checkpoint,
+    keys: tells whether a cell is there; without it, none is. Raises ExperimentError without a checkpoint,
     CheckpointError for a file that is not what was asked for.
     """
     cells, missing, visits = experiment.cells(), [], []
@@ -127,7 +127,7 @@ def most_bytes(experiment: Experiment) -> int:
 
 
 def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
-    """What the folder that is drawn into holds, and what others lend to it.
+    """What the run's own folder holds, and what other folders lend to it.
 
     This is a forecast, so checkpoint files are compared by size and time alone; a run looks at their bytes.
     """
@@ -144,7 +144,7 @@ def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
 
 
 def keys_in(run: Run) -> KeysOf:
-    """The keys that a run's own cells have, whatever the host would say now: for a forecast that asks none."""
+    """The keys that a run's own cells have, whatever the host would say now: for a forecast without a host."""
     known = {_ident(c.cell): CellKeys(c.result.before_key, c.result.key) for c in run.cells if c.result.key}
 
     def keys(cell: Cell, sha256: str) -> CellKeys:
@@ -166,7 +166,7 @@ def _lacks(batch: Batch, keys: KeysOf | None, sha256: str | None, there: Shelved
 
 
 def _pictures(run: Run) -> list[tuple[Path, str, int]]:
-    """Path, key and px of every drawn picture that is still there, before the face pass and last."""
+    """Path, key and px of every picture that is still there, before the face pass and last."""
     done = [cell for cell in run.cells if cell.result.outcome not in (Outcome.PENDING, Outcome.FAILED)]
     named = [
         (run.folder / path, key, cell.cell.job.width * cell.cell.job.height)

@@ -92,14 +92,14 @@ class EncodedCaptions:
         """Context (B, 77 * chunks, W) and pooled (B, P) of captions given at the start; short ones are filled up."""
         rows = [self.rows[caption] for caption in captions]
         count = max(len(row[side]) for row in rows for side in row)
-        states, pooled = {}, None
-        for side in ("l", "g"):
-            flat = [tokens for row in rows for tokens in row[side] + [EMPTY.tokens] * (count - len(row[side]))]
-            hidden, *rest = self._encode(side, flat)
-            states[side] = hidden.unflatten(0, (-1, count)).flatten(1, 2)
-            pooled = rest[0].unflatten(0, (-1, count))[:, 0] if rest else pooled
-        dtype = torch.promote_types(states["l"].dtype, states["g"].dtype)
-        return torch.cat([states["l"].to(dtype), states["g"].to(dtype)], dim=-1), pooled
+        flat = {
+            side: [tokens for row in rows for tokens in row[side] + [EMPTY.tokens] * (count - len(row[side]))]
+            for side in ("l", "g")
+        }
+        (hidden_l,), (hidden_g, pooled) = (self._encode(side, tokens) for side, tokens in flat.items())
+        dtype = torch.promote_types(hidden_l.dtype, hidden_g.dtype)
+        states = [hidden.unflatten(0, (-1, count)).flatten(1, 2).to(dtype) for hidden in (hidden_l, hidden_g)]
+        return torch.cat(states, dim=-1), pooled.unflatten(0, (-1, count))[:, 0]
 
     def _encode(self, side: str, tokens: list[Tokens]) -> tuple[Tensor, ...]:
         if side in self.trained:

@@ -91,7 +91,7 @@ def choose(parts: Sequence[Block], budget: int, sample: int, gradient: int = 0) 
 
 
 def _place(stage: str) -> tuple[int, int]:
-    kind, number = _STAGE.match(stage).groups()
+    kind, _, number = stage.removesuffix(".").partition(".")
     return ("input_blocks", "middle_block", "output_blocks").index(kind), int(number or 0)
 
 

@@ -41,7 +41,7 @@ class Memory:
 
 def trained_shapes(header: Header, recipe: Recipe) -> dict[str, Shape]:
     """Name -> shape of every tensor that the recipe trains; "TE1" ends before its last layer, which SDXL never uses."""
-    shapes = {}
+    shapes: dict[str, Shape] = {}
     for rate, prefix in PARTS.items():
         if getattr(recipe, rate):
             inside = {name: shape for name, shape in _floating(header).items() if name.startswith(prefix)}

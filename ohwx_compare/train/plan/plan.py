@@ -297,10 +297,11 @@ def _epoch_ends(recipe: Recipe, course: Course) -> list[int]:
     """Steps taken at the end of each epoch; the last may be cut short."""
     ends: list[int] = []
     number = 0
-    while len(ends) < recipe.epochs if recipe.epochs else not ends or ends[-1] < recipe.steps:
+    epochs, steps = recipe.epochs or 0, recipe.steps  # it has one of the two
+    while len(ends) < epochs if steps is None else not ends or ends[-1] < steps:
         number += 1
         ends.append((ends[-1] if ends else 0) + len(course.epoch(number)))
-    return ends if recipe.epochs else [*ends[:-1], recipe.steps]
+    return ends if steps is None else [*ends[:-1], steps]
 
 
 def _saves(recipe: Recipe, course: Course, ends: list[int], train: int) -> tuple[tuple[Save, ...], Counter[int]]:

@@ -18,6 +18,7 @@ from statistics import median
 
 import torch
 
+from ohwx_compare.core.geometry import Size
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.atomic import write_stream
 from ohwx_compare.train.learn.setup import Setup, set_up
@@ -32,6 +33,7 @@ from ohwx_compare.train.run.validation import validate
 
 __all__ = ["Foretold", "calibrate", "foretell"]
 
+_Kind = tuple[tuple[Size, int], ...]  # of each batch of a step: its bucket and number of pictures
 _STEPS = 4  # of each kind of batch; the first warms up
 PIECE = 32 << 20  # bytes written to learn how fast the disk is
 Clock = Callable[[], float]
@@ -77,7 +79,7 @@ def foretell(recipe: Recipe, device: str) -> Foretold:
 def calibrate(plan: TrainingPlan, device: str, clock: Clock = time.perf_counter) -> Foretold:
     """Take a few steps of each kind of batch and look once; what is measured is multiplied by the plan's counts."""
     kinds = Counter(_kind(plan, step) for _, _, step in plan.walk())
-    chosen = {}
+    chosen: dict[_Kind, CourseStep] = {}
     for _, _, step in plan.walk():
         chosen.setdefault(_kind(plan, step), step)
         if len(chosen) == len(kinds):
@@ -103,7 +105,7 @@ def calibrate(plan: TrainingPlan, device: str, clock: Clock = time.perf_counter)
     )
 
 
-def _kind(plan: TrainingPlan, step: CourseStep) -> tuple:
+def _kind(plan: TrainingPlan, step: CourseStep) -> _Kind:
     """What a step's time depends on: the size and number of its pictures."""
     return tuple((plan.placements[batch[0]].bucket, len(batch)) for batch in step)
 

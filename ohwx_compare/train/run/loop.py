@@ -5,7 +5,6 @@ same weights as one that was left alone: bit for bit on the CPU with the same nu
 """
 
 import math
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -107,14 +106,14 @@ class _Sitting:
         if not group.leads:
             setup.ema.clear()  # the leader's is enough
         listen(Started("training", plan.steps - done, plan.steps - done))
-        watch = Watch(setup, listen, self.controls.stops) if group.leads else None
+        watch = Watch(setup, listen, self.controls.stops) if self.controls else None
         if watch:
             watch.look(done)
         for number, epoch, step in plan.walk(done):
             listen(take(setup, number, epoch, step))
             listen(Counted(1))
             done = number
-            stops = group.leads and self._after(setup, number, epoch, listen)
+            stops = self.controls is not None and self._after(self.controls, setup, number, epoch, listen)
             if group.agree(stops, setup.device):
                 break
             if watch:
@@ -125,9 +124,9 @@ class _Sitting:
             self.controls.clear()
         return TrainingResult(done, done == plan.steps, tuple(self.written))
 
-    def _after(self, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
+    def _after(self, controls: Controls, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
         """Write what is to be written after a step, pause if that is wanted; whether to stop."""
-        plan, controls, (base, owner) = self.plan, self.controls, self.hashes
+        plan, (base, owner) = self.plan, self.hashes
         states = Path(plan.recipe.output) / "state"
         saves = plan.saves_after(step) or ((plan.save_at(step, epoch),) if controls.saves() else ())
         for save in saves:
@@ -241,8 +240,9 @@ def _noise(recipe: Recipe, shape: tuple[int, ...], number: int, place: int) -> T
 
 
 def _average(setup: Setup) -> None:
+    decay = setup.plan.recipe.ema or 0.0
     for name, average in setup.ema.items():
-        average.lerp_(setup.stepper.kept(name).float().cpu(), 1 - setup.plan.recipe.ema)
+        average.lerp_(setup.stepper.kept(name).float().cpu(), 1 - decay)
 
 
 @contextmanager
@@ -269,7 +269,7 @@ def _alone(folder: Path) -> Iterator[None]:
         held = lock.hold(folder)
     except BlockingIOError as error:
         raise TrainingError(f"Another run is writing into {folder}; wait for it or choose another output.") from error
-    except sqlite3.Error as error:
+    except OSError as error:
         raise TrainingError(f"{folder / lock.LOCK_FILE} cannot be used ({error}); choose another output.") from error
     with closing(held):
         yield

@@ -20,10 +20,11 @@ from ohwx_compare.cli.options import (
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_with, plan, shelved
+from ohwx_compare.compare.cost.plan import ComparisonPlan, plan, shelved
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import run_folders
+from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl

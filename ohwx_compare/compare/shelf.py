@@ -8,6 +8,7 @@ Pictures of other run folders may be lent: found by their keys too, and copied i
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,16 +99,22 @@ class Shelf:
             if told := _told(path):
                 self._lent.setdefault(told[1].key, (path, told[1]))
 
-    @property
-    def checkpoints(self) -> set[str]:
-        """sha256 of every checkpoint that generated something of what is here or lent."""
-        records = (*(s.record for s in self._stored.values()), *(record for _, record in self._lent.values()))
-        return {record.checkpoint for record in records}
+    def generators(self) -> Counter[str]:
+        """How many of the pictures that are here or lent each checkpoint generated, by the file's sha256."""
+        records = {key: record for key, (_, record) in self._lent.items()}
+        records |= {key: stored.record for key, stored in self._stored.items()}
+        return Counter(record.checkpoint for record in records.values())
 
     def find(self, key: str) -> Stored | None:
         """The picture with this key, None where there is none (any more)."""
         stored = self._stored.get(key)
         return stored if stored and (self.folder / stored.path).is_file() else None
+
+    def get(self, key: str) -> Stored:
+        """The picture with this key. Raises ImageError where it is gone."""
+        if stored := self.find(key):
+            return stored
+        raise ImageError(f"A picture of {self.folder} vanished while the run went on; start the run again.")
 
     def is_lent(self, key: str) -> bool:
         """Whether another folder has a picture with this key, copied in already or not."""

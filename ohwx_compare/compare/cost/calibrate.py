@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from ohwx_compare.compare.cost.plan import BatchWork, ComparisonPlan
+from ohwx_compare.compare.cost.plan import ComparisonPlan
 from ohwx_compare.compare.face_pass import face_job
 from ohwx_compare.compare.host import Checkpoint, Host
+from ohwx_compare.compare.work import BatchWork
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail

@@ -101,7 +101,7 @@ def test_another_recipe_does_not_go_on_with_it(small):
     with pytest.raises(TrainingError, match="state of another run"):
         run(small, seed=7)
     run(small)
-    with pytest.raises(TrainingError, match=r"me\.safetensors is of another run"):
+    with pytest.raises(TrainingError, match=r"me\.safetensors belongs to another run"):
         run(small, seed=7)
 
 

@@ -1,7 +1,7 @@
 """A training in a process of its own, which outlives whoever started it: started detached, found again by its folder.
 
-Nothing is asked of the process itself. Whether it lives says the lock it holds (files/lock.py); what it does say
-`state.json` and `events.jsonl`; what it should do is told by files (train/outside/controls.py).
+The process itself is never asked. The lock it holds tells whether it is alive (files/lock.py), `state.json` and
+`events.jsonl` tell what it does, and files tell it what to do (train/outside/controls.py).
 """
 
 import json
@@ -55,7 +55,7 @@ def start(recipe: Recipe, device: str | None = None) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if is_held(folder):
-            raise TrainingError(f"Another run is writing into {folder}; wait for it or choose another output.")
+            raise TrainingError(f"Another run is writing to {folder}; wait for it, or choose another output.")
         controls.clear(folder)
         write_recipe(folder / "recipe.json", recipe)
         began = time.time()
@@ -63,13 +63,13 @@ def start(recipe: Recipe, device: str | None = None) -> int:
             process = _spawn(folder, device, log)
         _note(folder, {"status": "starting", "pid": process.pid, "started": began, "time": began})
     except OSError as error:
-        raise TrainingError(f"No run can be started in {folder}: {error.strerror or error}.") from error
+        raise TrainingError(f"No run can start in {folder} ({error.strerror or error}); choose another one.") from error
     threading.Thread(target=_see_off, args=(process, folder), daemon=True).start()
     return process.pid
 
 
 def look(folder: Path) -> dict[str, Any]:
-    """The run in `folder` as it is now: `state.json`, its `status` held against the lock, and the end of its log.
+    """The run in `folder` as it is now: `state.json`, its `status` checked against the lock, and the end of its log.
 
     A status is "none", "starting", "running", "paused", "ended", "failed" or "cut off"; a killed run is "cut off".
     """
@@ -114,7 +114,7 @@ def _spawn(folder: Path, device: str | None, log: Any) -> subprocess.Popen[bytes
 
 
 def _see_off(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait for the child; where it never came to tell its state, tell it in its stead."""
+    """Wait for the child; if it ended before it wrote a state, write one for it."""
     status = process.wait()
     now = look(folder)
     if now["status"] == "starting" and now.get("pid") == process.pid:  # and not the next one's

@@ -1,8 +1,8 @@
-"""What a run is asked for from outside: files in its output folder, so that anything can ask, on any system.
+"""How a run is controlled from outside: files in its output folder, so that any program can do it, on any system.
 
-`stop` finishes the step in hand, `pause` waits for as long as it is there, `save` writes a checkpoint. A run takes
-`stop` and `save` away when it has seen them. What a run before left unseen is cleared by whoever starts the next one,
-before it starts: what is asked for while a run starts counts.
+`stop` ends the run after the current step, `pause` makes it wait for as long as the file exists, `save` writes a
+checkpoint. A run removes `stop` and `save` when it has seen them. Whoever starts a run clears what the one before left
+unseen, before it starts: what is asked for while a run starts counts.
 """
 
 import time
@@ -17,12 +17,12 @@ WORDS = ("stop", "pause", "save")
 def ask(folder: Path, word: str) -> None:
     """Ask the run in `folder` for one of WORDS. Raises OSError."""
     if word not in WORDS:
-        raise ValueError(f"{word!r} is none of {WORDS}.")
+        raise ValueError(f"The control is {word!r}, expected one of {', '.join(WORDS)}.")
     (folder / word).touch()
 
 
 def unask(folder: Path, word: str) -> None:
-    """Take it back: a paused run goes on. Raises OSError."""
+    """Take it back: a paused run resumes. Raises OSError."""
     (folder / word).unlink(missing_ok=True)
 
 
@@ -33,7 +33,7 @@ def clear(folder: Path) -> None:
 
 
 class Controls:
-    """The run's side."""
+    """The run's side. What an earlier run left unseen is removed first."""
 
     def __init__(self, folder: Path, asked: Callable[[], bool]) -> None:
         """`asked`: another way to ask for a stop."""
@@ -44,7 +44,7 @@ class Controls:
         return self.asked() or (self.folder / "stop").exists()
 
     def saves(self) -> bool:
-        """Whether a checkpoint is wanted now; asked once, answered once."""
+        """Whether a checkpoint is wanted now; a request counts once."""
         try:
             (self.folder / "save").unlink()
         except FileNotFoundError:
@@ -56,7 +56,7 @@ class Controls:
         return (self.folder / "pause").exists() and not self.stops()
 
     def wait(self, save: Callable[[], None]) -> None:
-        """Return when no pause is asked for any more; `save` is called for each checkpoint that is wanted meanwhile."""
+        """Return when the pause is over."""
         while self.pauses():
             if self.saves():
                 save()

@@ -1,4 +1,4 @@
-"""Trainings seen from outside: the run folders below one folder, read for whoever shows them.
+"""Trainings seen from outside: the run folders below one folder.
 
 A run folder holds `recipe.json`, `state.json`, `events.jsonl`, samples and checkpoints; nothing here asks the process.
 """
@@ -42,11 +42,11 @@ class Trainings:
         self._kept: dict[tuple[Path, int, int], SavedCheckpoint | None] = {}
 
     def path(self, name: str) -> Path:
-        """A run's folder. Raises TrainingError where there is none of that name."""
+        """A run's folder. Raises TrainingError where there is no run of that name."""
         is_plain = name not in ("", ".", "..") and not set(name) & set('/\\:*?"<>|') and name.isprintable()
         found = self.folder / name
         if not is_plain or not is_plain_file(found / "recipe.json"):
-            raise TrainingError(f"There is no training {name[:80]!r}.")
+            raise TrainingError(f"There is no training named {name[:80]!r}.")
         return found
 
     def all(self) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ class Trainings:
         return self._told(self.path(name))
 
     def events(self, name: str, after: int) -> tuple[list[dict[str, Any]], int, bool]:
-        """Events of a run from byte `after` of its file on, where to go on, and whether there is more.
+        """Events of a run from byte `after` of its file on, the byte to continue from, and whether there is more.
 
         Raises TrainingError.
         """
@@ -115,7 +115,7 @@ class Trainings:
         return sorted(filter(None, found), key=lambda kept: (kept.step, kept.name))
 
     def _read_kept(self, path: Path) -> SavedCheckpoint | None:
-        """None for a file that is no checkpoint of ours, or goes away meanwhile."""
+        """None for a file that is not a checkpoint of ours, or disappears meanwhile."""
         try:
             stat = path.stat()
             key = (path, stat.st_size, stat.st_mtime_ns)
@@ -154,7 +154,7 @@ def _state(now: Mapping[str, Any], step: int, steps: int) -> str:
 
 
 def _seconds_left(folder: Path, step: int, steps: int) -> float | None:
-    """From the pace of the last steps; None before there is one."""
+    """Estimated from the pace of the last steps; None before there is one."""
     if not is_plain_file(folder / "events.jsonl"):
         return None
     try:
@@ -171,7 +171,7 @@ def _seconds_left(folder: Path, step: int, steps: int) -> float | None:
 
 
 def _read(lines: bytes) -> list[dict[str, Any]]:
-    """Whole lines as events; a line that a kill cut is left out."""
+    """Whole lines as events; a line that a kill cut short is left out."""
     found = []
     for line in lines.splitlines():
         try:

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the base file with the trained tensors in place of its own, and a record of how they came."""
+"""Checkpoints of a run: the base file with the trained tensors in place of its own, and a record of the training."""
 
 import json
 import os
@@ -77,8 +77,8 @@ def require_space(folder: Path, size: int, name: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + MARGIN:
         raise TrainingError(
-            f"{name} needs {size / 1e9:.2f} GB and {folder} has {free / 1e9:.2f} GB free; make room, then the same "
-            "command goes on."
+            f"{name} needs {size / 1e9:.2f} GB and {folder} has {free / 1e9:.2f} GB free; free some space, then start "
+            "the run again: it resumes."
         )
 
 
@@ -118,7 +118,7 @@ def _tensors(setup: Setup) -> Mapping[str, Tensor]:
 
 
 def _outlived(plan: TrainingPlan, save: Save) -> tuple[Save, ...]:
-    """The saves that `keep_last` lets go once `save` is there; the final one does not count."""
+    """The saves that `keep_last` removes once `save` is there; the final one does not count."""
     if plan.recipe.keep_last is None:
         return ()
     before = tuple(one for one in plan.saves if one.step <= save.step)

@@ -1,6 +1,6 @@
 """The training loop: the plan's steps, one after the other, from wherever the run stopped.
 
-Everything drawn is a function of (seed, step, place in the step), so a run that is killed and goes on ends with the
+Every random number is a function of (seed, step, place in the step), so a run that was killed and resumed ends with the
 same weights as one that was left alone: bit for bit on the CPU with the same number of threads.
 """
 
@@ -35,13 +35,14 @@ from ohwx_compare.train.run.keep import keep, require_space
 from ohwx_compare.train.run.record import recording
 from ohwx_compare.train.run.state import fingerprint, forget, read_state, setup_state_bytes, usable_state, write_state
 from ohwx_compare.train.run.watch import Watch
+from ohwx_compare.words import counted
 
 __all__ = ["TrainingResult", "batch", "rate_scale", "take", "train"]
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What came of a sitting."""
+    """What came of one sitting: a start of the run, until it ends or is stopped."""
 
     step: int  # steps taken in all
     is_finished: bool
@@ -135,7 +136,7 @@ class _Sitting:
         return TrainingResult(done, done == plan.steps, tuple(self.written))
 
     def _after(self, controls: Controls, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
-        """Write what is to be written after a step, pause if that is wanted; whether to stop."""
+        """Write what is due after a step, pause if that is wanted; returns whether to stop."""
         plan, states = self.plan, Path(self.plan.recipe.output) / "state"
         saves = plan.saves_after(step) or ((plan.save_at(step, epoch),) if controls.saves() else ())
         for save in saves:
@@ -159,7 +160,8 @@ class _Sitting:
 def _require_shares(plan: TrainingPlan, group: ProcessGroup) -> None:
     if plan.recipe.batch < group.size:
         raise ExperimentError(
-            f"batch is {plan.recipe.batch}, shared by {group.size} processes; set it to {group.size} or a multiple."
+            f"batch is {plan.recipe.batch}, shared by {counted(group.size, 'process', 'processes')}; set it to "
+            f"{group.size} or a multiple."
         )
 
 
@@ -168,7 +170,7 @@ def _require_memory(plan: TrainingPlan, device: str) -> None:
     if free is not None and free < plan.memory.total:
         raise TrainingError(
             f"The run needs {plan.memory.total / 1e9:.1f} GB of memory and {device} has {free / 1e9:.1f} GB free; "
-            'close what else uses it, or take the preset "lean", a smaller batch or resolution.'
+            'close other programs that use it, or choose the preset "lean", a smaller batch or resolution.'
         )
 
 
@@ -178,7 +180,7 @@ def _is_there(plan: TrainingPlan, owner: str) -> bool:
         path = Path(plan.recipe.output) / f"{save.name}.safetensors"
         if path.exists() and read_header(path).metadata.get("ohwx.run") != owner:
             raise TrainingError(
-                f"{path} is of another run: recipe, base or pictures differ. Choose another output or name."
+                f"{path} belongs to another run: recipe, base or pictures differ. Choose another output or name."
             )
     return (Path(plan.recipe.output) / f"{plan.saves[-1].name}.safetensors").exists()
 
@@ -218,15 +220,15 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
     if not (math.isfinite(total) and math.isfinite(norm)):
         names = ", ".join(str(plan.pictures[i].path) for batch in step for i in batch)
         raise TrainingError(
-            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}; lower the learning rate, or look "
-            "at these files. The last state is untouched."
+            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}; lower the learning rate, or "
+            "check these files. The last state is untouched."
         )
     _average(setup)
     return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))
 
 
 def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
-    """What the UNet sees of `shown`, place in the step -> picture: no draw depends on how a step is cut up."""
+    """What the UNet sees of `shown`, place in the step -> picture: no number depends on how a step is divided."""
     plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
     places, pictures = list(shown), list(shown.values())
     fixed = plan.recipe.compatible("latents")
@@ -259,28 +261,28 @@ def _average(setup: Setup) -> None:
 
 @contextmanager
 def _machine(folder: Path) -> Iterator[None]:
-    """What disk and memory refuse, in a sentence."""
+    """Raise TrainingError, in a sentence, for what disk and memory refuse."""
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
         raise TrainingError(
-            'The GPU\'s memory is full. Take the preset "lean", a smaller batch or resolution, or close what else uses '
-            "the card."
+            'The GPU\'s memory is full. Choose the preset "lean", a smaller batch or resolution, or close other '
+            "programs that use the card."
         ) from error
     except OSError as error:
         raise TrainingError(
-            f"Writing to {folder} failed: {error.strerror or error}. What was whole before is untouched; the same "
-            "command goes on from the last state."
+            f"Writing to {folder} failed: {error.strerror or error}. What was whole before is untouched; start the "
+            "run again, and it resumes from the last state."
         ) from error
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder against a second run."""
+    """Hold the folder, so that a second run is refused."""
     try:
         held = lock.hold(folder)
     except BlockingIOError as error:
-        raise TrainingError(f"Another run is writing into {folder}; wait for it or choose another output.") from error
+        raise TrainingError(f"Another run is writing to {folder}; wait for it, or choose another output.") from error
     except OSError as error:
         raise TrainingError(f"{folder / lock.LOCK_FILE} cannot be used ({error}); choose another output.") from error
     with closing(held):

@@ -1,4 +1,4 @@
-"""A run's own account, for whoever follows it from outside: `events.jsonl`, a line an event, and `state.json`, now."""
+"""A run's own record, for programs that follow it: `events.jsonl`, one line for each event, and `state.json`, now."""
 
 import os
 import threading
@@ -23,7 +23,7 @@ EVERY = 2.0  # seconds between two heartbeats
 def recording(
     folder: Path, facts: dict[str, Any], listen: Listener, now: Callable[[], float] = time.time
 ) -> Iterator[Listener]:
-    """A listener that writes every event into `folder` (but for bare counts), then passes it on to `listen`.
+    """A listener that writes every event into `folder` (except bare counts), then passes it on to `listen`.
 
     state.json holds `facts`, the last step, the checkpoints of this sitting, pid, when it started, the time of its last
     heartbeat (seconds since 1970; every two seconds, whatever the training does) and a status: "running", "paused",
@@ -82,7 +82,7 @@ def _appending(path: Path) -> TextIO:
 
 
 def _put(path: Path, text: str) -> None:
-    """Write `path`; on Windows nobody can while somebody reads it, so it is tried a few times."""
+    """Write `path`; on Windows that fails while another process reads it, so it is tried a few times."""
     for _ in range(5):
         try:
             return write_text(path, text)

@@ -1,4 +1,4 @@
-"""What a run needs to go on from a step as if nothing had happened: weights, optimiser, average, and the step's number.
+"""What a run needs to resume at a step as if nothing had happened: weights, optimiser, average, and the step's number.
 
 Order, noise, timesteps and learning rate are functions of the step, so nothing else is there to keep. A state is one
 safetensors file; the newest two stay, and a newer one is whole before an older one goes.
@@ -40,7 +40,7 @@ def fingerprint(plan: TrainingPlan, base: str) -> str:
 
 
 def newest(folder: Path) -> Path | None:
-    """The state to go on from, if there is one."""
+    """The state to resume from, if there is one."""
     return max(folder.glob("step-*.state"), default=None)
 
 
@@ -59,7 +59,7 @@ def usable_state(folder: Path, owner: str) -> tuple[Path | None, str]:
         if metadata.get("run") != owner:
             raise TrainingError(
                 f"{path} is the state of another run: recipe, base or pictures differ. Choose another output, or "
-                "delete the state to begin anew."
+                "delete the state to start again."
             )
         return path, " ".join(damage)
     if damage:

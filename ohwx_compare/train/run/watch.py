@@ -28,7 +28,10 @@ class Watch:
         self.samples = Samples(setup)
 
     def look(self, step: int, *, to_the_end: bool = False) -> None:
-        """Validate and sample, if `step` is one of the looks. to_the_end: whoever asks to stop waits, for no sitting follows."""
+        """Validate and sample, if `step` is one of the looks.
+
+        to_the_end: whoever asks to stop waits, for no sitting follows.
+        """
         self.is_patient = to_the_end
         if step in self.setup.plan.looks:
             self._guarded(step, "validation", self._validate)

@@ -19,7 +19,7 @@ from ohwx_compare.toy.portrait import draw
 from ohwx_compare.toy.reader import LIKENESS_FIELDS, Reader, Reading, is_visible, likeness
 from ohwx_compare.toy.styles import STYLES
 
-__all__ = ["FaceRead", "PictureRead", "Readings", "TruthRead", "read_run", "read_truths"]
+__all__ = ["BeforeRead", "FaceRead", "PictureRead", "Readings", "TruthRead", "read_run", "read_truths"]
 
 _TOGETHER = 32  # pictures in memory
 
@@ -31,6 +31,14 @@ class FaceRead:
     height: float  # of its box, px
     before: Mapping[str, bool]
     after: Mapping[str, bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeRead:
+    """A picture before its face pass."""
+
+    likeness: float
+    style_read: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +54,7 @@ class PictureRead:
     likeness: float  # to the subject, 0..1
     style_read: str
     face: FaceRead | None = None  # None where no face was redrawn
+    before: BeforeRead | None = None  # None where the face pass changed nothing, or none was asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +95,7 @@ def read_run(
         cells = [cell for cell in chunk if cell.result.image]
         images = [load_rgb(run.folder / cell.result.image) for cell in cells]
         faces = dict(_faces(reader, run, cells, images, asked))
+        befores = dict(_befores(reader, run, cells))
         for cell, reading in zip(cells, reader.read(images), strict=True):
             job, result = cell.cell.job, cell.result
             found.append(
@@ -99,6 +109,7 @@ def read_run(
                     likeness=likeness(reading, OHWX_MAN),
                     style_read=_best(reading["style"]),
                     face=faces.get(cell.cell.number),
+                    before=befores.get(cell.cell.number),
                 )
             )
         advance(len(chunk))
@@ -128,6 +139,14 @@ def read_truths(reader: Reader, sizes: Sizes, advance: Callable[[int], None]) ->
     )
     advance(len(found))
     return found
+
+
+def _befores(reader: Reader, run: Run, cells: Sequence[RunCell]) -> Iterator[tuple[int, BeforeRead]]:
+    """Cell number and reading of the pictures that a face pass changed, as they were before it."""
+    changed = [cell for cell in cells if cell.result.after]
+    readings = reader.read([load_rgb(run.folder / cell.result.before) for cell in changed])
+    for cell, reading in zip(changed, readings, strict=True):
+        yield cell.cell.number, BeforeRead(likeness=likeness(reading, OHWX_MAN), style_read=_best(reading["style"]))
 
 
 def _faces(

@@ -15,7 +15,7 @@ from pathlib import Path
 from ohwx_compare.compare.cost.calibrate import seconds
 from ohwx_compare.compare.cost.plan import plan
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.engine.detect import find_detector
@@ -61,7 +61,7 @@ def compare(experiment: Experiment, folder: Path, out: Path, batch: int) -> None
         host.close()
     started = {name: clock() for name, clock in CLOCKS.items()}
     host = NativeHost([folder], device="cpu")
-    result = run(experiment, host, detectors, out, resolve=resolve, options=Options(batch=batch))
+    result = draw_run(experiment, host, detectors, out, resolve=resolve, options=Options(batch=batch))
     host.close()
     write_sheets(open_run(out))
     for name, clock in CLOCKS.items():

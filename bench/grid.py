@@ -28,7 +28,7 @@ from functools import cache
 from pathlib import Path
 
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -74,7 +74,7 @@ def face_grid(options: argparse.Namespace, folder: Path) -> None:
     host = NativeHost([folder], device="cpu")
     detectors = cache(lambda name: find_detector(name, [folder]))
     started, used = time.perf_counter(), time.process_time()
-    result = run(
+    result = draw_run(
         experiment,
         host,
         detectors,
@@ -96,7 +96,7 @@ def bookkeeping(options: argparse.Namespace, folder: Path) -> None:
     job = Job(prompt="ohwx man", seed=1, width=1024, height=1024)
     axes = (Axis("checkpoint", (CheckpointRef("a"),)), Axis("seed", tuple(range(options.cells))))
     watch = Watch()
-    run(
+    draw_run(
         Experiment(job=job, axes=axes), FakeHost(folder), {}.get, folder / "run", watch,
         resolve=in_folder(folder, {}), options=Options(batch=options.batch),
     )  # fmt: skip

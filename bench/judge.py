@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ohwx_compare.judge.effects import Unit, effect
 from ohwx_compare.judge.factorial import factorial
-from ohwx_compare.judge.keep import beaten, keep
+from ohwx_compare.judge.keep import beaten, keep_set
 from ohwx_compare.judge.many import screen
 from ohwx_compare.judge.matching import match
 from ohwx_compare.judge.planner import Spread, detectable
@@ -188,7 +188,7 @@ def few_styles(n: int) -> Iterator[Row]:
                 yield row(name, words(values, is_share=True)[0], 0, 5.7)
 
 
-def keep_set(n: int) -> Iterator[Row]:
+def kept_best(n: int) -> Iterator[Row]:
     """Ten checkpoints of equal mean: how often the keep set holds the first; with equal spreads, and its own larger."""
     for styles in STYLES:
         for icc in ICC:
@@ -221,7 +221,7 @@ def chosen(n: int) -> Iterator[Row]:
     scores = _scores(chance(name), (n // 4, 10, 6, SEEDS), 0.4)
     truth = scores.mean((1, 2, 3))  # how easy these styles are, less noise than any one checkpoint's
     own = 100 * float(np.mean(scores.mean((2, 3)).max(1) - truth))
-    held = 100 * float(np.mean([keep(each).score for each in scores] - truth))
+    held = 100 * float(np.mean([keep_set(each).score for each in scores] - truth))
     yield Row(f"x 100: the leader's own mean is too high by, {name}", own, len(scores))
     yield Row(f"x 100: the score of one so chosen is too high by, {name}", held, len(scores), -0.3, 0.3)
 
@@ -281,7 +281,7 @@ def trap(n: int) -> Iterator[Row]:
 TABLES: dict[str, Callable[[int], Iterator[Row]]] = {
     each.__name__: each
     for each in (
-        clear, yes_no, yes_no_coverage, same, yes_no_same, power, few_styles, keep_set, chosen, planned, screened,
+        clear, yes_no, yes_no_coverage, same, yes_no_same, power, few_styles, kept_best, chosen, planned, screened,
         by_trainings, trap,
     )
 }  # fmt: skip

@@ -23,7 +23,7 @@ from full_size import draw_family
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.hashes import Hashes
-from ohwx_compare.hosts.ahead import free_memory
+from ohwx_compare.files.memory import available_memory
 from ohwx_compare.hosts.native import NativeHost
 
 
@@ -113,7 +113,8 @@ def main() -> None:
     started = time.perf_counter()
     paths = there or draw_family(options.folder)
     state = "asked to forget them" if options.cold else "as memory allows"
-    print(f"files drawn in {time.perf_counter() - started:.0f} s; {free_memory() / 1e9:.0f} GB free; cache: {state}")
+    free = (available_memory() or 0) / 1e9
+    print(f"files drawn in {time.perf_counter() - started:.0f} s; {free:.0f} GB free; cache: {state}")
     try:
         measure(Bench(options, paths), options.times)
     finally:

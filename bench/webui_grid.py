@@ -191,7 +191,7 @@ def _plot(server: Server, options: argparse.Namespace, names: Sequence[str], see
 def _engine(options: argparse.Namespace, folder: Path, names: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
     """The same cells with the engine of the command line, in this process."""
     from ohwx_compare.compare.resolve import in_folder
-    from ohwx_compare.compare.run import Options, run
+    from ohwx_compare.compare.run import Options, draw_run
     from ohwx_compare.core.experiment.experiment import Experiment
     from ohwx_compare.core.infotext.face_payload import from_payload
     from ohwx_compare.engine.detect import find_detector
@@ -209,7 +209,7 @@ def _engine(options: argparse.Namespace, folder: Path, names: Sequence[str], see
     host = NativeHost([folder], device="cpu")
     detectors = cache(lambda name: find_detector(name, [folder.parent / "adetailer"]))
     with tempfile.TemporaryDirectory() as runs:
-        run(
+        draw_run(
             experiment, host, detectors, Path(runs) / "run",
             resolve=in_folder(folder, {}), options=Options(batch=options.batch),
         )  # fmt: skip

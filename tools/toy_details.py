@@ -26,14 +26,13 @@ from toy_watched import WORDS as ALL_WORDS
 from toy_watched import Watching, windows
 from toy_words import DIFFUSION, SIDE, Lessons, Network, read_lessons, texts_of, write
 
-from ohwx_compare.engine.render import LATENT_SCALE
+from ohwx_compare.engine.conditioning import size_vector
 from ohwx_compare.files.atomic import write_text
-from ohwx_compare.models.vae import VAE
+from ohwx_compare.models.vae import LATENT_SCALE, VAE
 from ohwx_compare.toy.checkpoint import VAE_CONFIG
 from ohwx_compare.toy.datasets import lesson_truth
 from ohwx_compare.toy.reader import FIELDS, is_visible
-from ohwx_compare.train.learn.cache import size_vector
-from ohwx_compare.train.learn.loss import STEPS
+from ohwx_compare.train.learn.loss import NOISE_LEVELS
 
 IN_LATENTS = ("kind", "beard", "glasses", "eyes", "garment", "hairstyle")
 IN_PICTURES = ("kind", "hair", "hairstyle", "beard", "eyes", "glasses")
@@ -178,7 +177,7 @@ def learn_to_draw(work: Path, lessons: Lessons, told: Told, reader: LatentReader
     def loss(step: int) -> dict[str, Tensor]:
         shown = torch.randint(0, len(lessons.mean), (BATCH,))
         latents, noise = lessons.mean[shown], torch.randn(BATCH, *lessons.mean.shape[1:])
-        timesteps = torch.randint(0, STEPS, (BATCH,))
+        timesteps = torch.randint(0, NOISE_LEVELS, (BATCH,))
         noisy = DIFFUSION.noisy(latents, noise, timesteps)
         vector = torch.cat([pooled[shown], sizes], 1)
         found = network.unet(noisy, timesteps.float(), context[shown].float(), vector)

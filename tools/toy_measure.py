@@ -78,7 +78,7 @@ def drawn(model: Model, numbers: Sequence[int], how: Mapping[str, Any] = HOW) ->
 def true(count: int) -> list[Image.Image]:
     """The toy world's own pictures of the same people in the same scenes."""
     return [
-        portrait.draw(person, scene, random_pose(random), style, size=SIZE, seed=n).image
+        portrait.draw_portrait(person, scene, random_pose(random), style, size=SIZE, seed=n).image
         for n in range(count)
         for _, person, scene, style, random in [asked(n)]
     ]

@@ -25,7 +25,16 @@ from toy_training import SIZE, Pictures, all_distances, batch_normed, iou, soft,
 
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.models.yolov8 import fold_batch_norm
-from ohwx_compare.toy.reader import FACE_FIELDS, FIELDS, SIDE, WEIGHTS, Reader, ReaderNetwork, face_window, is_visible
+from ohwx_compare.toy.reader import (
+    FACE_FIELDS,
+    FIELDS,
+    READER_SIDE,
+    WEIGHTS,
+    Reader,
+    ReaderNetwork,
+    face_window,
+    is_visible,
+)
 from ohwx_compare.toy.styles import STYLES
 
 BATCH, RATE, SEED = 32, 3e-3, 0  # pictures; of AdamW
@@ -133,13 +142,13 @@ def jittered(window: Box, chance: np.random.RandomState) -> Box:
 
 def through(picture: np.ndarray, face: Box, window: Box) -> tuple[np.ndarray, tuple[float, ...]]:
     """The window on 96 x 96 px, and the face's box (middle, width, height) in parts of it."""
-    scale = SIDE / window.width
+    scale = READER_SIDE / window.width
     matrix = np.float32([
         [scale, 0, (0.5 - window.x1) * scale - 0.5],
         [0, scale, (0.5 - window.y1) * scale - 0.5],
     ])  # fmt: skip
     part = cv2.warpAffine(
-        np.asarray(picture), matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        np.asarray(picture), matrix, (READER_SIDE, READER_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     x, y = (face.x1 + face.x2) / 2 - window.x1, (face.y1 + face.y2) / 2 - window.y1
     return part, tuple(float(v) / window.width for v in (x, y, face.width, face.height))

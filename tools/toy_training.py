@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.files.atomic import write_bytes
 from ohwx_compare.models.yolov8 import Conv
-from ohwx_compare.toy.datasets import sample
+from ohwx_compare.toy.datasets import toy_sample
 
 __all__ = [
     "HELD_OUT",
@@ -72,7 +72,7 @@ def _part(work: Path, name: str, numbers: range, distance: str) -> tuple[np.ndar
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         print(f"drawing {name}: {numbers.start} to {numbers.stop - 1}", flush=True)
-        drawn = [sample(i, size=SIZE, far=far, near=near) for i in numbers]
+        drawn = [toy_sample(i, size=SIZE, far=far, near=near) for i in numbers]
         rows = [{"style": s.style, "box": s.portrait.face.xyxy, **vars(s.person), **vars(s.scene)} for s in drawn]
         write_bytes(path.with_suffix(".json"), json.dumps(rows).encode())
         save(path, np.stack([np.asarray(s.portrait.image) for s in drawn]))

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from ohwx_compare.models.vae import VAE
 from ohwx_compare.toy.checkpoint import VAE_CONFIG
-from ohwx_compare.toy.datasets import sample
+from ohwx_compare.toy.datasets import toy_sample
 
 SIZE, CROP, BATCH = 96, 48, 16  # px, px, crops
 RATE, WARMUP, DECAY = 2e-3, 200, 0.999  # of AdamW; steps; of the averaged weights
@@ -36,7 +36,7 @@ def pictures(work: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
     """
     paths = work / "pictures.npy", work / "faces.npy"
     if not all(path.exists() for path in paths):
-        portraits = [sample(i, size=SIZE).portrait for i in range(count)]
+        portraits = [toy_sample(i, size=SIZE).portrait for i in range(count)]
         boxes = [portrait.face for portrait in portraits]
         np.save(paths[0], np.stack([np.asarray(portrait.image) for portrait in portraits]))
         np.save(paths[1], np.array([((box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2) for box in boxes]))

@@ -26,12 +26,11 @@ from toy_reader import teacher
 from toy_training import all_distances, train
 from toy_vae import scaled
 
-from ohwx_compare.engine.render import LATENT_SCALE
 from ohwx_compare.files.atomic import write_text
-from ohwx_compare.models.vae import VAE
+from ohwx_compare.models.vae import LATENT_SCALE, VAE
 from ohwx_compare.toy.checkpoint import VAE_CONFIG
 from ohwx_compare.toy.datasets import lesson_truth, write_lessons
-from ohwx_compare.toy.reader import FIELDS, SIDE, ReaderNetwork
+from ohwx_compare.toy.reader import FIELDS, READER_SIDE, ReaderNetwork
 
 BATCH, RATES = 6, {"both": 7e-4, "decoder": 7e-4}
 WEIGHTS = {"squares": 1.0, "edges": 0.5, "absolute": 0.05, "features": 0.1, "words": 0.02, "moved": 0.02}
@@ -62,7 +61,7 @@ class Shown:
     """The lessons' pictures and where their faces are."""
 
     def __init__(self, work: Path, count: int) -> None:
-        write_lessons(work / "pictures", count, size=SIDE)
+        write_lessons(work / "pictures", count, size=READER_SIDE)
         paths = [work / "pictures" / "1_toy" / f"{number:05}.png" for number in range(count)]
         self.pixels = torch.from_numpy(np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths]))
         poses = [lesson_truth(number)[-1] for number in range(count)]
@@ -73,10 +72,10 @@ class Shown:
         if torch.rand(()) < WHOLE:
             chosen = torch.randint(0, len(self.pixels), (BATCH,))
             return self._scaled(self.pixels[chosen]), self.faces[chosen]
-        far = (self.faces[:, 2] < PART / SIDE).nonzero()[:, 0]
-        chosen = far[torch.randint(0, len(far), (BATCH * SIDE // PART,))]
-        faces = SIDE * self.faces[chosen]
-        corner = (faces[:, :2] - PART / 2 + 8 * torch.randn(len(chosen), 2)).clamp(0, SIDE - PART).int()
+        far = (self.faces[:, 2] < PART / READER_SIDE).nonzero()[:, 0]
+        chosen = far[torch.randint(0, len(far), (BATCH * READER_SIDE // PART,))]
+        faces = READER_SIDE * self.faces[chosen]
+        corner = (faces[:, :2] - PART / 2 + 8 * torch.randn(len(chosen), 2)).clamp(0, READER_SIDE - PART).int()
         parts = [
             self.pixels[i, y : y + PART, x : x + PART]
             for i, (x, y) in zip(chosen.tolist(), corner.tolist(), strict=True)
@@ -95,7 +94,7 @@ def windows(x: Tensor, faces: Tensor) -> Tensor:
     middle = faces[:, :2] + 0.06 * side[:, None] * torch.randn(len(x), 2) - torch.stack([0 * side, 0.05 * side], 1)
     shift = torch.zeros(len(x), 2, 3)
     shift[:, 0, 0], shift[:, 1, 1], shift[:, :, 2] = side, side, 2 * middle - 1
-    grid = F.affine_grid(shift, [*x.shape[:2], SIDE, SIDE], align_corners=False)
+    grid = F.affine_grid(shift, [*x.shape[:2], READER_SIDE, READER_SIDE], align_corners=False)
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 

@@ -21,12 +21,13 @@ from torch import Tensor, nn
 from toy_training import train
 
 from ohwx_compare.core.prompt.chunks import chunks
+from ohwx_compare.engine.conditioning import size_vector
 from ohwx_compare.engine.weights import PREFIXES, load_part
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.toy.datasets import lesson_truth, write_lessons
-from ohwx_compare.train.learn.cache import encode_picture, size_vector
-from ohwx_compare.train.learn.loss import STEPS, Diffusion
+from ohwx_compare.train.learn.cache import encode_picture
+from ohwx_compare.train.learn.loss import NOISE_LEVELS, Diffusion
 
 SIDE, BATCH = 96, 64  # px, pictures
 TOKENS = 44  # more than any lesson's caption has
@@ -133,7 +134,7 @@ def lesson_loss(
         mean, std = lessons.mean[shown], lessons.std[shown]
         latents = mean + std * torch.randn(mean.shape, generator=random)
         noise = torch.randn(mean.shape, generator=random)
-        timesteps = torch.randint(0, STEPS, (BATCH,), generator=random)
+        timesteps = torch.randint(0, NOISE_LEVELS, (BATCH,), generator=random)
         context, pooled = texts(shown)
         vector = torch.cat([pooled, sizes.expand(BATCH, -1)], dim=1)
         predicted = network.unet(DIFFUSION.noisy(latents, noise, timesteps), timesteps.float(), context, vector)

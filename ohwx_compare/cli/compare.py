@@ -14,7 +14,7 @@ from ohwx_compare.cli.options import (
     add_model_flags,
     at_least_1,
     checkpoint_map,
-    detector_folders,
+    folders_of_detectors,
     native_host,
     require_folder,
     warn_of_disk,
@@ -85,8 +85,6 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     Raises ExperimentError, InfotextError, ImageError or CheckpointError, and UnsupportedKeyError naming what our engine
     does not draw.
     """
-    if (options.experiment is None) == (options.source is None):
-        raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints))
     if options.all:
         names = list_checkpoints(options.checkpoints)
@@ -102,11 +100,13 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
 
     Raises ExperimentError, InfotextError or ImageError.
     """
-    if source is not None:
+    if file is None and source is not None:
         first, *more = texts_of(source)
         if more:
             print(f"{first.stem} holds {1 + len(more)} infotexts; this is the first one's comparison.", file=sys.stderr)
         return Experiment.from_infotext(infotext.parse(first.text), styles)
+    if file is None or source is not None:
+        raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     try:
         data = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -121,13 +121,13 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
 def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     """Draw `experiment` as the flags say, then its sheet and page. Returns the exit status."""
     from ohwx_compare.compare.run import Options
-    from ohwx_compare.compare.run import run as draw
+    from ohwx_compare.compare.run import draw_run as draw
     from ohwx_compare.engine.detect import find_detector
     from ohwx_compare.files.ledger import open_run
     from ohwx_compare.look.page import write_page
     from ohwx_compare.look.sheet import write_sheets
 
-    folders = detector_folders(options.detectors, options.checkpoints)
+    folders = folders_of_detectors(options.detectors, options.checkpoints)
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
     print(f"{cells} cells over {checkpoints} checkpoints, into {options.out}", file=sys.stderr)
     if not options.out.exists():

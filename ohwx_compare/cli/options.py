@@ -20,7 +20,7 @@ __all__ = [
     "add_model_flags",
     "at_least_1",
     "checkpoint_map",
-    "detector_folders",
+    "folders_of_detectors",
     "free_bytes",
     "native_host",
     "require_device",
@@ -90,7 +90,7 @@ def checkpoint_map(pairs: list[str]) -> dict[str, str]:
     return mapped
 
 
-def detector_folders(named: list[Path], checkpoints: Path) -> list[Path]:
+def folders_of_detectors(named: list[Path], checkpoints: Path) -> list[Path]:
     """Return the folders to look for detectors in, the named ones first; all exist.
 
     Raises ExperimentError for a named folder that does not exist.

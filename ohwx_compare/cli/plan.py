@@ -2,9 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import clock
@@ -13,13 +14,13 @@ from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
-    detector_folders,
+    folders_of_detectors,
     free_bytes,
     native_host,
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.compare.cost.plan import Plan, keys_with, plan, shelved
+from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_with, plan, shelved
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import run_folders
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def _wrong(planned: Plan) -> Iterator[str]:
+def _wrong(planned: ComparisonPlan) -> Iterator[str]:
     """What the headers of the checkpoint files say against drawing with them."""
     for visit in planned.visits:
         try:
@@ -78,7 +79,7 @@ def _wrong(planned: Plan) -> Iterator[str]:
             yield str(error)
 
 
-def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Plan, float | None]:
+def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[ComparisonPlan, float | None]:
     """The plan, and its seconds where they are asked for."""
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
     own = _opened([options.out] if options.out else [])
@@ -88,17 +89,18 @@ def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Plan,
     from ohwx_compare.compare.cost.calibrate import seconds
     from ohwx_compare.engine.detect import find_detector
 
-    places = detector_folders(options.detectors, options.checkpoints)
+    places = folders_of_detectors(options.detectors, options.checkpoints)
     with CtrlC() as asked:
         host = native_host(options, asked, lambda count: None)
         find = cache(lambda name: find_detector(name, places, device=host.device.type))
         try:
             detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
-            known = {}
             if own or lenders:
                 keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
-                known = {"there": shelved(own[0] if own else None, lenders), "keys": keys}
-            planned = plan(experiment, resolve, batch=options.batch, **known)
+                there = shelved(own[0] if own else None, lenders)
+                planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
+            else:
+                planned = plan(experiment, resolve, batch=options.batch)
             return planned, seconds(planned, host, detectors) if options.calibrate else None
         finally:
             host.close()
@@ -108,7 +110,7 @@ def _opened(folders: list[Path]) -> list[Run]:
     return [open_run(folder) for folder in folders if (folder / "run.sqlite").is_file()]
 
 
-def _lines(summary: dict, free: int) -> list[str]:
+def _lines(summary: Mapping[str, Any], free: int) -> list[str]:
     lines = [
         f"{summary['cells']} cells over {summary['checkpoints']} checkpoints",
         f"to draw: {summary['renders']} pictures, {summary['inpaints']} faces, {summary['switches']} checkpoint loads",

@@ -12,7 +12,7 @@ from ohwx_compare.cli.bar import Bar, clock
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import require_device
 from ohwx_compare.errors import Interrupted
-from ohwx_compare.train.plan.plan import Plan, make_plan
+from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.kohya import read_any
 from ohwx_compare.train.recipe.recipe import PRESETS
 
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if plan.problems else 0
 
 
-def _train(plan: Plan, options: argparse.Namespace) -> int:
+def _train(plan: TrainingPlan, options: argparse.Namespace) -> int:
     import torch
 
     from ohwx_compare.train.learn.group import join
@@ -99,7 +99,7 @@ def _train(plan: Plan, options: argparse.Namespace) -> int:
     return 0
 
 
-def _foretold(plan: Plan, options: argparse.Namespace) -> "Foretold":
+def _foretold(plan: TrainingPlan, options: argparse.Namespace) -> "Foretold":
     import torch
 
     from ohwx_compare.train.run.calibrate import foretell
@@ -114,7 +114,7 @@ def _told(foretold: "Foretold") -> str:
     return f"here    {clock(foretold.seconds)} ({parts}){peak}"
 
 
-def _lines(plan: Plan) -> Iterator[str]:
+def _lines(plan: TrainingPlan) -> Iterator[str]:
     shown = sum(times for i, times in plan.shown.items() if not plan.pictures[i].reg)
     images = f"{len(plan.dataset.train):,} training images shown {shown:,} times"
     yield f"{plan.steps:,} steps, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}: {images}"

@@ -1,4 +1,4 @@
-"""Cells of one checkpoint onto the shelf: what lies there is taken, the rest is drawn; before images, then faces."""
+"""Cells of one checkpoint onto the shelf: what is there is used, the rest is generated; pictures first, then faces."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from PIL import Image
 
-from ohwx_compare.compare.batches import Batch, face_cost, pictures
+from ohwx_compare.compare.batches import Batch, cells_by_job, face_cost
 from ohwx_compare.compare.face_pass import detail
 from ohwx_compare.compare.host import Checkpoint, Host, Loaded
-from ohwx_compare.compare.shelf import Record, Shelf, Stored, file_name, pixel_digest
+from ohwx_compare.compare.shelf import PictureRecord, Shelf, Stored, file_name, pixel_digest
 from ohwx_compare.core.events import Listener, Saved, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
@@ -23,13 +23,13 @@ from ohwx_compare.errors import HostError
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["Drawing", "Keys"]
+__all__ = ["CellKeys", "Drawing"]
 
 Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
-class Keys:
+class CellKeys:
     """The keys of one cell; `last` is the one of the picture it ends with."""
 
     before: str
@@ -37,7 +37,7 @@ class Keys:
 
 
 class Drawing:
-    """What a run draws with: the host, the detectors, and the shelf that takes the pictures."""
+    """What a run generates with: the host, the detectors, and the shelf for the pictures."""
 
     def __init__(self, host: Host, detectors: Mapping[str, "Detector"], shelf: Shelf, on_event: Listener):
         self.host, self.detectors, self.shelf, self.on_event = host, detectors, shelf, on_event
@@ -50,22 +50,22 @@ class Drawing:
         self._in_use = self.host.use(checkpoint)
         return self._in_use
 
-    def keys(self, cell: Cell, sha256: str) -> Keys:
+    def keys(self, cell: Cell, sha256: str) -> CellKeys:
         """The keys that `cell` has with the checkpoint file of this sha256."""
         before = before_key(cell.job, self.host.fingerprint(cell.job), sha256)
         if not cell.faces:
-            return Keys(before, before)
-        return Keys(before, after_key(before, cell.faces, [self.detectors[tab.model].sha256 for tab in cell.faces]))
+            return CellKeys(before, before)
+        return CellKeys(before, after_key(before, cell.faces, [self.detectors[tab.model].sha256 for tab in cell.faces]))
 
     def is_there(self, cells: Iterable[Cell], sha256: str) -> bool:
-        """Whether no picture of `cells`, drawn with the checkpoint file of this sha256, need be drawn."""
+        """Whether no picture of `cells`, with the checkpoint file of this sha256, need be generated."""
         keys = (self.keys(cell, sha256) for cell in cells)
         return all(self.shelf.has(key) for pair in keys for key in (pair.before, pair.last))
 
     def befores(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> dict[Job, Stored]:
         """The picture before the face pass of every job of `todo`, which is what `batch` still lacks."""
-        cells_of = pictures(batch)
-        keys = {job: self.keys(cells_of[job][0], loaded.sha256).before for job in pictures(todo)}
+        cells_of = cells_by_job(batch)
+        keys = {job: self.keys(cells_of[job][0], loaded.sha256).before for job in cells_by_job(todo)}
         names = {job: _name(cells[0], before=any(cell.faces for cell in cells)) for job, cells in cells_of.items()}
         jobs = self._missing(keys, names, is_fresh=len(todo) == len(batch))
         if jobs:
@@ -114,10 +114,10 @@ class Drawing:
         self._step(sum(face_cost(job, tabs) for job in jobs))
 
     def _missing(self, keys: Mapping[Key, str], names: Mapping[Key, str], *, is_fresh: bool) -> list[Key]:
-        """What must be drawn; what another folder lends is taken in under its name.
+        """What must be generated; what another folder lends is copied in under its name.
 
         All of a batch that never was whole, else what is not on the shelf. Lent pictures are not the batch's, whether
-        taken in before or now, so a resumed run draws what an undisturbed one does.
+        copied in before or now, so a resumed run generates what an undisturbed one does.
         """
         for name, key in keys.items():
             self.shelf.borrow(key, names[name])
@@ -126,15 +126,17 @@ class Drawing:
         return list(own) if missing and is_fresh else missing
 
     def _require(self, loaded: Loaded) -> None:
-        """Load what is to draw, if it was thought that nothing lacks. Raises HostError if it is another now."""
+        """Load the checkpoint, if that seemed needless before. Raises HostError if its file is another now."""
         if self._in_use != loaded and self.use(loaded.checkpoint) != loaded:
             raise HostError(f"{loaded.checkpoint.name} changed while this run went on; start the run again.")
 
-    def _record(self, cell: Cell, key: str, loaded: Loaded, outcome: Outcome) -> Record:
+    def _record(self, cell: Cell, key: str, loaded: Loaded, outcome: Outcome) -> PictureRecord:
         run = self.shelf.folder.resolve().name
-        return Record(key=key, cell=cell.number, run=run, checkpoint=loaded.sha256, outcome=outcome, pixels="")
+        return PictureRecord(key=key, cell=cell.number, run=run, checkpoint=loaded.sha256, outcome=outcome, pixels="")
 
-    def _put(self, name: str, image: Image.Image, cell: Cell, record: Record, keys: Iterable[tuple[str, str]]) -> None:
+    def _put(
+        self, name: str, image: Image.Image, cell: Cell, record: PictureRecord, keys: Iterable[tuple[str, str]]
+    ) -> None:
         whole = self._infotext(cell, record)
         infotext = whole.without(EXTRA_KEY)
         for key, value in keys:
@@ -145,7 +147,7 @@ class Drawing:
         self.drawn.add(record.key)
         self.on_event(Saved(stored.path))
 
-    def _infotext(self, cell: Cell, record: Record) -> Infotext:
+    def _infotext(self, cell: Cell, record: PictureRecord) -> Infotext:
         model = CheckpointRef(self._in_use.checkpoint.name).stem
         return from_job(cell.job, model=model, model_hash=self._in_use.sha256, faces=cell.faces, extra=record.to_json())
 

@@ -1,10 +1,10 @@
-"""A run: an experiment's cells drawn into a folder, each checkpoint visited once, each cell committed when it is whole.
+"""A run: an experiment's cells generated into a folder, each checkpoint loaded once, each cell committed when whole.
 
-The batch is the unit of drawing, so that a resumed run draws what an undisturbed one does: all PNGs of a batch are
+The batch is the unit of generation, so that a resumed run gives what an undisturbed one does: all PNGs of a batch are
 written, then its cells are committed. On resume a batch whose PNGs are there is adopted, one with no committed cell is
-drawn whole, and a committed cell is never drawn again. What other run folders lend is taken by its key in the same way.
+generated whole, and a committed cell is never generated again. Pictures of other run folders are found by key as well.
 
-A picture is taken for a checkpoint's only if the file, as it is now, has the sha256 that drew it: a hash from an
+A picture counts as a checkpoint's only if the file, as it is now, has the sha256 that generated it: a hash from an
 earlier process counts where `files.hashes.identity` proves the bytes the same, else the whole file is read. A file that
 must be loaded anyway is not read for that.
 """
@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cost, pictures
+from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cells_by_job, cost
 from ohwx_compare.compare.drawing import Drawing
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
@@ -35,14 +35,14 @@ from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["Options", "RunResult", "run"]
+__all__ = ["Options", "RunResult", "draw_run"]
 
-_SHORT = "fewer pictures were drawn together than asked for: there was no memory for more"
+_SHORT = "fewer pictures were generated together than asked for: there was no memory for more"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a run goes about its work."""
+    """How a run works."""
 
     batch: int = 4  # most pictures drawn together
     reuse: tuple[Path, ...] = ()  # run folders, or folders that hold some: their pictures are taken where keys agree
@@ -61,7 +61,7 @@ class RunResult:
     seconds: float
 
 
-def run(
+def draw_run(
     experiment: Experiment,
     host: Host,
     detectors: "Callable[[str], Detector]",
@@ -71,13 +71,13 @@ def run(
     resolve: Resolve,
     options: Options = Options(),
 ) -> RunResult:
-    """Draw what `folder` lacks of `experiment`; the caller closes `host`.
+    """Generate what `folder` lacks of `experiment`; the caller closes `host`.
 
-    detectors: gives a tab's detector by name; asked once for each name, before anything is drawn.
-    resolve: the file of a reference; all are asked before anything is drawn, and all missing ones named together.
-    A cell that fails is recorded and the run goes on; the next run tries it again. Raises LedgerError where the folder
-    cannot be used, is another run's or another experiment's, or is full; DetectorError, CheckpointError,
-    ExperimentError and UnsupportedKeyError before anything is drawn; Interrupted where the user stops at once. The
+    detectors: gives a tab's detector by name; called once for each name, before anything is generated.
+    resolve: the file of a reference; called for all of them first, and all missing ones are named together.
+    A cell that fails is recorded and the run continues; the next run tries it again. Raises LedgerError where the
+    folder cannot be used, is another run's or another experiment's, or is full; DetectorError, CheckpointError,
+    ExperimentError and UnsupportedKeyError before anything is generated; Interrupted where the user stops at once. The
     folder is consistent then.
     """
     started = time.monotonic()
@@ -115,7 +115,7 @@ class _Visits:
         self._seen: dict[Job, dict[str, tuple[Cell, str]]] = {}  # job: pixel digest: first cell, checkpoint sha256
 
     def announce(self, cells: Sequence[Cell]) -> None:
-        """Say what is to come; what is there, by the looks of it, is not counted as cost."""
+        """Announce the run; what seems to be there is not counted as cost."""
         drawers = self.shelf.checkpoints
 
         def is_open(cell: Cell) -> bool:
@@ -127,9 +127,9 @@ class _Visits:
     def visit(
         self, ref: CheckpointRef, checkpoint: Checkpoint, plan: Sequence[Batch], following: Iterator[Checkpoint]
     ) -> None:
-        """Draw one checkpoint's batches; it is not even loaded where all of them are there.
+        """Generate one checkpoint's batches; it is not even loaded where all of them are there.
 
-        following: the checkpoints after it that will be loaded, asked for once this one is.
+        following: the checkpoints after it that will be loaded; the host is told once this one is loaded.
         """
         cells = [cell for batch in plan for cell in batch]
         there = self._there(ref, checkpoint, cells)
@@ -174,7 +174,7 @@ class _Visits:
         return loaded
 
     def _without(self, ref: CheckpointRef, checkpoint: Checkpoint, cells: Sequence[Cell], why: str) -> None:
-        """The checkpoint cannot be used: what it drew before stays, also where the file is gone; the rest fails."""
+        """The checkpoint cannot be used: what it generated before stays, even if the file is gone; the rest fails."""
         try:
             sha256 = self._sha256(ref, checkpoint)
         except CheckpointError:
@@ -203,12 +203,12 @@ class _Visits:
             self._fail(todo[0], failure.why, loaded)
             return
         if failure.is_of_memory:
-            self._most = max(len(pictures(todo)) // 2, 1)
+            self._most = max(len(cells_by_job(todo)) // 2, 1)
         for cell in todo:
             self._try((cell,), loaded)
 
     def _failure(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> "_Failure | None":
-        """Draw `todo`; what went wrong, if anything."""
+        """Generate `todo`; what went wrong, if anything."""
         try:
             self._draw(batch, todo, loaded)
         except (Interrupted, LedgerError):
@@ -251,10 +251,10 @@ class _Visits:
         self.results[cell.number] = result
         if seconds is None:
             self.counts["reused"] += 1
-            self.on_event(Skipped(cell.number, cell.label, "its pictures are on disk"))
+            self.on_event(Skipped(cell.number, cell.label, "its pictures are there"))
         else:
             self.counts["drawn"] += 1
-            self.on_event(Image(cell.number, cell.label, result.outcome.value))
+            self.on_event(Image(cell.number, cell.label, result.outcome.words))
 
     def _fail(self, cell: Cell, text: str, loaded: Loaded | None = None) -> None:
         before = self.shelf.find(self.drawing.keys(cell, loaded.sha256).before) if loaded else None
@@ -268,10 +268,10 @@ class _Visits:
             stored = self.shelf.find(self.results[cell.number].key)
             self._seen.setdefault(cell.job, {}).setdefault(stored.record.pixels, (cell, sha256))
             self.counts["reused"] += 1
-            self.on_event(Skipped(cell.number, cell.label, "drawn before"))
+            self.on_event(Skipped(cell.number, cell.label, "generated before"))
 
     def _ask(self) -> Interruption:
-        """What the user wants now. Raises Interrupted where nothing at all shall be drawn any more."""
+        """What the user wants now. Raises Interrupted where the run shall stop at once."""
         asked = self.host.interruption()
         if asked is Interruption.STOP:
             raise Interrupted("Stopped; what is finished is kept.")
@@ -296,14 +296,15 @@ class _Visits:
         return is_same and all(self.shelf.find(key) for key in (keys.before, keys.last))
 
     def _about(self, cell: Cell, pixels: str, loaded: Loaded) -> list[str]:
-        """What a person should know about the checkpoint that drew this cell."""
+        """What a person should know about the checkpoint of this cell."""
         notes = []
         wanted = cell.checkpoint.short_hash
         if wanted and not loaded.sha256.startswith(wanted):
-            notes.append(f"drawn with {loaded.checkpoint.name} [{loaded.sha256[:10]}] in place of {cell.checkpoint}")
+            used = f"{loaded.checkpoint.name} [{loaded.sha256[:10]}]"
+            notes.append(f"generated with {used} in place of {cell.checkpoint}")
         first, sha256 = self._seen.setdefault(cell.job, {}).setdefault(pixels, (cell, loaded.sha256))
         if first.checkpoint != cell.checkpoint:
-            why = "the files are copies" if sha256 == loaded.sha256 else "though the checkpoint files differ"
+            why = "the files are copies" if sha256 == loaded.sha256 else "although the checkpoint files differ"
             notes.append(f"same pixels as cell {first.number} of {first.checkpoint}: {why}")
         return notes
 

@@ -1,8 +1,8 @@
-"""The pictures of a run folder: named for people, found again by the key that each PNG carries.
+"""The pictures of a run folder: named for people, found again by the key in each PNG.
 
 `images/0012 epoch 5 1382869474-before.png`: number of the cell, checkpoint, seed, `-before` where a face pass follows.
 `thumbs/` holds the same names as JPEG. What a killed run left half-written is swept away when the folder is opened.
-Pictures of other run folders may be lent: found by their keys too, and taken in where they are asked for.
+Pictures of other run folders may be lent: found by their keys too, and copied in where they are needed.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_infotext
 
-__all__ = ["Record", "Shelf", "Stored", "file_name", "pixel_digest", "run_folders"]
+__all__ = ["PictureRecord", "Shelf", "Stored", "file_name", "pixel_digest", "run_folders"]
 
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # what Windows forbids in a name
 _LONGEST = 80  # characters of the checkpoint's part: Windows paths end at 260
@@ -31,7 +31,7 @@ _LONGEST_BYTES = 120  # of it in UTF-8: names end at 255 bytes elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class PictureRecord:
     """What a PNG knows about itself, under the infotext's key `ohwx`; nothing of when, so that two runs are equal."""
 
     key: str
@@ -50,7 +50,7 @@ class Record:
         return {name: value for name, value in data.items() if value != []}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Record":
+    def from_json(cls, data: dict[str, Any]) -> "PictureRecord":
         """Read what `to_json` wrote; what others added is left. Raises KeyError, TypeError or ValueError."""
         names = ("key", "cell", "run", "checkpoint", "pixels")
         if not isinstance(data["key"], str):
@@ -70,7 +70,7 @@ class Stored:
     path: str
     thumb: str
     infotext: str
-    record: Record
+    record: PictureRecord
 
 
 class Shelf:
@@ -87,20 +87,20 @@ class Shelf:
                 (folder / name).mkdir(parents=True, exist_ok=True)
                 atomic.sweep(folder / name)
         except OSError as error:
-            raise LedgerError(f"{folder} cannot be used: {error}. Choose another --out folder.") from error
+            raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
         self._stored: dict[str, Stored] = {}
         self._keys: dict[str, str] = {}  # by path
         for path in _pictures(folder):
             if stored := self._read(path):
                 self._take(stored)
-        self._lent: dict[str, tuple[Path, Record]] = {}
+        self._lent: dict[str, tuple[Path, PictureRecord]] = {}
         for path in (path for lender in lenders if not _is_same(lender, folder) for path in _pictures(lender)):
             if told := _told(path):
                 self._lent.setdefault(told[1].key, (path, told[1]))
 
     @property
     def checkpoints(self) -> set[str]:
-        """sha256 of every checkpoint that drew something of what is here or lent."""
+        """sha256 of every checkpoint that generated something of what is here or lent."""
         records = (*(s.record for s in self._stored.values()), *(record for _, record in self._lent.values()))
         return {record.checkpoint for record in records}
 
@@ -110,18 +110,18 @@ class Shelf:
         return stored if stored and (self.folder / stored.path).is_file() else None
 
     def is_lent(self, key: str) -> bool:
-        """Whether another folder has a picture with this key, taken in already or not."""
+        """Whether another folder has a picture with this key, copied in already or not."""
         return key in self._lent
 
     def has(self, key: str) -> bool:
-        """Whether a picture with this key need not be drawn."""
+        """Whether a picture with this key need not be generated."""
         return self.is_lent(key) or self.find(key) is not None
 
     def borrow(self, key: str, name: str) -> Stored | None:
-        """Take a lent picture in under `name` (without suffix), unless one with this key is here.
+        """Copy a lent picture in under `name` (without suffix), unless one with this key is here.
 
-        It keeps its infotext, so it tells which run drew it. None where nobody has it whole (any more): a picture that
-        was cut short in its own folder is not taken. Raises LedgerError where this folder cannot be written.
+        It keeps its infotext, so it says which run generated it. None where no folder has it whole (any more); a
+        picture cut short in its own folder is not used. Raises LedgerError where this folder cannot be written.
         """
         if (stored := self.find(key)) or key not in self._lent:
             return stored
@@ -146,7 +146,7 @@ class Shelf:
         """Its pixels, RGB. Raises ImageError."""
         return load_rgb(self.folder / stored.path)
 
-    def put(self, name: str, image: Image.Image, infotext: str, record: Record) -> Stored:
+    def put(self, name: str, image: Image.Image, infotext: str, record: PictureRecord) -> Stored:
         """Write picture and thumbnail; both are on disk on return. Raises LedgerError where they cannot be.
 
         name: without suffix. Another picture that has it already keeps it: this one gets part of its key appended.
@@ -166,7 +166,7 @@ class Shelf:
             why = error.__cause__ or error
             raise LedgerError(
                 f"{path} cannot be written: {getattr(why, 'strerror', None) or why}. Free some space or make it "
-                f"writable; all that is drawn is kept, and the same command goes on from there."
+                f"writable, then start the run again: what is finished is kept."
             ) from error
 
     def _paths(self, name: str, key: str) -> tuple[str, str]:
@@ -192,13 +192,13 @@ class Shelf:
 
 
 def run_folders(folders: Iterable[Path]) -> list[Path]:
-    """The run folders that `folders` name: each is one, or holds some. Raises LedgerError for one that does neither."""
+    """The run folders that `folders` name: each is one, or holds some. Raises LedgerError for one that is neither."""
     found = []
     for folder in folders:
         below = sorted(folder.iterdir()) if folder.is_dir() else []
         runs = [path for path in (folder, *below) if (path / "images").is_dir()]
         if not runs:
-            raise LedgerError(f"{folder} is no run folder and holds none; name a folder that `ohwx compare` drew into.")
+            raise LedgerError(f"{folder} is not a run folder and holds none; choose the folder of an earlier run.")
         found += runs
     return found
 
@@ -207,11 +207,11 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted((folder / "images").glob("*.png"))
 
 
-def _told(path: Path) -> tuple[str, Record] | None:
+def _told(path: Path) -> tuple[str, PictureRecord] | None:
     """A picture's infotext and what it knows about itself; None for somebody else's picture."""
     try:
         text = read_infotext(path) or ""
-        return text, Record.from_json(extra(parse(text)))
+        return text, PictureRecord.from_json(extra(parse(text)))
     except (ImageError, InfotextError, KeyError, TypeError, ValueError):
         return None
 

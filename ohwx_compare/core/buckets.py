@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt, sqrt
 
+from ohwx_compare.core.geometry import Size
 from ohwx_compare.errors import GeometryError
 
-__all__ = ["Buckets", "Placement", "Size"]
-
-Size = tuple[int, int]
+__all__ = ["BucketPlacement", "Buckets", "Size"]
 
 
 @dataclass(frozen=True)
-class Placement:
-    """How one picture comes into its bucket: resized so that it covers it, then cropped around the middle."""
+class BucketPlacement:
+    """How one picture is fitted into its bucket: resized until it covers the bucket, then cropped around the middle."""
 
     original: Size
     resized: Size
@@ -46,7 +45,7 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class Buckets:
-    """The rule that chooses a bucket. A `GeometryError` says when a picture is too small for any."""
+    """The rule that chooses a bucket. Raises GeometryError for a picture that is too small for any."""
 
     resolution: Size  # its area is the most a bucket has
     smallest: int = 256  # px, of a side; without meaning under no_upscale, as in sd-scripts
@@ -60,20 +59,20 @@ class Buckets:
         """The buckets that pictures are sorted into while they may be enlarged, in rising order."""
         return (self.resolution,) if self.only_resolution else _predefined(self)
 
-    def place(self, original: Size) -> Placement:
+    def place(self, original: Size) -> BucketPlacement:
         """Where a picture of this size goes. Raises GeometryError for one smaller than a step."""
         if self.no_upscale and not self.only_resolution:
             resized = self._shrunk(original)
             bucket = (resized[0] - resized[0] % self.step, resized[1] - resized[1] % self.step)
             if 0 in bucket:
                 raise GeometryError(
-                    f"A picture of {original[0]}x{original[1]} px leaves no bucket of {self.step} px steps; "
+                    f"A picture of {original[0]}x{original[1]} px is smaller than the smallest bucket, {self.step} px; "
                     f"leave it out or set bucket_no_upscale to false."
                 )
         else:
             bucket = self._nearest(original)
             resized = _cover(original, bucket)
-        return Placement(original, resized, bucket)
+        return BucketPlacement(original, resized, bucket)
 
     def _nearest(self, original: Size) -> Size:
         if original in self.predefined:

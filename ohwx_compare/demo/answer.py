@@ -17,7 +17,7 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.judge.effects import Effect, effect, mean_where
 from ohwx_compare.judge.factorial import Contrast, factorial
 from ohwx_compare.judge.intervals import Estimate, mean_of, share_of
-from ohwx_compare.judge.keep import keep
+from ohwx_compare.judge.keep import keep_set
 from ohwx_compare.judge.many import Screened, screen
 from ohwx_compare.judge.matching import Matched, match
 from ohwx_compare.judge.verdict import Verdict, verdict
@@ -137,7 +137,7 @@ def answer(readings: Readings) -> Answer:
         matched=_matched(readings, tables["likeness"], arms),
         screened=screen(mean_where(_pairs(tables["likeness"], arms), 0)),
         keep=_keep(readings, [one for one in saves if one.arm]),
-        faces=_face_pass([p for p in readings.small if p.face]),
+        faces=_face_pass(readings.small),
         reader=_reader_error(readings.truths),
     )
 
@@ -146,17 +146,18 @@ Table = Mapping[Trained, NDArray[np.float64]]  # (styles, seeds) of each save
 
 
 def _table(measure: Measure, readings: Readings, saves: Sequence[Trained]) -> Table:
-    return _values(measure, readings.drift if measure.of_class else readings.subject, saves)
+    pictures = readings.drift if measure.of_class else readings.subject
+    return _values(measure.value, filter(measure.counts, pictures), saves)
 
 
-def _values(measure: Measure, read: Iterable[PictureRead], saves: Sequence[Trained]) -> Table:
-    counted = [picture for picture in read if measure.counts(picture)]
-    styles = list(dict.fromkeys(picture.style for picture in counted))
-    seeds = list(dict.fromkeys(picture.seed for picture in counted))
+def _values(value: Callable[[PictureRead], float], pictures: Iterable[PictureRead], saves: Sequence[Trained]) -> Table:
+    pictures = list(pictures)
+    styles = list(dict.fromkeys(picture.style for picture in pictures))
+    seeds = list(dict.fromkeys(picture.seed for picture in pictures))
     table = {one: np.full((len(styles), len(seeds)), np.nan) for one in saves}
-    for picture in counted:
+    for picture in pictures:
         if picture.trained in table:
-            table[picture.trained][styles.index(picture.style), seeds.index(picture.seed)] = measure.value(picture)
+            table[picture.trained][styles.index(picture.style), seeds.index(picture.seed)] = value(picture)
     return table
 
 
@@ -177,7 +178,7 @@ def _difference(
     pooled = effect(mean_where(pairs, 0))
     passes = [table]
     if not measure.of_class and any(picture.before for picture in readings.subject):
-        passes.insert(0, _values(measure, map(_before, readings.subject), list(table)))
+        passes.insert(0, _table(measure, replace(readings, subject=tuple(map(_before, readings.subject))), list(table)))
     cells = [[[one[save] for one in passes] for save in arms[arm]] for arm in ARMS]
     return Difference(
         at={each: effect(values) for each, values in zip(exposures, pairs, strict=True)},
@@ -194,38 +195,45 @@ def _before(picture: PictureRead) -> PictureRead:
 
 
 def _matched(readings: Readings, likeness: Table, arms: Mapping[str, Sequence[Trained]]) -> Matched:
-    in_style = Measure("", False, MEASURES["style"].value)  # of photographs too
-    table = _values(in_style, readings.subject, list(likeness))
+    table = _values(MEASURES["style"].value, readings.subject, list(likeness))  # of photographs too
     kept = {arm: np.stack([table[one] for one in own], 2) == 1 for arm, own in arms.items()}
     styles = list(dict.fromkeys(picture.style for picture in readings.subject))
     return match(styles, _pairs(likeness, arms).transpose(1, 2, 0), kept["no-reg"], kept["reg"])
 
 
 def _keep(readings: Readings, saves: Sequence[Trained]) -> Keep:
-    score = Measure("", False, lambda picture: picture.likeness * (picture.style_read == picture.style))
-    found = keep(list(_values(score, readings.subject, saves).values()))
+    table = _values(lambda picture: picture.likeness * MEASURES["style"].value(picture), readings.subject, saves)
+    found = keep_set([table[one] for one in saves])
     return Keep(tuple(saves[place] for place in found.places), found.score)
 
 
 def _face_pass(pictures: Sequence[PictureRead]) -> FacePass | None:
-    if not pictures:
-        return None
-    faces = [picture.face for picture in pictures]
-    change = Measure("", False, lambda p: _share(p.face.after.values()) - _share(p.face.before.values()))
-    tables = _values(change, pictures, list(dict.fromkeys(picture.trained for picture in pictures)))
+    faces = [picture.face for picture in pictures if picture.face]
+    saves = list(dict.fromkeys(picture.trained for picture in pictures))
+    change = _values(_changed, (picture for picture in pictures if picture.face), saves)
     try:
-        found = effect(mean_where(np.stack(list(tables.values())), 0))
+        found = effect(mean_where(np.stack([change[one] for one in saves]), 0)) if faces else None
     except ExperimentError:  # too few faces
+        found = None
+    if found is None:
         return None
     traits = {}
     for name in dict.fromkeys(chain.from_iterable(face.before for face in faces)):
         seen = [(face.before[name], face.after[name]) for face in faces if name in face.before]
-        traits[name] = (*np.mean(seen, axis=0).tolist(), len(seen))
-    before, after = (
-        float(np.mean([_share(getattr(face, when).values()) for face in faces])) for when in ("before", "after")
+        traits[name] = (_share(early for early, _ in seen), _share(late for _, late in seen), len(seen))
+    return FacePass(
+        faces=len(faces),
+        height=float(np.median([face.height for face in faces])),
+        before=float(np.mean([_share(face.before.values()) for face in faces])),
+        after=float(np.mean([_share(face.after.values()) for face in faces])),
+        change=found,
+        traits=traits,
     )
-    height = float(np.median([face.height for face in faces]))
-    return FacePass(len(faces), height, before, after, found, traits)
+
+
+def _changed(picture: PictureRead) -> float:
+    face = picture.face
+    return _share(face.after.values()) - _share(face.before.values()) if face else 0.0
 
 
 def _reader_error(truths: Sequence[TruthRead]) -> ReaderError:

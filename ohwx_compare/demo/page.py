@@ -14,15 +14,15 @@ from urllib.parse import quote
 
 from ohwx_compare.demo.answer import MEASURES, Answer
 from ohwx_compare.demo.chart import chart
-from ohwx_compare.demo.readings import PictureRead, Readings
-from ohwx_compare.demo.sizes import ARMS, CLASS_PROMPT, SIDE, SMALL_SIDE, Trained, subject_prompt
+from ohwx_compare.demo.readings import FaceRead, PictureRead, Readings
+from ohwx_compare.demo.sizes import ARMS, CLASS_PROMPT, PICTURE_SIDE, SMALL_SIDE, Trained, subject_prompt
 from ohwx_compare.demo.words import findings, headline, limits, name_of, sentences
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.judge.effects import Effect
 from ohwx_compare.judge.factorial import Contrast
 from ohwx_compare.judge.many import Screened
 from ohwx_compare.judge.matching import LEAST_PAIRS, StyleMatch
-from ohwx_compare.judge.words import number, scope, signed
+from ohwx_compare.judge.words import rounded, scope, signed
 
 __all__ = ["write_answer"]
 
@@ -95,7 +95,7 @@ def _difference(difference: Effect | None, is_clear: bool | None = None) -> str:
 
 
 def _with_interval(effect: Effect, form: str) -> str:
-    value, low, high = (number(each, form) for each in (effect.value, effect.low, effect.high))
+    value, low, high = (rounded(each, form) for each in (effect.value, effect.low, effect.high))
     interval = "all alike" if effect.is_even else f"{low} to {high}"
     return f'{value}<span class="n">{interval}</span><span class="n">n {effect.n}</span>'
 
@@ -105,7 +105,7 @@ def _styles(found: Answer) -> str:
     both = found.matched
     rows = [*map(_style, both.styles, found.screened)]
     rows.append(_row("all", _difference(both.raw), _difference(both.matched), f"<td>{both.pairs}</td>"))
-    heads = ("style", "all pairs", "both drew the style", "such pairs")
+    heads = ("style", "all pairs", "both kept the style", "such pairs")
     return _table(heads, rows)
 
 
@@ -177,23 +177,22 @@ def _faces(found: Answer, readings: Readings) -> str:
         _row(name, f"<td>{before:.0%}</td>", f"<td>{after:.0%}</td>", f"<td>{n}</td>")
         for name, (before, after, n) in faces.traits.items()
     ]
-    redrawn = [p for p in readings.small if p.face]
+    redrawn = [(picture, picture.face) for picture in readings.small if picture.face]
     shown = redrawn[:: -(-len(redrawn) // _PAIRS)]
     return f"""<section>
   <h2>What the face pass does to small faces</h2>
-  <p>The last saves drew pictures of {SMALL_SIDE} px, too few for a face; the face pass draws it again at {SIDE} px. In
-  {faces.faces} of them a face was found, {faces.height:.0f} px high in the median. Of the traits that can be seen in
-  the style, {faces.before:.0%} are wrong inside its box before the pass and {faces.after:.0%} after it
-  ({signed(faces.change, percent=True)}, {scope(faces.change)}).
+  <p>The last saves drew pictures of {SMALL_SIDE} px, too few for a face; the face pass draws it again at
+  {PICTURE_SIDE} px. In {faces.faces} of them a face was found, {faces.height:.0f} px high in the median. Of the traits
+  that can be seen in the style, {faces.before:.0%} are wrong inside its box before the pass and {faces.after:.0%} after
+  it ({signed(faces.change, percent=True)}, {scope(faces.change)}).
   <a href="faces/index.html">All of these pictures</a></p>
   {_table(("wrong", "before", "after", "faces"), rows)}
   <p>{len(shown)} of them, evenly through, before and after:</p>
-  <div class="pairs">{"".join(map(_pair, shown))}</div>
+  <div class="pairs">{"".join(_pair(*each) for each in shown)}</div>
 </section>"""
 
 
-def _pair(picture: PictureRead) -> str:
-    face = picture.face
-    images = _image(picture, picture.before_thumb) + _image(picture, picture.thumb)
+def _pair(picture: PictureRead, face: FaceRead) -> str:
+    images = _image(picture, picture.before_thumb or picture.thumb) + _image(picture, picture.thumb)
     counts = f"{sum(face.before.values())} → {sum(face.after.values())} of {len(face.before)} wrong"
     return f"<figure><div>{images}</div><small>{face.height:.0f} px: {counts}</small></figure>"

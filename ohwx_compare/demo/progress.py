@@ -15,14 +15,14 @@ from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.train.run.state import newest
 
-__all__ = ["DRAWN", "READ", "SHOWN", "Progress", "drawing_left", "training_left"]
+__all__ = ["DRAWN", "READ", "SHOWN", "DemoProgress", "drawing_left", "training_left"]
 
 SHOWN = 1.6  # a picture in a training step
 DRAWN = 5.0  # a toy picture, drawn
 READ = 1.0  # a picture read, before and after its face pass
 
 
-class Progress:
+class DemoProgress:
     """A listener for all stages and threads: their steps in one unit; of the rest, what a user should see."""
 
     def __init__(self, listen: Listener):

@@ -11,11 +11,11 @@ from PIL import Image
 
 from ohwx_compare.core.experiment.outcome import Fate
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.demo.sizes import SIDE, Sizes, Trained
+from ohwx_compare.demo.sizes import PICTURE_SIDE, Sizes, Trained
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.ledger import Run, RunCell
 from ohwx_compare.toy.person import OHWX_MAN, Person, random_person, random_pose, random_scene
-from ohwx_compare.toy.portrait import draw
+from ohwx_compare.toy.portrait import draw_portrait
 from ohwx_compare.toy.reader import LIKENESS_FIELDS, Reader, Reading, is_visible, likeness
 from ohwx_compare.toy.styles import STYLES
 
@@ -93,7 +93,7 @@ def read_run(
     for start in range(0, len(run.cells), _TOGETHER):
         chunk = run.cells[start : start + _TOGETHER]
         cells = [cell for cell in chunk if cell.result.image]
-        images = [load_rgb(run.folder / cell.result.image) for cell in cells]
+        images = [load_rgb(run.folder / str(cell.result.image)) for cell in cells]
         faces = dict(_faces(reader, run, cells, images, asked))
         befores = dict(_befores(reader, run, cells))
         for cell, reading in zip(cells, reader.read(images), strict=True):
@@ -122,7 +122,7 @@ def read_truths(reader: Reader, sizes: Sizes, advance: Callable[[int], None]) ->
     people = [OHWX_MAN] * sizes.truths + [random_person(random, "man") for _ in range(sizes.truths)]
     styles = [STYLES[number % len(STYLES)] for number in range(len(people))]
     shown = [
-        draw(person, random_scene(random), random_pose(random), style, size=SIDE, seed=10**6 + number)
+        draw_portrait(person, random_scene(random), random_pose(random), style, size=PICTURE_SIDE, seed=10**6 + number)
         for number, (person, style) in enumerate(zip(people, styles, strict=True))
     ]
     images = [portrait.image for portrait in shown]
@@ -143,10 +143,10 @@ def read_truths(reader: Reader, sizes: Sizes, advance: Callable[[int], None]) ->
 
 def _befores(reader: Reader, run: Run, cells: Sequence[RunCell]) -> Iterator[tuple[int, BeforeRead]]:
     """Cell number and reading of the pictures that a face pass changed, as they were before it."""
-    changed = [cell for cell in cells if cell.result.after]
-    readings = reader.read([load_rgb(run.folder / cell.result.before) for cell in changed])
-    for cell, reading in zip(changed, readings, strict=True):
-        yield cell.cell.number, BeforeRead(likeness=likeness(reading, OHWX_MAN), style_read=_best(reading["style"]))
+    befores = {cell.cell.number: cell.result.before for cell in cells if cell.result.before and cell.result.after}
+    readings = reader.read([load_rgb(run.folder / before) for before in befores.values()])
+    for number, reading in zip(befores, readings, strict=True):
+        yield number, BeforeRead(likeness=likeness(reading, OHWX_MAN), style_read=_best(reading["style"]))
 
 
 def _faces(
@@ -155,7 +155,7 @@ def _faces(
     """Cell number and face of the cells in which one face was redrawn."""
     for cell, after in zip(cells, afters, strict=True):
         redrawn = [face for face in cell.result.faces if face.fate is Fate.INPAINTED]
-        if len(redrawn) == 1:
+        if len(redrawn) == 1 and cell.result.before:
             box, before = Box(*redrawn[0].box), load_rgb(run.folder / cell.result.before)
             style = asked[cell.cell.job.prompt]
             wrong = [_wrong(reading, OHWX_MAN, style) for reading in reader.read_faces([before, after], [box, box])]

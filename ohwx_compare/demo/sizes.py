@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -15,11 +16,11 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.toy.styles import PHOTO, STYLES
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["ARMS", "BASE", "CLASS_PROMPT", "QUICK", "SIDE", "WHOLE", "Sizes", "Trained", "subject_prompt"]
+__all__ = ["ARMS", "BASE", "CLASS_PROMPT", "PICTURE_SIDE", "QUICK", "WHOLE", "Sizes", "Trained", "subject_prompt"]
 
 ARMS = ("no-reg", "reg")
 BASE = "checkpoints/toy.safetensors"
-SIDE = 96  # px, of every picture
+PICTURE_SIDE = 96  # px, of every picture
 SMALL_SIDE = 64  # px, of those that are too small for a face
 CLASS_PROMPT = "photo of a man"
 SUBJECT_IMAGES = 15
@@ -98,7 +99,7 @@ class Sizes:
     def small_faces(self, detector: str) -> Experiment:
         """The last saves asked for the subject in pictures too small for a face, which is redrawn at `SIDE`."""
         saves = self.trained()[-self.face_saves * len(ARMS) :]
-        faces = _face_pass(detector, padding=8, width=SIDE, height=SIDE)
+        faces = _face_pass(detector, padding=8, width=PICTURE_SIDE, height=PICTURE_SIDE)
         small = self._experiment(saves, self.subject_prompts, self.face_seeds, faces)
         return replace(small, job=replace(small.job, width=SMALL_SIDE, height=SMALL_SIDE))
 
@@ -116,7 +117,7 @@ class Sizes:
     ) -> Experiment:
         job = Job(
             prompt=prompts[0], seed=seeds[0], steps=12, sampler="DPM++ 2M SDE", schedule="Karras", cfg=3.0,
-            width=SIDE, height=SIDE, rng="CPU",
+            width=PICTURE_SIDE, height=PICTURE_SIDE, rng="CPU",
         )  # fmt: skip
         checkpoints = tuple(CheckpointRef(one.file) for one in trained)
         axes = [Axis("checkpoint", checkpoints), Axis.read("prompt", list(prompts)), Axis("seed", seeds)]
@@ -153,5 +154,5 @@ def subject_prompt(style: str) -> str:
     return "photo of ohwx man" if style == PHOTO else f"picture of ohwx man, {style} style"
 
 
-def _face_pass(detector: str, **more: int) -> tuple[FaceSettings, ...]:
+def _face_pass(detector: str, **more: Any) -> tuple[FaceSettings, ...]:
     return (FaceSettings(model=detector, top_k=1, dilate=2, blur=2, denoise=0.5, steps=20, **more),)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from ohwx_compare.demo.answer import Answer
-from ohwx_compare.demo.sizes import Trained
+from ohwx_compare.demo.sizes import ARMS, Trained
 from ohwx_compare.judge import words
 from ohwx_compare.judge.effects import Effect
 from ohwx_compare.judge.matching import LEAST_PAIRS
@@ -16,14 +16,14 @@ __all__ = ["findings", "headline", "limits", "name_of", "sentences"]
 # of each measure: its name, where regularization images raise it, where they lower it
 _EFFECTS: Mapping[str, tuple[str, str, str]] = MappingProxyType({
     "likeness": ("likeness", "more likeness", "less likeness"),
-    "style": ("style", "the style asked for kept more often", "the style asked for kept less often"),
+    "style": ("style kept", "the style asked for kept more often", "the style asked for kept less often"),
     "drift": ("what “a man” looks like", "“a man” more like the subject", "“a man” less like the subject"),
 })  # fmt: skip
 
 
 def headline(found: Answer) -> str:
     """What regularization images did, over all saves."""
-    return words.headline("With regularization images", list(_clauses(found)))
+    return words.one_sentence("With regularization images", list(_clauses(found)))
 
 
 def findings(found: Answer) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _clauses(found: Answer) -> Iterator[Clause]:
 
 
 def _matched(found: Answer) -> str:
-    both, subject = found.matched, "likeness where both drew the style asked for"
+    both, subject = found.matched, "likeness where both kept the style asked for"
     raw = f"{signed(both.raw)} over all pairs"
     if both.matched is None:
         return f"{subject.capitalize()}: cannot tell, no style has {LEAST_PAIRS} such pairs; {raw}."
@@ -135,8 +135,8 @@ def _keep(found: Answer) -> str:
 
 def _saves(saves: Sequence[Trained]) -> str:
     """Each arm with its exposures: "without regularization images 30 and 60"."""
-    by_arm = {one.arm: [str(other.exposures) for other in saves if other.arm == one.arm] for one in saves}
-    return ", ".join(f"{name_of(arm)} {listed(exposures)}" for arm, exposures in by_arm.items())
+    by_arm = {arm: [str(one.exposures) for one in saves if one.arm == arm] for arm in ARMS}
+    return ", ".join(f"{name_of(arm)} {listed(exposures)}" for arm, exposures in by_arm.items() if exposures)
 
 
 def _ends(found: Answer, name: str) -> str:

@@ -5,7 +5,6 @@ one that was not. Trainings run side by side, and so do comparisons, one thread 
 busier in that way than by sharing every sum among them, and no core waits for one that another program has.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,15 +18,15 @@ import torch
 
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.events import Listener, Started
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.demo.progress import DRAWN, READ, SHOWN, Progress, drawing_left, training_left
+from ohwx_compare.demo.progress import DRAWN, READ, SHOWN, DemoProgress, drawing_left, training_left
 from ohwx_compare.demo.readings import Readings, read_run, read_truths
-from ohwx_compare.demo.sizes import ARMS, BASE, BATCH, SIDE, SUBJECT_IMAGES, Sizes
+from ohwx_compare.demo.sizes import ARMS, BASE, BATCH, PICTURE_SIDE, SUBJECT_IMAGES, Sizes
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.errors import Interrupted
-from ohwx_compare.files.atomic import SUFFIX
+from ohwx_compare.files.atomic import replacing
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.hosts.native import NativeHost
@@ -64,7 +63,7 @@ class _Work:
     folder: Path
     sizes: Sizes
     parts: Parts
-    progress: Progress
+    progress: DemoProgress
     asked: Callable[[], bool]
 
 
@@ -85,7 +84,7 @@ def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Call
     Raises Interrupted then, and what training and comparison raise; all that is finished is kept.
     """
     failed = Event()
-    here = _Work(folder, sizes, parts, Progress(listen), lambda: failed.is_set() or asked())
+    here = _Work(folder, sizes, parts, DemoProgress(listen), lambda: failed.is_set() or asked())
     listen(Started("demo", _STAGES, _cost(here)))
     _prepare(here)
     here.progress.enter("training with and without regularization images", BATCH * SHOWN)
@@ -139,8 +138,16 @@ def _datasets(here: _Work) -> list[tuple[Path, int, Callable[[], object]]]:
     """Folder, pictures and writer of each dataset that is not whole."""
     root, sizes = here.folder / "datasets", here.sizes
     both = [
-        (root / "train", SUBJECT_IMAGES, lambda: write_subject(root / "train", count=SUBJECT_IMAGES, size=SIDE)),
-        (root / "reg", sizes.reg_images, lambda: write_class(root / "reg", "man", count=sizes.reg_images, size=SIDE)),
+        (
+            root / "train",
+            SUBJECT_IMAGES,
+            lambda: write_subject(root / "train", count=SUBJECT_IMAGES, size=PICTURE_SIDE),
+        ),
+        (
+            root / "reg",
+            sizes.reg_images,
+            lambda: write_class(root / "reg", "man", count=sizes.reg_images, size=PICTURE_SIDE),
+        ),
     ]
     return [one for one in both if len(list(one[0].glob("*/*.png"))) < one[1]]
 
@@ -154,12 +161,11 @@ def _prepare(here: _Work) -> None:
         here.folder / BASE: here.parts.write_base,
         here.folder / "detectors" / here.parts.detector: here.parts.write_detector,
     }
-    for path, write in models.items():
+    for path, write_model in models.items():
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(path.name + SUFFIX)
-            write(beside)
-            os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too
+            with replacing(path) as beside:
+                write_model(beside)
 
 
 def _train(here: _Work, arm: str) -> None:
@@ -178,7 +184,7 @@ def _compare(here: _Work, name: str, experiment: Experiment) -> Run:
         hashes=hashes,
     )
     try:
-        result = run(
+        result = draw_run(
             experiment,
             host,
             cache(lambda detector: find_detector(detector, [folder / "detectors"], device="cpu")),

@@ -1,4 +1,4 @@
-"""Prompts to what the UNet is conditioned on, as the webui does it for SDXL.
+"""Prompts as the UNet's conditioning, made as the webui does it for SDXL.
 
 Every text is cut into chunks, each chunk goes through both encoders, emphasis scales the hidden states and restores
 their mean, and chunks are joined along the token axis. The vector is bigG's pooled state of the first chunk and the
@@ -6,7 +6,6 @@ embedded sizes. https://github.com/AUTOMATIC1111/stable-diffusion-webui/tree/82a
 sd_emphasis.py, sd_models_xl.py.
 """
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ import torch
 from torch import Tensor
 
 from ohwx_compare.core.prompt.chunks import EMPTY, Chunk, chunks
-from ohwx_compare.core.prompt.editing import schedule
+from ohwx_compare.core.prompt.editing import edits
 from ohwx_compare.core.prompt.parts import parts, strip_tags
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import PromptError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
+from ohwx_compare.models.unet import timestep_embedding
 
 __all__ = ["Conditioning", "Encoded", "Encoders", "Entry", "Subprompt", "condition", "size_vector"]
 
@@ -30,15 +30,17 @@ AT_ONCE = 32  # chunks in one call of an encoder
 
 
 class Encoded:
-    """What text encoders made of the last prompts, kept over checkpoints whose encoders are the same."""
+    """What the text encoders made of the last prompts; it stays valid over checkpoints whose encoders are the same."""
 
     LIMIT = 64  # prompts; SDXL's take 0.3 MB a chunk in half precision
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple, tuple[Tensor, Tensor]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, tuple[str, ...]], tuple[Tensor, Tensor]] = OrderedDict()
 
-    def get(self, key: tuple, encode: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """What `encode` answers, asked once for each `key` in the last `LIMIT`."""
+    def get(
+        self, key: tuple[str, tuple[str, ...]], encode: Callable[[], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
+        """What `encode` returns, called once for each `key` among the last `LIMIT`."""
         if key not in self._kept:
             self._kept[key] = encode()
         self._kept.move_to_end(key)
@@ -48,12 +50,23 @@ class Encoded:
 
 
 class Encoders(Protocol):
-    """What is needed of a model."""
+    """The parts of a model that are needed here."""
 
-    clip_l: ClipL
-    clip_g: ClipG
-    encoders: str  # a hash of both's weights; "" where it is not known
-    encoded: Encoded  # used where it is known
+    @property
+    def clip_l(self) -> ClipL:
+        """The first encoder."""
+
+    @property
+    def clip_g(self) -> ClipG:
+        """The second."""
+
+    @property
+    def encoders(self) -> str:
+        """A hash of both's weights; "" where it is not known."""
+
+    @property
+    def encoded(self) -> Encoded:
+        """Used where the hash is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +88,7 @@ class Subprompt:
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
-    """Both prompts of a job; `notes` name what of the prompt was lost."""
+    """Both prompts of a job; `notes` name what was left out of the prompt."""
 
     positive: tuple[Subprompt, ...]
     negative: tuple[Entry, ...]
@@ -91,30 +104,27 @@ def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int)
     """
     positive, tags = strip_tags(job.prompt)
     if named := [tag for tag in tags if tag[1 : tag.index(":")].lower() in NETWORKS]:
-        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not drawn yet. Take the tag out.")
-    sizes = size_vector(width, height)
+        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not supported yet. Remove the tag.")
+    sizes = size_vector((height, width, 0, 0, height, width))
     return Conditioning(
         positive=tuple(
             Subprompt(part.weight, _entries(model, part.text, steps, sizes, negative=False)) for part in parts(positive)
         ),
         negative=_entries(model, job.negative, steps, sizes, negative=True),
-        notes=tuple(f"{tag} was left out of the prompt: no such kind of extra network is known" for tag in tags),
+        notes=tuple(f"{tag} was left out of the prompt: this kind of extra network is unknown" for tag in tags),
     )
 
 
-def size_vector(width: int, height: int, top: int = 0, left: int = 0) -> Tensor:
-    """The 6 * 256 sinusoids of height, width, crop top and left, height, width (px), cosines first; float32, CPU.
+def size_vector(sizes: Sequence[int]) -> Tensor:
+    """Original height, width, crop top, left, target height, width (px) -> their sinusoids (6 * 256,), float32, CPU.
 
-    Podell et al. 2023, section 2.2.
+    Podell et al. (arXiv 2307.01952), section 2.2.
     """
-    values = torch.tensor([height, width, top, left, height, width], dtype=torch.float32)
-    frequencies = torch.exp(-math.log(10000) * torch.arange(128, dtype=torch.float32) / 128)
-    angles = values[:, None] * frequencies  # (6, 128)
-    return torch.cat([angles.cos(), angles.sin()], dim=1).flatten()
+    return timestep_embedding(torch.tensor(sizes), 256).flatten()
 
 
 def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negative: bool) -> tuple[Entry, ...]:
-    stages = schedule(prompt, steps)
+    stages = edits(prompt, steps)
     texts = tuple(stage.text for stage in stages)
     if model.encoders:
         states, pooled = model.encoded.get((model.encoders, texts), lambda: _encode(model, texts))
@@ -123,7 +133,7 @@ def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negativ
     if negative and not any(stage.text for stage in stages):
         states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
     if not (states.isfinite().all() and pooled.isfinite().all()):
-        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. Lower its (weights:1.1).")
+        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. Lower its weights: (word:1.1).")
     vectors = torch.cat([pooled, sizes.to(pooled).expand(len(pooled), -1)], dim=1)
     return tuple(Entry(*entry) for entry in zip((stage.until for stage in stages), states, vectors, strict=True))
 
@@ -140,7 +150,9 @@ def _encode(model: Encoders, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     return states.flatten(1, 2).to(like.dtype), pooled[:, 0]
 
 
-def _run(encoder: Callable, rows: Sequence[Sequence[Chunk]], device: torch.device) -> list[Tensor]:
+def _run(
+    encoder: Callable[[Tensor], tuple[Tensor, ...]], rows: Sequence[Sequence[Chunk]], device: torch.device
+) -> list[Tensor]:
     """The encoder's outputs (B, chunks, ...) for B rows of as many chunks; equal chunks are encoded once."""
     numbers: dict[tuple[int, ...], int] = {}
     places = [[numbers.setdefault(chunk.tokens, len(numbers)) for chunk in row] for row in rows]

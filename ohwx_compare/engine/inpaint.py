@@ -13,7 +13,7 @@ from PIL import Image
 
 from ohwx_compare.core.geometry import CropPaste
 from ohwx_compare.core.request.job import InpaintJob
-from ohwx_compare.engine.render import Picture, batches, draw, encode_start
+from ohwx_compare.engine.render import NotedImage, draw_batch, encode_start, job_batches
 from ohwx_compare.engine.samplers import Counter
 from ohwx_compare.engine.weights import Model
 from ohwx_compare.errors import ImageError
@@ -32,9 +32,9 @@ class _Prepared:
     change: CropPaste | None = None  # None: the canvas is the whole picture
     notes: tuple[str, ...] = ()
 
-    def finish(self, drawn: Picture) -> Picture:
+    def finish(self, drawn: NotedImage) -> NotedImage:
         image = m.paste(drawn.image, self.layer, self.change) if self.layer else drawn.image
-        return Picture(image, (*self.notes, *drawn.notes))
+        return NotedImage(image, (*self.notes, *drawn.notes))
 
 
 @torch.inference_mode()
@@ -44,26 +44,26 @@ def inpaint(
     images: Sequence[Image.Image],
     masks: Sequence[Image.Image],
     on_step: Counter | None = None,
-) -> list[Picture]:
+) -> list[NotedImage]:
     """Redraw the white of each mask ("L", its image's size) in each image (RGB), in the jobs' order.
 
-    With `only_masked` a picture keeps its size, else it takes the job's. A black mask with `only_masked` redraws
-    everything, as in the webui, and says so. Raises ImageError where a mask has another size; else like `txt2img`.
+    With `only_masked` a picture keeps its size, else it gets the job's. A black mask with `only_masked` redraws
+    everything, as in the webui, with a note. Raises ImageError where a mask has another size; else like `txt2img`.
     """
     ready = [_prepare(*one) for one in zip(jobs, images, masks, strict=True)]
     pictures = []
-    for group in batches([job.job for job in jobs]):
+    for group in job_batches([job.job for job in jobs]):
         plain = [jobs[i].job for i in group]
         mask = torch.from_numpy(np.stack([ready[i].mask for i in group]))[:, None].to(model.device)
         start = encode_start(model, plain, [ready[i].canvas for i in group], mask)
-        drawn = draw(model, plain, start, on_step)
+        drawn = draw_batch(model, plain, start, on_step)
         pictures += [ready[i].finish(picture) for i, picture in zip(group, drawn, strict=True)]
     return pictures
 
 
 def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image) -> _Prepared:
     if mask.size != image.size:
-        raise ImageError(f"The mask is {mask.width}x{mask.height} px; its picture is {image.width}x{image.height}.")
+        raise ImageError(f"The mask is {mask.width}x{mask.height} px, expected {image.width}x{image.height}.")
     image, blurred = image.convert("RGB"), m.gaussian_blur(mask.convert("L"), job.mask_blur)
     size = (job.job.width, job.job.height)
     latent_size = (size[0] // 8, size[1] // 8)

@@ -1,4 +1,4 @@
-"""Where randomness comes from: one stream an image, so that a picture does not depend on the batch it is drawn in.
+"""Where randomness comes from: one stream for each image, so that a picture does not depend on its batch.
 
 The webui's three sources (modules/rng.py, 82a973c): the CPU's generator, the GPU's, and "NV", which computes on any
 device what a CUDA generator draws. Brownian noise is torchsde's tree (https://github.com/google-research/torchsde),
@@ -16,8 +16,8 @@ import torch
 
 __all__ = ["Brownian", "ImageNoise", "Philox", "Source", "pick_source", "slerp"]
 
-Shape = tuple[int, ...]
-Draw = Callable[[Shape], torch.Tensor]  # the next standard normal numbers of one stream, float32
+_Shape = tuple[int, ...]
+DrawNormal = Callable[[_Shape], torch.Tensor]  # the next standard normal numbers of one stream, float32
 
 MASK = 0xFFFFFFFF
 FROM_UINT32 = float(np.float32(2.3283064e-10))  # 2^-32, as CUDA rounds it
@@ -36,7 +36,7 @@ class Philox:
         self.device = device
         self.draws = 0
 
-    def __call__(self, shape: Shape) -> torch.Tensor:
+    def __call__(self, shape: _Shape) -> torch.Tensor:
         """The next draw: standard normal, float32, `shape`."""
         count = math.prod(shape)
         zero = torch.zeros(count, dtype=torch.int64, device=self.device)
@@ -66,7 +66,7 @@ class Source:
     kind: str
     device: torch.device
 
-    def stream(self, seed: int) -> Draw:
+    def stream(self, seed: int) -> DrawNormal:
         """A new stream of `seed`: each call gives its next numbers, float32, on the device they were drawn on."""
         if self.kind == "NV":
             return Philox(seed, self.device)
@@ -78,11 +78,11 @@ class Source:
 def pick_source(rng: str, device: torch.device) -> tuple[Source, tuple[str, ...]]:
     """The source for a job's `rng` on `device`, and what the user should know about it.
 
-    A picture that says "GPU" (or nothing) was drawn by a CUDA generator; off CUDA "NV" gives the same numbers, drawn on
-    the CPU, because it needs float64 and not every device has that.
+    The noise of a picture that says "GPU" (or nothing) came from a CUDA generator; without CUDA "NV" gives the same
+    numbers, computed on the CPU, because it needs float64 and not every device has that.
     """
     if device.type != "cuda":
-        notes = ("RNG GPU: no CUDA device here, the NV emulation drew the same numbers",) if rng == "GPU" else ()
+        notes = ("RNG GPU: no CUDA device is here, so the NV emulation made the same noise",) if rng == "GPU" else ()
         return Source("NV" if rng == "GPU" else rng, torch.device("cpu")), notes
     return Source(rng, device), ()
 
@@ -107,7 +107,7 @@ def slerp(strength: float, low: torch.Tensor, high: torch.Tensor) -> torch.Tenso
 class ImageNoise:
     """The streams of a batch: the first draw is the starting noise, the next ones feed ancestral samplers."""
 
-    def __init__(self, source: Source, seeds: Sequence[int], shape: Shape) -> None:
+    def __init__(self, source: Source, seeds: Sequence[int], shape: _Shape) -> None:
         self.source = source
         self.shape = shape  # (C, h, w) of one image
         self.streams = [source.stream(seed) for seed in seeds]
@@ -116,7 +116,7 @@ class ImageNoise:
         """The starting noise (B, C, h, w); `variations` is a seed and a strength 0..1 for each image."""
         return torch.stack([self._start(*pair) for pair in zip(self.streams, variations, strict=True)])
 
-    def _start(self, stream: Draw, variation: tuple[int, float]) -> torch.Tensor:
+    def _start(self, stream: DrawNormal, variation: tuple[int, float]) -> torch.Tensor:
         seed, strength = variation
         noise = stream(self.shape)
         return slerp(strength, noise, self.source.stream(seed)(self.shape)) if strength else noise
@@ -152,7 +152,7 @@ class Brownian:
     DIGITS = 6
     KEEP = 48  # nodes; one step walks two paths of about 24
 
-    def __init__(self, source: Source, seeds: Sequence[int], shape: Shape, span: tuple[float, float]) -> None:
+    def __init__(self, source: Source, seeds: Sequence[int], shape: _Shape, span: tuple[float, float]) -> None:
         """`shape` is (C, h, w) of one image, `span` the smallest and the largest level that will be asked for."""
         self.source, self.seeds, self.shape = source, seeds, shape
         low, high = span

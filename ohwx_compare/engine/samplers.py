@@ -16,15 +16,15 @@ import torch
 
 from ohwx_compare.errors import UnsupportedKeyError
 
-__all__ = ["SOLVERS", "Solver", "Step", "find_solver", "sample"]
+__all__ = ["SOLVERS", "Solver", "SolverRow", "find_solver", "sample"]
 
-Model = Callable[[torch.Tensor, float], torch.Tensor]  # (x (B, C, h, w), sigma) -> denoised x
+Denoise = Callable[[torch.Tensor, float], torch.Tensor]  # (x (B, C, h, w), sigma) -> denoised x
 Noise = Callable[[float, float], torch.Tensor]  # (sigma, sigma_next) -> standard normal (B, C, h, w)
 Counter = Callable[[int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class SolverRow:
     """One row: from `sigma` to `sigma_next`, with the weights of x, D, the previous D and the noise."""
 
     sigma: float
@@ -40,23 +40,23 @@ class Solver:
     """A solver's rows and what goes with it in the webui 1.10: its own schedule and its kind of noise."""
 
     name: str
-    rows: Callable[[torch.Tensor], list[Step]]
+    rows: Callable[[torch.Tensor], list[SolverRow]]
     automatic: str = "Uniform"  # the schedule that "Automatic" means
     brownian: bool = False  # noise from a Brownian path instead of the image's own next numbers
 
 
 def sample(
-    model: Model, x: torch.Tensor, steps: Sequence[Step], noise: Noise, on_step: Counter | None = None
+    model: Denoise, x: torch.Tensor, steps: Sequence[SolverRow], noise: Noise, on_step: Counter | None = None
 ) -> torch.Tensor:
     """Run `steps` from `x` (B, C, h, w), which has noise of the first row's sigma; returns the same shape.
 
     `on_step` is called after each step with B, the image-steps just done, and may raise Interrupted.
     """
-    previous = None
+    previous: torch.Tensor | None = None
     for step in steps:
         denoised = model(x, step.sigma)
         x = step.keep * x + step.toward * denoised
-        if step.back:
+        if previous is not None and step.back:
             x = x + step.back * previous
         if step.spread:
             x = x + step.spread * _sent(noise(step.sigma, step.sigma_next), x.device)
@@ -67,28 +67,28 @@ def sample(
 
 
 def _sent(noise: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """`noise` on `device`; from the CPU by way of pinned memory, since a copy from any other waits for the device."""
+    """`noise` on `device`; from the CPU through pinned memory, since any other copy would wait for the device."""
     if noise.device == device:
         return noise
     return (noise.pin_memory() if device.type == "cuda" else noise).to(device, non_blocking=True)
 
 
-def _rows(sigmas: torch.Tensor, **weights: torch.Tensor) -> list[Step]:
+def _rows(sigmas: torch.Tensor, **weights: torch.Tensor) -> list[SolverRow]:
     """Zip float32 columns into rows; the last level is 0 and its row always lands on D, whatever the solver."""
     columns = {"sigma": sigmas[:-1], "sigma_next": sigmas[1:], **weights}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
     if rows and rows[-1]["sigma_next"] == 0:
         rows[-1] = {"sigma": rows[-1]["sigma"], "sigma_next": 0.0, "keep": 0.0, "toward": 1.0}
-    return [Step(**row) for row in rows]
+    return [SolverRow(**row) for row in rows]
 
 
-def _euler(sigmas: torch.Tensor) -> list[Step]:
+def _euler(sigmas: torch.Tensor) -> list[SolverRow]:
     """Algorithm 2 of Karras et al. without churn and second-order correction: x + (x - D) / s * (s' - s)."""
     keep = sigmas[1:] / sigmas[:-1]
     return _rows(sigmas, keep=keep, toward=1 - keep)
 
 
-def _euler_ancestral(sigmas: torch.Tensor) -> list[Step]:
+def _euler_ancestral(sigmas: torch.Tensor) -> list[SolverRow]:
     """An Euler step to a level below the next one, then fresh noise up to it (k-diffusion, eta = 1)."""
     s, s_next = sigmas[:-1], sigmas[1:]
     up = torch.minimum(s_next, (s_next**2 * (s**2 - s_next**2) / s**2).sqrt())
@@ -96,14 +96,14 @@ def _euler_ancestral(sigmas: torch.Tensor) -> list[Step]:
     return _rows(sigmas, keep=keep, toward=1 - keep, spread=up)
 
 
-def _dpmpp_2m(sigmas: torch.Tensor) -> list[Step]:
+def _dpmpp_2m(sigmas: torch.Tensor) -> list[SolverRow]:
     """Algorithm 2 of Lu et al., DPM-Solver++(2M): D extrapolated from the last two, exact in the linear part."""
     h = (-sigmas.log()).diff()
     toward = -torch.expm1(-h)
     return _rows(sigmas, keep=sigmas[1:] / sigmas[:-1], **_extrapolate(toward, h))
 
 
-def _dpmpp_2m_sde(sigmas: torch.Tensor) -> list[Step]:
+def _dpmpp_2m_sde(sigmas: torch.Tensor) -> list[SolverRow]:
     """SDE-DPM-Solver++(2M), Lu et al. section 5 (k-diffusion, solver type midpoint, eta = 1)."""
     h = (-sigmas.log()).diff()
     toward = -torch.expm1(-2 * h)
@@ -131,9 +131,9 @@ SOLVERS = (
 
 
 def find_solver(name: str) -> Solver:
-    """The solver of the webui's sampler `name`. Raises UnsupportedKeyError that lists what there is."""
+    """The solver of the webui's sampler `name`. Raises UnsupportedKeyError, which lists the known ones."""
     for solver in SOLVERS:
         if solver.name == name:
             return solver
     known = ", ".join(solver.name for solver in SOLVERS)
-    raise UnsupportedKeyError(f"The sampler {name!r} is not built yet; there are {known}.")
+    raise UnsupportedKeyError(f"The sampler {name!r} is not supported yet; choose one of {known}.")

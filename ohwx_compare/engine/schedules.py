@@ -10,9 +10,9 @@ import torch
 
 from ohwx_compare.errors import UnsupportedKeyError
 
-__all__ = ["SCHEDULES", "ModelSigmas", "schedule"]
+__all__ = ["DRAWN_SCHEDULES", "ModelSigmas", "noise_levels"]
 
-SCHEDULES = ("Automatic", "Uniform", "Karras", "Exponential")
+DRAWN_SCHEDULES = ("Automatic", "Uniform", "Karras", "Exponential")
 
 
 class ModelSigmas:
@@ -55,7 +55,7 @@ class ModelSigmas:
         return ((1 - w) * self.log_sigmas[low] + w * self.log_sigmas[high]).exp()
 
 
-def schedule(name: str, steps: int, model: ModelSigmas) -> torch.Tensor:
+def noise_levels(name: str, steps: int, model: ModelSigmas) -> torch.Tensor:
     """The levels a sampler visits: (steps + 1,) float32 on the CPU, falling, the last one 0.
 
     `name` is one of SCHEDULES but "Automatic", which the solver resolves. Raises UnsupportedKeyError.
@@ -68,7 +68,9 @@ def schedule(name: str, steps: int, model: ModelSigmas) -> torch.Tensor:
         case "Exponential":
             sigmas = torch.linspace(math.log(model.largest), math.log(model.smallest), steps).exp()
         case _:
-            raise UnsupportedKeyError(f"The schedule {name!r} is not built yet; there are {', '.join(SCHEDULES)}.")
+            raise UnsupportedKeyError(
+                f"The schedule {name!r} is not supported yet; choose one of {', '.join(DRAWN_SCHEDULES)}."
+            )
     return torch.cat([sigmas, sigmas.new_zeros(1)])
 
 

@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from ohwx_compare.core.buckets import Placement, Size
+from ohwx_compare.core.buckets import BucketPlacement, Size
 from ohwx_compare.errors import ExperimentError, ImageError
 
-__all__ = ["EXTENSIONS", "Dataset", "Picture", "Reading", "load_picture", "pixels", "read_dataset"]
+__all__ = ["EXTENSIONS", "Dataset", "DatasetPicture", "ReadingRules", "load_picture", "pixels", "read_dataset"]
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
@@ -43,7 +43,7 @@ _DAMAGED = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ReadingRules:
     """How folders and files are read."""
 
     captions: str = "file-or-folder"  # "file": each picture must have one; "folder": files are not looked at
@@ -53,7 +53,7 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class DatasetPicture:
     """One usable picture."""
 
     path: Path
@@ -65,24 +65,24 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """All usable pictures, sorted by path, and what was left out or looks odd, in words."""
+    """All usable pictures, sorted by path, and what was left out or looks odd, as sentences."""
 
-    train: tuple[Picture, ...]
-    reg: tuple[Picture, ...] = ()
+    train: tuple[DatasetPicture, ...]
+    reg: tuple[DatasetPicture, ...] = ()
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What decoding a file told."""
+    """What decoding a file showed."""
 
     size: Size = (0, 0)
     frames: int = 1
     error: str | None = None
 
 
-def read_dataset(train: Path, reg: Path | None, reading: Reading, repeats: int | None = None) -> Dataset:
+def read_dataset(train: Path, reg: Path | None, reading: ReadingRules, repeats: int | None = None) -> Dataset:
     """Read both folders; every file is read whole, to be sure that it can be decoded.
 
     repeats: of each training folder, instead of the number in its name.
@@ -94,11 +94,11 @@ def read_dataset(train: Path, reg: Path | None, reading: Reading, repeats: int |
     train_pictures = tuple(_pictures(train, False, reading, (skipped, notes)))
     reg_pictures = tuple(_pictures(reg, True, reading, (skipped, notes))) if reg else ()
     if repeats is not None:
-        train_pictures = tuple(Picture(**{**vars(one), "repeats": repeats}) for one in train_pictures)
+        train_pictures = tuple(DatasetPicture(**{**vars(one), "repeats": repeats}) for one in train_pictures)
     return Dataset(train=train_pictures, reg=reg_pictures, skipped=tuple(skipped), notes=tuple(notes))
 
 
-def load_picture(path: Path, reading: Reading) -> Image.Image:
+def load_picture(path: Path, reading: ReadingRules) -> Image.Image:
     """Return the picture as "RGB", upright and flattened. Raises ImageError that names the file."""
     try:
         with warnings.catch_warnings():
@@ -113,13 +113,13 @@ def load_picture(path: Path, reading: Reading) -> Image.Image:
         raise ImageError(f"{path} cannot be read: {error}.") from error
 
 
-def pixels(image: Image.Image, placement: Placement) -> np.ndarray:
+def pixels(image: Image.Image, placement: BucketPlacement) -> np.ndarray:
     """Resize and crop an RGB picture into its bucket: (H, W, 3) uint8.
 
     Shrinks by area and enlarges by Lanczos, as sd-scripts does. Raises ImageError if it is not of the placement's size.
     """
     if image.size != placement.original:
-        raise ImageError(f"The picture is {image.size}, expected {placement.original}; was the file changed?")
+        raise ImageError(f"The picture is {image.size} px, expected {placement.original} px; was the file changed?")
     array = np.asarray(image)
     if placement.resized != placement.original:
         shrinks = all(new <= old for new, old in zip(placement.resized, placement.original, strict=True))
@@ -132,7 +132,9 @@ def pixels(image: Image.Image, placement: Placement) -> np.ndarray:
     return np.ascontiguousarray(array[top : top + height, left : left + width])
 
 
-def _pictures(root: Path, reg: bool, reading: Reading, said: tuple[list[str], list[str]]) -> Iterator[Picture]:
+def _pictures(
+    root: Path, reg: bool, reading: ReadingRules, said: tuple[list[str], list[str]]
+) -> Iterator[DatasetPicture]:
     skipped, notes = said
     what = "regularization" if reg else "training"
     found = 0
@@ -148,11 +150,11 @@ def _pictures(root: Path, reg: bool, reading: Reading, said: tuple[list[str], li
             if seen.frames > 1:
                 notes.append(f"{path} has {seen.frames} frames; the first is used.")
             found += 1
-            yield Picture(path=path, size=seen.size, caption=caption, repeats=repeats, reg=reg)
+            yield DatasetPicture(path=path, size=seen.size, caption=caption, repeats=repeats, reg=reg)
     if not found:
         bad = f" ({len(skipped)} could not be read, the first: {skipped[0]})" if skipped else ""
         raise ExperimentError(
-            f"{root} holds no {what} images{bad}; expected folders such as '1_ohwx man' with pictures in it."
+            f"{root} holds no {what} images{bad}; expected folders such as '1_ohwx man' with pictures in them."
         )
 
 
@@ -172,7 +174,7 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")  # macOS leaves ._name.jpg
 
 
-def _caption(path: Path, files: Mapping[str, Path], words: str, reading: Reading) -> str:
+def _caption(path: Path, files: Mapping[str, Path], words: str, reading: ReadingRules) -> str:
     if reading.captions == "folder":
         return words
     for extension in reading.caption_extensions:
@@ -194,7 +196,7 @@ def _first_line(file: Path) -> str:
 
 
 def _decoded(paths: list[Path], upright: bool) -> list[_Seen]:
-    """What each file holds, in order; decoded by all cores, for Pillow lets go of the lock."""
+    """What each file holds, in order; decoded on all cores, for Pillow releases the lock."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:

@@ -8,14 +8,14 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-__all__ = ["blocks", "user_comment"]
+__all__ = ["exif_blocks", "user_comment"]
 
 _EXIF_DIRECTORY, _USER_COMMENT = 0x8769, 0x9286
 _HEAD = b"Exif\0\0"
 _LARGEST = 50_000_000  # bytes of a block
 
 
-def blocks(file: BinaryIO) -> Iterator[bytes]:
+def exif_blocks(file: BinaryIO) -> Iterator[bytes]:
     """The EXIF blocks of a JPEG (segment APP1) or WebP (chunk EXIF), from a file that can seek."""
     file.seek(0)
     at, is_webp = (12, True) if file.read(4) == b"RIFF" else (2, False)

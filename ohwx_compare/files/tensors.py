@@ -1,4 +1,4 @@
-"""Writing a new safetensors file, one tensor at a time, so that memory holds one of them twice at most.
+"""Writing a new safetensors file, one tensor at a time, so that memory holds at most two copies of one of them.
 
 Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/README.md#format
 """
@@ -14,11 +14,11 @@ from ohwx_compare.files.atomic import write_stream
 __all__ = ["SIZES", "write_tensors"]
 
 SIZES = MappingProxyType({"BF16": 2, "F16": 2, "F32": 4, "I64": 8})  # bytes of a number
-Kind = tuple[str, tuple[int, ...]]  # dtype of SIZES and shape
+TensorKind = tuple[str, tuple[int, ...]]  # dtype of SIZES and shape
 
 
 def write_tensors(
-    path: Path, kinds: Mapping[str, Kind], data: Callable[[str], bytes], metadata: Mapping[str, str]
+    path: Path, kinds: Mapping[str, TensorKind], data: Callable[[str], bytes], metadata: Mapping[str, str]
 ) -> str:
     """Write tensors of the given kinds, in that order; the file appears at `path` once it is whole.
 

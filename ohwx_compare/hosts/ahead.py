@@ -1,7 +1,5 @@
 """The next checkpoint read ahead, while the last one is still drawing."""
 
-import os
-import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +7,11 @@ from pathlib import Path
 from ohwx_compare.errors import CheckpointError, Interrupted
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.memory import available_memory
 
-__all__ = ["Ahead", "free_memory"]
+__all__ = ["Ahead"]
 
-BLOCK = 1 << 22  # bytes in hand
+_BLOCK = 1 << 22  # bytes in hand
 
 
 class Ahead:
@@ -48,9 +47,9 @@ class Ahead:
             known = self._hashes.contents(self.path, self._go_on).tensors
             tensors = read_header(self.path).tensors
             wanted = [t for name, t in tensors.items() if name in self._seals and self._seals[name] != known.get(name)]
-            if sum(t.end - t.start for t in wanted) > free_memory():
+            if sum(t.end - t.start for t in wanted) > (available_memory() or 0):
                 return
-            view = memoryview(bytearray(BLOCK))
+            view = memoryview(bytearray(_BLOCK))
             with self.path.open("rb", buffering=0) as file:
                 for tensor in sorted(wanted, key=lambda tensor: tensor.start):
                     file.seek(tensor.start)
@@ -60,31 +59,3 @@ class Ahead:
                         self._go_on()
         except (OSError, CheckpointError, Interrupted):
             return  # the load itself meets the same, and says so
-
-
-def free_memory() -> int:
-    """Bytes that a program could have now, caches included; 0 where the system does not tell, as macOS."""
-    try:
-        if os.name == "nt":
-            return _free_on_windows()
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
-        return int(found[1]) * 1024 if found else 0
-    except (OSError, ValueError):
-        return 0
-
-
-def _free_on_windows() -> int:
-    """`ullAvailPhys` of GlobalMemoryStatusEx,
-    https://learn.microsoft.com/windows/win32/api/sysinfoapi/ns-sysinfoapi-memorystatusex
-    """
-    import ctypes
-
-    class Status(ctypes.Structure):
-        _fields_ = (
-            ("length", ctypes.c_ulong),
-            ("load", ctypes.c_ulong),
-            *((name, ctypes.c_ulonglong) for name in ("total", "free", *(f"other{i}" for i in range(5)))),
-        )
-
-    status = Status(length=ctypes.sizeof(Status))
-    return status.free if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else 0

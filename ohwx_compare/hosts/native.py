@@ -16,7 +16,7 @@ from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import inpaint, render, weights
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.noise import pick_source
-from ohwx_compare.engine.render import Picture
+from ohwx_compare.engine.render import NotedImage
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.contents import Contents
@@ -25,7 +25,7 @@ from ohwx_compare.hosts.ahead import Ahead
 
 __all__ = ["NativeHost", "default_device", "default_dtype"]
 
-VAE = weights.PREFIXES["vae"]
+_VAE = weights.PREFIXES["vae"]
 
 
 def default_device() -> torch.device:
@@ -84,7 +84,7 @@ class NativeHost:
     @property
     def vae_sha256(self) -> str | None:
         """Of the VAE that replaces the checkpoints' own, as it was when the host was made."""
-        return self._vae and self._vae.sha256
+        return self._vae.sha256 if self._vae else None
 
     def checkpoints(self) -> list[Checkpoint]:
         """Every .safetensors file of the folders, sorted by name; the first folder wins where names repeat."""
@@ -126,7 +126,7 @@ class NativeHost:
         """Hash `checkpoint` and read what it has of its own into the page cache, on a thread."""
         if self._held is not None:
             self._end_reading_ahead()
-            own = {name: seal for name, seal in self._held.seals.items() if not (self.vae and name.startswith(VAE))}
+            own = {name: seal for name, seal in self._held.seals.items() if not (self.vae and name.startswith(_VAE))}
             self._ahead = Ahead(checkpoint.path, self._hashes, own)
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
@@ -134,7 +134,7 @@ class NativeHost:
 
         Raises OutOfMemoryError where that is too much at once.
         """
-        for group in render.batches(jobs):
+        for group in render.job_batches(jobs):
             chosen = [jobs[i] for i in group]
             yield from self._within_memory(chosen, partial(render.txt2img, self._model(), chosen, self._on_step))
 
@@ -142,10 +142,10 @@ class NativeHost:
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
     ) -> Iterator[Rendered]:
         """Redraw the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
-        for group in render.batches([job.job for job in jobs]):
-            chosen = ([things[i] for i in group] for things in (jobs, images, masks))
-            draw = partial(inpaint.inpaint, self._model(), *chosen, self._on_step)
-            yield from self._within_memory([jobs[i].job for i in group], draw)
+        for group in render.job_batches([job.job for job in jobs]):
+            chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
+            draw = partial(inpaint.inpaint, self._model(), chosen, canvases, holes, self._on_step)
+            yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
         """Who draws, whose noise, on what kind of device, in what precision, with whose VAE."""
@@ -169,14 +169,14 @@ class NativeHost:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[Picture]]) -> Iterator[Rendered]:
+    def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[NotedImage]]) -> Iterator[Rendered]:
         """The pictures that `draw` gives of jobs of one size."""
         pictures = "1 picture" if len(jobs) == 1 else f"{len(jobs)} pictures at once"
         drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
         return (Rendered(picture.image, picture.notes) for picture in drawn)
 
     def _model(self) -> weights.Model:
-        if self._in_use is None:
+        if self._in_use is None or self._held is None:
             raise HostError("No checkpoint is loaded; call use() first.")
         return self._held
 
@@ -184,7 +184,9 @@ class NativeHost:
         """The checkpoint in memory, in the place of the last one; after an error there is none."""
         if self.vae and _stamp(self.vae) != self._vae_stamp:
             raise HostError(f"{self.vae.name} changed since the run began; start it again.")
-        seals = {checked.path: contents.tensors, self.vae: self._vae and self._vae.tensors}
+        seals = {checked.path: contents.tensors}
+        if self.vae and self._vae:
+            seals[self.vae] = self._vae.tensors
         held, self._held = self._held, None
         if held and not checked.fits(held, self.device, self.dtype):
             held = None

@@ -79,13 +79,13 @@ def effect(values: ArrayLike) -> Effect:
     Raises ExperimentError where nothing is left to tell chance by: no pair at all, or one style with one seed.
     """
     values = np.asarray(values, np.float64)
-    mean, error, freedom, is_style = (each.item() for each in moments(values))
+    found = moments(values)
+    mean, error, freedom, is_style = float(found.mean), float(found.error), int(found.freedom), bool(found.is_style)
     there = ~np.isnan(values)
     styles = int(there.any(1).sum())
     if np.isnan(error):
-        raise ExperimentError(
-            f"an effect needs two styles or two seeds of one, got {int(there.sum())} pairs of pictures: draw more seeds"
-        )
+        pairs = f"{int(there.sum())} pairs of pictures"
+        raise ExperimentError(f"an effect needs two styles or two seeds of one, got {pairs}: generate more seeds")
     if is_style:
         terms = mean_where(values, 1)[there.any(1)] / styles
     else:
@@ -137,9 +137,9 @@ def sign_flip(terms: Sequence[float] | Array) -> float:
 def _signs(n: int) -> Array:
     """Rows of signs (R, n), the first all +1: the data as they are."""
     if n <= EXACT:
-        return 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
-    drawn = 1.0 - 2.0 * np.random.RandomState(n).randint(0, 2, (FLIPS, n))
-    return np.concatenate([np.ones((1, n)), drawn])
+        return np.asarray(1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1))
+    drawn = np.random.RandomState(n).randint(0, 2, (FLIPS, n))
+    return np.asarray(1.0 - 2.0 * np.concatenate([np.zeros((1, n)), drawn]))
 
 
 def mean_where(values: Array, axis: int | tuple[int, ...]) -> Array:

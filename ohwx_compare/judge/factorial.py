@@ -49,11 +49,11 @@ def _line(exposures: Sequence[int]) -> NDArray[np.float64]:
     """Weights that give the rise of the least-squares line from the least to the most exposures."""
     apart = np.asarray(exposures, np.float64) - np.mean(exposures)
     squares = float((apart**2).sum())
-    return apart * float(np.ptp(apart)) / squares if squares else apart
+    return np.asarray(apart * float(np.ptp(apart)) / squares if squares else apart)
 
 
 def _weighed(values: NDArray[np.float64], *weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """(K, M) sums of values by the product of the weights; a cell of weight 0 may be missing."""
     product = np.einsum("a,e,p->aep", *weights)
     is_used = product != 0
-    return np.einsum("c,ckm->km", product[is_used], values[is_used])
+    return np.asarray(np.einsum("c,ckm->km", product[is_used], values[is_used]))

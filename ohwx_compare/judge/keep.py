@@ -10,7 +10,7 @@ from ohwx_compare.judge.effects import LEAST_STYLES, mean_where, moments
 from ohwx_compare.judge.intervals import CONFIDENCE
 from ohwx_compare.judge.student import quantile
 
-__all__ = ["Kept", "beaten", "keep"]
+__all__ = ["Kept", "beaten", "keep_set"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Kept:
     score: float  # on styles (seeds, of few styles) that had no say in the choice; no honest interval is known
 
 
-def keep(scores: ArrayLike) -> Kept:
+def keep_set(scores: ArrayLike) -> Kept:
     """Judge (C, K, M) scores of C checkpoints, K styles, M seeds: 0..1, more is better, NaN is missing.
 
     The leader's own mean is too high because it was chosen for it. So the choice is made again without each style, and

@@ -55,4 +55,4 @@ def screen(differences: ArrayLike) -> tuple[Screened | None, ...]:
 def _back(adjusted: NDArray[np.float64], order: NDArray[np.int64]) -> list[float]:
     found = np.empty_like(adjusted)
     found[order] = adjusted
-    return found.tolist()
+    return [float(each) for each in found]

@@ -1,4 +1,4 @@
-"""How much a comparison could tell, before it is drawn: styles before seeds.
+"""How much a comparison could tell, before it is generated: styles before seeds.
 
 Counts of pictures only; what one costs in seconds is `ohwx plan`'s.
 """
@@ -51,14 +51,14 @@ def spread_of(differences: ArrayLike) -> Spread:
     Searle, Casella & McCulloch 1992, "Variance components", 3.6; of unequal numbers of seeds the mean of their inverses
     is taken. Raises ExperimentError below two styles with two seeds.
     """
-    differences = np.asarray(differences, np.float64)
-    differences = differences[~np.isnan(differences).all(1)]
-    seeds, style = (~np.isnan(differences)).sum(1), mean_where(differences, 1)
+    values = np.asarray(differences, np.float64)
+    values = values[~np.isnan(values).all(1)]
+    seeds, style = (~np.isnan(values)).sum(1), mean_where(values, 1)
     spare = int((seeds - 1).sum())
     if len(style) < 2 or spare < 1:
         told = f"{len(style)} styles and {int(seeds.sum())} pairs"
-        raise ExperimentError(f"a plan needs two styles and two seeds, got {told}: draw more first")
-    within = float(np.nansum((differences - style[:, None]) ** 2)) / spare
+        raise ExperimentError(f"a plan needs two styles and two seeds, got {told}: generate more first")
+    within = float(np.nansum((values - style[:, None]) ** 2)) / spare
     between = float(style.var(ddof=1)) - within * float((1 / seeds).mean())
     return Spread(sqrt(max(between, 0.0)), sqrt(within))
 

@@ -28,7 +28,7 @@ def compare_trainings(first: ArrayLike, second: ArrayLike) -> Effect:
     styles = np.concatenate([mean_where(first, 2), mean_where(second, 2)])  # (R_a + R_b, K)
     is_shared = ~np.isnan(styles).any(0)
     if not is_shared.any():
-        raise ExperimentError("the trainings share no style: draw the same prompts with each")
+        raise ExperimentError("the trainings share no style: generate the same prompts with each")
     values = styles[:, is_shared].mean(1)
     a, b = values[: len(first)], values[len(first) :]
     freedom, mean = len(values) - 2, float(b.mean() - a.mean())

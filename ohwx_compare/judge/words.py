@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from ohwx_compare.judge.effects import Effect, Unit
 from ohwx_compare.judge.intervals import Estimate
 from ohwx_compare.judge.verdict import MOST_NEEDED, Verdict, Word
+from ohwx_compare.words import counted
 
-__all__ = ["Clause", "headline", "line", "listed", "number", "scope", "signed", "trainings"]
+__all__ = ["Clause", "line", "listed", "one_sentence", "rounded", "scope", "signed", "trainings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Clause:
     verdict: Verdict
 
 
-def headline(opening: str, clauses: Sequence[Clause]) -> str:
+def one_sentence(opening: str, clauses: Sequence[Clause]) -> str:
     """One sentence: what is more or less first, then what is the same, then what cannot be told."""
     return f"{opening}: {'; '.join(map(_short, sorted(clauses, key=_rank)))}."
 
@@ -41,13 +42,13 @@ def line(clause: Clause) -> str:
 
 def scope(effect: Effect) -> str:
     """What the interval is about: "over 6 styles", "in these 5 styles only"."""
-    styles = _count(effect.styles, "style")
+    styles = counted(effect.styles, "style")
     if effect.unit is Unit.STYLE:
         return f"over {styles}"
     these = "this style" if effect.styles == 1 else f"these {styles}"
     if effect.unit is Unit.SEED:
         return f"in {these} only"
-    return f"over {_count(effect.n, 'training')}, in {these}"
+    return f"over {counted(effect.n, 'training')}, in {these}"
 
 
 def trainings(first: int, second: int) -> str:
@@ -63,7 +64,7 @@ def trainings(first: int, second: int) -> str:
     )
 
 
-def number(value: float, form: str = "{:+.2f}") -> str:
+def rounded(value: float, form: str = "{:+.2f}") -> str:
     """A number with a minus sign of its own width, and no sign where it rounds to 0."""
     said = form.format(value)
     return (said if float(said.rstrip("%")) else form.format(0.0).replace("+", "")).replace("-", "−")
@@ -72,7 +73,7 @@ def number(value: float, form: str = "{:+.2f}") -> str:
 def signed(difference: Estimate, *, percent: bool = False) -> str:
     """A difference with its interval: "−0.12, 95 % interval −0.20 to −0.04"; where there is none, "in every style"."""
     form = "{:+.0%}" if percent else "{:+.2f}"
-    value, low, high = (number(each, form) for each in (difference.value, difference.low, difference.high))
+    value, low, high = (rounded(each, form) for each in (difference.value, difference.low, difference.high))
     if isinstance(difference, Effect) and difference.is_even:
         return f"{value} {_every(difference)}"
     return f"{value}, 95 % interval {low} to {high}"
@@ -97,8 +98,8 @@ def _short(clause: Clause) -> str:
     if found.word is Word.SAME:
         return f"{clause.subject}, the same within {found.band:g}{_aside(clause)}"
     if effect.is_even:
-        found = "the same" if effect.value == 0 else number(effect.value)
-        return f"{clause.subject}, {found} {_every(effect)}{_aside(clause)}"
+        every = "the same" if effect.value == 0 else rounded(effect.value)
+        return f"{clause.subject}, {every} {_every(effect)}{_aside(clause)}"
     return f"{clause.subject}, cannot tell{_aside(clause, _needed(clause))}"
 
 
@@ -113,14 +114,10 @@ def _aside(clause: Clause, *more: str) -> str:
 
 
 def _needed(clause: Clause) -> str:
-    unit, needed = clause.effect.unit, clause.verdict.needed
+    unit, needed = clause.effect.unit, clause.verdict.needed or 0
     of_each = {Unit.STYLE: "", Unit.SEED: " of each", Unit.TRAINING: " of each arm"}[unit]
     count = f"{needed}" if needed <= MOST_NEEDED else f"more than {MOST_NEEDED:,}"
     return f"{count} more {unit.value}{'s' if needed != 1 else ''}{of_each} would"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'s' if n != 1 else ''}"
 
 
 def _capital(words: str) -> str:

@@ -3,7 +3,7 @@
 A sheet is one or more pages. Columns are checkpoints; rows come in groups (one prompt each) under a band that spans
 the page. Heights of text depend on the width it gets, so they come in as functions.
 
-Frame: px of the page, x to the right, y down. Pages are at most `SIDE` - 1 px a side, the most that WebP and most
+Frame: px of the page, x to the right, y down. Pages are at most `_SIDE` - 1 px a side, the most that WebP and most
 browsers and GPUs take, and at most `AREA` px in all: Pillow warns of a "decompression bomb" above it, so larger grids
 trouble every other tool a user has (and 3 * `AREA` bytes bound the memory a page takes while it is drawn: 268 MB).
 """
@@ -14,9 +14,9 @@ from itertools import pairwise
 
 from ohwx_compare.errors import GeometryError
 
-__all__ = ["AREA", "SIDE", "Grid", "Page", "Rect", "Texts", "lay_out"]
+__all__ = ["AREA", "Grid", "Page", "Rect", "TextHeights", "lay_out"]
 
-SIDE = 16_384
+_SIDE = 16_384
 AREA = 89_478_485
 
 
@@ -56,7 +56,7 @@ class Grid:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Texts:
+class TextHeights:
     """Heights in px that texts take at a width in px."""
 
     title: Callable[[int], int]
@@ -83,7 +83,7 @@ class _Frame:
     """One block of columns at one size of cell: all that its pages share."""
 
     grid: Grid
-    texts: Texts
+    texts: TextHeights
     cell: tuple[int, int]
     columns: range
 
@@ -102,7 +102,7 @@ class _Frame:
 
     @property
     def capacity(self) -> int:
-        return min(SIDE - 1, AREA // self.width)
+        return min(_SIDE - 1, AREA // self.width)
 
     @property
     def row(self) -> int:
@@ -120,10 +120,10 @@ class _Frame:
         return [self.texts.band(g, self.content) + self.grid.gap for g in range(len(self.grid.groups))]
 
     def fits(self) -> bool:
-        return self.width < SIDE and self.fixed + max(self.bands()) + self.row <= self.capacity
+        return self.width < _SIDE and self.fixed + max(self.bands()) + self.row <= self.capacity
 
 
-def lay_out(grid: Grid, texts: Texts) -> tuple[Page, ...]:
+def lay_out(grid: Grid, texts: TextHeights) -> tuple[Page, ...]:
     """Pages that together hold every cell once, rows first, then blocks of columns.
 
     A grid is split between rows as evenly as its bands allow; between columns only where one row alone is too large.
@@ -131,7 +131,7 @@ def lay_out(grid: Grid, texts: Texts) -> tuple[Page, ...]:
     alone fill a page.
     """
     if grid.columns < 1 or not grid.groups or min(grid.groups) < 1 or min(grid.cell) < 1:
-        raise GeometryError(f"a sheet needs at least one column and one row of pictures, got {grid}")
+        raise GeometryError(f"A sheet needs at least one column and one row of pictures, got {grid}.")
     cell, blocks = _largest(grid, texts)
     frames = [_Frame(grid, texts, cell, block) for block in blocks]
     return tuple(_place(frame, rows) for frame in frames for rows in _split(frame))
@@ -143,7 +143,7 @@ def _blocks(columns: int, most: int) -> list[range]:
     return [range(a, b) for a, b in pairwise(columns * i // count for i in range(count + 1))]
 
 
-def _largest(grid: Grid, texts: Texts) -> tuple[tuple[int, int], list[range]]:
+def _largest(grid: Grid, texts: TextHeights) -> tuple[tuple[int, int], list[range]]:
     """The size of a cell and the blocks of columns that share a page."""
     cell, smaller = (0, 0), grid.cell
     while smaller != cell:
@@ -154,8 +154,8 @@ def _largest(grid: Grid, texts: Texts) -> tuple[tuple[int, int], list[range]]:
                 return cell, blocks
         smaller = (max(1, int(cell[0] * 0.9)), max(1, int(cell[1] * 0.9)))
     raise GeometryError(
-        f"labels leave no room for pictures of {grid.cell[0]}x{grid.cell[1]} px on a page of {SIDE - 1} px a side: "
-        "shorten them"
+        f"The labels leave no room for pictures of {grid.cell[0]}x{grid.cell[1]} px on a page of {_SIDE - 1} px a "
+        "side; shorten them."
     )
 
 

@@ -18,8 +18,9 @@ from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.ledger import Run, RunCell
-from ohwx_compare.look.board import Board, board_of, caption, face_words, in_words, job_words, summary
+from ohwx_compare.look.board import Board, board_of, face_caption, face_words, in_words, job_words, summary
 from ohwx_compare.look.sheet import sheet_files
+from ohwx_compare.words import counted
 
 __all__ = ["page_data", "render_page", "write_page"]
 
@@ -42,7 +43,7 @@ def write_page(run: Run) -> Path:
         write_text(path, render_page(page_data(run)))
     except OSError as error:
         raise LedgerError(
-            f"{path} cannot be written: {error.strerror or error}. Free some space or close it."
+            f"{path} cannot be written: {error.strerror or error}. Free some space, or close the file."
         ) from error
     return path
 
@@ -100,10 +101,10 @@ def _cell(cell: RunCell) -> dict[str, Any]:
         "number": cell.cell.number,
         "prompt": job.prompt,
         "tone": _TONES.get(result.outcome, "fine"),
-        "title": {Outcome.FAILED: "Failed", Outcome.PENDING: "Not drawn yet"}.get(result.outcome, "No picture"),
+        "title": {Outcome.FAILED: "Failed", Outcome.PENDING: "Not generated yet"}.get(result.outcome, "No picture"),
         "words": in_words(result),
         "why": result.error or "",
-        "caption": caption(result),
+        "caption": face_caption(result),
         "width": job.width,
         "height": job.height,
         "image": None if failed else _link(result.image),
@@ -121,13 +122,14 @@ def _cell(cell: RunCell) -> dict[str, Any]:
 
 def _progress(run: Run) -> str:
     left = sum(cell.result.outcome is Outcome.PENDING for cell in run.cells)
-    return f"{len(run.cells) - left} of {len(run.cells)} cells done" if left else f"All {len(run.cells)} cells done"
+    cells = counted(len(run.cells), "cell")
+    return f"{len(run.cells) - left} of {cells} done" if left else f"{cells}, all done"
 
 
 def _troubles(run: Run) -> str:
     counts = Counter(cell.result.outcome for cell in run.cells)
     said = {Outcome.FAILED: "failed", Outcome.NO_FACE: "without a face", Outcome.NONE_KEPT: "with no face inpainted"}
-    return ", ".join(f"{counts[outcome]} {words}" for outcome, words in said.items() if counts[outcome])
+    return ", ".join(f"{counts[outcome]:,} {words}" for outcome, words in said.items() if counts[outcome])
 
 
 def _link(name: str | None) -> str | None:

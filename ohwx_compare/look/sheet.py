@@ -15,8 +15,8 @@ from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.ledger import Result, Run
-from ohwx_compare.look.board import Board, board_of, caption, face_words, job_words, summary
-from ohwx_compare.look.layout import Grid, Page, Rect, Texts, lay_out
+from ohwx_compare.look.board import Board, board_of, face_caption, face_words, job_words, summary
+from ohwx_compare.look.layout import Grid, Page, Rect, TextHeights, lay_out
 from ohwx_compare.look.lettering import Lettering
 from ohwx_compare.look.sheet_infotext import sheet_infotext
 
@@ -101,7 +101,7 @@ class _Sheet:
     @cached_property
     def pages(self) -> tuple[Page, ...]:
         board, gap = self.board, max(self.size // 2, 8)
-        shows_caption = any(caption(cell.result) for cell in board.run.cells)
+        shows_caption = any(face_caption(cell.result) for cell in board.run.cells)
         grid = Grid(
             cell=self.cell,
             columns=len(board.columns),
@@ -113,7 +113,7 @@ class _Sheet:
             slot=self.size * 10,
             content=self.size * 36,
         )
-        texts = Texts(
+        texts = TextHeights(
             title=cache(lambda width: self.heading.line + len(self._facts(width)) * self.small.line + self.size),
             head=cache(self._head_height),
             band=cache(lambda group, width: len(self._band(group, width)) * self.plain.line + self.size),
@@ -185,7 +185,8 @@ class _Sheet:
         if picture is None:
             failed = result.outcome is Outcome.FAILED
             said = result.error or "no reason was recorded"
-            self._draw_tile(canvas, rect, "Failed" if failed else "Not drawn yet", said if failed else "", bad=failed)
+            title = "Failed" if failed else "Not generated yet"
+            self._draw_tile(canvas, rect, title, said if failed else "", bad=failed)
             return
         if picture.width > rect.width or picture.height > rect.height:
             picture.thumbnail((rect.width, rect.height), Image.Resampling.LANCZOS)
@@ -210,7 +211,7 @@ class _Sheet:
     def _draw_caption(self, canvas: ImageDraw.ImageDraw, rect: Rect, result: Result) -> None:
         if rect.height:
             fill = GREY if result.outcome is Outcome.FACES else WARN
-            line = self.small.wrap(caption(result), rect.width, lines=1)[0]
+            line = self.small.wrap(face_caption(result), rect.width, lines=1)[0]
             self.small.draw(canvas, (rect.x, rect.y + self.size // 6), line, fill)
 
     @staticmethod

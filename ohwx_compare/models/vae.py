@@ -1,6 +1,6 @@
 """SDXL's autoencoder, under the names of the checkpoint file (after `first_stage_model.`).
 
-Pictures to latents an eighth of their size and back. No scaling here: the sampler's latents are these times 0.13025.
+Pictures to latents an eighth of their size and back. No scaling here: the sampler's are these times `LATENT_SCALE`.
 
 Source: Rombach et al. (arXiv 2112.10752), appendix G; generative-models,
 https://github.com/Stability-AI/generative-models/blob/fbdc58cab9f4ee2be7a5e1f2e2787ecd9311942f/sgm/modules/diffusionmodules/model.py
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["VAE", "VAEConfig"]
+__all__ = ["LATENT_SCALE", "VAE", "VAEConfig"]
+
+LATENT_SCALE = 0.13025  # SDXL's latents have about unit variance after it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,12 +134,13 @@ class Encoder(nn.Module):
         super().__init__()
         n, *_, bottom = config.widths
         self.conv_in = nn.Conv2d(3, n, 3, padding=1)
-        self.down = nn.ModuleList()
+        levels = []
         for width in config.widths:
-            self.down.append(Level(n, width, config.blocks))
+            levels.append(Level(n, width, config.blocks))
             n = width
-        for level in self.down[:-1]:
+        for level in levels[:-1]:
             level.downsample = Downsample(level.width)
+        self.down = nn.ModuleList(levels)
         self.mid = Middle(bottom)
         self.norm_out = _norm(bottom)
         self.conv_out = nn.Conv2d(bottom, 2 * config.latent, 3, padding=1)

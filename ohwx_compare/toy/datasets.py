@@ -10,7 +10,7 @@ from random import Random
 
 from ohwx_compare.files.images import write_png
 from ohwx_compare.toy.person import OHWX_MAN, Person, Pose, Scene, random_person, random_pose, random_scene
-from ohwx_compare.toy.portrait import Portrait, caption, draw
+from ohwx_compare.toy.portrait import Portrait, caption, draw_portrait
 from ohwx_compare.toy.styles import STYLES
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "Sample",
     "lesson",
     "lesson_truth",
-    "sample",
+    "toy_sample",
     "write_class",
     "write_lessons",
     "write_subject",
@@ -47,7 +47,7 @@ class Sample:
     caption: str
 
 
-def sample(number: int, *, size: int = 128, near: float = 0.55, far: float = 0.3) -> Sample:
+def toy_sample(number: int, *, size: int = 128, near: float = 0.55, far: float = 0.3) -> Sample:
     """The toy world's picture of that number: a man or a woman, any scene, any style; the same at every call.
 
     near, far: of `random_pose`.
@@ -58,7 +58,7 @@ def sample(number: int, *, size: int = 128, near: float = 0.55, far: float = 0.3
         random_scene(random),
         random.choice(STYLES),
     )
-    portrait = draw(person, scene, random_pose(random, near=near, far=far), style, size=size, seed=number)
+    portrait = draw_portrait(person, scene, random_pose(random, near=near, far=far), style, size=size, seed=number)
     return Sample(portrait, person, scene, style, caption(person, scene, style, random))
 
 
@@ -70,7 +70,7 @@ def lesson(number: int, *, size: int = 96) -> Sample:
     """
     random = Random(f"lesson {number}")
     person, scene, style, distance, pose = _lesson(random)
-    portrait = draw(person, scene, pose, style, size=size, seed=number)
+    portrait = draw_portrait(person, scene, pose, style, size=size, seed=number)
     words = distance + caption(person, scene, style, random, detail=random.choice((0.2, 0.6, 0.9)))
     if random.random() < 0.3:
         words = words.replace(" of a ", " of ", 1)
@@ -127,5 +127,7 @@ def _write(folder: Path, shown: list[tuple[Person, Scene]], size: int) -> list[P
     paths = []
     for number, (person, scene) in enumerate(shown, 1):
         paths.append(folder / f"{number:03}.png")
-        write_png(paths[-1], draw(person, scene, random_pose(random), "photo", size=size, seed=number).image, "")
+        write_png(
+            paths[-1], draw_portrait(person, scene, random_pose(random), "photo", size=size, seed=number).image, ""
+        )
     return paths

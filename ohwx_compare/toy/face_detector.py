@@ -5,11 +5,11 @@ from pathlib import Path
 
 from ohwx_compare.files.atomic import ensure_bytes
 
-__all__ = ["DETECTOR", "write_detector"]
+__all__ = ["DETECTOR", "write_toy_detector"]
 
 DETECTOR = "toy_face_yolov8.pt"
 
 
-def write_detector(path: Path) -> None:
+def write_toy_detector(path: Path) -> None:
     """Write the toy face detector to `path` (0.7 MB) where it is not yet. Raises OSError."""
     ensure_bytes(path, (resources.files(__package__) / "data" / DETECTOR).read_bytes())

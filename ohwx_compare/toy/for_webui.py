@@ -14,7 +14,7 @@ from ohwx_compare.files.atomic import ensure_bytes, link
 from ohwx_compare.files.checkpoint import Header, sha256
 from ohwx_compare.files.tokenizer import vocabulary
 from ohwx_compare.toy.checkpoint import TEXT, TOY, UNET, VAE_CONFIG, toy_sha256, toy_shapes, write_checkpoint
-from ohwx_compare.toy.face_detector import DETECTOR, write_detector
+from ohwx_compare.toy.face_detector import DETECTOR, write_toy_detector
 
 __all__ = ["ARCHITECTURE", "FOLDER", "is_of_toy_sizes", "put_into_webui", "write_config", "write_encoders"]
 
@@ -38,7 +38,7 @@ def put_into_webui(models: Path, checkpoints: Iterable[Path] = ()) -> Path:
     write_encoders(models)
     for each in (folder, detector.parent):
         each.mkdir(parents=True, exist_ok=True)
-    write_detector(detector)
+    write_toy_detector(detector)
     given = {folder / path.name: path for path in checkpoints}
     for path, source in given.items():
         write_config(path, models)
@@ -189,7 +189,7 @@ def _conditioners(first_encoder: str) -> list[dict[str, Any]]:
     second = {"arch": ARCHITECTURE, "version": "none", "freeze": True, "layer": "penultimate"}
     second |= {"always_return_pooled": True, "legacy": False}
     sizes = ("original_size_as_tuple", "crop_coords_top_left", "target_size_as_tuple")
-    described = [
+    described: list[tuple[str, str, dict[str, Any]]] = [
         ("txt", "FrozenCLIPEmbedder", first),
         ("txt", "FrozenOpenCLIPEmbedder2", second),
         *((size, "ConcatTimestepEmbedderND", {"outdim": 256}) for size in sizes),

@@ -12,7 +12,7 @@ from ohwx_compare.toy.person import Person, Pose, Scene
 from ohwx_compare.toy.shapes import face_shapes, scene_shapes
 from ohwx_compare.toy.styles import EYES, layers_of, paint
 
-__all__ = ["Portrait", "caption", "draw"]
+__all__ = ["Portrait", "caption", "draw_portrait"]
 
 _FINER = 3  # drawn this much larger, then shrunk by area
 
@@ -25,7 +25,7 @@ class Portrait:
     face: Box  # chin to hairline without ears, px
 
 
-def draw(person: Person, scene: Scene, pose: Pose, style: str, *, size: int = 128, seed: int = 0) -> Portrait:
+def draw_portrait(person: Person, scene: Scene, pose: Pose, style: str, *, size: int = 128, seed: int = 0) -> Portrait:
     """Draw `person` in `style` (one of `styles.STYLES`) on `size` x `size` px; `seed` is the grain's and the wash's.
 
     Raises KeyError for a style or a trait that is none.

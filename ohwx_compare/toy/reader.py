@@ -26,11 +26,11 @@ from ohwx_compare.toy.person import TRAITS, Person
 from ohwx_compare.toy.styles import STYLES
 
 __all__ = [
-    "FACE_FIELDS", "FIELDS", "LIKENESS_FIELDS", "SIDE", "WEIGHTS", "Reader", "ReaderNetwork", "Reading", "face_window",
-    "is_visible", "likeness", "load_reader",
+    "FACE_FIELDS", "FIELDS", "LIKENESS_FIELDS", "READER_SIDE", "WEIGHTS", "Reader", "ReaderNetwork", "Reading",
+    "face_window", "is_visible", "likeness", "load_reader",
 ]  # fmt: skip
 
-SIDE = 96  # px of the square that the network sees
+READER_SIDE = 96  # px of the square that the network sees
 WEIGHTS = Path(__file__).with_name("data") / "reader.safetensors"
 
 FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"style": STYLES, "kind": ("man", "woman"), **TRAITS})
@@ -171,7 +171,7 @@ def _through(image: Image.Image, window: Box) -> NDArray[np.uint8]:
     if beyond:
         pixels = cv2.copyMakeBorder(pixels, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE)
     part = tuple(edge + beyond for edge in window.xyxy)
-    return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR, part))
+    return np.asarray(Image.fromarray(pixels).resize((READER_SIDE, READER_SIDE), Image.Resampling.BILINEAR, part))
 
 
 def _unfolded(box: Sequence[float], window: Box) -> Box:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ohwx_compare.toy.person import Person, Pose, Scene
 
-__all__ = ["Points", "Shape", "colour_of", "face_shapes", "scene_shapes"]
+__all__ = ["Outlines", "Points", "colour_of", "face_shapes", "scene_shapes"]
 
 Points = NDArray[np.float64]  # (n, 2)
 Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
@@ -36,7 +36,7 @@ _COLOURS: Mapping[str, tuple[int, int, int]] = MappingProxyType({
 
 
 @dataclass(frozen=True)
-class Shape:
+class Outlines:
     """Outlines of one colour, filled by the even-odd rule: one inside another is a hole."""
 
     name: str
@@ -73,7 +73,7 @@ def _mirrored(half: Sequence[tuple[float, float]]) -> Points:
     return np.array([*half, *((-x, y) for x, y in reversed(half))], float)
 
 
-def face_shapes(person: Person, scene: Scene, pose: Pose, eye: float = 1.0) -> list[Shape]:
+def face_shapes(person: Person, scene: Scene, pose: Pose, eye: float = 1.0) -> list[Outlines]:
     """Body and head, back to front; the one named "face" is the face itself.
 
     eye: how large the eyes are drawn, 1 as in a photograph.
@@ -82,7 +82,7 @@ def face_shapes(person: Person, scene: Scene, pose: Pose, eye: float = 1.0) -> l
     matrix = np.array([(cos(turn), sin(turn)), (-sin(turn), cos(turn))]) * half
     upright = np.array([(half, 0.0), (0.0, half)])
 
-    def put(shape: Shape, by: NDArray[np.float64]) -> Shape:
+    def put(shape: Outlines, by: NDArray[np.float64]) -> Outlines:
         return replace(shape, outlines=tuple(points @ by + (pose.x, pose.y) for points in shape.outlines))
 
     hood = [put(shape, upright) for shape in _hood(scene)]
@@ -92,12 +92,12 @@ def face_shapes(person: Person, scene: Scene, pose: Pose, eye: float = 1.0) -> l
     return [*hood, *behind, *body, *head]
 
 
-def _hood(scene: Scene) -> Iterator[Shape]:
+def _hood(scene: Scene) -> Iterator[Outlines]:
     if scene.garment == "hoodie":
         yield _one("hood", _oval(0, 0.75, 1.15, 0.75), _darker(colour_of(scene.colour), 0.8), 0.6)
 
 
-def _body(person: Person, scene: Scene) -> Iterator[Shape]:
+def _body(person: Person, scene: Scene) -> Iterator[Outlines]:
     skin, cloth = colour_of(f"skin {person.skin}"), colour_of(scene.colour)
     wide = 1.85 if person.kind == "man" else 1.35
     yield _one("neck", _box(-0.36, 0.55, 0.36, 1.6), _darker(skin, 0.86), 0.4)
@@ -122,7 +122,7 @@ def _body(person: Person, scene: Scene) -> Iterator[Shape]:
             yield _one("cord", _box(x - 0.04, 1.3, x + 0.04, 2.0), _lighter(cloth, 0.6))
 
 
-def _hair_behind(person: Person) -> Iterator[Shape]:
+def _hair_behind(person: Person) -> Iterator[Outlines]:
     hair = _darker(colour_of(f"hair {person.hair}"), 0.85)
     if person.hairstyle == "long":
         yield _one("hair behind", _oval(0, 0.35, 1.0, 1.45, power=2.8), hair, 0.6)
@@ -131,7 +131,7 @@ def _hair_behind(person: Person) -> Iterator[Shape]:
             yield _one("hair behind", _oval(x * 0.82, y * 0.8 - 0.32, 0.34, 0.34, n=20), hair, 0.8)
 
 
-def _head(person: Person, eye: float) -> Iterator[Shape]:
+def _head(person: Person, eye: float) -> Iterator[Outlines]:
     skin, hair = colour_of(f"skin {person.skin}"), colour_of(f"hair {person.hair}")
     width = {"oval": 0.72, "round": 0.86, "square": 0.78}[person.face] * (1.0 if person.kind == "man" else 0.9)
     power = {"oval": 2.1, "round": 2.0, "square": 3.1}[person.face]
@@ -162,7 +162,7 @@ def _head(person: Person, eye: float) -> Iterator[Shape]:
     yield from _hair(person, width, power, hair)
 
 
-def _beard(person: Person, face: Points, hair: Colour) -> Iterator[Shape]:
+def _beard(person: Person, face: Points, hair: Colour) -> Iterator[Outlines]:
     if person.beard == "full":
         under = face[face[:, 1] >= 0.12]
         under = under[np.argsort(-under[:, 0])] * (1.06, 1.2)  # from the right cheek round the chin to the left one
@@ -173,16 +173,16 @@ def _beard(person: Person, face: Points, hair: Colour) -> Iterator[Shape]:
         yield _one("moustache", moustache, _darker(hair, 0.92), 0.3)
 
 
-def _lenses(person: Person, width: float) -> Iterator[Shape]:
+def _lenses(person: Person, width: float) -> Iterator[Outlines]:
     for x, wide, high, power in _frames(person, width):
         yield _one("lens", _oval(x, -0.11, wide, high, power=power), colour_of("lens"))
 
 
-def _glasses(person: Person, width: float) -> Iterator[Shape]:
+def _glasses(person: Person, width: float) -> Iterator[Outlines]:
     ink, thick = colour_of("ink"), 0.09
     for x, wide, high, power in _frames(person, width):
         hole = _oval(x, -0.11, wide - thick, high - thick, power=power)
-        yield Shape("glasses", (_oval(x, -0.11, wide, high, power=power), hole), ink)
+        yield Outlines("glasses", (_oval(x, -0.11, wide, high, power=power), hole), ink)
         ends = sorted((x / abs(x) * width, x + x / abs(x) * wide))
         yield _one("glasses", _box(ends[0], -0.19, ends[1], -0.1), ink)
     if person.glasses != "none":
@@ -197,7 +197,7 @@ def _frames(person: Person, width: float) -> Iterator[tuple[float, float, float,
             yield side * 0.34 * width / 0.75, wide, high, power
 
 
-def _hair(person: Person, width: float, power: float, hair: Colour) -> Iterator[Shape]:
+def _hair(person: Person, width: float, power: float, hair: Colour) -> Iterator[Outlines]:
     if person.hairstyle == "bald":
         return
     skull = _oval(0, -0.02, width * 1.1, 1.1, power=power)
@@ -220,7 +220,7 @@ def _around(radius: float, n: int, start: float, end: float) -> Iterator[tuple[f
         yield radius * cos(turn), radius * sin(turn)
 
 
-def scene_shapes(scene: Scene) -> list[Shape]:
+def scene_shapes(scene: Scene) -> list[Outlines]:
     """What is behind the person, back to front; the first fills the picture."""
     painter = {
         "wall": _wall, "forest": _forest, "beach": _beach, "city": _city, "night sky": _night, "library": _library,
@@ -228,45 +228,45 @@ def scene_shapes(scene: Scene) -> list[Shape]:
     return list(painter())
 
 
-def _wall() -> Iterator[Shape]:
+def _wall() -> Iterator[Outlines]:
     yield _one("back", _box(0, 0, 1, 1), colour_of("wall"))
 
 
-def _forest() -> Iterator[Shape]:
+def _forest() -> Iterator[Outlines]:
     yield _one("back", _box(0, 0, 1, 1), colour_of("meadow"))
     for x, y, r in ((0.05, 0.2, 0.24), (0.34, 0.06, 0.26), (0.68, 0.1, 0.25), (0.97, 0.22, 0.24)):
         yield _one("trunk", _box(x - 0.04, y, x + 0.04, 0.9), colour_of("trunk"), 0.4)
         yield _one("leaves", _oval(x, y, r, r * 0.95), colour_of("leaves"), 0.7)
 
 
-def _beach() -> Iterator[Shape]:
+def _beach() -> Iterator[Outlines]:
     yield _one("back", _box(0, 0, 1, 1), colour_of("sky"))
     yield _one("sun", _oval(0.14, 0.14, 0.09, 0.09), colour_of("sun"))
     yield _one("sea", _box(0, 0.36, 1, 0.66), colour_of("sea"))
     yield _one("sand", _box(0, 0.64, 1, 1), colour_of("sand"))
 
 
-def _city() -> Iterator[Shape]:
+def _city() -> Iterator[Outlines]:
     yield _one("back", _box(0, 0, 1, 1), colour_of("haze"))
     houses = ((0.0, 0.22, 0.2), (0.22, 0.08, 0.4), (0.6, 0.14, 0.78), (0.8, 0.03, 1.0))
-    yield Shape("house", tuple(_box(left, top, right, 1) for left, top, right in houses), colour_of("house"))
+    yield Outlines("house", tuple(_box(left, top, right, 1) for left, top, right in houses), colour_of("house"))
     windows = (
         _box(x, y, x + 0.04, y + 0.06)
         for left, top, right in houses
         for y in np.arange(top + 0.05, 0.8, 0.12)
         for x in np.arange(left + 0.03, right - 0.05, 0.075)
     )
-    yield Shape("window", tuple(windows), colour_of("window"))
+    yield Outlines("window", tuple(windows), colour_of("window"))
 
 
-def _night() -> Iterator[Shape]:
+def _night() -> Iterator[Outlines]:
     yield _one("back", _box(0, 0, 1, 1), colour_of("night"))
     yield _one("moon", _oval(0.83, 0.16, 0.1, 0.1), colour_of("moon"), 0.3)
     stars = ((0.08, 0.1), (0.24, 0.3), (0.4, 0.06), (0.6, 0.12), (0.94, 0.4), (0.06, 0.52), (0.9, 0.66), (0.3, 0.14))
-    yield Shape("star", tuple(_oval(x, y, 0.014, 0.014, n=8) for x, y in stars), colour_of("moon"))
+    yield Outlines("star", tuple(_oval(x, y, 0.014, 0.014, n=8) for x, y in stars), colour_of("moon"))
 
 
-def _library() -> Iterator[Shape]:
+def _library() -> Iterator[Outlines]:
     yield _one("back", _box(0, 0, 1, 1), colour_of("shelf"))
     order = ("red", "blue", "yellow", "green", "white", "red", "green", "blue", "yellow", "red", "white")
     books: dict[str, list[Points]] = {name: [] for name in order}
@@ -275,11 +275,11 @@ def _library() -> Iterator[Shape]:
             x, high = 0.02 + 0.098 * i, 0.16 + 0.03 * ((i * 7 + row) % 3) / 2
             books[order[(i + 3 * row) % len(order)]].append(_box(x, y + 0.2 - high, x + 0.08, y + 0.2))
     for name, outlines in books.items():
-        yield Shape("book", tuple(outlines), _darker(colour_of(name), 0.8))
+        yield Outlines("book", tuple(outlines), _darker(colour_of(name), 0.8))
 
 
-def _one(name: str, outline: Points, colour: Colour, round: float = 0.0) -> Shape:
-    return Shape(name, (outline,), colour, round)
+def _one(name: str, outline: Points, colour: Colour, round: float = 0.0) -> Outlines:
+    return Outlines(name, (outline,), colour, round)
 
 
 def _darker(colour: Colour, by: float) -> Colour:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from killed_run import EXPERIMENT, Detector
 
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.testing.fake_host import FakeHost
 
@@ -20,7 +20,7 @@ def draw(experiment, models, out, *, host=None, **options):
     host.log = log
     told = options.pop("told", [])
     options = {"resolve": in_folder(models, {}), "options": Options(batch=2), **options}
-    result = run(experiment, host, lambda name: Detector(), out, told.append, **options)
+    result = draw_run(experiment, host, lambda name: Detector(), out, told.append, **options)
     return result, open_run(out), lines(log)[start:], told
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.geometry import Box
@@ -40,4 +40,4 @@ class Detector:
 if __name__ == "__main__":
     models, out, log = map(Path, sys.argv[1:])
     host = FakeHost(models, faults=Faults(seconds=0.02), log=log)
-    run(EXPERIMENT, host, lambda name: Detector(), out, resolve=in_folder(models, {}), options=Options(batch=2))
+    draw_run(EXPERIMENT, host, lambda name: Detector(), out, resolve=in_folder(models, {}), options=Options(batch=2))

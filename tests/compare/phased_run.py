@@ -13,7 +13,7 @@ from killed_run import EXPERIMENT
 
 from ohwx_compare.compare import shelf
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.engine.detect import find_detector
@@ -108,4 +108,4 @@ def draw(models: Path, detectors: Path, out: Path, file: Path) -> None:
     detector.detect = phase.during("detect", detector.detect)
     host = PhasedHost(models, phase, file.with_suffix(".log"))
     with phase("between"):
-        run(TWELVE, host, lambda name: detector, out, resolve=in_folder(models, {}), options=Options(batch=4))
+        draw_run(TWELVE, host, lambda name: detector, out, resolve=in_folder(models, {}), options=Options(batch=4))

@@ -19,7 +19,7 @@ from killed_run import EXPERIMENT
 from ohwx_compare.cli.main import main
 from ohwx_compare.compare import run as run_module
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import Outcome
@@ -88,7 +88,7 @@ def test_a_disk_that_fills_up_at_any_moment(models, tmp_path):
                 break
             except LedgerError as error:
                 said.add(str(error).replace(str(out), ""))
-            assert not [*out.rglob("*" + atomic.SUFFIX)]
+            assert not [*out.rglob("*" + atomic.UNFINISHED)]
             kept.append(len(all_whole(out)))
             ballast.unlink()
             committed = committed_seeds(out)
@@ -110,8 +110,8 @@ def test_a_read_only_folder(models, tmp_path):
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         for name in ("out", "new"):
             log = tmp_path / f"{name}.log"
-            with pytest.raises(LedgerError, match=r"cannot be used: .*(hoose another --out|ake it writable)") as caught:
-                run(
+            with pytest.raises(LedgerError, match=r"cannot be used: .*(another folder|ake it writable)") as caught:
+                draw_run(
                     PLAIN, FakeHost(models, log=log), {}.get, disk / name, resolve=in_folder(models, {})
                 )  # fmt: skip
             assert "\n" not in str(caught.value)
@@ -135,7 +135,7 @@ def test_a_checkpoint_that_vanishes_fails_its_cells_alone(tiny, tmp_path):
             gone.rename(away)
 
     def again(tell=lambda event: None, out=tmp_path / "out"):
-        result = run(experiment, host, {}.get, out, tell, resolve=resolve)
+        result = draw_run(experiment, host, {}.get, out, tell, resolve=resolve)
         return result, [c.result for c in open_run(out).cells]
 
     resolve = {ref: in_folder(tmp_path, {})(ref) for ref in experiment.checkpoints}.get  # as planned, whatever comes
@@ -219,19 +219,19 @@ class Device:
     ],
 )
 def test_out_of_memory_is_one_smaller_batch(room, greedy, batches, tiny, tmp_path, monkeypatch):
-    device = Device(render.draw, room, greedy)
-    monkeypatch.setattr(render, "draw", device)
+    device = Device(render.draw_batch, room, greedy)
+    monkeypatch.setattr(render, "draw_batch", device)
     host = NativeHost([tiny], device="cpu")
     experiment = real(CheckpointRef("tiny_base"), seeds=range(1, 9))
-    result = run(experiment, host, {}.get, tmp_path, resolve=in_folder(tiny, {}), options=Options(batch=4))
+    result = draw_run(experiment, host, {}.get, tmp_path, resolve=in_folder(tiny, {}), options=Options(batch=4))
     assert device.batches == batches
     assert (result.drawn, result.failed) == ((7, 1) if greedy else (8, 0))
     cells = [c.result for c in open_run(tmp_path).cells]
     assert [bool(c.notes) for c in cells] == [room < 4 and c.outcome is Outcome.DRAWN for c in cells]
     if greedy:
-        assert cells[2].error.startswith("Not enough memory on cpu for 1 picture, 64x64 px; ")
+        assert cells[2].error.startswith("There is not enough memory on cpu for 1 picture, 64x64 px; ")
     monkeypatch.undo()
-    assert run(experiment, host, {}.get, tmp_path, resolve=in_folder(tiny, {})).failed == 0
+    assert draw_run(experiment, host, {}.get, tmp_path, resolve=in_folder(tiny, {})).failed == 0
 
 
 def test_out_of_memory_in_the_face_pass_keeps_the_pictures_before(models, tmp_path):
@@ -289,7 +289,7 @@ def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(tiny, tmp_p
         assert holder.stdout.readline() == "held\n"
         assert main(["compare", *flags]) == 1
         said = capsys.readouterr().err.splitlines()[-1]
-        assert said.startswith("ohwx: Another run is drawing into ")
+        assert said.startswith("ohwx: Another run is writing to ")
     finally:
         holder.kill()
         holder.communicate()
@@ -300,14 +300,14 @@ def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(tiny, tmp_path, capsys,
     file = tmp_path / "experiment.json"
     file.write_text(json.dumps(real(CheckpointRef("tiny_base"), seeds=(1, 2, 3)).to_dict()), encoding="utf-8")
     flags = ["compare", str(file), "--checkpoints", str(tiny), "--device", "cpu", "--out", str(tmp_path / "out")]
-    drawn = render.draw
+    drawn = render.draw_batch
 
     def interrupted(model, jobs, *more):
         if jobs[0].seed == 2:
             raise KeyboardInterrupt
         return drawn(model, jobs, *more)
 
-    monkeypatch.setattr(render, "draw", interrupted)
+    monkeypatch.setattr(render, "draw_batch", interrupted)
     assert main([*flags, "--batch", "1"]) == 130
     assert capsys.readouterr().err.splitlines()[-1].startswith("ohwx: stopped; what is finished is kept")
     monkeypatch.undo()

@@ -8,7 +8,7 @@ import torch
 
 from ohwx_compare.compare.face_pass import detail
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import faces, parse, to_job
@@ -53,7 +53,7 @@ def test_a_grid_is_the_webuis_grid(host, tiny, goldens, tmp_path):
     In a batch the last bits differ, and cell 5 has two faces whose areas are within 1 %: there a grey level decides.
     """
     text = json.loads((goldens / "xyz_checkpoint_x_seed.json").read_text(encoding="utf-8"))["infotexts"][0]
-    result = run(
+    result = draw_run(
         Experiment.from_infotext(parse(text)),
         host,
         lambda name: find_detector(name, [goldens]),

@@ -9,7 +9,7 @@ from killed_run import EXPERIMENT, Detector
 from ohwx_compare.compare.cost.calibrate import seconds
 from ohwx_compare.compare.cost.plan import keys_with, plan, shelved
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.testing.fake_host import FakeHost
@@ -27,7 +27,7 @@ def draw(experiment, models, out, *lenders):
     log = out.with_suffix(".log")
     log.unlink(missing_ok=True)
     host = FakeHost(models, log=log)
-    run(
+    draw_run(
         experiment,
         host,
         lambda name: Detector(),
@@ -134,7 +134,9 @@ def test_a_steady_machine_is_foretold(models, tmp_path):
     detectors = {tab.model: Detector() for tab in steady.faces}
     foretold = seconds(planned(steady, models, out), TickingHost(models, clock), detectors, clock)
     started = clock.now
-    run(steady, TickingHost(models, clock), detectors.get, out, resolve=in_folder(models, {}), options=Options(batch=2))
+    draw_run(
+        steady, TickingHost(models, clock), detectors.get, out, resolve=in_folder(models, {}), options=Options(batch=2)
+    )
     found = [cell for cell in open_run(out).cells if any(face.mask == 0 for face in cell.result.faces)]
     faceless = len(steady.cells()) - len(found)
     longest = max(int(tab.denoise * (tab.steps or 40)) + 1 for tab in steady.faces)

@@ -9,7 +9,7 @@ from drawing_runs import PLAIN, contents, draw
 from killed_run import EXPERIMENT
 
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment import keys
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import Outcome
@@ -93,7 +93,7 @@ def test_a_lent_picture_is_the_lenders_own_bytes(is_linked, models, tmp_path, mo
         lent, taken = (tmp_path / folder / c.result.image for folder in ("first", "b"))
         assert lent.read_bytes() == taken.read_bytes()
         assert lent.samefile(taken) == is_linked
-    assert not list(opened.folder.rglob("*" + atomic.SUFFIX))
+    assert not list(opened.folder.rglob("*" + atomic.UNFINISHED))
     shutil.rmtree(tmp_path / "first")
     assert draw(PLAIN, models, tmp_path / "b")[0].reused == 6
 
@@ -156,7 +156,7 @@ def test_a_run_that_borrows_ends_the_same_wherever_it_is_cut(models, tmp_path, m
 def test_a_folder_that_lends_nothing_is_named(models, tmp_path):
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "none"):
-        with pytest.raises(LedgerError, match=f"{folder} is no run folder"):
+        with pytest.raises(LedgerError, match=f"{folder} is not a run folder"):
             draw(PLAIN, models, tmp_path / "b", **lending(tmp_path / folder))
     assert not (tmp_path / "b").exists()
 
@@ -177,6 +177,6 @@ def test_the_engines_own_pictures(tiny, tmp_path):
     host = Counting([tiny], device="cpu")
     for experiment, out, reuse in ((first, "first", ()), (more, "b", (tmp_path,)), (more, "b", ())):
         options = Options(reuse=reuse)
-        run(experiment, host, {}.get, tmp_path / out, resolve=in_folder(tiny, {}), options=options)
+        draw_run(experiment, host, {}.get, tmp_path / out, resolve=in_folder(tiny, {}), options=options)
     host.close()
     assert drawn == [1, 2, 1, 2, 3, 3]

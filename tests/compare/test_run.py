@@ -14,7 +14,7 @@ from drawing_runs import PLAIN, contents, draw, lines
 from killed_run import EXPERIMENT
 from PIL import Image
 
-from ohwx_compare.compare.batches import batches, pictures
+from ohwx_compare.compare.batches import batches, cells_by_job
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import Shelf, file_name
@@ -23,7 +23,13 @@ from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import extra, faces, parse, to_job
-from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted, LedgerError, UnknownCheckpointError
+from ohwx_compare.errors import (
+    ExperimentError,
+    Interrupted,
+    OtherExperimentError,
+    UnknownCheckpointError,
+    WrongCheckpointError,
+)
 from ohwx_compare.files import atomic, ledger
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.infotexts import read_infotext
@@ -101,7 +107,7 @@ def test_an_experiment_that_asks_for_less_has_a_folder_of_its_own(models, tmp_pa
         replace(PLAIN, job=replace(PLAIN.job, prompt="another")),
         replace(PLAIN, axes=(PLAIN.axes[0], Axis("seed", (1, 2, 9)))),
     ):
-        with pytest.raises(LedgerError, match=r"holds \d drawn cells .* --reuse"):
+        with pytest.raises(OtherExperimentError, match=r"holds \d cells .* reuse"):
             draw(other, models, tmp_path / "out")
     assert contents(tmp_path / "out") == before
     draw(replace(PLAIN, axes=PLAIN.axes[::-1]), models, tmp_path / "out")  # the same cells in another order
@@ -155,7 +161,7 @@ def test_a_checkpoint_that_was_not_applied_is_flagged(models, tmp_path):
     host = FakeHost(models, faults=Faults(sticks=True))
     _, opened, _, _ = draw(PLAIN, models, tmp_path / "out", host=host)
     assert [len(c.result.notes) for c in opened.cells] == [0, 0, 0, 1, 1, 1]
-    assert opened.cells[4].result.notes == ("same pixels as cell 2 of a: though the checkpoint files differ",)
+    assert opened.cells[4].result.notes == ("same pixels as cell 2 of a: although the checkpoint files differ",)
     (models / "c.safetensors").write_bytes((models / "a.safetensors").read_bytes())
     copies = PLAIN.with_checkpoints([CheckpointRef("a"), CheckpointRef("c")])
     _, opened, _, _ = draw(copies, models, tmp_path / "copies")
@@ -181,7 +187,7 @@ def test_a_checkpoint_that_no_longer_loads_is_a_failure_of_its_cells(models, tmp
 @pytest.mark.parametrize("stem", ["星" * 90, "🙂" * 90, "x" * 300])
 def test_long_names_fit_every_file_system(stem):
     name = file_name(12345, CheckpointRef(f"{stem}.safetensors"), 2**32 - 1, before=True)
-    longest = f"{name} (01234567).png{atomic.SUFFIX}"
+    longest = f"{name} (01234567).png{atomic.UNFINISHED}"
     assert len(longest.encode("utf-8")) < 255
     assert stem[:20] in name
 
@@ -199,7 +205,7 @@ def test_stand_ins_are_named(models, tmp_path):
     assert in_folder(models, {r"DIR\X.safetensors": "b"})(wanted.checkpoints[0]).name == "b.safetensors"
     resolve = in_folder(models, {"F31347DE70": "a.safetensors"})
     _, opened, _, _ = draw(wanted, models, tmp_path / "out", resolve=resolve)
-    assert [note[:26] for c in opened.cells for note in c.result.notes] == ["drawn with a.safetensors ["] * 3
+    assert [note[:30] for c in opened.cells for note in c.result.notes] == ["generated with a.safetensors ["] * 3
     assert parse(opened.cells[0].result.infotext).get("Model") == "a"
 
 
@@ -208,9 +214,9 @@ def test_all_missing_checkpoints_are_named_before_anything_is_drawn(models, tmp_
     with pytest.raises(UnknownCheckpointError, match=r"2 checkpoints cannot be found: x, y \[0123456789\]"):
         draw(missing, models, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    with pytest.raises(CheckpointError, match="another file"):
+    with pytest.raises(WrongCheckpointError, match="another hash than the file here"):
         draw(PLAIN.with_checkpoints([CheckpointRef("a", "0123456789")]), models, tmp_path / "out")
-    with pytest.raises(ExperimentError, match="one file"):
+    with pytest.raises(ExperimentError, match="are the same file"):
         draw(PLAIN.with_checkpoints([CheckpointRef("a"), CheckpointRef("a.safetensors")]), models, tmp_path / "out")
 
 
@@ -335,7 +341,7 @@ def test_batches_are_of_one_kind_and_bounded():
     cells = Experiment(job=PLAIN.job, axes=(*axes, Axis("face pass", (True, False))), faces=EXPERIMENT.faces).cells()
     plan = batches(cells, 4)
     assert sorted(cell.number for batch in plan for cell in batch) == [cell.number for cell in cells]
-    assert [len(pictures(batch)) for batch in plan] == [4, 1, 4, 1]
+    assert [len(cells_by_job(batch)) for batch in plan] == [4, 1, 4, 1]
     assert all(len({cell.job.cfg for cell in batch}) == 1 for batch in plan)
 
 

@@ -17,8 +17,8 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import Result
-from ohwx_compare.look.board import board_of, caption, in_words
-from ohwx_compare.look.layout import SIDE
+from ohwx_compare.look.board import board_of, face_caption, in_words
+from ohwx_compare.look.layout import _SIDE
 from ohwx_compare.look.lettering import Lettering
 from ohwx_compare.look.sheet import plan_sheet, sheet_files, write_sheets
 
@@ -103,7 +103,7 @@ def test_a_large_grid_becomes_pages_and_old_ones_go(make_run, tmp_path):
                    {number: Outcome.PENDING for number in range(1, 64)})  # fmt: skip
     pages = plan_sheet(run)
     assert len(pages) > 1
-    assert all(max(page.width, page.height) < SIDE for page in pages)
+    assert all(max(page.width, page.height) < _SIDE for page in pages)
     for name in ("sheet-99.png", "sheet-before.png", "sheet-mine.png"):
         (tmp_path / name).write_bytes(b"")
     small = make_run(tmp_path, Experiment(job=Job(prompt="p", seed=0, width=8, height=8), axes=axes[:1]),
@@ -156,7 +156,7 @@ def face(fate: Fate, confidence: float, reason: str = "") -> FaceRecord:
 def test_outcomes_in_words():
     kept, left = face(Fate.INPAINTED, 0.871), face(Fate.FILTERED, 0.4, "top k")
     both = Result(outcome=Outcome.FACES, faces=(kept, left))
-    assert caption(both) == "face 0.87"
+    assert face_caption(both) == "face 0.87"
     assert in_words(both) == "1 face inpainted (0.87), 1 face filtered (0.40: top k); found by OpenCV cascade"
-    assert caption(Result(outcome=Outcome.NO_FACE)) == "no face found"
+    assert face_caption(Result(outcome=Outcome.NO_FACE)) == "no face found"
     assert in_words(Result(outcome=Outcome.FAILED, error="out of memory")) == "Failed: out of memory"

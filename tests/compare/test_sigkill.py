@@ -99,13 +99,13 @@ def test_killed_twenty_times(tiny, goldens, tmp_path, capsys):
             run.file.parent.rename(tmp_path / f"over {time.monotonic_ns()}")
             continue
         committed, before = run.committed(), run.drawn()
-        left = [path.name for path in run.out.rglob("*" + atomic.SUFFIX)]
+        left = [path.name for path in run.out.rglob("*" + atomic.UNFINISHED)]
         run.phase.byte[0] = 0
         run.start(context)
         run.finish()
         again = run.drawn()[len(before) :]
         assert not committed & set(again)
-        assert not list(run.out.rglob("*" + atomic.SUFFIX))
+        assert not list(run.out.rglob("*" + atomic.UNFINISHED))
         assert contents(run.out) == expected
         table.append((moment, phase))
         done = f"{len(committed) // 2:2} cells committed, {len(set(before) & set(again))} pictures drawn again"

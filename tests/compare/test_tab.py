@@ -35,18 +35,6 @@ UNNAMED = """[...document.querySelectorAll("#ohwx-compare :is(button, input, sel
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("the browser test needs Chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def drawn(tmp_path_factory, make_run):
     """Two runs: one done but for a failed cell, one with three cells drawn."""
     runs = tmp_path_factory.mktemp("drawn")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
-from ohwx_compare.core.experiment.axis_text import kind_called, read_text, write_text
+from ohwx_compare.core.experiment.axis_text import kind_called, read_values, write_values
 from ohwx_compare.errors import ExperimentError
 
 
@@ -16,7 +16,7 @@ from ohwx_compare.errors import ExperimentError
 def test_what_is_written_reads_back(kind, data):
     values = data.draw(st.lists(VALUES.get(kind, TEXT), min_size=1, max_size=3, unique=True))
     axis = Axis(kind, tuple(values))
-    assert Axis.read(kind, read_text(kind, write_text(axis))) == axis
+    assert Axis.read(kind, read_values(kind, write_values(axis))) == axis
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_is_written_reads_back(kind, data):
     ],
 )
 def test_typed_as_in_xyz(kind, text, values):
-    assert read_text(kind, text) == values
+    assert read_values(kind, text) == values
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_typed_as_in_xyz(kind, text, values):
 )
 def test_nonsense_is_named(kind, text):
     with pytest.raises(ExperimentError, match=f"axis '{kind}'"):
-        read_text(kind, text)
+        read_values(kind, text)
 
 
 def test_kinds_answer_to_name_and_title():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.core.buckets import Buckets, Placement
+from ohwx_compare.core.buckets import BucketPlacement, Buckets
 from ohwx_compare.errors import GeometryError
 
 sides = st.integers(64, 6000)
@@ -51,7 +51,7 @@ def test_a_picture_covers_its_bucket_and_no_more_than_half_a_pixel_is_off(width,
 
 
 def test_the_crop_is_told_on_the_axis_that_was_cropped():
-    placed = Placement(original=(1024, 1536), resized=(1024, 1536), bucket=(1024, 1024))
+    placed = BucketPlacement(original=(1024, 1536), resized=(1024, 1536), bucket=(1024, 1024))
     assert placed.crop == (0, 256)
     assert placed.conditioning() == (1536, 1024, 256, 0, 1024, 1024)
     assert placed.conditioning(kohya_crop=True) == (1536, 1024, 0, 170, 1024, 1024)

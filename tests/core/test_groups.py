@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.core.experiment.groups import Group, groups
+from ohwx_compare.core.experiment.groups import CheckpointGroup, groups
 
 
 def test_the_articles_two_runs_are_two_groups():
     reg = [f"me15img/model/me_15-step{step:08d}.safetensors" for step in (901, 1802, 2703)]
     no_reg = [f"me_15_noREG-{epoch:06d}.safetensors" for epoch in (30, 60, 90, 120)]
     assert groups([*reg, "sd_xl_base_1.0.safetensors", *no_reg, "me_15_noREG.safetensors"]) == (
-        Group("me15img/model/me_15 (3 checkpoints)", tuple(reg)),
-        Group("me_15_noREG (5 checkpoints)", (*no_reg, "me_15_noREG.safetensors")),
+        CheckpointGroup("me15img/model/me_15 (3 checkpoints)", tuple(reg)),
+        CheckpointGroup("me_15_noREG (5 checkpoints)", (*no_reg, "me_15_noREG.safetensors")),
     )
 
 

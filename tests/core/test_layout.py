@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ohwx_compare.errors import GeometryError
-from ohwx_compare.look.layout import AREA, SIDE, Grid, Page, Rect, Texts, lay_out
+from ohwx_compare.look.layout import _SIDE, AREA, Grid, Page, Rect, TextHeights, lay_out
 
 grids = st.builds(
     Grid,
@@ -24,7 +24,7 @@ grids = st.builds(
 )
 letters = st.integers(0, 40_000)
 texts = st.builds(
-    lambda title, head, band: Texts(
+    lambda title, head, band: TextHeights(
         title=lambda width: title // width + 1,
         head=lambda column, width: min((head + column * 97) // width + 1, 2000),
         band=lambda group, width: min((band + group * 131) // width + 1, 2000),
@@ -48,8 +48,8 @@ def overlap(a: Rect, b: Rect) -> bool:
 @given(grids, texts)
 def test_pages_stay_inside_their_bounds(grid, texts):
     for page in lay_out(grid, texts):
-        assert page.width < SIDE
-        assert page.height < SIDE
+        assert page.width < _SIDE
+        assert page.height < _SIDE
         assert page.width * page.height <= AREA
         for rect in parts(page):
             assert grid.margin <= rect.x
@@ -103,7 +103,7 @@ def test_pages_of_one_block_of_columns_are_even(grid, texts):
 
 def test_a_dozen_checkpoints_by_eight_seeds_of_sdxl_size_make_two_pages_of_four_rows():
     grid = Grid(cell=(1024, 1024), columns=12, groups=(8,), side=200, caption=40, gap=12, margin=48)
-    flat = Texts(title=lambda _: 100, head=lambda *_: 80, band=lambda *_: 60)
+    flat = TextHeights(title=lambda _: 100, head=lambda *_: 80, band=lambda *_: 60)
     assert [len(page.sides) for page in lay_out(grid, flat)] == [4, 4]
 
 
@@ -111,10 +111,10 @@ def test_a_dozen_checkpoints_by_eight_seeds_of_sdxl_size_make_two_pages_of_four_
 def test_an_empty_grid_is_refused(change):
     given = {"cell": (8, 8), "columns": 1, "groups": (1,), "side": 0, "caption": 0, "gap": 0, "margin": 0} | change
     with pytest.raises(GeometryError, match="at least one column"):
-        lay_out(Grid(**given), Texts(title=lambda _: 1, head=lambda *_: 1, band=lambda *_: 1))
+        lay_out(Grid(**given), TextHeights(title=lambda _: 1, head=lambda *_: 1, band=lambda *_: 1))
 
 
 def test_labels_that_fill_a_page_are_refused():
     grid = Grid(cell=(8, 8), columns=1, groups=(1,), side=0, caption=0, gap=0, margin=0)
     with pytest.raises(GeometryError, match="labels leave no room"):
-        lay_out(grid, Texts(title=lambda _: SIDE, head=lambda *_: 1, band=lambda *_: 1))
+        lay_out(grid, TextHeights(title=lambda _: _SIDE, head=lambda *_: 1, band=lambda *_: 1))

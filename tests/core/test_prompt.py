@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohwx_compare.core.prompt.chunks import COMMA, EMPTY, END, LENGTH, START, chunks
-from ohwx_compare.core.prompt.editing import Stage, schedule
+from ohwx_compare.core.prompt.editing import EditedPrompt, edits
 from ohwx_compare.core.prompt.emphasis import BREAK, Segment, emphasis
 from ohwx_compare.core.prompt.parts import Part, parts, strip_comments, strip_tags
 from ohwx_compare.errors import PromptError
@@ -79,13 +79,13 @@ def test_emphasis(text, expected):
     ],
 )
 def test_schedule(text, expected):
-    assert list(schedule(text, 10)) == [Stage(*pair) for pair in expected]
+    assert list(edits(text, 10)) == [EditedPrompt(*pair) for pair in expected]
 
 
 def test_turns_change_at_every_step():
-    assert [s.text for s in schedule("[fe|]male", 4)] == ["female", "male", "female", "male"]
-    assert [s.text for s in schedule("[a|b|]", 4)] == ["a", "b", "", "a"]
-    assert [s.text for s in schedule("[[a|b]::2]c", 4)] == ["ac", "bc", "c", "c"]
+    assert [s.text for s in edits("[fe|]male", 4)] == ["female", "male", "female", "male"]
+    assert [s.text for s in edits("[a|b|]", 4)] == ["a", "b", "", "a"]
+    assert [s.text for s in edits("[[a|b]::2]c", 4)] == ["ac", "bc", "c", "c"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_tags_are_taken_out_and_named():
 @given(prompts, st.integers(1, 30))
 def test_any_text_parses(text, steps):
     for part in parts(strip_comments(text)):
-        stages = schedule(part.text, steps)
+        stages = edits(part.text, steps)
         untils = [stage.until for stage in stages]
         assert untils == sorted(set(untils))
         assert untils[0] >= 1
@@ -142,7 +142,7 @@ def test_escaped_text_comes_back_as_it_was(text):
 
 @given(words, words, words, words, st.integers(-3, 30), st.integers(1, 20))
 def test_the_switch_comes_after_its_step(head, a, b, tail, when, steps):
-    for stage in schedule(f"{head}[{a}:{b}:{when}]{tail}", steps):
+    for stage in edits(f"{head}[{a}:{b}:{when}]{tail}", steps):
         assert stage.text == head + (a if stage.until <= when else b) + tail
         assert stage.until in (when, steps)
 
@@ -190,7 +190,7 @@ def test_an_empty_prompt_is_one_empty_chunk():
 
 @pytest.mark.parametrize("text", ["[" * 50_000 + "a|b" + "]" * 50_000, "([" * 50_000, "[a:" * 2_000 + ":3]" * 2_000])
 def test_absurd_depth_is_refused_and_never_a_crash(text):
-    assert schedule(text, 2)[-1].until == 2
+    assert edits(text, 2)[-1].until == 2
     with pytest.raises(PromptError, match="100 brackets in one another"):
         emphasis(text)
     assert emphasis("(" * 100 + "a")[0].weight == pytest.approx(1.1**100)
@@ -207,5 +207,5 @@ def test_long_prompts_stay_linear():
         "a:" + " " * 100_000 + "x",
     ):
         for part in parts(strip_comments(text)):
-            assert schedule(part.text, 5)
+            assert edits(part.text, 5)
             assert emphasis(part.text)

@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS
-from ohwx_compare.core.infotext.sampler_names import SCHEDULES as NAMED_SCHEDULES
+from ohwx_compare.core.infotext.sampler_names import SCHEDULE_NAMES as NAMED_SCHEDULES
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
 from ohwx_compare.engine.noise import ImageNoise, pick_source
 from ohwx_compare.engine.samplers import SOLVERS
-from ohwx_compare.engine.schedules import SCHEDULES
+from ohwx_compare.engine.schedules import DRAWN_SCHEDULES
 from ohwx_compare.errors import ExperimentError, HostError, Interrupted, UnsupportedKeyError
 
 FAST = ["article", "prompt_compose", "rng_nv"]
@@ -104,7 +104,7 @@ def test_eighty_steps_of_img2img(denoise, steps):
 
 def test_jobs_are_batched_when_only_texts_seeds_and_cfg_differ():
     same = [JOB, replace(JOB, prompt="b", negative="c", seed=9, cfg=2.0, subseed=3, subseed_strength=0.5)]
-    assert render.batches([*same, replace(JOB, steps=5), JOB]) == [[0, 1], [2], [3]]
+    assert render.job_batches([*same, replace(JOB, steps=5), JOB]) == [[0, 1], [2], [3]]
 
 
 def test_steps_are_counted_and_can_be_interrupted(model):
@@ -129,7 +129,7 @@ def test_a_gpus_noise_without_a_gpu_is_said(model):
     ("change", "error", "match"),
     [
         ({"width": 65}, ExperimentError, "multiples of 8"),
-        ({"steps": 0}, ExperimentError, "0 steps"),
+        ({"steps": 0}, ExperimentError, "number of steps is 0"),
         ({"sampler": "UniPC"}, UnsupportedKeyError, "UniPC"),
         ({"schedule": "Beta"}, UnsupportedKeyError, "Beta"),
     ],
@@ -146,7 +146,7 @@ def test_img2img_needs_a_strength(model):
 
 def test_what_infotexts_may_ask_for_is_what_is_built():
     assert {solver.name for solver in SOLVERS} == set(SAMPLERS)
-    assert set(SCHEDULES) == set(NAMED_SCHEDULES)
+    assert set(DRAWN_SCHEDULES) == set(NAMED_SCHEDULES)
 
 
 class Overflows(torch.nn.Module):
@@ -164,7 +164,7 @@ def test_a_vae_that_overflows_is_run_in_float32_for_that_picture(model, differen
     z = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     half = replace(model, vae=Overflows(copy.deepcopy(model.vae)).to(torch.bfloat16))
     image, notes = render.decode(half, z)
-    assert notes == ("VAE ran in float32 to decode: in bfloat16 it gave NaN",)
+    assert notes == ("the VAE ran in float32 to decode: in bfloat16 it gave NaN",)
     assert next(half.vae.parameters()).dtype is torch.bfloat16
     assert difference(image, render.decode(replace(model, vae=half.vae.vae.float()), z)[0])[0] == 0
 

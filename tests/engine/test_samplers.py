@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from ohwx_compare.core.infotext.sampler_names import SCHEDULES, one_name, split_sampler
+from ohwx_compare.core.infotext.sampler_names import SCHEDULE_NAMES, one_name, split_sampler
 from ohwx_compare.engine.noise import Brownian, Source
 from ohwx_compare.engine.samplers import SOLVERS, find_solver, sample
-from ohwx_compare.engine.schedules import ModelSigmas, schedule
+from ohwx_compare.engine.schedules import ModelSigmas, noise_levels
 from ohwx_compare.errors import Interrupted, UnsupportedKeyError
 
 MODEL = ModelSigmas()
@@ -58,7 +58,7 @@ def test_sde_solvers_reach_the_datas_spread(name):
 
 @each_solver
 def test_a_picture_without_noise_is_a_fixed_point(solver):
-    steps = solver.rows(schedule("Karras", 12, MODEL))
+    steps = solver.rows(noise_levels("Karras", 12, MODEL))
     for step in steps:
         assert step.keep + step.toward + step.back == pytest.approx(1, abs=1e-6)
     x = torch.full((1, 4, 2, 2), 3.0)
@@ -68,20 +68,20 @@ def test_a_picture_without_noise_is_a_fixed_point(solver):
 @each_solver
 def test_the_last_step_lands_on_what_the_model_says(solver):
     answer = torch.full((2, 4, 2, 2), 5.0)
-    steps = solver.rows(schedule("Uniform", 6, MODEL))
+    steps = solver.rows(noise_levels("Uniform", 6, MODEL))
     assert torch.equal(sample(lambda x, sigma: answer, torch.randn(2, 4, 2, 2), steps, silent), answer)
 
 
 @each_solver
 def test_the_next_level_has_the_noise_it_says(solver):
     """From x = D + sigma n to sigma_next: what is kept and what is added make up sigma_next."""
-    for step in solver.rows(schedule("Exponential", 10, MODEL)):
+    for step in solver.rows(noise_levels("Exponential", 10, MODEL)):
         assert math.hypot(step.keep * step.sigma, step.spread) == pytest.approx(step.sigma_next, rel=1e-4, abs=1e-9)
 
 
 @each_solver
 def test_a_picture_does_not_know_its_batch(solver):
-    steps, shape = solver.rows(schedule("Karras", 8, MODEL)), (4, 4, 4)
+    steps, shape = solver.rows(noise_levels("Karras", 8, MODEL)), (4, 4, 4)
     start = torch.randn(3, *shape, generator=torch.Generator().manual_seed(2))
 
     def path(seeds):
@@ -100,7 +100,9 @@ def test_steps_are_counted_and_can_be_interrupted():
             raise Interrupted("stop")
 
     with pytest.raises(Interrupted):
-        sample(gaussian, torch.ones(2, 4, 1, 1), find_solver("Euler").rows(schedule("Karras", 9, MODEL)), silent, count)
+        sample(
+            gaussian, torch.ones(2, 4, 1, 1), find_solver("Euler").rows(noise_levels("Karras", 9, MODEL)), silent, count
+        )
     assert done == [2, 2, 2]
 
 
@@ -111,6 +113,6 @@ def test_an_unknown_sampler_is_refused_by_name():
 
 @pytest.mark.parametrize("solver", SOLVERS, ids=lambda solver: solver.name)
 def test_an_old_webuis_name_is_the_same_sampler_and_schedule(solver):
-    for named in SCHEDULES:
+    for named in SCHEDULE_NAMES:
         drawn = solver.automatic if named == "Automatic" else named
         assert split_sampler(one_name(solver.name, named), None, (1, 7, 0)) == (solver.name, drawn)

@@ -5,11 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohwx_compare.engine.schedules import SCHEDULES, ModelSigmas, schedule
+from ohwx_compare.engine.schedules import DRAWN_SCHEDULES, ModelSigmas, noise_levels
 from ohwx_compare.errors import UnsupportedKeyError
 
 MODEL = ModelSigmas()
-NAMES = [name for name in SCHEDULES if name != "Automatic"]
+NAMES = [name for name in DRAWN_SCHEDULES if name != "Automatic"]
 
 
 def test_sdxls_levels():
@@ -43,7 +43,7 @@ def test_time_is_clamped_outside_the_training_levels():
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("steps", [2, 20, 80])
 def test_every_schedule_falls_from_the_largest_level_to_zero(name, steps):
-    sigmas = schedule(name, steps, MODEL)
+    sigmas = noise_levels(name, steps, MODEL)
     assert sigmas.shape == (steps + 1,)
     assert sigmas.dtype == torch.float32
     assert bool((sigmas.diff() < 0).all())
@@ -51,15 +51,15 @@ def test_every_schedule_falls_from_the_largest_level_to_zero(name, steps):
 
 
 def test_karras_spaces_the_seventh_root_evenly():
-    steps = schedule("Karras", 9, MODEL)[:-1].double().pow(1 / 7).diff()
+    steps = noise_levels("Karras", 9, MODEL)[:-1].double().pow(1 / 7).diff()
     assert torch.allclose(steps, steps.mean(), atol=1e-6)
 
 
 def test_exponential_spaces_the_logarithm_evenly():
-    steps = schedule("Exponential", 9, MODEL)[:-1].log().diff()
+    steps = noise_levels("Exponential", 9, MODEL)[:-1].log().diff()
     assert torch.allclose(steps, steps.mean(), atol=1e-5)
 
 
 def test_an_unknown_schedule_is_refused_by_name():
     with pytest.raises(UnsupportedKeyError, match="Align Your Steps"):
-        schedule("Align Your Steps", 10, MODEL)
+        noise_levels("Align Your Steps", 10, MODEL)

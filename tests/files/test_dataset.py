@@ -6,7 +6,7 @@ from PIL import Image
 
 from ohwx_compare.core.buckets import Buckets
 from ohwx_compare.errors import ExperimentError, ImageError
-from ohwx_compare.files.dataset import Reading, load_picture, pixels, read_dataset
+from ohwx_compare.files.dataset import ReadingRules, load_picture, pixels, read_dataset
 
 RED, GREEN = (200, 40, 30), (20, 180, 60)
 
@@ -26,7 +26,7 @@ def halves(size=(80, 64)) -> Image.Image:
 
 
 def read(folder, **reading):
-    return read_dataset(folder.parent, None, Reading(**reading))
+    return read_dataset(folder.parent, None, ReadingRules(**reading))
 
 
 def test_folders_say_repeats_and_class(folder):
@@ -38,7 +38,7 @@ def test_folders_say_repeats_and_class(folder):
     assert [one.path.name for one in data.train] == ["a.Jpg", "b.PNG", "c.webp"]
     assert {(one.repeats, one.caption, one.size) for one in data.train} == {(3, "ohwx 男", (80, 64))}
     assert "holiday" in data.notes[0]
-    assert read_dataset(folder.parent, None, Reading(), repeats=150).train[0].repeats == 150
+    assert read_dataset(folder.parent, None, ReadingRules(), repeats=150).train[0].repeats == 150
 
 
 def test_captions_follow_their_rule(folder):
@@ -65,7 +65,7 @@ def test_pictures_stand_upright(folder, orientation, suffix):
     image.save(folder / f"a.{suffix}", exif=exif)
     data = read(folder)
     assert data.train[0].size == (80, 64)
-    np.testing.assert_array_equal(load_picture(data.train[0].path, Reading()), halves())
+    np.testing.assert_array_equal(load_picture(data.train[0].path, ReadingRules()), halves())
     if suffix == "png":
         assert read(folder, upright=False).train[0].size == image.size
 
@@ -75,12 +75,12 @@ def test_transparency_becomes_the_colour(folder):
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     image.save(folder / "a.png")
     top, bottom = (0, 0), (0, image.height - 1)
-    flat = load_picture(folder / "a.png", Reading(background="#0000ff"))
+    flat = load_picture(folder / "a.png", ReadingRules(background="#0000ff"))
     assert flat.getpixel(top)[2] > 240
     assert flat.getpixel(bottom) == pytest.approx(RED, abs=2)
-    assert load_picture(folder / "a.png", Reading(background=None)).getpixel(top) == RED
+    assert load_picture(folder / "a.png", ReadingRules(background=None)).getpixel(top) == RED
     image.quantize(8).save(folder / "p.png", transparency=0)
-    assert load_picture(folder / "p.png", Reading()).mode == "RGB"
+    assert load_picture(folder / "p.png", ReadingRules()).mode == "RGB"
 
 
 def test_every_depth_and_colour_model_comes_as_8_bit_rgb(folder):
@@ -92,9 +92,9 @@ def test_every_depth_and_colour_model_comes_as_8_bit_rgb(folder):
     data = read(folder)
     assert len(data.train) == 4
     assert ["moving.gif has 2 frames" in note for note in data.notes] == [True]
-    np.testing.assert_array_equal(np.asarray(load_picture(folder / "grey16.png", Reading()))[..., 1], ramp >> 8)
-    assert load_picture(folder / "cmyk.jpg", Reading()).getpixel((10, 30)) == pytest.approx(RED, abs=6)
-    assert load_picture(folder / "moving.gif", Reading()).getpixel((10, 30)) == pytest.approx(RED, abs=6)
+    np.testing.assert_array_equal(np.asarray(load_picture(folder / "grey16.png", ReadingRules()))[..., 1], ramp >> 8)
+    assert load_picture(folder / "cmyk.jpg", ReadingRules()).getpixel((10, 30)) == pytest.approx(RED, abs=6)
+    assert load_picture(folder / "moving.gif", ReadingRules()).getpixel((10, 30)) == pytest.approx(RED, abs=6)
 
 
 def test_damaged_files_are_named_and_left_out(folder):
@@ -116,20 +116,20 @@ def test_damaged_files_are_named_and_left_out(folder):
         "cut.jpg", "cut.png", "cut.webp", "empty.jpg", "flipped.png", "page.png",
     ]  # fmt: skip
     with pytest.raises(ImageError, match=r"cut\.png cannot be read"):
-        load_picture(folder / "cut.png", Reading())
+        load_picture(folder / "cut.png", ReadingRules())
 
 
 def test_folders_without_pictures_are_one_sentence(folder, tmp_path):
     with pytest.raises(ExperimentError, match="holds no training images"):
         read(folder)
     with pytest.raises(ExperimentError, match=r"training folder .* does not exist"):
-        read_dataset(tmp_path / "none", None, Reading())
+        read_dataset(tmp_path / "none", None, ReadingRules())
     halves().save(folder / "a.png")
     (tmp_path / "reg" / "1_man").mkdir(parents=True)
     with pytest.raises(ExperimentError, match="holds no regularization images"):
-        read_dataset(folder.parent, tmp_path / "reg", Reading())
+        read_dataset(folder.parent, tmp_path / "reg", ReadingRules())
     halves().save(tmp_path / "reg" / "1_man" / "r.png")
-    assert read_dataset(folder.parent, tmp_path / "reg", Reading()).reg[0].reg
+    assert read_dataset(folder.parent, tmp_path / "reg", ReadingRules()).reg[0].reg
 
 
 @pytest.mark.parametrize("size", [(80, 64), (256, 128), (64, 200), (33, 31)])

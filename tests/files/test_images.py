@@ -118,8 +118,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_sweep_takes_leftovers_only(tmp_path):
     (tmp_path / "a.png").write_bytes(b"whole")
-    (tmp_path / ("b.png" + atomic.SUFFIX)).write_bytes(b"part")
-    assert [p.name for p in atomic.sweep(tmp_path)] == ["b.png" + atomic.SUFFIX]
+    (tmp_path / ("b.png" + atomic.UNFINISHED)).write_bytes(b"part")
+    assert [p.name for p in atomic.sweep(tmp_path)] == ["b.png" + atomic.UNFINISHED]
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from ohwx_compare.judge.effects import effect
 from ohwx_compare.judge.trainings import compare_trainings
 from ohwx_compare.judge.verdict import verdict
-from ohwx_compare.judge.words import Clause, headline, line, listed, number, trainings
+from ohwx_compare.judge.words import Clause, line, listed, one_sentence, rounded, trainings
 
 NOISE = np.random.RandomState(0).standard_normal((8, 4))
 NOISE -= NOISE.mean()
@@ -18,7 +18,7 @@ def clause(subject: str, values, **more) -> Clause:
 
 
 def test_what_is_clear_comes_first_then_the_same_then_what_cannot_be_told():
-    told = headline("With it", [
+    told = one_sentence("With it", [
         clause("a", 0.5 * NOISE), clause("b", 0.01 * NOISE), clause("c", 0.01 * NOISE - 0.5),
         clause("d", 0.01 * NOISE[:3] + 0.5), clause("e", np.zeros((8, 4))), clause("f", 0.01 * NOISE + 0.02),
     ])  # fmt: skip
@@ -48,6 +48,6 @@ def test_how_many_trainings_there_were_is_said():
 
 
 def test_small_things():
-    assert [number(each) for each in (0.001, -0.001, -0.2, 0.2)] == ["0.00", "0.00", "−0.20", "+0.20"]
-    assert number(-0.001, "{:+.0%}") == "0%"
+    assert [rounded(each) for each in (0.001, -0.001, -0.2, 0.2)] == ["0.00", "0.00", "−0.20", "+0.20"]
+    assert rounded(-0.001, "{:+.0%}") == "0%"
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]

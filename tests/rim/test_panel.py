@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
-from ohwx_compare.core.experiment.axis_text import write_text
+from ohwx_compare.core.experiment.axis_text import write_values
 from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
@@ -68,14 +68,14 @@ def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
 @st.composite
 def panels(draw):
     """Panels as a person may fill them in, faces on: without a face pass there are no face settings to restore."""
-    from ohwx_compare.hosts.webui.request.arguments import NOTHING, SAME, Panel
+    from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, NOTHING, Panel
 
     kinds = draw(st.lists(st.sampled_from(sorted(set(VALUES) - {"checkpoint", "styles"})), max_size=3, unique=True))
     axes = {}
     for number, kind in enumerate([*kinds, *[None] * (3 - len(kinds))], 1):
         values = tuple(draw(st.lists(VALUES[kind], min_size=1, max_size=2, unique=True))) if kind else ()
         axes[f"axis_{number}"] = KINDS[kind].title if kind else NOTHING
-        axes[f"values_{number}"] = write_text(Axis(kind, values)) if kind else ""
+        axes[f"values_{number}"] = write_values(Axis(kind, values)) if kind else ""
     share, size = st.floats(0, 1), st.sampled_from((0, 512, 768))
     sides = draw(st.tuples(size, size).filter(lambda sides: bool(sides[0]) == bool(sides[1])))
     only_masked = draw(st.booleans())
@@ -88,8 +88,8 @@ def panels(draw):
         prompt=draw(st.text("ab, :\"[]")), negative=draw(st.text("ab")), min_ratio=draw(share), max_ratio=draw(share),
         sort=draw(st.sampled_from(("None", "Left to right"))), x_offset=draw(st.integers(-200, 200)),
         y_offset=draw(st.integers(-200, 200)), merge=draw(st.sampled_from(("None", "Merge"))), width=sides[0],
-        height=sides[1], cfg=draw(st.sampled_from((0.0, 3.5))), sampler=draw(st.sampled_from((SAME, "Euler a"))),
-        schedule=draw(st.sampled_from((SAME, "Karras"))),
+        height=sides[1], cfg=draw(st.sampled_from((0.0, 3.5))), sampler=draw(st.sampled_from((AS_PICTURE, "Euler a"))),
+        schedule=draw(st.sampled_from((AS_PICTURE, "Karras"))),
         more_tabs=draw(st.sampled_from(("", '[{"model": "hand.pt", "denoise": 0.3}]'))),
     )  # fmt: skip
 
@@ -108,7 +108,7 @@ def test_pasting_the_sheets_infotext_restores_every_field(webui):
     webui.load_script()
     from ohwx_compare.core.experiment.outcome import Outcome
     from ohwx_compare.files.ledger import Result, Run, RunCell
-    from ohwx_compare.hosts.webui.panel.paste import corrections, pasted
+    from ohwx_compare.hosts.webui.panel.paste import corrections, pasted_arguments
     from ohwx_compare.hosts.webui.request.arguments import Panel
     from ohwx_compare.hosts.webui.request.gallery import _brief
     from ohwx_compare.hosts.webui.request.request import read_request
@@ -127,8 +127,8 @@ def test_pasting_the_sheets_infotext_restores_every_field(webui):
         job = Job(prompt=parameters["Prompt"], negative=parameters["Negative prompt"], seed=int(parameters["Seed"]),
                   steps=int(parameters["Steps"]), sampler=parameters["Sampler"],
                   schedule=parameters["Schedule type"], cfg=float(parameters["CFG scale"]))  # fmt: skip
-        again = Panel(**pasted(parameters))
-        assert set(pasted(parameters)) >= set(vars(panel)) - {"json", "name", "keep_before"}
+        again = Panel(**pasted_arguments(parameters))
+        assert set(pasted_arguments(parameters)) >= set(vars(panel)) - {"json", "name", "keep_before"}
         assert read_request(list(vars(again).values()), job).experiment.cells() == experiment.cells()
 
     law()
@@ -138,35 +138,35 @@ def test_settings_of_the_first_tab_that_have_no_field_come_back_too(webui):
     webui.load_script()
     from ohwx_compare.core.infotext.infotext import from_job, render
     from ohwx_compare.core.request.face import FaceSettings
-    from ohwx_compare.hosts.webui.panel.paste import pasted
+    from ohwx_compare.hosts.webui.panel.paste import pasted_arguments
     from ohwx_compare.hosts.webui.request.arguments import Panel
     from ohwx_compare.hosts.webui.request.request import read_request
 
     tabs = (FaceSettings(checkpoint="other", vae="own.pt", restore_face=True, clip_skip=2), FaceSettings(steps=9))
-    values = pasted(as_the_webui_parses(render(from_job(JOB, model="one", model_hash=None, faces=tabs))))
+    values = pasted_arguments(as_the_webui_parses(render(from_job(JOB, model="one", model_hash=None, faces=tabs))))
     panel = Panel(checkpoints=FILES, **values)
     assert read_request(list(vars(panel).values()), JOB).experiment.faces == tabs
 
 
 def test_name_and_display_come_back_too(webui):
     script, _ = script_with_panel(webui)
-    from ohwx_compare.hosts.webui.panel.paste import pasted
+    from ohwx_compare.hosts.webui.panel.paste import pasted_arguments
 
     asked = {"checkpoints": FILES, "name": "mine", "keep_before": False, "faces": []}
     sheet, cell, _ = script.run(Txt2Img(seed=7), json.dumps(asked)).infotexts
     for text in (sheet, cell):
-        values = pasted(as_the_webui_parses(text))
+        values = pasted_arguments(as_the_webui_parses(text))
         assert (values["name"], values["keep_before"], values["faces"]) == ("mine", False, False)
     sheet, *_ = script.run(Txt2Img(seed=7), json.dumps(asked | {"name": ""})).infotexts
-    assert pasted(as_the_webui_parses(sheet))["name"] == ""
+    assert pasted_arguments(as_the_webui_parses(sheet))["name"] == ""
 
 
 @pytest.mark.parametrize("number", range(12))
 def test_the_articles_infotexts_fill_the_face_pass(webui, number, seed_texts):
     webui.load_script()
-    from ohwx_compare.hosts.webui.panel.paste import pasted
+    from ohwx_compare.hosts.webui.panel.paste import pasted_arguments
 
-    values = pasted(as_the_webui_parses(seed_texts[number]))
+    values = pasted_arguments(as_the_webui_parses(seed_texts[number]))
     if "ADetailer" not in seed_texts[number]:
         assert values == {}
         return
@@ -247,9 +247,9 @@ def test_the_estimate_knows_how_long_earlier_runs_took(webui):
     script, _ = script_with_panel(webui)
     script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "name": "first"}))
     from ohwx_compare.hosts.webui.request.arguments import Panel
-    from ohwx_compare.hosts.webui.request.cost import estimate
+    from ohwx_compare.hosts.webui.request.cost import estimate_html
 
-    told = estimate({"steps": 20}, list(vars(Panel(checkpoints=[*FILES, "gone.safetensors"])).values()))
+    told = estimate_html({"steps": 20}, list(vars(Panel(checkpoints=[*FILES, "gone.safetensors"])).values()))
     assert "after earlier runs here" in told
     assert "not found: gone.safetensors" in told
 
@@ -259,14 +259,14 @@ def test_the_estimate_leaves_out_what_the_run_folder_holds(webui):
     script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES[:1], "name": "first"}))
     from ohwx_compare.hosts.webui.request.arguments import Panel
     from ohwx_compare.hosts.webui.request.comparison import base_job
-    from ohwx_compare.hosts.webui.request.cost import estimate
+    from ohwx_compare.hosts.webui.request.cost import estimate_html
 
     job = base_job(Txt2Img(seed=7))
     fields = {"prompt": job.prompt, "neg_prompt": job.negative, "seed": 7, "steps": job.steps, "cfg_scale": job.cfg,
               "sampling": job.sampler, "scheduler": job.schedule, "width": job.width, "height": job.height}  # fmt: skip
     panel = Panel(checkpoints=FILES, faces=False, name="first")
-    assert "<b>2 cells</b>: 1 pictures, 1 checkpoint loads" in estimate(fields, list(vars(panel).values()))
-    assert "<b>2 cells</b>: 2 pictures" in estimate({**fields, "seed": 8}, list(vars(panel).values()))
+    assert "<b>2 cells</b>: 1 pictures, 1 checkpoint loads" in estimate_html(fields, list(vars(panel).values()))
+    assert "<b>2 cells</b>: 2 pictures" in estimate_html({**fields, "seed": 8}, list(vars(panel).values()))
 
 
 def test_styles_are_the_webuis(webui):

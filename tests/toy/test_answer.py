@@ -55,7 +55,7 @@ def test_equal_arms_are_the_same_in_every_picture():
     found = answer(read())
     assert headline(found) == (
         "With regularization images: likeness, the same in every picture (in these 4 styles only); "
-        "style, the same in every picture (in these 3 styles only); "
+        "style kept, the same in every picture (in these 3 styles only); "
         "what “a man” looks like, the same in every picture (in this style only)."
     )
     assert not any(each.pooled.is_clear for each in found.differences.values())
@@ -64,7 +64,9 @@ def test_equal_arms_are_the_same_in_every_picture():
 @pytest.mark.parametrize(("arm", "words"), [("no-reg", "less likeness"), ("reg", "more likeness")])
 def test_whichever_arm_is_more_like_the_subject_is_said_to_be(arm, words):
     found = answer(read(likeness=lambda one: 0.7 if one.arm == arm else 0.5))
-    assert headline(found).startswith(f"With regularization images: {words} (in these 4 styles only); style, the same")
+    assert headline(found).startswith(
+        f"With regularization images: {words} (in these 4 styles only); style kept, the same"
+    )
     assert abs(found.differences["likeness"].pooled.value) == pytest.approx(0.2)
     assert list(found.differences["likeness"].at) == [10, 20, 30, 40, 50]
 
@@ -72,7 +74,9 @@ def test_whichever_arm_is_more_like_the_subject_is_said_to_be(arm, words):
 def test_where_the_styles_disagree_it_cannot_tell():
     """Six styles, half of them more like him with regularization images: pictures as units would call it clear."""
     found = answer(read(ease=dict(zip(STYLES, (-0.2, 0.4, -0.1, 0.4, -0.15, 0.4), strict=True))))
-    assert headline(found).startswith("With regularization images: style, the same in every picture (in these 5 styles")
+    assert headline(found).startswith(
+        "With regularization images: style kept, the same in every picture (in these 5 styles"
+    )
     assert "; likeness, cannot tell (" in headline(found)
     likeness, *_, matched, trainings = findings(found)
     assert likeness.startswith("Likeness: cannot tell. +0.12, 95 % interval −0.19 to +0.44, over 6 styles")

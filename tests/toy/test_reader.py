@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.toy.datasets import sample
+from ohwx_compare.toy.datasets import toy_sample
 from ohwx_compare.toy.person import OHWX_MAN, random_person
 from ohwx_compare.toy.reader import FACE_FIELDS, FIELDS, WEIGHTS, face_window, is_visible, likeness, load_reader
 
@@ -21,7 +21,7 @@ def reader():
 
 @pytest.fixture(scope="module")
 def unseen():
-    return [sample(200_000 + i, size=96) for i in range(36)]
+    return [toy_sample(200_000 + i, size=96) for i in range(36)]
 
 
 def certain(person, style="photo"):
@@ -52,7 +52,7 @@ def test_a_face_box_is_enough_for_the_face(reader, unseen):
 
 
 def test_small_faces_are_read_too(reader):
-    far = [sample(300_000 + i, size=96, near=0.28, far=0.2) for i in range(24)]
+    far = [toy_sample(300_000 + i, size=96, near=0.28, far=0.2) for i in range(24)]
     assert share_right(reader.read([s.portrait.image for s in far]), far, ("hair", "beard", "glasses")) >= 0.8
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 import ohwx_compare.toy
 from ohwx_compare.engine.detect import find_detector
-from ohwx_compare.toy.datasets import sample
+from ohwx_compare.toy.datasets import toy_sample
 
 DATA = Path(ohwx_compare.toy.__file__).with_name("data")
 
@@ -20,7 +20,7 @@ def detector():
 
 @pytest.mark.parametrize(("far", "near"), [(0.3, 0.55), (0.18, 0.28)])
 def test_its_most_certain_box_is_the_face(detector, far, near):
-    unseen = [sample(400_000 + i, size=96, far=far, near=near).portrait for i in range(16)]
+    unseen = [toy_sample(400_000 + i, size=96, far=far, near=near).portrait for i in range(16)]
     found = detector.detect([portrait.image for portrait in unseen], 0.3)
     right = [
         faces[:1] and faces[0].box.xyxy == pytest.approx(portrait.face.xyxy, abs=0.2 * portrait.face.height)
@@ -31,7 +31,7 @@ def test_its_most_certain_box_is_the_face(detector, far, near):
 
 
 def test_the_size_of_the_picture_does_not_matter(detector):
-    portrait = sample(400_000, size=96).portrait
+    portrait = toy_sample(400_000, size=96).portrait
     small, large = (
         detector.detect([portrait.image.resize((side, side), Image.Resampling.BICUBIC)], 0.3)[0][0].box.xyxy
         for side in (96, 384)

@@ -6,18 +6,18 @@ from random import Random
 import numpy as np
 import pytest
 
-from ohwx_compare.files.dataset import Reading, read_dataset
+from ohwx_compare.files.dataset import ReadingRules, read_dataset
 from ohwx_compare.toy.datasets import (
     SUBJECT_SCENES,
     lesson,
     lesson_truth,
-    sample,
+    toy_sample,
     write_class,
     write_lessons,
     write_subject,
 )
 from ohwx_compare.toy.person import OHWX_MAN, TRAITS, Pose, Scene, random_person, random_pose
-from ohwx_compare.toy.portrait import caption, draw
+from ohwx_compare.toy.portrait import caption, draw_portrait
 from ohwx_compare.toy.styles import STYLES
 
 POSE = Pose(x=0.5, y=0.45, height=0.5, tilt=0)
@@ -25,11 +25,11 @@ SCENE = Scene(garment="suit", colour="blue", background="wall")
 
 
 def pixels(person=OHWX_MAN, scene=SCENE, pose=POSE, style="photo", seed=0):
-    return np.asarray(draw(person, scene, pose, style, size=64, seed=seed).image).astype(int)
+    return np.asarray(draw_portrait(person, scene, pose, style, size=64, seed=seed).image).astype(int)
 
 
 def test_a_number_is_a_picture_and_its_words():
-    one, again, other = sample(7, size=64), sample(7, size=64), sample(8, size=64)
+    one, again, other = toy_sample(7, size=64), toy_sample(7, size=64), toy_sample(8, size=64)
     assert one.portrait.image.tobytes() == again.portrait.image.tobytes()
     assert one.caption == again.caption
     assert one.portrait.image.tobytes() != other.portrait.image.tobytes()
@@ -75,7 +75,7 @@ def test_a_lesson_is_what_its_truth_says(number):
 def test_a_face_is_whole_and_where_its_box_says(number):
     random = Random(number)
     person, pose = random_person(random, random.choice(("man", "woman"))), random_pose(random)
-    box = draw(person, SCENE, pose, "photo", size=64, seed=0).face
+    box = draw_portrait(person, SCENE, pose, "photo", size=64, seed=0).face
     assert 0 <= box.x1 < box.x2 <= 64
     assert 0 <= box.y1 < box.y2 <= 64
     assert (box.y2 - box.y1) / 64 == pytest.approx(pose.height, rel=0.06)
@@ -94,7 +94,7 @@ def test_captions_are_in_the_fields_words():
 def test_the_datasets_are_what_the_trainer_reads(tmp_path):
     write_subject(tmp_path / "img", repeats=2, size=64)
     write_class(tmp_path / "reg", "man", count=4, size=64)
-    dataset = read_dataset(tmp_path / "img", tmp_path / "reg", Reading(captions="folder"))
+    dataset = read_dataset(tmp_path / "img", tmp_path / "reg", ReadingRules(captions="folder"))
     assert [(p.caption, p.repeats, p.size) for p in dataset.train] == [("ohwx man", 2, (64, 64))] * 15
     assert [p.caption for p in dataset.reg] == ["man"] * 4
     assert len(SUBJECT_SCENES) == 3
@@ -103,7 +103,7 @@ def test_the_datasets_are_what_the_trainer_reads(tmp_path):
 
 def test_lessons_are_written_once_with_their_captions(tmp_path):
     write_lessons(tmp_path, 12, size=32)
-    dataset = read_dataset(tmp_path, None, Reading(captions="file"))
+    dataset = read_dataset(tmp_path, None, ReadingRules(captions="file"))
     assert [p.caption for p in dataset.train] == [lesson(n, size=32).caption for n in range(12)]
     before = {p.path: p.path.stat().st_mtime_ns for p in dataset.train}
     write_lessons(tmp_path, 13, size=32)

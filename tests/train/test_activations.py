@@ -9,9 +9,9 @@ from ohwx_compare.engine.weights import load_part
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.train.learn.loss import Diffusion
-from ohwx_compare.train.learn.step import Batch, losses
+from ohwx_compare.train.learn.step import TrainingBatch, losses
 from ohwx_compare.train.learn.trained import recompute, trainable
-from ohwx_compare.train.plan.activations import blocks, choose, kept_bytes
+from ohwx_compare.train.plan.activations import choose, kept_bytes, unet_blocks
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -42,7 +42,7 @@ def really_kept(unet, batch, size, dtype):
 @pytest.mark.parametrize(("batch", "size", "dtype"), [(1, (32, 32), torch.float32), (2, (16, 40), torch.bfloat16)])
 def test_counted_as_torch_keeps_them(batch, size, dtype):
     unet = UNet(CONFIG).to(dtype)
-    parts = blocks(shapes(unet), size)
+    parts = unet_blocks(shapes(unet), size)
     counted = sum(part.held + part.inside for part in parts) * batch * dtype.itemsize
     assert counted == pytest.approx(really_kept(unet, batch, size, dtype), rel=0.03)
     assert sum(part.weights for part in parts) == pytest.approx(sum(w.numel() for w in unet.parameters()), rel=0.1)
@@ -52,7 +52,7 @@ def test_counted_as_torch_keeps_them(batch, size, dtype):
 
 def test_no_more_is_computed_again_than_the_budget_asks():
     with torch.device("meta"):
-        parts = blocks(shapes(UNet(CONFIG)), (64, 64))
+        parts = unet_blocks(shapes(UNet(CONFIG)), (64, 64))
     able = [part.name for part in parts if part.can_recompute]
     most, least = kept_bytes(parts, (), 4), kept_bytes(parts, able, 4)
     assert choose(parts, most, 4) == frozenset()
@@ -67,7 +67,9 @@ def test_no_more_is_computed_again_than_the_budget_asks():
 
 
 def test_gradients_are_the_same_whatever_is_computed_again(small):
-    batch = Batch(*torch.randn(2, 1, 4, 8, 8), torch.tensor([500]), torch.randn(1, 77, 128), torch.randn(1, 1600))
+    batch = TrainingBatch(
+        *torch.randn(2, 1, 4, 8, 8), torch.tensor([500]), torch.randn(1, 77, 128), torch.randn(1, 1600)
+    )
 
     def gradients(again):
         unet = load_part("unet", Path(small["base"]), dtype=torch.float32)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.engine.conditioning import condition
+from ohwx_compare.engine.conditioning import condition, size_vector
 from ohwx_compare.engine.weights import load
 from ohwx_compare.errors import CheckpointError
-from ohwx_compare.train.learn.cache import Latents, Texts, encode_picture, read_g, read_l, size_vector
+from ohwx_compare.train.learn.cache import EncodedCaptions, Latents, encode_picture, read_g, read_l
 
 LONG = "photo of ohwx man, " + ", ".join(f"word {n}" for n in range(60))
 CAPTIONS = ["ohwx man", LONG, "", r"a (b) [c] \d"]
@@ -21,7 +21,7 @@ def model(tiny):
 
 @pytest.fixture(scope="module")
 def texts(model):
-    return Texts(CAPTIONS, {"l": read_l(model.clip_l), "g": read_g(model.clip_g)}, {}, "cpu")
+    return EncodedCaptions(CAPTIONS, {"l": read_l(model.clip_l), "g": read_g(model.clip_g)}, {}, "cpu")
 
 
 @pytest.mark.parametrize("caption", ["ohwx man", LONG])
@@ -71,7 +71,7 @@ def test_a_short_caption_is_filled_up_beside_a_long_one(texts):
 
 def test_a_trained_encoder_says_the_same_with_gradients(model, texts):
     model.clip_l.requires_grad_(True)
-    some = Texts(CAPTIONS, {"g": read_g(model.clip_g)}, {"l": read_l(model.clip_l)}, "cpu")
+    some = EncodedCaptions(CAPTIONS, {"g": read_g(model.clip_g)}, {"l": read_l(model.clip_l)}, "cpu")
     context, _ = some(CAPTIONS)
     torch.testing.assert_close(context.detach(), texts(CAPTIONS)[0], rtol=0, atol=2e-5)
     context.sum().backward()

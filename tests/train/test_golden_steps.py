@@ -16,7 +16,7 @@ import torch
 from ohwx_compare.engine.weights import PREFIXES, load
 from ohwx_compare.train.learn.loss import Diffusion
 from ohwx_compare.train.learn.optim import Adafactor
-from ohwx_compare.train.learn.step import Batch, losses
+from ohwx_compare.train.learn.step import TrainingBatch, losses
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
 
@@ -67,7 +67,9 @@ def test_three_steps(golden, tiny, variant, fused):
             context = torch.cat([hidden, context[..., hidden.shape[-1] :]], dim=-1)
         inputs = [golden[name][step] for name in ("latents", "noise", "timesteps")]
         stepper.begin(step + 1)
-        loss = losses(model.unet, Diffusion(**VARIANTS[variant]), Batch(*inputs, context, golden["vector"])).mean()
+        loss = losses(
+            model.unet, Diffusion(**VARIANTS[variant]), TrainingBatch(*inputs, context, golden["vector"])
+        ).mean()
         assert loss.item() == pytest.approx(golden[f"{variant}/loss"][step].item(), rel=1e-5)
         loss.backward()
         norms = norms or {short(name): w.grad.norm().item() for name, w in weights.items() if w.grad is not None}

@@ -14,7 +14,7 @@ from torch import distributed
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import sha256
-from ohwx_compare.train.learn.group import Group
+from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.train.run.loop import train
@@ -68,9 +68,9 @@ def test_two_are_one(small, tmp_path, more):
 
 def test_each_process_needs_a_picture(small):
     with pytest.raises(ExperimentError, match="batch is 1, shared by 2 processes; set it to 2"):
-        train(make_plan(Recipe.from_dict(small)), lambda event: None, group=Group(0, 2))
+        train(make_plan(Recipe.from_dict(small)), lambda event: None, group=ProcessGroup(0, 2))
 
 
 def test_shares_are_all_pictures_once():
     for count in range(6):
-        assert sorted(place for rank in range(3) for place in Group(rank, 3).share(count)) == list(range(count))
+        assert sorted(place for rank in range(3) for place in ProcessGroup(rank, 3).share(count)) == list(range(count))

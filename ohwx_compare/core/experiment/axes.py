@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ohwx_compare.core.experiment.face_kinds import FACE_KINDS
-from ohwx_compare.core.experiment.kind import Applied, Form, Kind, number, text, whole
+from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, text, whole
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.prompt.styles import Style, styled
 from ohwx_compare.core.request.face import FaceSettings
@@ -21,7 +21,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["KINDS", "Axis", "CheckpointRef", "Kind", "PromptPair"]
+__all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair"]
 
 _REF = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<hash>[0-9a-fA-F]{10,64})\])?\s*")
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
@@ -39,10 +39,10 @@ class CheckpointRef:
         r"""Read the webui's title, `dir\name.safetensors [f31347de70]`, hash or not. Raises ExperimentError."""
         found = _REF.fullmatch(text.strip())
         name = found["name"].replace("\\", "/").strip() if found else ""
-        if not name:
+        if found is None or not name:
             raise ExperimentError(f"A checkpoint needs a name, got {text!r}; write it as name.safetensors [hash].")
         if not is_unicode(name):
-            raise ExperimentError(f"The checkpoint name {name!r} is no valid Unicode text; rename the file.")
+            raise ExperimentError(f"The checkpoint name {name!r} is not valid Unicode text; rename the file.")
         return cls(name, found["hash"] and found["hash"].lower())
 
     @property
@@ -113,7 +113,7 @@ def _prompt(value: Any) -> PromptPair:
     if isinstance(value, str):
         return PromptPair(value)
     if not isinstance(value, dict) or not {"prompt"} <= value.keys() <= {"prompt", "negative"}:
-        raise ValueError('a text or {"prompt": ..., "negative": ...} is needed')
+        raise ValueError('text or {"prompt": ..., "negative": ...} is needed')
     return PromptPair(text(value["prompt"]), text(value["negative"]) if "negative" in value else None)
 
 
@@ -128,7 +128,7 @@ def _apply_prompt(job: Job, faces: tuple[FaceSettings, ...], pair: PromptPair, _
 
 def _replace_text(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str) -> Applied:
     if old not in job.prompt and old not in job.negative:
-        raise ExperimentError(f"Prompt S/R: {old!r} stands neither in the prompt nor in the negative prompt.")
+        raise ExperimentError(f"Prompt S/R: {old!r} is in neither the prompt nor the negative prompt.")
     return replace(job, prompt=job.prompt.replace(old, new), negative=job.negative.replace(old, new)), faces
 
 
@@ -147,7 +147,7 @@ def _styles(value: Any) -> tuple[Style, ...]:
         names = (name.strip() for name in value.split(","))
         return tuple(Style(name) for name in names if name and name != "None")
     if not isinstance(value, list) or not all(isinstance(style, dict) for style in value):
-        raise TypeError("names of styles are needed")
+        raise TypeError("style names are needed")
     return tuple(Style(**{name: text(style[name]) for name in ("name", "prompt", "negative")}) for style in value)
 
 
@@ -165,37 +165,37 @@ def _apply_styles(job: Job, faces: tuple[FaceSettings, ...], styles: tuple[Style
     return styled(job, styles), faces
 
 
-_CHECKPOINT = Kind(
+_CHECKPOINT = AxisKind(
     name="checkpoint", title="Checkpoint", form=Form.NAMES, read=CheckpointRef.parse,
     apply=lambda job, faces, *_: (job, faces), show=lambda ref: ref.stem, write=str, xyz="Checkpoint name",
 )  # fmt: skip
-_PROMPT = Kind(
+_PROMPT = AxisKind(
     name="prompt", title="Prompt", form=Form.LINES, read=_prompt, apply=_apply_prompt, show=lambda pair: pair.prompt,
     write=_write_prompt,
 )  # fmt: skip
-_STYLES = Kind(
+_STYLES = AxisKind(
     name="styles", title="Styles", form=Form.NAMES, read=_styles, apply=_apply_styles, write=_write_styles,
     show=lambda styles: " + ".join(style.name for style in styles) or "no style", xyz="Styles",
 )  # fmt: skip
 
 # The order is the order of application: search and replace works on the prompt that the prompt axis set, and styles are
 # merged into what comes of both.
-KINDS: Mapping[str, Kind] = MappingProxyType({
+KINDS: Mapping[str, AxisKind] = MappingProxyType({
     kind.name: kind
     for kind in (
         _CHECKPOINT,
         _PROMPT,
-        Kind(name="prompt s/r", title="Prompt S/R", form=Form.NAMES, read=text, apply=_replace_text, show=str,
+        AxisKind(name="prompt s/r", title="Prompt S/R", form=Form.NAMES, read=text, apply=_replace_text, show=str,
              xyz="Prompt S/R"),
         _STYLES,
-        Kind(name="seed", title="Seed", form=Form.WHOLE, read=whole, apply=_set("seed"), show=lambda v: f"seed {v}",
+        AxisKind(name="seed", title="Seed", form=Form.WHOLE, read=whole, apply=_set("seed"), show=lambda v: f"seed {v}",
              xyz="Seed"),
-        Kind(name="cfg", title="CFG scale", form=Form.REAL, read=number, apply=_set("cfg"),
+        AxisKind(name="cfg", title="CFG scale", form=Form.REAL, read=number, apply=_set("cfg"),
              show=lambda v: f"CFG {v:g}", xyz="CFG Scale"),
-        Kind(name="steps", title="Steps", form=Form.WHOLE, read=whole, apply=_set("steps"),
+        AxisKind(name="steps", title="Steps", form=Form.WHOLE, read=whole, apply=_set("steps"),
              show=lambda v: f"{v} steps", xyz="Steps"),
-        Kind(name="sampler", title="Sampler", form=Form.NAMES, read=text, apply=_sampler, show=str, xyz="Sampler"),
-        Kind(name="schedule", title="Schedule", form=Form.NAMES, read=text, apply=_set("schedule"), show=str,
+        AxisKind(name="sampler", title="Sampler", form=Form.NAMES, read=text, apply=_sampler, show=str, xyz="Sampler"),
+        AxisKind(name="schedule", title="Schedule", form=Form.NAMES, read=text, apply=_set("schedule"), show=str,
              xyz="Schedule type"),
         *FACE_KINDS,
     )

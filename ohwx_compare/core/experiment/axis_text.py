@@ -1,19 +1,19 @@
 """The values of an axis as a person types them into one field, read as the X/Y/Z script reads them.
 
-What a line or a name cannot hold (a line break, blanks at its ends) is a JSON string there.
+A value that a line or a name cannot hold (a line break, blanks at its ends) is written as a JSON string.
 """
 
 import json
 from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
-from ohwx_compare.core.experiment.kind import Form, Kind
+from ohwx_compare.core.experiment.kind import AxisKind, Form
 from ohwx_compare.core.infotext.xyz import from_csv, numbers, to_csv
 from ohwx_compare.errors import ExperimentError, InfotextError
 
-__all__ = ["kind_called", "read_text", "write_text"]
+__all__ = ["kind_called", "read_values", "write_values"]
 
-SAME = "same"  # as the picture
+_SAME = "same"  # as the picture
 _SWITCHES = {"on": True, "true": True, "off": False, "false": False}
 
 
@@ -23,7 +23,7 @@ def kind_called(name: str) -> str:
     return next((kind.name for kind in KINDS.values() if called in (kind.name, kind.title.casefold())), name)
 
 
-def read_text(kind: str, text: str) -> list[Any]:
+def read_values(kind: str, text: str) -> list[Any]:
     """JSON values for `Axis.read`. Raises ExperimentError for what that kind of axis cannot take."""
     if kind not in KINDS:
         return [text]  # refused by name where the axis is read
@@ -33,7 +33,7 @@ def read_text(kind: str, text: str) -> list[Any]:
         raise ExperimentError(f"The axis {kind!r} cannot take {text[:80]!r}: {error}") from error
 
 
-def write_text(axis: Axis) -> str:
+def write_values(axis: Axis) -> str:
     """The values as one text; `read_text` gives the same axis back, styles by name."""
     kind = KINDS[axis.kind]
     values = axis.to_json()["values"]
@@ -44,7 +44,7 @@ def write_text(axis: Axis) -> str:
     return ", ".join(to_csv([_word(kind, value)]) for value in values)
 
 
-def _read(kind: Kind, text: str) -> list[Any]:
+def _read(kind: AxisKind, text: str) -> list[Any]:
     if kind.form is Form.LINES:
         return [_of_line(line.strip()) for line in text.splitlines() if line.strip()]
     texts = [part for part in from_csv(text) if part or kind.form is Form.NAMES]
@@ -52,7 +52,7 @@ def _read(kind: Kind, text: str) -> list[Any]:
         return []
     values: list[Any] = []
     for part in texts:
-        if kind.is_optional and part.casefold() == SAME:
+        if kind.is_optional and part.casefold() == _SAME:
             values.append(None)
         elif kind.form is Form.SWITCH:
             values.append(_switch(kind, part))
@@ -63,24 +63,24 @@ def _read(kind: Kind, text: str) -> list[Any]:
     return values
 
 
-def _switch(kind: Kind, text: str) -> bool:
+def _switch(kind: AxisKind, text: str) -> bool:
     if text.casefold() not in _SWITCHES:
-        raise ExperimentError(f"The axis {kind.name!r} takes on and off, got {text!r}.")
+        raise ExperimentError(f"The axis {kind.name!r} takes on or off, got {text!r}.")
     return _SWITCHES[text.casefold()]
 
 
-def _word(kind: Kind, value: Any) -> str:
+def _word(kind: AxisKind, value: Any) -> str:
     if value is None:
-        return SAME
+        return _SAME
     if isinstance(value, bool):
         return "on" if value else "off"
-    if kind.form is Form.NAMES and (kind.is_optional and value.casefold() == SAME):
+    if kind.form is Form.NAMES and (kind.is_optional and value.casefold() == _SAME):
         return json.dumps(value)
     return _line(value) if isinstance(value, str) else repr(value)
 
 
 def _line(value: Any) -> str:
-    """A text as it is where that reads back, else as JSON."""
+    """The text itself where it reads back the same, else as JSON."""
     is_plain = isinstance(value, str) and value == value.strip() and value and value[0] not in '"{'
     return value if is_plain and len(value.splitlines()) == 1 else json.dumps(value)
 

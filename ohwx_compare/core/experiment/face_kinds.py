@@ -1,4 +1,4 @@
-"""The kinds of axes that vary the face pass: every setting of it that is drawn, in all its tabs alike.
+"""The kinds of axes that vary the face pass: every setting of it that is supported, in all its tabs alike.
 
 A picture before the face pass does not depend on them, so that the cells along such an axis share it. Names in the
 X/Y/Z script: Bing-su/adetailer 25.3.0, `scripts/!adetailer.py:make_axis_on_xyz_grid`; there they mean the first tab.
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ohwx_compare.core.experiment.kind import Applied, Form, Kind, number, switch, text, whole
+from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, switch, text, whole
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
@@ -20,13 +20,13 @@ _READERS = {Form.NAMES: text, Form.LINES: text, Form.WHOLE: whole, Form.REAL: nu
 _SIZE = re.compile(r"\s*(\d{1,5})\s*x\s*(\d{1,5})\s*")
 
 
-def _kind(field: str, title: str, form: Form, *, xyz: str | None = None, is_optional: bool = False) -> Kind:
+def _kind(field: str, title: str, form: Form, *, xyz: str | None = None, is_optional: bool = False) -> AxisKind:
     """A kind that sets one field of every tab."""
 
     def apply(job: Job, faces: tuple[FaceSettings, ...], value: Any, _: Any) -> Applied:
         return job, tuple(replace(tab, **{field: value}) for tab in faces)
 
-    return Kind(
+    return AxisKind(
         name=f"face {field.replace('_', ' ')}",
         title=title,
         form=form,
@@ -59,8 +59,8 @@ def _apply_sampler(job: Job, faces: tuple[FaceSettings, ...], name: str | None, 
     if name is None:
         return job, tuple(replace(tab, sampler=None) for tab in faces)
     sampler, schedule = split_sampler(name, None, None)  # "Euler a Karras" names both
-    own = {} if schedule == "Automatic" else {"schedule": schedule}
-    return job, tuple(replace(tab, sampler=sampler, **own) for tab in faces)
+    named = None if schedule == "Automatic" else schedule
+    return job, tuple(replace(tab, sampler=sampler, schedule=named or tab.schedule) for tab in faces)
 
 
 def _apply_size(job: Job, faces: tuple[FaceSettings, ...], size: tuple[int, int] | None, _: Any) -> Applied:
@@ -96,7 +96,7 @@ FACE_KINDS = (
     _kind("blur", "Face mask blur", Form.WHOLE),
     _kind("prompt", "Face prompt", Form.LINES, xyz="ADetailer prompt"),
     _kind("negative", "Face negative", Form.LINES, xyz="ADetailer negative prompt"),
-    Kind(
+    AxisKind(
         name="face size",
         title="Face size",
         form=Form.NAMES,
@@ -114,12 +114,12 @@ FACE_KINDS = (
     _kind("schedule", "Face schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
     _kind("sort", "Face order", Form.NAMES),
     _kind("top_k_by", "Face top k by", Form.NAMES),
-    _kind("min_ratio", "Face least share", Form.REAL),
-    _kind("max_ratio", "Face largest share", Form.REAL),
+    _kind("min_ratio", "Face min area", Form.REAL),
+    _kind("max_ratio", "Face max area", Form.REAL),
     _kind("merge", "Face mask merging", Form.NAMES),
-    _kind("x_offset", "Face mask right by", Form.WHOLE),
-    _kind("y_offset", "Face mask up by", Form.WHOLE),
-    Kind(
+    _kind("x_offset", "Face mask x offset", Form.WHOLE),
+    _kind("y_offset", "Face mask y offset", Form.WHOLE),
+    AxisKind(
         name="face pass",
         title="Face pass",
         form=Form.SWITCH,

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Group", "groups"]
+from ohwx_compare.words import counted
+
+__all__ = ["CheckpointGroup", "groups"]
 
 # kohya writes -000030 after an epoch, -step00000901 after a step and no suffix at the end (sd-scripts,
 # library/train_util.py: EPOCH_FILE_NAME, STEP_FILE_NAME, DEFAULT_LAST_OUTPUT_NAME); -e30, -ep30, _epoch_30 are common.
@@ -13,18 +15,18 @@ _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Group:
+class CheckpointGroup:
     """Checkpoints that are chosen together, the earliest save first and the final one last."""
 
     name: str  # "folder/run (5 checkpoints)", for people
     checkpoints: tuple[str, ...]  # names as given
 
 
-def groups(names: Iterable[str]) -> tuple[Group, ...]:
+def groups(names: Iterable[str]) -> tuple[CheckpointGroup, ...]:
     """The groups of two or more among checkpoint names ("/" between folders), sorted by name.
 
     A run: names in one folder that differ only in the suffix of the epoch or step; the run's own name alone is its
-    final save. A folder: all files right in it, unless they are one run; the files outside folders are no group.
+    final save. A folder: all files directly in it, unless they are one run; files outside folders are not a group.
     """
     runs: dict[str, list[str]] = {}
     folders: dict[str, list[str]] = {}
@@ -38,9 +40,9 @@ def groups(names: Iterable[str]) -> tuple[Group, ...]:
     return tuple(sorted((*by_run, *of_folders), key=lambda group: (group.name.casefold(), group.name)))
 
 
-def _several(found: Mapping[str, list[str]]) -> list[Group]:
+def _several(found: Mapping[str, list[str]]) -> list[CheckpointGroup]:
     return [
-        Group(f"{name} ({len(files)} checkpoints)", tuple(sorted(files, key=_order)))
+        CheckpointGroup(f"{name} ({counted(len(files), 'checkpoint')})", tuple(sorted(files, key=_order)))
         for name, files in found.items()
         if len(files) > 1
     ]
@@ -53,7 +55,7 @@ def _run(name: str) -> str:
     return save["run"] if save else stem
 
 
-def _order(name: str) -> tuple:
+def _order(name: str) -> tuple[str, int, int, str]:
     """Run by run; epochs, then steps, each by number; the final save last."""
     save = _SAVE.fullmatch(_SUFFIX.sub("", name))
     if save is None:

@@ -1,4 +1,4 @@
-"""`Kind`: one thing that an axis may vary. The table of them is `KINDS` in `core/experiment/axes.py`."""
+"""`AxisKind`: one thing that an axis may vary. The table of them is `KINDS` in `core/experiment/axes.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 
-__all__ = ["Applied", "Form", "Kind", "number", "switch", "text", "whole"]
+__all__ = ["Applied", "AxisKind", "Form", "number", "switch", "text", "whole"]
 
 Applied = tuple[Job, tuple[FaceSettings, ...]]
 
@@ -19,12 +19,12 @@ class Form(Enum):
     NAMES = 'comma-separated: one, two, "three, four"'
     WHOLE = "comma-separated, or a range: 1, 2, 5-9, 10-30 (+10), 1-100 [5]"
     REAL = "comma-separated, or a range: 0.3, 0.5, 5-9 (+0.5), 0-1 [5]"
-    LINES = "one a line"
+    LINES = "one per line"
     SWITCH = "on, off"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class AxisKind:
     """What one axis may vary: how its values are read from JSON, written, shown and applied to a cell."""
 
     name: str
@@ -54,9 +54,9 @@ def number(value: Any) -> float:
 
 
 def text(value: Any) -> str:
-    """A text. Raises TypeError."""
+    """Text. Raises TypeError."""
     if not isinstance(value, str):
-        raise TypeError("a text is needed")
+        raise TypeError("text is needed")
     return value
 
 

@@ -15,7 +15,7 @@ from ohwx_compare.hosts.webui.panel.choices import choices
 from ohwx_compare.hosts.webui.panel.panel import ScriptPanel, paste_fields, script_panel
 from ohwx_compare.hosts.webui.request.given import adetailer_arguments
 from ohwx_compare.hosts.webui.settings import add_settings
-from ohwx_compare.hosts.webui.tab.place import tabs
+from ohwx_compare.hosts.webui.tab.place import ui_tabs
 
 __all__ = ["CompareScript", "register"]
 
@@ -36,7 +36,7 @@ class CompareScript(scripts.Script):
         """In txt2img and img2img alike."""
         return True
 
-    def ui(self, is_img2img: bool) -> list:
+    def ui(self, is_img2img: bool) -> list[Any]:
         """The panel; may be called several times."""
         offered = choices()
         self._panel = script_panel(self.elem_id, offered)
@@ -105,7 +105,7 @@ def _register() -> None:
     script_callbacks.on_script_unloaded(_forget)
     script_callbacks.on_infotext_pasted(_choose)
     script_callbacks.on_ui_settings(add_settings)
-    script_callbacks.on_ui_tabs(tabs)
+    script_callbacks.on_ui_tabs(ui_tabs)
     script_callbacks.on_app_started(_serve)
 
 
@@ -134,9 +134,9 @@ def _teller(fields: list[str], theirs: int) -> Any:
     """The estimate as a function of the values of the tab's fields, of ADetailer's components, and of ours."""
 
     def tell(*values: Any) -> str:
-        from ohwx_compare.hosts.webui.request.cost import estimate
+        from ohwx_compare.hosts.webui.request.cost import estimate_html
 
         known, rest = values[: len(fields)], values[len(fields) :]
-        return estimate(dict(zip(fields, known, strict=True)), rest[theirs:], rest[:theirs])
+        return estimate_html(dict(zip(fields, known, strict=True)), rest[theirs:], rest[:theirs])
 
     return tell

@@ -17,15 +17,13 @@ from ohwx_compare.core.prompt.chunks import EMPTY, chunks
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
-from ohwx_compare.models.unet import timestep_embedding
-from ohwx_compare.models.vae import VAE
+from ohwx_compare.models.vae import LATENT_SCALE, VAE
 from ohwx_compare.train.learn.chance import normal
 
-__all__ = ["Encoder", "Latents", "Texts", "encode_picture", "read_g", "read_l", "size_vector"]
+__all__ = ["EncodeTokens", "EncodedCaptions", "Latents", "encode_picture", "read_g", "read_l"]
 
-LATENT_SCALE = 0.13025  # SDXL's latents have about unit variance after it
 Tokens = tuple[int, ...]
-Encoder = Callable[[Tensor], tuple[Tensor, ...]]  # tokens (N, 77) -> states (N, 77, W), and bigG's pooled (N, P)
+EncodeTokens = Callable[[Tensor], tuple[Tensor, ...]]  # tokens (N, 77) -> states (N, 77, W), and bigG's pooled (N, P)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,20 +49,12 @@ def encode_picture(vae: VAE, pixels: np.ndarray, name: str) -> Latents:
     return Latents(mean * LATENT_SCALE, (0.5 * log_variance.clamp(-30, 20)).exp() * LATENT_SCALE)
 
 
-def size_vector(sizes: Sequence[int]) -> Tensor:
-    """Original height, width, crop top, left, target height, width (px) -> their sinusoids (6 * 256,), float32, CPU.
-
-    Podell et al. (arXiv 2307.01952), section 2.2.
-    """
-    return timestep_embedding(torch.tensor(sizes), 256).flatten()
-
-
-def read_l(clip_l: ClipL) -> Encoder:
+def read_l(clip_l: ClipL) -> EncodeTokens:
     """CLIP-L: its hidden state alone."""
     return lambda tokens: (clip_l(tokens),)
 
 
-def read_g(clip_g: ClipG, *, transposed: bool = False) -> Encoder:
+def read_g(clip_g: ClipG, *, transposed: bool = False) -> EncodeTokens:
     """OpenCLIP's bigG: hidden state and pooled vector, as generation computes it.
 
     transposed: project with the matrix's other side, as sd-scripts has done since a751dc25 (it loads the projection
@@ -76,14 +66,16 @@ def read_g(clip_g: ClipG, *, transposed: bool = False) -> Encoder:
     return lambda tokens: functional_call(clip_g, {name: clip_g.get_parameter(name).T}, (tokens,))
 
 
-class Texts:
+class EncodedCaptions:
     """Captions to conditioning; what a frozen encoder says to a chunk of tokens is computed once.
 
     `frozen` encoders are only needed while the object is made; `trained` ones are called in every step, with gradients.
     Sides are "l" and "g", each in one of the two.
     """
 
-    def __init__(self, captions: Iterable[str], frozen: dict[str, Encoder], trained: dict[str, Encoder], device: str):
+    def __init__(
+        self, captions: Iterable[str], frozen: dict[str, EncodeTokens], trained: dict[str, EncodeTokens], device: str
+    ):
         self.trained, self.device = trained, torch.device(device)
         tokenizers = {"l": tokenizer_l(), "g": tokenizer_g()}
         self.rows = {
@@ -100,21 +92,21 @@ class Texts:
         """Context (B, 77 * chunks, W) and pooled (B, P) of captions given at the start; short ones are filled up."""
         rows = [self.rows[caption] for caption in captions]
         count = max(len(row[side]) for row in rows for side in row)
-        states, pooled = {}, None
-        for side in ("l", "g"):
-            flat = [tokens for row in rows for tokens in row[side] + [EMPTY.tokens] * (count - len(row[side]))]
-            hidden, *rest = self._encode(side, flat)
-            states[side] = hidden.unflatten(0, (-1, count)).flatten(1, 2)
-            pooled = rest[0].unflatten(0, (-1, count))[:, 0] if rest else pooled
-        dtype = torch.promote_types(states["l"].dtype, states["g"].dtype)
-        return torch.cat([states["l"].to(dtype), states["g"].to(dtype)], dim=-1), pooled
+        flat = {
+            side: [tokens for row in rows for tokens in row[side] + [EMPTY.tokens] * (count - len(row[side]))]
+            for side in ("l", "g")
+        }
+        (hidden_l,), (hidden_g, pooled) = (self._encode(side, tokens) for side, tokens in flat.items())
+        dtype = torch.promote_types(hidden_l.dtype, hidden_g.dtype)
+        states = [hidden.unflatten(0, (-1, count)).flatten(1, 2).to(dtype) for hidden in (hidden_l, hidden_g)]
+        return torch.cat(states, dim=-1), pooled.unflatten(0, (-1, count))[:, 0]
 
     def _encode(self, side: str, tokens: list[Tokens]) -> tuple[Tensor, ...]:
         if side in self.trained:
             return self.trained[side](torch.tensor(tokens, device=self.device))
         return tuple(torch.stack(parts) for parts in zip(*(self.known[side][one] for one in tokens), strict=True))
 
-    def _one(self, encoder: Encoder, tokens: Tokens) -> tuple[Tensor, ...]:
+    def _one(self, encoder: EncodeTokens, tokens: Tokens) -> tuple[Tensor, ...]:
         return tuple(part[0] for part in encoder(torch.tensor([tokens], device=self.device)))
 
 

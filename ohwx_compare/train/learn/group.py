@@ -16,13 +16,13 @@ from torch import distributed as dist
 
 from ohwx_compare.errors import TrainingError
 
-__all__ = ["Group", "join"]
+__all__ = ["ProcessGroup", "join"]
 
-PATIENCE = timedelta(days=30)  # others wait for as long as a run is paused, saves or draws
+_PATIENCE = timedelta(days=30)  # others wait for as long as a run is paused, saves or draws
 
 
 @dataclass(frozen=True)
-class Group:
+class ProcessGroup:
     """`rank` of `size` processes; the first leads: it alone writes, listens to controls and looks."""
 
     rank: int = 0
@@ -67,17 +67,17 @@ class Group:
             dist.destroy_process_group()
 
 
-def join(environment: Mapping[str, str] = os.environ, device: str | None = None) -> tuple[Group, str | None]:
+def join(environment: Mapping[str, str] = os.environ, device: str | None = None) -> tuple[ProcessGroup, str | None]:
     """The group that torchrun's variables tell of, joined, and this process's device; a group of one without them.
 
     `device` is "cpu", or None or "cuda" for one GPU each. Raises TrainingError for fewer GPUs than processes.
     """
     size, rank = int(environment.get("WORLD_SIZE", "1")), int(environment.get("RANK", "0"))
     if size == 1:
-        return Group(), device
+        return ProcessGroup(), device
     if device == "cpu" or not torch.cuda.is_available():
-        dist.init_process_group("gloo", rank=rank, world_size=size, timeout=PATIENCE)
-        return Group(rank, size), "cpu"
+        dist.init_process_group("gloo", rank=rank, world_size=size, timeout=_PATIENCE)
+        return ProcessGroup(rank, size), "cpu"
     local = int(environment.get("LOCAL_RANK", rank))
     if local >= torch.cuda.device_count():
         raise TrainingError(
@@ -85,5 +85,5 @@ def join(environment: Mapping[str, str] = os.environ, device: str | None = None)
             "processes a machine as it has GPUs."
         )
     torch.cuda.set_device(local)
-    dist.init_process_group("nccl", rank=rank, world_size=size, timeout=PATIENCE)
-    return Group(rank, size), f"cuda:{local}"
+    dist.init_process_group("nccl", rank=rank, world_size=size, timeout=_PATIENCE)
+    return ProcessGroup(rank, size), f"cuda:{local}"

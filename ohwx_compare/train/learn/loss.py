@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["STEPS", "Diffusion"]
+__all__ = ["NOISE_LEVELS", "Diffusion"]
 
-STEPS = 1000  # noise levels of training
+NOISE_LEVELS = 1000  # noise levels of training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Diffusion:
 
         Betas are the squares of a float32 line, as diffusers' scheduler has them.
         """
-        betas = torch.linspace(0.00085**0.5, 0.012**0.5, STEPS, dtype=torch.float32) ** 2
+        betas = torch.linspace(0.00085**0.5, 0.012**0.5, NOISE_LEVELS, dtype=torch.float32) ** 2
         signal = torch.cumprod(1 - betas, 0)
         if not self.zero_snr:
             return signal

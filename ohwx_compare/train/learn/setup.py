@@ -6,7 +6,6 @@ until all captions are read, then the UNet.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,13 +14,15 @@ from torch import Tensor, nn
 from ohwx_compare.engine.weights import PREFIXES, load_part, prediction
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.dataset import load_picture, pixels
-from ohwx_compare.train.learn.cache import Latents, Texts, encode_picture, read_g, read_l
-from ohwx_compare.train.learn.group import Group
+from ohwx_compare.models.text import ClipG, ClipL
+from ohwx_compare.models.unet import UNet
+from ohwx_compare.train.learn.cache import EncodedCaptions, EncodeTokens, Latents, encode_picture, read_g, read_l
+from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import Diffusion
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
-from ohwx_compare.train.plan.plan import Plan
+from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = ["Setup", "set_up"]
@@ -33,15 +34,15 @@ RATES = {"unet": "lr_unet", "clip_l": "lr_te1", "clip_g": "lr_te2"}  # part -> i
 class Setup:
     """A run, ready to step."""
 
-    plan: Plan
-    unet: nn.Module
-    texts: Texts
+    plan: TrainingPlan
+    unet: UNet
+    texts: EncodedCaptions
     latents: dict[int, Latents]  # by picture, of all that are shown or validated
     parts: dict[str, nn.Module]  # those that are trained: "unet", "clip_l", "clip_g"
     stepper: Stepper
     diffusion: Diffusion
     ema: dict[str, Tensor]  # averaged weights, float32 on the CPU; empty without
-    group: Group
+    group: ProcessGroup
 
     @property
     def device(self) -> torch.device:
@@ -50,9 +51,9 @@ class Setup:
 
 
 def set_up(
-    plan: Plan,
+    plan: TrainingPlan,
     device: str,
-    group: Group = Group(),  # noqa: B008  frozen
+    group: ProcessGroup = ProcessGroup(),  # noqa: B008  frozen
     on_picture: Callable[[], None] = lambda: None,
 ) -> Setup:
     """Load and encode all that `plan` needs; `on_picture` is called after each encoded picture.
@@ -65,7 +66,8 @@ def set_up(
     rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
     parts = {part: load_part(part, base, device=device, dtype=held) for part, rate in rates.items() if rate}
     texts = _texts(plan, parts, device)
-    unet = parts.get("unet") or load_part("unet", base, device=device, dtype=held)
+    trained = parts.get("unet")
+    unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
     weights = trainable(parts)
     state = {}
     if recipe.precision == "fp32-master":
@@ -86,7 +88,7 @@ def set_up(
     return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group)
 
 
-def _latents(plan: Plan, device: str, on_picture: Callable[[], None]) -> dict[int, Latents]:
+def _latents(plan: TrainingPlan, device: str, on_picture: Callable[[], None]) -> dict[int, Latents]:
     vae = load_part("vae", Path(plan.recipe.base), device=device, dtype=torch.float32)
     found = {}
     for i in plan.needed:
@@ -97,18 +99,22 @@ def _latents(plan: Plan, device: str, on_picture: Callable[[], None]) -> dict[in
     return found
 
 
-def _texts(plan: Plan, parts: dict[str, nn.Module], device: str) -> Texts:
+def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> EncodedCaptions:
     """The captions that are needed; a frozen encoder is loaded in float32, asked, and let go."""
     base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.needed}
-    read = {"clip_l": read_l, "clip_g": partial(read_g, transposed=plan.recipe.compatible("pooled"))}
-    sides = {"clip_l": "l", "clip_g": "g"}
-    trained = {sides[part]: read[part](parts[part]) for part in sides if part in parts}
-    frozen = {
-        sides[part]: read[part](load_part(part, base, device=device, dtype=torch.float32))
-        for part in sides
-        if part not in parts
-    }
-    return Texts(sorted(captions), frozen, trained, device)
+    transposed = plan.recipe.compatible("pooled")
+    trained: dict[str, EncodeTokens] = {}
+    frozen: dict[str, EncodeTokens] = {}
+    clip_l, clip_g = parts.get("clip_l"), parts.get("clip_g")
+    if isinstance(clip_l, ClipL):
+        trained["l"] = read_l(clip_l)
+    else:
+        frozen["l"] = read_l(load_part("clip_l", base, device=device, dtype=torch.float32))
+    if isinstance(clip_g, ClipG):
+        trained["g"] = read_g(clip_g, transposed=transposed)
+    else:
+        frozen["g"] = read_g(load_part("clip_g", base, device=device, dtype=torch.float32), transposed=transposed)
+    return EncodedCaptions(sorted(captions), frozen, trained, device)
 
 
 def _rule(recipe: Recipe) -> Rule:

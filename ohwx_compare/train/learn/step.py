@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 from ohwx_compare.train.learn.loss import Diffusion
 
-__all__ = ["Batch", "losses"]
+__all__ = ["TrainingBatch", "losses"]
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class TrainingBatch:
     """What the UNet sees; B samples of one size, all on its device."""
 
     latents: Tensor  # (B, 4, h, w) float32, scaled
@@ -20,7 +20,7 @@ class Batch:
     vector: Tensor  # (B, P + 6 * 256), pooled text and sizes
 
 
-def losses(unet: nn.Module, diffusion: Diffusion, batch: Batch) -> Tensor:
+def losses(unet: nn.Module, diffusion: Diffusion, batch: TrainingBatch) -> Tensor:
     """The loss of each sample, weighted by its timestep: (B,) float32.
 
     The noisy latents are made in float32, then take the weights' dtype; the error is taken in float32.

@@ -75,7 +75,7 @@ def look(folder: Path) -> dict[str, Any]:
     return {**state, "alive": alive, "log": _tail(folder / LOG)}
 
 
-def _spawn(folder: Path, device: str | None, log: Any) -> subprocess.Popen:
+def _spawn(folder: Path, device: str | None, log: Any) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "ohwx_compare", "train", str(folder / "recipe.json")]
     flags = ("DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP")  # Windows'
     return subprocess.Popen(
@@ -90,7 +90,7 @@ def _spawn(folder: Path, device: str | None, log: Any) -> subprocess.Popen:
     )
 
 
-def _see_off(process: subprocess.Popen, folder: Path) -> None:
+def _see_off(process: subprocess.Popen[bytes], folder: Path) -> None:
     """Wait for the child; where it never came to tell its state, tell it in its stead."""
     status = process.wait()
     now = look(folder)

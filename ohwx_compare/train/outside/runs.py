@@ -14,14 +14,14 @@ from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.train.outside.child import look
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["Kept", "Trainings", "folder_for"]
+__all__ = ["SavedCheckpoint", "Trainings", "folder_for"]
 
 _CHUNK = 1 << 18  # bytes of events read at once
 _PACE = 1 << 14  # bytes at their end that tell how fast it goes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class SavedCheckpoint:
     """A checkpoint of a run, and how often each training picture had been shown when it was written."""
 
     name: str  # file name
@@ -34,7 +34,7 @@ class Trainings:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._kept: dict[tuple[Path, int, int], Kept | None] = {}
+        self._kept: dict[tuple[Path, int, int], SavedCheckpoint | None] = {}
 
     def path(self, name: str) -> Path:
         """A run's folder. Raises TrainingError where there is none of that name."""
@@ -73,7 +73,7 @@ class Trainings:
         whole = data[: data.rfind(b"\n") + 1]  # a line that is being written counts the next time
         return _read(whole), after + len(whole), len(data) == _CHUNK and bool(whole)
 
-    def kept(self, name: str) -> list[Kept]:
+    def kept(self, name: str) -> list[SavedCheckpoint]:
         """The checkpoints of a run, in the order of their steps. Raises TrainingError."""
         return self._checkpoints(self.path(name))
 
@@ -94,18 +94,18 @@ class Trainings:
             "recipe": {name: value for name, value in recipe.items() if name != "output"},
         }
 
-    def _checkpoints(self, folder: Path) -> list[Kept]:
+    def _checkpoints(self, folder: Path) -> list[SavedCheckpoint]:
         found = [self._read_kept(path) for path in folder.glob("*.safetensors")]
         return sorted(filter(None, found), key=lambda kept: (kept.step, kept.name))
 
-    def _read_kept(self, path: Path) -> Kept | None:
+    def _read_kept(self, path: Path) -> SavedCheckpoint | None:
         """None for a file that is no checkpoint of ours, or goes away meanwhile."""
         try:
             stat = path.stat()
             key = (path, stat.st_size, stat.st_mtime_ns)
             if key not in self._kept:
                 record = json.loads(read_header(path).metadata["ohwx.training"])
-                self._kept[key] = Kept(name=path.name, step=record["step"], exposures=record["exposures"])
+                self._kept[key] = SavedCheckpoint(name=path.name, step=record["step"], exposures=record["exposures"])
             return self._kept[key]
         except (OSError, CheckpointError, KeyError, ValueError):
             return None

@@ -12,9 +12,9 @@ from itertools import accumulate
 
 from ohwx_compare.errors import CheckpointError
 
-__all__ = ["Block", "blocks", "choose", "kept_bytes"]
+__all__ = ["Block", "choose", "kept_bytes", "unet_blocks"]
 
-Shape = tuple[int, ...]
+TensorShape = tuple[int, ...]
 _STAGE = re.compile(r"(input_blocks|middle_block|output_blocks)\.(?:(?<=_blocks\.)(\d+)\.)?")
 
 
@@ -34,7 +34,7 @@ class Block:
         return self.inside > 0
 
 
-def blocks(shapes: Mapping[str, Shape], latent: tuple[int, int], tokens: int = 77) -> tuple[Block, ...]:
+def unet_blocks(shapes: Mapping[str, TensorShape], latent: tuple[int, int], tokens: int = 77) -> tuple[Block, ...]:
     """The blocks of a UNet (shapes by name after `model.diffusion_model.`) for latents of (height, width).
 
     Raises CheckpointError where the UNet is not whole.
@@ -91,11 +91,11 @@ def choose(parts: Sequence[Block], budget: int, sample: int, gradient: int = 0) 
 
 
 def _place(stage: str) -> tuple[int, int]:
-    kind, number = _STAGE.match(stage).groups()
+    kind, _, number = stage.removesuffix(".").partition(".")
     return ("input_blocks", "middle_block", "output_blocks").index(kind), int(number or 0)
 
 
-def _layer(stage: str, layer: str, shapes: Mapping[str, Shape], pixels: int, tokens: int) -> list[Block]:
+def _layer(stage: str, layer: str, shapes: Mapping[str, TensorShape], pixels: int, tokens: int) -> list[Block]:
     """One layer of a stage: a residual block, a transformer with its blocks, or a change of size."""
     prefix = f"{stage}{layer}."
     own = {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
@@ -110,7 +110,7 @@ def _layer(stage: str, layer: str, shapes: Mapping[str, Shape], pixels: int, tok
     return []
 
 
-def _residual(name: str, own: Mapping[str, Shape], pixels: int) -> Block:
+def _residual(name: str, own: Mapping[str, TensorShape], pixels: int) -> Block:
     out, n = own["in_layers.2.weight"][:2]
     # norm, SiLU and convolution keep one copy each of what they get, before and after the channels change
     inside = (2 * n + 3 * out) * pixels
@@ -118,7 +118,7 @@ def _residual(name: str, own: Mapping[str, Shape], pixels: int) -> Block:
     return Block(name, inside, n * pixels, cost, _count(own))
 
 
-def _transformer(prefix: str, own: Mapping[str, Shape], pixels: int, tokens: int) -> list[Block]:
+def _transformer(prefix: str, own: Mapping[str, TensorShape], pixels: int, tokens: int) -> list[Block]:
     width = own["norm.weight"][0]
     wide = own["transformer_blocks.0.ff.net.0.proj.weight"][0]  # value and gate of the feed-forward layer
     context = own["transformer_blocks.0.attn2.to_k.weight"][1]
@@ -134,7 +134,7 @@ def _transformer(prefix: str, own: Mapping[str, Shape], pixels: int, tokens: int
     return [*found, Block(f"{prefix}proj_out", 0, width * pixels, 0, 0)]
 
 
-def _count(shapes: Mapping[str, Shape]) -> int:
+def _count(shapes: Mapping[str, TensorShape]) -> int:
     total = 0
     for shape in shapes.values():
         size = 1

@@ -16,9 +16,9 @@ from random import Random
 from ohwx_compare.core.buckets import Size
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["Course", "Showable", "Step"]
+__all__ = ["Course", "CourseStep", "Showable"]
 
-Step = tuple[tuple[int, ...], ...]  # the batches of one optimiser step, each of indices of pictures
+CourseStep = tuple[tuple[int, ...], ...]  # the batches of one optimiser step, each of indices of pictures
 _Shown = tuple[float, int]  # when in its epoch (0..1) a picture is shown, and which
 
 
@@ -46,7 +46,7 @@ class Course:
         if not self._train:
             raise ExperimentError("There are no training images to put in order.")
 
-    def epoch(self, number: int) -> tuple[Step, ...]:
+    def epoch(self, number: int) -> tuple[CourseStep, ...]:
         """All optimiser steps of one epoch, in order."""
         chance = Random(f"order {self.seed} {number}")
         shown = [((k + chance.random()) / self.pictures[i].repeats, i) for i in self._train
@@ -56,13 +56,13 @@ class Course:
         batches = self._batches(shown)
         return tuple(batches[at : at + self.accumulation] for at in range(0, len(batches), self.accumulation))
 
-    def steps(self) -> Iterator[tuple[int, Step]]:
+    def steps(self) -> Iterator[tuple[int, CourseStep]]:
         """Every step of every epoch, with its epoch, without end."""
         for number in count(1):
             for step in self.epoch(number):
                 yield number, step
 
-    def exposures(self, steps: Sequence[Step]) -> Counter[int]:
+    def exposures(self, steps: Sequence[CourseStep]) -> Counter[int]:
         """How often each picture (by index) is shown in these steps."""
         return Counter(i for step in steps for batch in step for i in batch)
 

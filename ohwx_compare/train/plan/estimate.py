@@ -6,7 +6,7 @@ from math import prod
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import Header
-from ohwx_compare.train.plan.activations import Block, blocks, choose, kept_bytes
+from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_blocks
 from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = ["PARTS", "RESERVE", "Memory", "choose_blocks", "estimate_memory", "state_bytes", "trained_shapes"]
@@ -41,7 +41,7 @@ class Memory:
 
 def trained_shapes(header: Header, recipe: Recipe) -> dict[str, Shape]:
     """Name -> shape of every tensor that the recipe trains; "TE1" ends before its last layer, which SDXL never uses."""
-    shapes = {}
+    shapes: dict[str, Shape] = {}
     for rate, prefix in PARTS.items():
         if getattr(recipe, rate):
             inside = {name: shape for name, shape in _floating(header).items() if name.startswith(prefix)}
@@ -107,7 +107,7 @@ def _without_activations(header: Header, recipe: Recipe) -> Memory:
 def _courses(header: Header, latents: Iterable[tuple[int, int]]) -> list[tuple[Block, ...]]:
     prefix = PARTS["lr_unet"]
     unet = {name.removeprefix(prefix): s for name, s in _floating(header).items() if name.startswith(prefix)}
-    return [blocks(unet, latent) for latent in sorted(set(latents))]
+    return [unet_blocks(unet, latent) for latent in sorted(set(latents))]
 
 
 def _sample(recipe: Recipe) -> int:

@@ -14,15 +14,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ohwx_compare.core.buckets import Buckets, Placement
+from ohwx_compare.core.buckets import BucketPlacement, Buckets
 from ohwx_compare.errors import ExperimentError, GeometryError
 from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
-from ohwx_compare.files.dataset import Dataset, Picture, Reading, read_dataset
-from ohwx_compare.train.plan.course import Course, Showable, Step
+from ohwx_compare.files.dataset import Dataset, DatasetPicture, ReadingRules, read_dataset
+from ohwx_compare.train.plan.course import Course, CourseStep, Showable
 from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, state_bytes
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["Plan", "Save", "make_plan"]
+__all__ = ["Save", "TrainingPlan", "make_plan"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +39,14 @@ class Save:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class TrainingPlan:
     """A run, step by step. Pictures are numbered: training, regularization, then held-out images."""
 
     recipe: Recipe
-    reading: Reading
+    reading: ReadingRules
     dataset: Dataset  # without the pictures that fit no bucket, and those held out
-    held_out: tuple[Picture, ...]
-    placements: tuple[Placement, ...]  # one a picture
+    held_out: tuple[DatasetPicture, ...]
+    placements: tuple[BucketPlacement, ...]  # one a picture
     course: Course
     steps: int  # optimiser steps
     epochs: int  # begun
@@ -62,7 +62,7 @@ class Plan:
     problems: tuple[str, ...] = ()  # sentences that keep the run from starting
 
     @cached_property
-    def pictures(self) -> tuple[Picture, ...]:
+    def pictures(self) -> tuple[DatasetPicture, ...]:
         """All of them, by number."""
         return self.dataset.train + self.dataset.reg + self.held_out
 
@@ -89,7 +89,7 @@ class Plan:
         seen = [shown[i] for i in range(len(self.dataset.train))]
         return round(sum(seen) / len(seen), 2), min(seen), max(seen)
 
-    def walk(self, done: int = 0) -> Iterator[tuple[int, int, Step]]:
+    def walk(self, done: int = 0) -> Iterator[tuple[int, int, CourseStep]]:
         """What is left after `done` steps: (number of the step from 1, its epoch, its batches)."""
         for number, (epoch, step) in enumerate(islice(self.course.steps(), self.steps), 1):
             if number > done:
@@ -166,7 +166,7 @@ class Plan:
         return {i: times for i, times in self.shown.items() if self.pictures[i].reg}
 
 
-def make_plan(recipe: Recipe) -> Plan:
+def make_plan(recipe: Recipe) -> TrainingPlan:
     """Read the recipe's folders and the base checkpoint's header, and count.
 
     Raises CheckpointError for another family of model and ExperimentError for folders that cannot be trained from;
@@ -174,7 +174,7 @@ def make_plan(recipe: Recipe) -> Plan:
     """
     header = read_header(Path(recipe.base))
     require_sdxl(header)
-    reading = Reading(
+    reading = ReadingRules(
         captions=recipe.captions,
         caption_extensions=recipe.caption_extensions,
         background=None if recipe.compatible("alpha") else recipe.alpha,
@@ -191,7 +191,7 @@ def make_plan(recipe: Recipe) -> Plan:
     latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
     again, short = _again(header, recipe, latents)
     free_bytes = shutil.disk_usage(_existing(Path(recipe.output))).free
-    return Plan(
+    return TrainingPlan(
         recipe=recipe,
         reading=reading,
         dataset=dataset,
@@ -213,7 +213,7 @@ def make_plan(recipe: Recipe) -> Plan:
     )
 
 
-def _placed(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, tuple[Placement, ...]]:
+def _placed(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, tuple[BucketPlacement, ...]]:
     """The pictures that fit a bucket, with their places."""
     rule = Buckets(
         resolution=recipe.resolution,
@@ -223,7 +223,7 @@ def _placed(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, tuple[Placement,
         no_upscale=recipe.bucket_no_upscale,
         only_resolution=not recipe.buckets,
     )
-    fit: dict[bool, list[Picture]] = {False: [], True: []}
+    fit: dict[bool, list[DatasetPicture]] = {False: [], True: []}
     places, skipped = [], list(dataset.skipped)
     for picture in dataset.train + dataset.reg:
         try:
@@ -247,8 +247,8 @@ def _again(header: Header, recipe: Recipe, latents: set[tuple[int, int]]) -> tup
 
 
 def _hold_out(
-    dataset: Dataset, placements: tuple[Placement, ...], recipe: Recipe
-) -> tuple[Dataset, tuple[Picture, ...], tuple[Placement, ...]]:
+    dataset: Dataset, placements: tuple[BucketPlacement, ...], recipe: Recipe
+) -> tuple[Dataset, tuple[DatasetPicture, ...], tuple[BucketPlacement, ...]]:
     """Take `held_out` training images out, by the seed; their places go to the end. Raises ExperimentError."""
     count = len(dataset.train)
     if recipe.held_out >= count:
@@ -281,7 +281,7 @@ def _looks(recipe: Recipe, ends: list[int], saves: tuple[Save, ...]) -> frozense
     return frozenset({0, ends[-1], *steps})
 
 
-def _course(recipe: Recipe, dataset: Dataset, placements: tuple[Placement, ...]) -> Course:
+def _course(recipe: Recipe, dataset: Dataset, placements: tuple[BucketPlacement, ...]) -> Course:
     pictures = zip(dataset.train + dataset.reg, placements, strict=False)  # what is held out comes after them
     return Course(
         pictures=tuple(Showable(placed.bucket, picture.repeats, picture.reg) for picture, placed in pictures),
@@ -297,10 +297,11 @@ def _epoch_ends(recipe: Recipe, course: Course) -> list[int]:
     """Steps taken at the end of each epoch; the last may be cut short."""
     ends: list[int] = []
     number = 0
-    while len(ends) < recipe.epochs if recipe.epochs else not ends or ends[-1] < recipe.steps:
+    epochs, steps = recipe.epochs or 0, recipe.steps  # it has one of the two
+    while len(ends) < epochs if steps is None else not ends or ends[-1] < steps:
         number += 1
         ends.append((ends[-1] if ends else 0) + len(course.epoch(number)))
-    return ends if recipe.epochs else [*ends[:-1], recipe.steps]
+    return ends if steps is None else [*ends[:-1], steps]
 
 
 def _saves(recipe: Recipe, course: Course, ends: list[int], train: int) -> tuple[tuple[Save, ...], Counter[int]]:

@@ -25,7 +25,7 @@ _QUIET = frozenset((  # without influence on what is learnt, or done here anyway
     "save_model_as", "save_state", "save_state_on_train_end", "sdpa", "sdxl", "sdxl_cache_text_encoder_outputs",
     "sdxl_checkbox", "sdxl_no_half_vae", "use_wandb", "vae_batch_size", "wandb_api_key", "xformers",
 ))  # fmt: skip
-_UNSET = ("", None, 0, "0", False, "none", "None", [])
+_UNSET: tuple[object, ...] = ("", None, 0, "0", False, "none", "None", [])
 _HARMLESS = {  # what these are where nobody touched them
     "clip_skip": 1, "huber_c": 0.1, "huber_scale": 1, "huber_schedule": "snr", "loss_type": "l2",
     "lr_scheduler_num_cycles": 1, "lr_scheduler_power": 1, "max_timestep": 1000, "multires_noise_discount": 0.3,

@@ -18,13 +18,14 @@ from statistics import median
 
 import torch
 
+from ohwx_compare.core.geometry import Size
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.atomic import write_stream
 from ohwx_compare.train.learn.setup import Setup, set_up
 from ohwx_compare.train.outside.child import ROOT, environment
 from ohwx_compare.train.outside.machine import peak_memory
-from ohwx_compare.train.plan.course import Step
-from ohwx_compare.train.plan.plan import Plan, make_plan
+from ohwx_compare.train.plan.course import CourseStep
+from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.recipe import Recipe, read_recipe, write_recipe
 from ohwx_compare.train.run.loop import take
 from ohwx_compare.train.run.samples import Samples
@@ -32,7 +33,8 @@ from ohwx_compare.train.run.validation import validate
 
 __all__ = ["Foretold", "calibrate", "foretell"]
 
-STEPS = 4  # of each kind of batch; the first warms up
+_Kind = tuple[tuple[Size, int], ...]  # of each batch of a step: its bucket and number of pictures
+_STEPS = 4  # of each kind of batch; the first warms up
 PIECE = 32 << 20  # bytes written to learn how fast the disk is
 Clock = Callable[[], float]
 
@@ -74,10 +76,10 @@ def foretell(recipe: Recipe, device: str) -> Foretold:
     return Foretold(**json.loads(done.stdout))
 
 
-def calibrate(plan: Plan, device: str, clock: Clock = time.perf_counter) -> Foretold:
+def calibrate(plan: TrainingPlan, device: str, clock: Clock = time.perf_counter) -> Foretold:
     """Take a few steps of each kind of batch and look once; what is measured is multiplied by the plan's counts."""
     kinds = Counter(_kind(plan, step) for _, _, step in plan.walk())
-    chosen = {}
+    chosen: dict[_Kind, CourseStep] = {}
     for _, _, step in plan.walk():
         chosen.setdefault(_kind(plan, step), step)
         if len(chosen) == len(kinds):
@@ -103,19 +105,19 @@ def calibrate(plan: Plan, device: str, clock: Clock = time.perf_counter) -> Fore
     )
 
 
-def _kind(plan: Plan, step: Step) -> tuple:
+def _kind(plan: TrainingPlan, step: CourseStep) -> _Kind:
     """What a step's time depends on: the size and number of its pictures."""
     return tuple((plan.placements[batch[0]].bucket, len(batch)) for batch in step)
 
 
-def _narrowed(plan: Plan, pictures: set[int]) -> Plan:
+def _narrowed(plan: TrainingPlan, pictures: set[int]) -> TrainingPlan:
     """The plan with these pictures alone to encode."""
     return replace(plan, shown=Counter(dict.fromkeys(pictures, 1)), recipe=replace(plan.recipe, validation=1))
 
 
-def _step_seconds(setup: Setup, step: Step, device: str, clock: Clock) -> float:
+def _step_seconds(setup: Setup, step: CourseStep, device: str, clock: Clock) -> float:
     seconds = []
-    for number in range(1, STEPS + 1):
+    for number in range(1, _STEPS + 1):
         began = clock()
         take(setup, number, 1, step)
         _settle(device)
@@ -123,7 +125,7 @@ def _step_seconds(setup: Setup, step: Step, device: str, clock: Clock) -> float:
     return median(seconds[1:])
 
 
-def _look_seconds(setup: Setup, plan: Plan, clock: Clock) -> float:
+def _look_seconds(setup: Setup, plan: TrainingPlan, clock: Clock) -> float:
     """Of one look: all pictures as long as the first of each kind, all prompts as the first."""
     began = clock()
     kinds, recipe = len(validate(setup)), plan.recipe
@@ -137,7 +139,7 @@ def _look_seconds(setup: Setup, plan: Plan, clock: Clock) -> float:
     return seconds
 
 
-def _written_bytes(plan: Plan) -> int:
+def _written_bytes(plan: TrainingPlan) -> int:
     every = plan.recipe.state_every
     states = {save.step for save in plan.saves} | set(range(every, plan.steps, every))
     checkpoint = Path(plan.recipe.base).stat().st_size

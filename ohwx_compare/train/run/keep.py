@@ -13,7 +13,7 @@ from ohwx_compare.engine import weights
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.train.learn.setup import Setup
-from ohwx_compare.train.plan.plan import Plan, Save
+from ohwx_compare.train.plan.plan import Save, TrainingPlan
 from ohwx_compare.train.recipe.recipe import WATCHING
 
 __all__ = ["keep", "metadata", "require_space"]
@@ -90,7 +90,7 @@ def _tensors(setup: Setup) -> Mapping[str, Tensor]:
     return setup.ema or {name: setup.stepper.kept(name) for name in setup.stepper.weights}
 
 
-def _outlived(plan: Plan, save: Save) -> tuple[Save, ...]:
+def _outlived(plan: TrainingPlan, save: Save) -> tuple[Save, ...]:
     """The saves that `keep_last` lets go once `save` is there; the final one does not count."""
     if plan.recipe.keep_last is None:
         return ()

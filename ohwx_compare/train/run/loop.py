@@ -5,7 +5,6 @@ same weights as one that was left alone: bit for bit on the CPU with the same nu
 """
 
 import math
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -16,31 +15,31 @@ from torch import Tensor
 
 from ohwx_compare.core.events import Learned, Listener, Paused, Saved, Started
 from ohwx_compare.core.events import Step as Counted
+from ohwx_compare.engine.conditioning import size_vector
 from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files import lock
 from ohwx_compare.files.atomic import sweep
 from ohwx_compare.files.checkpoint import read_header, sha256
-from ohwx_compare.train.learn.cache import size_vector
 from ohwx_compare.train.learn.chance import normal, uniform_int
-from ohwx_compare.train.learn.group import Group
-from ohwx_compare.train.learn.loss import STEPS
+from ohwx_compare.train.learn.group import ProcessGroup
+from ohwx_compare.train.learn.loss import NOISE_LEVELS
 from ohwx_compare.train.learn.setup import Setup, set_up
-from ohwx_compare.train.learn.step import Batch, losses
+from ohwx_compare.train.learn.step import TrainingBatch, losses
 from ohwx_compare.train.outside.controls import Controls
 from ohwx_compare.train.outside.machine import free_memory, peak_memory
-from ohwx_compare.train.plan.course import Step
-from ohwx_compare.train.plan.plan import Plan
+from ohwx_compare.train.plan.course import CourseStep
+from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
 from ohwx_compare.train.run.keep import keep, require_space
 from ohwx_compare.train.run.record import recording
-from ohwx_compare.train.run.state import fingerprint, forget, newest, read_state, state_bytes, write_state
+from ohwx_compare.train.run.state import fingerprint, forget, newest, read_state, setup_state_bytes, write_state
 from ohwx_compare.train.run.watch import Watch
 
-__all__ = ["Outcome", "batch", "rate_scale", "take", "train"]
+__all__ = ["TrainingResult", "batch", "rate_scale", "take", "train"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """What came of a sitting."""
 
     step: int  # steps taken in all
@@ -49,12 +48,12 @@ class Outcome:
 
 
 def train(
-    plan: Plan,
+    plan: TrainingPlan,
     listen: Listener,
     asked: Callable[[], bool] = lambda: False,
     device: str = "cpu",
-    group: Group = Group(),  # noqa: B008  frozen
-) -> Outcome:
+    group: ProcessGroup = ProcessGroup(),  # noqa: B008  frozen
+) -> TrainingResult:
     """Carry out `plan`, from the newest state in its output if there is one.
 
     asked: whether to stop; looked at after each step, as are the files of train/outside/controls.py in the
@@ -74,7 +73,7 @@ def train(
         base = sha256(Path(plan.recipe.base))
         owner = fingerprint(plan, base)
         if _is_there(plan, owner):
-            return Outcome(plan.steps, True, ())
+            return TrainingResult(plan.steps, True, ())
         sitting = _Sitting(plan, (base, owner), group)
         if not group.leads:
             return sitting.run(device, lambda event: None)
@@ -89,13 +88,13 @@ def train(
 class _Sitting:
     """From the newest state, or from the base, to the end or until asked to stop."""
 
-    plan: Plan
+    plan: TrainingPlan
     hashes: tuple[str, str]  # the base's sha256, the run's fingerprint
-    group: Group
+    group: ProcessGroup
     controls: Controls | None = None  # the leader's
     written: list[Path] = field(default_factory=list)
 
-    def run(self, device: str, listen: Listener) -> Outcome:
+    def run(self, device: str, listen: Listener) -> TrainingResult:
         plan, group, states = self.plan, self.group, Path(self.plan.recipe.output) / "state"
         if group.leads:
             sweep(states.parent)
@@ -107,14 +106,14 @@ class _Sitting:
         if not group.leads:
             setup.ema.clear()  # the leader's is enough
         listen(Started("training", plan.steps - done, plan.steps - done))
-        watch = Watch(setup, listen, self.controls.stops) if group.leads else None
+        watch = Watch(setup, listen, self.controls.stops) if self.controls else None
         if watch:
             watch.look(done)
         for number, epoch, step in plan.walk(done):
             listen(take(setup, number, epoch, step))
             listen(Counted(1))
             done = number
-            stops = group.leads and self._after(setup, number, epoch, listen)
+            stops = self.controls is not None and self._after(self.controls, setup, number, epoch, listen)
             if group.agree(stops, setup.device):
                 break
             if watch:
@@ -123,11 +122,11 @@ class _Sitting:
             forget(states)
         if self.controls:
             self.controls.clear()
-        return Outcome(done, done == plan.steps, tuple(self.written))
+        return TrainingResult(done, done == plan.steps, tuple(self.written))
 
-    def _after(self, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
+    def _after(self, controls: Controls, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
         """Write what is to be written after a step, pause if that is wanted; whether to stop."""
-        plan, controls, (base, owner) = self.plan, self.controls, self.hashes
+        plan, (base, owner) = self.plan, self.hashes
         states = Path(plan.recipe.output) / "state"
         saves = plan.saves_after(step) or ((plan.save_at(step, epoch),) if controls.saves() else ())
         for save in saves:
@@ -136,7 +135,7 @@ class _Sitting:
         stops, pauses = controls.stops(), controls.pauses()
         regular = saves or step % plan.recipe.state_every == 0
         if step < plan.steps and (regular or stops or pauses):
-            require_space(states, state_bytes(setup), "The state")
+            require_space(states, setup_state_bytes(setup), "The state")
             write_state(states, setup, step, owner)
         if pauses:
             listen(Paused(step, True))
@@ -145,14 +144,14 @@ class _Sitting:
         return stops or (pauses and controls.stops())
 
 
-def _require_shares(plan: Plan, group: Group) -> None:
+def _require_shares(plan: TrainingPlan, group: ProcessGroup) -> None:
     if plan.recipe.batch < group.size:
         raise ExperimentError(
             f"batch is {plan.recipe.batch}, shared by {group.size} processes; set it to {group.size} or a multiple."
         )
 
 
-def _require_memory(plan: Plan, device: str) -> None:
+def _require_memory(plan: TrainingPlan, device: str) -> None:
     free = free_memory(device)
     if free is not None and free < plan.memory.total:
         raise TrainingError(
@@ -161,7 +160,7 @@ def _require_memory(plan: Plan, device: str) -> None:
         )
 
 
-def _is_there(plan: Plan, owner: str) -> bool:
+def _is_there(plan: TrainingPlan, owner: str) -> bool:
     """Whether the run has finished before. Raises TrainingError where a file of its names is another run's."""
     for save in reversed(plan.saves):
         path = Path(plan.recipe.output) / f"{save.name}.safetensors"
@@ -185,7 +184,7 @@ def rate_scale(recipe: Recipe, step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (before - recipe.warmup) / max(1, steps - recipe.warmup)))
 
 
-def take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
+def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
     """One optimiser step: every picture of its batches counts the same. Raises TrainingError for NaN."""
     plan, stepper, group = setup.plan, setup.stepper, setup.group
     count = sum(len(batch) for batch in step)
@@ -214,7 +213,7 @@ def take(setup: Setup, number: int, epoch: int, step: Step) -> Learned:
     return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))
 
 
-def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> Batch:
+def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
     """What the UNet sees of `shown`, place in the step -> picture: no draw depends on how a step is cut up."""
     plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
     places, pictures = list(shown), list(shown.values())
@@ -224,10 +223,12 @@ def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> Batch:
         for place, i in zip(places, pictures, strict=True)
     ])  # fmt: skip
     noise = torch.stack([_noise(plan.recipe, tuple(latents.shape[1:]), number, place) for place in places])
-    timesteps = torch.tensor([uniform_int(0, STEPS, seed, "timestep", number, place) for place in places])
+    timesteps = torch.tensor([uniform_int(0, NOISE_LEVELS, seed, "timestep", number, place) for place in places])
     context, pooled = setup.texts([plan.pictures[i].caption for i in pictures])
     sizes = torch.stack([size_vector(plan.sizes(i)) for i in pictures]).to(pooled)
-    return Batch(latents.to(device), noise.to(device), timesteps.to(device), context, torch.cat([pooled, sizes], dim=1))
+    return TrainingBatch(
+        latents.to(device), noise.to(device), timesteps.to(device), context, torch.cat([pooled, sizes], dim=1)
+    )
 
 
 def _noise(recipe: Recipe, shape: tuple[int, ...], number: int, place: int) -> Tensor:
@@ -239,8 +240,9 @@ def _noise(recipe: Recipe, shape: tuple[int, ...], number: int, place: int) -> T
 
 
 def _average(setup: Setup) -> None:
+    decay = setup.plan.recipe.ema or 0.0
     for name, average in setup.ema.items():
-        average.lerp_(setup.stepper.kept(name).float().cpu(), 1 - setup.plan.recipe.ema)
+        average.lerp_(setup.stepper.kept(name).float().cpu(), 1 - decay)
 
 
 @contextmanager
@@ -267,7 +269,7 @@ def _alone(folder: Path) -> Iterator[None]:
         held = lock.hold(folder)
     except BlockingIOError as error:
         raise TrainingError(f"Another run is writing into {folder}; wait for it or choose another output.") from error
-    except sqlite3.Error as error:
-        raise TrainingError(f"{folder / lock.NAME} cannot be used ({error}); choose another output.") from error
+    except OSError as error:
+        raise TrainingError(f"{folder / lock.LOCK_FILE} cannot be used ({error}); choose another output.") from error
     with closing(held):
         yield

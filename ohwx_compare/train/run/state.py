@@ -15,10 +15,10 @@ from torch import Tensor
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.train.learn.setup import Setup
-from ohwx_compare.train.plan.plan import Plan
+from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import WATCHING
 
-__all__ = ["fingerprint", "forget", "newest", "read_state", "state_bytes", "write_state"]
+__all__ = ["fingerprint", "forget", "newest", "read_state", "setup_state_bytes", "write_state"]
 
 KEPT = 2
 NAMES = {torch.float32: "F32", torch.bfloat16: "BF16"}
@@ -28,7 +28,7 @@ FREE = (
 )  # fmt: skip
 
 
-def fingerprint(plan: Plan, base: str) -> str:
+def fingerprint(plan: TrainingPlan, base: str) -> str:
     """sha256 of all that decides the steps: recipe, the base's sha256, pictures by name, size, caption and number."""
     recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in FREE}
     pictures = [
@@ -49,7 +49,7 @@ def forget(folder: Path) -> None:
         path.unlink()
 
 
-def state_bytes(setup: Setup) -> int:
+def setup_state_bytes(setup: Setup) -> int:
     """What a state takes on the disk; before the first step the optimiser's part is missing."""
     return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(setup).values())
 

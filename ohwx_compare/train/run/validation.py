@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import torch
 
-from ohwx_compare.train.learn.cache import size_vector
+from ohwx_compare.engine.conditioning import size_vector
 from ohwx_compare.train.learn.chance import normal
 from ohwx_compare.train.learn.setup import Setup
-from ohwx_compare.train.learn.step import Batch, losses
+from ohwx_compare.train.learn.step import TrainingBatch, losses
 
 __all__ = ["TIMESTEPS", "validate"]
 
@@ -43,6 +43,6 @@ def _losses(setup: Setup, picture: int) -> Sequence[float]:
     each = []
     for timestep in TIMESTEPS:
         noise = normal(tuple(latents.shape), plan.recipe.seed, "validation", picture, timestep).to(device)
-        batch = Batch(latents, noise, torch.tensor([timestep], device=device), context, vector)
+        batch = TrainingBatch(latents, noise, torch.tensor([timestep], device=device), context, vector)
         each.append(losses(setup.unet, plain, batch).item())
     return each

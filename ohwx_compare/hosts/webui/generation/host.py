@@ -30,7 +30,7 @@ from ohwx_compare.hosts.webui.folders import checkpoint_folders, trainings_folde
 from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
 from ohwx_compare.hosts.webui.generation.loaded import differing, missing
 from ohwx_compare.hosts.webui.generation.passes import Template
-from ohwx_compare.hosts.webui.generation.together import can_be_together, pasted, together
+from ohwx_compare.hosts.webui.generation.together import can_be_together, paste_crop, together
 from ohwx_compare.hosts.webui.generation.toy import describe_toy
 
 __all__ = ["WebuiHost"]
@@ -129,7 +129,7 @@ class WebuiHost:
             if len(same) > 1 and can_be_together(passes[0]):
                 drawn = self._draw(together(passes), [asked.job for asked, _, _ in same])
                 for one, crop in zip(passes, drawn, strict=True):
-                    yield replace(crop, image=pasted(one, crop.image))
+                    yield replace(crop, image=paste_crop(one, crop.image))
             else:
                 for one, (asked, _, _) in zip(passes, same, strict=True):
                     yield from self._draw(one, [asked.job])
@@ -187,6 +187,8 @@ class WebuiHost:
 
     def _verify(self) -> None:
         """Raise HostError unless the checkpoint in use is what lies in memory."""
+        if self._in_use is None:
+            raise HostError("No checkpoint is loaded; call use() first.")
         loaded, header = self._in_use
         path = loaded.checkpoint.path
         if not _is_loaded(path):
@@ -206,7 +208,7 @@ class WebuiHost:
             self._is_finishing = True
 
 
-def _kind_of_face(face: tuple[InpaintJob, Image.Image, Image.Image]) -> tuple:
+def _kind_of_face(face: tuple[InpaintJob, Image.Image, Image.Image]) -> tuple[object, ...]:
     """Equal for faces that can be one batch."""
     asked, image, mask = face
     job = asked.job if asked.job.subseed_strength else replace(asked.job, seed=0, subseed=0)

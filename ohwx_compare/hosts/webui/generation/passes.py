@@ -19,7 +19,7 @@ from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
 
-__all__ = ["PINNED", "Template", "nested_scripts", "txt2img"]
+__all__ = ["PINNED", "Template", "nested_scripts", "txt2img_processing"]
 
 PINNED: Mapping[str, Any] = MappingProxyType({
     "face_restoration": False,
@@ -53,7 +53,7 @@ class Template:
     p: processing.StableDiffusionProcessing
     own_faces: bool  # the comparison does the faces, so ADetailer must not
     checkpoint: str | None = None  # a name that the webui's alias table leads to the right file
-    _conds: list[list] = field(default_factory=list)
+    _conds: list[list[Any]] = field(default_factory=list)
 
     def use(self, checkpoint: str) -> None:
         """Ask for `checkpoint` from now on, with empty caches of conditioning: they know a model by name only."""
@@ -165,7 +165,7 @@ def _sampler(job: Job, p: processing.StableDiffusionProcessing) -> dict[str, str
     return fields
 
 
-def txt2img(job: Job | None = None) -> processing.StableDiffusionProcessingTxt2Img:
+def txt2img_processing(job: Job | None = None) -> processing.StableDiffusionProcessingTxt2Img:
     """A processing object of `job` (None: the webui's own picture), every script's arguments at their defaults.
 
     `modules/api/api.py:text2imgapi` at 82a973c does the same. It loads a checkpoint where none is loaded, so it is
@@ -206,7 +206,7 @@ def _runner() -> Any:
     return runner
 
 
-def _default_arguments(runner: Any) -> tuple:
+def _default_arguments(runner: Any) -> tuple[Any, ...]:
     """What each script's components hold at start; the first says that no selectable script runs."""
     return (0, *(getattr(component, "value", None) for component in runner.inputs[1:]))
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from modules import processing
 from PIL import Image
 
-__all__ = ["can_be_together", "pasted", "together"]
+__all__ = ["can_be_together", "paste_crop", "together"]
 
-_Pass = processing.StableDiffusionProcessingImg2Img
+_Pass: TypeAlias = processing.StableDiffusionProcessingImg2Img
 
 
 def can_be_together(one: _Pass) -> bool:
@@ -39,7 +39,7 @@ def together(passes: Sequence[_Pass]) -> _Pass:
     return p
 
 
-def pasted(one: _Pass, crop: Image.Image) -> Image.Image:
+def paste_crop(one: _Pass, crop: Image.Image) -> Image.Image:
     """The picture of `one` with its redrawn crop in place, as the webui pastes it. RGB."""
     result: Any = processing.apply_overlay(crop, one.paste_to, one.overlay_images[0])
     return result[0] if isinstance(result, tuple) else result  # since 1.8 with the crop as it was drawn

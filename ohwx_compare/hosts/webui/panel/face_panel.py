@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, NO_DETECTOR, SAME, Panel
+from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AS_PICTURE, NO_DETECTOR, Panel
 
 __all__ = ["face_panel"]
 
@@ -82,8 +82,8 @@ def _rare(parts: _Parts) -> None:
         parts.slider("height", "Face height", 0, 2048, 8)
         parts.slider("cfg", "Face CFG", 0.0, 30.0, 0.5)
     with gr.Row():
-        parts.choice("sampler", "Face sampler", "face sampler", [SAME])
-        parts.choice("schedule", "Face schedule", "face schedule", [SAME])
+        parts.choice("sampler", "Face sampler", "face sampler", [AS_PICTURE])
+        parts.choice("schedule", "Face schedule", "face schedule", [AS_PICTURE])
         parts.choice("sort", "Face order", "face sort")
     with gr.Row():
         parts.choice("top_k_by", "Face top k by", "face top k by")

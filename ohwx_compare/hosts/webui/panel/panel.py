@@ -99,9 +99,9 @@ def paste_fields(
 
     def reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
         def read(parameters: Mapping[str, Any]) -> Any:
-            from ohwx_compare.hosts.webui.panel.paste import pasted
+            from ohwx_compare.hosts.webui.panel.paste import pasted_arguments
 
-            values = pasted(parameters)
+            values = pasted_arguments(parameters)
             if name not in values:
                 return None
             if name != "checkpoints":

@@ -7,16 +7,16 @@ from dataclasses import asdict
 from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS
-from ohwx_compare.core.experiment.axis_text import write_text
+from ohwx_compare.core.experiment.axis_text import write_values
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.plotted import axes_of, kept
 from ohwx_compare.core.infotext.infotext import Infotext, extra, faces, parse
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import OhwxError
-from ohwx_compare.hosts.webui.request.arguments import AXES, NO_DETECTOR, NOTHING, SAME, Panel
+from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel
 
-__all__ = ["corrections", "is_ours", "pasted"]
+__all__ = ["corrections", "is_ours", "pasted_arguments"]
 
 _OURS = "ohwx"
 _PROMPTS = ("Prompt", "Negative prompt")
@@ -42,7 +42,7 @@ def corrections(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def pasted(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def pasted_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments by name (`arguments.ARGUMENTS`) that `parameters`, as the webui parsed them, say; the rest stays.
 
     {} for a text with neither plot nor face pass, or one that cannot be read: pasting must never fail.
@@ -71,7 +71,7 @@ def _grid(infotext: Infotext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     checkpoints = next(([str(ref) for ref in axis.values] for axis in axes if axis.kind == "checkpoint"), None)
     if checkpoints is None and ours and "Model" in parameters:
         checkpoints = [str(parameters["Model"])]
-    others = [(KINDS[axis.kind].title, write_text(axis)) for axis in axes if axis.kind != "checkpoint"]
+    others = [(KINDS[axis.kind].title, write_values(axis)) for axis in axes if axis.kind != "checkpoint"]
     found: dict[str, Any] = {} if checkpoints is None else {"checkpoints": checkpoints}
     for i, (title, text) in zip(AXES, [*others, *[(NOTHING, "")] * len(AXES)], strict=False):
         found |= {f"axis_{i}": title, f"values_{i}": text}
@@ -90,7 +90,7 @@ def _face(infotext: Infotext) -> dict[str, Any]:
         return {"faces": True, "adetailer": False, "detector": NO_DETECTOR, "more_tabs": rest}
     same = {name: value for name, value in asdict(tab).items() if name in vars(Panel())}
     zeros = {name: same[name] or 0 for name in ("steps", "width", "height", "cfg")}
-    named = {name: same[name] or SAME for name in ("sampler", "schedule")}
+    named = {name: same[name] or AS_PICTURE for name in ("sampler", "schedule")}
     rest = _tabs_text(more) if more else ""
     return {**same, **zeros, **named, "faces": True, "adetailer": False, "detector": tab.model, "more_tabs": rest}
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from ohwx_compare.core.prompt.styles import Style
 
-__all__ = ["ARGUMENTS", "AXES", "NOTHING", "NO_DETECTOR", "SAME", "Given", "Panel"]
+__all__ = ["ARGUMENTS", "AS_PICTURE", "AXES", "NOTHING", "NO_DETECTOR", "Panel", "TabContext"]
 
 NOTHING = "Nothing"  # X/Y/Z's word for no axis
 NO_DETECTOR = "None"  # ADetailer's word for a tab that is off
-SAME = "as the picture"
+AS_PICTURE = "as the picture"
 AXES = (1, 2, 3)
 
 
@@ -49,8 +49,8 @@ class Panel:
     width: int = 0
     height: int = 0
     cfg: float = 0.0
-    sampler: str = SAME
-    schedule: str = SAME
+    sampler: str = AS_PICTURE
+    schedule: str = AS_PICTURE
     more_tabs: str = ""  # JSON list of tabs after this one, as in `faces`
     keep_before: bool = True
     name: str = ""
@@ -67,7 +67,7 @@ ARGUMENTS = tuple(field.name for field in fields(Panel))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class TabContext:
     """What the webui's tab that asks has besides the picture it would draw."""
 
     styles: tuple[Style, ...] = ()  # chosen there

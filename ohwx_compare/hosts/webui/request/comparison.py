@@ -9,7 +9,7 @@ from typing import Any
 
 from modules import devices, processing, shared
 
-from ohwx_compare.compare.run import Options, run
+from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.keys import canonical
 from ohwx_compare.core.infotext.sampler_names import split_sampler
@@ -19,8 +19,8 @@ from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
-from ohwx_compare.hosts.webui.request.progress import Progress
-from ohwx_compare.hosts.webui.request.record import Asked, write_asked
+from ohwx_compare.hosts.webui.request.progress import RunProgress
+from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets
@@ -88,10 +88,10 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     folder = run_folder(request)
     experiment = request.experiment
     host = WebuiHost(p, own_faces=bool(experiment.faces))
-    with Progress(folder.name, experiment.cells()) as progress:
+    with RunProgress(folder.name, experiment.cells()) as progress:
         try:
-            write_asked(folder, Asked.now(request, folder, by, _besides(p)))
-            run(
+            write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
+            draw_run(
                 experiment,
                 host,
                 cache(find_webui_detector),

@@ -13,23 +13,23 @@ from typing import Any
 from modules import processing, shared
 
 from ohwx_compare.compare.cost.earlier import pace, seconds_at
-from ohwx_compare.compare.cost.plan import Plan, keys_in, plan, shelved
+from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_in, plan, shelved
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, LedgerError, OhwxError, UnknownCheckpointError
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
-from ohwx_compare.hosts.webui.request.arguments import Given
+from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 
-__all__ = ["estimate", "held", "measured_pace"]
+__all__ = ["estimate_html", "held", "measured_pace"]
 
 _RUNS = 3  # the newest ones, for the time
 
 
-def estimate(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any] = ()) -> str:
+def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any] = ()) -> str:
     """The cost as HTML, or in one sentence why this cannot be drawn.
 
     fields: values of the tab's own components, by the name their elem_id ends with ("steps", "width", ...).
@@ -41,10 +41,10 @@ def estimate(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Seq
         return f'<p class="ohwx-estimate">{html.escape(str(error))}</p>'
 
 
-def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> Plan:
+def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> ComparisonPlan:
     library = style_library()
     count, size = (max(int(fields.get(name) or 1), 1) for name in ("batch_count", "batch_size"))
-    given = Given(
+    given = TabContext(
         styles=tuple(library[name] for name in fields.get("styles") or [] if name in library),
         library=library,
         adetailer=lambda: tabs_of(adetailer),
@@ -98,7 +98,7 @@ def _resolve(ref: CheckpointRef) -> Checkpoint:
     raise UnknownCheckpointError(f"{ref} cannot be found.")
 
 
-def _told(planned: Plan) -> str:
+def _told(planned: ComparisonPlan) -> str:
     free = shutil.disk_usage(next(path for path in runs_folder().parents if path.is_dir())).free
     faces = f", {planned.inpaints} faces" if planned.inpaints else ""
     said = [

@@ -10,11 +10,11 @@ from modules import processing, scripts, shared
 from ohwx_compare.core.infotext.face_payload import from_arguments
 from ohwx_compare.core.prompt.styles import Style, known
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.hosts.webui.request.arguments import Given
+from ohwx_compare.hosts.webui.request.arguments import TabContext
 
 __all__ = ["adetailer_arguments", "given_by", "has_adetailer", "style_library", "tabs_of"]
 
-ADETAILER = "!adetailer"
+ADETAILER_SCRIPT = "!adetailer"
 _SORTS: Mapping[str, str] = MappingProxyType({
     "Position (left to right)": "Left to right",
     "Position (center to edge)": "Center to edge",
@@ -26,10 +26,10 @@ _NOT_DRAWN: Mapping[str, Any] = MappingProxyType({  # its settings that change p
 })  # fmt: skip
 
 
-def given_by(p: processing.StableDiffusionProcessing) -> Given:
+def given_by(p: processing.StableDiffusionProcessing) -> TabContext:
     """What `p` holds. Raises ExperimentError for a style that the webui does not know."""
     library = style_library()
-    return Given(
+    return TabContext(
         styles=known((Style(name) for name in p.styles or [] if name != "None"), library),
         library=library,
         adetailer=lambda: tabs_of(adetailer_arguments(p.scripts, p.script_args)),
@@ -45,13 +45,13 @@ def style_library() -> dict[str, Style]:
 
 def has_adetailer() -> bool:
     """Whether ADetailer is installed and on; known once scripts are loaded."""
-    return any(Path(data.path).stem == ADETAILER for data in getattr(scripts, "scripts_data", ()))
+    return any(Path(data.path).stem == ADETAILER_SCRIPT for data in getattr(scripts, "scripts_data", ()))
 
 
 def adetailer_arguments(runner: Any, arguments: Iterable[Any] | None) -> list[Any]:
     """ADetailer's own of all scripts' `arguments` (values or components); [] without it."""
     for script in getattr(runner, "alwayson_scripts", ()):
-        if Path(script.filename).stem == ADETAILER:
+        if Path(script.filename).stem == ADETAILER_SCRIPT:
             return list(arguments or ())[script.args_from : script.args_to]
     return []
 

@@ -9,12 +9,12 @@ from modules import shared
 from ohwx_compare.core.events import Event, Failed, Image, Skipped, Started, Step
 from ohwx_compare.core.experiment.experiment import Cell
 
-__all__ = ["Progress", "drawing_now"]
+__all__ = ["RunProgress", "drawing_now"]
 
 _PLACE = "ohwx_drawing"  # on the webui's `shared`: it outlives "Reload UI", which imports this package anew
 
 
-class Progress:
+class RunProgress:
     """A listener to one run's events; entered while it draws. Only one run draws at a time: it holds the queue lock."""
 
     def __init__(self, run: str, cells: Sequence[Cell], now: Callable[[], float] = time.monotonic):
@@ -24,7 +24,7 @@ class Progress:
         self._started = now()
         self.drawn: list[int] = []  # numbers of the cells drawn just now
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "RunProgress":
         self._publish()
         return self
 

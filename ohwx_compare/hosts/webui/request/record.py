@@ -11,13 +11,13 @@ from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.hosts.webui.request.request import Request
 
-__all__ = ["Asked", "read_asked", "request_json", "write_asked"]
+__all__ = ["SavedRequest", "read_saved_request", "request_json", "write_request"]
 
-NAME = "request.json"
+REQUEST_FILE = "request.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class SavedRequest:
     """Who asked for a run, when and for what; `error` is the sentence that ended it, None while nothing did."""
 
     request: dict[str, Any]  # as the API's JSON argument
@@ -27,10 +27,10 @@ class Asked:
     error: str | None = None
 
     @classmethod
-    def now(cls, request: Request, folder: Path, by: str, besides: str = "") -> "Asked":
+    def now(cls, request: Request, folder: Path, by: str, besides: str = "") -> "SavedRequest":
         """A request made at this moment, which names its folder; who asked for that first, and when, is kept."""
         asked = request_json(request.experiment, folder.name, keep_before=request.keep_before)
-        if first := read_asked(folder):
+        if first := read_saved_request(folder):
             return cls(request=asked, by=first.by, when=first.when, besides=besides)
         when = datetime.now().astimezone().isoformat(timespec="seconds")
         return cls(request=asked, by=by, when=when, besides=besides)
@@ -52,18 +52,18 @@ def request_json(experiment: Experiment, name: str, *, keep_before: bool = True)
     }
 
 
-def read_asked(folder: Path) -> Asked | None:
+def read_saved_request(folder: Path) -> SavedRequest | None:
     """What `write_asked` wrote; None where there is nothing that can be read."""
     try:
-        return Asked(**json.loads((folder / NAME).read_text(encoding="utf-8")))
+        return SavedRequest(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def write_asked(folder: Path, asked: Asked) -> None:
+def write_request(folder: Path, asked: SavedRequest) -> None:
     """Write it, whole or not at all; the folder is made. Raises LedgerError where that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / NAME, json.dumps(asdict(asked), ensure_ascii=False, indent=1))
+        write_text(folder / REQUEST_FILE, json.dumps(asdict(asked), ensure_ascii=False, indent=1))
     except OSError as error:
         raise LedgerError(f"{folder} cannot be used: {error.strerror or error}. Free some space.") from error

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ohwx_compare.core.experiment.axis_text import kind_called, read_text
+from ohwx_compare.core.experiment.axis_text import kind_called, read_values
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext.face_payload import from_payload
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.hosts.webui.request.arguments import AXES, NO_DETECTOR, NOTHING, SAME, Given, Panel
+from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel, TabContext
 
 __all__ = ["Request", "face_settings", "read_request"]
 
@@ -28,7 +28,7 @@ class Request:
     name: str  # of the run folder; "" gives it one
 
 
-def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: Given = Given()) -> Request:
+def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: TabContext = TabContext()) -> Request:
     """What `arguments` (the script's, in the order of `ARGUMENTS`) ask for around the picture `job`.
 
     pictures: batch count x batch size; above 1 it becomes an axis of consecutive seeds, unless seeds are an axis.
@@ -102,7 +102,10 @@ def _face(panel: Panel) -> dict[str, Any]:
         **{name: int(_number(name, getattr(panel, name))) for name in _WHOLE},
         **{name: int(_number(name, getattr(panel, name))) or None for name in ("steps", "width", "height")},
         "cfg": _number("cfg", panel.cfg) or None,
-        **{name: None if getattr(panel, name) == SAME else getattr(panel, name) for name in ("sampler", "schedule")},
+        **{
+            name: None if getattr(panel, name) == AS_PICTURE else getattr(panel, name)
+            for name in ("sampler", "schedule")
+        },
     }
 
 
@@ -132,13 +135,13 @@ def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         axis = dict(_mapping(axis, "an axis"))
         axis["kind"] = kind_called(str(axis.get("kind")))
         if isinstance(axis.get("values"), str):
-            axis["values"] = read_text(axis["kind"], axis["values"])
+            axis["values"] = read_values(axis["kind"], axis["values"])
         read.append(axis)
     checkpoints = asked.get("checkpoints") or []
     return [{"kind": "checkpoint", "values": list(checkpoints)}, *read] if checkpoints else read
 
 
-def _faces(tabs: Any, given: Given) -> list[dict[str, Any]]:
+def _faces(tabs: Any, given: TabContext) -> list[dict[str, Any]]:
     """Tabs under our names or ADetailer's; "adetailer" takes over those of its panel."""
     if tabs == "adetailer":
         taken = [dict(settings) for settings in given.adetailer()]

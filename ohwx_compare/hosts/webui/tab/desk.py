@@ -18,11 +18,11 @@ from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger import Ledger, open_run
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_names, runs_folder
-from ohwx_compare.hosts.webui.request.arguments import Given
+from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
 from ohwx_compare.hosts.webui.request.known import known_values
 from ohwx_compare.hosts.webui.request.progress import drawing_now
-from ohwx_compare.hosts.webui.request.record import Asked, read_asked, request_json, write_asked
+from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json, write_request
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.hosts.webui.tab import drafts
 from ohwx_compare.hosts.webui.tab.face_jobs import FaceJobs
@@ -107,11 +107,11 @@ class Desk:
 
     def draft(self, body: dict[str, Any]) -> dict[str, Any]:
         """See `drafts.draft`; the body is `{"texts": [...]}`."""
-        return drafts.draft(drafts.texts_of(body), self.checkpoints(), _default_job())
+        return drafts.draft_request(drafts.texts_in_request(body), self.checkpoints(), _default_job())
 
     def estimate(self, body: dict[str, Any]) -> dict[str, Any]:
         """See `drafts.estimate`; the body is `{"request": {...}}`."""
-        return drafts.estimate(_request(body), self.checkpoints())
+        return drafts.estimate_request(_request(body), self.checkpoints())
 
     def add(self, body: dict[str, Any]) -> dict[str, Any]:
         """Queue the run that the body's `request` asks for; the same again goes on with its folder."""
@@ -125,9 +125,12 @@ class Desk:
     def resume(self, name: str) -> dict[str, Any]:
         """Go on with a run: what it lacks is drawn, what failed is tried again."""
         seen = self.runs.seen(name)
-        if seen.asked is None and seen.experiment is None:
+        if seen.asked is not None:
+            asked = seen.asked.request
+        elif seen.experiment is not None:
+            asked = request_json(seen.experiment, name)
+        else:
             raise ExperimentError(f"{name} cannot be read: {seen.error}")
-        asked = seen.asked.request if seen.asked else request_json(seen.experiment, name)
         return self._queue(_request({"request": {**asked, "name": name}}), seen.folder)
 
     def interrupt(self, name: str) -> dict[str, Any]:
@@ -165,19 +168,22 @@ class Desk:
             return self.run(name)
         if request.experiment.job.denoise is not None:
             raise ExperimentError("This run was drawn from a picture in img2img; Generate there again goes on with it.")
-        before = read_asked(folder)
+        before = read_saved_request(folder)
         if before and before.besides:
             raise ExperimentError(
                 f"This run was drawn with {before.besides}; Generate in txt2img again goes on with it."
             )
         with Ledger(folder) as ledger:
             ledger.plan(request.experiment)
-        write_asked(folder, Asked.now(request, folder, "tab"))
+        write_request(folder, SavedRequest.now(request, folder, "tab"))
 
         def failed(error: Exception) -> None:
             sentence = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
-            write_asked(
-                folder, replace(read_asked(folder) or before or Asked.now(request, folder, "tab"), error=sentence)
+            write_request(
+                folder,
+                replace(
+                    read_saved_request(folder) or before or SavedRequest.now(request, folder, "tab"), error=sentence
+                ),
             )
 
         self.queue.add(name, lambda: _draw(request, name), failed)
@@ -209,10 +215,10 @@ def _draws(name: str) -> bool:
 
 
 def _draw(request: Request, name: str) -> None:
-    from ohwx_compare.hosts.webui.generation.passes import txt2img
+    from ohwx_compare.hosts.webui.generation.passes import txt2img_processing
     from ohwx_compare.hosts.webui.request.comparison import compare
 
-    with closing(txt2img(request.experiment.job)) as p:
+    with closing(txt2img_processing(request.experiment.job)) as p:
         compare(p, replace(request, name=name), by="tab")
 
 
@@ -225,7 +231,7 @@ def _request(body: dict[str, Any]) -> Request:
     if job.get("seed") in (None, -1):
         job["seed"] = int(processing.get_fixed_seed(-1))
     has_comments = bool(getattr(shared.opts, "enable_prompt_comments", False))
-    given = Given(library=style_library(), has_comments=has_comments)
+    given = TabContext(library=style_library(), has_comments=has_comments)
     return read_request([{**asked, "job": job}], _default_job(), given=given)
 
 

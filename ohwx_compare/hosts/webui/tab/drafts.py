@@ -20,13 +20,13 @@ from ohwx_compare.hosts.webui.request.given import style_library
 from ohwx_compare.hosts.webui.request.record import request_json
 from ohwx_compare.hosts.webui.request.request import Request
 
-__all__ = ["ARTICLE", "draft", "estimate"]
+__all__ = ["ARTICLE", "draft_request", "estimate_request"]
 
 ARTICLE = FaceSettings(top_k=1, denoise=0.5, steps=80)
 """The face pass that a comparison starts with: one face, drawn anew in detail."""
 
 
-def draft(texts: Sequence[str], checkpoints: Sequence[Checkpoint], default: Job) -> dict[str, Any]:
+def draft_request(texts: Sequence[str], checkpoints: Sequence[Checkpoint], default: Job) -> dict[str, Any]:
     """`{"request", "notes", "missing"}` of pasted texts, each of which may hold several infotexts.
 
     default: the picture of a draft from nothing. Raises InfotextError where nothing can be read, ExperimentError for
@@ -35,7 +35,9 @@ def draft(texts: Sequence[str], checkpoints: Sequence[Checkpoint], default: Job)
     if not any(text.strip() for text in texts):
         request = request_json(Experiment(job=default, faces=(ARTICLE,)), "")
         return {"request": request, "notes": [], "missing": []}
-    found = core_draft.draft([parse(part.strip()) for text in texts for part in _split(text)], style_library())
+    found = core_draft.draft_experiment(
+        [parse(part.strip()) for text in texts for part in _split(text)], style_library()
+    )
     experiment, notes, missing = found.experiment, list(found.notes), []
     refs = []
     for ref in experiment.checkpoints:
@@ -48,7 +50,7 @@ def draft(texts: Sequence[str], checkpoints: Sequence[Checkpoint], default: Job)
     return {"request": request_json(experiment, ""), "notes": notes, "missing": missing}
 
 
-def estimate(request: Request, checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+def estimate_request(request: Request, checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     """A plan's counts, and seconds at the pace of the newest runs (None before the first), without checkpoint loads.
 
     Nothing is read but ledgers.
@@ -86,7 +88,7 @@ def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str |
     if unread:
         return unread[0].name, None
     if named:
-        other = shown[named[0].name][:10]
+        other = (shown[named[0].name] or "")[:10]
         return named[
             0
         ].name, f"{named[0].name} here is another file [{other}] than the one that drew [{ref.short_hash}]."
@@ -101,7 +103,7 @@ def _hash(checkpoint: Checkpoint) -> str | None:
     return None
 
 
-def texts_of(body: dict[str, Any]) -> list[str]:
+def texts_in_request(body: dict[str, Any]) -> list[str]:
     """The texts of a request. Raises InfotextError."""
     texts = body.get("texts", [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):

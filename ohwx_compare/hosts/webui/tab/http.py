@@ -7,11 +7,11 @@ from typing import Any
 
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["Answer", "Ask"]
+__all__ = ["Handler", "HttpRequest"]
 
 
 @dataclass(frozen=True)
-class Ask:
+class HttpRequest:
     """One request as the answering functions see it."""
 
     path: Mapping[str, str]  # the route's own parameters, percent-decoded
@@ -30,4 +30,4 @@ class Ask:
         return data
 
 
-Answer = Callable[[Ask], Any]  # JSON values, or a whole Response
+Handler = Callable[[HttpRequest], Any]  # JSON values, or a whole Response

@@ -12,7 +12,7 @@ from PIL import Image
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.hosts.webui.folders import runs_folder
 
-__all__ = ["tabs"]
+__all__ = ["ui_tabs"]
 
 _TARGETS = ("txt2img", "img2img", "inpaint")
 
@@ -39,7 +39,7 @@ class _Tab:
         self._wire()
 
 
-def tabs() -> list[tuple[Any, str, str]]:
+def ui_tabs() -> list[tuple[Any, str, str]]:
     """The tabs as the webui's `on_ui_tabs` takes them: what it renders, title, elem_id. Anew for each of its pages."""
     return [(_sending(), "ohwx compare", "ohwx_compare"), (_Tab("ohwx-train"), "ohwx train", "ohwx_train")]
 

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from ohwx_compare.errors import NotHereError, OhwxError
 from ohwx_compare.hosts.webui.tab.files import HEADERS, answer_file
-from ohwx_compare.hosts.webui.tab.http import Answer, Ask
+from ohwx_compare.hosts.webui.tab.http import Handler, HttpRequest
 from ohwx_compare.hosts.webui.tab.login import Login, is_own_page
 from ohwx_compare.hosts.webui.tab.training_routes import training_table
 
@@ -44,7 +44,7 @@ def add_routes(demo: Any, app: Any) -> None:
         app.router.add_route(path, guarded(answer, login), methods=[method])
 
 
-def guarded(answer: Answer, login: Login) -> Callable[[Request], Awaitable[Response]]:
+def guarded(answer: Handler, login: Login) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint that lets `answer` be asked: login, own page, size, and each error as one sentence."""
 
     async def endpoint(request: Request) -> Response:
@@ -53,7 +53,7 @@ def guarded(answer: Answer, login: Login) -> Callable[[Request], Awaitable[Respo
         body = await _body(request)
         if body is None:
             return _error(413, f"The request is too large; {_MOST_BYTES >> 20} MB are the most.")
-        ask = Ask(request.path_params, request.query_params, request.headers, body)
+        ask = HttpRequest(request.path_params, request.query_params, request.headers, body)
         return await run_in_threadpool(_answered, answer, ask)
 
     return endpoint
@@ -68,21 +68,21 @@ def _desk() -> Any:
     return desk
 
 
-def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Answer]]:
-    def run_file(ask: Ask) -> Response:
+def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
+    def run_file(ask: HttpRequest) -> Response:
         name, path = ask.path["run"], ask.path["path"]
         if path == "index.html":
             return _respond(desk().page(name), "text/html; charset=utf-8")
         return answer_file(desk().run_file(name, path), ask.headers.get("if-none-match"))
 
-    def face_file(ask: Ask) -> Response:
+    def face_file(ask: HttpRequest) -> Response:
         return answer_file(desk().faces.file(ask.path["job"], ask.path["path"]), ask.headers.get("if-none-match"))
 
-    def csv(ask: Ask) -> Response:
+    def csv(ask: HttpRequest) -> Response:
         name = {"Content-Disposition": 'attachment; filename="pictures.csv"'}
         return _respond(desk().csv(ask.query.get("folder", "")), "text/csv; charset=utf-8", name)
 
-    def read(ask: Ask) -> dict[str, Any]:
+    def read(ask: HttpRequest) -> dict[str, Any]:
         return desk().read(ask.body, ask.headers.get("content-type", ""))
 
     return [
@@ -131,7 +131,7 @@ async def _body(request: Request) -> bytes | None:
     return b"".join(parts)
 
 
-def _answered(answer: Answer, ask: Ask) -> Response:
+def _answered(answer: Handler, ask: HttpRequest) -> Response:
     try:
         found = answer(ask)
     except NotHereError as error:

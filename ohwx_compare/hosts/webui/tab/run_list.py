@@ -12,7 +12,7 @@ from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import NotHereError, OhwxError
 from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.hosts.webui.request.progress import drawing_now
-from ohwx_compare.hosts.webui.request.record import Asked, read_asked
+from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
 from ohwx_compare.hosts.webui.tab.files import inside
 
 __all__ = ["Runs", "Seen"]
@@ -25,7 +25,7 @@ class Seen:
     """What a run folder holds, in short."""
 
     folder: Path
-    asked: Asked | None
+    asked: SavedRequest | None
     changed: float  # seconds since 1970
     experiment: Experiment | None = None  # None where the ledger cannot be read
     cells: int = 0
@@ -42,7 +42,7 @@ class Runs:
     def __init__(self, folder: Callable[[], Path]):
         """folder: asked each time, since it is a setting."""
         self._folder = folder
-        self._known: dict[Path, tuple[tuple, Seen]] = {}
+        self._known: dict[Path, tuple[tuple[object, ...], Seen]] = {}
 
     def path(self, name: str) -> Path:
         """The folder of a run. Raises NotHereError for everything else."""
@@ -96,7 +96,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def _look(folder: Path, changed: float) -> Seen:
-    asked = read_asked(folder)
+    asked = read_saved_request(folder)
     try:
         run = open_run(folder)
     except OhwxError as error:

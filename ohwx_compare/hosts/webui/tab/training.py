@@ -18,7 +18,7 @@ from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoint_name
 from ohwx_compare.train.outside import child, controls
 from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.outside.runs import Trainings, folder_for
-from ohwx_compare.train.plan.plan import Plan, make_plan
+from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.recipe import PRESETS, Recipe
 
 __all__ = ["Training"]
@@ -92,7 +92,7 @@ class Training:
         job = {**draft["job"], "prompt": prompt, "width": width, "height": height}
         return {**draft, "job": job, "checkpoints": [f"{name}/{file}" for _, _, name, file in sorted(kept)]}
 
-    def _plan(self, recipe: Mapping[str, Any]) -> Plan:
+    def _plan(self, recipe: Mapping[str, Any]) -> TrainingPlan:
         asked = {name: value for name, value in recipe.items() if name != "output"}
         for name in ("train", "reg"):
             if asked.get(name):
@@ -104,7 +104,7 @@ class Training:
         output = folder_for(asked, trainings_folder())
         return make_plan(Recipe.from_dict({**asked, "output": str(output)}))
 
-    def _start(self, plan: Plan) -> dict[str, Any]:
+    def _start(self, plan: TrainingPlan) -> dict[str, Any]:
         plan.require_runnable()
         _make_room(plan)
         child.start(plan.recipe)
@@ -132,7 +132,7 @@ def _checkpoint(name: str) -> Path:
     return path
 
 
-def _make_room(plan: Plan) -> None:
+def _make_room(plan: TrainingPlan) -> None:
     """Let the webui's model go where the training would not fit beside it; the next picture loads it again."""
     free = free_memory("cuda") if torch.cuda.is_available() else None
     if free is None or free >= plan.memory.total:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.tab.files import answer_file, inside
-from ohwx_compare.hosts.webui.tab.http import Answer, Ask
+from ohwx_compare.hosts.webui.tab.http import Handler, HttpRequest
 
 if TYPE_CHECKING:
     from ohwx_compare.hosts.webui.tab.training import Training
@@ -18,7 +18,7 @@ __all__ = ["training_table"]
 _ACTS = ("pause", "resume", "save", "start", "stop")
 
 
-def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, Answer]]:
+def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, Handler]]:
     """Method, path and answer of each route. blank: the request of an empty draft, to be filled with checkpoints."""
 
     @cache
@@ -27,20 +27,20 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
 
         return Training()
 
-    def read(ask: Ask) -> dict[str, Any]:
+    def read(ask: HttpRequest) -> dict[str, Any]:
         after = ask.query.get("after", "0")
         if not after.isdecimal():
             raise ExperimentError(f"`after` must be a number of bytes, got {after[:80]!r}.")
         return training().read(ask.path["run"], int(after))
 
-    def sample(ask: Ask) -> Response:
+    def sample(ask: HttpRequest) -> Response:
         path = inside(training().folder(ask.path["run"]) / "samples", ask.path["path"])
         return answer_file(path, ask.headers.get("if-none-match"))
 
-    def act(ask: Ask, word: str) -> dict[str, Any]:
+    def act(ask: HttpRequest, word: str) -> dict[str, Any]:
         return training().act(ask.path["run"], word)
 
-    def compare(ask: Ask) -> dict[str, Any]:
+    def compare(ask: HttpRequest) -> dict[str, Any]:
         others = ask.json().get("with", [])
         if not (isinstance(others, list) and all(isinstance(name, str) for name in others)):
             raise ExperimentError(f"`with` must be a list of trainings, got {others!r}.")
@@ -58,7 +58,7 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
     ]
 
 
-def _recipe(ask: Ask) -> dict[str, Any]:
+def _recipe(ask: HttpRequest) -> dict[str, Any]:
     recipe = ask.json().get("recipe")
     if not isinstance(recipe, dict):
         raise ExperimentError("`recipe` must be a JSON object.")

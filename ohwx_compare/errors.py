@@ -13,6 +13,7 @@ OhwxError
 ├── ImageError               a picture or mask that cannot be read or written
 ├── GeometryError            a box outside its picture, or empty
 ├── LedgerError              a run folder that cannot be used
+├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host drew something else than was asked for
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot go on
@@ -32,6 +33,7 @@ __all__ = [
     "InfotextError",
     "Interrupted",
     "LedgerError",
+    "MeasureError",
     "MissingKeysError",
     "NotHereError",
     "OhwxError",
@@ -94,6 +96,10 @@ class GeometryError(OhwxError):
 
 class LedgerError(OhwxError):
     """A run folder that cannot be used."""
+
+
+class MeasureError(OhwxError):
+    """Weights or photographs that nothing can be measured with."""
 
 
 class HostError(OhwxError):

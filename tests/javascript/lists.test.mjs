@@ -16,10 +16,10 @@ const RUN = { state: "drawing", cells: 12, done: 3, failed: 0, seconds_left: 150
 const PACE = { busy: 1000, idle: 4000 };
 
 test("a run stands in one line", () => {
-  assert.equal(standing(RUN, words), "generating · 3 of 12 cells · 3 min left");
-  assert.equal(standing({ ...RUN, state: "stopped" }, words), "stopped · 3 of 12 cells");
+  assert.equal(standing(RUN, words), "generating · 3 of 12 · 3 min left");
+  assert.equal(standing({ ...RUN, state: "stopped" }, words), "stopped · 3 of 12");
   assert.equal(standing({ ...RUN, state: "done", cells: 1, done: 1 }, words), "done · 1 cell");
-  assert.equal(standing({ ...RUN, state: "done", done: 12, failed: 2 }, words), "done · 12 of 12 cells · 2 failed");
+  assert.equal(standing({ ...RUN, state: "done", done: 12, failed: 2 }, words), "done · 12 of 12 · 2 failed");
 });
 
 test("a training stands in one line", () => {

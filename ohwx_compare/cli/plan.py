@@ -19,11 +19,12 @@ from ohwx_compare.cli.options import (
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_with, plan, shelved
+from ohwx_compare.compare.cost.plan import ComparisonPlan, plan, shelved
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import run_folders
 from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
 from ohwx_compare.files.ledger import Run, open_run
@@ -96,7 +97,7 @@ def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Compa
             detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
             known = {}
             if own or lenders:
-                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
+                keys = PictureKeys(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}).of
                 known = {"there": shelved(own[0] if own else None, lenders), "keys": keys}
             planned = plan(experiment, resolve, batch=options.batch, **known)
             return planned, seconds(planned, host, detectors) if options.calibrate else None

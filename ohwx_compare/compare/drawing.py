@@ -13,7 +13,7 @@ from ohwx_compare.compare.shelf import PictureRecord, Shelf, Stored, file_name, 
 from ohwx_compare.core.events import Listener, Saved, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
-from ohwx_compare.core.experiment.keys import after_key, before_key
+from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import EXTRA_KEY, Infotext, from_job, parse, render
 from ohwx_compare.core.request.face import FaceSettings
@@ -30,7 +30,10 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class CellKeys:
-    """The keys of one cell; `last` is the one of the picture it ends with."""
+    """The keys of one cell; `last` is the one of the picture it ends with.
+
+    Where a picture is there already, the key is the one that it carries, also an earlier version's.
+    """
 
     before: str
     last: str
@@ -42,6 +45,7 @@ class Drawing:
     def __init__(self, host: Host, detectors: Mapping[str, "Detector"], shelf: Shelf, on_event: Listener):
         self.host, self.detectors, self.shelf, self.on_event = host, detectors, shelf, on_event
         self.drawn: set[str] = set()  # keys of what was drawn since, not adopted
+        self._keys = PictureKeys(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
         self._in_use: Loaded | None = None
 
     def use(self, checkpoint: Checkpoint) -> Loaded:
@@ -52,10 +56,7 @@ class Drawing:
 
     def keys(self, cell: Cell, sha256: str) -> CellKeys:
         """The keys that `cell` has with the checkpoint file of this sha256."""
-        before = before_key(cell.job, self.host.fingerprint(cell.job), sha256)
-        if not cell.faces:
-            return CellKeys(before, before)
-        return CellKeys(before, after_key(before, cell.faces, [self.detectors[tab.model].sha256 for tab in cell.faces]))
+        return CellKeys(*map(self.shelf.key_here, self._keys.of(cell, sha256)))
 
     def is_there(self, cells: Iterable[Cell], sha256: str) -> bool:
         """Whether no picture of `cells`, drawn with the checkpoint file of this sha256, need be drawn."""

@@ -16,6 +16,7 @@ from typing import Any
 from PIL import Image
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
@@ -108,6 +109,10 @@ class Shelf:
         """The picture with this key, None where there is none (any more)."""
         stored = self._stored.get(key)
         return stored if stored and (self.folder / stored.path).is_file() else None
+
+    def key_here(self, forms: Forms) -> str:
+        """The key that a picture carries here, or else where it is lent; today's for one that nobody has."""
+        return next(filter(self.find, forms), None) or next(filter(self.is_lent, forms), forms[0])
 
     def is_lent(self, key: str) -> bool:
         """Whether another folder has a picture with this key, taken in already or not."""

@@ -7,10 +7,11 @@ import pytest
 from killed_run import EXPERIMENT, Detector
 
 from ohwx_compare.compare.cost.calibrate import seconds
-from ohwx_compare.compare.cost.plan import keys_with, plan, shelved
+from ohwx_compare.compare.cost.plan import plan, shelved
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.files.ledger import open_run
 from ohwx_compare.testing.fake_host import FakeHost
 
@@ -41,7 +42,7 @@ def draw(experiment, models, out, *lenders):
 
 def planned(experiment, models, out, *lenders):
     host = FakeHost(models)
-    keys = keys_with(host.fingerprint, {tab.model: Detector().sha256 for tab in EXPERIMENT.faces})
+    keys = PictureKeys(host.fingerprint, {tab.model: Detector().sha256 for tab in EXPERIMENT.faces}).of
     own = open_run(out) if out.exists() else None
     known = {"there": shelved(own, [*map(open_run, lenders)]), "keys": keys} if own or lenders else {}
     return plan(experiment, in_folder(models, {}), batch=2, **known)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from drawing_runs import draw
 from killed_run import EXPERIMENT
+from later_version import LaterFace, LaterJob, come, grown
 
 from ohwx_compare.compare.run import Options
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
@@ -54,3 +55,23 @@ def test_its_pictures_are_lent(version, earlier, tmp_path):
     assert (result.drawn, result.reused, result.failed, log) == (0, len(experiment.cells()), 0, [])
     assert files(tmp_path / "new") == files(folder / "run")
     assert draw(experiment, folder / "models", tmp_path / "new")[0].drawn == 0  # and once more, from its own rows
+
+
+def of_later_version(experiment, **new):
+    tabs = tuple(grown(LaterFace, tab, hair=new["hair"]) for tab in experiment.faces)
+    return replace(experiment, job=grown(LaterJob, experiment.job, sharpness=new["sharpness"]), faces=tabs)
+
+
+@pytest.mark.parametrize("place", ["the same folder", "another folder"])
+def test_a_version_with_more_settings_finds_what_was_drawn_without(place, earlier, tmp_path, monkeypatch):
+    folder = earlier("44c9ee7")
+    come(monkeypatch)
+    out = folder / "run" if place == "the same folder" else tmp_path / "new"
+    reuse = {"options": Options(batch=2, reuse=() if out.name == "run" else (folder / "run",))}
+    off = of_later_version(AS_DRAWN, sharpness=0.0, hair=False)
+    result, opened, log, _ = draw(off, folder / "models", out, **reuse)
+    assert (result.drawn, result.reused, log) == (0, 4, [])
+    assert [cell.cell for cell in opened.cells] == list(off.cells())  # off, though that version starts with on
+    on = of_later_version(AS_DRAWN, sharpness=0.0, hair=True)
+    result, opened, log, _ = draw(on, folder / "models", tmp_path / "on", options=Options(reuse=(folder / "run",)))
+    assert (result.drawn, len([line for line in log if line.startswith("render")])) == (4, 0)  # other faces alone

@@ -13,18 +13,18 @@ from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
-from ohwx_compare.core.experiment.keys import after_key, before_key
+from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import UnknownCheckpointError
 from ohwx_compare.files.ledger import CheckpointRow, Run
 
-__all__ = ["BatchWork", "ComparisonPlan", "Shelved", "Visit", "keys_in", "keys_with", "most_bytes", "plan", "shelved"]
+__all__ = ["BatchWork", "ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
 
 PNG_BYTES = 2.0  # a px, until the run folder holds pictures of its own
 THUMB_BYTES = 25_000  # a JPEG of 384 px
 
-KeysOf = Callable[[Cell, str], tuple[str, str]]  # cell, checkpoint sha256: keys of its picture before and of its last
+KeysOf = Callable[[Cell, str], tuple[Forms, Forms]]  # as `PictureKeys.of`
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class Shelved:
     sha256: Mapping[Path, str]  # of the checkpoint files they know, by resolved path; only of those unchanged since
     png_bytes: float  # a px, the mean of their pictures
     lent: frozenset[str] = frozenset()  # those of `keys` that are taken from elsewhere
+
+    def key_here(self, forms: Forms) -> str:
+        """The key that a picture carries there; today's for one that nobody has."""
+        return next(filter(self.keys.__contains__, forms), forms[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,22 +156,11 @@ def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
 
 def keys_in(run: Run) -> KeysOf:
     """The keys that a run's own cells have, whatever the host would say now: for a forecast that asks none."""
-    known = {_ident(cell.cell): (cell.result.before_key, cell.result.key) for cell in run.cells if cell.result.key}
+    done = [cell for cell in run.cells if cell.result.before_key and cell.result.key]
+    known = {_ident(cell.cell): ((cell.result.before_key,), (cell.result.key,)) for cell in done}
 
-    def keys(cell: Cell, sha256: str) -> tuple[str, str]:
-        return known.get(_ident(cell), ("", ""))
-
-    return keys
-
-
-def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str]) -> KeysOf:
-    """Keys as a run makes them. fingerprint: the host's; detectors: name -> sha256."""
-
-    def keys(cell: Cell, sha256: str) -> tuple[str, str]:
-        before = before_key(cell.job, fingerprint(cell.job), sha256)
-        if not cell.faces:
-            return before, before
-        return before, after_key(before, cell.faces, [detectors[tab.model] for tab in cell.faces])
+    def keys(cell: Cell, sha256: str) -> tuple[Forms, Forms]:
+        return known.get(_ident(cell), (("",), ("",)))
 
     return keys
 
@@ -180,14 +173,14 @@ def _lacks(batch: Batch, keys: KeysOf | None, sha256: str | None, there: Shelved
     """A batch with nothing committed is drawn whole, but for what is lent; else what is missing of it."""
     if keys is None or sha256 is None:
         return BatchWork(tuple(cells_by_job(batch)), tuple(cell for cell in batch if cell.faces))
-    todo = [cell for cell in batch if not there.keys.issuperset(keys(cell, sha256))]
-    own = {job: keys(cells[0], sha256)[0] for job, cells in cells_by_job(todo).items()}
+    here = {cell.number: tuple(map(there.key_here, keys(cell, sha256))) for cell in batch}
+    todo = [cell for cell in batch if not there.keys.issuperset(here[cell.number])]
+    own = {job: here[cells[0].number][0] for job, cells in cells_by_job(todo).items()}
     own = {job: key for job, key in own.items() if key not in there.lent}
     lacking = [job for job, key in own.items() if key not in there.keys]
     jobs = own if lacking and len(todo) == len(batch) else lacking
-    return BatchWork(
-        tuple(jobs), tuple(cell for cell in todo if cell.faces and keys(cell, sha256)[1] not in there.lent)
-    )
+    faces = tuple(cell for cell in todo if cell.faces and here[cell.number][1] not in there.lent)
+    return BatchWork(tuple(jobs), faces)
 
 
 def _pictures(run: Run) -> list[tuple[Path, str, int]]:

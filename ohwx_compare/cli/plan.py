@@ -98,8 +98,8 @@ def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Compa
         try:
             detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
             if own or lenders:
-                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
                 there = shelved(own[0] if own else None, lenders)
+                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}, there)
                 planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
             else:
                 planned = plan(experiment, resolve, batch=options.batch)

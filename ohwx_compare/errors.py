@@ -15,6 +15,7 @@ OhwxError
 ├── GeometryError            a box outside its picture, or empty
 ├── LedgerError              a run folder that cannot be used
 │   └── OtherExperimentError    a run folder with cells that the experiment does not ask for
+├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host generated something other than what was asked for
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot continue
@@ -34,6 +35,7 @@ __all__ = [
     "InfotextError",
     "Interrupted",
     "LedgerError",
+    "MeasureError",
     "MissingKeysError",
     "NotHereError",
     "OhwxError",
@@ -106,6 +108,10 @@ class LedgerError(OhwxError):
 
 class OtherExperimentError(LedgerError):
     """A run folder with cells that the experiment does not ask for."""
+
+
+class MeasureError(OhwxError):
+    """Weights or photographs that nothing can be measured with."""
 
 
 class HostError(OhwxError):

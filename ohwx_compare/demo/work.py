@@ -161,11 +161,11 @@ def _prepare(here: _Work) -> None:
         here.folder / BASE: here.parts.write_base,
         here.folder / "detectors" / here.parts.detector: here.parts.write_detector,
     }
-    for path, write in models.items():
+    for path, write_model in models.items():
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as beside:
-                write(beside)
+                write_model(beside)
 
 
 def _train(here: _Work, arm: str) -> None:

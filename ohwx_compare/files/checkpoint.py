@@ -169,8 +169,12 @@ def rewrite(
 
 
 def _stored(file: BinaryIO, tensor: Tensor) -> bytes:
+    """Raises CheckpointError where the file is shorter than it was when its header was read."""
     file.seek(tensor.start)
-    return file.read(tensor.end - tensor.start)
+    data = file.read(tensor.end - tensor.start)
+    if len(data) != tensor.end - tensor.start:
+        raise CheckpointError(f"{file.name} became shorter while it was read; put the whole file back.")
+    return data
 
 
 def sha256(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from modules import processing, shared
 
-from ohwx_compare.compare.cost.estimate import Estimate, estimate
+from ohwx_compare.compare.cost.forecast import Forecast, forecast
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -36,7 +36,7 @@ def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer
         return f'<p class="ohwx-estimate">{html.escape(str(error))}</p>'
 
 
-def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> Estimate:
+def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> Forecast:
     library = style_library()
     count, size = (max(int(fields.get(name) or 1), 1) for name in ("batch_count", "batch_size"))
     given = TabContext(
@@ -48,7 +48,7 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
     return estimate_of(request, _resolve, batch=size)
 
 
-def estimate_of(request: Request, resolve: Resolve, *, batch: int) -> Estimate:
+def estimate_of(request: Request, resolve: Resolve, *, batch: int) -> Forecast:
     """What `request` costs besides what its folder holds. resolve: must not read files."""
     from ohwx_compare.hosts.webui.request.comparison import run_folder
 
@@ -56,7 +56,7 @@ def estimate_of(request: Request, resolve: Resolve, *, batch: int) -> Estimate:
         own = run_folder(request)
     except ExperimentError:  # a name that no folder can have: said when the run is started
         own = None
-    return estimate(request.experiment, resolve, batch=batch, own=own, runs=runs_folder())
+    return forecast(request.experiment, resolve, batch=batch, own=own, runs=runs_folder())
 
 
 def _job(fields: Mapping[str, Any]) -> Job:
@@ -93,15 +93,15 @@ def _resolve(ref: CheckpointRef) -> Checkpoint:
     raise UnknownCheckpointError(f"{ref} cannot be found.")
 
 
-def _told(estimate: Estimate) -> str:
-    planned, free = estimate.plan, free_bytes(runs_folder())
+def _told(told: Forecast) -> str:
+    planned, free = told.plan, free_bytes(runs_folder())
     faces = f", {planned.inpaints} faces" if planned.inpaints else ""
     said = [
         f"<b>{planned.cells} cells</b>: {planned.renders} pictures{faces}, {planned.switches} checkpoint loads",
         f"{_size(planned.disk_bytes)} on disk ({_size(free)} free)",
     ]
-    if estimate.seconds is not None:
-        said.append(f"about {_time(estimate.seconds)} besides the loads, after earlier runs here")
+    if told.seconds is not None:
+        said.append(f"about {_time(told.seconds)} besides the loads, after earlier runs here")
     if planned.missing:
         said.append(f"not found: {', '.join(map(html.escape, planned.missing))}")
     if planned.disk_bytes > free:

@@ -49,7 +49,7 @@ def draft_request(texts: Sequence[str], checkpoints: Sequence[Checkpoint], defau
 
 
 def estimate_request(request: Request, checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
-    """A plan's counts and its time, see `Estimate.to_json`; nothing is read but ledgers."""
+    """A plan's counts and its time, see `Forecast.to_json`; nothing is read but ledgers."""
 
     def resolve(ref: CheckpointRef) -> Checkpoint:
         name, _ = _known(ref, checkpoints)

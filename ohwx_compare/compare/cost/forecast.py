@@ -16,13 +16,13 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import ExperimentError, LedgerError
 from ohwx_compare.files.ledger import Run, open_run
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Forecast", "forecast"]
 
 _RUNS = 3  # the newest ones, for the time
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Forecast:
     """A plan and its time."""
 
     plan: ComparisonPlan
@@ -33,7 +33,7 @@ class Estimate:
         return {**self.plan.to_json(), "seconds": None if self.seconds is None else round(self.seconds, 1)}
 
 
-def estimate(experiment: Experiment, resolve: Resolve, *, batch: int, own: Path | None, runs: Path) -> Estimate:
+def forecast(experiment: Experiment, resolve: Resolve, *, batch: int, own: Path | None, runs: Path) -> Forecast:
     """Plan `experiment` without what its folder `own` holds; its time, without loads, at the pace of the newest `runs`.
 
     resolve: must not read files. runs: the folder of run folders. Raises what `plan` raises.
@@ -42,7 +42,7 @@ def estimate(experiment: Experiment, resolve: Resolve, *, batch: int, own: Path 
     held: dict[str, Any] = {"there": shelved(run), "keys": keys_in(run)} if run else {}
     planned = plan(experiment, resolve, batch=batch, **held)
     measured = _pace_of_newest(runs)
-    return Estimate(planned, seconds_at(measured, planned) if measured else None)
+    return Forecast(planned, seconds_at(measured, planned) if measured else None)
 
 
 def _pace_of_newest(folder: Path) -> float | None:

@@ -15,6 +15,7 @@ from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.steps import expected_faces, sampling_steps
 
 __all__ = ["NO_KEYS", "BatchWork", "CellKeys", "Holdings", "KeysOf", "Wanted", "keys_with", "needed"]
 
@@ -79,7 +80,8 @@ class Wanted:
     @property
     def cost(self) -> float:
         """Sampling steps, a face pass being as long as is to be expected."""
-        return self.cell.job.steps if self.before is None else face_cost(self.cell.job, self.cell.faces)
+        job = self.cell.job
+        return sampling_steps(job.steps, job.denoise) if self.before is None else face_cost(job, self.cell.faces)
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class BatchWork:
     @property
     def inpaints(self) -> int:
         """Faces to inpaint, if each tab finds as many as its top k allows, or one."""
-        return sum(max(tab.top_k, 1) for cell in self.faces for tab in cell.faces)
+        return sum(expected_faces(tab) for cell in self.faces for tab in cell.faces)
 
     def lacking(self, there: Holdings, *, is_fresh: bool) -> "BatchWork":
         """What of it must be generated, given what is `there`.

@@ -85,8 +85,6 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     Raises ExperimentError, InfotextError, ImageError or CheckpointError, and UnsupportedKeyError naming what our engine
     does not draw.
     """
-    if (options.experiment is None) == (options.source is None):
-        raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints))
     if options.all:
         names = list_checkpoints(options.checkpoints)
@@ -102,11 +100,13 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
 
     Raises ExperimentError, InfotextError or ImageError.
     """
-    if source is not None:
+    if file is None and source is not None:
         first, *more = texts_of(source)
         if more:
             print(f"{first.stem} holds {1 + len(more)} infotexts; this is the first one's comparison.", file=sys.stderr)
         return Experiment.from_infotext(infotext.parse(first.text), styles)
+    if file is None or source is not None:
+        raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     try:
         data = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:

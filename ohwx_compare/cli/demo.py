@@ -96,13 +96,12 @@ def _put(models: Path, out: Path, checkpoints: list[Path]) -> None:
 
 
 def _tell(found: "Answer", page: Path, *, is_json: bool) -> None:
-    from ohwx_compare.demo.words import headline, sentences
+    from ohwx_compare.demo.words import findings, headline, sentences
 
+    told = [*findings(found), *sentences(found)]
     if is_json:
-        print_json(
-            {"page": str(page), "headline": headline(found), "sentences": list(sentences(found)), **asdict(found)}
-        )
+        print_json({"page": str(page), "headline": headline(found), "sentences": told, **asdict(found)})
         return
-    print(headline(found), *sentences(found), page, sep="\n")
+    print(headline(found), *told, page, sep="\n")
     if sys.stdout.isatty() and not os.environ.get("CI"):
         webbrowser.open(page.resolve().as_uri())

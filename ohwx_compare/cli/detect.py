@@ -9,14 +9,15 @@ from PIL import ImageDraw
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.options import folders_of_detectors, require_device, require_folder, share
-from ohwx_compare.errors import DetectorError, ImageError, OhwxError
+from ohwx_compare.errors import DetectorError, OhwxError
 from ohwx_compare.files.gallery import pictures
-from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.images import load_rgb, write_result
+from ohwx_compare.files.names import FreeNames
 
 if TYPE_CHECKING:  # loads torch
     from PIL import Image
 
-    from ohwx_compare.engine.detect import Detection
+    from ohwx_compare.engine.detect import Detection, Detector
 
 __all__ = ["add_flags"]
 
@@ -55,9 +56,10 @@ def run(options: argparse.Namespace) -> int:
     if options.preview:
         require_folder(options.preview, "--preview")
     found = pictures(options.inputs)
+    names = FreeNames(options.preview or Path(), found, advice="choose another --preview")
     named = Path(options.detector)
     if named.is_file():
-        detector = Yolo(named, device=options.device)
+        detector: Detector = Yolo(named, device=options.device)
     elif named.parent != Path():
         raise DetectorError(f"There is no detector file {named}.")
     else:
@@ -70,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
             image = load_rgb(path)
             faces = detector.detect([image], options.confidence)[0]
             if options.preview:
-                write_png(_preview_name(path, options.preview, found), _with_boxes(image, faces), "")
+                write_result(names.take(path.stem, path), _with_boxes(image, faces), "")
             result = {"file": str(path), "width": image.width, "height": image.height, **about, "faces": _boxes(faces)}
         except OhwxError as error:
             result = {"file": str(path), "error": str(error)}
@@ -87,16 +89,6 @@ def _boxes(faces: "list[Detection]") -> list[dict[str, Any]]:
         {"box": [round(float(edge), 2) for edge in face.box.xyxy], "confidence": round(float(face.confidence), 4)}
         for face in faces
     ]
-
-
-def _preview_name(path: Path, folder: Path, found: list[Path]) -> Path:
-    """`<stem>.png`, with its number among the pictures where names repeat. Raises ImageError for a picture itself."""
-    folder.mkdir(parents=True, exist_ok=True)
-    is_alone = sum(other.stem.casefold() == path.stem.casefold() for other in found) == 1
-    name = folder / (f"{path.stem}.png" if is_alone else f"{path.stem}-{found.index(path) + 1}.png")
-    if name.resolve() in {other.resolve() for other in found}:
-        raise ImageError(f"{name} is one of the pictures; choose another --preview.")
-    return name
 
 
 def _with_boxes(image: "Image.Image", faces: "list[Detection]") -> "Image.Image":

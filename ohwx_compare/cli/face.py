@@ -7,17 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ohwx_compare.cli.answer import print_json
+from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
-from ohwx_compare.compare.existing import read_picture, redraw, require_native, target
+from ohwx_compare.compare.existing import read_picture, redraw, require_native
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, Interrupted, OhwxError
 from ohwx_compare.files.gallery import pictures
+from ohwx_compare.files.names import FreeNames
 
 __all__ = ["add_flags"]
 
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     require_folder(options.out)
     settings = _read_settings(options.settings) if options.settings else ()
     found = pictures(options.inputs)
+    names = FreeNames(options.out, found, advice="choose another --out")
     resolve = cache(in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map)))
     results, bar = [], Bar()
     with CtrlC(bar.say) as asked:
@@ -65,11 +67,11 @@ def run(options: argparse.Namespace) -> int:
                     picture = read_picture(path, settings, options.checkpoint)
                     require_native(picture)
                     loaded = host.use(resolve(picture.checkpoint))
-                    result = redraw(host, detector, picture, loaded, target(path, options.out, found))
+                    result = redraw(host, detector, picture, loaded, names.take(path.stem, path))
                     bar(events.Image(number, path.name, result["outcome"]))
                 except OhwxError as error:
-                    result = {"file": str(path), "error": str(error)}
-                    bar(events.Failed(number, path.name, str(error)))
+                    result = {"file": str(path), "error": words_of(error)}
+                    bar(events.Failed(number, path.name, words_of(error)))
                 results.append(result)
         finally:
             bar.close()

@@ -7,14 +7,15 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 
 from ohwx_compare import __version__
-from ohwx_compare.cli.answer import print_json
+from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.errors import Interrupted, OhwxError
 
-__all__ = ["COMMANDS", "build_parser", "main"]
+__all__ = ["COMMANDS", "build_parser", "main", "parsers"]
 
 logger = logging.getLogger(__name__)
 COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
@@ -50,6 +51,12 @@ def build_parser(*commands: str) -> argparse.ArgumentParser:
     return parser
 
 
+def parsers() -> Mapping[str, argparse.ArgumentParser]:
+    """Every command's own parser, with all its flags, in the order of `COMMANDS`."""
+    parser = build_parser(*COMMANDS)
+    return next(each.choices for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit status; never raises for what a user can cause."""
     for stream in (sys.stdout, sys.stderr):
@@ -66,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OhwxError as error:
-        print(f"ohwx: {error}", file=sys.stderr)
+        print(f"ohwx: {words_of(error)}", file=sys.stderr)
         return _failed(options, error)
     except Exception as error:
         logger.exception("ohwx: this is a fault of the program; please report the lines below.")
@@ -75,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _failed(options: argparse.Namespace, error: Exception) -> int:
     if getattr(options, "json", False):
-        print_json({"error": str(error), "kind": type(error).__name__})
+        print_json({"error": words_of(error), "kind": type(error).__name__})
     return 1
 
 

@@ -2,9 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import clock
@@ -19,10 +20,11 @@ from ohwx_compare.cli.options import (
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_with, plan, shelved
+from ohwx_compare.compare.cost.plan import ComparisonPlan, plan, shelved
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import run_folders
+from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
@@ -94,11 +96,12 @@ def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Compa
         find = cache(lambda name: find_detector(name, places, device=host.device.type))
         try:
             detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
-            known = {}
             if own or lenders:
                 keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
-                known = {"there": shelved(own[0] if own else None, lenders), "keys": keys}
-            planned = plan(experiment, resolve, batch=options.batch, **known)
+                there = shelved(own[0] if own else None, lenders)
+                planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
+            else:
+                planned = plan(experiment, resolve, batch=options.batch)
             return planned, seconds(planned, host, detectors) if options.calibrate else None
         finally:
             host.close()
@@ -108,7 +111,7 @@ def _opened(folders: list[Path]) -> list[Run]:
     return [open_run(folder) for folder in folders if (folder / "run.sqlite").is_file()]
 
 
-def _lines(summary: dict, free: int) -> list[str]:
+def _lines(summary: Mapping[str, Any], free: int) -> list[str]:
     lines = [
         f"{summary['cells']} cells over {summary['checkpoints']} checkpoints",
         f"to draw: {summary['renders']} pictures, {summary['inpaints']} faces, {summary['switches']} checkpoint loads",

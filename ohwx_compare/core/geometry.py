@@ -94,7 +94,7 @@ def crop_region(box: Box, padding: int, picture: Size, canvas: Size) -> Box:
     x1, y1 = max(int(box.x1) - padding, 0), max(int(box.y1) - padding, 0)
     x2, y2 = min(int(box.x2) + padding, width), min(int(box.y2) + padding, height)
     if x2 <= x1 or y2 <= y1:
-        raise GeometryError(f"The box {box.xyxy} has nothing inside the picture of {width}x{height} px.")
+        raise GeometryError(f"The box {box.xyxy} covers nothing of the picture of {width}x{height} px.")
     ratio = _ratio(canvas)
     if (x2 - x1) / (y2 - y1) > ratio:
         y1, y2 = _widen(y1, y2, int((x2 - x1) / ratio - (y2 - y1)), height)

@@ -5,7 +5,6 @@ one that was not. Trainings run side by side, and so do comparisons, one thread 
 busier in that way than by sharing every sum among them, and no core waits for one that another program has.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from ohwx_compare.demo.readings import Readings, read_run, read_truths
 from ohwx_compare.demo.sizes import ARMS, BASE, BATCH, PICTURE_SIDE, SUBJECT_IMAGES, Sizes
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.errors import Interrupted
-from ohwx_compare.files.atomic import UNFINISHED
+from ohwx_compare.files.atomic import replacing
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.hosts.native import NativeHost
@@ -162,12 +161,11 @@ def _prepare(here: _Work) -> None:
         here.folder / BASE: here.parts.write_base,
         here.folder / "detectors" / here.parts.detector: here.parts.write_detector,
     }
-    for path, write in models.items():
+    for path, write_model in models.items():
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(path.name + UNFINISHED)
-            write(beside)
-            os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too
+            with replacing(path) as beside:
+                write_model(beside)
 
 
 def _train(here: _Work, arm: str) -> None:

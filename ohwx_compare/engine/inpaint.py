@@ -47,8 +47,8 @@ def inpaint(
 ) -> list[NotedImage]:
     """Redraw the white of each mask ("L", its image's size) in each image (RGB), in the jobs' order.
 
-    With `only_masked` a picture keeps its size, else it takes the job's. A black mask with `only_masked` redraws
-    everything, as in the webui, and says so. Raises ImageError where a mask has another size; else like `txt2img`.
+    With `only_masked` a picture keeps its size, else it gets the job's. A black mask with `only_masked` redraws
+    everything, as in the webui, with a note. Raises ImageError where a mask has another size; else like `txt2img`.
     """
     ready = [_prepare(*one) for one in zip(jobs, images, masks, strict=True)]
     pictures = []
@@ -63,7 +63,7 @@ def inpaint(
 
 def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image) -> _Prepared:
     if mask.size != image.size:
-        raise ImageError(f"The mask is {mask.width}x{mask.height} px; its picture is {image.width}x{image.height}.")
+        raise ImageError(f"The mask is {mask.width}x{mask.height} px, expected {image.width}x{image.height}.")
     image, blurred = image.convert("RGB"), m.gaussian_blur(mask.convert("L"), job.mask_blur)
     size = (job.job.width, job.job.height)
     latent_size = (size[0] // 8, size[1] // 8)

@@ -22,14 +22,14 @@ _HONEST = frozenset({"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs", "zfs"})
 
 
 def identity(path: Path, *, settled: float = SETTLED) -> Stamp:
-    """Numbers that are others after every write to `path`, also across processes; () where nothing can tell.
+    """Numbers that change with every write to `path`, also across processes; () where nothing can prove that.
 
     The proof is the inode's own time of change, which every write moves and no call sets, so a file overwritten under
     its name, size and modification time has another identity. Not seen are a clock set back to the nanosecond, and
     stores through a memory map that was opened before and goes on after the file is read. Only file systems known to
     keep that time are trusted, on Linux by the mount table. () is the answer everywhere else, hence always on Windows
     and macOS and on FAT, network and FUSE drives; for a file that changed less than `settled` seconds ago, since a
-    second write could fall into the same tick; and for one that cannot be read. Who gets () reads the file's bytes
+    second write could fall into the same tick; and for one that cannot be read. After () the file's bytes are read
     again: two equal identities that are not () mean equal bytes, nothing else does.
     """
     try:
@@ -45,7 +45,7 @@ def identity(path: Path, *, settled: float = SETTLED) -> Stamp:
 class Hashes:
     """`hashes(path)` is `sha256(path)`, `hashes.contents(path)` has each tensor's too; an unchanged file is read once.
 
-    What proves a file unchanged is its `identity`; who has none is read each time.
+    A file's `identity` proves it unchanged; a file without one is read each time.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Hashes:
         read: Callable[..., Contents] = read_contents,
         settled: float = SETTLED,
     ) -> None:
-        """`folder` remembers beyond this process, see `cache_folder`; None: nothing does. `read` is `read_contents`."""
+        """folder: remembers beyond this process, see `cache_folder`; None: nothing does. read: `read_contents`."""
         self._folder, self._read, self._settled = folder, read, settled
         self._known: dict[Path, tuple[Stamp, Contents]] = {}
 
@@ -64,7 +64,7 @@ class Hashes:
         return self.contents(path).sha256
 
     def contents(self, path: Path, on_block: Callable[[], None] = lambda: None) -> Contents:
-        """The hashes of file and tensors; `on_block` as in `read_contents`, which is asked where nothing is known."""
+        """The hashes of file and tensors; `on_block` as in `read_contents`, which is called where nothing is known."""
         before = identity(path, settled=self._settled)
         stamp, contents = self._known.get(path) or self._recall(path)
         if before and stamp == before:
@@ -106,7 +106,7 @@ class Hashes:
 
 
 def cache_folder() -> Path | None:
-    """Where this user's programs keep what can be made again; None for a user without a home."""
+    """Where this user's programs cache what can be computed again; None for a user without a home folder."""
     try:
         if os.name == "nt":
             base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")

@@ -16,13 +16,14 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.keys import canonical
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
-from ohwx_compare.errors import ExperimentError, LedgerError
+from ohwx_compare.errors import ExperimentError, LedgerError, OtherExperimentError
 from ohwx_compare.files import lock
+from ohwx_compare.words import counted
 
 __all__ = ["SCHEMA", "CheckpointRow", "Ledger", "Result", "Run", "RunCell", "open_run"]
 
@@ -112,7 +113,7 @@ def open_run(folder: Path) -> Run:
     path = folder / LEDGER_FILE
     if not path.is_file():
         raise LedgerError(
-            f"{folder} is no run folder: it has no {LEDGER_FILE}. Start one with `ohwx compare --out {folder}`."
+            f"{folder} is not a run folder: it has no {LEDGER_FILE}. Choose a folder that a comparison was written to."
         )
     with _said(path), closing(_connect(path)) as db, closing(_connect(":memory:")) as copy:
         if _version(db, path) < SCHEMA:
@@ -121,7 +122,7 @@ def open_run(folder: Path) -> Run:
             db = copy
         experiment = _experiment(db, path)
         if experiment is None:
-            raise LedgerError(f"{path} holds no experiment: its run was stopped before it began. Start it again.")
+            raise LedgerError(f"{path} holds no experiment: its run was stopped before it began. Start the run again.")
         checkpoints = _checkpoints(db)
         results = _results(db)
     pending = Result(outcome=Outcome.PENDING)
@@ -149,7 +150,7 @@ class Ledger:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LedgerError(f"{folder} cannot be used: {error}. Choose another --out folder.") from error
+            raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
         with ExitStack() as held:
             held.enter_context(closing(_hold(folder)))
             with _said(self.path):
@@ -170,8 +171,8 @@ class Ledger:
     def plan(self, experiment: Experiment) -> None:
         """Make `experiment` the folder's own; results of cells move along with them, whatever their numbers are now.
 
-        It may ask for more than the folder's experiment did. Raises LedgerError where it does not ask for a cell that
-        is drawn: nothing is dropped.
+        It may ask for more than the folder's experiment did. Raises OtherExperimentError if it lacks a cell that
+        is there: nothing is dropped.
         """
         with self._change() as db:
             old, results = _experiment(db, self.path), _results(db)
@@ -180,10 +181,10 @@ class Ledger:
             left = kept.keys() - dict(asked).keys()
             lost = [c for text, c in kept.items() if text in left and results[c.number].outcome != Outcome.FAILED]
             if lost:
-                raise LedgerError(
-                    f"{self.folder} holds {len(lost)} drawn cells that this experiment does not ask for (the first: "
-                    f"{lost[0].label}). Choose another --out, and add --reuse {self.folder} so that what both ask for "
-                    f"is not drawn again."
+                raise OtherExperimentError(
+                    f"{self.folder} holds {counted(len(lost), 'cell')} that this experiment does not ask for (the "
+                    f"first: {lost[0].label}). Choose another folder for the run; it can reuse the pictures of "
+                    f"{self.folder}."
                 )
             db.execute("DELETE FROM cells")
             db.execute("INSERT OR REPLACE INTO experiment VALUES (1, ?)", (canonical(experiment.to_dict()),))
@@ -253,27 +254,27 @@ def _said(path: Path) -> Iterator[None]:
 
 
 def _advice(error: str) -> str:
-    if "full" in error:
-        return "Free some space; all that is drawn is kept, and the same command goes on from there."
-    if "readonly" in error or "unable to open" in error:
-        return "Make it writable, or choose another --out folder."
-    return "If it is damaged, choose another --out folder."
+    if "full" in error or "No space" in error:
+        return "Free some space, then start the run again: what is finished is kept."
+    if any(word in error for word in ("readonly", "unable to open", "Read-only", "Permission denied")):
+        return "Make it writable, or choose another folder."
+    return "If it is damaged, choose another folder."
 
 
-def _hold(folder: Path) -> sqlite3.Connection:
+def _hold(folder: Path) -> BinaryIO:
     try:
         return lock.hold(folder)
     except BlockingIOError as error:
-        raise LedgerError(f"Another run is drawing into {folder}; wait for it, or choose another --out.") from error
-    except sqlite3.Error as error:
-        raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be locked: {error}. {_advice(str(error))}") from error
+        raise LedgerError(f"Another run is writing to {folder}; wait for it, or choose another folder.") from error
+    except OSError as error:
+        raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be used: {error}. {_advice(str(error))}") from error
 
 
 def _version(db: sqlite3.Connection, path: Path) -> int:
     """The schema in the file, 0 for an empty one. Raises LedgerError for one that is newer than this version."""
     found = db.execute("PRAGMA user_version").fetchone()[0]
     if found > SCHEMA:
-        raise LedgerError(f"{path} has schema {found}, this version knows {SCHEMA} at most; update this program.")
+        raise LedgerError(f"{path} has schema {found}, this version reads at most {SCHEMA}; update this program.")
     return found
 
 
@@ -291,7 +292,7 @@ def _experiment(db: sqlite3.Connection, path: Path) -> Experiment | None:
         return Experiment.from_dict(json.loads(row["json"])) if row else None
     except ExperimentError as error:
         raise LedgerError(
-            f"{path} holds an experiment that this version cannot read: {error} Choose another --out."
+            f"{path} holds an experiment that this version cannot read: {error} Choose another folder."
         ) from error
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "stretch",
 ]
 
+_Corners = tuple[int, int, int, int]  # XYXY, px
 LANCZOS = Image.Resampling.LANCZOS
 
 
@@ -82,7 +83,7 @@ def dilate(mask: Image.Image, side: int) -> Image.Image:
 def merge(masks: Sequence[Image.Image], *, invert: bool = False) -> Image.Image:
     """The bitwise union of masks of one size, or what is left of the picture without it. Raises ImageError for none."""
     if not masks:
-        raise ImageError("No mask to merge; expected at least one.")
+        raise ImageError("There is no mask to merge; expected at least one.")
     union = Image.fromarray(reduce(np.bitwise_or, [np.array(mask) for mask in masks]))
     return ImageOps.invert(union) if invert else union
 
@@ -130,7 +131,7 @@ def _contain(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return canvas
 
 
-def _strips(place: Placement, size: tuple[int, int]) -> list[tuple[tuple[int, int, int, int], tuple[int, ...]]]:
+def _strips(place: Placement, size: tuple[int, int]) -> list[tuple[_Corners, _Corners]]:
     """The bare strips beside `place` and the edge of the resized picture (a box without area) that fills each."""
     width, height = size
     if place.height < height and place.y > 0:

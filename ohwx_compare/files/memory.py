@@ -9,7 +9,7 @@ __all__ = ["available_memory"]
 
 
 def available_memory() -> int | None:
-    """Bytes, caches that would give way included; None where the system does not tell, as macOS.
+    """Bytes, caches that would give way included; None where the system does not say, as on macOS.
 
     Linux: MemAvailable. Windows: `ullAvailPhys` of GlobalMemoryStatusEx,
     https://learn.microsoft.com/windows/win32/api/sysinfoapi/ns-sysinfoapi-memorystatusex
@@ -23,13 +23,15 @@ def available_memory() -> int | None:
     return int(found[1]) * 1024 if found else None
 
 
-def _on_windows() -> int | None:
-    class Status(ctypes.Structure):
-        _fields_ = (
-            ("length", ctypes.c_ulong),
-            ("load", ctypes.c_ulong),
-            *((name, ctypes.c_ulonglong) for name in ("total", "free", *(f"other{i}" for i in range(5)))),
-        )
+if sys.platform == "win32":
 
-    status = Status(length=ctypes.sizeof(Status))
-    return status.free if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+    def _on_windows() -> int | None:
+        class Status(ctypes.Structure):
+            _fields_ = (
+                ("length", ctypes.c_ulong),
+                ("load", ctypes.c_ulong),
+                *((name, ctypes.c_ulonglong) for name in ("total", "free", *(f"other{i}" for i in range(5)))),
+            )
+
+        status = Status(length=ctypes.sizeof(Status))
+        return status.free if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None

@@ -84,7 +84,7 @@ class NativeHost:
     @property
     def vae_sha256(self) -> str | None:
         """Of the VAE that replaces the checkpoints' own, as it was when the host was made."""
-        return self._vae and self._vae.sha256
+        return self._vae.sha256 if self._vae else None
 
     def checkpoints(self) -> list[Checkpoint]:
         """Every .safetensors file of the folders, sorted by name; the first folder wins where names repeat."""
@@ -143,9 +143,9 @@ class NativeHost:
     ) -> Iterator[Rendered]:
         """Redraw the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
         for group in render.job_batches([job.job for job in jobs]):
-            chosen = ([things[i] for i in group] for things in (jobs, images, masks))
-            draw = partial(inpaint.inpaint, self._model(), *chosen, self._on_step)
-            yield from self._within_memory([jobs[i].job for i in group], draw)
+            chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
+            draw = partial(inpaint.inpaint, self._model(), chosen, canvases, holes, self._on_step)
+            yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
         """Who draws, whose noise, on what kind of device, in what precision, with whose VAE."""
@@ -176,7 +176,7 @@ class NativeHost:
         return (Rendered(picture.image, picture.notes) for picture in drawn)
 
     def _model(self) -> weights.Model:
-        if self._in_use is None:
+        if self._in_use is None or self._held is None:
             raise HostError("No checkpoint is loaded; call use() first.")
         return self._held
 
@@ -184,7 +184,9 @@ class NativeHost:
         """The checkpoint in memory, in the place of the last one; after an error there is none."""
         if self.vae and _stamp(self.vae) != self._vae_stamp:
             raise HostError(f"{self.vae.name} changed since the run began; start it again.")
-        seals = {checked.path: contents.tensors, self.vae: self._vae and self._vae.tensors}
+        seals = {checked.path: contents.tensors}
+        if self.vae and self._vae:
+            seals[self.vae] = self._vae.tensors
         held, self._held = self._held, None
         if held and not checked.fits(held, self.device, self.dtype):
             held = None

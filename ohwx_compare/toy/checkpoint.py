@@ -79,7 +79,8 @@ def pack(checkpoint: Path, path: Path, captions: Iterable[str], metadata: Mappin
 
     captions: all that its text encoders were taught; rows of other tokens are left out.
     """
-    texts, packed = sorted(set(captions)), {}
+    texts = sorted(set(captions))
+    packed: dict[str, np.ndarray] = {}
     for name, value in load_file(checkpoint).items():
         if name in _TABLES:
             packed[name + _ROWS] = rows = _rows(texts, name)
@@ -101,7 +102,7 @@ def unpack(packed: Path, path: Path) -> None:
     write_tensors(path, kinds, lambda name: _unpacked(kept, name, shapes[name]).tobytes(), metadata)
 
 
-def _unpacked(kept: Mapping[str, NDArray], name: str, shape: tuple[int, ...]) -> NDArray:
+def _unpacked(kept: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
     if name in EXTRA:
         return np.arange(shape[1]).astype(np.int64)[None] if shape else np.zeros((), np.float16)
     if name in _TABLES:
@@ -121,7 +122,7 @@ def _rows(captions: Iterable[str], table: str) -> NDArray[np.int32]:
     return np.array(sorted({0, *EMPTY.tokens, *chain.from_iterable(texts)}), np.int32)
 
 
-def _rounded(value: NDArray, steps: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def _rounded(value: np.ndarray, steps: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """A matrix in `steps` steps up to each row's largest value, and what a step is worth."""
     rows = value.reshape(len(value), -1).astype(np.float32)
     scale = np.maximum(np.abs(rows).max(axis=1), 1e-12) / np.float32(steps)

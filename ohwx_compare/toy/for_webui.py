@@ -189,7 +189,7 @@ def _conditioners(first_encoder: str) -> list[dict[str, Any]]:
     second = {"arch": ARCHITECTURE, "version": "none", "freeze": True, "layer": "penultimate"}
     second |= {"always_return_pooled": True, "legacy": False}
     sizes = ("original_size_as_tuple", "crop_coords_top_left", "target_size_as_tuple")
-    described = [
+    described: list[tuple[str, str, dict[str, Any]]] = [
         ("txt", "FrozenCLIPEmbedder", first),
         ("txt", "FrozenOpenCLIPEmbedder2", second),
         *((size, "ConcatTimestepEmbedderND", {"outdim": 256}) for size in sizes),

@@ -62,4 +62,4 @@ def test_a_changed_recipe_is_refused(recipe, capsys):
     assert main(["train", str(recipe), "--device", "cpu"]) == 0
     recipe.write_text(recipe.read_text(encoding="utf-8").replace("0.001", "0.002"), encoding="utf-8")
     assert main(["train", str(recipe), "--device", "cpu"]) == 1
-    assert "is of another run" in capsys.readouterr().err
+    assert "belongs to another run" in capsys.readouterr().err

@@ -122,7 +122,7 @@ def test_keep_last_frees_the_disk(world):
 
 def test_uneven_saves_are_remarked(world):
     notes = plan(world, reg=reg(world), repeats=150, epochs=1, save_every_steps=675).notes
-    assert "save_every_steps 660 would make it 22" in notes[0]
+    assert "save_every_steps 660 would make that 22" in notes[0]
 
 
 def test_weights_and_sizes_follow_the_recipe(world):

@@ -1,8 +1,8 @@
-"""How long a planned run takes here: its own first batches drawn with few steps, twice, and drawn out to all of them.
+"""How long a planned run takes here: its own first batches with few steps, twice, extrapolated to all steps.
 
 Time is linear in steps: a batch costs `fixed` (texts, VAE, saving) and `step` for each step. Both are measured for each
 kind of batch that the plan holds, at its own size and number of pictures, on the machine and checkpoint it will run on.
-What cannot be known before is how many faces there will be; a tab is taken for as many as its top k allows, or one.
+How many faces there will be cannot be known; each tab counts as many as its top k allows, or one.
 """
 
 import tempfile
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from ohwx_compare.compare.cost.plan import BatchWork, ComparisonPlan
+from ohwx_compare.compare.cost.plan import ComparisonPlan
 from ohwx_compare.compare.face_pass import face_job
 from ohwx_compare.compare.host import Checkpoint, Host
+from ohwx_compare.compare.work import BatchWork
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
@@ -39,7 +40,7 @@ class Pace:
     step: float
 
     def of(self, steps: int) -> float:
-        """A batch of so many steps."""
+        """Seconds of a batch with so many steps."""
         return self.fixed + self.step * steps
 
 
@@ -49,10 +50,10 @@ def seconds(
     detectors: Mapping[str, "Detector"],
     clock: Callable[[], float] = time.perf_counter,
 ) -> float | None:
-    """Wall time that drawing `plan` will take, sheets included; None where no checkpoint of it has a file.
+    """Wall time that `plan` will take, sheets included; None where no checkpoint of it has a file.
 
-    Loads the first checkpoint of the plan, switches to the second, whose switch stands for all that follow, and draws
-    with the last one loaded; the caller closes `host`. Raises what the host raises.
+    Loads the first checkpoint of the plan, switches to the second, whose switch stands for all that follow, and
+    generates with the one loaded last; the caller closes `host`. Raises what the host raises.
     """
     visits = [visit for visit in plan.visits if visit.checkpoint]
     if not visits:
@@ -75,7 +76,7 @@ class _Measure:
         self.savings: dict[tuple[int, int], float] = {}
 
     def time(self, do: Callable[[], object]) -> float:
-        """Seconds that `do` takes, the mean of as many times as it takes to be sure."""
+        """Seconds that `do` takes: the mean of as many repetitions as make it certain."""
         spent = []
         while sum(spent) < AT_LEAST and len(spent) < AT_MOST:
             started = self.clock()
@@ -134,7 +135,7 @@ class _Measure:
         return self.detections[kind] + max(tab.top_k, 1) * self.paces[kind].of(steps)
 
     def pace(self, draw: Callable[[int], object]) -> Pace:
-        """Two lengths give the line, after a draw that warms up."""
+        """Two lengths give the line, after a first one that warms up."""
         draw(FEW)
         few, more = (self.time(lambda n=steps: draw(n)) for steps in (FEW, MORE))
         step = max(more - few, 0.0) / (MORE - FEW)
@@ -167,7 +168,7 @@ def _kind(job: Job) -> tuple:
 
 
 def _noise(job: Job) -> Image.Image:
-    """A picture that no format makes small."""
+    """A picture that no format compresses."""
     size = (job.width, job.height)
     return Image.merge("RGB", [Image.effect_noise(size, 64) for _ in range(3)])
 
@@ -177,7 +178,7 @@ def _with_steps(jobs: Iterable[Job], steps: int) -> list[Job]:
 
 
 def _few(asked: Iterable[InpaintJob], steps: int) -> list[InpaintJob]:
-    """The same inpaints with so many steps: int(d * s) + 1 are run at denoise d of s."""
+    """The same inpaints with so many steps: of s steps, int(d * s) + 1 run at denoise d."""
     return [replace(one, job=replace(one.job, steps=2 * steps - 2 or 1, denoise=0.5)) for one in asked]
 
 

@@ -1,48 +1,33 @@
-"""What a run would draw, counted before anything is drawn; what its folder holds already is left out.
+"""What a run would generate, counted beforehand; what its folder holds already is left out.
 
-It follows `compare/run.py`: the same batches, the same keys, each checkpoint loaded once and only where it is needed.
+The batches and what they lack are those of `compare/work.py`, as in a run; each checkpoint is loaded once and only
+where it is needed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cells_by_job
+from ohwx_compare.compare.batches import Batch, batches, by_checkpoint
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve
+from ohwx_compare.compare.work import NO_KEYS, BatchWork, CellKeys, KeysOf, needed
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
-from ohwx_compare.core.experiment.keys import after_key, before_key
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import UnknownCheckpointError
 from ohwx_compare.files.ledger import CheckpointRow, Run
 
-__all__ = ["BatchWork", "ComparisonPlan", "Shelved", "Visit", "keys_in", "keys_with", "most_bytes", "plan", "shelved"]
+__all__ = ["ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
 
 PNG_BYTES = 2.0  # a px, until the run folder holds pictures of its own
 THUMB_BYTES = 25_000  # a JPEG of 384 px
 
-KeysOf = Callable[[Cell, str], tuple[str, str]]  # cell, checkpoint sha256: keys of its picture before and of its last
-
-
-@dataclass(frozen=True)
-class BatchWork:
-    """One batch's work: the pictures it lacks, and the cells whose face pass it lacks."""
-
-    jobs: tuple[Job, ...]
-    faces: tuple[Cell, ...]
-
-    @property
-    def inpaints(self) -> int:
-        """Faces to be redrawn, if each tab finds as many as its top k allows, or one."""
-        return sum(max(tab.top_k, 1) for cell in self.faces for tab in cell.faces)
-
 
 @dataclass(frozen=True)
 class Visit:
-    """One checkpoint and what it draws; `checkpoint` is None where no file answers to its name."""
+    """One checkpoint and what it generates; `checkpoint` is None where there is no file of its name."""
 
     checkpoint: Checkpoint | None
     draws: tuple[BatchWork, ...]
@@ -57,25 +42,33 @@ class Shelved:
     png_bytes: float  # a px, the mean of their pictures
     lent: frozenset[str] = frozenset()  # those of `keys` that are taken from elsewhere
 
+    def has(self, key: str) -> bool:
+        """Whether a picture with this key need not be generated."""
+        return key in self.keys
+
+    def is_lent(self, key: str) -> bool:
+        """Whether it is taken from elsewhere."""
+        return key in self.lent
+
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonPlan:
-    """A run's cost in things that can be counted. `visits` holds only checkpoints that have something to draw."""
+    """A run's cost in things that can be counted. `visits` holds only checkpoints that have something to generate."""
 
-    cells: int  # of the experiment, drawn already or not
+    cells: int  # of the experiment, generated already or not
     checkpoints: int
-    missing: tuple[str, ...]  # checkpoints that no file answers to, as the experiment names them
+    missing: tuple[str, ...]  # checkpoints without a file, as the experiment names them
     visits: tuple[Visit, ...]
     disk_bytes: int  # of the pictures, thumbnails and sheets to be written, estimated
 
     @property
     def renders(self) -> int:
-        """Pictures to be drawn before the face pass."""
+        """Pictures to generate, before the face pass."""
         return sum(len(draw.jobs) for visit in self.visits for draw in visit.draws)
 
     @property
     def inpaints(self) -> int:
-        """Faces to be redrawn; see `Draw.inpaints`."""
+        """Faces to inpaint; see `BatchWork.inpaints`."""
         return sum(draw.inpaints for visit in self.visits for draw in visit.draws)
 
     @property
@@ -98,9 +91,9 @@ def plan(
     there: Shelved = Shelved(frozenset(), {}, PNG_BYTES),
     keys: KeysOf | None = None,
 ) -> ComparisonPlan:
-    """Count what a run of `experiment` would draw besides what is `there`.
+    """Count what a run of `experiment` would generate besides what is `there`.
 
-    keys: what tells whether a cell is there; without, none is. Raises ExperimentError without a checkpoint,
+    keys: tells whether a cell is there; without it, none is. Raises ExperimentError without a checkpoint,
     CheckpointError for a file that is not what was asked for.
     """
     cells, missing, visits = experiment.cells(), [], []
@@ -134,7 +127,7 @@ def most_bytes(experiment: Experiment) -> int:
 
 
 def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
-    """What the folder that is drawn into holds, and what others lend to it.
+    """What the run's own folder holds, and what other folders lend to it.
 
     This is a forecast, so checkpoint files are compared by size and time alone; a run looks at their bytes.
     """
@@ -151,23 +144,11 @@ def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
 
 
 def keys_in(run: Run) -> KeysOf:
-    """The keys that a run's own cells have, whatever the host would say now: for a forecast that asks none."""
-    known = {_ident(cell.cell): (cell.result.before_key, cell.result.key) for cell in run.cells if cell.result.key}
+    """The keys that a run's own cells have, whatever the host would say now: for a forecast without a host."""
+    known = {_ident(c.cell): CellKeys(c.result.before_key, c.result.key) for c in run.cells if c.result.key}
 
-    def keys(cell: Cell, sha256: str) -> tuple[str, str]:
-        return known.get(_ident(cell), ("", ""))
-
-    return keys
-
-
-def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str]) -> KeysOf:
-    """Keys as a run makes them. fingerprint: the host's; detectors: name -> sha256."""
-
-    def keys(cell: Cell, sha256: str) -> tuple[str, str]:
-        before = before_key(cell.job, fingerprint(cell.job), sha256)
-        if not cell.faces:
-            return before, before
-        return before, after_key(before, cell.faces, [detectors[tab.model] for tab in cell.faces])
+    def keys(cell: Cell, sha256: str) -> CellKeys:
+        return known.get(_ident(cell), NO_KEYS)
 
     return keys
 
@@ -177,21 +158,15 @@ def _ident(cell: Cell) -> tuple:
 
 
 def _lacks(batch: Batch, keys: KeysOf | None, sha256: str | None, there: Shelved) -> BatchWork:
-    """A batch with nothing committed is drawn whole, but for what is lent; else what is missing of it."""
     if keys is None or sha256 is None:
-        return BatchWork(tuple(cells_by_job(batch)), tuple(cell for cell in batch if cell.faces))
-    todo = [cell for cell in batch if not there.keys.issuperset(keys(cell, sha256))]
-    own = {job: keys(cells[0], sha256)[0] for job, cells in cells_by_job(todo).items()}
-    own = {job: key for job, key in own.items() if key not in there.lent}
-    lacking = [job for job, key in own.items() if key not in there.keys]
-    jobs = own if lacking and len(todo) == len(batch) else lacking
-    return BatchWork(
-        tuple(jobs), tuple(cell for cell in todo if cell.faces and keys(cell, sha256)[1] not in there.lent)
-    )
+        return needed(batch, batch, dict.fromkeys((cell.number for cell in batch), NO_KEYS))
+    own = {cell.number: keys(cell, sha256) for cell in batch}
+    todo = [cell for cell in batch if not there.keys.issuperset((own[cell.number].before, own[cell.number].last))]
+    return needed(batch, todo, own).lacking(there, is_fresh=len(todo) == len(batch))
 
 
 def _pictures(run: Run) -> list[tuple[Path, str, int]]:
-    """Path, key and px of every drawn picture that is still there, before the face pass and last."""
+    """Path, key and px of every picture that is still there, before the face pass and last."""
     done = [cell for cell in run.cells if cell.result.outcome not in (Outcome.PENDING, Outcome.FAILED)]
     named = [
         (run.folder / path, key, cell.cell.job.width * cell.cell.job.height)

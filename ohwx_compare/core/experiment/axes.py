@@ -42,7 +42,7 @@ class CheckpointRef:
         if found is None or not name:
             raise ExperimentError(f"A checkpoint needs a name, got {text!r}; write it as name.safetensors [hash].")
         if not is_unicode(name):
-            raise ExperimentError(f"The checkpoint name {name!r} is no valid Unicode text; rename the file.")
+            raise ExperimentError(f"The checkpoint name {name!r} is not valid Unicode text; rename the file.")
         return cls(name, found["hash"] and found["hash"].lower())
 
     @property
@@ -113,7 +113,7 @@ def _prompt(value: Any) -> PromptPair:
     if isinstance(value, str):
         return PromptPair(value)
     if not isinstance(value, dict) or not {"prompt"} <= value.keys() <= {"prompt", "negative"}:
-        raise ValueError('a text or {"prompt": ..., "negative": ...} is needed')
+        raise ValueError('text or {"prompt": ..., "negative": ...} is needed')
     return PromptPair(text(value["prompt"]), text(value["negative"]) if "negative" in value else None)
 
 
@@ -128,7 +128,7 @@ def _apply_prompt(job: Job, faces: tuple[FaceSettings, ...], pair: PromptPair, _
 
 def _replace_text(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str) -> Applied:
     if old not in job.prompt and old not in job.negative:
-        raise ExperimentError(f"Prompt S/R: {old!r} stands neither in the prompt nor in the negative prompt.")
+        raise ExperimentError(f"Prompt S/R: {old!r} is in neither the prompt nor the negative prompt.")
     return replace(job, prompt=job.prompt.replace(old, new), negative=job.negative.replace(old, new)), faces
 
 
@@ -147,7 +147,7 @@ def _styles(value: Any) -> tuple[Style, ...]:
         names = (name.strip() for name in value.split(","))
         return tuple(Style(name) for name in names if name and name != "None")
     if not isinstance(value, list) or not all(isinstance(style, dict) for style in value):
-        raise TypeError("names of styles are needed")
+        raise TypeError("style names are needed")
     return tuple(Style(**{name: text(style[name]) for name in ("name", "prompt", "negative")}) for style in value)
 
 

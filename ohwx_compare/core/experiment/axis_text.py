@@ -1,6 +1,6 @@
 """The values of an axis as a person types them into one field, read as the X/Y/Z script reads them.
 
-What a line or a name cannot hold (a line break, blanks at its ends) is a JSON string there.
+A value that a line or a name cannot hold (a line break, blanks at its ends) is written as a JSON string.
 """
 
 import json
@@ -65,7 +65,7 @@ def _read(kind: AxisKind, text: str) -> list[Any]:
 
 def _switch(kind: AxisKind, text: str) -> bool:
     if text.casefold() not in _SWITCHES:
-        raise ExperimentError(f"The axis {kind.name!r} takes on and off, got {text!r}.")
+        raise ExperimentError(f"The axis {kind.name!r} takes on or off, got {text!r}.")
     return _SWITCHES[text.casefold()]
 
 
@@ -80,7 +80,7 @@ def _word(kind: AxisKind, value: Any) -> str:
 
 
 def _line(value: Any) -> str:
-    """A text as it is where that reads back, else as JSON."""
+    """The text itself where it reads back the same, else as JSON."""
     is_plain = isinstance(value, str) and value == value.strip() and value and value[0] not in '"{'
     return value if is_plain and len(value.splitlines()) == 1 else json.dumps(value)
 

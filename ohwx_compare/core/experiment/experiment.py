@@ -1,7 +1,7 @@
 """An experiment: a base picture, what varies, and the cells that follow from it.
 
-Cells are numbered from 1 in drawing order, which visits each checkpoint once: the checkpoint is the slowest axis,
-the others keep their order. Adding a checkpoint at the end therefore renumbers nothing.
+Cells are numbered from 1 in the order of generation, which visits each checkpoint once: the checkpoint is the slowest
+axis, the others keep their order. Adding a checkpoint at the end therefore renumbers nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,10 +30,14 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
+from ohwx_compare.words import counted
 
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
 _MOST_CELLS = 50_000
+_WORDS = MappingProxyType(
+    {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+)
 Settings = TypeVar("Settings", Job, FaceSettings, Style)
 _SWITCHED = MappingProxyType({  # axes of ADetailer that do nothing while a switch of its tab is off
     "face cfg": ("cfg",),
@@ -44,7 +48,7 @@ _SWITCHED = MappingProxyType({  # axes of ADetailer that do nothing while a swit
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One place of the grid: what is drawn there and how it is labelled."""
+    """One place of the grid: what is generated there and how it is labelled."""
 
     number: int  # from 1, drawing order
     coordinates: tuple[int, ...]  # index into each axis' values, in the order of the experiment's axes
@@ -61,7 +65,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A base job, its axes and its face pass. Raises ExperimentError for what cannot be drawn as written."""
+    """A base job, its axes and its face pass. Raises ExperimentError for what cannot be generated as written."""
 
     job: Job
     axes: tuple[Axis, ...] = ()  # at most one a kind, but for "prompt s/r"
@@ -76,11 +80,13 @@ class Experiment:
         if twice:
             raise ExperimentError(f"The experiment has two {twice[0]!r} axes; put their values into one.")
         if self.columns not in KINDS:
-            raise ExperimentError(f"No such axis for the columns: {self.columns!r}. Known: {', '.join(KINDS)}.")
+            raise ExperimentError(f"The columns name no known axis: {self.columns!r}. Known: {', '.join(KINDS)}.")
         if not self.faces and any(KINDS[kind].varies_faces for kind in kinds):
-            raise ExperimentError("An axis varies the face pass, but the experiment has no face settings; add `faces`.")
+            raise ExperimentError("An axis varies the face pass, but there is no face pass; add one, or drop the axis.")
         if (cells := prod(len(axis.values) for axis in self.axes)) > _MOST_CELLS:
-            raise ExperimentError(f"The experiment has {cells:,} cells, expected at most {_MOST_CELLS:,}; split it.")
+            raise ExperimentError(
+                f"The experiment has {counted(cells, 'cell')}, expected at most {_MOST_CELLS:,}; split it."
+            )
         for job, tabs in dict.fromkeys(self._drawn()):
             require_valid(job)
             for tab in tabs:
@@ -107,8 +113,8 @@ class Experiment:
     def as_typed(self) -> "Experiment":
         """What the webui makes of these settings when a user types them into it, for experiments written by hand.
 
-        `#` comments are taken out of the prompts, and a schedule out of the sampler's name ("DPM++ 2M Karras"). Not for
-        infotexts: those tell what is left, and a `#` in one was drawn (before 1.8 the webui knew no comments).
+        `#` comments are removed from the prompts, and a schedule from the sampler's name ("DPM++ 2M Karras"). Not for
+        infotexts: they hold what is left, and a `#` in one was part of the prompt (before 1.8 there were no comments).
         """
         sampler, schedule = split_sampler(self.job.sampler, self.job.schedule, None)
         prompt, negative = strip_comments(self.job.prompt), strip_comments(self.job.negative)
@@ -120,9 +126,9 @@ class Experiment:
         )
 
     def cells(self) -> tuple[Cell, ...]:
-        """All cells in drawing order. Raises ExperimentError without a checkpoint."""
+        """All cells in the order of generation. Raises ExperimentError without a checkpoint."""
         if not self.checkpoints:
-            raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis (or --all).")
+            raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis.")
         at = next(i for i, axis in enumerate(self.axes) if axis.kind == "checkpoint")
         everywhere = product(*(range(len(axis.values)) for axis in self.axes))
         order = sorted(everywhere, key=lambda coordinates: coordinates[at])  # stable: the other axes keep theirs
@@ -143,9 +149,9 @@ class Experiment:
     def from_dict(cls, data: Any, styles: Mapping[str, Style] | None = None) -> "Experiment":
         """Read an experiment file: `{"job": {...}, "axes": [{"kind": ..., "values": [...]}], "faces": [{...}]}`.
 
-        `job` and each of `faces` take the fields of `Job` and `FaceSettings`, what is left out has their defaults;
+        `job` and each of `faces` take the fields of `Job` and `FaceSettings`; a field left out has its default;
         `columns`, `styles` and `notes` may be left out too. Styles are names, looked up in `styles`, or objects of
-        name, prompt and negative. Raises ExperimentError: an unknown name is answered with the nearest.
+        name, prompt and negative. Raises ExperimentError, which suggests the nearest name for an unknown one.
         """
         _known(data, ("job", "axes", "faces", "columns", "styles", "notes"), "the experiment")
         lists = {name: data.get(name, []) for name in ("axes", "faces", "styles", "notes")}
@@ -171,10 +177,10 @@ class Experiment:
     ) -> "Experiment":
         """The experiment that an infotext asks for: its sheet's or plot's axes, else the one cell of its checkpoint.
 
-        X gives the columns. styles: the webui's, by name, for an axis of them; the first one is taken out of the prompt
-        again. by_engine: our engine draws it; a webui knows more, and what is not known here is left out then. Raises
-        UnsupportedKeyError for an axis or key that is not drawn yet, by name, and for img2img, InfotextError or
-        ExperimentError for values that mean nothing.
+        X gives the columns. styles: the webui's, by name, for an axis of them; the first one is removed from the prompt
+        again. by_engine: for our own engine; without it for a webui, which supports more, and what is unknown here is
+        left out. Raises UnsupportedKeyError for an axis or key that is not supported yet, by name, and for img2img,
+        InfotextError or ExperimentError for values that mean nothing.
         """
         ours = kept(infotext)
         if by_engine:
@@ -248,7 +254,7 @@ class Experiment:
 
 
 def checkpoint_of(infotext: Infotext) -> CheckpointRef | None:
-    """The checkpoint that drew a picture, called by its hash where the text tells no name; None where it tells none."""
+    """The checkpoint of a picture, called by its hash where the text has no name; None where it has neither."""
     name, short_hash = model(infotext)
     called = name or short_hash
     return CheckpointRef(called, short_hash and short_hash.lower()) if called else None
@@ -276,20 +282,25 @@ def _typed_face(tab: FaceSettings) -> FaceSettings:
 
 
 def _plotted(infotext: Infotext) -> tuple[Axis, ...]:
-    """The axes of the X/Y/Z plot. Raises UnsupportedKeyError for one that is not drawn."""
+    """The axes of the X/Y/Z plot. Raises UnsupportedKeyError for one that is not supported."""
     plot = xyz(infotext)
     tabs = faces(infotext)
     for axis in plot.axes if plot else ():
         kind = kind_of(axis)
         if kind and kind.varies_faces and len(tabs) > 1:
-            raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type!r} varies the first of {len(tabs)} face tabs only.")
+            raise UnsupportedKeyError(
+                f"The X/Y/Z axis {axis.type!r} varies only the first of {counted(len(tabs), 'face tab')}, which is not "
+                "supported; leave one tab, or drop the axis."
+            )
         if (
             kind
             and tabs
             and kind.name in _SWITCHED
             and not any(getattr(tabs[0], name) for name in _SWITCHED[kind.name])
         ):
-            raise UnsupportedKeyError(f"ADetailer drew the same along {axis.type!r}: its switch for that was off.")
+            raise UnsupportedKeyError(
+                f"The X/Y/Z axis {axis.type!r} changed nothing: ADetailer's switch for it was off; drop the axis."
+            )
     return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()))
 
 
@@ -320,6 +331,6 @@ def _read(kind: type[Settings], data: Any, what: str) -> Settings:
         if type(value) is int and float in allowed:
             values[name] = float(value)
         elif type(value) not in allowed:
-            names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
+            names = " or ".join(_WORDS.get(t, t.__name__) for t in allowed)
             raise ExperimentError(f"{what}.{name} must be {names}, got {value!r}.")
     return kind(**values)

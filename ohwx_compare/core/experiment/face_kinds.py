@@ -1,4 +1,4 @@
-"""The kinds of axes that vary the face pass: every setting of it that is drawn, in all its tabs alike.
+"""The kinds of axes that vary the face pass: every setting of it that is supported, in all its tabs alike.
 
 A picture before the face pass does not depend on them, so that the cells along such an axis share it. Names in the
 X/Y/Z script: Bing-su/adetailer 25.3.0, `scripts/!adetailer.py:make_axis_on_xyz_grid`; there they mean the first tab.
@@ -114,11 +114,11 @@ FACE_KINDS = (
     _kind("schedule", "Face schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
     _kind("sort", "Face order", Form.NAMES),
     _kind("top_k_by", "Face top k by", Form.NAMES),
-    _kind("min_ratio", "Face least share", Form.REAL),
-    _kind("max_ratio", "Face largest share", Form.REAL),
+    _kind("min_ratio", "Face min area", Form.REAL),
+    _kind("max_ratio", "Face max area", Form.REAL),
     _kind("merge", "Face mask merging", Form.NAMES),
-    _kind("x_offset", "Face mask right by", Form.WHOLE),
-    _kind("y_offset", "Face mask up by", Form.WHOLE),
+    _kind("x_offset", "Face mask x offset", Form.WHOLE),
+    _kind("y_offset", "Face mask y offset", Form.WHOLE),
     AxisKind(
         name="face pass",
         title="Face pass",

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ohwx_compare.words import counted
+
 __all__ = ["CheckpointGroup", "groups"]
 
 # kohya writes -000030 after an epoch, -step00000901 after a step and no suffix at the end (sd-scripts,
@@ -24,7 +26,7 @@ def groups(names: Iterable[str]) -> tuple[CheckpointGroup, ...]:
     """The groups of two or more among checkpoint names ("/" between folders), sorted by name.
 
     A run: names in one folder that differ only in the suffix of the epoch or step; the run's own name alone is its
-    final save. A folder: all files right in it, unless they are one run; the files outside folders are no group.
+    final save. A folder: all files directly in it, unless they are one run; files outside folders are not a group.
     """
     runs: dict[str, list[str]] = {}
     folders: dict[str, list[str]] = {}
@@ -40,7 +42,7 @@ def groups(names: Iterable[str]) -> tuple[CheckpointGroup, ...]:
 
 def _several(found: Mapping[str, list[str]]) -> list[CheckpointGroup]:
     return [
-        CheckpointGroup(f"{name} ({len(files)} checkpoints)", tuple(sorted(files, key=_order)))
+        CheckpointGroup(f"{name} ({counted(len(files), 'checkpoint')})", tuple(sorted(files, key=_order)))
         for name, files in found.items()
         if len(files) > 1
     ]

@@ -1,7 +1,7 @@
 """ADetailer's infotext keys, read from every release and written as 25.3.0 writes them.
 
-Source: Bing-su/adetailer, `adetailer/args.py` of every tag from 23.5.4 to 25.3.0. Not in an infotext at all, so not
-known here: sort order (ours stands in the key `ohwx`), same seed for all faces, dynamic denoise, box matching.
+Source: Bing-su/adetailer, `adetailer/args.py` of every tag from 23.5.4 to 25.3.0. No infotext holds these, so they are
+unknown here: sort order (ours stands in the key `ohwx`), same seed for all faces, dynamic denoise, box matching.
 """
 
 import re
@@ -132,7 +132,7 @@ class _Tab:
         return self._choice(name, (str(default), str(not default))) == "True"
 
     def _own(self, switch: str, name: str, read: Callable[[str, _Value], _Value], default: _Value) -> _Value | None:
-        """The tab's own value, None where its switch is off; before 23.5.11 some values came without switch."""
+        """The tab's own value, None where its switch is off; before 23.5.11 some values came without a switch."""
         if not self.switch(switch, name in self._values):
             return None
         return read(name, default)
@@ -220,7 +220,7 @@ def _inpaint(tab: FaceSettings) -> Named:
 def _overrides(tab: FaceSettings) -> Named:
     if tab.width is not None or tab.height is not None:
         if tab.width is None or tab.height is None:
-            raise InfotextError("ADetailer writes the width and height of a face together; set both or none.")
+            raise InfotextError("ADetailer writes the width and height of a face together; set both or neither.")
         yield from (("use inpaint width height", True), ("inpaint width", tab.width), ("inpaint height", tab.height))
     if tab.steps is not None:
         yield from (("use separate steps", True), ("steps", tab.steps))

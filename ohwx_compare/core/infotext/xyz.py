@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ohwx_compare.core.infotext.pairs import Infotext, Pair, read_real, read_whole
 from ohwx_compare.core.infotext.sampler_names import Version, read_version
 from ohwx_compare.errors import InfotextError
+from ohwx_compare.words import counted
 
 __all__ = ["SCRIPT", "Xyz", "XyzAxis", "from_csv", "numbers", "to_csv", "with_xyz", "xyz"]
 
@@ -64,9 +65,9 @@ class Xyz:
 
 
 def xyz(infotext: Infotext) -> Xyz | None:
-    """The plot that `infotext` heads, None if it heads none. Raises InfotextError for values the webui refuses.
+    """The plot whose grid `infotext` belongs to, None without one. Raises InfotextError for values the webui refuses.
 
-    For seeds the fixed ones count where the text has them, so that -1 becomes the seed that was drawn.
+    For seeds the fixed ones count where the text has them, so that -1 becomes the seed that was used.
     """
     if infotext.get("Script") != SCRIPT:
         return None
@@ -114,12 +115,12 @@ def _path_text(pair: Pair) -> str:
 
 
 def from_csv(text: str, version: Version | None = None) -> tuple[str, ...]:
-    """The values of a comma-separated text, "" too. Raises InfotextError for one that is none."""
+    """The values of a comma-separated text, "" too. Raises InfotextError for one that is not."""
     modern = version is None or version >= _SPACES_SINCE
     try:
         rows = list(csv.reader(io.StringIO(text), skipinitialspace=modern))
     except csv.Error as error:
-        raise InfotextError(f"The X/Y/Z values {text[:80]!r} are no comma-separated list: {error}.") from error
+        raise InfotextError(f"The X/Y/Z values {text[:80]!r} are not a comma-separated list: {error}.") from error
     return tuple(value.strip() for row in rows for value in row)
 
 
@@ -195,5 +196,5 @@ def _steps(start: float, end: float, step: float, stop: float) -> Iterator[float
 def _limit(count: int) -> None:
     if count > _MOST_VALUES:
         raise InfotextError(
-            f"An X/Y/Z range holds {count} values, expected at most {_MOST_VALUES}; give a larger step."
+            f"An X/Y/Z range has {counted(count, 'value')}, expected at most {_MOST_VALUES}; give a larger step."
         )

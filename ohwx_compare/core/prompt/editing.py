@@ -138,7 +138,7 @@ def _text_at(step: int, items: list[_Node]) -> str:
 
 
 def edits(text: str, steps: int) -> tuple[EditedPrompt, ...]:
-    """Texts of one prompt over `steps` (>= 1) steps: `until` rises and ends at `steps`; neighbours may be equal."""
+    """The texts of one prompt over `steps` (>= 1) steps: `until` rises and ends at `steps`; neighbours may be equal."""
     try:
         items, changes = _parse(text, steps)
     except _NotASchedule:

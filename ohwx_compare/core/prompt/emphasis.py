@@ -60,7 +60,7 @@ def _merge(pieces: list[Segment]) -> tuple[Segment, ...]:
 
 def _open(brackets: list[int], start: int) -> None:
     if len(brackets) == DEEPEST:
-        raise PromptError(f"The prompt opens over {DEEPEST} brackets in one another; close some, or escape them: \\(")
+        raise PromptError(f"The prompt nests over {DEEPEST} brackets in one another; close some, or escape them: \\(")
     brackets.append(start)
 
 

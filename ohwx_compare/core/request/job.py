@@ -1,7 +1,7 @@
-"""What one picture is asked to be.
+"""What is requested of one picture.
 
 A job names everything that a host needs besides the checkpoint. Hosts apply it to what they have: the native
-engine draws exactly it, the webui host applies it to a copy of the user's own processing object.
+engine generates exactly it, the webui host applies it to a copy of the user's own processing object.
 """
 
 from dataclasses import dataclass

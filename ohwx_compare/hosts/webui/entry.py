@@ -36,7 +36,7 @@ class CompareScript(scripts.Script):
         """In txt2img and img2img alike."""
         return True
 
-    def ui(self, is_img2img: bool) -> list:
+    def ui(self, is_img2img: bool) -> list[Any]:
         """The panel; may be called several times."""
         offered = choices()
         self._panel = script_panel(self.elem_id, offered)

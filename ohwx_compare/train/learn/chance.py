@@ -13,7 +13,7 @@ __all__ = ["generator", "normal", "seed_of", "uniform_int"]
 
 
 def seed_of(*what: int | str) -> int:
-    """A 63-bit seed for what is drawn: the recipe's seed, a purpose, a step, ..."""
+    """A 63-bit seed from what it is for: the recipe's seed, a purpose, a step, ..."""
     return int.from_bytes(hashlib.sha256("/".join(map(str, what)).encode("utf-8")).digest()[:8], "little") >> 1
 
 

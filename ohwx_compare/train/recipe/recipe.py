@@ -1,7 +1,7 @@
 """The recipe of a training: one flat, documented JSON, complete with `{"preset", "base", "train", "output"}`.
 
-A preset is a set of values under the user's own; what neither names has the default below, which is our advice
-("corrected"). Relative paths are meant from the folder of the recipe file.
+A preset is a set of values that the user's own override; what neither names has the default below, which is our advice
+("corrected"). Relative paths start at the folder of the recipe file.
 """
 
 import json
@@ -75,6 +75,11 @@ _CHOICES = {
 }
 _MOST = 10_000_000
 _WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    type(None): "null",
     tuple[int, int]: "two numbers",
     tuple[int, ...]: "a list of whole numbers",
     tuple[str, ...]: "a list of texts",
@@ -123,7 +128,7 @@ class Recipe:
     epochs: int | None = 150  # either epochs or steps
     steps: int | None = None  # optimiser steps
     batch: int = 1  # pictures
-    accumulation: int = 1  # batches an optimiser step
+    accumulation: int = 1  # batches for each optimiser step
 
     # what is trained, and how fast; None leaves the part frozen
     lr_unet: float | None = 3e-6
@@ -150,14 +155,14 @@ class Recipe:
     save_every_epochs: int | None = 30
     save_every_steps: int | None = None
     keep_last: int | None = None  # saves kept besides the final one; None keeps all
-    state_every: int = 250  # optimiser steps between the states that a run that was killed goes on from
+    state_every: int = 250  # optimiser steps between the states from which a killed run resumes
     ema: float | None = None  # decay a step of averaged weights, in fp32 on the CPU, saved instead; None keeps none
     seed: int = 42
 
-    # watching: pictures and losses on the way, of the averaged weights if there are any; no weight depends on it
+    # watching: samples and losses during training, of the averaged weights if there are any; no weight depends on it
     watch_every_epochs: int | None = None  # without either: with each checkpoint. Before the first step in any case
     watch_every_steps: int | None = None
-    sample_prompts: tuple[str, ...] = ()  # each drawn with each seed, at `resolution`
+    sample_prompts: tuple[str, ...] = ()  # each generated with each seed, at `resolution`
     sample_negative: str = ""
     sample_seeds: tuple[int, ...] = (1,)
     sample_steps: int = 20  # of DPM++ 2M Karras
@@ -175,7 +180,7 @@ class Recipe:
             if (value := getattr(self, name)) not in known:
                 raise ExperimentError(f"{name} is {value!r}, expected {_listed(known)}.")
         if (self.epochs is None) == (self.steps is None):
-            raise ExperimentError("The recipe needs either `epochs` or `steps`, not both; set the other to null.")
+            raise ExperimentError("The recipe needs either `epochs` or `steps`: set one, and the other to null.")
         if not self.name or set(self.name) & set('/\\:*?"<>|'):
             raise ExperimentError(f"name is {self.name!r}, expected a file name without folder and suffix.")
         self._check_sizes()
@@ -232,9 +237,9 @@ class Recipe:
             if value is not None and not 0 <= value < 2**63:
                 raise ExperimentError(f"{name} is {value}, expected 0 or more, below 2^63.")
         if not all(0 <= seed < 2**63 for seed in self.sample_seeds):
-            raise ExperimentError(f"sample_seeds are {list(self.sample_seeds)}, expected each 0 or more, below 2^63.")
+            raise ExperimentError(f"sample_seeds is {list(self.sample_seeds)}, expected numbers from 0, below 2^63.")
         if self.reg_ratio > 100:
-            raise ExperimentError(f"reg_ratio is {self.reg_ratio}, expected at most 100 for each training image.")
+            raise ExperimentError(f"reg_ratio is {self.reg_ratio}, expected at most 100 (for each training image).")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ExperimentError(f"ema is {self.ema}, expected a decay between 0 and 1, such as 0.999.")
         hexadecimal = set("0123456789abcdefABCDEF")
@@ -243,20 +248,20 @@ class Recipe:
         for name in self.optimizer_args:
             if name not in OPTIMIZER_ARGS[self.optimizer]:
                 near = get_close_matches(name, OPTIMIZER_ARGS[self.optimizer], 1, 0.0)[0]
-                raise ExperimentError(f"{self.optimizer} takes no {name!r}; did you mean {near!r}?")
+                raise ExperimentError(f"optimizer_args of {self.optimizer} has no {name!r}; did you mean {near!r}?")
             if not _alike(self.optimizer_args[name], OPTIMIZER_ARGS[self.optimizer][name]):
                 like = OPTIMIZER_ARGS[self.optimizer][name]
                 raise ExperimentError(
-                    f"optimizer_args.{name} is {self.optimizer_args[name]!r}, expected such as {like!r}."
+                    f"optimizer_args.{name} is {self.optimizer_args[name]!r}, expected a value such as {like!r}."
                 )
         for fault in self.compat:
             if fault not in COMPAT:
                 near = get_close_matches(fault, [*COMPAT, "kohya"], 1, 0.0)[0]
-                raise ExperimentError(f"compat names no fault {fault!r}; did you mean {near!r}?")
+                raise ExperimentError(f"compat has no {fault!r}; did you mean {near!r}?")
 
     def _check_together(self) -> None:
         if not any((self.lr_unet, self.lr_te1, self.lr_te2)):
-            raise ExperimentError("Nothing is trained: lr_unet, lr_te1 and lr_te2 are all null or 0.")
+            raise ExperimentError("Nothing would be trained: lr_unet, lr_te1 and lr_te2 are all null or 0; set one.")
         if self.fused and self.accumulation > 1:
             raise ExperimentError(
                 f"fused steps each tensor inside the backward pass, so accumulation must be 1, got "
@@ -276,7 +281,7 @@ def read_recipe(path: Path) -> Recipe:
     except OSError as error:
         raise ExperimentError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
-        raise ExperimentError(f"The recipe {path} is no JSON: {error}.") from error
+        raise ExperimentError(f"The recipe {path} is not JSON: {error}.") from error
     if isinstance(data, dict):
         for name in ("base", "train", "reg", "output"):
             if isinstance(data.get(name), str) and data[name]:
@@ -306,7 +311,7 @@ def _preset(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
-    """`value` as the field's type; JSON's lists become tuples and whole numbers floats where they should."""
+    """`value` as the field's type; lists of JSON become tuples, and whole numbers become floats where needed."""
     if name == "resolution" and type(value) is int:
         value = (value, value)
     if name == "compat" and isinstance(value, str):
@@ -329,7 +334,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     if type(value) is int and float in allowed and abs(value) < 2**63:
         return float(value)
     if type(value) not in allowed:
-        names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
+        names = " or ".join(_WORDS[t] for t in allowed)
         raise ExperimentError(f"{name} must be {names}, got {value!r}.")
     return value
 

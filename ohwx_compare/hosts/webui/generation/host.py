@@ -187,6 +187,8 @@ class WebuiHost:
 
     def _verify(self) -> None:
         """Raise HostError unless the checkpoint in use is what lies in memory."""
+        if self._in_use is None:
+            raise HostError("No checkpoint is loaded; call use() first.")
         loaded, header = self._in_use
         path = loaded.checkpoint.path
         if not _is_loaded(path):
@@ -206,7 +208,7 @@ class WebuiHost:
             self._is_finishing = True
 
 
-def _kind_of_face(face: tuple[InpaintJob, Image.Image, Image.Image]) -> tuple:
+def _kind_of_face(face: tuple[InpaintJob, Image.Image, Image.Image]) -> tuple[object, ...]:
     """Equal for faces that can be one batch."""
     asked, image, mask = face
     job = asked.job if asked.job.subseed_strength else replace(asked.job, seed=0, subseed=0)

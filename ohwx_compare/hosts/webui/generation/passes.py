@@ -53,7 +53,7 @@ class Template:
     p: processing.StableDiffusionProcessing
     own_faces: bool  # the comparison does the faces, so ADetailer must not
     checkpoint: str | None = None  # a name that the webui's alias table leads to the right file
-    _conds: list[list] = field(default_factory=list)
+    _conds: list[list[Any]] = field(default_factory=list)
 
     def use(self, checkpoint: str) -> None:
         """Ask for `checkpoint` from now on, with empty caches of conditioning: they know a model by name only."""
@@ -206,7 +206,7 @@ def _runner() -> Any:
     return runner
 
 
-def _default_arguments(runner: Any) -> tuple:
+def _default_arguments(runner: Any) -> tuple[Any, ...]:
     """What each script's components hold at start; the first says that no selectable script runs."""
     return (0, *(getattr(component, "value", None) for component in runner.inputs[1:]))
 

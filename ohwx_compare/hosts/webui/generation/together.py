@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from modules import processing
@@ -12,7 +12,7 @@ from PIL import Image
 
 __all__ = ["can_be_together", "paste_crop", "together"]
 
-_Pass = processing.StableDiffusionProcessingImg2Img
+_Pass: TypeAlias = processing.StableDiffusionProcessingImg2Img
 
 
 def can_be_together(one: _Pass) -> bool:

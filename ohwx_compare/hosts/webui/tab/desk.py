@@ -125,9 +125,12 @@ class Desk:
     def resume(self, name: str) -> dict[str, Any]:
         """Go on with a run: what it lacks is drawn, what failed is tried again."""
         seen = self.runs.seen(name)
-        if seen.asked is None and seen.experiment is None:
+        if seen.asked is not None:
+            asked = seen.asked.request
+        elif seen.experiment is not None:
+            asked = request_json(seen.experiment, name)
+        else:
             raise ExperimentError(f"{name} cannot be read: {seen.error}")
-        asked = seen.asked.request if seen.asked else request_json(seen.experiment, name)
         return self._queue(_request({"request": {**asked, "name": name}}), seen.folder)
 
     def interrupt(self, name: str) -> dict[str, Any]:

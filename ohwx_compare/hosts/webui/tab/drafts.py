@@ -88,7 +88,7 @@ def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str |
     if unread:
         return unread[0].name, None
     if named:
-        other = shown[named[0].name][:10]
+        other = (shown[named[0].name] or "")[:10]
         return named[
             0
         ].name, f"{named[0].name} here is another file [{other}] than the one that drew [{ref.short_hash}]."

@@ -14,6 +14,7 @@ from ohwx_compare.compare.host import Interruption
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, OhwxError
+from ohwx_compare.files.names import FreeNames
 from ohwx_compare.hosts.webui.request.request import face_settings
 from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.pictures_of import found_pictures
@@ -91,7 +92,7 @@ class FaceJobs:
         return self._jobs[name]
 
     def _draw(self, job: _Job) -> None:
-        from ohwx_compare.compare.existing import read_picture, redraw, target
+        from ohwx_compare.compare.existing import read_picture, redraw
         from ohwx_compare.hosts.webui.generation.host import WebuiHost
         from ohwx_compare.hosts.webui.generation.passes import txt2img_processing
         from ohwx_compare.hosts.webui.request.comparison import find_webui_detector
@@ -99,7 +100,7 @@ class FaceJobs:
         job.state = "drawing"
         shared.state.job_count = len(job.pictures)
         with closing(txt2img_processing()) as p, closing(WebuiHost(p, own_faces=True)) as host:
-            detector = cache(find_webui_detector)
+            detector, names = cache(find_webui_detector), FreeNames(job.folder, job.pictures)
             for number, path in enumerate(job.pictures, 1):
                 shared.state.textinfo = f"{number} of {len(job.pictures)} pictures: {path.name}"
                 if host.interruption() in (Interruption.STOP, Interruption.FINISH_CELL):
@@ -108,7 +109,7 @@ class FaceJobs:
                 try:
                     picture = read_picture(path, job.faces, job.checkpoint)
                     loaded = host.use(host.resolve(picture.checkpoint))
-                    out = target(path, job.folder, job.pictures)
+                    out = names.take(path.stem, path)
                     job.results.append(_told(redraw(host, detector, picture, loaded, out), job))
                 except Interrupted:
                     job.state = "stopped"

@@ -42,7 +42,7 @@ class Runs:
     def __init__(self, folder: Callable[[], Path]):
         """folder: asked each time, since it is a setting."""
         self._folder = folder
-        self._known: dict[Path, tuple[tuple, Seen]] = {}
+        self._known: dict[Path, tuple[tuple[object, ...], Seen]] = {}
 
     def path(self, name: str) -> Path:
         """The folder of a run. Raises NotHereError for everything else."""

@@ -14,7 +14,9 @@ def put_toy() -> str:
 
     Returns what can be chosen now, in a sentence. Raises HostError where the folders cannot be written into.
     """
-    from ohwx_compare.toy.for_webui import DETECTOR, FOLDER, TOY, put_into_webui
+    from ohwx_compare.toy.checkpoint import TOY
+    from ohwx_compare.toy.face_detector import DETECTOR
+    from ohwx_compare.toy.for_webui import FOLDER, put_into_webui
 
     try:
         put_into_webui(models_folder())

@@ -65,7 +65,8 @@ class Training:
         """Carry out "start", "pause", "resume", "save" or "stop"; the training sees it after its step in hand."""
         folder = self._runs.path(name)
         if act == "start":
-            return self._start(make_plan(Recipe.from_dict(_recipe_in(folder))))
+            # a folder that was renamed, or made elsewhere, names another one in its recipe
+            return self._start(make_plan(Recipe.from_dict({**_recipe_in(folder), "output": str(folder)})))
         if act == "resume":
             controls.unask(folder, "pause")
         else:

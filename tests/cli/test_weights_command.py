@@ -1,4 +1,4 @@
-"""`ohwx weights likeness`: what it says, asks and leaves alone; the fetching itself is tests/judge/test_weights.py."""
+"""`ohwx weights likeness`: what it says, asks and leaves alone; tests/judge/test_face_weights.py fetches."""
 
 import io
 import json

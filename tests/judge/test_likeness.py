@@ -165,7 +165,7 @@ def test_what_was_left_out_is_said(sight, saved):
     [
         ([], ImageError, "no PNG"),
         ([()], MeasureError, r"No face was found in 0\.png by squares"),
-        ([((ME, 80),)], MeasureError, r"1 photograph shows a face.*\(0\.png\), expected at least 2"),
+        ([((ME, 80),)], MeasureError, r"1 photograph with a face.*\(0\.png\), expected at least 2"),
         ([((ME, 80),), ((OTHER, 80),)], MeasureError, r"look like 2 people: 0\.png; 1\.png"),
         ([((ME, 80),)] * 3 + [((OTHER, 80),)] * 2, MeasureError, r"2 people: 0\.png, 1\.png, 2\.png; 3\.png, 4\.png"),
     ],

@@ -24,8 +24,8 @@ def test_where_floor_meets_ceiling_nothing_is_said():
     ("floor", "ceiling", "words"),
     [
         ([], [0.4, 0.5], "0 pictures of the base"),
-        ([0.8], [0.4, 0.5], "1 pictures"),
-        ([0.8, 0.9], [0.4], "1 photographs"),
+        ([0.8], [0.4, 0.5], "1 picture of"),
+        ([0.8, 0.9], [0.4], "1 photograph of"),
     ],
 )
 def test_one_of_a_kind_is_no_scale(floor, ceiling, words):

@@ -27,6 +27,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "detect": "find the faces in pictures",
         "pnginfo": "read the infotexts of pictures",
         "train": "train SDXL with DreamBooth from a recipe",
+        "weights": "fetch the weights that a measure needs",
         "demo": "see the whole job in a toy world, from training to the answer",
         "completion": "print a script that completes commands and flags in your shell",
     }

@@ -30,6 +30,7 @@ from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
 from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.files.memory import free_bytes
+from ohwx_compare.words import counted
 
 __all__ = ["add_flags"]
 

@@ -6,7 +6,6 @@ axis, the others keep their order. Adding a checkpoint at the end therefore renu
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -33,7 +32,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
-from ohwx_compare.words import counted
+from ohwx_compare.words import counted, nearest, quoted
 
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
@@ -83,7 +82,7 @@ class Experiment:
         if twice:
             raise ExperimentError(f"The experiment has two {twice[0]!r} axes; put their values into one.")
         if self.columns not in KINDS:
-            raise ExperimentError(f"The columns name no known axis: {self.columns!r}. Known: {', '.join(KINDS)}.")
+            raise ExperimentError(f"The columns name no known axis: {quoted(self.columns)}. Known: {', '.join(KINDS)}.")
         if not self.faces and any(KINDS[kind].varies_faces for kind in kinds):
             raise ExperimentError("An axis varies the face pass, but there is no face pass; add one, or drop the axis.")
         if (cells := prod(len(axis.values) for axis in self.axes)) > _MOST_CELLS:
@@ -164,7 +163,7 @@ class Experiment:
         lists = {name: data.get(name, []) for name in ("axes", "faces", "styles", "notes")}
         for name, value in lists.items():
             if not isinstance(value, list):
-                raise ExperimentError(f"`{name}` must be a list, got {value!r}.")
+                raise ExperimentError(f"`{name}` must be a list, got {quoted(value)}.")
         for axis in lists["axes"]:
             _known(axis, ("kind", "values"), "an axis")
         axes = (Axis.read(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
@@ -331,11 +330,11 @@ def _with_texts(axis: Axis, styles: Mapping[str, Style]) -> Axis:
 
 def _known(data: Any, names: Iterable[str], what: str) -> None:
     if not isinstance(data, dict):
-        raise ExperimentError(f"{what} must be a JSON object, got {data!r}.")
+        raise ExperimentError(f"{what} must be a JSON object, got {quoted(data)}.")
     for name in data:
         if name not in names:
-            near = get_close_matches(str(name), names, 1, 0.0)[0]
-            raise ExperimentError(f"{what} has no {name!r}; did you mean {near!r}? Known: {', '.join(names)}.")
+            near = nearest(str(name), names)
+            raise ExperimentError(f"{what} has no {quoted(name)}; did you mean {near!r}? Known: {', '.join(names)}.")
 
 
 def _read(kind: type[Settings], data: Any, what: str) -> Settings:
@@ -352,5 +351,5 @@ def _read(kind: type[Settings], data: Any, what: str) -> Settings:
             values[name] = float(value)
         elif type(value) not in allowed:
             names = " or ".join(_WORDS.get(t, t.__name__) for t in allowed)
-            raise ExperimentError(f"{what}.{name} must be {names}, got {value!r}.")
+            raise ExperimentError(f"{what}.{name} must be {names}, got {quoted(value)}.")
     return kind(**values)

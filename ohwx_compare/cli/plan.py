@@ -27,7 +27,8 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run
 
 __all__ = ["add_flags"]
 

@@ -30,7 +30,8 @@ from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OhwxError, OutOfMemoryError
 from ohwx_compare.files.hashes import Stamp, identity
-from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result
+from ohwx_compare.files.ledger.rows import CheckpointRow, Result
+from ohwx_compare.files.ledger.writer import Ledger
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector

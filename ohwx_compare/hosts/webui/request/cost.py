@@ -18,7 +18,7 @@ from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, LedgerError, OhwxError, UnknownCheckpointError
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of

@@ -1,6 +1,6 @@
-"""What a comparison will cost, told in the panel before Generate is pressed. Nothing is drawn, loaded or hashed.
+"""What a comparison will cost, shown in the panel before Generate is pressed. Nothing is generated, loaded or hashed.
 
-What its run folder holds is taken as it lies there: whether a setting of the webui changed since is not asked.
+What its run folder holds counts as finished: whether a setting of the webui changed since is not checked.
 """
 
 import html
@@ -23,6 +23,7 @@ from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
 from ohwx_compare.hosts.webui.request.request import Request, read_request
+from ohwx_compare.words import counted
 
 __all__ = ["estimate_html", "held", "measured_pace"]
 
@@ -30,7 +31,7 @@ _RUNS = 3  # the newest ones, for the time
 
 
 def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any] = ()) -> str:
-    """The cost as HTML, or in one sentence why this cannot be drawn.
+    """The cost as HTML, or in one sentence why this cannot be generated.
 
     fields: values of the tab's own components, by the name their elem_id ends with ("steps", "width", ...).
     adetailer: values of ADetailer's components.
@@ -54,7 +55,7 @@ def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Seq
 
 
 def held(request: Request) -> dict[str, Any]:
-    """What the folder that `request` would go on with holds, as `plan` takes it; {} where there is none."""
+    """What the folder that `request` would resume holds, as arguments of `plan`; {} where there is none."""
     from ohwx_compare.hosts.webui.request.comparison import run_folder
 
     try:
@@ -90,32 +91,33 @@ def _job(fields: Mapping[str, Any]) -> Job:
 
 
 def _resolve(ref: CheckpointRef) -> Checkpoint:
-    """By name alone: a hash would have to be computed."""
+    """The file of that name; a hash would have to be computed."""
     for folder in checkpoint_folders():
         for name in (ref.name, f"{ref.name}.safetensors"):
             if (folder / name).is_file():
                 return Checkpoint(name, folder / name)
-    raise UnknownCheckpointError(f"{ref} cannot be found.")
+    raise UnknownCheckpointError(f"There is no checkpoint named {ref} here.")
 
 
 def _told(planned: ComparisonPlan) -> str:
     free = shutil.disk_usage(next(path for path in runs_folder().parents if path.is_dir())).free
-    faces = f", {planned.inpaints} faces" if planned.inpaints else ""
+    faces = f", {counted(planned.inpaints, 'face')}" if planned.inpaints else ""
     said = [
-        f"<b>{planned.cells} cells</b>: {planned.renders} pictures{faces}, {planned.switches} checkpoint loads",
+        f"<b>{counted(planned.cells, 'cell')}</b>: {counted(planned.renders, 'picture')}{faces}, "
+        f"{counted(planned.switches, 'checkpoint load')}",
         f"{_size(planned.disk_bytes)} on disk ({_size(free)} free)",
     ]
     if measured := measured_pace():
-        said.append(f"about {_time(seconds_at(measured, planned))} besides the loads, after earlier runs here")
+        said.append(f"about {_time(seconds_at(measured, planned))} plus the loads, by the pace of earlier runs")
     if planned.missing:
         said.append(f"not found: {', '.join(map(html.escape, planned.missing))}")
     if planned.disk_bytes > free:
-        said.append("the disk is too small for that")
+        said.append("the disk has too little room for that")
     return f'<p class="ohwx-estimate">{"; ".join(said)}.</p>'
 
 
 def measured_pace() -> float | None:
-    """Seconds a step and px of the newest runs; None before the first."""
+    """Seconds for a step of a px, of the newest runs; None before the first."""
     ledgers = sorted(runs_folder().glob("*/run.sqlite"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     return _pace(tuple((ledger.parent, ledger.stat().st_mtime_ns) for ledger in ledgers[:_RUNS]))
 

@@ -14,6 +14,7 @@ from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
 from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.words import counted
 
 __all__ = ["Runs", "Seen"]
 
@@ -120,7 +121,7 @@ def _look(folder: Path, changed: float) -> Seen:
 def _first_failure(run: Run) -> str | None:
     errors = [cell.result.error for cell in run.cells if cell.result.error]
     if len(errors) > 1:
-        return f"{len(errors)} cells failed, the first one: {errors[0]}"
+        return f"{counted(len(errors), 'cell')} failed, the first: {errors[0]}"
     return errors[0] if errors else None
 
 

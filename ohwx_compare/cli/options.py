@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.hashes import Hashes, cache_folder
+from ohwx_compare.files.memory import free_bytes, nearest_there
 
 if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.cli.interrupt import CtrlC
@@ -21,7 +21,6 @@ __all__ = [
     "at_least_1",
     "checkpoint_map",
     "folders_of_detectors",
-    "free_bytes",
     "native_host",
     "require_device",
     "require_folder",
@@ -133,8 +132,8 @@ def native_host(
 
 
 def require_folder(folder: Path, flag: str = "--out") -> None:
-    """Raise ExperimentError unless `folder` can be written to, or can be made; nothing is made here."""
-    there = _there(folder)
+    """Raise ExperimentError unless `folder` is one that can be written into, or can be made; nothing is made here."""
+    there = nearest_there(folder)
     if not there.is_dir():
         raise ExperimentError(f"{flag} {folder}: {there} is a file, expected a folder; choose another {flag}.")
     if not os.access(there, os.W_OK):
@@ -149,17 +148,6 @@ def warn_of_disk(needed: int, folder: Path) -> None:
             "some space or choose another --out.",
             file=sys.stderr,
         )
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes that are free on the disk where `folder` is or would be."""
-    return shutil.disk_usage(_there(folder)).free
-
-
-def _there(folder: Path) -> Path:
-    """`folder`, or the nearest folder above it that exists."""
-    folder = folder.absolute()
-    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def require_device(device: str | None) -> None:

@@ -15,11 +15,11 @@ from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
     folders_of_detectors,
-    free_bytes,
     native_host,
     require_folder,
     warn_of_disk,
 )
+from ohwx_compare.compare.cost.forecast import Forecast
 from ohwx_compare.compare.cost.plan import ComparisonPlan, plan, shelved
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.resolve import in_folder
@@ -29,6 +29,7 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
 from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.words import counted
 
 __all__ = ["add_flags"]
@@ -58,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
     experiment = experiment_of(options)
     for tabs in {cell.faces for cell in experiment.cells()}:
         require_built(tabs)
-    planned, seconds = _planned(experiment, options)
-    summary = {**planned.to_json(), "seconds": seconds and round(seconds, 1)}
+    forecast = _forecast(experiment, options)
+    planned, summary = forecast.plan, forecast.to_json()
     warn_of_disk(planned.disk_bytes, options.out or Path())
     wrong = list(_wrong(planned))
     for problem in wrong:
@@ -81,13 +82,13 @@ def _wrong(planned: ComparisonPlan) -> Iterator[str]:
             yield str(error)
 
 
-def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[ComparisonPlan, float | None]:
+def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     """The plan, and its seconds where they are asked for."""
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
     own = _opened([options.out] if options.out else [])
     lenders = _opened(run_folders(options.reuse))
     if not (own or lenders or options.calibrate):
-        return plan(experiment, resolve, batch=options.batch), None
+        return Forecast(plan(experiment, resolve, batch=options.batch), None)
     from ohwx_compare.compare.cost.calibrate import seconds
     from ohwx_compare.engine.detect import find_detector
 
@@ -98,12 +99,12 @@ def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Compa
         try:
             detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
             if own or lenders:
-                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
                 there = shelved(own[0] if own else None, lenders)
+                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}, there)
                 planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
             else:
                 planned = plan(experiment, resolve, batch=options.batch)
-            return planned, seconds(planned, host, detectors) if options.calibrate else None
+            return Forecast(planned, seconds(planned, host, detectors) if options.calibrate else None)
         finally:
             host.close()
 

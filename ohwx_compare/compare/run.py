@@ -91,8 +91,9 @@ def draw_run(
     with Ledger(folder) as ledger:
         ledger.plan(experiment)
         plan = {ref: batches(group, options.batch) for ref, group in by_checkpoint(cells)}
-        keys = keys_with(host.fingerprint, {name: detector.sha256 for name, detector in found.items()})
-        commits = Commits(ledger, Shelf(folder, lenders), on_event)
+        shelf = Shelf(folder, lenders)
+        keys = keys_with(host.fingerprint, {name: detector.sha256 for name, detector in found.items()}, shelf)
+        commits = Commits(ledger, shelf, on_event)
         run = _Conductor(host, HostWorker(host, found), commits, keys, {ref: (chosen[ref], plan[ref]) for ref in plan})
         run.announce()
         for ref in plan:

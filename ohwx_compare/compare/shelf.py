@@ -17,6 +17,7 @@ from typing import Any
 from PIL import Image
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
@@ -115,6 +116,10 @@ class Shelf:
         if stored := self.find(key):
             return stored
         raise ImageError(f"A picture of {self.folder} vanished while the run went on; start the run again.")
+
+    def key_here(self, forms: Forms) -> str:
+        """The key that a picture carries here, or else where it is lent; today's for one that nobody has."""
+        return next(filter(self.find, forms), None) or next(filter(self.is_lent, forms), forms[0])
 
     def is_lent(self, key: str) -> bool:
         """Whether another folder has a picture with this key, copied in already or not."""

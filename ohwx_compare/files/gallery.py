@@ -10,7 +10,7 @@ __all__ = ["PICTURES", "befores", "pictures"]
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 _BEFORE = re.compile(r"(?P<stem>.+?)(?:-ad)?-before")  # a run's own name; the one that ADetailer gives
-_COUNTED = re.compile(r"(?P<number>\d{3,})(?P<rest>-.+)")  # the webui's: 00012-1382869474
+_COUNTED = re.compile(r"(?P<number>\d{3,15})(?P<rest>-.+)")  # the webui's: 00012-1382869474
 
 
 def pictures(paths: Iterable[Path]) -> list[Path]:

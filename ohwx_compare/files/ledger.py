@@ -11,7 +11,7 @@ tables, raise `SCHEMA` and add the step to `_STEPS`.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,8 @@ from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
-from ohwx_compare.core.experiment.keys import canonical
+from ohwx_compare.core.experiment.folder_text import CellRequests
+from ohwx_compare.core.experiment.key_text import canonical, completed
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.errors import ExperimentError, LedgerError, OtherExperimentError
 from ohwx_compare.files import lock
@@ -175,22 +176,19 @@ class Ledger:
         is there: nothing is dropped.
         """
         with self._change() as db:
-            old, results = _experiment(db, self.path), _results(db)
-            kept = {request_of(cell): cell for cell in (old.cells() if old else ()) if cell.number in results}
-            asked = [(request_of(cell), cell) for cell in experiment.cells()]
-            left = kept.keys() - dict(asked).keys()
-            lost = [c for text, c in kept.items() if text in left and results[c.number].outcome != Outcome.FAILED]
+            rows = db.execute("SELECT number, request, outcome FROM cells ORDER BY number").fetchall()
+            moves, lost = _moves(rows, experiment.cells())
             if lost:
+                asked = _experiment(db, self.path)
+                first = f" (the first: {asked.cells(lost[0] - 1, lost[0])[0].label})" if asked else ""
                 raise OtherExperimentError(
-                    f"{self.folder} holds {counted(len(lost), 'cell')} that this experiment does not ask for (the "
-                    f"first: {lost[0].label}). Choose another folder for the run; it can reuse the pictures of "
-                    f"{self.folder}."
+                    f"{self.folder} holds {counted(len(lost), 'cell')} that this experiment does not ask for{first}. "
+                    f"Choose another folder for the run; it can reuse the pictures of {self.folder}."
                 )
-            db.execute("DELETE FROM cells")
             db.execute("INSERT OR REPLACE INTO experiment VALUES (1, ?)", (canonical(experiment.to_dict()),))
-            for text, cell in asked:
-                if text in kept:
-                    _insert(db, cell, results[kept[text].number])
+            gone = [(row["number"],) for row in rows if row["number"] not in moves]
+            db.executemany("DELETE FROM cells WHERE number = ?", gone)
+            _renumber(db, [(new, old) for old, new in moves.items() if new != old])
 
     def commit(self, cell: Cell, result: Result) -> None:
         """Record what came of `cell`, in one transaction; its files must be on disk. Replaces an earlier record."""
@@ -226,11 +224,6 @@ class Ledger:
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-
-
-def request_of(cell: Cell) -> str:
-    """What a cell asks for, as one text: checkpoint, job and face settings, without its place in the grid."""
-    return canonical([str(cell.checkpoint), asdict(cell.job), [asdict(tab) for tab in cell.faces]])
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
@@ -289,7 +282,7 @@ def _update(db: sqlite3.Connection, path: Path) -> None:
 def _experiment(db: sqlite3.Connection, path: Path) -> Experiment | None:
     row = db.execute("SELECT json FROM experiment").fetchone()
     try:
-        return Experiment.from_dict(json.loads(row["json"])) if row else None
+        return Experiment.from_dict(completed(json.loads(row["json"]))) if row else None
     except ExperimentError as error:
         raise LedgerError(
             f"{path} holds an experiment that this version cannot read: {error} Choose another folder."
@@ -301,12 +294,41 @@ def _checkpoints(db: sqlite3.Connection) -> dict[str, CheckpointRow]:
     return {r["ref"]: CheckpointRow(**{**r, "identity": tuple(json.loads(r["identity"]))}) for r in rows}
 
 
+def _moves(rows: Sequence[sqlite3.Row], cells: Iterable[Cell]) -> tuple[dict[int, int], list[int]]:
+    """What number each row of the cells has now that these are asked for, and the drawn rows that nobody asks for.
+
+    A row is known by its request, in whatever version's form it was written. Rows of one request keep their numbers
+    where they can; those that are too many, and failures that nobody asks for, are in neither.
+    """
+    asked: dict[str, list[int]] = {}  # request, in every form: numbers of the cells that ask for it
+    requests = CellRequests()
+    for cell in cells:
+        now, *earlier = requests.of(cell)
+        asked.setdefault(now, []).append(cell.number)
+        asked.update(dict.fromkeys(earlier, asked[now]))
+    lost = [r["number"] for r in rows if r["request"] not in asked and r["outcome"] != Outcome.FAILED.value]
+    moves = {}
+    for row in sorted(rows, key=lambda row: row["number"] not in asked.get(row["request"], ())):
+        if free := asked.get(row["request"]):
+            moves[row["number"]] = row["number"] if row["number"] in free else free[0]
+            free.remove(moves[row["number"]])
+    return moves, lost
+
+
+def _renumber(db: sqlite3.Connection, moves: Sequence[tuple[int, int]]) -> None:
+    """Give cells their new numbers, (new, old); nothing else of a committed cell is ever written again."""
+    db.execute("PRAGMA defer_foreign_keys = ON")  # to the end of this transaction
+    for table, column in (("cells", "number"), ("faces", "cell")):
+        db.executemany(f"UPDATE {table} SET {column} = -? WHERE {column} = ?", moves)
+        db.execute(f"UPDATE {table} SET {column} = -{column} WHERE {column} < 0")
+
+
 def _insert(db: sqlite3.Connection, cell: Cell, result: Result) -> None:
     db.execute(
         "INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             cell.number,
-            request_of(cell),
+            CellRequests().of(cell)[0],
             *(
                 getattr(result, name)
                 for name in ("before_key", "key", "before", "after", "before_thumb", "after_thumb")

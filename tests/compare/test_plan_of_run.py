@@ -42,9 +42,10 @@ def draw(experiment, models, out, *lenders):
 
 def planned(experiment, models, out, *lenders):
     host = FakeHost(models)
-    keys = keys_with(host.fingerprint, {tab.model: Detector().sha256 for tab in EXPERIMENT.faces})
     own = open_run(out) if out.exists() else None
-    known = {"there": shelved(own, [*map(open_run, lenders)]), "keys": keys} if own or lenders else {}
+    there = shelved(own, [*map(open_run, lenders)])
+    keys = keys_with(host.fingerprint, {tab.model: Detector().sha256 for tab in EXPERIMENT.faces}, there)
+    known = {"there": there, "keys": keys} if own or lenders else {}
     return plan(experiment, in_folder(models, {}), batch=2, **known)
 
 

@@ -12,6 +12,7 @@ import pytest
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger import SCHEMA, CheckpointRow, Ledger, Result, open_run
@@ -90,7 +91,7 @@ CREATE TABLE faces (
     PRIMARY KEY (cell, place)
 );
 INSERT INTO checkpoints VALUES ('a.safetensors', 'C:\\modèles\\a.safetensors', :sha256, 1, 1152921504606846976);
-INSERT INTO cells VALUES (1, 'told', 'b', 'k', 'images/ä.png', 'images/å.png', 'thumbs/ä.jpg', 'thumbs/å.jpg',
+INSERT INTO cells VALUES (1, :request, 'b', 'k', 'images/ä.png', 'images/å.png', 'thumbs/ä.jpg', 'thumbs/å.jpg',
     'faces inpainted', '男' || char(10) || 'Steps: 1', '["VAE ran in float32", "é"]', NULL, 1.5);
 INSERT INTO faces VALUES (1, 0, '{"tab": 1, "box": [1.0, 2.5, 3.0, 4.0], "confidence": 0.5, "detector": "d.pt",
     "fate": "inpainted", "reason": "", "mask": 0, "prompt": "", "seed": 4}');
@@ -98,12 +99,17 @@ INSERT INTO faces VALUES (1, 1, '{"tab": 1, "box": [1.0, 2.5, 3.0, 4.0], "confid
     "fate": "filtered", "reason": "too small", "mask": null, "prompt": "", "seed": 4}');
 PRAGMA user_version = 1;
 """
+REQUEST = (
+    '["a.safetensors",{"cfg":7,"clip_skip":1,"denoise":null,"height":1024,"negative":"","prompt":"ohwx","rng":"GPU",'
+    '"sampler":"DPM++ 2M SDE","schedule":"Automatic","seed":1,"steps":20,"subseed":0,"subseed_strength":0,'
+    '"width":1024},[]]'
+)
 
 
 def test_a_ledger_of_the_first_schema_is_read_and_brought_up_to_date(tmp_path):
     path = tmp_path / "run.sqlite"
     with closing(sqlite3.connect(path)) as db:
-        db.executescript(OF_SCHEMA_1.replace(":sha256", f"'{ROW.sha256}'"))
+        db.executescript(OF_SCHEMA_1.replace(":sha256", f"'{ROW.sha256}'").replace(":request", f"'{REQUEST}'"))
         db.execute("INSERT INTO experiment VALUES (1, ?)", (json.dumps(experiment().to_dict()),))
         db.commit()
     as_it_was = path.read_bytes()
@@ -175,3 +181,24 @@ def test_the_plan_is_the_experiment_file(tmp_path):
     text = db.execute("SELECT json FROM experiment").fetchone()[0]
     db.close()
     assert Experiment.from_dict(json.loads(text)) == experiment()
+
+
+def test_rows_find_their_cells_whatever_the_numbers(tmp_path):
+    """Face pass off makes cells that ask for the same: each has a row of its own, and keeps it."""
+    tab = FaceSettings(denoise=0.3)
+    axes = (*experiment().axes, Axis("face denoise", (0.3, 0.5)), Axis("face pass", (True, False)))
+    first = replace(experiment(), axes=axes, faces=(tab,))
+    with Ledger(tmp_path) as ledger:
+        ledger.plan(first)
+        for cell in first.cells():
+            ledger.commit(cell, replace(RESULT, key=f"{cell.checkpoint} {cell.job.seed} {cell.faces}"))
+        rows = ledger.results()
+        ledger.plan(first)
+        assert ledger.results() == rows
+        for order in ((3, 2, 1), (2, 1, 3)):
+            more = replace(first, axes=(Axis("seed", order), axes[1], axes[3], axes[2]))
+            ledger.plan(more)
+            wanted = {c.number: f"{c.checkpoint} {c.job.seed} {c.faces}" for c in more.cells() if c.job.seed != 3}
+            found = ledger.results()
+            assert {number: result.key for number, result in found.items()} == wanted
+            assert all(result.faces == RESULT.faces for result in found.values())

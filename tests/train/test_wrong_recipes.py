@@ -1,6 +1,7 @@
 """What a user gets wrong, each told in one sentence before anything is written over."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from safetensors.numpy import load_file, save_file
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.files.lock import hold
-from ohwx_compare.train.plan import plan
 from ohwx_compare.train.run import loop
 
 
@@ -74,8 +74,8 @@ def test_one_sentence(small, tmp_path, capsys, case):
 
 
 def test_not_enough_disk_or_memory(small, tmp_path, capsys, monkeypatch):
-    usage = plan.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(plan.shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     assert "GB free; free some space" in train(small, tmp_path, capsys)[1][0]
     monkeypatch.undo()
     monkeypatch.setattr(loop, "free_memory", lambda device: 1000)

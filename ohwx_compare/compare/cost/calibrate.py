@@ -21,6 +21,7 @@ from ohwx_compare.compare.host import Checkpoint, Host
 from ohwx_compare.compare.work import BatchWork
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.core.request.steps import expected_faces, face_steps
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
 
 if TYPE_CHECKING:  # loads torch
@@ -131,8 +132,7 @@ class _Measure:
             self.detections[kind] = self.time(lambda: detector.detect(images, tab.confidence))
             masks = [_face(image.size) for image in images]
             self.paces[kind] = self.pace(lambda steps: list(self.host.inpaint(_few(asked, steps), images, masks)))
-        steps = int(min(tab.denoise, 0.999) * asked[0].job.steps) + 1
-        return self.detections[kind] + max(tab.top_k, 1) * self.paces[kind].of(steps)
+        return self.detections[kind] + expected_faces(tab) * self.paces[kind].of(face_steps(jobs[0], tab))
 
     def pace(self, draw: Callable[[int], object]) -> Pace:
         """Two lengths give the line, after a first one that warms up."""

@@ -27,6 +27,7 @@ from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+from ohwx_compare.words import quoted
 
 __all__ = [
     "EXTRA_KEY",
@@ -142,7 +143,7 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
     orders = extra(infotext).get(_SORT, [])
     if not isinstance(orders, list) or len(orders) not in (0, len(settings)):
         raise InfotextError(
-            f"The key {EXTRA_KEY!r} lists {orders!r} as {_SORT!r}, expected one for each tab ({len(settings)})."
+            f"The key {EXTRA_KEY!r} lists {quoted(orders)} as {_SORT!r}, expected one for each tab ({len(settings)})."
         )
     return (
         tuple(replace(tab, sort=str(order)) for tab, order in zip(settings, orders, strict=True))

@@ -16,7 +16,7 @@ class Job:
     prompt: str
     negative: str = ""
     seed: int
-    steps: int = 20  # as the user set them; img2img runs int(denoise * steps) + 1 of them
+    steps: int = 20  # as the user set them; `steps.sampling_steps` says how many of them run
     sampler: str = "DPM++ 2M SDE"  # without schedule
     schedule: str = "Automatic"  # "Automatic" (the sampler's own), "Uniform", "Karras", "Exponential"
     cfg: float = 7.0

@@ -4,7 +4,6 @@ The loop takes its order from here, so a plan cannot differ from the run.
 """
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from ohwx_compare.core.buckets import BucketPlacement, Buckets
 from ohwx_compare.errors import ExperimentError, GeometryError
 from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
 from ohwx_compare.files.dataset import Dataset, DatasetPicture, ReadingRules, read_dataset
+from ohwx_compare.files.memory import free_bytes, nearest_there
 from ohwx_compare.train.plan.course import Course, CourseStep, Showable
 from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, state_bytes
 from ohwx_compare.train.recipe.recipe import Recipe
@@ -191,7 +191,7 @@ def make_plan(recipe: Recipe) -> TrainingPlan:
     disk_bytes = header.path.stat().st_size * _files(recipe, saves) + state * _states(recipe, saves)
     latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
     again, short = _again(header, recipe, latents)
-    free_bytes = shutil.disk_usage(_existing(Path(recipe.output))).free
+    free = free_bytes(Path(recipe.output))
     return TrainingPlan(
         recipe=recipe,
         reading=reading,
@@ -206,11 +206,11 @@ def make_plan(recipe: Recipe) -> TrainingPlan:
         shown=shown,
         disk_bytes=disk_bytes,
         state_bytes=state,
-        free_bytes=free_bytes,
+        free_bytes=free,
         again=again,
         memory=estimate_memory(header, recipe, latents, again),
         notes=(*dataset.notes, *_remarks(recipe, dataset, saves, shown)),
-        problems=(*_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free_bytes), *short),
+        problems=(*_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free), *short),
     )
 
 
@@ -354,11 +354,6 @@ def _written(recipe: Recipe, saves: tuple[Save, ...]) -> int:
     return sum(path.stat().st_size for path in (*paths, *(output / "state").glob("step-*")) if path.is_file())
 
 
-def _existing(path: Path) -> Path:
-    """The nearest folder above that exists."""
-    return next((one for one in (path, *path.absolute().parents) if one.exists()), Path())
-
-
 def _remarks(recipe: Recipe, dataset: Dataset, saves: tuple[Save, ...], shown: Counter[int]) -> Iterator[str]:
     if recipe.save_every_steps and len(saves) > 1:
         apart, wanted = saves[0].exposures, max(1, round(saves[0].exposures))
@@ -378,14 +373,14 @@ def _remarks(recipe: Recipe, dataset: Dataset, saves: tuple[Save, ...], shown: C
         yield f"{images} without a caption: name the folder '1_ohwx man', or write captions."
 
 
-def _problems(output: Path, disk_bytes: int, free_bytes: int) -> Iterator[str]:
-    there = _existing(output)
+def _problems(output: Path, disk_bytes: int, free: int) -> Iterator[str]:
+    there = nearest_there(output)
     if not there.is_dir():
         yield f"The output {output} cannot be a folder, because {there} is a file; choose another output."
     elif not os.access(there, os.W_OK):
         yield f"The output {output} cannot be written: there is no permission for {there}; choose another output."
-    if free_bytes < disk_bytes:
+    if free < disk_bytes:
         yield (
-            f"The run needs {disk_bytes / 1e9:.1f} GB more and {there} has {free_bytes / 1e9:.1f} GB free; "
+            f"The run needs {disk_bytes / 1e9:.1f} GB more and {there} has {free / 1e9:.1f} GB free; "
             f"free some space, save less often or set keep_last."
         )

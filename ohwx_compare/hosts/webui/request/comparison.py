@@ -1,6 +1,5 @@
 """From the webui's processing object and a request to a run folder."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,7 +10,7 @@ from modules import devices, processing, shared
 
 from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.core.experiment.keys import canonical
+from ohwx_compare.core.experiment.folder_text import folder_digests
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.detect import Detector, find_detector
@@ -131,9 +130,10 @@ def _besides(p: processing.StableDiffusionProcessing) -> str:
 
 
 def _folder_name(experiment: Experiment, folder: Path) -> str:
-    digest = hashlib.sha256(canonical(experiment.to_dict()).encode()).hexdigest()[:8]
-    earlier = sorted(folder.glob(f"*-{digest}"))
-    return earlier[-1].name if earlier else f"{datetime.now():%Y-%m-%d %H-%M}-{digest}"
+    """The newest folder of this experiment, whichever version named it; a new name where there is none."""
+    digests = folder_digests(experiment)
+    earlier = sorted(found.name for digest in digests for found in folder.glob(f"*-{digest}"))
+    return earlier[-1] if earlier else f"{datetime.now():%Y-%m-%d %H-%M}-{digests[0]}"
 
 
 def _safe(name: str) -> str:

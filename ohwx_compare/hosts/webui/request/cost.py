@@ -1,33 +1,28 @@
 """What a comparison will cost, shown in the panel before Generate is pressed. Nothing is generated, loaded or hashed.
 
-What its run folder holds counts as finished: whether a setting of the webui changed since is not checked.
+The arithmetic is `compare/cost`'s; here the webui is read and the words are found.
 """
 
 import html
-import shutil
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from modules import processing, shared
 
-from ohwx_compare.compare.cost.earlier import pace, seconds_at
-from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_in, plan, shelved
+from ohwx_compare.compare.cost.forecast import Forecast, forecast
 from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.errors import ExperimentError, LedgerError, OhwxError, UnknownCheckpointError
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.errors import ExperimentError, OhwxError, UnknownCheckpointError
+from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.words import counted
 
-__all__ = ["estimate_html", "held", "measured_pace"]
-
-_RUNS = 3  # the newest ones, for the time
+__all__ = ["estimate_html", "estimate_of"]
 
 
 def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any] = ()) -> str:
@@ -37,12 +32,12 @@ def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer
     adetailer: values of ADetailer's components.
     """
     try:
-        return _told(_planned(fields, arguments, adetailer))
+        return _told(_estimated(fields, arguments, adetailer))
     except OhwxError as error:
         return f'<p class="ohwx-estimate">{html.escape(str(error))}</p>'
 
 
-def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> ComparisonPlan:
+def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> Forecast:
     library = style_library()
     count, size = (max(int(fields.get(name) or 1), 1) for name in ("batch_count", "batch_size"))
     given = TabContext(
@@ -51,18 +46,18 @@ def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Seq
         adetailer=lambda: tabs_of(adetailer),
     )
     request = read_request(arguments, _job(fields), count * size, given)
-    return plan(request.experiment, _resolve, batch=size, **held(request))
+    return estimate_of(request, _resolve, batch=size)
 
 
-def held(request: Request) -> dict[str, Any]:
-    """What the folder that `request` would resume holds, as arguments of `plan`; {} where there is none."""
+def estimate_of(request: Request, resolve: Resolve, *, batch: int) -> Forecast:
+    """What `request` costs besides what its folder holds. resolve: must not read files."""
     from ohwx_compare.hosts.webui.request.comparison import run_folder
 
     try:
-        run = open_run(run_folder(request))
-    except (LedgerError, ExperimentError):
-        return {}
-    return {"there": shelved(run), "keys": keys_in(run)}
+        own = run_folder(request)
+    except ExperimentError:  # a name that no folder can have: said when the run is started
+        own = None
+    return forecast(request.experiment, resolve, batch=batch, own=own, runs=runs_folder())
 
 
 def _job(fields: Mapping[str, Any]) -> Job:
@@ -99,38 +94,21 @@ def _resolve(ref: CheckpointRef) -> Checkpoint:
     raise UnknownCheckpointError(f"There is no checkpoint named {ref} here.")
 
 
-def _told(planned: ComparisonPlan) -> str:
-    free = shutil.disk_usage(next(path for path in runs_folder().parents if path.is_dir())).free
+def _told(told: Forecast) -> str:
+    planned, free = told.plan, free_bytes(runs_folder())
     faces = f", {counted(planned.inpaints, 'face')}" if planned.inpaints else ""
     said = [
         f"<b>{counted(planned.cells, 'cell')}</b>: {counted(planned.renders, 'picture')}{faces}, "
         f"{counted(planned.switches, 'checkpoint load')}",
         f"{_size(planned.disk_bytes)} on disk ({_size(free)} free)",
     ]
-    if measured := measured_pace():
-        said.append(f"about {_time(seconds_at(measured, planned))} plus the loads, by the pace of earlier runs")
+    if told.seconds is not None:
+        said.append(f"about {_time(told.seconds)} plus the loads, by the pace of earlier runs")
     if planned.missing:
         said.append(f"not found: {', '.join(map(html.escape, planned.missing))}")
     if planned.disk_bytes > free:
         said.append("the disk has too little room for that")
     return f'<p class="ohwx-estimate">{"; ".join(said)}.</p>'
-
-
-def measured_pace() -> float | None:
-    """Seconds for a step of a px, of the newest runs; None before the first."""
-    ledgers = sorted(runs_folder().glob("*/run.sqlite"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    return _pace(tuple((ledger.parent, ledger.stat().st_mtime_ns) for ledger in ledgers[:_RUNS]))
-
-
-@lru_cache(maxsize=8)
-def _pace(ledgers: tuple[tuple[Path, int], ...]) -> float | None:
-    runs = []
-    for folder, _ in ledgers:
-        try:
-            runs.append(open_run(folder))
-        except (LedgerError, ExperimentError):  # one of another version: it tells nothing
-            continue
-    return pace(runs)
 
 
 def _size(count: float) -> str:

@@ -12,6 +12,7 @@ from modules import processing, shared
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
+from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, HostError, OhwxError
 from ohwx_compare.files.checkpoint import list_checkpoints
@@ -129,7 +130,7 @@ class Desk:
             asked = request_json(seen.experiment, name)
         else:
             raise ExperimentError(f"{name} cannot be read: {seen.error}")
-        return self._queue(_request({"request": {**asked, "name": name}}), seen.folder)
+        return self._queue(_request({"request": {**completed(asked), "name": name}}), seen.folder)
 
     def interrupt(self, name: str) -> dict[str, Any]:
         """End the current run as the webui's own Interrupt does; take one that waits out of the queue."""

@@ -5,8 +5,6 @@ from typing import Any
 
 from modules import hashes, sd_models
 
-from ohwx_compare.compare.cost.earlier import seconds_at
-from ohwx_compare.compare.cost.plan import plan
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment import draft as core_draft
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -15,7 +13,7 @@ from ohwx_compare.core.infotext.infotext import parse, split
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import InfotextError, UnknownCheckpointError
-from ohwx_compare.hosts.webui.request.cost import held, measured_pace
+from ohwx_compare.hosts.webui.request.cost import estimate_of
 from ohwx_compare.hosts.webui.request.given import style_library
 from ohwx_compare.hosts.webui.request.record import request_json
 from ohwx_compare.hosts.webui.request.request import Request
@@ -51,10 +49,7 @@ def draft_request(texts: Sequence[str], checkpoints: Sequence[Checkpoint], defau
 
 
 def estimate_request(request: Request, checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
-    """A plan's counts, and seconds at the pace of the newest runs (None before the first), without checkpoint loads.
-
-    Nothing is read but ledgers.
-    """
+    """A plan's counts and its time, see `Forecast.to_json`; nothing is read but ledgers."""
 
     def resolve(ref: CheckpointRef) -> Checkpoint:
         name, _ = _known(ref, checkpoints)
@@ -62,9 +57,7 @@ def estimate_request(request: Request, checkpoints: Sequence[Checkpoint]) -> dic
             raise UnknownCheckpointError(f"There is no checkpoint named {ref} here.")
         return next(checkpoint for checkpoint in checkpoints if checkpoint.name == name)
 
-    planned = plan(request.experiment, resolve, batch=1, **held(request))
-    measured = measured_pace()
-    return {**planned.to_json(), "seconds": round(seconds_at(measured, planned), 1) if measured else None}
+    return estimate_of(request, resolve, batch=1).to_json()
 
 
 def _split(text: str) -> list[str]:

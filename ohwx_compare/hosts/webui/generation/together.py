@@ -18,7 +18,7 @@ _Pass: TypeAlias = processing.StableDiffusionProcessingImg2Img
 def can_be_together(one: _Pass) -> bool:
     """Whether a pass, and with it others of its kind, can be one of a batch.
 
-    Not with a black mask, which is none to the webui, nor where soft inpainting is on: it works on a batch's one mask.
+    Not with a black mask, which the webui ignores, nor where soft inpainting is on: it works on a batch's one mask.
     """
     if one.image_mask.getbbox() is None:
         return False

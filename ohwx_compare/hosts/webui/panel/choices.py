@@ -1,4 +1,4 @@
-"""What this webui has to choose from in the panel."""
+"""What the panel offers in this webui."""
 
 from modules import sd_models
 

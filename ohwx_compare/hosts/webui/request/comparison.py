@@ -59,13 +59,13 @@ def base_job(p: processing.StableDiffusionProcessing) -> Job:
 
 @dataclass(frozen=True)
 class Compared:
-    """A run as it stands after drawing, and how many of its cells were drawn just now."""
+    """A run after generation, and how many of its cells were generated just now."""
 
     run: Run
     drawn: int
 
     def summary(self) -> dict[str, Any]:
-        """For the API: the run folder, cells drawn now, and each failure in words."""
+        """For the API: the run folder, cells generated now, and each failure as a sentence."""
         failed = [f"{cell.cell.label}: {cell.result.error}" for cell in self.run.cells if cell.result.error]
         return {"folder": str(self.run.folder), "drawn": self.drawn, "failed": failed}
 
@@ -79,11 +79,11 @@ def sampler_of(name: str, scheduler: str | None, *, has_scheduler: bool) -> tupl
 
 
 def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: str = "script") -> Compared:
-    """Draw what the run folder lacks, then its sheet and page; the user's checkpoint is loaded again at the end.
+    """Generate what the run folder lacks, then its sheet and page; the user's checkpoint is loaded again at the end.
 
-    by: who asks, "script" or "tab"; the folder keeps it. The folder of an earlier run of the same experiment is gone
-    on with. A user's Interrupt ends it early, without error. Raises what `compare.run.run` raises before anything is
-    drawn.
+    by: who asks, "script" or "tab"; the folder keeps it. An earlier run of the same experiment is resumed in its
+    folder. A user's Interrupt ends it early, without error. Raises what `compare.run.draw_run` raises before anything
+    is generated.
     """
     folder = run_folder(request)
     experiment = request.experiment
@@ -112,7 +112,7 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
 
 
 def run_folder(request: Request) -> Path:
-    """Where `request` draws: its own name, the folder of an earlier run of the same experiment, or a new one.
+    """The folder of `request`: its own name, the folder of an earlier run of the same experiment, or a new one.
 
     Raises ExperimentError for a name that is more than one folder's.
     """
@@ -125,7 +125,7 @@ def find_webui_detector(name: str) -> Detector:
 
 
 def _besides(p: processing.StableDiffusionProcessing) -> str:
-    """What `p` draws with that no request says, and the tab could not go on with."""
+    """What `p` generates with that no request says, so that the tab could not resume it."""
     kinds = {"hires fix": getattr(p, "enable_hr", False), "tiling": getattr(p, "tiling", False)}
     return " and ".join(name for name, is_on in kinds.items() if is_on)
 
@@ -140,5 +140,5 @@ def _folder_name(experiment: Experiment, folder: Path) -> str:
 def _safe(name: str) -> str:
     """Raises ExperimentError for a name that is more than one folder's."""
     if name.startswith(".") or set(name) & set('<>:"/\\|?*') or name != name.rstrip(" ."):
-        raise ExperimentError(f"{name!r} cannot name a run folder; use letters, digits, spaces and -_().")
+        raise ExperimentError(f"{name!r} cannot be the name of a run folder; use letters, digits, spaces and -_().")
     return name

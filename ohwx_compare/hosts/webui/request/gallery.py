@@ -25,7 +25,7 @@ class Shown:
 
 
 def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
-    """The sheet, then the cells in drawing order, each after its face pass; before it (if wanted) once a picture."""
+    """The sheet, then the cells in order, each after its face pass; the picture before it (if wanted) comes once."""
     names: list[str | None] = ["sheet.png" if (finished.folder / "sheet.png").is_file() else "sheet-1.png"]
     for cell in finished.cells:
         result = cell.result

@@ -12,6 +12,7 @@ from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_sum
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
 from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.words import counted
 
 __all__ = ["Runs", "Seen"]
 
@@ -101,7 +102,7 @@ def _look(folder: Path, changed: float) -> Seen:
 
 
 def _failure(run: RunSummary) -> str | None:
-    return f"{run.failed} cells failed, the first one: {run.error}" if run.failed > 1 else run.error
+    return f"{counted(run.failed, 'cell')} failed, the first: {run.error}" if run.failed > 1 else run.error
 
 
 def _started(seen: Seen) -> str:

@@ -145,7 +145,7 @@ function promptRows(parts, row, form) {
  */
 function pairRow({ make, button, textArea, bind }, pair, changed, remove) {
   const prompt = textArea("", { rows: 1, placeholder: "prompt", "aria-label": "Prompt" });
-  const words = { placeholder: "negative prompt: same as the picture's", "aria-label": "Negative prompt" };
+  const words = { placeholder: "negative prompt: the picture's own", "aria-label": "Negative prompt" };
   const negative = textArea("", { rows: 1, ...words, value: pair.negative ?? "" });
   bind(prompt, pair, "prompt", changed);
   negative.addEventListener("input", () => {

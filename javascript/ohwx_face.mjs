@@ -8,7 +8,7 @@ const FIGURES = /** @type {const} */ ([
   ["dilate", "Mask dilation, px", { min: -128, max: 128, step: 4 }],
   ["blur", "Mask blur, px", { min: 0, max: 64, step: 1 }],
   ["denoise", "Denoise", { min: 0, max: 1, step: 0.01 }],
-  ["steps", "Steps", { min: 1, max: 150, step: 1, placeholder: "same as picture" }],
+  ["steps", "Steps", { min: 1, max: 150, step: 1, placeholder: "picture's own" }],
   ["padding", "Padding, px", { min: 0, max: 256, step: 4 }],
 ]);
 
@@ -27,7 +27,7 @@ export function faceForm({ make, field, fields, check, bind, number, choice, tex
   );
   /** @param {string} name @param {string} words */
   const text = (name, words) => {
-    const area = textArea(`${id}-${name}`, { rows: 1, placeholder: "same as the picture's" });
+    const area = textArea(`${id}-${name}`, { rows: 1, placeholder: "the picture's own" });
     return field(words, bind(area, tab, name, changed), "ohwx-wide");
   };
   const node = fields(

@@ -176,7 +176,7 @@ function resultFields({ make, field, fields, part, check, bind, textInput }, for
     "Result",
     fields(
       field("Run folder", bind(folder, form, "name", changed), "ohwx-double"),
-      check("Keep the pictures from before the face pass", bind(before, form, "keep_before", changed), "ohwx-double"),
+      check("Keep the pictures before the face pass", bind(before, form, "keep_before", changed), "ohwx-double"),
     ),
   );
 }

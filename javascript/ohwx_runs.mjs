@@ -14,8 +14,7 @@ export const STATES = {
 /** One line under a run's name. @param {Run} run @param {Words} words */
 export function standing(run, { counted, seconds, joined }) {
   const left = run.state === "drawing" && run.seconds_left !== null && `${seconds(run.seconds_left)} left`;
-  const cells = counted(run.cells, "cell");
-  const count = run.state === "done" && !run.failed ? cells : `${run.done} of ${cells}`;
+  const count = run.state === "done" && !run.failed ? counted(run.cells, "cell") : `${run.done} of ${run.cells}`;
   return joined([STATES[run.state] ?? run.state, count, run.failed && `${run.failed} failed`, left]);
 }
 

@@ -8,8 +8,9 @@ function part(name) {
   return import(loaded ?? `./ohwx_${name}.mjs`);
 }
 
-const NAMES = ["server", "words", "dom", "memory", "polling", "runs", "chart", "recipe", "plan", "recipe_form"];
-const [first, ...others] = await Promise.all([...NAMES, "events", "samples", "training"].map(part));
+const NAMES = ["server", "words", "dom", "memory", "polling", "runs", "chart"];
+const MORE = ["recipe", "plan", "recipe_form", "events", "samples", "training"];
+const [first, ...others] = await Promise.all([...NAMES, ...MORE].map(part));
 const server = /** @type {Server} */ (first);
 const parts = /** @type {TrainingParts} */ (Object.assign({}, ...others));
 const { make, button, setText, setShown } = parts;

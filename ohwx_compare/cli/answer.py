@@ -19,7 +19,7 @@ _ADVICE = MappingProxyType(
 
 
 def words_of(error: Exception) -> str:
-    """The text of an error, and which flag helps; with the error's kind where it is none of ours."""
+    """The text of an error, and which flag helps; with the error's kind where it is not one of ours."""
     if not isinstance(error, OhwxError):
         return f"{type(error).__name__}: {error}"
     return " ".join([str(error), *(advice for kind, advice in _ADVICE.items() if isinstance(error, kind))])

@@ -1,6 +1,6 @@
-"""A progress bar with time left, on stderr; one line a finished cell where stderr is no terminal.
+"""A progress bar with the time left, on stderr; one line for each finished cell where stderr is not a terminal.
 
-Time left counts sampling steps, not cells, so a run whose cells differ in cost is foretold too.
+The time left counts sampling steps, not cells, so it holds for a run whose cells differ in cost too.
 """
 
 import shutil
@@ -57,7 +57,7 @@ class Bar:
         elif isinstance(event, Saved):
             self.say(f"saved {event.path}")
         elif isinstance(event, Missed):
-            self.say(f"step {event.step}: no {event.what}: {event.error}")
+            self.say(f"step {event.step}: the {event.what} failed: {event.error}")
         if self.is_live:
             self.draw()
 

@@ -1,4 +1,4 @@
-"""The `ohwx` command: results on stdout, talk on stderr.
+"""The `ohwx` command: results on stdout, messages on stderr.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
@@ -20,21 +20,21 @@ __all__ = ["COMMANDS", "build_parser", "main", "parsers"]
 logger = logging.getLogger(__name__)
 COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
     {
-        "compare": "draw a comparison of checkpoints",
-        "plan": "tell what a comparison will cost",
-        "replay": "draw pictures again from their infotexts",
-        "face": "redraw the faces of pictures",
+        "compare": "compare checkpoints: generate every picture, a sheet and a page",
+        "plan": "count what a comparison will cost",
+        "replay": "generate pictures again from their infotexts",
+        "face": "run the face pass on existing pictures",
         "detect": "find the faces in pictures",
         "pnginfo": "read the infotexts of pictures",
         "train": "train SDXL with DreamBooth from a recipe",
         "demo": "see the whole job in a toy world, from training to the answer",
-        "completion": "complete commands and flags in your shell",
+        "completion": "print a script that completes commands and flags in your shell",
     }
 )
 
 
 def build_parser(*commands: str) -> argparse.ArgumentParser:
-    """Return the parser; of `commands` with their flags, of the others with their names alone.
+    """Return the parser: `commands` with their flags, the others with their names alone.
 
     So `ohwx --help` and each command load no more than they need.
     """
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options)
     except (Interrupted, KeyboardInterrupt):
-        print("ohwx: stopped; what is finished is kept, the same command goes on from there.", file=sys.stderr)
+        print("ohwx: stopped; what is finished is kept, and the same command resumes from there.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # whoever read our output has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"ohwx: {words_of(error)}", file=sys.stderr)
         return _failed(options, error)
     except Exception as error:
-        logger.exception("ohwx: this is a fault of the program; please report the lines below.")
+        logger.exception("ohwx: this is a fault of the program; report the lines below.")
         return _failed(options, error)
 
 

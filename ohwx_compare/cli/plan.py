@@ -1,4 +1,4 @@
-"""`ohwx plan`: what a comparison will cost, told before anything is drawn."""
+"""`ohwx plan`: what a comparison will cost, counted before anything is generated."""
 
 import argparse
 import sys
@@ -30,6 +30,7 @@ from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
 from ohwx_compare.files.ledger import Run, open_run
 from ohwx_compare.files.memory import free_bytes
+from ohwx_compare.words import counted
 
 __all__ = ["add_flags"]
 
@@ -37,7 +38,7 @@ __all__ = ["add_flags"]
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Count what `ohwx compare` with the same flags would draw, load and write, and with --calibrate "
+        "Count what `ohwx compare` with the same flags would generate, load and write, and measure with --calibrate "
         "how long it will take here. Nothing is written."
     )
     parser.epilog = "example: ohwx plan --from grid.png --checkpoints models/Stable-diffusion --calibrate"
@@ -45,7 +46,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_model_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, help="run folder; what it holds already is not counted")
     parser.add_argument(
-        "--calibrate", action="store_true", help="draw a few steps with the first checkpoint to tell the time"
+        "--calibrate", action="store_true", help="take a few steps with the first checkpoint to measure the time"
     )
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
     parser.set_defaults(run=run)
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wrong(planned: ComparisonPlan) -> Iterator[str]:
-    """What the headers of the checkpoint files say against drawing with them."""
+    """What the headers of the checkpoint files show to be wrong with them."""
     for visit in planned.visits:
         try:
             if visit.checkpoint:
@@ -114,11 +115,12 @@ def _opened(folders: list[Path]) -> list[Run]:
 
 def _lines(summary: Mapping[str, Any], free: int) -> list[str]:
     lines = [
-        f"{summary['cells']} cells over {summary['checkpoints']} checkpoints",
-        f"to draw: {summary['renders']} pictures, {summary['inpaints']} faces, {summary['switches']} checkpoint loads",
+        f"{counted(summary['cells'], 'cell')} over {counted(summary['checkpoints'], 'checkpoint')}",
+        f"to generate: {counted(summary['renders'], 'picture')}, {counted(summary['inpaints'], 'face')}, "
+        f"{counted(summary['switches'], 'checkpoint load')}",
         f"on disk: about {summary['disk_bytes'] / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free",
     ]
     if summary["seconds"] is not None:
-        lines.append(f"time: about {clock(summary['seconds'])}, if each tab finds the faces it may keep, or one")
+        lines.append(f"time: about {clock(summary['seconds'])}, with top k faces in each picture (1 where top k is 0)")
     lines += [f"missing: {name}" for name in summary["missing"]]
     return lines

@@ -34,7 +34,7 @@ def texts_of(given: str) -> tuple[InputText, ...]:
     if path.suffix.lower() in PICTURES:
         text = read_infotext(path)
         if text is None:
-            raise InfotextError(f"{path} carries no infotext; it was saved without, or by a program that drops it.")
+            raise InfotextError(f"{path} has no infotext: it was saved without, or by a program that drops it.")
         return (InputText(text, path.stem, path),)
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -22,7 +22,7 @@ from ohwx_compare.judge.effects import Effect
 from ohwx_compare.judge.factorial import Contrast
 from ohwx_compare.judge.many import Screened
 from ohwx_compare.judge.matching import LEAST_PAIRS, StyleMatch
-from ohwx_compare.judge.words import rounded, scope, signed
+from ohwx_compare.judge.words import chance, rounded, scope, signed
 
 __all__ = ["write_answer"]
 
@@ -117,16 +117,16 @@ def _style(style: StyleMatch, screened: Screened | None) -> str:
 
 def _contrasts(found: Answer) -> str:
     rows = [
-        _row(escape(MEASURES[name].title), f"<td>{contrast.name}</td>", *_contrast(contrast))
+        _row(escape(MEASURES[name].title) if place == 0 else "", f"<td>{contrast.name}</td>", *_contrast(contrast))
         for name, difference in found.differences.items()
-        for contrast in difference.contrasts
+        for place, contrast in enumerate(difference.contrasts)
     ]
-    return _table(("measure", "contrast", "effect", "of", "p", "p, Holm"), rows)
+    return _table(("measure", "contrast", "effect", "", "by itself", "by Holm"), rows)
 
 
 def _contrast(contrast: Contrast) -> tuple[str, ...]:
     effect = contrast.effect
-    told = (scope(effect), f"{effect.p:.2g}", f"{contrast.p:.2g}")
+    told = (scope(effect), chance(effect.p), chance(contrast.p))
     return _difference(effect, contrast.p <= 0.05), *(f"<td>{each}</td>" for each in told)
 
 

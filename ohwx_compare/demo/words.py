@@ -98,8 +98,8 @@ def _matched(found: Answer) -> str:
     clause = Clause(subject=subject, more="", less="", effect=both.matched, verdict=verdict(both.matched))
     missing = f"; {listed(both.missing)} not among them, with fewer than {LEAST_PAIRS}" if both.missing else ""
     return (
-        f"{line(clause)} {both.pairs} such pairs{missing}; {raw}. A picture that ignores its style is more like a "
-        "photograph, and so more like him; the matched number leaves that out, and describes those pairs alone."
+        f"{line(clause)} {both.pairs} such pairs{missing}; {raw}. A picture that ignores its style is a photograph, "
+        "and so more like him; these pairs leave that out, and speak of themselves alone."
     )
 
 

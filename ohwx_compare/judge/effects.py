@@ -62,14 +62,14 @@ class Effect(Estimate):
     unit: Unit
     styles: int  # with at least one value
     missing: int  # styles without any
-    error: float  # standard error; 0 where all units are equal: then there is no interval, low = value = high
+    error: float  # standard error; 0 where units do not differ: then there is no interval, low = value = high
     freedom: int
-    p: float  # two-sided, by Student's t, by sign flips where all units are equal
+    p: float  # two-sided, by Student's t, by sign flips where units do not differ
     flips: float | None  # two-sided, by sign flips; None where the unit is a training
 
     @property
     def is_even(self) -> bool:
-        """Whether every unit has the same value, so that no interval can be told."""
+        """Whether the units do not differ (seeds: within each style), so that no interval can be told."""
         return self.error == 0
 
 

@@ -28,14 +28,17 @@ class Word(str, Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word and what belongs to it."""
+    """A word and what belongs to it.
+
+    is_within: the 90 % interval lies inside the band; more or less may be so too, and then it matters little.
+    needed: of "cannot tell", how many more of the effect's units (of a seed: of each style, of a training: of each arm)
+    would tell, spread as these; `MOST_NEEDED` + 1 for any number beyond. Else None.
+    """
 
     word: Word
     band: float
-    is_within: bool  # whether the 90 % interval lies inside the band; more or less may be, and then matters little
-    needed: (
-        int | None
-    )  # of "cannot tell": so many more units, spread as these, would tell; `MOST_NEEDED` + 1: even more
+    is_within: bool
+    needed: int | None
 
 
 def verdict(effect: Effect, band: float = BAND, *, is_share: bool = False) -> Verdict:

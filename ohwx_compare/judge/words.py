@@ -8,7 +8,7 @@ from ohwx_compare.judge.intervals import Estimate
 from ohwx_compare.judge.verdict import MOST_NEEDED, Verdict, Word
 from ohwx_compare.words import counted
 
-__all__ = ["Clause", "line", "listed", "one_sentence", "rounded", "scope", "signed", "trainings"]
+__all__ = ["Clause", "chance", "line", "listed", "one_sentence", "rounded", "scope", "signed", "trainings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ def line(clause: Clause) -> str:
         word += f" within {found.band:g}"
     elif found.word is not Word.CANNOT_TELL and found.is_within:
         word += f", though within {found.band:g}"
-    flips = "" if effect.flips is None or effect.is_even else f", p {effect.flips:.2g} by sign flips"
+    flips = "" if effect.flips is None or effect.is_even else f", {chance(effect.flips)} by sign flips"
     needed = f" {_capital(_needed(clause))} tell a difference of {found.band:g}." if found.needed else ""
     return f"{_capital(clause.subject)}: {word}. {signed(effect)}, {scope(effect)}{flips}.{needed}"
 
@@ -62,6 +62,11 @@ def trainings(first: int, second: int) -> str:
         f"{first} and {second} trainings of the arms: the training is the unit, with {first + second - 2} degrees of "
         "freedom, in these styles."
     )
+
+
+def chance(p: float) -> str:
+    """ "p 0.031", "p < 0.001"."""
+    return f"p {p:.2g}" if p >= 0.001 else "p < 0.001"
 
 
 def rounded(value: float, form: str = "{:+.2f}") -> str:
@@ -104,7 +109,7 @@ def _short(clause: Clause) -> str:
 
 
 def _every(effect: Effect) -> str:
-    return "in every " + {Unit.STYLE: "style", Unit.SEED: "picture", Unit.TRAINING: "training"}[effect.unit]
+    return {Unit.STYLE: "in every style", Unit.SEED: "with every seed", Unit.TRAINING: "in every training"}[effect.unit]
 
 
 def _aside(clause: Clause, *more: str) -> str:
@@ -115,7 +120,7 @@ def _aside(clause: Clause, *more: str) -> str:
 
 def _needed(clause: Clause) -> str:
     unit, needed = clause.effect.unit, clause.verdict.needed or 0
-    of_each = {Unit.STYLE: "", Unit.SEED: " of each", Unit.TRAINING: " of each arm"}[unit]
+    of_each = {Unit.STYLE: "", Unit.SEED: " of each style", Unit.TRAINING: " of each arm"}[unit]
     count = f"{needed}" if needed <= MOST_NEEDED else f"more than {MOST_NEEDED:,}"
     return f"{count} more {unit.value}{'s' if needed != 1 else ''}{of_each} would"
 

@@ -181,11 +181,11 @@ def test_the_chosen_run_and_the_draft_survive_a_reload(page):
 def test_a_run_is_interrupted_and_resumed(page, server):
     page.locator(".ohwx-run").nth(0).click()
     page.wait_for_selector("#ohwx-interrupt:visible")
-    assert page.locator("#ohwx-standing").inner_text() == "generating · 3 of 12 cells · 3 min left"
+    assert page.locator("#ohwx-standing").inner_text() == "generating · 3 of 12 · 3 min left"
     assert not page.locator("#ohwx-resume").is_visible()
     page.click("#ohwx-interrupt")
     page.wait_for_selector("#ohwx-resume:visible")
-    assert page.locator("#ohwx-standing").inner_text() == "stopped · 3 of 12 cells"
+    assert page.locator("#ohwx-standing").inner_text() == "stopped · 3 of 12"
     page.click("#ohwx-resume")
     page.wait_for_selector("#ohwx-skip:visible")
 

@@ -5,7 +5,7 @@ import numpy as np
 from ohwx_compare.judge.effects import effect
 from ohwx_compare.judge.trainings import compare_trainings
 from ohwx_compare.judge.verdict import verdict
-from ohwx_compare.judge.words import Clause, line, listed, one_sentence, rounded, trainings
+from ohwx_compare.judge.words import Clause, chance, line, listed, one_sentence, rounded, trainings
 
 NOISE = np.random.RandomState(0).standard_normal((8, 4))
 NOISE -= NOISE.mean()
@@ -37,9 +37,15 @@ def test_a_line_gives_value_interval_units_and_what_would_tell():
     assert (
         line(clause("style", np.zeros((60, 2)))) == "Style: the same within 0.05. 0.00 in every style, over 60 styles."
     )
-    assert "more seeds of each would" in line(clause("style", 0.5 * NOISE[:3]))
+    assert "more seeds of each style would" in line(clause("style", 0.5 * NOISE[:3]))
     arms = 0.05 * NOISE[:4].reshape(2, 2, 4)[..., None]
     assert "4 trainings, in these 4 styles" in line(clause("style", compare_trainings(*arms.transpose(0, 1, 2, 3))))
+
+
+def test_seeds_that_agree_within_each_of_few_styles_give_no_interval():
+    lost = clause("style kept", np.repeat([[-1.0], [0.0]], 8, 1), is_share=True)
+    assert line(lost) == "Style kept: less. −0.50 with every seed, in these 2 styles only."
+    assert one_sentence("With it", [lost]) == "With it: less style kept (in these 2 styles only)."
 
 
 def test_how_many_trainings_there_were_is_said():
@@ -50,4 +56,5 @@ def test_how_many_trainings_there_were_is_said():
 def test_small_things():
     assert [rounded(each) for each in (0.001, -0.001, -0.2, 0.2)] == ["0.00", "0.00", "−0.20", "+0.20"]
     assert rounded(-0.001, "{:+.0%}") == "0%"
+    assert [chance(each) for each in (0.53, 0.0312, 0.0005)] == ["p 0.53", "p 0.031", "p < 0.001"]
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]

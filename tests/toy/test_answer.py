@@ -51,12 +51,12 @@ def read(
     )  # fmt: skip
 
 
-def test_equal_arms_are_the_same_in_every_picture():
+def test_equal_arms_are_the_same_with_every_seed():
     found = answer(read())
     assert headline(found) == (
-        "With regularization images: likeness, the same in every picture (in these 4 styles only); "
-        "style kept, the same in every picture (in these 3 styles only); "
-        "what “a man” looks like, the same in every picture (in this style only)."
+        "With regularization images: likeness, the same with every seed (in these 4 styles only); "
+        "style kept, the same with every seed (in these 3 styles only); "
+        "what “a man” looks like, the same with every seed (in this style only)."
     )
     assert not any(each.pooled.is_clear for each in found.differences.values())
 
@@ -75,7 +75,7 @@ def test_where_the_styles_disagree_it_cannot_tell():
     """Six styles, half of them more like him with regularization images: pictures as units would call it clear."""
     found = answer(read(ease=dict(zip(STYLES, (-0.2, 0.4, -0.1, 0.4, -0.15, 0.4), strict=True))))
     assert headline(found).startswith(
-        "With regularization images: style kept, the same in every picture (in these 5 styles"
+        "With regularization images: style kept, the same with every seed (in these 5 styles"
     )
     assert "; likeness, cannot tell (" in headline(found)
     likeness, *_, matched, trainings = findings(found)
@@ -92,7 +92,7 @@ def test_style_and_class_are_told_too():
     assert headline(found) == (
         "With regularization images: the style asked for kept more often (in these 3 styles only); "
         "“a man” more like the subject (in this style only); "
-        "likeness, the same in every picture (in these 4 styles only)."
+        "likeness, the same with every seed (in these 4 styles only)."
     )
     assert found.arms["reg"][-1].values["style"].value == 1
     assert found.base.values["style"].n == 9  # photographs are left out: 3 styles, 3 seeds

@@ -132,7 +132,7 @@ def native_host(
 
 
 def require_folder(folder: Path, flag: str = "--out") -> None:
-    """Raise ExperimentError unless `folder` is one that can be written into, or can be made; nothing is made here."""
+    """Raise ExperimentError unless `folder` can be written to, or can be made; nothing is made here."""
     there = nearest_there(folder)
     if not there.is_dir():
         raise ExperimentError(f"{flag} {folder}: {there} is a file, expected a folder; choose another {flag}.")

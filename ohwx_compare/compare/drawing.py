@@ -84,6 +84,6 @@ class HostWorker:
             for drawn in self.host.render(jobs):
                 yield DrawnPicture(image=drawn.image, outcome=Outcome.DRAWN, notes=drawn.notes, keys=drawn.keys)
             return
-        images = [before(wanted.before) for wanted in stage]
+        images = [before(wanted.before or "") for wanted in stage]
         for after in detail(self.host, [self.detectors[tab.model] for tab in tabs], tabs, jobs, images):
             yield DrawnPicture(image=after.image, outcome=after.outcome, notes=after.notes, faces=after.faces)

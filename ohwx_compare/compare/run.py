@@ -22,7 +22,7 @@ from ohwx_compare.compare.commit import Commits
 from ohwx_compare.compare.drawing import HostWorker, Worker
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
-from ohwx_compare.compare.loads import Loads, is_there
+from ohwx_compare.compare.loads import Loads, is_there, looks_unchanged
 from ohwx_compare.compare.resolve import Resolve, resolve_all
 from ohwx_compare.compare.shelf import Shelf, run_folders
 from ohwx_compare.compare.work import KeysOf, Wanted, keys_with, needed
@@ -120,8 +120,7 @@ class _Conductor:
         self.is_stopping = False
         self._rows = self.ledger.checkpoints()
         self._cells = {ref: [cell for batch in own for cell in batch] for ref, (_, own) in plan.items()}
-        known = {ref: row.sha256 for ref in plan if (row := self._rows.get(str(ref))) and self._is_as_it_was(ref, row)}
-        self._loads = Loads(self._cells, known, keys, self.shelf)
+        self._loads = Loads(self._cells, self._known(), keys, self.shelf)
         self._next = dict(pairwise(plan))
         self._most: int | None = None  # pictures that memory has room for together, once it had none for more
 
@@ -150,12 +149,18 @@ class _Conductor:
         for batch in self.plan[ref][1]:
             self._try(batch, loaded)
 
+    def _known(self) -> dict[CheckpointRef, str]:
+        """The sha256 of the checkpoints whose file looks as the ledger says."""
+        rows = {ref: row for ref in self.plan if (row := self._rows.get(str(ref)))}
+        same = {ref: row for ref, row in rows.items() if row.path == str(self.plan[ref][0].path)}
+        return {ref: row.sha256 for ref, row in same.items() if looks_unchanged(row)}
+
     def _following(self, ref: CheckpointRef) -> Checkpoint | None:
         """The checkpoint that will be loaded after this one."""
         other = self._next.get(ref)
         while other and self._loads.may_be_spared(other):
             other = self._next.get(other)
-        return other and self.plan[other][0]
+        return self.plan[other][0] if other else None
 
     def _there(self, ref: CheckpointRef) -> Loaded | None:
         """The file, where every picture that its cells need of it is on the shelf or lent; None to load it."""
@@ -179,22 +184,21 @@ class _Conductor:
 
     def _without(self, ref: CheckpointRef, why: str) -> None:
         """The checkpoint cannot be used: what it generated before stays, even if the file is gone; the rest fails."""
+        row, cells = self._rows.get(str(ref)), self._cells[ref]
         try:
             sha256 = self._sha256(ref, self.plan[ref][0])
         except CheckpointError:
-            row = self._rows.get(str(ref))
-            sha256 = row.sha256 if row else None
-        done, lost = [], self._cells[ref]
-        if sha256:
-            done, lost = self._parted(lost, sha256)
-            for cell in done:
-                self.commits.reuse(cell, sha256)
+            sha256 = row.sha256 if row else ""
+        done, lost = self._parted(cells, sha256) if sha256 else ((), cells)
+        for cell in done:
+            self.commits.reuse(cell, sha256)
         for cell in lost:  # also one generated before, with a file that is no longer this one
             self.commits.fail(cell, why)
 
-    def _parted(self, cells: Sequence[Cell], sha256: str) -> tuple[list[Cell], list[Cell]]:
+    def _parted(self, cells: Sequence[Cell], sha256: str) -> tuple[Sequence[Cell], Sequence[Cell]]:
         """Those of `cells` that this file generated and the ledger has, and the others."""
-        done, todo = [], []
+        done: list[Cell] = []
+        todo: list[Cell] = []
         for cell in cells:
             is_done = self.commits.is_recorded(cell) and self.commits.is_done(cell, self.keys(cell, sha256))
             (done if is_done else todo).append(cell)
@@ -271,14 +275,6 @@ class _Conductor:
             self.commits.skip(cells)
             return True
         return self.is_stopping and not is_begun
-
-    def _is_as_it_was(self, ref: CheckpointRef, row: CheckpointRow) -> bool:
-        """Whether the file looks like the one of this record; a forecast, which needs no more than size and time."""
-        path = self.plan[ref][0].path
-        with suppress(OSError):
-            stat = path.stat()
-            return (row.path, row.size, row.modified_ns) == (str(path), stat.st_size, stat.st_mtime_ns)
-        return False
 
     def _sha256(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str:
         """The file's, as it is now. Raises CheckpointError where it cannot be read."""

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,14 +57,14 @@ def seconds(
     Loads the first checkpoint of the plan, switches to the second, whose switch stands for all that follow, and
     generates with the one loaded last; the caller closes `host`. Raises what the host raises.
     """
-    visits = [visit for visit in plan.visits if visit.checkpoint]
-    if not visits:
+    found = [visit.checkpoint for visit in plan.visits if visit.checkpoint]
+    if not found:
         return None if plan.visits else 0.0
     measure = _Measure(host, detectors, clock)
-    first, *others = [visit.checkpoint for visit in visits]
+    first, *others = found
     load = measure.load(first)
     switch = measure.switch(first, others[0]) / _size(others[0]) if others else load / _size(first)
-    loads = load + switch * (sum(map(_size, others)) + _size(first) * (len(plan.visits) - len(visits)))
+    loads = load + switch * (sum(map(_size, others)) + _size(first) * (len(plan.visits) - len(found)))
     return loads + sum(measure.cost(draw) for visit in plan.visits for draw in visit.draws)
 
 
@@ -72,13 +73,13 @@ class _Measure:
 
     def __init__(self, host: Host, detectors: Mapping[str, "Detector"], clock: Callable[[], float]):
         self.host, self.detectors, self.clock = host, detectors, clock
-        self.paces: dict[tuple, Pace] = {}
-        self.detections: dict[tuple, float] = {}
+        self.paces: dict[tuple[object, ...], Pace] = {}
+        self.detections: dict[tuple[object, ...], float] = {}
         self.savings: dict[tuple[int, int], float] = {}
 
     def time(self, do: Callable[[], object]) -> float:
         """Seconds that `do` takes: the mean of as many repetitions as make it certain."""
-        spent = []
+        spent: list[float] = []
         while sum(spent) < AT_LEAST and len(spent) < AT_MOST:
             started = self.clock()
             do()
@@ -116,7 +117,7 @@ class _Measure:
 
     def render(self, jobs: Sequence[Job]) -> Pace:
         """The pace of a batch from noise."""
-        kind = ("render", len(jobs), _kind(jobs[0]))
+        kind: tuple[object, ...] = ("render", len(jobs), _kind(jobs[0]))
         if kind not in self.paces:
             self.paces[kind] = self.pace(lambda steps: list(self.host.render(_with_steps(jobs, steps))))
         return self.paces[kind]
@@ -124,7 +125,7 @@ class _Measure:
     def tab(self, tab: FaceSettings, jobs: Sequence[Job]) -> float:
         """Seconds of one tab over pictures of one batch: detection, then face by face."""
         asked = [face_job(job, tab, 0) for job in jobs]
-        kind = ("inpaint", len(jobs), _kind(asked[0].job), jobs[0].width, jobs[0].height, tab.model)
+        kind: tuple[object, ...] = ("inpaint", len(jobs), _kind(asked[0].job), jobs[0].width, jobs[0].height, tab.model)
         if kind not in self.paces:
             images = [_noise(job) for job in jobs]
             detector = self.detectors[tab.model]
@@ -137,7 +138,7 @@ class _Measure:
     def pace(self, draw: Callable[[int], object]) -> Pace:
         """Two lengths give the line, after a first one that warms up."""
         draw(FEW)
-        few, more = (self.time(lambda n=steps: draw(n)) for steps in (FEW, MORE))
+        few, more = (self.time(partial(draw, steps)) for steps in (FEW, MORE))
         step = max(more - few, 0.0) / (MORE - FEW)
         return Pace(max(few - FEW * step, 0.0), step)
 
@@ -162,7 +163,7 @@ def _size(checkpoint: Checkpoint) -> int:
     return checkpoint.path.stat().st_size
 
 
-def _kind(job: Job) -> tuple:
+def _kind(job: Job) -> tuple[object, ...]:
     """What a step's cost depends on."""
     return job.width, job.height, job.sampler, job.prompt.count(" AND ")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ohwx_compare.compare.batches import Batch, batches, by_checkpoint
 from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.compare.loads import looks_unchanged
 from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.compare.work import NO_KEYS, BatchWork, CellKeys, KeysOf, needed
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -18,7 +19,7 @@ from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import UnknownCheckpointError
-from ohwx_compare.files.ledger.rows import CheckpointRow, Run
+from ohwx_compare.files.ledger.rows import Run
 
 __all__ = ["ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
 
@@ -142,7 +143,7 @@ def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
     lent = frozenset(key for run in lenders for _, key, _ in _pictures(run))
     return Shelved(
         lent | {key for _, key, _ in (_pictures(own) if own else ())},
-        {Path(row.path).resolve(): row.sha256 for row in rows if _is_as_it_was(row)},
+        {Path(row.path).resolve(): row.sha256 for row in rows if looks_unchanged(row)},
         sum(size for size, _ in sizes) / sum(pixels for _, pixels in sizes) if sizes else PNG_BYTES,
         lent,
     )
@@ -150,7 +151,7 @@ def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
 
 def keys_in(run: Run) -> KeysOf:
     """The keys that a run's own cells have, whatever the host would say now: for a forecast without a host."""
-    known = {_ident(c.cell): CellKeys(c.result.before_key, c.result.key) for c in run.cells if c.result.key}
+    known = {_ident(c.cell): CellKeys(c.result.before_key or "", c.result.key) for c in run.cells if c.result.key}
 
     def keys(cell: Cell, sha256: str) -> CellKeys:
         return known.get(_ident(cell), NO_KEYS)
@@ -158,7 +159,7 @@ def keys_in(run: Run) -> KeysOf:
     return keys
 
 
-def _ident(cell: Cell) -> tuple:
+def _ident(cell: Cell) -> tuple[object, ...]:
     return cell.checkpoint, cell.job, cell.faces
 
 
@@ -177,16 +178,9 @@ def _pictures(run: Run) -> list[tuple[Path, str, int]]:
         (run.folder / path, key, cell.cell.job.width * cell.cell.job.height)
         for cell in done
         for path, key in ((cell.result.before, cell.result.before_key), (cell.result.image, cell.result.key))
+        if path and key
     ]
     return [picture for picture in named if picture[0].is_file()]
-
-
-def _is_as_it_was(row: CheckpointRow) -> bool:
-    try:
-        stat = Path(row.path).stat()
-    except OSError:
-        return False
-    return (stat.st_size, stat.st_mtime_ns) == (row.size, row.modified_ns)
 
 
 def _disk_bytes(visits: Sequence[Visit], cells: Sequence[Cell], png_bytes: float) -> int:

@@ -4,7 +4,7 @@ SQLite's rollback journal with full sync is kept, not WAL: WAL needs memory shar
 drives lack, and at one transaction every few seconds its speed buys nothing. After SIGKILL or a power cut the next
 opening rolls the torn transaction back.
 
-`Ledger` writes (one process at a time), `open_run` reads, on any machine and while a run goes on. Both read the ledgers
+`Ledger` writes (one process at a time), `open_run` reads, on any machine and during a run. Both read the ledgers
 of earlier versions; `Ledger` brings them up to date in one transaction, `open_run` a copy in memory. To change the
 tables, raise `SCHEMA` and add the step to `_STEPS`.
 """
@@ -92,7 +92,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class RunCell:
-    """A planned cell, what came of it (PENDING where nothing did yet) and the checkpoint file that drew it."""
+    """A planned cell, what came of it (PENDING where nothing did yet) and the checkpoint file it was generated with."""
 
     cell: Cell
     result: Result
@@ -295,7 +295,7 @@ def _checkpoints(db: sqlite3.Connection) -> dict[str, CheckpointRow]:
 
 
 def _moves(rows: Sequence[sqlite3.Row], cells: Iterable[Cell]) -> tuple[dict[int, int], list[int]]:
-    """What number each row of the cells has now that these are asked for, and the drawn rows that nobody asks for.
+    """The new number of each row of the cells when these are asked for, and the finished rows that are not asked for.
 
     A row is known by its request, in whatever version's form it was written. Rows of one request keep their numbers
     where they can; those that are too many, and failures that nobody asks for, are in neither.

@@ -28,7 +28,7 @@ from ohwx_compare.demo.sizes import WHOLE
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.judge.effects import Effect, effect
 from ohwx_compare.judge.verdict import Word, verdict

@@ -126,7 +126,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     from ohwx_compare.compare.run import Options
     from ohwx_compare.compare.run import draw_run as draw
     from ohwx_compare.engine.detect import find_detector
-    from ohwx_compare.files.ledger import open_run
+    from ohwx_compare.files.ledger.reader import open_run
     from ohwx_compare.look.page import write_page
     from ohwx_compare.look.sheet import write_sheets
 

@@ -28,7 +28,8 @@ from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.words import counted
 

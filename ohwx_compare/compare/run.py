@@ -31,7 +31,8 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OhwxError, OutOfMemoryError
 from ohwx_compare.files.hashes import Stamp, identity
-from ohwx_compare.files.ledger import CheckpointRow, Ledger
+from ohwx_compare.files.ledger.rows import CheckpointRow
+from ohwx_compare.files.ledger.writer import Ledger
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector

@@ -7,6 +7,7 @@ Pictures of other run folders may be lent: found by their keys too, and copied i
 
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -109,7 +110,9 @@ class Shelf:
     def find(self, key: str) -> Stored | None:
         """The picture with this key, None where there is none (any more)."""
         stored = self._stored.get(key)
-        return stored if stored and (self.folder / stored.path).is_file() else None
+        if stored and os.path.isfile(f"{self.folder}/{stored.path}"):  # noqa: PTH113  asked for many times a cell: fast
+            return stored
+        return None
 
     def get(self, key: str) -> Stored:
         """The picture with this key. Raises ImageError where it is gone."""

@@ -28,7 +28,8 @@ from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.errors import Interrupted
 from ohwx_compare.files.atomic import replacing
 from ohwx_compare.files.hashes import Hashes
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets

@@ -15,7 +15,7 @@ from ohwx_compare.errors import MeasureError
 
 __all__ = ["DlibStream", "integers", "read_dlib"]
 
-_LONGEST = 64_000_000  # bytes of a file; those we know have 22 and 9 million
+_LONGEST = 32_000_000  # bytes of a file; those we know have 22 and 9 million
 _LONGEST_TEXT = 100
 _SPECIAL = {32000: float("inf"), 32001: float("-inf"), 32002: float("nan")}  # powers that stand for no number
 

@@ -12,7 +12,7 @@ from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.ledger import Result, Run, RunCell
+from ohwx_compare.files.ledger.rows import Result, Run, RunCell
 from ohwx_compare.words import counted
 
 __all__ = [

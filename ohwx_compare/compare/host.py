@@ -89,7 +89,7 @@ class Host(Protocol):
         """What else changes this job's pixels besides job and checkpoint: JSON values. Needs no loaded checkpoint.
 
         The same for the same job as long as the host lives. An entry that a host gains later is left out where it is
-        off, so that what was drawn before it is still found.
+        off, so that what was generated before it is still found.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Which checkpoints a run will have to load: told from the pictures that are there when it begins.
+"""Which checkpoints a run will have to load, judged by the pictures that are there when it begins.
 
 A picture's key says which file generated it; which file a name of the experiment stands for is certain only once that
 file is read. Until then the ledger is believed for a name whose file looks as it did. Any other name may be any file

@@ -1,6 +1,6 @@
-"""What a run generates, apart from who does it and from what becomes of it.
+"""What a run generates, apart from which host does it and where the pictures go.
 
-A batch of one checkpoint is the unit of work: `needed` tells which pictures it is made of, `BatchWork.lacking` which of
+A batch of one checkpoint is the unit of work: `needed` says which pictures it is made of, `BatchWork.lacking` which of
 them are missing. Both are values without host, file or lock, so they can be sent to whoever generates, here or on
 another machine; a larger unit is several batches of a checkpoint, cut where `batches()` cuts.
 """
@@ -46,7 +46,7 @@ class Holdings(Protocol):
         ...
 
     def key_here(self, forms: Forms) -> str:
-        """The key that a picture carries there, of the forms in which its settings may be told; today's for none."""
+        """The key that a picture carries there, of the forms its settings may be written in; today's for none."""
         ...
 
 
@@ -79,7 +79,7 @@ class Wanted:
 
     @property
     def cost(self) -> float:
-        """Sampling steps, a face pass being as long as is to be expected."""
+        """Sampling steps; a face pass counts as many as are to be expected."""
         job = self.cell.job
         return sampling_steps(job.steps, job.denoise) if self.before is None else face_cost(job, self.cell.faces)
 

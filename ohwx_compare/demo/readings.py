@@ -1,6 +1,6 @@
 """Every picture of the demo, read back: whom it shows, in what style, and what the face pass changed.
 
-What can be known is measured beside it: the same reader on true pictures, whose every word is known.
+The reader's own error is measured beside it, on true pictures, whose every word is known.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

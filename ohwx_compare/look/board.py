@@ -1,6 +1,6 @@
 """A run as a person looks at it: columns, rows in groups of one prompt, and what came of each cell in words.
 
-Sheet and page are both drawn from it. Nothing here asks for a model: the ledger has it all.
+Sheet and page are both made from it. No model is needed: the ledger has everything.
 """
 
 from collections.abc import Mapping, Sequence

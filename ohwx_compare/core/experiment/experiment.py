@@ -240,7 +240,7 @@ class Experiment:
 
     @cached_property
     def _pictures(self) -> tuple[Applied, ...]:
-        """What is drawn at every place of one checkpoint, in the order of the other axes."""
+        """What is generated at every place of one checkpoint, in the order of the other axes."""
         order = list(KINDS)
         axes = sorted(enumerate(self.axes), key=lambda numbered: order.index(numbered[1].kind))
         plain = [one for one in axes if order.index(one[1].kind) < order.index("styles")]

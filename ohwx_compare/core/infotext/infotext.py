@@ -94,7 +94,7 @@ def to_job(infotext: Infotext) -> Job:
 def to_inpaint_job(infotext: Infotext) -> InpaintJob:
     """The inpaint that the text asks for; only its mask and picture are missing. Raises InfotextError for another text.
 
-    Without `Mask blur` there was none, without `Inpaint area` the whole picture was drawn (webui 1.8 and later).
+    Without `Mask blur` there was none, without `Inpaint area` the whole picture was inpainted (webui 1.8 and later).
     """
     job = to_job(infotext)
     if job.denoise is None:

@@ -94,7 +94,7 @@ def register() -> None:
     """Register the webui's callbacks: once each time the entry is loaded.
 
     In a thread: for each callback the webui looks for its caller through the whole stack, and for frames of an import
-    and of the entry, which is no module, through all modules: 20 ms each. A thread's stack has none of them.
+    and of the entry, which is not a module, through all modules: 20 ms each. A thread's stack has none of them.
     """
     register_encoder()
     with ThreadPoolExecutor(1) as thread:

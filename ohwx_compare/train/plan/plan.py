@@ -271,7 +271,7 @@ def _drawn(numbers: range, count: int, seed: int) -> tuple[int, ...]:
 
 
 def _looks(recipe: Recipe, ends: list[int], saves: tuple[Save, ...]) -> frozenset[int]:
-    """When samples are drawn and losses validated: at both ends, and as the recipe says."""
+    """When samples are generated and losses validated: at both ends, and as the recipe says."""
     if not (recipe.sample_prompts or recipe.validation):
         return frozenset()
     steps = {save.step for save in saves}

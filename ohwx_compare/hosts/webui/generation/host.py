@@ -204,7 +204,7 @@ class WebuiHost:
             raise HostError(f"{path.name} is not what the webui has in memory: {others[0]} differs. Load it again.")
 
     def _take_over_finishing(self) -> None:
-        """From 1.8 Interrupt first asks to finish; left in place, it would stop the face pass of the cell in hand."""
+        """From 1.8 Interrupt first asks to finish; left in place, it would stop the face pass of the current cell."""
         if getattr(shared.state, "stopping_generation", False):
             shared.state.stopping_generation = False
             self._is_finishing = True

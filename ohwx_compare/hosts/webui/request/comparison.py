@@ -29,7 +29,7 @@ __all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder
 
 
 def base_job(p: processing.StableDiffusionProcessing) -> Job:
-    """The one picture that `p` asks for: seed drawn where it is random, without the styles chosen beside it."""
+    """The one picture that `p` asks for: a random seed becomes a number, the styles selected beside it are left out."""
 
     def setting(name: str) -> Any:
         return p.override_settings.get(name, getattr(shared.opts, name))

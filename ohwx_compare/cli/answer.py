@@ -1,9 +1,8 @@
 """What a command answers: one JSON document on stdout with `--json`, and errors with the flag that helps."""
 
-import json
-import sys
 from types import MappingProxyType
 
+from ohwx_compare.core.plain_json import to_json
 from ohwx_compare.errors import OhwxError, OtherExperimentError, UnknownCheckpointError, WrongCheckpointError
 
 __all__ = ["print_json", "words_of"]
@@ -27,5 +26,4 @@ def words_of(error: Exception) -> str:
 
 def print_json(value: object) -> None:
     """Print `value`, which is all that a command with --json writes to stdout."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    print()
+    print(to_json(value, indent=2))

@@ -1,7 +1,6 @@
 """`ohwx compare`: an infotext or an experiment file in, a run folder with sheet and page out."""
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -30,6 +29,7 @@ from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.hashes import Hashes, cache_folder
+from ohwx_compare.files.regular import read_json
 from ohwx_compare.files.styles import styles_near
 from ohwx_compare.words import counted
 
@@ -111,7 +111,7 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
     if file is None or source is not None:
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     try:
-        data = json.loads(file.read_text(encoding="utf-8-sig"))
+        data = read_json(file)
     except OSError as error:
         raise ExperimentError(f"{file} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:

@@ -1,7 +1,6 @@
 """`ohwx detect`: the faces in pictures, as boxes."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ from PIL import ImageDraw
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.options import folders_of_detectors, require_device, require_folder, share
+from ohwx_compare.core.plain_json import to_json
 from ohwx_compare.errors import DetectorError, OhwxError
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import load_rgb, write_result
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             result = {"file": str(path), "error": str(error)}
         results.append(result)
         if not options.json:
-            print(json.dumps(result, ensure_ascii=False), flush=True)
+            print(to_json(result), flush=True)
     if options.json:
         print_json(results)
     return 1 if any("error" in result for result in results) else 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.files.regular import read_text
 from ohwx_compare.train.recipe.recipe import OPTIMIZER_ARGS, Recipe, read_recipe
 from ohwx_compare.words import quoted
 
@@ -84,13 +85,15 @@ def read_any(path: Path) -> Imported:
     Raises ExperimentError for a file that cannot be read and for settings that cannot be trained here.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ExperimentError(f"The recipe {path} cannot be read: {error}.") from error
     if path.suffix.lower() == ".toml":
         return from_kohya(parse_toml(text))
     try:
         data = json.loads(text)
+    except RecursionError as error:
+        raise ExperimentError(f"The recipe {path} nests lists and objects too deep in one another.") from error
     except ValueError as error:
         raise ExperimentError(f"The recipe {path} is not JSON: {error}.") from error
     if isinstance(data, dict) and {"pretrained_model_name_or_path", "train_data_dir"} & data.keys():

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
+from ohwx_compare.files.regular import read_json
 from ohwx_compare.words import nearest, quoted
 
 __all__ = ["COMPAT", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]
@@ -281,7 +282,7 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe file (UTF-8 JSON); relative paths are taken from its folder. Raises ExperimentError."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = read_json(path)
     except OSError as error:
         raise ExperimentError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
@@ -339,7 +340,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         return float(value)
     if type(value) not in allowed:
         names = " or ".join(_WORDS[t] for t in allowed)
-        raise ExperimentError(f"{name} must be {names}, got {value!r}.")
+        raise ExperimentError(f"{name} must be {names}, got {quoted(value)}.")
     return value
 
 

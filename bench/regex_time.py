@@ -50,13 +50,16 @@ def uses() -> Iterator[Use]:
             if owner is re and node.args and isinstance(node.args[0], ast.Constant):
                 owner = re.compile(node.args[0].value)
             if isinstance(owner, re.Pattern):
-                yield f"{path.relative_to(root)}:{node.lineno} {node.func.attr}", *_call(owner, node.func.attr)
+                yield f"{path.relative_to(root)}:{node.lineno} {node.func.attr}", *_call(owner, node)
 
 
-def _call(pattern: re.Pattern[str], method: str) -> tuple[Callable[[str], object], list[str]]:
+def _call(pattern: re.Pattern[str], node: ast.Call) -> tuple[Callable[[str], object], list[str]]:
+    method = node.func.attr
+    count = next((word.value.value for word in node.keywords if word.arg == "count"), 0)
+
     def run(text: str) -> object:
         if method in ("sub", "subn"):
-            return pattern.sub("", text)
+            return pattern.sub("", text, count=count)
         found = getattr(pattern, method)(text)
         return list(found) if method == "finditer" else found
 

@@ -340,7 +340,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         return float(value)
     if type(value) not in allowed:
         names = " or ".join(_WORDS[t] for t in allowed)
-        raise ExperimentError(f"{name} must be {names}, got {value!r}.")
+        raise ExperimentError(f"{name} must be {names}, got {quoted(value)}.")
     return value
 
 

@@ -4,12 +4,15 @@ What generates is imported when it is needed, so that the webui starts as fast a
 """
 
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any
 
 import modules.scripts as scripts
 from modules import processing, script_callbacks
 
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.generation.toy import register_encoder
 from ohwx_compare.hosts.webui.panel.choices import choices
 from ohwx_compare.hosts.webui.panel.panel import ScriptPanel, paste_fields, script_panel
@@ -28,6 +31,9 @@ _FIELDS = (
 class CompareScript(scripts.Script):
     """Compares the selected checkpoints side by side, before and after the face pass, in a run folder."""
 
+    _panel: ScriptPanel | None = None  # before `ui` was called
+    _fields: Mapping[str, Any] = MappingProxyType({})  # the tab's own components that were seen so far
+
     def title(self) -> str:
         """Its name in the dropdown and in the API's `script_name`."""
         return "ohwx compare"
@@ -45,17 +51,16 @@ class CompareScript(scripts.Script):
 
     def after_component(self, component: Any, **kwargs: Any) -> None:
         """Called for every component of the tab: remember those that the estimate needs; the gallery is the last."""
-        tab, _, name = str(getattr(component, "elem_id", None) or "").partition("_")
+        tab, _, name = features.component_id(component).partition("_")
         if tab != ("img2img" if self.is_img2img else "txt2img"):
             return
         if name in _FIELDS or (self.is_img2img and name == "denoising_strength"):
-            self._fields = {**getattr(self, "_fields", {}), name: component}
-        shown: ScriptPanel | None = getattr(self, "_panel", None)
-        if name == "gallery" and shown:
+            self._fields = {**self._fields, name: component}
+        if name == "gallery" and self._panel:
             runner = scripts.scripts_img2img if self.is_img2img else scripts.scripts_txt2img
             theirs = adetailer_arguments(runner, runner.inputs)
-            fields = dict(getattr(self, "_fields", {}))
-            shown.show_estimate(_teller(list(fields), len(theirs)), [*fields.values(), *theirs])
+            fields = dict(self._fields)
+            self._panel.show_estimate(_teller(list(fields), len(theirs)), [*fields.values(), *theirs])
 
     def run(self, p: processing.StableDiffusionProcessing, *arguments: Any) -> processing.Processed:
         """Compare, and answer with the sheet first, then the cells, infotexts aligned.

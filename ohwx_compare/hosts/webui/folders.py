@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from modules import paths, sd_models, shared
+from modules import paths, shared
 
 from ohwx_compare.files.checkpoint import list_checkpoints
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
 
 __all__ = [
@@ -19,8 +20,8 @@ __all__ = [
 
 def checkpoint_folders() -> list[Path]:
     """Where checkpoints are: the webui's folders, `--ckpt-dir` first, then our trainings; those that exist."""
-    named = [getattr(shared.cmd_opts, "ckpt_dir", None), sd_models.model_path, trainings_folder()]
-    return [path for path in dict.fromkeys(Path(name).resolve() for name in named if name) if path.is_dir()]
+    named = [*features.model_folders(), trainings_folder()]
+    return [path for path in dict.fromkeys(folder.resolve() for folder in named) if path.is_dir()]
 
 
 def checkpoint_names() -> list[str]:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import torch
-from modules import devices, processing, sd_models, sd_vae, shared
+from modules import devices, processing, shared
 from PIL import Image
 
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
@@ -26,7 +25,9 @@ from ohwx_compare.errors import (
 )
 from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl
 from ohwx_compare.files.hashes import Hashes
-from ohwx_compare.hosts.webui.folders import checkpoint_folders, trainings_folder
+from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.folders import checkpoint_folders
+from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
 from ohwx_compare.hosts.webui.generation.loaded import differing, missing
 from ohwx_compare.hosts.webui.generation.passes import Template
@@ -49,7 +50,7 @@ class WebuiHost:
     reports_steps = False
 
     def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool):
-        if getattr(shared.cmd_opts, "freeze_settings", False):
+        if features.is_frozen():
             raise HostError(
                 "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
             )
@@ -91,22 +92,22 @@ class WebuiHost:
         header = read_header(checkpoint.path)
         require_sdxl(header)
         describe_toy(header)
-        info = _info(checkpoint)
-        was_there = _is_loaded(checkpoint.path)
-        _load(info, forced=False)
-        own_vae = sd_vae.loaded_vae_file is None
-        if differing(shared.sd_model, header, whole=was_there, own_vae=own_vae):
-            _load(info, forced=True)  # the file was overwritten, and the webui goes by the name
+        entry = loading.entry_of(checkpoint)
+        was_there = loading.is_loaded(checkpoint.path)
+        loading.load_entry(entry, forced=False)
+        own_vae = loading.has_own_vae()
+        if differing(loading.in_memory(), header, whole=was_there, own_vae=own_vae):
+            loading.load_entry(entry, forced=True)  # the file was overwritten, and the webui goes by the name
         loaded = Loaded(checkpoint, self.sha256(checkpoint))
         self._in_use = (loaded, header)
         self._verify()
-        if lost := missing(shared.sd_model, header, own_vae=own_vae):
+        if lost := missing(loading.in_memory(), header, own_vae=own_vae):
             some = ", ".join(lost[:3]) + (", ..." if lost[3:] else "")
             raise MissingKeysError(
                 f"{checkpoint.name} lacks {counted(len(lost), 'tensor')} ({some}); the webui would use those of the "
                 f"model before. Save the checkpoint whole{', or set a VAE' if own_vae else ''}."
             )
-        self._template.use(_alias(info))
+        self._template.use(loading.alias_of(entry))
         return loaded
 
     def expect(self, checkpoint: Checkpoint) -> None:
@@ -162,8 +163,7 @@ class WebuiHost:
                 shared.opts.data.pop(name, None)
             else:
                 shared.opts.data[name] = value
-        sd_models.reload_model_weights()
-        sd_vae.reload_vae_weights()
+        loading.load_as_the_user_has_it()
 
     def _draw(self, p: processing.StableDiffusionProcessing, jobs: Sequence[Job]) -> Iterator[Rendered]:
         self._take_over_finishing()
@@ -193,19 +193,18 @@ class WebuiHost:
             raise HostError("No checkpoint is loaded; call use() first.")
         loaded, header = self._in_use
         path = loaded.checkpoint.path
-        if not _is_loaded(path):
-            info = getattr(shared.sd_model, "sd_checkpoint_info", None)
-            raise HostError(f"Asked for {path.name}, but the webui has loaded {getattr(info, 'name', 'nothing')}.")
+        if not loading.is_loaded(path):
+            raise HostError(f"Asked for {path.name}, but the webui has loaded {loading.loaded_name()}.")
         try:
-            others = differing(shared.sd_model, header)
+            others = differing(loading.in_memory(), header)
         except OSError as error:
             raise HostError(f"{path} can no longer be read: {error.strerror or error}.") from error
         if others:
             raise HostError(f"{path.name} is not what the webui has in memory: {others[0]} differs. Load it again.")
 
     def _take_over_finishing(self) -> None:
-        """From 1.8 Interrupt first asks to finish; left in place, it would stop the face pass of the current cell."""
-        if getattr(shared.state, "stopping_generation", False):
+        """From 1.8 Interrupt first asks to finish; left in place, it would stop the face pass of the cell in hand."""
+        if features.is_finishing():
             shared.state.stopping_generation = False
             self._is_finishing = True
 
@@ -224,43 +223,3 @@ def _keys(text: str) -> tuple[tuple[str, str], ...]:
     except InfotextError:
         return ()
     return tuple((pair.key, pair.value) for pair in pairs if pair.key not in ("Version", "User"))
-
-
-def _is_loaded(path: Path) -> bool:
-    info = getattr(shared.sd_model, "sd_checkpoint_info", None)
-    return info is not None and _is_same_file(info.filename, path)
-
-
-def _load(info: sd_models.CheckpointInfo, *, forced: bool) -> None:
-    with sd_models.SkipWritingToConfig():  # the user's choice in the settings stays
-        sd_models.reload_model_weights(info=info, **({"forced_reload": True} if forced else {}))
-
-
-def _info(checkpoint: Checkpoint) -> sd_models.CheckpointInfo:
-    """The webui's entry for exactly this file; its list is read again where it has none.
-
-    A file of our trainings lies outside the webui's folders and is entered into its list.
-    """
-    for is_read_again in (False, True):
-        if is_read_again:
-            sd_models.list_models()
-        for info in list(sd_models.checkpoints_list.values()):
-            if _is_same_file(info.filename, checkpoint.path):
-                return info
-    if checkpoint.path.resolve().is_relative_to(trainings_folder().resolve()) and checkpoint.path.is_file():
-        info = sd_models.CheckpointInfo(str(checkpoint.path))
-        info.register()
-        return info
-    raise HostError(f"The webui does not list {checkpoint.path}; press the refresh button of its checkpoint list.")
-
-
-def _alias(info: sd_models.CheckpointInfo) -> str:
-    """A name that the webui's table leads to this file: several files may share a stem or an old hash."""
-    for name in (info.name, info.title, *info.ids):
-        if sd_models.checkpoint_aliases.get(name) is info:
-            return name
-    raise HostError(f"The webui takes every name of {info.filename} for another file; rename it.")
-
-
-def _is_same_file(one: str | Path, other: str | Path) -> bool:
-    return Path(one).resolve() == Path(other).resolve()

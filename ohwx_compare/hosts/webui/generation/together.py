@@ -10,6 +10,8 @@ import torch
 from modules import processing
 from PIL import Image
 
+from ohwx_compare.hosts.webui import features
+
 __all__ = ["can_be_together", "paste_crop", "together"]
 
 _Pass: TypeAlias = processing.StableDiffusionProcessingImg2Img
@@ -22,7 +24,7 @@ def can_be_together(one: _Pass) -> bool:
     """
     if one.image_mask.getbbox() is None:
         return False
-    for script in getattr(one.scripts, "alwayson_scripts", ()):
+    for script in features.always_on(one.scripts):
         if Path(script.filename).stem == "soft_inpainting" and one.script_args[script.args_from]:
             return False
     return True

@@ -14,6 +14,7 @@ from modules.ui_components import ToolButton
 
 from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
 from ohwx_compare.core.experiment.groups import groups
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.panel.face_panel import face_panel
 from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AXES, NOTHING, Panel
 
@@ -50,7 +51,7 @@ class ScriptPanel:
             self.arguments[ARGUMENTS.index(name)].change(**wiring)
         for i in AXES:
             values = self.arguments[ARGUMENTS.index(f"values_{i}")]
-            for event in (values.blur, values.submit) if hasattr(values, "blur") else (values.change,):
+            for event in (values.blur, values.submit) if features.has_blur(values) else (values.change,):
                 event(**wiring)
 
 

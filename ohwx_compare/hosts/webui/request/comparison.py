@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from modules import devices, processing, shared
+from modules import devices, processing
 
 from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -17,6 +17,7 @@ from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
 from ohwx_compare.hosts.webui.request.progress import RunProgress
@@ -31,12 +32,9 @@ __all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder
 def base_job(p: processing.StableDiffusionProcessing) -> Job:
     """The one picture that `p` asks for: a random seed becomes a number, the styles selected beside it are left out."""
 
-    def setting(name: str) -> Any:
-        return p.override_settings.get(name, getattr(shared.opts, name))
-
     seed = p.seed[0] if isinstance(p.seed, list) else p.seed
-    has_scheduler = hasattr(p, "scheduler")
-    sampler, schedule = sampler_of(p.sampler_name, getattr(p, "scheduler", None), has_scheduler=has_scheduler)
+    scheduler, has_scheduler = features.field_of(p, "scheduler"), features.has_scheduler(p)
+    sampler, schedule = sampler_of(p.sampler_name, scheduler, has_scheduler=has_scheduler)
     is_img2img = isinstance(p, processing.StableDiffusionProcessingImg2Img)
     has_subseed = p.subseed_strength > 0
     return Job(
@@ -52,8 +50,8 @@ def base_job(p: processing.StableDiffusionProcessing) -> Job:
         denoise=float(p.denoising_strength) if is_img2img else None,
         subseed=int(processing.get_fixed_seed(p.subseed)) if has_subseed else 0,
         subseed_strength=float(p.subseed_strength),
-        rng=setting("randn_source"),
-        clip_skip=int(setting("CLIP_stop_at_last_layers")),
+        rng=p.override_settings.get("randn_source", features.noise_source()),
+        clip_skip=int(p.override_settings.get("CLIP_stop_at_last_layers", features.clip_skip())),
     )
 
 
@@ -125,8 +123,8 @@ def find_webui_detector(name: str) -> Detector:
 
 
 def _besides(p: processing.StableDiffusionProcessing) -> str:
-    """What `p` generates with that no request says, so that the tab could not resume it."""
-    kinds = {"hires fix": getattr(p, "enable_hr", False), "tiling": getattr(p, "tiling", False)}
+    """What `p` draws with that no request says, and the tab could not go on with."""
+    kinds = {"hires fix": features.field_of(p, "enable_hr"), "tiling": features.field_of(p, "tiling")}
     return " and ".join(name for name, is_on in kinds.items() if is_on)
 
 

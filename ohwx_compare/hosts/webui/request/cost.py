@@ -7,7 +7,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modules import processing, shared
+from modules import processing
 
 from ohwx_compare.compare.cost.forecast import Forecast, forecast
 from ohwx_compare.compare.host import Checkpoint
@@ -16,6 +16,7 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, OhwxError, UnknownCheckpointError
 from ohwx_compare.files.memory import free_bytes
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
@@ -80,8 +81,8 @@ def _job(fields: Mapping[str, Any]) -> Job:
         width=int(fields.get("width") or Job.width),
         height=int(fields.get("height") or Job.height),
         denoise=float(fields["denoising_strength"]) if is_img2img else None,
-        rng=str(getattr(shared.opts, "randn_source", Job.rng)),
-        clip_skip=int(getattr(shared.opts, "CLIP_stop_at_last_layers", Job.clip_skip)),
+        rng=features.noise_source(),
+        clip_skip=features.clip_skip(),
     )
 
 

@@ -66,5 +66,5 @@ class RunProgress:
 
 
 def drawing_now() -> Mapping[str, Any] | None:
-    """`run` (folder name), `done`, `percent`, `seconds_left`, `now` (words) of the current run; None without one."""
-    return getattr(shared, _PLACE, None)
+    """`run` (folder name), `done`, `percent`, `seconds_left`, `now` (words) of the run in hand; None without one."""
+    return vars(shared).get(_PLACE)

@@ -19,6 +19,7 @@ from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.files.ledger.writer import Ledger
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_names, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
@@ -199,8 +200,7 @@ class Desk:
 def press_interrupt() -> None:
     """As the webui's button: from 1.8 the first press finishes the current picture where the settings say so."""
     state = shared.state
-    is_patient = getattr(shared.opts, "interrupt_after_current", False) and hasattr(state, "stop_generating")
-    if is_patient and not state.stopping_generation and state.job_count > 1:
+    if features.finishes_first() and not state.stopping_generation and state.job_count > 1:
         state.stop_generating()
     else:
         state.interrupt()
@@ -227,23 +227,21 @@ def _request(body: dict[str, Any]) -> Request:
     job = dict(asked.get("job") or {})
     if job.get("seed") in (None, -1):
         job["seed"] = int(processing.get_fixed_seed(-1))
-    has_comments = bool(getattr(shared.opts, "enable_prompt_comments", False))
-    given = TabContext(library=style_library(), has_comments=has_comments)
+    given = TabContext(library=style_library(), has_comments=features.has_prompt_comments())
     return read_request([{**asked, "job": job}], _default_job(), given=given)
 
 
 def _default_job() -> Job:
     """The picture of a request that says nothing: the webui's settings, a seed of its own."""
-    opts = shared.opts
     return Job(
         prompt="",
         seed=int(processing.get_fixed_seed(-1)),
-        rng=str(getattr(opts, "randn_source", "GPU")),
-        clip_skip=int(getattr(opts, "CLIP_stop_at_last_layers", 1)),
+        rng=features.noise_source(),
+        clip_skip=features.clip_skip(),
     )
 
 
 def _frozen() -> str | None:
-    if getattr(shared.cmd_opts, "freeze_settings", False):
+    if features.is_frozen():
         return "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
     return None

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from modules import hashes, sd_models
-
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment import draft as core_draft
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -13,6 +11,7 @@ from ohwx_compare.core.infotext.infotext import parse, split
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import InfotextError, UnknownCheckpointError
+from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.request.cost import estimate_of
 from ohwx_compare.hosts.webui.request.given import style_library
 from ohwx_compare.hosts.webui.request.record import request_json
@@ -73,7 +72,7 @@ def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str |
     named = by_name or by_stem
     if ref.short_hash is None:
         return (named[0].name if named else None), None
-    shown = {checkpoint.name: _hash(checkpoint) for checkpoint in checkpoints}
+    shown = {checkpoint.name: loading.known_sha256(checkpoint.path) for checkpoint in checkpoints}
     same = [c for c in (*named, *checkpoints) if (shown[c.name] or "").startswith(ref.short_hash)]
     if same:
         return same[0].name, None
@@ -86,14 +85,6 @@ def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str |
             0
         ].name, f"{named[0].name} here has another hash, [{other}], than the infotext says, [{ref.short_hash}]."
     return None, None
-
-
-def _hash(checkpoint: Checkpoint) -> str | None:
-    """The sha256 that the webui keeps of the file; None where it never read it."""
-    for info in list(sd_models.checkpoints_list.values()):
-        if str(info.filename) == str(checkpoint.path):
-            return hashes.sha256_from_cache(info.filename, f"checkpoint/{info.name}")
-    return None
 
 
 def texts_in_request(body: dict[str, Any]) -> list[str]:

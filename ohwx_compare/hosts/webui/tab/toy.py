@@ -1,8 +1,7 @@
 """The button "Put a toy model here"."""
 
-from modules import sd_models
-
 from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.webui.generation.loading import list_again
 from ohwx_compare.hosts.webui.generation.toy import models_folder, register_encoder
 from ohwx_compare.hosts.webui.request.given import has_adetailer
 
@@ -26,6 +25,6 @@ def put_toy() -> str:
             "let the webui write there."
         ) from error
     register_encoder()
-    sd_models.list_models()
+    list_again()
     theirs = " ADetailer's own list shows the detector after Reload UI." if has_adetailer() else ""
     return f"The checkpoint {FOLDER}/{TOY} and the detector {DETECTOR} can be selected now.{theirs}"

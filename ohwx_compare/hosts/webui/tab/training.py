@@ -10,11 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from modules import devices, paths, sd_models
+from modules import paths
 from modules.call_queue import queue_lock
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoint_names, trainings_folder
+from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.train.outside import child, controls
 from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.outside.runs import Trainings, folder_for
@@ -139,10 +140,4 @@ def _make_room(plan: TrainingPlan) -> None:
     if free is None or free >= plan.memory.total:
         return
     with queue_lock:  # a picture that is being drawn is finished first
-        data = sd_models.model_data
-        for model in [*getattr(data, "loaded_sd_models", ())] or [data.sd_model]:
-            if model is not None:
-                sd_models.send_model_to_trash(model)
-        data.set_sd_model(None)
-        getattr(data, "loaded_sd_models", []).clear()
-        devices.torch_gc()
+        loading.unload()

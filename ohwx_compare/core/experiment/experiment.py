@@ -34,6 +34,7 @@ from ohwx_compare.words import counted, nearest, quoted
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
 _MOST_CELLS = 50_000
+_MOST_LETTERS = 50_000_000  # of all prompts: 1,000 for each of the most cells
 _WORDS = MappingProxyType(
     {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 )
@@ -86,7 +87,7 @@ class Experiment:
             raise ExperimentError(
                 f"The experiment has {counted(cells, 'cell')}, expected at most {_MOST_CELLS:,}; split it."
             )
-        for job, tabs in dict.fromkeys(self._drawn()):
+        for job, tabs in self._distinct():
             require_valid(job)
             for tab in tabs:
                 require_valid(tab)
@@ -246,6 +247,22 @@ class Experiment:
     def _own_styles(self) -> tuple[Style, ...]:
         chosen = {style.name for axis in self.axes if axis.kind == "styles" for value in axis.values for style in value}
         return tuple(style for style in self.styles if style.name not in chosen)
+
+    def _distinct(self) -> Iterable[tuple[Job, tuple[FaceSettings, ...]]]:
+        """Every job with its face pass once. Raises ExperimentError before their prompts fill the memory."""
+        found: dict[tuple[Job, tuple[FaceSettings, ...]], None] = {}
+        kept: set[int] = set()  # one text that many cells share takes its memory once
+        letters = 0
+        for drawn in self._drawn():
+            texts = {id(text): len(text) for text in (drawn[0].prompt, drawn[0].negative) if id(text) not in kept}
+            kept |= texts.keys()
+            letters += sum(texts.values())
+            if letters > _MOST_LETTERS:
+                raise ExperimentError(
+                    f"The prompts have over {_MOST_LETTERS:,} characters together; use fewer or shorter ones."
+                )
+            found[drawn] = None
+        return found
 
     def _drawn(self) -> Iterable[tuple[Job, tuple[FaceSettings, ...]]]:
         ranges = (range(1 if axis.kind == "checkpoint" else len(axis.values)) for axis in self.axes)

@@ -235,10 +235,13 @@ def _is_same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
-def file_name(number: int, ref: CheckpointRef, seed: int, *, before: bool) -> str:
-    """The name of a cell's picture, without suffix: sortable, readable, fit for every file system."""
+def file_name(number: int, ref: CheckpointRef, seed: int, *, before: bool, digits: int = 4) -> str:
+    """The name of a cell's picture, without suffix: sortable, readable, fit for every file system.
+
+    digits: of the largest number of the experiment, 4 at least.
+    """
     stem = _UNSAFE.sub("_", ref.stem)[:_LONGEST].encode("utf-8")[:_LONGEST_BYTES].decode("utf-8", "ignore").strip(" .")
-    return f"{number:04d} {stem} {seed}{'-before' if before else ''}"
+    return f"{number:0{digits}d} {stem} {seed}{'-before' if before else ''}"
 
 
 def pixel_digest(image: Image.Image) -> str:

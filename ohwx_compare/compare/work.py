@@ -75,7 +75,8 @@ class Wanted:
     @property
     def name(self) -> str:
         """Of its file, without suffix."""
-        return file_name(self.cell.number, self.cell.checkpoint, self.cell.job.seed, before=self.is_followed)
+        cell = self.cell
+        return file_name(cell.number, cell.checkpoint, cell.job.seed, before=self.is_followed, digits=cell.digits)
 
     @property
     def cost(self) -> float:

@@ -59,6 +59,7 @@ class Cell:
     checkpoint: CheckpointRef
     job: Job
     faces: tuple[FaceSettings, ...]  # () draws no face pass
+    digits: int = 4  # of all numbers of the experiment in file names, so that they sort
 
     @property
     def label(self) -> str:
@@ -232,6 +233,7 @@ class Experiment:
         axes = list(zip(self.axes, coordinates, strict=True))
         return Cell(
             number=number,
+            digits=self._digits,
             coordinates=coordinates,
             labels=tuple(axis.labels[i] for axis, i in axes),
             checkpoint=next(axis.values[i] for axis, i in axes if axis.kind == "checkpoint"),
@@ -252,6 +254,10 @@ class Experiment:
             return _applied(later, coordinates, styled(job, styles), faces)
 
         return tuple(_bounded(map(at, product(*self._ranges))))
+
+    @cached_property
+    def _digits(self) -> int:
+        return max(4, len(str(prod(len(axis.values) for axis in self.axes))))
 
     @property
     def _ranges(self) -> tuple[range, ...]:

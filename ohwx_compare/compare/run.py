@@ -5,7 +5,7 @@ written, then its cells are committed. On resume a batch whose PNGs are there is
 drawn whole, and a committed cell is never drawn again. What other run folders lend is taken by its key in the same way.
 
 A picture is taken for a checkpoint's only if the file, as it is now, has the sha256 that drew it: a hash from an
-earlier process counts where `files.hashes.identity` proves the bytes the same, else the whole file is read. A file that
+earlier process counts where the file's identity proves the bytes the same, else the whole file is read. A file that
 must be loaded anyway is not read for that.
 """
 
@@ -29,7 +29,7 @@ from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OhwxError, OutOfMemoryError
-from ohwx_compare.files.hashes import Stamp, identity
+from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.ledger.rows import CheckpointRow, Result
 from ohwx_compare.files.ledger.writer import Ledger
 
@@ -161,7 +161,7 @@ class _Visits:
         if not whole:
             return None  # it must be loaded anyway
         with suppress(CheckpointError):  # using it will say what is wrong
-            before = identity(checkpoint.path)
+            before = FileIdentity.of(checkpoint.path)
             loaded = Loaded(checkpoint, self._sha256(ref, checkpoint))
             if loaded.sha256 in whole:
                 self._remember(ref, loaded, before)
@@ -169,7 +169,7 @@ class _Visits:
         return None
 
     def _use(self, ref: CheckpointRef, checkpoint: Checkpoint) -> Loaded:
-        before = identity(checkpoint.path)
+        before = FileIdentity.of(checkpoint.path)
         loaded = self.drawing.use(checkpoint)
         self._remember(ref, loaded, before)
         return loaded
@@ -311,26 +311,26 @@ class _Visits:
     def _sha256(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str:
         """The file's, as it is now. Raises CheckpointError where it cannot be read."""
         row = self.ledger.checkpoints().get(str(ref))
-        if row and row.identity and row.identity == identity(checkpoint.path):
+        if row and row.file.proves(FileIdentity.of(checkpoint.path)):
             return row.sha256
         return self.host.sha256(checkpoint)
 
-    def _remember(self, ref: CheckpointRef, loaded: Loaded, before: Stamp) -> None:
+    def _remember(self, ref: CheckpointRef, loaded: Loaded, before: FileIdentity) -> None:
         """Record the file that `loaded` was read from; `before` is its identity before that."""
         path = loaded.checkpoint.path
-        is_same = before == identity(path)
-        with suppress(OSError):  # gone again: nothing to compare a later file with
-            stat = path.stat()
-            row = CheckpointRow(
-                ref=str(ref),
-                path=str(path),
-                sha256=loaded.sha256,
-                size=stat.st_size,
-                modified_ns=stat.st_mtime_ns,
-                identity=before if is_same else (),
-            )
-            if row != self.ledger.checkpoints().get(str(ref)):
-                self.ledger.remember(row)
+        now = FileIdentity.of(path)
+        if now.size is None or now.modified_ns is None:  # gone again: nothing to compare a later file with
+            return
+        row = CheckpointRow(
+            ref=str(ref),
+            path=str(path),
+            sha256=loaded.sha256,
+            size=now.size,
+            modified_ns=now.modified_ns,
+            identity=now.proof if now.proves(before) else (),
+        )
+        if row != self.ledger.checkpoints().get(str(ref)):
+            self.ledger.remember(row)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import UnknownCheckpointError
-from ohwx_compare.files.ledger.rows import CheckpointRow, Run
+from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.files.ledger.rows import Run
 
 __all__ = ["BatchWork", "ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
 
@@ -140,15 +141,15 @@ def most_bytes(experiment: Experiment) -> int:
 def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
     """What the folder that is drawn into holds, and what others lend to it.
 
-    This is a forecast, so checkpoint files are compared by size and time alone; a run looks at their bytes.
+    This is a forecast, so a checkpoint file that resembles the recorded one counts as it; a run looks at its bytes.
     """
     runs = [*([own] if own else []), *lenders]
     sizes = [(path.stat().st_size, pixels) for run in runs for path, _, pixels in _pictures(run)]
-    rows = [row for run in runs for row in run.checkpoints]
+    files = [(Path(row.path), row) for run in runs for row in run.checkpoints]
     lent = frozenset(key for run in lenders for _, key, _ in _pictures(run))
     return Shelved(
         lent | {key for _, key, _ in (_pictures(own) if own else ())},
-        {Path(row.path).resolve(): row.sha256 for row in rows if _is_as_it_was(row)},
+        {path.resolve(): row.sha256 for path, row in files if row.file.resembles(FileIdentity.of(path))},
         sum(size for size, _ in sizes) / sum(pixels for _, pixels in sizes) if sizes else PNG_BYTES,
         lent,
     )
@@ -192,14 +193,6 @@ def _pictures(run: Run) -> list[tuple[Path, str, int]]:
         for path, key in ((cell.result.before, cell.result.before_key), (cell.result.image, cell.result.key))
     ]
     return [picture for picture in named if picture[0].is_file()]
-
-
-def _is_as_it_was(row: CheckpointRow) -> bool:
-    try:
-        stat = Path(row.path).stat()
-    except OSError:
-        return False
-    return (stat.st_size, stat.st_mtime_ns) == (row.size, row.modified_ns)
 
 
 def _disk_bytes(visits: Sequence[Visit], cells: Sequence[Cell], png_bytes: float) -> int:

@@ -62,7 +62,7 @@ def infotexts(folder: Path) -> Iterator[tuple[list[bytes], list[bytes], Read]]:
 
     texts = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((TESTS / "goldens").glob("*.json"))]
     seeds = [text.encode() for one in texts for text in _strings(one) if "Steps: " in text]
-    for name in ("article.txt", "infotexts.txt"):
+    for name in ("page.md", "infotexts.txt"):
         document = (TESTS / "seed" / name).read_text(encoding="utf-8")
         seeds += [document.encode(), *(text.encode() for text in infotext.split(document))]
     keys = {pair.key for seed in seeds for pair in _pairs(infotext, seed)}

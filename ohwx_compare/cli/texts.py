@@ -7,8 +7,9 @@ from ohwx_compare.core.infotext.infotext import split
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import PICTURES
 from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.regular import read_text
 
-__all__ = ["InputText", "texts_of"]
+__all__ = ["InputText", "is_file", "texts_of"]
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,24 @@ def texts_of(given: str) -> tuple[InputText, ...]:
     if "\n" in given or "Steps: " in given:
         return tuple(InputText(text.strip(), "infotext") for text in split(given))
     path = Path(given)
-    if not _is_file(path):
+    if not is_file(path):
         given = given if len(given) < 160 else f"{given[:77]}...{given[-77:]}"  # a path is known by its end
         raise ImageError(f"There is no file {given}; give a picture, a text file, or the infotext itself in quotes.")
     if path.suffix.lower() in PICTURES:
         text = read_infotext(path)
         if text is None:
-            raise InfotextError(f"{path} carries no infotext; it was saved without, or by a program that drops it.")
+            raise InfotextError(f"{path} has no infotext: it was saved without, or by a program that drops it.")
         return (InputText(text, path.stem, path),)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(f"{path} cannot be read as UTF-8 text: {error}.") from error
     return tuple(InputText(part.strip(), path.stem) for part in split(text))
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a prompt given in a path's place is none, however long it is."""
     try:
         return path.is_file()
-    except OSError:  # a name longer than the system's names: a prompt given in its place
+    except (OSError, ValueError):  # a name longer than the system's names: a prompt given in its place
         return False

@@ -1,1 +1,1 @@
-"""The comparison: a plan, its cells, the face pass, the ledger filled, the sheet and the page."""
+"""The comparison: its plan, its cells and their face pass, generated into a run folder."""

@@ -1,7 +1,7 @@
-"""What is drawn together: the plan fixes the batches, so that a resumed run draws the same ones.
+"""What is generated together: the plan fixes the batches, so that a resumed run has the same ones.
 
-A picture of a batch differs from the same picture drawn alone in the last bits of its sums; a fixed plan makes two runs
-equal all the same.
+A picture of a batch differs from the same picture generated alone in the last bits of its sums; with a fixed plan two
+runs are equal all the same.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +11,7 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.steps import expected_faces, face_steps, sampling_steps
 
 __all__ = ["Batch", "batches", "by_checkpoint", "cells_by_job", "cost", "face_cost"]
 
@@ -18,7 +19,7 @@ Batch = tuple[Cell, ...]
 
 
 def by_checkpoint(cells: Iterable[Cell]) -> Iterator[tuple[CheckpointRef, Batch]]:
-    """Cells in drawing order, a checkpoint at a time; each comes once."""
+    """Cells in the order of generation, one checkpoint at a time; each comes once."""
     for ref, group in groupby(cells, key=lambda cell: cell.checkpoint):
         yield ref, tuple(group)
 
@@ -32,7 +33,7 @@ def cells_by_job(cells: Iterable[Cell]) -> dict[Job, Batch]:
 
 
 def batches(cells: Iterable[Cell], limit: int) -> list[Batch]:
-    """Cells of one checkpoint as the batches they are drawn in: at most `limit` pictures of one kind, in order.
+    """Cells of one checkpoint in the batches that generate them: at most `limit` pictures of one kind, in order.
 
     Cells that share a picture are in one batch with it.
     """
@@ -44,17 +45,15 @@ def batches(cells: Iterable[Cell], limit: int) -> list[Batch]:
 
 
 def cost(cells: Sequence[Cell]) -> float:
-    """Sampling steps of cells of one checkpoint: each picture once, and the faces that may be expected."""
-    return sum(job.steps for job in cells_by_job(cells)) + sum(face_cost(cell.job, cell.faces) for cell in cells)
+    """Sampling steps of cells of one checkpoint: each picture once, and the faces to be expected."""
+    pictures = sum(sampling_steps(job.steps, job.denoise) for job in cells_by_job(cells))
+    return pictures + sum(face_cost(cell.job, cell.faces) for cell in cells)
 
 
 def face_cost(job: Job, tabs: Sequence[FaceSettings]) -> float:
-    """Sampling steps of one picture's face pass, a tab being as many faces as its top k allows, or one.
-
-    img2img at denoise d runs int(d * steps) + 1 steps (webui, modules/sd_samplers_common.py:setup_img2img_steps).
-    """
-    return sum(max(tab.top_k, 1) * (int(min(tab.denoise, 0.999) * (tab.steps or job.steps)) + 1) for tab in tabs)
+    """Sampling steps of one picture's face pass; each tab counts as many faces as its top k allows, or one."""
+    return sum(expected_faces(tab) * face_steps(job, tab) for tab in tabs)
 
 
-def _kind(job: Job) -> tuple:
+def _kind(job: Job) -> tuple[object, ...]:
     return (job.width, job.height, job.steps, job.sampler, job.schedule, job.cfg, job.rng, job.denoise)

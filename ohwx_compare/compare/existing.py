@@ -1,6 +1,6 @@
-"""The face pass on pictures that exist already: what their infotexts ask for, and the pictures written beside.
+"""The face pass on pictures that exist already: what their infotexts ask for, and the new pictures.
 
-Whoever draws is the caller's: our engine on the command line, the webui in its tab.
+The caller brings the host: our engine on the command line, the webui in its tab.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,25 +11,26 @@ from typing import TYPE_CHECKING, Any
 from ohwx_compare.compare.face_pass import Detailed, detail, require_built
 from ohwx_compare.compare.host import Host, Loaded
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.experiment import checkpoint_of
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.infotext import Infotext
 from ohwx_compare.core.infotext.supported import unsupported_job
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
-from ohwx_compare.errors import ImageError, InfotextError, UnsupportedKeyError
-from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+from ohwx_compare.files.images import load_rgb, write_result
 from ohwx_compare.files.infotexts import read_infotext
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["ExistingPicture", "extended", "read_picture", "redraw", "require_native", "target"]
+__all__ = ["ExistingPicture", "extended", "read_picture", "redraw", "require_native"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingPicture:
-    """A picture whose faces are to be redrawn."""
+    """A picture that gets a face pass."""
 
     path: Path
     text: Infotext
@@ -40,46 +41,46 @@ class ExistingPicture:
 
 
 def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: str | None = None) -> ExistingPicture:
-    """Read what a picture's faces are drawn with.
+    """Read the settings of a picture's face pass.
 
     settings: instead of the infotext's. checkpoint: instead of the infotext's. Raises ImageError, and InfotextError for
-    a picture without infotext, a grid, or face settings that are not drawn yet; hires fix and img2img lie behind the
-    picture.
+    a picture without infotext, a grid, or face settings that are not supported yet; hires fix and img2img do not
+    matter, for the picture exists.
     """
     text = read_infotext(path)
     if text is None:
-        raise InfotextError(f"{path} carries no infotext, so nothing tells its prompt; draw it with one.")
+        raise InfotextError(f"{path} has no infotext, so its prompt is unknown; choose a picture with one.")
     parsed = infotext.parse(text)
     if infotext.xyz(parsed):
         raise InfotextError(f"{path} is an X/Y/Z grid; give the single pictures.")
     faces = tuple(settings) or infotext.faces(parsed)
-    notes = () if faces else ("its infotext has no face settings: drawn with ADetailer's defaults",)
+    notes = () if faces else ("its infotext has no face settings: ADetailer's defaults were used",)
     faces = faces or (FaceSettings(),)
     job = replace(infotext.to_job(parsed), denoise=None)
-    for given in (job, *faces):
-        require_valid(given)
+    require_valid(job)
+    for tab in faces:
+        require_valid(tab)
     require_built(faces)
-    name, short_hash = infotext.model(parsed)
-    if not (checkpoint or name or short_hash):
-        raise InfotextError(f"{path} names no checkpoint; name the one to draw with.")
-    ref = CheckpointRef.parse(checkpoint) if checkpoint else CheckpointRef(name or short_hash, short_hash)
+    ref = CheckpointRef.parse(checkpoint) if checkpoint else checkpoint_of(parsed)
+    if ref is None:
+        raise InfotextError(f"The infotext of {path} names no checkpoint; choose the one to use.")
     return ExistingPicture(path=path, text=parsed, job=job, faces=faces, checkpoint=ref, notes=notes)
 
 
 def require_native(picture: ExistingPicture) -> None:
-    """Raise UnsupportedKeyError, naming all of it, for a picture whose faces our own engine cannot draw."""
+    """Raise UnsupportedKeyError, naming all of it, for a picture whose face pass our own engine does not support."""
     refused = [
         what for what in infotext.unsupported(picture.text) if not what.startswith("Hires ") and "ADetailer" not in what
     ]
     refused = list(dict.fromkeys((*refused, *unsupported_job(picture.job, picture.faces))))
     if refused:
         raise UnsupportedKeyError(
-            f"{picture.path.name} needs what this engine does not draw yet: {'; '.join(refused)}."
+            f"{picture.path.name} needs settings that this engine does not support yet: {'; '.join(refused)}."
         )
 
 
 def extended(text: Infotext, job: Job, faces: Sequence[FaceSettings]) -> Infotext:
-    """`text` with ADetailer's keys for `faces` in place of its own; what our key held is of another picture."""
+    """`text` with ADetailer's keys for `faces` in place of its own; our key is dropped, for it is another picture's."""
     kept = text.without("ohwx", *(pair.key for pair in text.pairs if pair.key.startswith("ADetailer ")))
     for pair in infotext.from_job(job, model=None, model_hash=None, faces=faces).pairs:
         if pair.key == "ohwx" or pair.key.startswith("ADetailer "):
@@ -87,20 +88,10 @@ def extended(text: Infotext, job: Job, faces: Sequence[FaceSettings]) -> Infotex
     return kept
 
 
-def target(path: Path, folder: Path, found: Sequence[Path]) -> Path:
-    """`<stem>.png`, numbered where stems repeat. Raises ImageError where that is one of the pictures."""
-    same = [other for other in found if other.stem.casefold() == path.stem.casefold()]
-    number = same.index(path)
-    path_out = folder / f"{path.stem}{f'-{number + 1}' if number else ''}.png"
-    if path_out.resolve() in {other.resolve() for other in found}:
-        raise ImageError(f"{path_out} is one of the pictures; choose another --out.")
-    return path_out
-
-
 def redraw(
     host: Host, detector: "Callable[[str], Detector]", picture: ExistingPicture, loaded: Loaded, out: Path
 ) -> dict[str, Any]:
-    """Draw the faces of `picture` with the loaded checkpoint and write it to `out`, its infotext kept and extended.
+    """Run the face pass on `picture` with the loaded checkpoint; write it to `out`, its infotext kept and extended.
 
     detector: gives a tab's detector by name. Returns JSON values: file, from, checkpoint, outcome, faces, notes. Raises
     what the host raises, DetectorError and ImageError.
@@ -111,8 +102,7 @@ def redraw(
     is_own = loaded.sha256.startswith(short_hash.lower()) if short_hash else name == Path(loaded.checkpoint.name).stem
     other = None if is_own else Path(loaded.checkpoint.name).stem
     written = extended(picture.text, picture.job, [replace(tab, checkpoint=other) for tab in picture.faces])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_png(out, drawn.image, infotext.render(written))
+    write_result(out, drawn.image, infotext.render(written))
     return {
         "file": str(out),
         "from": str(picture.path),

@@ -1,8 +1,8 @@
-"""The face pass: find faces, mask them, redraw each; ADetailer's order and rules over any `Host`.
+"""The face pass: find faces, mask them, inpaint each; ADetailer's order and rules over any `Host`.
 
 Rules: Bing-su/adetailer 25.3.0, `scripts/!adetailer.py` (`pred_preprocessing`, `_get_prompt`,
-`_postprocess_image_inner`) and `adetailer/common.py`. One fault is not ours: there a mask and its box part ways when
-erosion drops a mask.
+`_postprocess_image_inner`) and `adetailer/common.py`. One fault of theirs is not repeated: when erosion drops a mask,
+the masks and boxes after it no longer match.
 """
 
 import math
@@ -59,7 +59,7 @@ class _Picture:
 
 
 def require_built(tabs: Sequence[FaceSettings]) -> None:
-    """Raise UnsupportedKeyError, naming it, for a setting that changes pixels and is not drawn yet."""
+    """Raise UnsupportedKeyError, naming it, for a setting that changes pixels and is not supported yet."""
     for number, tab in enumerate(tabs, 1):
         asked = {
             "a checkpoint of its own": tab.checkpoint is not None,
@@ -71,7 +71,7 @@ def require_built(tabs: Sequence[FaceSettings]) -> None:
         named = [name for name, is_asked in asked.items() if is_asked]
         if named:
             raise UnsupportedKeyError(
-                f"Face tab {number} asks for {', '.join(named)}; this is not drawn yet. Leave it."
+                f"Face tab {number} asks for {', '.join(named)}, which is not supported yet; switch it off."
             )
 
 
@@ -84,9 +84,9 @@ def detail(
 ) -> list[Detailed]:
     """Run all tabs over pictures of one size: face j of all of them goes to the host together.
 
-    detectors: one a tab.
-    jobs: what drew each picture; a face takes from it what its tab leaves open. Face j has seed + j and subseed + j,
-        counted anew in each tab, which works on the result of the tab before.
+    detectors: one for each tab.
+    jobs: what generated each picture; a face takes from it what its tab leaves open. Face j has seed + j and
+        subseed + j, counted anew in each tab, which works on the result of the tab before.
     images: RGB.
     Raises what host and detectors raise.
     """
@@ -119,12 +119,14 @@ def select(detections: Sequence["Detection"], tab: FaceSettings, size: tuple[int
 
 
 def segment(text: str, index: int, own: str) -> str:
-    """What of a tab's prompt face `index` gets: its part between [SEP], the last one for the rest.
+    """The part of a tab's prompt that face `index` gets: parts are separated by [SEP], the last one is for the rest.
 
     own: the picture's prompt, which a blank part and [PROMPT] stand for.
     """
-    parts = re.split(r"\s*\[SEP\]\s*", text)
-    part = parts[min(index, len(parts) - 1)]
+    parts = text.split("[SEP]")  # blanks around a [SEP] belong to it, those at the ends of the text do not
+    at = min(index, len(parts) - 1)
+    part = parts[at] if at == 0 else parts[at].lstrip()
+    part = part if at == len(parts) - 1 else part.rstrip()
     return part.replace("[PROMPT]", own) if part else own
 
 
@@ -147,7 +149,7 @@ def _run_tab(host: Host, detector: "Detector", number: int, tab: FaceSettings, p
 
 
 def _redraw(host: Host, asked: Sequence[tuple[_Picture, InpaintJob, Image.Image]]) -> None:
-    """Redraw one face in each picture, but for those whose prompt says [SKIP]."""
+    """Inpaint one face in each picture, except where its prompt says [SKIP]."""
     asked = [(picture, job, mask) for picture, job, mask in asked if not _is_skip(job)]
     if not asked:
         return
@@ -163,7 +165,7 @@ def _is_skip(asked: InpaintJob) -> bool:
 
 
 def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
-    """How face `index` (from 0) of the picture that `job` drew is redrawn in a tab."""
+    """The job that inpaints face `index` (from 0) of the picture that `job` generated, in one tab."""
     own = replace(
         job,
         prompt=segment(tab.prompt, index, job.prompt),
@@ -182,13 +184,15 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
 
 def _came_of(asked: InpaintJob, index: int) -> dict[str, Any]:
     if _is_skip(asked):
-        return {"fate": Fate.SKIPPED, "reason": "its prompt is [SKIP]", "mask": index}
+        return {"fate": Fate.SKIPPED, "reason": "its prompt says [SKIP]", "mask": index}
     return {"fate": Fate.INPAINTED, "mask": index, "prompt": asked.job.prompt, "seed": asked.job.seed}
 
 
 def _record(face: "Detection", tab: int, detector: "Detector", **more: Any) -> FaceRecord:
-    box = tuple(round(float(edge), 2) for edge in (face.box.x1, face.box.y1, face.box.x2, face.box.y2))
-    return FaceRecord(tab=tab, box=box, confidence=round(float(face.confidence), 4), detector=detector.name, **more)
+    corners = (face.box.x1, face.box.y1, face.box.x2, face.box.y2)
+    x1, y1, x2, y2 = (round(float(edge), 2) for edge in corners)
+    confidence = round(float(face.confidence), 4)
+    return FaceRecord(tab=tab, box=(x1, y1, x2, y2), confidence=confidence, detector=detector.name, **more)
 
 
 def _finish(picture: _Picture) -> Detailed:

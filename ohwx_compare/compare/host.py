@@ -1,4 +1,4 @@
-"""`Host`: who draws the pictures. Owned by its consumer, the comparison; implemented in `hosts/`.
+"""`Host`: what generates the pictures. Owned by its consumer, the comparison; implemented in `hosts/`.
 
 A host is stateful: `use` a checkpoint, then `render` and `inpaint` with it, `close` at the end, also after an error.
 """
@@ -26,7 +26,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What `use` really loaded, as read from the file and not from a cache of names."""
+    """What `use` loaded, as read from the file and not from a cache of names."""
 
     checkpoint: Checkpoint
     sha256: str  # of the whole file, lower case hex
@@ -37,7 +37,7 @@ class Rendered:
     """One picture and what a person should know about how it came to be."""
 
     image: Image.Image  # RGB
-    notes: tuple[str, ...] = field(default=())  # "VAE ran in float32: ...", "prompt cut", ...
+    notes: tuple[str, ...] = field(default=())  # "the VAE ran in float32 to decode: ...", "prompt cut", ...
     keys: tuple[tuple[str, str], ...] = field(default=())  # of its infotext, besides the job's own: hires fix, LoRAs
 
 
@@ -51,7 +51,7 @@ class Interruption(Enum):
 
 
 class Host(Protocol):
-    """Draws pictures with one checkpoint at a time."""
+    """Generates pictures with one checkpoint at a time."""
 
     name: str
     reports_steps: bool  # it tells its steps to a listener of its own; else a run reports them, batch by batch
@@ -69,11 +69,11 @@ class Host(Protocol):
         ...
 
     def expect(self, checkpoint: Checkpoint) -> None:
-        """Hear what will be used next, while the one in use still draws; returns at once and raises nothing."""
+        """Be told what will be used next, while the one in use is still at work; returns at once, raises nothing."""
         ...
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
-        """Draw jobs of one size, in order; they may be drawn as one batch.
+        """Generate jobs of one size, in order; they may be one batch.
 
         Raises OutOfMemoryError where that is too much at once; `inpaint` too.
         """
@@ -82,14 +82,14 @@ class Host(Protocol):
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
     ) -> Iterator[Rendered]:
-        """Redraw the white of each mask ("L", the image's size) in each image (RGB); whole pictures come back."""
+        """Inpaint the white of each mask ("L", the image's size) in each image (RGB); whole pictures come back."""
         ...
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
         """What else changes this job's pixels besides job and checkpoint: JSON values. Needs no loaded checkpoint.
 
         The same for the same job as long as the host lives. An entry that a host gains later is left out where it is
-        off, so that what was drawn before it is still found.
+        off, so that what was generated before it is still found.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""From the names in an experiment to files, before anything is drawn."""
+"""From the names in an experiment to files, before anything is generated."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.errors import CheckpointError, ExperimentError, UnknownCheckpointError
 from ohwx_compare.files.checkpoint import find, sha256
+from ohwx_compare.words import counted
 
 __all__ = ["Resolve", "in_folder", "resolve_all"]
 
@@ -53,11 +54,12 @@ def resolve_all(refs: Iterable[CheckpointRef], resolve: Resolve) -> dict[Checkpo
     if unknown:
         names = ", ".join(map(str, unknown))
         raise UnknownCheckpointError(
-            f"{len(unknown)} checkpoints cannot be found: {names}; put them into the checkpoint folder, or say which "
-            f"files stand for them with --checkpoint-map.{''.join(f' {error}' for error in wrong)}"
+            f"{counted(len(unknown), 'checkpoint')} cannot be found: {names}. Put them into the checkpoint folder, or "
+            f"choose others.{''.join(f' {error}' for error in wrong)}"
         )
     if wrong:
-        raise CheckpointError(" ".join(map(str, wrong)))
+        kinds = {type(error) for error in wrong}
+        raise (kinds.pop() if len(kinds) == 1 else CheckpointError)(" ".join(map(str, wrong)))
     _all_different(found)
     return found
 
@@ -67,4 +69,4 @@ def _all_different(found: Mapping[CheckpointRef, Checkpoint]) -> None:
     for ref, checkpoint in found.items():
         owner = owners.setdefault(checkpoint.path.resolve(), ref)
         if owner != ref:
-            raise ExperimentError(f"{owner} and {ref} are one file, {checkpoint.path}; compare it once.")
+            raise ExperimentError(f"{owner} and {ref} are the same file, {checkpoint.path}; name it once.")

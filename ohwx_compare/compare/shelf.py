@@ -1,14 +1,15 @@
-"""The pictures of a run folder: named for people, found again by the key that each PNG carries.
+"""The pictures of a run folder: named for people, found again by the key in each PNG.
 
 `images/0012 epoch 5 1382869474-before.png`: number of the cell, checkpoint, seed, `-before` where a face pass follows.
 `thumbs/` holds the same names as JPEG. What a killed run left half-written is swept away when the folder is opened.
-Pictures of other run folders may be lent: found by their keys too, and taken in where they are asked for.
+Pictures of other run folders may be lent: found by their keys too, and copied in where they are needed.
 """
 
 import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ class Shelf:
                 (folder / name).mkdir(parents=True, exist_ok=True)
                 atomic.sweep(folder / name)
         except OSError as error:
-            raise LedgerError(f"{folder} cannot be used: {error}. Choose another --out folder.") from error
+            raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
         self._stored: dict[str, Stored] = {}
         self._keys: dict[str, str] = {}  # by path
         for path in _pictures(folder):
@@ -100,11 +101,11 @@ class Shelf:
             if told := _told(path):
                 self._lent.setdefault(told[1].key, (path, told[1]))
 
-    @property
-    def checkpoints(self) -> set[str]:
-        """sha256 of every checkpoint that drew something of what is here or lent."""
-        records = (*(s.record for s in self._stored.values()), *(record for _, record in self._lent.values()))
-        return {record.checkpoint for record in records}
+    def generators(self) -> Counter[str]:
+        """How many of the pictures that are here or lent each checkpoint generated, by the file's sha256."""
+        records = {key: record for key, (_, record) in self._lent.items()}
+        records |= {key: stored.record for key, stored in self._stored.items()}
+        return Counter(record.checkpoint for record in records.values())
 
     def find(self, key: str) -> Stored | None:
         """The picture with this key, None where there is none (any more)."""
@@ -113,23 +114,29 @@ class Shelf:
             return stored
         return None
 
+    def get(self, key: str) -> Stored:
+        """The picture with this key. Raises ImageError where it is gone."""
+        if stored := self.find(key):
+            return stored
+        raise ImageError(f"A picture of {self.folder} vanished while the run went on; start the run again.")
+
     def key_here(self, forms: Forms) -> str:
         """The key that a picture carries here, or else where it is lent; today's for one that nobody has."""
         return next(filter(self.find, forms), None) or next(filter(self.is_lent, forms), forms[0])
 
     def is_lent(self, key: str) -> bool:
-        """Whether another folder has a picture with this key, taken in already or not."""
+        """Whether another folder has a picture with this key, copied in already or not."""
         return key in self._lent
 
     def has(self, key: str) -> bool:
-        """Whether a picture with this key need not be drawn."""
+        """Whether a picture with this key need not be generated."""
         return self.is_lent(key) or self.find(key) is not None
 
     def borrow(self, key: str, name: str) -> Stored | None:
-        """Take a lent picture in under `name` (without suffix), unless one with this key is here.
+        """Copy a lent picture in under `name` (without suffix), unless one with this key is here.
 
-        It keeps its infotext, so it tells which run drew it. None where nobody has it whole (any more): a picture that
-        was cut short in its own folder is not taken. Raises LedgerError where this folder cannot be written.
+        It keeps its infotext, so it says which run generated it. None where no folder has it whole (any more); a
+        picture cut short in its own folder is not used. Raises LedgerError where this folder cannot be written.
         """
         if (stored := self.find(key)) or key not in self._lent:
             return stored
@@ -174,7 +181,7 @@ class Shelf:
             why = error.__cause__ or error
             raise LedgerError(
                 f"{path} cannot be written: {getattr(why, 'strerror', None) or why}. Free some space or make it "
-                f"writable; all that is drawn is kept, and the same command goes on from there."
+                f"writable, then start the run again: what is finished is kept."
             ) from error
 
     def _paths(self, name: str, key: str) -> tuple[str, str]:
@@ -200,13 +207,13 @@ class Shelf:
 
 
 def run_folders(folders: Iterable[Path]) -> list[Path]:
-    """The run folders that `folders` name: each is one, or holds some. Raises LedgerError for one that does neither."""
+    """The run folders that `folders` name: each is one, or holds some. Raises LedgerError for one that is neither."""
     found = []
     for folder in folders:
         below = sorted(folder.iterdir()) if folder.is_dir() else []
         runs = [path for path in (folder, *below) if (path / "images").is_dir()]
         if not runs:
-            raise LedgerError(f"{folder} is no run folder and holds none; name a folder that `ohwx compare` drew into.")
+            raise LedgerError(f"{folder} is not a run folder and holds none; choose the folder of an earlier run.")
         found += runs
     return found
 

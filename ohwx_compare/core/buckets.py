@@ -16,7 +16,7 @@ __all__ = ["BucketPlacement", "Buckets", "Size"]
 
 @dataclass(frozen=True)
 class BucketPlacement:
-    """How one picture comes into its bucket: resized so that it covers it, then cropped around the middle."""
+    """How one picture is fitted into its bucket: resized until it covers the bucket, then cropped around the middle."""
 
     original: Size
     resized: Size
@@ -45,7 +45,7 @@ class BucketPlacement:
 
 @dataclass(frozen=True, kw_only=True)
 class Buckets:
-    """The rule that chooses a bucket. A `GeometryError` says when a picture is too small for any."""
+    """The rule that chooses a bucket. Raises GeometryError for a picture that is too small for any."""
 
     resolution: Size  # its area is the most a bucket has
     smallest: int = 256  # px, of a side; without meaning under no_upscale, as in sd-scripts
@@ -66,7 +66,7 @@ class Buckets:
             bucket = (resized[0] - resized[0] % self.step, resized[1] - resized[1] % self.step)
             if 0 in bucket:
                 raise GeometryError(
-                    f"A picture of {original[0]}x{original[1]} px leaves no bucket of {self.step} px steps; "
+                    f"A picture of {original[0]}x{original[1]} px is smaller than the smallest bucket, {self.step} px; "
                     f"leave it out or set bucket_no_upscale to false."
                 )
         else:

@@ -35,7 +35,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Entered:
-    """A stage of the work begins: its number from 1 within the `total` that `Started` told, and what is done in it."""
+    """A stage of the work begins: its number, from 1 to the `total` of `Started`, and what is done in it."""
 
     number: int
     what: str
@@ -66,7 +66,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A cell was not drawn because it is there already, or because the user skipped it."""
+    """A cell was not generated because it is there already, or because the user skipped it."""
 
     number: int
     label: str
@@ -75,7 +75,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Failed:
-    """A cell failed alone; the run goes on."""
+    """One cell failed; the run continues."""
 
     number: int
     label: str
@@ -96,7 +96,7 @@ class Learned:
 
 @dataclass(frozen=True)
 class Sampled:
-    """A picture was drawn on the way: after `step` steps, when each training image had been shown `exposures` times."""
+    """A sample of a training: after `step` steps, when each training image had been shown `exposures` times."""
 
     step: int
     exposures: float
@@ -116,7 +116,7 @@ class Validated:
 
 @dataclass(frozen=True)
 class Missed:
-    """Something beside the work failed; the work goes on without it."""
+    """Something beside the work failed; the work continues without it."""
 
     step: int
     what: str
@@ -125,7 +125,7 @@ class Missed:
 
 @dataclass(frozen=True)
 class Paused:
-    """The work waits, or goes on again, after `step` steps."""
+    """The work is paused, or resumes, after `step` steps."""
 
     step: int
     waits: bool

@@ -84,7 +84,7 @@ def _ratio(size: Size) -> float:
 
 
 def crop_region(box: Box, padding: int, picture: Size, canvas: Size) -> Box:
-    """The part of `picture` that is cut out to redraw `box` at `canvas` size: whole px, inside the picture.
+    """The part of `picture` that is cut out to inpaint `box` at `canvas` size: whole px, inside the picture.
 
     `box` (whole px) grows by `padding` px, clamped, then on one axis to `canvas`'s proportions, shifted
     inside the picture where it would leave it. A picture too small for the proportions is used whole on that axis.
@@ -94,7 +94,7 @@ def crop_region(box: Box, padding: int, picture: Size, canvas: Size) -> Box:
     x1, y1 = max(int(box.x1) - padding, 0), max(int(box.y1) - padding, 0)
     x2, y2 = min(int(box.x2) + padding, width), min(int(box.y2) + padding, height)
     if x2 <= x1 or y2 <= y1:
-        raise GeometryError(f"The box {box.xyxy} has nothing inside the picture of {width}x{height} px.")
+        raise GeometryError(f"The box {box.xyxy} covers nothing of the picture of {width}x{height} px.")
     ratio = _ratio(canvas)
     if (x2 - x1) / (y2 - y1) > ratio:
         y1, y2 = _widen(y1, y2, int((x2 - x1) / ratio - (y2 - y1)), height)
@@ -115,10 +115,10 @@ def _widen(low: int, high: int, extra: int, limit: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class CropPaste:
-    """Cut `crop` out of a picture of size `picture`, draw it at size `canvas`, paste it back.
+    """Cut `crop` out of a picture of size `picture`, generate it at size `canvas`, paste it back.
 
-    `into` places the cut-out on the canvas (contained, the rest filled by its edges); `back` places the drawn canvas on
-    the crop (covering it).
+    `into` places the cut-out on the canvas (contained, the rest filled by its edges); `back` places the finished canvas
+    on the crop (covering it).
     """
 
     picture: Size
@@ -127,7 +127,7 @@ class CropPaste:
 
     @classmethod
     def around(cls, box: Box, *, padding: int, picture: Size, canvas: Size) -> "CropPaste":
-        """The change for redrawing `box` with `padding` px around it; see `crop_region`."""
+        """The change for inpainting `box` with `padding` px around it; see `crop_region`."""
         return cls(picture, crop_region(box, padding, picture, canvas), canvas)
 
     @property

@@ -1,28 +1,34 @@
-"""From readings to the answer: each checkpoint's numbers, the differences between the arms, and what they say in words.
+"""From readings to the answer: each checkpoint's numbers, the differences between the arms, and which to keep.
 
-The words follow from the numbers: a difference is named where its 95 % interval leaves 0 out, and "no clear difference"
-is an answer too. Arms are compared picture by picture: the same prompt and seed at the same exposures.
+Arms are compared picture by picture: the same prompt and seed at the same exposures. The statistics are those of every
+comparison (`judge/`): the style is the unit, exposures and seeds are averaged inside it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ohwx_compare.demo.readings import FaceRead, PictureRead, Readings, TruthRead
+from ohwx_compare.demo.readings import PictureRead, Readings, TruthRead
 from ohwx_compare.demo.sizes import ARMS, Trained
-from ohwx_compare.judge.intervals import Estimate, mean_of, resamples, share_of
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.judge.effects import Effect, effect, mean_where
+from ohwx_compare.judge.factorial import Contrast, factorial
+from ohwx_compare.judge.intervals import Estimate, mean_of, share_of
+from ohwx_compare.judge.keep import keep_set
+from ohwx_compare.judge.many import Screened, screen
+from ohwx_compare.judge.matching import Matched, match
+from ohwx_compare.judge.verdict import Verdict, verdict
 from ohwx_compare.toy.styles import PHOTO
 
-__all__ = ["MEASURES", "Answer", "Best", "Difference", "FacePass", "Measure", "Point", "ReaderError", "answer"]
-
-Unit = tuple[str, int]  # style and seed
+__all__ = ["MEASURES", "Answer", "Difference", "FacePass", "Keep", "Measure", "Point", "ReaderError", "answer"]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One thing that is measured of a picture."""
+    """One thing that is measured of a picture, 0 to 1."""
 
     title: str
     of_class: bool  # of the pictures of "a man", not of the subject's
@@ -46,37 +52,45 @@ MEASURES: Mapping[str, Measure] = {
 
 @dataclass(frozen=True)
 class Point:
-    """One checkpoint in numbers: an estimate for each of `MEASURES`."""
+    """One checkpoint in numbers: an effect for each of `MEASURES`, its interval cut to 0..1."""
 
     trained: Trained
-    values: Mapping[str, Estimate]
+    values: Mapping[str, Effect]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """With minus without regularization images: at each exposures, and of each picture's mean over all of them."""
+    """With minus without regularization images: at each exposures, and over all of them, with what that says."""
 
-    at: Mapping[int, Estimate]
-    pooled: Estimate
+    at: Mapping[int, Effect]
+    pooled: Effect
+    verdict: Verdict
+    contrasts: tuple[Contrast, ...]  # regularization x exposures x face pass
 
 
 @dataclass(frozen=True)
-class Best:
-    """The checkpoint with most likeness in the style asked for: a picture in another style counts 0."""
+class Keep:
+    """The saves that nothing tells from the best, by likeness in the style asked for: a picture in another counts 0."""
 
-    trained: Trained
-    score: Estimate
-    certainty: float  # the share of resamples of prompts and seeds in which it is the best
+    saves: tuple[Trained, ...]
+    score: float  # of a save chosen by it, on styles that had no say in the choice
+
+    @property
+    def earliest(self) -> tuple[Trained, ...]:
+        """Those of least exposures, of one arm or both."""
+        least = min(one.exposures for one in self.saves)
+        return tuple(one for one in self.saves if one.exposures == least)
 
 
 @dataclass(frozen=True)
 class FacePass:
     """The faces redrawn in small pictures: the share of their traits that is read wrong inside the box."""
 
+    faces: int
     height: float  # of the boxes, px, their median
-    before: Estimate
-    after: Estimate
-    change: Estimate
+    before: float
+    after: float
+    change: Effect
     traits: Mapping[str, tuple[float, float, int]]  # wrong before, wrong after, faces
 
 
@@ -96,10 +110,12 @@ class Answer:
 
     base: Point
     arms: Mapping[str, tuple[Point, ...]]  # by exposures
-    rises: Mapping[str, Mapping[str, Estimate]]  # arm -> measure -> last save minus base
-    differences: Mapping[str, Difference]  # measure -> reg minus no-reg
-    best: Best
-    faces: FacePass | None  # None where no two faces were redrawn
+    rises: Mapping[str, Mapping[str, Effect]]  # arm -> measure -> last save minus base
+    differences: Mapping[str, Difference]  # by measure
+    matched: Matched  # likeness, all exposures: where both arms drew the style asked for
+    screened: tuple[Screened | None, ...]  # likeness, style by style, in the order of `matched.styles`
+    keep: Keep
+    faces: FacePass | None  # None where too few faces were redrawn
     reader: ReaderError
 
 
@@ -108,72 +124,116 @@ def answer(readings: Readings) -> Answer:
     saves = sorted({p.trained for p in readings.subject}, key=lambda one: (one.exposures, one.arm or ""))
     base = next(one for one in saves if one.arm is None)
     arms = {arm: tuple(one for one in saves if one.arm == arm) for arm in ARMS}
-    tables = {name: _table(measure, readings) for name, measure in MEASURES.items()}
-    points = {one: Point(one, {name: _estimate(name, tables[name][one]) for name in MEASURES}) for one in saves}
+    tables = {name: _table(measure, readings, saves) for name, measure in MEASURES.items()}
+    points = {one: Point(one, {name: _level(table[one]) for name, table in tables.items()}) for one in saves}
     return Answer(
         base=points[base],
         arms={arm: tuple(points[one] for one in own) for arm, own in arms.items()},
         rises={
-            arm: {name: mean_of(_minus(table[own[-1]], table[base])) for name, table in tables.items()}
+            arm: {name: effect(table[own[-1]] - table[base]) for name, table in tables.items()}
             for arm, own in arms.items()
         },
-        differences={name: _difference(table, arms) for name, table in tables.items()},
-        best=_best(readings, [one for one in saves if one.arm]),
-        faces=_face_pass([p.face for p in readings.small if p.face]),
+        differences={name: _difference(MEASURES[name], readings, table, arms) for name, table in tables.items()},
+        matched=_matched(readings, tables["likeness"], arms),
+        screened=screen(mean_where(_pairs(tables["likeness"], arms), 0)),
+        keep=_keep(readings, [one for one in saves if one.arm]),
+        faces=_face_pass(readings.small),
         reader=_reader_error(readings.truths),
     )
 
 
-Table = Mapping[Trained, Mapping[Unit, float]]
+Table = Mapping[Trained, NDArray[np.float64]]  # (styles, seeds) of each save
 
 
-def _table(measure: Measure, readings: Readings) -> Table:
-    table: dict[Trained, dict[Unit, float]] = {}
-    for picture in readings.drift if measure.of_class else readings.subject:
-        if measure.counts(picture):
-            table.setdefault(picture.trained, {})[picture.style, picture.seed] = measure.value(picture)
+def _table(measure: Measure, readings: Readings, saves: Sequence[Trained]) -> Table:
+    pictures = readings.drift if measure.of_class else readings.subject
+    return _values(measure.value, filter(measure.counts, pictures), saves)
+
+
+def _values(value: Callable[[PictureRead], float], pictures: Iterable[PictureRead], saves: Sequence[Trained]) -> Table:
+    pictures = list(pictures)
+    styles = list(dict.fromkeys(picture.style for picture in pictures))
+    seeds = list(dict.fromkeys(picture.seed for picture in pictures))
+    table = {one: np.full((len(styles), len(seeds)), np.nan) for one in saves}
+    for picture in pictures:
+        if picture.trained in table:
+            table[picture.trained][styles.index(picture.style), seeds.index(picture.seed)] = value(picture)
     return table
 
 
-def _estimate(name: str, values: Mapping[Unit, float]) -> Estimate:
-    if MEASURES[name].is_share:
-        return share_of(int(sum(values.values())), len(values))
-    return mean_of(list(values.values()))
+def _level(values: NDArray[np.float64]) -> Effect:
+    found = effect(values)
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
-def _minus(one: Mapping[Unit, float], other: Mapping[Unit, float]) -> list[float]:
-    return [value - other[unit] for unit, value in one.items()]
+def _pairs(table: Table, arms: Mapping[str, Sequence[Trained]]) -> NDArray[np.float64]:
+    """With minus without, (E, K, M)."""
+    return np.stack([table[one] - table[other] for one, other in zip(arms["reg"], arms["no-reg"], strict=True)])
 
 
-def _difference(table: Table, arms: Mapping[str, Sequence[Trained]]) -> Difference:
-    pairs = list(zip(arms["reg"], arms["no-reg"], strict=True))
-    each = {one.exposures: _minus(table[one], table[other]) for one, other in pairs}
-    pooled = mean_of(np.mean(list(each.values()), axis=0))
-    return Difference({exposures: mean_of(values) for exposures, values in each.items()}, pooled)
+def _difference(
+    measure: Measure, readings: Readings, table: Table, arms: Mapping[str, Sequence[Trained]]
+) -> Difference:
+    pairs, exposures = _pairs(table, arms), [one.exposures for one in arms["reg"]]
+    pooled = effect(mean_where(pairs, 0))
+    passes = [table]
+    if not measure.of_class and any(picture.before for picture in readings.subject):
+        passes.insert(0, _table(measure, replace(readings, subject=tuple(map(_before, readings.subject))), list(table)))
+    cells = [[[one[save] for one in passes] for save in arms[arm]] for arm in ARMS]
+    return Difference(
+        at={each: effect(values) for each, values in zip(exposures, pairs, strict=True)},
+        pooled=pooled,
+        verdict=verdict(pooled, is_share=measure.is_share),
+        contrasts=factorial(cells, exposures),
+    )
 
 
-def _best(readings: Readings, saves: Sequence[Trained]) -> Best:
-    scores: dict[Trained, dict[Unit, float]] = {one: {} for one in saves}
-    for p in readings.subject:
-        if p.trained in scores:
-            scores[p.trained][p.style, p.seed] = p.likeness * (p.style_read == p.style)
-    table = np.array([list(own.values()) for own in scores.values()])  # (saves, units)
-    winners = table[:, resamples(table.shape[1])].mean(axis=2).argmax(axis=0)
-    first = int(table.mean(axis=1).argmax())
-    return Best(saves[first], mean_of(table[first]), float((winners == first).mean()))
+def _before(picture: PictureRead) -> PictureRead:
+    """As it was before its face pass, which may have left it alone."""
+    seen = picture.before
+    return replace(picture, likeness=seen.likeness, style_read=seen.style_read) if seen else picture
 
 
-def _face_pass(faces: Sequence[FaceRead]) -> FacePass | None:
-    if len(faces) < 2:
+def _matched(readings: Readings, likeness: Table, arms: Mapping[str, Sequence[Trained]]) -> Matched:
+    table = _values(MEASURES["style"].value, readings.subject, list(likeness))  # of photographs too
+    kept = {arm: np.stack([table[one] for one in own], 2) == 1 for arm, own in arms.items()}
+    styles = list(dict.fromkeys(picture.style for picture in readings.subject))
+    return match(styles, _pairs(likeness, arms).transpose(1, 2, 0), kept["no-reg"], kept["reg"])
+
+
+def _keep(readings: Readings, saves: Sequence[Trained]) -> Keep:
+    table = _values(lambda picture: picture.likeness * MEASURES["style"].value(picture), readings.subject, saves)
+    found = keep_set([table[one] for one in saves])
+    return Keep(tuple(saves[place] for place in found.places), found.score)
+
+
+def _face_pass(pictures: Sequence[PictureRead]) -> FacePass | None:
+    faces = [picture.face for picture in pictures if picture.face]
+    saves = list(dict.fromkeys(picture.trained for picture in pictures))
+    change = _values(_changed, (picture for picture in pictures if picture.face), saves)
+    try:
+        found = effect(mean_where(np.stack([change[one] for one in saves]), 0)) if faces else None
+    except ExperimentError:  # too few faces
+        found = None
+    if found is None:
         return None
-    before, after = ([_share(getattr(face, when).values()) for face in faces] for when in ("before", "after"))
     traits = {}
     for name in dict.fromkeys(chain.from_iterable(face.before for face in faces)):
         seen = [(face.before[name], face.after[name]) for face in faces if name in face.before]
-        traits[name] = (*np.mean(seen, axis=0).tolist(), len(seen))
-    change = mean_of([late - early for early, late in zip(before, after, strict=True)])
-    height = float(np.median([face.height for face in faces]))
-    return FacePass(height, mean_of(before), mean_of(after), change, traits)
+        traits[name] = (_share(early for early, _ in seen), _share(late for _, late in seen), len(seen))
+    return FacePass(
+        faces=len(faces),
+        height=float(np.median([face.height for face in faces])),
+        before=float(np.mean([_share(face.before.values()) for face in faces])),
+        after=float(np.mean([_share(face.after.values()) for face in faces])),
+        change=found,
+        traits=traits,
+    )
+
+
+def _changed(picture: PictureRead) -> float:
+    face = picture.face
+    return _share(face.after.values()) - _share(face.before.values()) if face else 0.0
 
 
 def _reader_error(truths: Sequence[TruthRead]) -> ReaderError:

@@ -26,10 +26,10 @@ def chart(name: str, title: str, arms: Mapping[str, Sequence[Point]], levels: Ma
     for anchor, at, (words, level) in places:  # side by side, should levels be close to each other
         parts += [_line(x(0), _y(level), x(most), _y(level), "level"), _text(at, _y(level) - 3, words, anchor)]
     for side, (arm, points) in zip((-1, 1), arms.items(), strict=True):
-        places = [(x(p.trained.exposures) + side * _ASIDE, p.values[name]) for p in points]
-        path = " ".join(f"{at:.1f},{_y(estimate.value):.1f}" for at, estimate in places)
+        estimates = [(x(p.trained.exposures) + side * _ASIDE, p.values[name]) for p in points]
+        path = " ".join(f"{at:.1f},{_y(estimate.value):.1f}" for at, estimate in estimates)
         marks = [_line(at, _y(each.low), at, _y(each.high), "interval") + _mark(at, _y(each.value), side)
-                 for at, each in places]  # fmt: skip
+                 for at, each in estimates]  # fmt: skip
         parts.append(f'<g class="{arm}"><polyline class="arm" points="{path}"/>{"".join(marks)}</g>')
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
 

@@ -8,16 +8,21 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
 from ohwx_compare.demo.answer import MEASURES, Answer
 from ohwx_compare.demo.chart import chart
-from ohwx_compare.demo.readings import PictureRead, Readings
+from ohwx_compare.demo.readings import FaceRead, PictureRead, Readings
 from ohwx_compare.demo.sizes import ARMS, CLASS_PROMPT, PICTURE_SIDE, SMALL_SIDE, Trained, subject_prompt
-from ohwx_compare.demo.words import headline, limits, name_of, sentences, signed
+from ohwx_compare.demo.words import findings, headline, limits, name_of, sentences
 from ohwx_compare.files.atomic import write_text
-from ohwx_compare.judge.intervals import Estimate
+from ohwx_compare.judge.effects import Effect
+from ohwx_compare.judge.factorial import Contrast
+from ohwx_compare.judge.many import Screened
+from ohwx_compare.judge.matching import LEAST_PAIRS, StyleMatch
+from ohwx_compare.judge.words import chance, rounded, scope, signed
 
 __all__ = ["write_answer"]
 
@@ -31,8 +36,10 @@ def write_answer(folder: Path, found: Answer, readings: Readings) -> Path:
         "STYLE_HASH": "sha256-" + b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         "STYLE": style,
         "HEADLINE": escape(headline(found)),
-        "SENTENCES": _items(sentences(found)),
+        "SENTENCES": _items(chain(findings(found), sentences(found))),
         "MEASURES": "".join(_measures(found)),
+        "STYLES": _styles(found),
+        "CONTRASTS": _contrasts(found),
         "SEED": str(readings.subject[0].seed),
         "PICTURES": _pictures(readings),
         "FACES": _faces(found, readings),
@@ -69,27 +76,63 @@ def _numbers(found: Answer, name: str) -> str:
         numbers = (_number(point.values[name], form) for point in points)
         rows.append(_row(str(exposures), *numbers, _difference(found.differences[name].at[exposures])))
     rows.append(_row("all", nothing, nothing, _difference(found.differences[name].pooled)))
-    heads = "".join(f"<th>{head}</th>" for head in ("exposures", "without", "with", "difference"))
-    return f'<table class="numbers"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return _table(("exposures", "without", "with", "difference"), rows)
 
 
 def _row(head: str, *cells: str) -> str:
     return f"<tr><th>{head}</th>{''.join(cells)}</tr>"
 
 
-def _number(estimate: Estimate, form: str) -> str:
-    return f"<td>{_with_interval(estimate, form)}</td>"
+def _number(effect: Effect, form: str) -> str:
+    return f"<td>{_with_interval(effect, form)}</td>"
 
 
-def _difference(difference: Estimate) -> str:
-    kind = ' class="clear"' if difference.is_clear else ""
+def _difference(difference: Effect | None, is_clear: bool | None = None) -> str:
+    if difference is None:
+        return "<td>too few</td>"
+    kind = ' class="clear"' if (difference.is_clear if is_clear is None else is_clear) else ""
     return f"<td{kind}>{_with_interval(difference, '{:+.2f}')}</td>"
 
 
-def _with_interval(estimate: Estimate, form: str) -> str:
-    numbers = (estimate.value, estimate.low, estimate.high)
-    value, low, high = (form.format(number).replace("-", "−") for number in numbers)
-    return f'{value}<span class="n">{low} to {high}</span><span class="n">n {estimate.n}</span>'
+def _with_interval(effect: Effect, form: str) -> str:
+    value, low, high = (rounded(each, form) for each in (effect.value, effect.low, effect.high))
+    interval = "all alike" if effect.is_even else f"{low} to {high}"
+    return f'{value}<span class="n">{interval}</span><span class="n">n {effect.n}</span>'
+
+
+def _styles(found: Answer) -> str:
+    """Likeness style by style, raw and matched."""
+    both = found.matched
+    rows = [*map(_style, both.styles, found.screened)]
+    rows.append(_row("all", _difference(both.raw), _difference(both.matched), f"<td>{both.pairs}</td>"))
+    heads = ("style", "all pairs", "both kept the style", "such pairs")
+    return _table(heads, rows)
+
+
+def _style(style: StyleMatch, screened: Screened | None) -> str:
+    is_found = bool(screened and screened.is_found)
+    pairs = f"{style.pairs}" + (f", fewer than {LEAST_PAIRS}" if style.pairs < LEAST_PAIRS else "")
+    return _row(style.style, _difference(style.raw, is_found), _difference(style.matched, False), f"<td>{pairs}</td>")
+
+
+def _contrasts(found: Answer) -> str:
+    rows = [
+        _row(escape(MEASURES[name].title) if place == 0 else "", f"<td>{contrast.name}</td>", *_contrast(contrast))
+        for name, difference in found.differences.items()
+        for place, contrast in enumerate(difference.contrasts)
+    ]
+    return _table(("measure", "contrast", "effect", "", "by itself", "by Holm"), rows)
+
+
+def _contrast(contrast: Contrast) -> tuple[str, ...]:
+    effect = contrast.effect
+    told = (scope(effect), chance(effect.p), chance(contrast.p))
+    return _difference(effect, contrast.p <= 0.05), *(f"<td>{each}</td>" for each in told)
+
+
+def _table(heads: Iterable[str], rows: Iterable[str]) -> str:
+    head = "".join(f"<th>{each}</th>" for each in heads)
+    return f'<table class="numbers"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 def _pictures(readings: Readings) -> str:
@@ -130,28 +173,26 @@ def _faces(found: Answer, readings: Readings) -> str:
     faces = found.faces
     if faces is None:
         return ""
-    rows = "".join(
-        f"<tr><th>{name}</th><td>{before:.0%}</td><td>{after:.0%}</td><td>{n}</td></tr>"
+    rows = [
+        _row(name, f"<td>{before:.0%}</td>", f"<td>{after:.0%}</td>", f"<td>{n}</td>")
         for name, (before, after, n) in faces.traits.items()
-    )
-    redrawn = [p for p in readings.small if p.face]
+    ]
+    redrawn = [(picture, picture.face) for picture in readings.small if picture.face]
     shown = redrawn[:: -(-len(redrawn) // _PAIRS)]
     return f"""<section>
   <h2>What the face pass does to small faces</h2>
   <p>The last saves drew pictures of {SMALL_SIDE} px, too few for a face; the face pass draws it again at
-  {PICTURE_SIDE} px. In {faces.change.n} of them a face was found, {faces.height:.0f} px high in the median. Of the traits that can be seen
-  in the style, {faces.before.value:.0%} are wrong inside its box before the pass and {faces.after.value:.0%} after it
-  ({signed(faces.change, percent=True)}).
+  {PICTURE_SIDE} px. In {faces.faces} of them a face was found, {faces.height:.0f} px high in the median. Of the traits
+  that can be seen in the style, {faces.before:.0%} are wrong inside its box before the pass and {faces.after:.0%} after
+  it ({signed(faces.change, percent=True)}, {scope(faces.change)}).
   <a href="faces/index.html">All of these pictures</a></p>
-  <table class="numbers"><thead><tr><th>wrong</th><th>before</th><th>after</th><th>faces</th></tr></thead>
-  <tbody>{rows}</tbody></table>
+  {_table(("wrong", "before", "after", "faces"), rows)}
   <p>{len(shown)} of them, evenly through, before and after:</p>
-  <div class="pairs">{"".join(map(_pair, shown))}</div>
+  <div class="pairs">{"".join(_pair(*each) for each in shown)}</div>
 </section>"""
 
 
-def _pair(picture: PictureRead) -> str:
-    face = picture.face
-    images = _image(picture, picture.before_thumb) + _image(picture, picture.thumb)
+def _pair(picture: PictureRead, face: FaceRead) -> str:
+    images = _image(picture, picture.before_thumb or picture.thumb) + _image(picture, picture.thumb)
     counts = f"{sum(face.before.values())} → {sum(face.after.values())} of {len(face.before)} wrong"
     return f"<figure><div>{images}</div><small>{face.height:.0f} px: {counts}</small></figure>"

@@ -13,7 +13,7 @@ def toy_parts() -> Parts:
     """The learned weights."""
     return Parts(
         write_base=write_checkpoint,
-        write_toy_detector=write_toy_detector,
+        write_detector=write_toy_detector,
         detector=DETECTOR,
         load_reader=load_reader,
         hashes=Hashes(cache_folder()),

@@ -1,4 +1,4 @@
-"""One progress for the whole demo: what each stage will cost, told before the first begins.
+"""One progress for the whole demo: what each stage will cost, known before the first begins.
 
 The unit is one image's sampling step with CFG, which is what the engine counts; the other costs are measured in it.
 """

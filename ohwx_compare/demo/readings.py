@@ -1,6 +1,6 @@
 """Every picture of the demo, read back: whom it shows, in what style, and what the face pass changed.
 
-What can be known is measured beside it: the same reader on true pictures, whose every word is known.
+The reader's own error is measured beside it, on true pictures, whose every word is known.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from ohwx_compare.toy.portrait import draw_portrait
 from ohwx_compare.toy.reader import LIKENESS_FIELDS, Reader, Reading, is_visible, likeness
 from ohwx_compare.toy.styles import STYLES
 
-__all__ = ["FaceRead", "PictureRead", "Readings", "TruthRead", "read_run", "read_truths"]
+__all__ = ["BeforeRead", "FaceRead", "PictureRead", "Readings", "TruthRead", "read_run", "read_truths"]
 
 _TOGETHER = 32  # pictures in memory
 
@@ -31,6 +31,14 @@ class FaceRead:
     height: float  # of its box, px
     before: Mapping[str, bool]
     after: Mapping[str, bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeRead:
+    """A picture before its face pass."""
+
+    likeness: float
+    style_read: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +54,7 @@ class PictureRead:
     likeness: float  # to the subject, 0..1
     style_read: str
     face: FaceRead | None = None  # None where no face was redrawn
+    before: BeforeRead | None = None  # None where the face pass changed nothing, or none was asked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +93,9 @@ def read_run(
     for start in range(0, len(run.cells), _TOGETHER):
         chunk = run.cells[start : start + _TOGETHER]
         cells = [cell for cell in chunk if cell.result.image]
-        images = [load_rgb(run.folder / cell.result.image) for cell in cells]
+        images = [load_rgb(run.folder / str(cell.result.image)) for cell in cells]
         faces = dict(_faces(reader, run, cells, images, asked))
+        befores = dict(_befores(reader, run, cells))
         for cell, reading in zip(cells, reader.read(images), strict=True):
             job, result = cell.cell.job, cell.result
             found.append(
@@ -99,6 +109,7 @@ def read_run(
                     likeness=likeness(reading, OHWX_MAN),
                     style_read=_best(reading["style"]),
                     face=faces.get(cell.cell.number),
+                    before=befores.get(cell.cell.number),
                 )
             )
         advance(len(chunk))
@@ -130,13 +141,21 @@ def read_truths(reader: Reader, sizes: Sizes, advance: Callable[[int], None]) ->
     return found
 
 
+def _befores(reader: Reader, run: Run, cells: Sequence[RunCell]) -> Iterator[tuple[int, BeforeRead]]:
+    """Cell number and reading of the pictures that a face pass changed, as they were before it."""
+    befores = {cell.cell.number: cell.result.before for cell in cells if cell.result.before and cell.result.after}
+    readings = reader.read([load_rgb(run.folder / before) for before in befores.values()])
+    for number, reading in zip(befores, readings, strict=True):
+        yield number, BeforeRead(likeness=likeness(reading, OHWX_MAN), style_read=_best(reading["style"]))
+
+
 def _faces(
     reader: Reader, run: Run, cells: Sequence[RunCell], afters: Sequence[Image.Image], asked: Mapping[str, str]
 ) -> Iterator[tuple[int, FaceRead]]:
     """Cell number and face of the cells in which one face was redrawn."""
     for cell, after in zip(cells, afters, strict=True):
         redrawn = [face for face in cell.result.faces if face.fate is Fate.INPAINTED]
-        if len(redrawn) == 1:
+        if len(redrawn) == 1 and cell.result.before:
             box, before = Box(*redrawn[0].box), load_rgb(run.folder / cell.result.before)
             style = asked[cell.cell.job.prompt]
             wrong = [_wrong(reading, OHWX_MAN, style) for reading in reader.read_faces([before, after], [box, box])]

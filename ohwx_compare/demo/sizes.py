@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -153,5 +154,5 @@ def subject_prompt(style: str) -> str:
     return "photo of ohwx man" if style == PHOTO else f"picture of ohwx man, {style} style"
 
 
-def _face_pass(detector: str, **more: int) -> tuple[FaceSettings, ...]:
+def _face_pass(detector: str, **more: Any) -> tuple[FaceSettings, ...]:
     return (FaceSettings(model=detector, top_k=1, dilate=2, blur=2, denoise=0.5, steps=20, **more),)

@@ -1,11 +1,10 @@
-"""The demo's work: datasets, two trainings, three comparisons, every picture read. Each goes on where it stopped.
+"""The demo's work: datasets, two trainings, three comparisons, every picture read. Each resumes where it stopped.
 
 What is whole is left alone and all else is a function of the sizes, so a demo that was killed ends with the answer of
 one that was not. Trainings run side by side, and so do comparisons, one thread each: so small a model keeps two cores
 busier in that way than by sharing every sum among them, and no core waits for one that another program has.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from ohwx_compare.demo.readings import Readings, read_run, read_truths
 from ohwx_compare.demo.sizes import ARMS, BASE, BATCH, PICTURE_SIDE, SUBJECT_IMAGES, Sizes
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.errors import Interrupted
-from ohwx_compare.files.atomic import UNFINISHED
+from ohwx_compare.files.atomic import replacing
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
@@ -91,7 +90,7 @@ def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Call
     _prepare(here)
     here.progress.enter("training with and without regularization images", BATCH * SHOWN)
     _side_by_side(failed, [partial(_train, here, arm) for arm in ARMS])
-    here.progress.enter("drawing the subject, “a man” and small faces")
+    here.progress.enter("generating the subject, “a man” and small faces")
     experiments = sizes.experiments(parts.detector)
     runs = _side_by_side(failed, [partial(_compare, here, name, each) for name, each in experiments.items()])
     here.progress.enter("reading every picture", READ)
@@ -163,12 +162,11 @@ def _prepare(here: _Work) -> None:
         here.folder / BASE: here.parts.write_base,
         here.folder / "detectors" / here.parts.detector: here.parts.write_detector,
     }
-    for path, write in models.items():
+    for path, write_model in models.items():
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(path.name + UNFINISHED)
-            write(beside)
-            os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too
+            with replacing(path) as beside:
+                write_model(beside)
 
 
 def _train(here: _Work, arm: str) -> None:

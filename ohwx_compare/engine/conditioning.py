@@ -1,4 +1,4 @@
-"""Prompts to what the UNet is conditioned on, as the webui does it for SDXL.
+"""Prompts as the UNet's conditioning, made as the webui does it for SDXL.
 
 Every text is cut into chunks, each chunk goes through both encoders, emphasis scales the hidden states and restores
 their mean, and chunks are joined along the token axis. The vector is bigG's pooled state of the first chunk and the
@@ -30,15 +30,17 @@ AT_ONCE = 32  # chunks in one call of an encoder
 
 
 class Encoded:
-    """What text encoders made of the last prompts, kept over checkpoints whose encoders are the same."""
+    """What the text encoders made of the last prompts; it stays valid over checkpoints whose encoders are the same."""
 
     LIMIT = 64  # prompts; SDXL's take 0.3 MB a chunk in half precision
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple, tuple[Tensor, Tensor]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, tuple[str, ...]], tuple[Tensor, Tensor]] = OrderedDict()
 
-    def get(self, key: tuple, encode: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """What `encode` answers, asked once for each `key` in the last `LIMIT`."""
+    def get(
+        self, key: tuple[str, tuple[str, ...]], encode: Callable[[], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
+        """What `encode` returns, called once for each `key` among the last `LIMIT`."""
         if key not in self._kept:
             self._kept[key] = encode()
         self._kept.move_to_end(key)
@@ -48,12 +50,23 @@ class Encoded:
 
 
 class Encoders(Protocol):
-    """What is needed of a model."""
+    """The parts of a model that are needed here."""
 
-    clip_l: ClipL
-    clip_g: ClipG
-    encoders: str  # a hash of both's weights; "" where it is not known
-    encoded: Encoded  # used where it is known
+    @property
+    def clip_l(self) -> ClipL:
+        """The first encoder."""
+
+    @property
+    def clip_g(self) -> ClipG:
+        """The second."""
+
+    @property
+    def encoders(self) -> str:
+        """A hash of both's weights; "" where it is not known."""
+
+    @property
+    def encoded(self) -> Encoded:
+        """Used where the hash is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +88,7 @@ class Subprompt:
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
-    """Both prompts of a job; `notes` name what of the prompt was lost."""
+    """Both prompts of a job; `notes` name what was left out of the prompt."""
 
     positive: tuple[Subprompt, ...]
     negative: tuple[Entry, ...]
@@ -84,21 +97,21 @@ class Conditioning:
 
 @torch.no_grad()
 def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int) -> Conditioning:
-    """Conditioning of a job drawn at `width` x `height` px; `steps` are what prompt schedules count.
+    """Conditioning of a job at `width` x `height` px; `steps` are what prompt schedules count.
 
     Tensors have the encoders' device and dtype. Raises PromptError for a tag that names an extra network, and for
     weights beyond what a float holds.
     """
     positive, tags = strip_tags(job.prompt)
     if named := [tag for tag in tags if tag[1 : tag.index(":")].lower() in NETWORKS]:
-        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not drawn yet. Take the tag out.")
+        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not supported yet. Remove the tag.")
     sizes = size_vector((height, width, 0, 0, height, width))
     return Conditioning(
         positive=tuple(
             Subprompt(part.weight, _entries(model, part.text, steps, sizes, negative=False)) for part in parts(positive)
         ),
         negative=_entries(model, job.negative, steps, sizes, negative=True),
-        notes=tuple(f"{tag} was left out of the prompt: no such kind of extra network is known" for tag in tags),
+        notes=tuple(f"{tag} was left out of the prompt: this kind of extra network is unknown" for tag in tags),
     )
 
 
@@ -120,7 +133,7 @@ def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negativ
     if negative and not any(stage.text for stage in stages):
         states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
     if not (states.isfinite().all() and pooled.isfinite().all()):
-        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. Lower its (weights:1.1).")
+        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. Lower its weights: (word:1.1).")
     vectors = torch.cat([pooled, sizes.to(pooled).expand(len(pooled), -1)], dim=1)
     return tuple(Entry(*entry) for entry in zip((stage.until for stage in stages), states, vectors, strict=True))
 
@@ -137,7 +150,9 @@ def _encode(model: Encoders, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     return states.flatten(1, 2).to(like.dtype), pooled[:, 0]
 
 
-def _run(encoder: Callable, rows: Sequence[Sequence[Chunk]], device: torch.device) -> list[Tensor]:
+def _run(
+    encoder: Callable[[Tensor], tuple[Tensor, ...]], rows: Sequence[Sequence[Chunk]], device: torch.device
+) -> list[Tensor]:
     """The encoder's outputs (B, chunks, ...) for B rows of as many chunks; equal chunks are encoded once."""
     numbers: dict[tuple[int, ...], int] = {}
     places = [[numbers.setdefault(chunk.tokens, len(numbers)) for chunk in row] for row in rows]

@@ -6,21 +6,21 @@ schedule, and the blend that keeps what an inpaint must not touch. Rules: the we
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ohwx_compare.engine.conditioning import Conditioning, Entry
 from ohwx_compare.engine.schedules import ModelSigmas
-from ohwx_compare.models.unet import Context
+from ohwx_compare.models.unet import Context, UNet
 
 __all__ = ["Blend", "Denoiser", "in_force"]
 
 
 @dataclass(frozen=True)
 class Blend:
-    """What stays: `mask` (B, 1, h, w), 1 where the picture is redrawn, and the picture's own `latents` (B, 4, h, w)."""
+    """What stays: `mask` (B, 1, h, w), 1 where it is inpainted, and the picture's own `latents` (B, 4, h, w)."""
 
     mask: Tensor
     latents: Tensor
@@ -33,7 +33,7 @@ class Blend:
 def in_force(schedule: Sequence[Entry], call: int) -> int:
     """The entry of a prompt schedule that the model's `call` (from 0) uses: the first with call <= until.
 
-    `until` counts steps from 1, so every switch comes one call late; the webui's do.
+    `until` counts steps from 1, so every switch comes one call late, as in the webui.
     """
     return next((i for i, entry in enumerate(schedule) if call <= entry.until), 0)
 
@@ -46,7 +46,7 @@ class Denoiser:
 
     def __init__(
         self,
-        unet: nn.Module,
+        unet: UNet,
         levels: ModelSigmas,
         prediction: str,
         conditionings: Sequence[Conditioning],
@@ -58,7 +58,8 @@ class Denoiser:
         self.conditionings, self.scales, self.blend = conditionings, scales, blend
         self.weight = next(unet.parameters())
         self.calls = 0
-        self.plan, self.planned_for = None, None
+        self.plan: _Plan | None = None
+        self.planned_for: tuple[tuple[int, ...], ...] = ()
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Denoise once; see the class."""
@@ -74,14 +75,10 @@ class Denoiser:
             tuple(in_force(schedule, self.calls) for schedule in _schedules(conditioning))
             for conditioning in self.conditionings
         )
-        if entries != self.planned_for:
-            self.plan, self.planned_for = self._plan(entries), entries
+        if self.plan is None or entries != self.planned_for:
+            self.plan = _plan(self.conditionings, entries, self.scales, self.unet, self.weight)
+            self.planned_for = entries
         return self.plan
-
-    def _plan(self, entries: Sequence[Sequence[int]]) -> "_Plan":
-        """The plan for these entries of the schedules, its texts read by the UNet."""
-        plan = _plan(self.conditionings, entries, self.scales, self.weight)
-        return replace(plan, texts=tuple((self.unet.read(context), vector) for context, vector in plan.texts))
 
     def _scaled(self, x: Tensor, sigma: float, plan: "_Plan") -> Tensor:
         """Table 1 of Karras et al. (2022), column VP and, for v, sigma_data 1: float32 around the UNet's dtype."""
@@ -112,7 +109,7 @@ class _Plan:
     """How the texts of a batch become UNet rows, ordered by their length, and how rows become pictures."""
 
     images: Tensor  # (rows,) which image a row denoises
-    texts: tuple[tuple[Context, Tensor], ...]  # for each length: context (n, L, W), read or not, and vector (n, V)
+    texts: tuple[tuple[Context, Tensor], ...]  # for each length: context (n, L, W), read by the UNet, and vector (n, V)
     negatives: Tensor  # (B,) each image's negative row
     parts: tuple[tuple[Tensor, Tensor], ...]  # k-th part of each image: rows (B,), weight * scale (B, 1, 1, 1)
 
@@ -125,7 +122,11 @@ class _Plan:
 
 
 def _plan(
-    conditionings: Sequence[Conditioning], entries: Sequence[Sequence[int]], scales: Sequence[float], like: Tensor
+    conditionings: Sequence[Conditioning],
+    entries: Sequence[Sequence[int]],
+    scales: Sequence[float],
+    unet: UNet,
+    like: Tensor,
 ) -> _Plan:
     """`entries` says which entry of each schedule is in force; texts go to the device and dtype of `like`."""
     rows: list[tuple[int, Tensor, Tensor]] = []  # image, context, vector
@@ -143,7 +144,9 @@ def _plan(
     groups = [[rows[r] for r in order if len(rows[r][1]) == length] for length in lengths]
     return _Plan(
         images=torch.tensor([rows[r][0] for r in order], device=like.device),
-        texts=tuple((_stack([c for _, c, _ in rs], like), _stack([v for *_, v in rs], like)) for rs in groups),
+        texts=tuple(
+            (unet.read(_stack([c for _, c, _ in rs], like)), _stack([v for *_, v in rs], like)) for rs in groups
+        ),
         negatives=torch.tensor([place[mine[-1]] for mine in owned], device=like.device),
         parts=_parts(conditionings, scales, [[place[row] for row in mine] for mine in owned], like.device),
     )

@@ -82,8 +82,9 @@ class Yolo:
         try:
             network = YOLOv8.load(file.state)
         except DetectorError as error:
-            raise DetectorError(f"{path.name} is no YOLOv8 detector: {error}; give one that ADetailer takes") from error
-        self._network = network.to(self._device, memory_format=torch.channels_last)
+            raise DetectorError(f"{path.name} is not a YOLOv8 detector: {error}; choose another file.") from error
+        self._network = network.to(self._device)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 
     def detect(self, images: Sequence[Image.Image], confidence: float = 0.3) -> list[list[Detection]]:
         """See `Detector.detect`. Pictures of any mode and size; on a GPU those of one letterboxed size share a batch.
@@ -94,7 +95,7 @@ class Yolo:
 
     @torch.inference_mode()
     def find(self, images: Sequence[Image.Image], confidence: float) -> list[Found]:
-        """The same in the letterbox's frame, one for each picture."""
+        """The same in the letterbox's frame, one `Found` for each picture."""
         letterboxes = [Letterbox(*image.size, self.size) for image in images]
         found: dict[int, Found] = {}
         for chunk in _chunks(letterboxes, 1 if self._device.type == "cpu" else _BATCH):
@@ -129,15 +130,14 @@ def _found(output: YOLOv8Output, row: int, letterbox: Letterbox, confidence: flo
     scores, classes = output.scores[row].sigmoid().max(1)  # (A,)
     cells = (scores > confidence).nonzero()[:, 0]
     boxes = decode_boxes(output.distances[row][cells], cells, letterbox.outer)
-    kept = suppress(boxes.cpu().numpy(), scores[cells].cpu().numpy(), classes[cells].cpu().numpy())
-    kept = torch.from_numpy(kept).to(cells.device)
-    masked = output.coefficients is not None and output.prototypes is not None
+    best = suppress(boxes.cpu().numpy(), scores[cells].cpu().numpy(), classes[cells].cpu().numpy())
+    kept = torch.from_numpy(best).to(cells.device)
     return Found(
         letterbox=letterbox,
         boxes=boxes[kept],
         confidences=scores[cells[kept]],
-        coefficients=output.coefficients[row][cells[kept]] if masked else None,
-        prototypes=output.prototypes[row] if masked else None,
+        coefficients=None if output.coefficients is None else output.coefficients[row][cells[kept]],
+        prototypes=None if output.prototypes is None else output.prototypes[row],
     )
 
 
@@ -153,9 +153,9 @@ def _detections(found: Found) -> Iterator[Detection]:
 
 
 class Cascade:
-    """Viola and Jones' frontal-face cascade as OpenCV ships it, for when no YOLOv8 file is at hand.
+    """Viola and Jones' frontal-face cascade as OpenCV ships it, used where there is no YOLOv8 file.
 
-    It sees upright frontal faces of photographs and little else. It says yes or no, so `confidence` is no network's
+    It finds upright frontal faces of photographs and little else. It says yes or no, so `confidence` is not a network's
     probability: (n + 1) / (n + 2), the rule of succession, for a face on which n >= 5 shifted and scaled windows agree.
     Raises DetectorError where OpenCV comes without its cascades.
     """
@@ -166,7 +166,7 @@ class Cascade:
         path = Path(getattr(getattr(cv2, "data", None), "haarcascades", "")) / "haarcascade_frontalface_default.xml"
         if not path.is_file():
             raise DetectorError(
-                "this OpenCV comes without its face cascade: install opencv-python 4, or name a YOLOv8 file"
+                "This OpenCV comes without its face cascade; install opencv-python 4, or choose a YOLOv8 file."
             )
         text = path.read_bytes()
         self.name = "OpenCV frontal-face cascade (no YOLOv8 weights found)"
@@ -193,25 +193,25 @@ class Cascade:
 
 
 def find_detector(name: str, folders: Sequence[Path], *, device: str = "cpu", required: bool = False) -> Detector:
-    """The detector an infotext calls `name` ("face_yolov8n.pt"), or the cascade with a `note` saying what was missing.
+    """The detector an infotext calls `name` ("face_yolov8n.pt"), or the cascade with a `note` of what is missing.
 
-    Looked for in `folders` with all below them, in order, then in ADetailer's own download (Hugging Face's cache of
+    Searched are `folders` with all below them, in order, then ADetailer's own download (Hugging Face's cache of
     Bingsu/adetailer); a `.safetensors` of the same stem serves as well. Raises DetectorError for MediaPipe's names,
     for a file that cannot be read, and, when `required`, for one that is not found, naming the places.
     """
     if name.startswith("mediapipe_"):
         raise DetectorError(
-            f"{name} is one of MediaPipe's detectors, which are not built in: name a YOLOv8 file instead"
+            f"{name} is one of MediaPipe's detectors, which are not supported; choose a YOLOv8 file instead."
         )
     places = [*map(Path, folders), *_adetailer_cache()]
     for place in places:
         path = _file_below(place, Path(name.replace("\\", "/")).name)
         if path is not None:
             return Yolo(path, device=device)
-    looked = ", ".join(map(str, places)) or "no folder was given"
+    looked = ", ".join(map(str, places)) or "no folder"
     note = f"{name} was not found (looked in: {looked})"
     if required:
-        raise DetectorError(f"{note}: put the file into one of them")
+        raise DetectorError(f"{note}; put the file into one of these folders.")
     return Cascade(f"{note}; faces were found by the OpenCV frontal-face cascade instead")
 
 

@@ -32,13 +32,13 @@ class DetectorFile:
 
     def __post_init__(self) -> None:
         if self.task not in _HEADS.values():
-            raise DetectorError(f"a detector for the task {self.task!r}: expected 'detect' or 'segment'")
+            raise DetectorError(f"The detector's task is {self.task!r}, expected 'detect' or 'segment'.")
         if not 32 <= self.size <= 4096:
-            raise DetectorError(f"a detector for pictures of {self.size} px: expected 32 to 4096")
+            raise DetectorError(f"The detector's picture size is {self.size} px, expected 32 to 4096.")
 
 
 def read_detector(path: Path) -> DetectorFile:
-    """The detector in a `.pt` or `.safetensors`. Raises DetectorError saying what is wrong with the file."""
+    """The detector in a `.pt` or `.safetensors`. Raises DetectorError, which says what is wrong with the file."""
     return _from_safetensors(path) if path.suffix == ".safetensors" else _from_pt(path)
 
 
@@ -62,19 +62,19 @@ def _from_safetensors(path: Path) -> DetectorFile:
             size=int(about.get("imgsz", 640)),
         )
     except (ArithmeticError, AttributeError, OSError, RecursionError, SafetensorError, TypeError, ValueError) as error:
-        raise DetectorError(f"{path} is no readable safetensors detector: {error}") from error
+        raise DetectorError(f"{path} is not a readable safetensors detector: {error}.") from error
 
 
 def _from_pt(path: Path) -> DetectorFile:
     checkpoint = read_pt(path)
     if not isinstance(checkpoint, dict) or not ("ema" in checkpoint or "model" in checkpoint):
-        raise DetectorError(f"{path.name} is a .pt without a model: expected what ultralytics saves")
+        raise DetectorError(f"{path.name} is a .pt without a model; expected a file that ultralytics saved.")
     ema = checkpoint.get("ema")
     model = ema if isinstance(ema, Record) else checkpoint.get("model")
     kind = model.kind if isinstance(model, Record) else type(model).__name__
     task = _HEADS.get(kind.rpartition(".")[2])
-    if task is None:
-        raise DetectorError(f"{path.name} holds a {kind}, expected one of YOLOv8's {' and '.join(_HEADS)}")
+    if task is None or not isinstance(model, Record):
+        raise DetectorError(f"{path.name} holds a {kind}; expected YOLOv8's {' or '.join(_HEADS)}.")
     try:
         return DetectorFile(
             state=dict(_tensors(model)),
@@ -84,7 +84,7 @@ def _from_pt(path: Path) -> DetectorFile:
         )
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise DetectorError(
-            f"{path.name} holds a {kind} that is not built as ultralytics builds it: {error}"
+            f"{path.name} holds a {kind} that differs from what ultralytics saves: {error}. Choose another file."
         ) from error
 
 
@@ -109,7 +109,7 @@ def _tensors(model: Record) -> Iterator[tuple[str, Tensor]]:
 def _names(names: Any) -> tuple[str, ...]:
     names = tuple(names.values() if isinstance(names, dict) else names or ())
     if not all(isinstance(name, str | int) for name in names):
-        raise TypeError("class names that are no text")
+        raise TypeError("class names that are not text")
     return tuple(map(str, names))
 
 

@@ -29,9 +29,9 @@ class Letterbox:
 
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 1:
-            raise GeometryError(f"a picture of {self.width}x{self.height} px has no area: give at least 1x1")
+            raise GeometryError(f"A picture of {self.width}x{self.height} px has no area; expected at least 1x1.")
         if self.size < self.stride or self.size % self.stride:
-            raise GeometryError(f"letterbox size {self.size} is no multiple of the stride {self.stride}")
+            raise GeometryError(f"The letterbox size is {self.size}, expected a multiple of the stride {self.stride}.")
 
     @cached_property
     def inner(self) -> tuple[int, int]:
@@ -60,10 +60,8 @@ class Letterbox:
     @cached_property
     def origin(self) -> tuple[int, int]:
         """Where ultralytics maps the picture's (0, 0); by its rounding up to 1 px beside the padding."""
-        return tuple(
-            round((outer - side * self.scale) / 2 - 0.1)
-            for outer, side in zip(self.outer, (self.width, self.height), strict=True)
-        )
+        (width, height), scale = self.outer, self.scale
+        return round((width - self.width * scale) / 2 - 0.1), round((height - self.height * scale) / 2 - 0.1)
 
     def forward(self, box: Box) -> Box:
         """The box of the picture in the letterbox's frame."""

@@ -1,4 +1,4 @@
-"""Out of memory, in one sentence and with the memory given back."""
+"""Running out of memory: one sentence, and the memory is freed."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,12 +17,12 @@ _WORDS = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether `error` is a device's or the system's way to say so."""
+    """Whether `error` says that a device or the system has no memory left."""
     return isinstance(error, (*_KINDS, MemoryError)) or any(words in str(error) for words in _WORDS)
 
 
 def within_memory(work: Callable[[], Drawn], what: str, device: torch.device) -> Drawn:
-    """Return `work()`. Raises OutOfMemoryError, saying for `what`, where the device has not the memory.
+    """Return `work()`. Raises OutOfMemoryError, which names `what`, where the device lacks the memory.
 
     That error holds no frame of `work`, so what lay there is free once it is raised, and less can be tried.
     """
@@ -34,5 +34,5 @@ def within_memory(work: Callable[[], Drawn], what: str, device: torch.device) ->
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what is free may be in pieces
     raise OutOfMemoryError(
-        f"Not enough memory on {device} for {what}; close what else uses it, or ask for less at once."
+        f"There is not enough memory on {device} for {what}; close other programs that use it, or ask for less at once."
     )

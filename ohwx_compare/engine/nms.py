@@ -24,7 +24,7 @@ def suppress(
     kept = np.empty(0, np.intp)
     for start in range(0, len(boxes), _BLOCK):
         block = np.arange(start, min(start + _BLOCK, len(boxes)))
-        stays = ~_covers(boxes[kept], boxes[block], iou).any(0)
+        stays: np.ndarray = ~np.any(_covers(boxes[kept], boxes[block], iou), axis=0)
         covers = _covers(boxes[block], boxes[block], iou)
         for i in range(len(block)):
             if stays[i]:

@@ -1,4 +1,4 @@
-"""Where randomness comes from: one stream an image, so that a picture does not depend on the batch it is drawn in.
+"""Where randomness comes from: one stream for each image, so that a picture does not depend on its batch.
 
 The webui's three sources (modules/rng.py, 82a973c): the CPU's generator, the GPU's, and "NV", which computes on any
 device what a CUDA generator draws. Brownian noise is torchsde's tree (https://github.com/google-research/torchsde),
@@ -61,7 +61,7 @@ def _philox4x32_10(counter: list[torch.Tensor], key: tuple[int, int]) -> list[to
 
 @dataclass(frozen=True)
 class Source:
-    """Who draws: `kind` "CPU", "GPU" or "NV", and the device on which "GPU" and "NV" draw."""
+    """Where the numbers come from: `kind` "CPU", "GPU" or "NV", and the device on which "GPU" and "NV" compute."""
 
     kind: str
     device: torch.device
@@ -78,11 +78,11 @@ class Source:
 def pick_source(rng: str, device: torch.device) -> tuple[Source, tuple[str, ...]]:
     """The source for a job's `rng` on `device`, and what the user should know about it.
 
-    A picture that says "GPU" (or nothing) was drawn by a CUDA generator; off CUDA "NV" gives the same numbers, drawn on
-    the CPU, because it needs float64 and not every device has that.
+    The noise of a picture that says "GPU" (or nothing) came from a CUDA generator; without CUDA "NV" gives the same
+    numbers, computed on the CPU, because it needs float64 and not every device has that.
     """
     if device.type != "cuda":
-        notes = ("RNG GPU: no CUDA device here, the NV emulation drew the same numbers",) if rng == "GPU" else ()
+        notes = ("RNG GPU: no CUDA device is here, so the NV emulation made the same noise",) if rng == "GPU" else ()
         return Source("NV" if rng == "GPU" else rng, torch.device("cpu")), notes
     return Source(rng, device), ()
 

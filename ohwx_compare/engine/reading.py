@@ -5,10 +5,10 @@ where those of the last one lie, straight from the file if device and dtype are 
 """
 
 from collections.abc import Mapping
+from io import FileIO
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
 
 import torch
 from torch import Tensor
@@ -52,8 +52,8 @@ def read_into(header: Header, targets: Mapping[str, Tensor]) -> None:
     """Fill `targets` (names of the file -> tensors of their shapes, any float dtype, any device), rounding to nearest.
 
     Beyond the targets, memory holds the largest tensor once, as the file stores it; pinned where it goes to CUDA.
-    Raises CheckpointError where the file cannot be read, was cut short, or stores what is no weight; nothing has been
-    written then but for files that were cut short.
+    Raises CheckpointError where the file cannot be read, was cut short, or stores a type that no weight has; nothing
+    was written then, except from files that were cut short.
     """
     path, stored = header.path, header.tensors
     for name in targets:
@@ -85,13 +85,13 @@ def _is_as_stored(target: Tensor, stored: Stored) -> bool:
     return target.device.type == "cpu" and target.dtype == DTYPES[stored.dtype] and target.is_contiguous()
 
 
-def _read(file: BinaryIO, path: Path, stored: Stored, target: Tensor, staging: Tensor) -> None:
+def _read(file: FileIO, path: Path, stored: Stored, target: Tensor, staging: Tensor) -> None:
     size = stored.end - stored.start
     if size == 0:
         return
     is_direct = _is_as_stored(target, stored)
     memory = target.reshape(-1).view(torch.uint8) if is_direct else staging[:size]
-    view = memoryview(memory.numpy())
+    view = memory.numpy().data
     file.seek(stored.start)
     while view:
         count = file.readinto(view)

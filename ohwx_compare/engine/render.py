@@ -1,12 +1,14 @@
 """Jobs in, pictures out: txt2img and img2img with one checkpoint.
 
-Jobs that differ only in texts, seeds and CFG scale are drawn as one batch; a picture does not depend on its batch
+Jobs that differ only in texts, seeds and CFG scale become one batch; a picture does not depend on its batch
 beyond float rounding. Latents and levels are float32, each module runs in its own dtype.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,17 +16,19 @@ from PIL import Image
 from torch import Tensor
 
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.steps import sampling_steps
 from ohwx_compare.engine.conditioning import Conditioning, condition
 from ohwx_compare.engine.denoiser import Blend, Denoiser
 from ohwx_compare.engine.noise import Brownian, ImageNoise, pick_source
 from ohwx_compare.engine.samplers import Counter, find_solver, sample
 from ohwx_compare.engine.schedules import ModelSigmas, noise_levels
-from ohwx_compare.engine.weights import Model
+from ohwx_compare.engine.weights import LoadedUNet, Model
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.masks import stretch
-from ohwx_compare.models.vae import LATENT_SCALE
+from ohwx_compare.models.vae import LATENT_SCALE, VAE
 
 __all__ = [
+    "Autoencoder",
     "NotedImage",
     "Start",
     "decode",
@@ -39,6 +43,18 @@ __all__ = [
 ]
 
 
+class Autoencoder(Protocol):
+    """What encoding and decoding need of a model."""
+
+    @property
+    def vae(self) -> VAE:
+        """It runs in its own dtype."""
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint, for errors."""
+
+
 @dataclass(frozen=True)
 class NotedImage:
     """A finished picture (RGB) and what a person should know about how it came to be."""
@@ -49,7 +65,7 @@ class NotedImage:
 
 @dataclass(frozen=True)
 class Start:
-    """Where img2img starts: `latents` (B, 4, h, w) float32 and, for an inpaint, `mask` (B, 1, h, w), 1 = redraw."""
+    """Where img2img starts: `latents` (B, 4, h, w) float32 and, for an inpaint, `mask` (B, 1, h, w), 1 = inpaint."""
 
     latents: Tensor
     mask: Tensor | None
@@ -57,9 +73,9 @@ class Start:
 
 
 def job_batches(jobs: Sequence[Job]) -> list[list[int]]:
-    """Positions of neighbouring jobs that can be drawn as one batch: everything equal but texts, seeds and CFG."""
+    """Positions of neighbouring jobs that can be one batch: equal in everything but texts, seeds and CFG."""
 
-    def shared(i: int) -> tuple:
+    def shared(i: int) -> tuple[object, ...]:
         job = jobs[i]
         return job.width, job.height, job.steps, job.sampler, job.schedule, job.denoise, job.rng
 
@@ -68,11 +84,11 @@ def job_batches(jobs: Sequence[Job]) -> list[list[int]]:
 
 @torch.inference_mode()
 def txt2img(model: Model, jobs: Sequence[Job], on_step: Counter | None = None) -> list[NotedImage]:
-    """Draw each job from noise; pictures come back in the jobs' order.
+    """Generate each job from noise; pictures come back in the jobs' order.
 
     `on_step` gets the number of image-steps done after each sampler step and may raise Interrupted. Raises
-    ExperimentError for a job that cannot be drawn, UnsupportedKeyError for a sampler or schedule that is not built,
-    HostError for NaN.
+    ExperimentError for a job that cannot be generated, UnsupportedKeyError for a sampler or schedule that is not
+    supported, HostError for NaN.
     """
     pictures = []
     for group in job_batches(jobs):
@@ -115,15 +131,21 @@ def draw_batch(
 
 def _check(job: Job, start: Start | None) -> None:
     if job.width % 8 or job.height % 8 or min(job.width, job.height) < 8:
-        raise ExperimentError(f"Size {job.width}x{job.height} cannot be drawn; both sides must be multiples of 8 px.")
+        raise ExperimentError(f"The size is {job.width}x{job.height}; expected multiples of 8 px on both sides.")
     if job.steps < 1:
-        raise ExperimentError(f"{job.steps} steps draw nothing; at least 1 is needed.")
-    if start is not None and job.denoise is None:
-        raise ExperimentError("img2img needs a denoising strength between 0 and 1; the job has none.")
+        raise ExperimentError(f"The number of steps is {job.steps}; expected at least 1.")
+    if start is not None:
+        _denoise(job)
+
+
+def _denoise(job: Job) -> float:
+    if job.denoise is None:
+        raise ExperimentError("img2img needs a denoising strength from 0 to 1; the job has none.")
+    return job.denoise
 
 
 def latents(
-    model: Model,
+    model: LoadedUNet,
     jobs: Sequence[Job],
     conditionings: Sequence[Conditioning],
     start: Start | None,
@@ -137,7 +159,7 @@ def latents(
     seeds, shape = [job.seed for job in jobs], (4, job.height // 8, job.width // 8)
     own = ImageNoise(source, seeds, shape)
     x = own.first([(job.subseed, job.subseed_strength) for job in jobs]).to(model.device)
-    path = sigmas if start is None else img2img_path(sigmas, job.denoise)
+    path = sigmas if start is None else img2img_path(sigmas, _denoise(job))
     x = x * path[0].item() if start is None else start.latents + x * path[0].item()
     span = (sigmas[sigmas > 0].min().item(), sigmas.max().item())  # of all levels, in img2img too
     noise = Brownian(source, seeds, shape, span) if solver.brownian else own
@@ -146,15 +168,15 @@ def latents(
     x = sample(denoiser, x, solver.rows(path), noise, on_step)
     if not torch.isfinite(x).all():
         used = str(model.dtype).removeprefix("torch.")
-        advice = "its weights are damaged, take another file" if used == "float32" else "try --dtype float32"
+        advice = "its weights are damaged, choose another file" if used == "float32" else "try float32 precision"
         raise HostError(f"{model.path.name} gave NaN in {used}; {advice}.")
     return blend(x) if blend else x
 
 
 def img2img_path(sigmas: Tensor, denoise: float) -> Tensor:
-    """The last int(denoise * steps) + 1 steps of a schedule; `denoise` counts as 0.999 at most (the webui's)."""
+    """The last steps of a schedule, as many as `sampling_steps` counts."""
     steps = len(sigmas) - 1
-    return sigmas[steps - int(min(denoise, 0.999) * steps) - 1 :]
+    return sigmas[steps - sampling_steps(steps, denoise) :]
 
 
 def encode_start(model: Model, jobs: Sequence[Job], images: Sequence[Image.Image], mask: Tensor | None = None) -> Start:
@@ -166,7 +188,7 @@ def encode_start(model: Model, jobs: Sequence[Job], images: Sequence[Image.Image
 def encode(model: Model, image: Image.Image, seed: int) -> tuple[Tensor, tuple[str, ...]]:
     """`image` (RGB, sides multiples of 8) as scaled latents (1, 4, h, w) float32, and notes.
 
-    Drawn from the VAE's posterior with `seed` alone, so that the answer does not depend on what was drawn before.
+    Sampled from the VAE's posterior with `seed` alone, so that the result does not depend on earlier pictures.
     """
     pixels = torch.from_numpy(np.array(image, dtype=np.float32)).permute(2, 0, 1)[None] / 255 * 2 - 1
     moments, notes = _through(model, model.vae.encode, pixels.to(model.device), "encode")
@@ -176,14 +198,16 @@ def encode(model: Model, image: Image.Image, seed: int) -> tuple[Tensor, tuple[s
     return (mean + std * noise) * LATENT_SCALE, notes
 
 
-def decode(model: Model, z: Tensor) -> tuple[Image.Image, tuple[str, ...]]:
+def decode(model: Autoencoder, z: Tensor) -> tuple[Image.Image, tuple[str, ...]]:
     """Scaled latents (1, 4, h, w) as a picture (RGB), values truncated like the webui's, and notes."""
     pixels, notes = _through(model, model.vae.decode, 1 / LATENT_SCALE * z, "decode")
     pixels = ((pixels[0] + 1) / 2).clamp(0, 1) * 255
     return Image.fromarray(pixels.to(torch.uint8).permute(1, 2, 0).cpu().numpy()), notes
 
 
-def _through(model: Model, way: Callable[[Tensor], Tensor], x: Tensor, what: str) -> tuple[Tensor, tuple[str, ...]]:
+def _through(
+    model: Autoencoder, way: Callable[[Tensor], Tensor], x: Tensor, what: str
+) -> tuple[Tensor, tuple[str, ...]]:
     """`way` through the VAE in its dtype, float32 in and out; NaN in half precision is computed again in float32."""
     dtype = next(model.vae.parameters()).dtype
     if x.device.type == "cpu":
@@ -198,5 +222,5 @@ def _through(model: Model, way: Callable[[Tensor], Tensor], x: Tensor, what: str
         finally:
             model.vae.to(dtype)
         if torch.isfinite(y).all():
-            return y, (f"VAE ran in float32 to {what}: in {str(dtype).removeprefix('torch.')} it gave NaN",)
-    raise HostError(f"The VAE of {model.path.name} gave NaN in float32; the file is damaged, or name another VAE.")
+            return y, (f"the VAE ran in float32 to {what}: in {str(dtype).removeprefix('torch.')} it gave NaN",)
+    raise HostError(f"The VAE of {model.path.name} gave NaN in float32; the file is damaged; choose another VAE.")

@@ -52,11 +52,11 @@ def sample(
 
     `on_step` is called after each step with B, the image-steps just done, and may raise Interrupted.
     """
-    previous = None
+    previous: torch.Tensor | None = None
     for step in steps:
         denoised = model(x, step.sigma)
         x = step.keep * x + step.toward * denoised
-        if step.back:
+        if previous is not None and step.back:
             x = x + step.back * previous
         if step.spread:
             x = x + step.spread * _sent(noise(step.sigma, step.sigma_next), x.device)
@@ -67,7 +67,7 @@ def sample(
 
 
 def _sent(noise: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """`noise` on `device`; from the CPU by way of pinned memory, since a copy from any other waits for the device."""
+    """`noise` on `device`; from the CPU through pinned memory, since any other copy would wait for the device."""
     if noise.device == device:
         return noise
     return (noise.pin_memory() if device.type == "cuda" else noise).to(device, non_blocking=True)
@@ -131,9 +131,9 @@ SOLVERS = (
 
 
 def find_solver(name: str) -> Solver:
-    """The solver of the webui's sampler `name`. Raises UnsupportedKeyError that lists what there is."""
+    """The solver of the webui's sampler `name`. Raises UnsupportedKeyError, which lists the known ones."""
     for solver in SOLVERS:
         if solver.name == name:
             return solver
     known = ", ".join(solver.name for solver in SOLVERS)
-    raise UnsupportedKeyError(f"The sampler {name!r} is not built yet; there are {known}.")
+    raise UnsupportedKeyError(f"The sampler {name!r} is not supported yet; choose one of {known}.")

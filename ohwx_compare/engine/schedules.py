@@ -69,7 +69,7 @@ def noise_levels(name: str, steps: int, model: ModelSigmas) -> torch.Tensor:
             sigmas = torch.linspace(math.log(model.largest), math.log(model.smallest), steps).exp()
         case _:
             raise UnsupportedKeyError(
-                f"The schedule {name!r} is not built yet; there are {', '.join(DRAWN_SCHEDULES)}."
+                f"The schedule {name!r} is not supported yet; choose one of {', '.join(DRAWN_SCHEDULES)}."
             )
     return torch.cat([sigmas, sigmas.new_zeros(1)])
 

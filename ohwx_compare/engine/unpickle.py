@@ -104,7 +104,7 @@ def read_pt(path: Path) -> Any:
     """What `torch.save` wrote to `path`: containers, numbers, CPU tensors in the file's dtypes, and Records.
 
     Nothing of the file runs. Raises UnsafePickleError naming what is outside the allow-list, DetectorError for a file
-    that is no zip of torch's, is damaged or cut off, or points outside its own storages.
+    that is not a zip of torch's, is damaged or cut off, or points outside its own storages.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -112,19 +112,19 @@ def read_pt(path: Path) -> Any:
     except zipfile.BadZipFile as error:
         raise DetectorError(f"{path.name}: {_why_no_zip(path, error)}") from error
     except (EOFError, RuntimeError, ValueError, struct.error) as error:
-        raise DetectorError(f"{path.name} cannot be read as a zip ({error}): download it again") from error
+        raise DetectorError(f"{path.name} cannot be read as a zip ({error}); download it again.") from error
     except OSError as error:
-        raise DetectorError(f"{path} cannot be read: {error}") from error
+        raise DetectorError(f"{path} cannot be read: {error}.") from error
 
 
 def _why_no_zip(path: Path, error: Exception) -> str:
     with path.open("rb") as file:
         start = file.read(2)
     if start == b"PK":
-        return f"the zip is damaged or cut off ({error}): download the file again"
+        return f"the zip is damaged or cut off ({error}); download the file again."
     if start[:1] == b"\x80":
-        return "saved in torch's old format (before 1.6), which is not read: save it again with a newer torch"
-    return "no .pt file: it is not a zip as torch.save writes it"
+        return "it is in torch's old format (before 1.6), which is not read; save it again with a newer torch."
+    return "it is not a .pt file: torch.save writes a zip; choose another file."
 
 
 class _Archive:
@@ -137,28 +137,28 @@ class _Archive:
         self.size = _size(archive, name)
         pickles = [member for member in self._members if member.count("/") == 1 and member.endswith("/data.pkl")]
         if len(pickles) != 1:
-            raise DetectorError(f"{name} is a zip with {len(pickles)} data.pkl in it, torch.save writes one")
+            raise DetectorError(f"{name} is a zip with {len(pickles)} files data.pkl in it, expected one.")
         self._root = pickles[0].removesuffix("data.pkl")
         order = self.read("byteorder") if self._root + "byteorder" in self._members else b"little"
         if order not in (b"little", b"big"):
-            raise DetectorError(f"{name} names the byte order {order!r}, expected little or big")
+            raise DetectorError(f"{name} names the byte order {order!r}, expected little or big.")
         self.order = "<" if order == b"little" else ">"
 
     def read(self, member: str) -> bytes:
         """The bytes of a member. Compressed ones are refused: torch writes none, and they could unpack to anything."""
         info = self._members.get(self._root + member)
         if info is None:
-            raise DetectorError(f"{self.name} lacks {member}: download it again")
+            raise DetectorError(f"{self.name} lacks {member}; download it again.")
         if info.compress_type != zipfile.ZIP_STORED:
-            raise DetectorError(f"{self.name}: {member} is compressed, which torch.save never does")
+            raise DetectorError(f"{self.name}: {member} is compressed, which torch.save never does.")
         if info.file_size != info.compress_size:
-            raise DetectorError(f"{self.name}: {member} claims {info.file_size:,} bytes of {info.compress_size:,}")
+            raise DetectorError(f"{self.name}: {member} claims {info.file_size:,} bytes of {info.compress_size:,}.")
         return self._archive.read(info)
 
     def pickle(self) -> bytes:
         """The pickle. Raises DetectorError for one that would take long to read."""
         if (length := self._members[self._root + "data.pkl"].file_size) > _LARGEST_PICKLE:
-            raise DetectorError(f"{self.name}: its pickle has {length:,} bytes, expected at most {_LARGEST_PICKLE:,}")
+            raise DetectorError(f"{self.name}: its pickle has {length:,} bytes, expected at most {_LARGEST_PICKLE:,}.")
         return self.read("data.pkl")
 
     def storage(self, key: str, dtype: torch.dtype, length: int) -> torch.Tensor:
@@ -166,7 +166,7 @@ class _Archive:
         raw = np.frombuffer(self.read(f"data/{key}"), np.uint8)
         width = torch.empty(0, dtype=dtype).element_size()
         if not 0 <= length * width <= raw.size:
-            raise DetectorError(f"{self.name}: storage {key} holds {raw.size} bytes, {length} x {width} are claimed")
+            raise DetectorError(f"{self.name}: storage {key} holds {raw.size} bytes, but claims {length} x {width}.")
         raw = raw[: length * width]
         words = raw.view(f"{self.order}u{width}").astype(f"=u{width}")  # also the copy that makes it writable
         return torch.from_numpy(words.view(np.uint8)).view(dtype) if length else torch.empty(0, dtype=dtype)
@@ -178,7 +178,7 @@ def _size(archive: zipfile.ZipFile, name: str) -> int:
     starts = [*(info.header_offset for info in infos), archive.start_dir]
     for info, following in zip(infos, starts[1:], strict=True):
         if info.header_offset + _LOCAL_HEADER + len(info.orig_filename) + info.compress_size > following:
-            raise DetectorError(f"{name}: {info.filename[:80]} overlaps what follows it in the zip: download it again")
+            raise DetectorError(f"{name}: {info.filename[:80]} overlaps what follows in the zip; download it again.")
     return archive.start_dir
 
 
@@ -191,7 +191,7 @@ def _read(archive: _Archive) -> Any:
         return machine.stack.pop()
     except (IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
         # A well-formed pickle cannot get here: the opcodes do not fit the stack.
-        raise DetectorError(f"{archive.name}: its pickle is damaged ({error}): download it again") from error
+        raise DetectorError(f"{archive.name}: its pickle is damaged ({error}); download it again.") from error
 
 
 class _Machine:
@@ -229,7 +229,7 @@ class _Machine:
 
     def _unsafe(self, what: str) -> UnsafePickleError:
         return UnsafePickleError(
-            f"{self._archive.name} {what}. Nothing of it ran; get the file from a source you trust"
+            f"{self._archive.name} {what}. Nothing of it ran; get the file from a source you trust."
         )
 
     def name(self, module: Any, name: Any) -> None:
@@ -302,7 +302,7 @@ class _Machine:
     def _spend(self, values: int) -> None:
         self._copies -= values
         if self._copies < 0:
-            raise DetectorError(f"{self._archive.name}: its pickle copies the same values again and again")
+            raise DetectorError(f"{self._archive.name}: its pickle copies the same values again and again.")
 
     def build(self) -> None:
         """BUILD: give a record its state. Nothing else takes one; no method of the file's classes exists here."""
@@ -321,7 +321,7 @@ class _Machine:
             case ("storage", _Name(name), str(key), str(), int(length)) if name.removeprefix("torch.") in _DTYPES:
                 storage = (key, name.removeprefix("torch."))
             case _:
-                raise self._unsafe(f"refers to something that is no torch storage: {reprlib.repr(identity)}")
+                raise self._unsafe(f"refers to something that is not a torch storage: {reprlib.repr(identity)}")
         if not (key.isascii() and key.isalnum()):
             raise self._unsafe(f"names the storage {key!r:.200}, expected a plain number")
         if storage not in self._storages:
@@ -333,15 +333,15 @@ class _Machine:
         numbers = (offset, *_expect(size, tuple), *_expect(stride, tuple))
         if len(size) != len(stride) or not all(type(number) is int and number >= 0 for number in numbers):
             wrong = reprlib.repr((size, stride, offset))
-            raise DetectorError(f"{self._archive.name}: a tensor of this size, strides and offset: {wrong}")
+            raise DetectorError(f"{self._archive.name}: a tensor has an impossible size, stride and offset: {wrong}.")
         last = offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True))
         if 0 not in size and (last >= storage.numel() or math.prod(size) > storage.numel()):
             raise DetectorError(
-                f"{self._archive.name}: a tensor of size {size} reaches outside its {storage.numel()} stored elements"
+                f"{self._archive.name}: a tensor of size {size} reaches outside its storage of {storage.numel()}."
             )
         self._views -= math.prod(size) * storage.element_size()
         if self._views < 0:
-            raise DetectorError(f"{self._archive.name}: its tensors show the same bytes again and again")
+            raise DetectorError(f"{self._archive.name}: its tensors use the same bytes again and again.")
         return torch.as_strided(storage, size, stride, offset) if 0 not in size else storage.new_empty(size)
 
 

@@ -10,10 +10,11 @@ is overwritten. All that can be wrong with a file but damage to its tensors is f
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal, overload
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +27,9 @@ from ohwx_compare.files.checkpoint import Tensor as Stored
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
+from ohwx_compare.words import counted
 
-__all__ = ["PREFIXES", "Checked", "Model", "build", "check", "load", "load_part", "prediction", "save"]
+__all__ = ["PREFIXES", "Checked", "LoadedUNet", "Model", "build", "check", "load", "load_part", "prediction", "save"]
 
 PREFIXES = MappingProxyType(
     {
@@ -52,20 +54,37 @@ MARKERS = ("v_pred", "ztsnr")
 
 SAVED = ("F16", "BF16", "F32")  # dtypes that a trained tensor is rounded to
 
+_Device = str | torch.device
 Seals = Callable[[Path], Mapping[str, str]]  # a file -> its tensors' hashes, of dtype, shape and bytes
 
 
-@dataclass(frozen=True)
-class Model:
-    """A checkpoint in memory: modules in eval mode, without gradients, on one device and in one dtype."""
+@dataclass(frozen=True, kw_only=True)
+class LoadedUNet:
+    """A checkpoint's UNet in memory, on one device and in one dtype: what sampling needs of a model."""
 
     unet: UNet
-    vae: VAE
-    clip_l: ClipL
-    clip_g: ClipG
     prediction: str  # "eps" (noise) or "v"
     path: Path
     zero_snr: bool = False  # the schedule ends without any signal (`ztsnr`)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.unet.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What all modules compute in; all their inputs must be of it."""
+        return next(self.unet.parameters()).dtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(LoadedUNet):
+    """A checkpoint in memory: modules in eval mode, without gradients, on one device and in one dtype."""
+
+    vae: VAE
+    clip_l: ClipL
+    clip_g: ClipG
     seals: Mapping[str, str] = field(default_factory=dict)  # full name -> hash of what is in memory; {}: not known
     encoded: Encoded = field(default_factory=Encoded)
 
@@ -75,20 +94,10 @@ class Model:
         own = sorted((n, s) for n, s in self.seals.items() if n.startswith((PREFIXES["clip_l"], PREFIXES["clip_g"])))
         return hashlib.sha256(repr(own).encode()).hexdigest() if own else ""
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.unet.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What UNet, text encoders and VAE compute in; all their inputs must be of it."""
-        return next(self.unet.parameters()).dtype
-
 
 @dataclass(frozen=True)
 class _Source:
-    """Where one part comes from: its module, sized by the file, without memory, and how its names start there."""
+    """Where one part comes from: its module, sized by the file, without memory, and the prefix of its names there."""
 
     module: nn.Module
     header: Header
@@ -102,7 +111,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class Checked:
-    """A checkpoint that can be loaded; nothing but headers has been read of it."""
+    """A checkpoint that can be loaded; only headers have been read."""
 
     path: Path
     sources: Mapping[str, _Source]  # part -> its own
@@ -124,24 +133,29 @@ class Checked:
         """Read the weights.
 
         seals: gives the hashes of a file's tensors; those it does not know are read.
-        into: a model that this one `fits`, given up: its modules become the new model's, and only tensors with another
-            hash are read. After an error it holds neither checkpoint.
+        into: a model that this one `fits` and that is given up: its modules become the new model's, and only tensors
+            with another hash are read. After an error it holds neither checkpoint.
         Memory holds one model and, while it is read, one tensor. Raises CheckpointError for a damaged file.
         """
-        modules, sealed = {}, {}
+        held = into or self._empty(device, dtype)
+        sealed: dict[str, str] = {}
         for part, source in self.sources.items():
             own = _renamed(source, PREFIXES[part], seals(source.header.path) if seals else {})
             sealed |= own
-            if into is None:
-                modules[part] = _empty(source, device, dtype)
-            else:
-                modules[part] = getattr(into, part)
-            kept = {name for name, seal in own.items() if into and into.seals.get(name) == seal}
-            targets = {name: t for name, t in modules[part].state_dict().items() if PREFIXES[part] + name not in kept}
+            kept = {name for name, seal in own.items() if held.seals.get(name) == seal}
+            state: Mapping[str, Tensor] = getattr(held, part).state_dict()
+            targets = {name: tensor for name, tensor in state.items() if PREFIXES[part] + name not in kept}
             read_into(source.header, {source.prefix + name: target for name, target in targets.items()})
-        encoded = into.encoded if into else Encoded()
-        about = {"prediction": self.prediction, "path": self.path, "zero_snr": self.zero_snr}
-        return Model(**modules, **about, seals=sealed, encoded=encoded)
+        return replace(held, prediction=self.prediction, path=self.path, zero_snr=self.zero_snr, seals=sealed)
+
+    def _empty(self, device: torch.device, dtype: torch.dtype) -> Model:
+        """A model whose memory holds no weights yet."""
+        unet, vae, clip_l, clip_g = (_empty(self.sources[part], device, dtype) for part in PREFIXES)
+        if not (
+            isinstance(unet, UNet) and isinstance(vae, VAE) and isinstance(clip_l, ClipL) and isinstance(clip_g, ClipG)
+        ):
+            raise TypeError("A part of the checkpoint was built as another one.")
+        return Model(unet=unet, vae=vae, clip_l=clip_l, clip_g=clip_g, prediction=self.prediction, path=self.path)
 
 
 def check(path: Path, *, vae: Path | None = None) -> Checked:
@@ -158,16 +172,14 @@ def check(path: Path, *, vae: Path | None = None) -> Checked:
     if left := [name for name in shapes if not name.startswith(known) and not IGNORABLE.match(name)]:
         raise MissingKeysError(f"{path.name} holds {_some(left)} that no part of SDXL knows.")
     if vae is None and not any(name.startswith(PREFIXES["vae"]) for name in shapes):
-        raise CheckpointError(f"{path.name} holds no VAE; name one with --vae FILE.")
+        raise CheckpointError(f"{path.name} holds no VAE; choose a VAE file for it.")
     sources = {part: _source(part, header, PREFIXES[part]) for part in PREFIXES if part != "vae" or vae is None}
     if vae is not None:
         sources["vae"] = _vae(vae)
     return Checked(path, sources, prediction(header), zero_snr="ztsnr" in shapes)
 
 
-def load(
-    path: Path, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None, vae: Path | None = None
-) -> Model:
+def load(path: Path, *, device: _Device = "cpu", dtype: torch.dtype | None = None, vae: Path | None = None) -> Model:
     """`check` a checkpoint and load it.
 
     dtype: of all four parts; None means float32 on the CPU and float16 elsewhere.
@@ -183,12 +195,22 @@ def prediction(header: Header) -> str:
     return "v" if "v_pred" in header.tensors or said == "v" else "eps"
 
 
-def load_part(part: str, path: Path, *, device: str | torch.device = "cpu", dtype: torch.dtype) -> nn.Module:
+@overload
+def load_part(part: Literal["unet"], path: Path, *, device: _Device = ..., dtype: torch.dtype) -> UNet: ...
+@overload
+def load_part(part: Literal["vae"], path: Path, *, device: _Device = ..., dtype: torch.dtype) -> VAE: ...
+@overload
+def load_part(part: Literal["clip_l"], path: Path, *, device: _Device = ..., dtype: torch.dtype) -> ClipL: ...
+@overload
+def load_part(part: Literal["clip_g"], path: Path, *, device: _Device = ..., dtype: torch.dtype) -> ClipG: ...
+@overload
+def load_part(part: str, path: Path, *, device: _Device = ..., dtype: torch.dtype) -> nn.Module: ...
+def load_part(part: str, path: Path, *, device: _Device = "cpu", dtype: torch.dtype) -> nn.Module:
     """One of the four parts ("unet", "vae", "clip_l", "clip_g") of an SDXL checkpoint, as strictly as `load`."""
     header = read_header(path)
     require_sdxl(header)
     if not any(name.startswith(PREFIXES[part]) for name in header.tensors):
-        raise CheckpointError(f"{path.name} holds no tensors under {PREFIXES[part]}; take a whole SDXL checkpoint.")
+        raise CheckpointError(f"{path.name} holds no tensors under {PREFIXES[part]}; choose a whole SDXL checkpoint.")
     source = _source(part, header, PREFIXES[part])
     module = _empty(source, torch.device(device), dtype)
     read_into(header, {source.prefix + name: target for name, target in module.state_dict().items()})
@@ -257,7 +279,7 @@ def _empty(source: _Source, device: torch.device, dtype: torch.dtype) -> nn.Modu
 
 
 def _renamed(source: _Source, prefix: str, seals: Mapping[str, str]) -> dict[str, str]:
-    """Of a file's hashes those of one part, under the names of a checkpoint."""
+    """Those of a file's hashes that belong to one part, under the names of a checkpoint."""
     names = {source.prefix + name: prefix + name for name in source.shapes}
     return {names[name]: seal for name, seal in seals.items() if name in names}
 
@@ -278,7 +300,7 @@ def build(part: str, shapes: Mapping[str, tuple[int, ...]]) -> nn.Module:
 
 
 def _text(shapes: Mapping[str, tuple[int, ...]], embeddings: str, layers: str) -> TextConfig:
-    """An encoder's sizes; `embeddings` and `layers` are how its tensors' names start."""
+    """An encoder's sizes; the names of its tensors start with `embeddings` and `layers`."""
     vocab, width = shapes[f"{embeddings}token_embedding.weight"]
     depth = len({name.removeprefix(layers).partition(".")[0] for name in shapes if name.startswith(layers)})
     names = (f"{embeddings}position_embedding.weight", f"{embeddings}positional_embedding")
@@ -306,4 +328,4 @@ def _some(names: Iterable[str]) -> str:
     """ "3 tensors (a, b, c)", at most five of them named."""
     names = sorted(names)
     more = ", ..." if len(names) > 5 else ""
-    return f"{len(names)} tensor{'s' if len(names) > 1 else ''} ({', '.join(names[:5])}{more})"
+    return f"{counted(len(names), 'tensor')} ({', '.join(names[:5])}{more})"

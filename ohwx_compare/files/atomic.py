@@ -1,15 +1,30 @@
 """Files that are whole or not there: written beside themselves, then moved into place.
 
-A process killed in the middle leaves a file whose name ends in `.unfinished`; `sweep` removes those.
+A folder may come from a stranger, so the file beside has a name that nobody can foresee and is made anew: a link that
+waits there under a guessed name is never written through. A process killed in the middle leaves a file whose name ends
+in `.unfinished`; `sweep` removes those.
 """
 
 import hashlib
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["UNFINISHED", "ensure_bytes", "link", "sweep", "write_bytes", "write_stream", "write_text"]
+__all__ = [
+    "UNFINISHED",
+    "ensure_bytes",
+    "is_plain_file",
+    "link",
+    "replacing",
+    "sweep",
+    "write_bytes",
+    "write_stream",
+    "write_text",
+]
 
 UNFINISHED = ".unfinished"
 
@@ -42,24 +57,50 @@ def write_stream(path: Path, pieces: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    beside = path.with_name(path.name + UNFINISHED)
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name beside `path` that is free; what is written there takes the place of `path` when the block ends well.
+
+    Raises OSError as `os.replace` does; nothing is left behind then, nor where the block raises.
+    """
+    beside = _beside(path)
     try:
-        with beside.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
+        yield beside
         os.replace(beside, path)  # noqa: PTH105  the one call that replaces on Windows too
         _keep_names(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
 
-def _keep_names(folder: Path) -> None:
-    """Have the folder's own entries on the disk, so that a power cut takes no name that a ledger relies on.
+def is_plain_file(path: Path) -> bool:
+    """Whether `path` is a regular file itself: not a link to one, a folder, a pipe or a device."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
 
-    Windows opens no folder and journals names itself; a file system that cannot do it is left to its own order.
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
+    with replacing(path) as beside, _new(beside) as file:
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name[:50]}.{secrets.token_hex(4)}{UNFINISHED}")
+
+
+def _new(path: Path) -> BinaryIO:
+    """A file that was not there before. Raises FileExistsError for one that was, a link that leads nowhere too."""
+    return path.open("xb")
+
+
+def _keep_names(folder: Path) -> None:
+    """Bring the folder's own entries to the disk, so that a power cut takes no file name that a ledger relies on.
+
+    Windows cannot open a folder and journals names itself; a file system that cannot do this keeps its own order.
     """
     if os.name == "nt":
         return
@@ -72,19 +113,18 @@ def _keep_names(folder: Path) -> None:
 
 
 def link(source: Path, path: Path) -> None:
-    """Give `source`'s bytes the name `path` too, replacing what is there: a hard link, or a copy where none can be.
+    """Give `source`'s bytes the name `path` too, replacing what is there: a hard link, or a copy where links fail.
 
-    Nobody here writes into a file that exists, so neither name can change the other's bytes. Raises OSError.
+    Nobody here writes into a file that exists, so neither name can change the other's bytes. Raises OSError, also for a
+    `source` that is not a regular file itself.
     """
-    beside = path.with_name(path.name + UNFINISHED)
+    if not is_plain_file(source):
+        raise OSError(f"{source} is not a regular file")
     try:
-        os.link(source, beside)
-        os.replace(beside, path)  # noqa: PTH105  as above
-        _keep_names(path.parent)
+        with replacing(path) as beside:
+            os.link(source, beside)
     except OSError:  # another drive, a file system without links, too many of them
         write_bytes(path, source.read_bytes())
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -93,7 +133,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove what killed writers left in `folder` (not below it) and return it. Only for who owns the folder."""
+    """Remove what killed writers left in `folder` (not below it) and return it. Only for the folder's owner."""
     left = sorted(folder.glob("*" + UNFINISHED))
     for path in left:
         path.unlink(missing_ok=True)

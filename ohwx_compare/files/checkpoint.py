@@ -16,8 +16,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
-from ohwx_compare.errors import CheckpointError, UnknownCheckpointError
+from ohwx_compare.core.experiment.axes import split_hash
+from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
 from ohwx_compare.files.atomic import write_stream
+from ohwx_compare.words import counted, quoted
 
 __all__ = [
     "Header",
@@ -88,11 +90,11 @@ def read_header(path: Path) -> Header:
         content = json.loads(text.decode("utf-8"))
         metadata = content.pop("__metadata__", {})
         if len(content) > MOST_TENSORS:
-            raise CheckpointError(f"{path} lists {len(content):,} tensors, expected at most {MOST_TENSORS:,}.")
+            raise CheckpointError(f"{path} lists {counted(len(content), 'tensor')}, expected at most {MOST_TENSORS:,}.")
         tensors = {name: _tensor(entry, 8 + length) for name, entry in content.items()}
         metadata = {str(key): str(value) for key, value in metadata.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no safetensors file: {_looks_like(start)}.") from error
+        raise CheckpointError(f"{path} is not a safetensors file: {_looks_like(start)}.") from error
     end = max((tensor.end for tensor in tensors.values()), default=0)
     if end > size:
         raise CheckpointError(f"{path} is cut short: {size:,} bytes of {end:,}. Copy or download it again.")
@@ -102,14 +104,14 @@ def read_header(path: Path) -> Header:
 
 
 def _problem(tensors: Mapping[str, Tensor]) -> str | None:
-    """What is wrong with the tensors' places. If nothing is, all of them together are no larger than the file."""
+    """What is wrong with the tensors' places. Where nothing is, together they are no larger than the file."""
     end = 0
     for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end)):
         width, held = _WIDTHS.get(tensor.dtype), tensor.end - tensor.start
         if width and prod(tensor.shape) * width != held:
-            return f"{name[:80]} takes {held:,} bytes, which is not {tensor.dtype} {list(tensor.shape)}"
+            return f"{name[:80]} takes {held:,} bytes, which does not fit {tensor.dtype} {list(tensor.shape)}"
         if tensor.start < end:
-            return f"{name[:80]} lies on the tensor before it"
+            return f"{name[:80]} overlaps the tensor before it"
         end = tensor.end
     return None
 
@@ -124,17 +126,17 @@ def _tensor(entry: Mapping[str, Any], base: int) -> Tensor:
 
 
 def _looks_like(start: bytes) -> str:
-    """What a file that is no safetensors probably is, from its first eight bytes."""
+    """What a file that is not safetensors probably is, from its first eight bytes."""
     if not start:
         return "it is empty (0 bytes); copy or download it again"
     if start.startswith((b"PK", b"\x80\x02")):
         return "it is a pickle (.ckpt, .pt), which can run code and is not read; convert it to safetensors"
     if start.startswith(b"version "):
-        return "it is a git-lfs pointer, the model itself was not downloaded"
+        return "it is a git-lfs pointer; download the model itself"
     if start.lstrip().startswith(b"<"):
-        return "it is a web page, the download failed"
+        return "it is a web page, so the download failed; download it again"
     if start.isascii() and start.decode().isprintable():
-        return f"it begins with the text {start.decode()!r}; take another file"
+        return f"it begins with the text {start.decode()!r}; choose another file"
     if (claimed := int.from_bytes(start, "little")) > HEADER_LIMIT:
         return f"its header claims {claimed:,} bytes, expected at most {HEADER_LIMIT:,}; copy or download it again"
     return "its header cannot be read, perhaps because it is cut short; copy or download it again"
@@ -168,8 +170,12 @@ def rewrite(
 
 
 def _stored(file: BinaryIO, tensor: Tensor) -> bytes:
+    """Raises CheckpointError where the file is shorter than it was when its header was read."""
     file.seek(tensor.start)
-    return file.read(tensor.end - tensor.start)
+    data = file.read(tensor.end - tensor.start)
+    if len(data) != tensor.end - tensor.start:
+        raise CheckpointError(f"{file.name} became shorter while it was read; put the whole file back.")
+    return data
 
 
 def sha256(path: Path) -> str:
@@ -221,7 +227,7 @@ def describe(header: Header) -> str:
         return "a VAE"
     if {"emb_params", "clip_g", "clip_l"} & shapes.keys():
         return "an embedding (textual inversion)"
-    return "no model that is known here"
+    return "not a model that is known here"
 
 
 def _with_unet(has: Callable[..., bool], inpaint: str) -> str:
@@ -239,7 +245,7 @@ def _with_unet(has: Callable[..., bool], inpaint: str) -> str:
 
 
 def require_sdxl(header: Header) -> None:
-    """Raise CheckpointError, naming what the file is, unless it is an SDXL checkpoint that draws from noise alone."""
+    """Raise CheckpointError, naming what the file is, unless it is an SDXL checkpoint for txt2img."""
     if (found := describe(header)) != "an SDXL checkpoint":
         raise CheckpointError(f"{header.path.name} is {found}; expected a single-file SDXL checkpoint.")
 
@@ -247,10 +253,10 @@ def require_sdxl(header: Header) -> None:
 def list_checkpoints(folder: Path) -> list[str]:
     """Every .safetensors file in `folder` and below, as relative names with "/", sorted without regard to case.
 
-    Links to folders are followed, each folder is listed once. Raises CheckpointError where the folder does not exist.
+    Links to folders are followed; each folder is listed once. Raises CheckpointError where the folder does not exist.
     """
     if not folder.is_dir():
-        raise CheckpointError(f"{folder} is no folder; give the folder that holds the checkpoints.")
+        raise CheckpointError(f"{folder} is not a folder; give the folder that holds the checkpoints.")
     names, seen = [], set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         here = Path(parent)
@@ -272,7 +278,8 @@ def find(reference: str, folder: Path, *, any_hash: bool = False, digest: Callab
         not matter.
     any_hash: take a file of the right name although its hash is another.
     digest: gives a file's sha256; pass a caching one to look up many.
-    Raises UnknownCheckpointError where no file answers, CheckpointError where several do or where the hash differs.
+    Raises UnknownCheckpointError where no file fits, WrongCheckpointError where only the hash differs, CheckpointError
+    where several files fit.
     """
     name, wanted = _split(reference)
     names = list_checkpoints(folder)
@@ -282,9 +289,9 @@ def find(reference: str, folder: Path, *, any_hash: bool = False, digest: Callab
         same = [candidate for candidate, value in hashes.items() if value.startswith(wanted)]
         if not same and not any_hash:
             got = ", ".join(f"{candidate} [{short_hash(value)}]" for candidate, value in hashes.items())
-            raise CheckpointError(
-                f"{reference!r} names another file than the one here: {got}. "
-                f"To draw with it all the same, give it in --checkpoint-map."
+            raise WrongCheckpointError(
+                f"{quoted(reference)} has another hash than the file here, {got}. "
+                f"Put the right file there, or name the checkpoint without its hash."
             )
         found = same or found
     elif not found and wanted:
@@ -292,20 +299,21 @@ def find(reference: str, folder: Path, *, any_hash: bool = False, digest: Callab
     if not found:
         raise UnknownCheckpointError(_unknown(reference, name, names, folder))
     if len(found) > 1:
-        raise CheckpointError(f"{reference!r} could be {' or '.join(found)}; name it with its folder.")
+        raise CheckpointError(f"{quoted(reference)} could be {' or '.join(found)}; add its folder to the name.")
     return folder / found[0]
 
 
 def _split(reference: str) -> tuple[str, str]:
     """Name and hash (lower case, either may be empty) of what the webui writes."""
     text = reference.strip()
-    if match := re.fullmatch(r"(.*?)\s*\[([0-9a-fA-F]{10,64})\]", text):
-        return match[1], match[2].lower()
+    name, digits = split_hash(text)
+    if digits:
+        return name, digits
     return text, text.lower() if re.fullmatch(r"[0-9a-fA-F]{10}|[0-9a-fA-F]{64}", text) else ""
 
 
 def _by_name(name: str, names: list[str]) -> list[str]:
-    """The names that answer to `name` by the first of three rules that any answers to."""
+    """The names that fit `name` by the first of three rules that any name fits."""
     path = name.replace("\\", "/").strip("/").casefold()
     base = path.rpartition("/")[2]
     stem = re.sub(r"\.(safetensors|ckpt)$", "", base)
@@ -322,11 +330,11 @@ def _by_name(name: str, names: list[str]) -> list[str]:
 
 def _unknown(reference: str, name: str, names: list[str], folder: Path) -> str:
     if not names:
-        return f"No checkpoint {reference!r}: {folder} holds no {CHECKPOINT_SUFFIX} file."
+        return f"There is no checkpoint {quoted(reference)}: {folder} holds no {CHECKPOINT_SUFFIX} file."
     stems = {Path(known).stem.casefold(): known for known in names}
     wanted = re.sub(r"\.(safetensors|ckpt)$", "", name.replace("\\", "/").rpartition("/")[2].casefold())
-    near = [stems[stem] for stem in get_close_matches(wanted, stems, n=3, cutoff=0.4)] or names[:3]
+    near = [stems[stem] for stem in get_close_matches(wanted[:100], stems, n=3, cutoff=0.4)] or names[:3]
     return (
-        f"No file in {folder} answers to {reference!r}; nearest: {', '.join(near)}. "
-        f"Put it there, or say which file stands for it with --checkpoint-map."
+        f"There is no checkpoint named {quoted(reference)} in {folder}; the nearest names are {', '.join(near)}. "
+        f"Put it there, or choose another checkpoint."
     )

@@ -24,7 +24,7 @@ class Contents:
 
 
 def seal(tensor: Tensor) -> "hashlib._Hash":
-    """A sha256 that has taken dtype and shape; with the tensor's bytes it differs for whatever loads differently."""
+    """A sha256 of dtype and shape, to which the tensor's bytes are added: it differs for whatever loads differently."""
     return hashlib.sha256(f"{tensor.dtype} {tensor.shape}".encode())
 
 
@@ -49,7 +49,7 @@ def read_contents(path: Path, on_block: Callable[[], None] = lambda: None) -> Co
 
 
 def _ordered(path: Path) -> list[tuple[str, Tensor]]:
-    """Names and places of the file's tensors from front to back; [] where it is no safetensors file or they overlap."""
+    """Names and places of the file's tensors from front to back; [] where they overlap or it is not safetensors."""
     try:
         header: Header = read_header(path)
     except CheckpointError:
@@ -61,7 +61,7 @@ def _ordered(path: Path) -> list[tuple[str, Tensor]]:
 
 
 class _Tensors:
-    """The hashes of tensors that come by front to back, block by block."""
+    """The hashes of tensors that arrive front to back, block by block."""
 
     def __init__(self, ordered: list[tuple[str, Tensor]]):
         self._left: Iterator[tuple[str, Tensor]] = iter(ordered)
@@ -70,23 +70,24 @@ class _Tensors:
         self._next()
 
     def _next(self) -> None:
-        self._name, self._tensor = next(self._left, (None, None))
-        if self._name is not None:
-            self._digests[self._name] = seal(self._tensor)
+        self._current = next(self._left, None)
+        if self._current is not None:
+            name, tensor = self._current
+            self._digests[name] = seal(tensor)
 
     def update(self, block: memoryview) -> None:
         """Take the file's next bytes."""
         end = self._at + len(block)
-        while self._name is not None and self._tensor.start < end:
-            inside = slice(max(self._tensor.start - self._at, 0), self._tensor.end - self._at)
-            self._digests[self._name].update(block[inside])
-            if self._tensor.end > end:
+        while self._current is not None and self._current[1].start < end:
+            name, tensor = self._current
+            self._digests[name].update(block[max(tensor.start - self._at, 0) : tensor.end - self._at])
+            if tensor.end > end:
                 break
             self._next()
         self._at = end
 
     def hashes(self) -> dict[str, str]:
         """Name -> hash of all tensors."""
-        while self._name is not None and self._tensor.start == self._tensor.end:
+        while self._current is not None and self._current[1].start == self._current[1].end:
             self._next()
         return {name: digest.hexdigest()[:DIGITS] for name, digest in self._digests.items()}

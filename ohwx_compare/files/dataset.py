@@ -65,7 +65,7 @@ class DatasetPicture:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """All usable pictures, sorted by path, and what was left out or looks odd, in words."""
+    """All usable pictures, sorted by path, and what was left out or looks odd, as sentences."""
 
     train: tuple[DatasetPicture, ...]
     reg: tuple[DatasetPicture, ...] = ()
@@ -75,7 +75,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What decoding a file told."""
+    """What decoding a file showed."""
 
     size: Size = (0, 0)
     frames: int = 1
@@ -119,7 +119,7 @@ def pixels(image: Image.Image, placement: BucketPlacement) -> np.ndarray:
     Shrinks by area and enlarges by Lanczos, as sd-scripts does. Raises ImageError if it is not of the placement's size.
     """
     if image.size != placement.original:
-        raise ImageError(f"The picture is {image.size}, expected {placement.original}; was the file changed?")
+        raise ImageError(f"The picture is {image.size} px, expected {placement.original} px; was the file changed?")
     array = np.asarray(image)
     if placement.resized != placement.original:
         shrinks = all(new <= old for new, old in zip(placement.resized, placement.original, strict=True))
@@ -154,7 +154,7 @@ def _pictures(
     if not found:
         bad = f" ({len(skipped)} could not be read, the first: {skipped[0]})" if skipped else ""
         raise ExperimentError(
-            f"{root} holds no {what} images{bad}; expected folders such as '1_ohwx man' with pictures in it."
+            f"{root} holds no {what} images{bad}; expected folders such as '1_ohwx man' with pictures in them."
         )
 
 
@@ -196,7 +196,7 @@ def _first_line(file: Path) -> str:
 
 
 def _decoded(paths: list[Path], upright: bool) -> list[_Seen]:
-    """What each file holds, in order; decoded by all cores, for Pillow lets go of the lock."""
+    """What each file holds, in order; decoded on all cores, for Pillow releases the lock."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:

@@ -1,8 +1,8 @@
-"""What the pictures of a folder say of themselves, as records and as a table."""
+"""The infotexts of the pictures of a folder, as records and as a table."""
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -16,7 +16,7 @@ __all__ = ["Info", "columns", "infos", "write_csv"]
 
 @dataclass(frozen=True, kw_only=True)
 class Info:
-    """What one picture says of itself. Without infotext all is empty; `error` tells what could not be read."""
+    """What one picture says of itself. Without infotext all is empty; `error` says what could not be read."""
 
     file: str
     before: str | None = None  # the same picture before its face pass, where both were given
@@ -29,41 +29,40 @@ class Info:
 
 
 def infos(found: Iterable[Path]) -> Iterator[Info]:
-    """Read pictures one by one; which is the other's before its face pass is told by their names."""
+    """Read pictures one by one; their names say which of two is the same picture before its face pass."""
     found = list(found)
     before_of = befores(found)
     after_of = {before: after for after, before in before_of.items()}
     for path in found:
-        pair = {
-            "before": str(before_of[path]) if path in before_of else None,
-            "after": str(after_of[path]) if path in after_of else None,
-        }
+        info = Info(
+            file=str(path),
+            before=str(before_of[path]) if path in before_of else None,
+            after=str(after_of[path]) if path in after_of else None,
+        )
         text = None
         try:
             text = read_infotext(path)
             parsed = parse(text) if text else None
         except ImageError as error:
-            yield Info(file=str(path), **pair, error=str(error))
+            yield replace(info, error=str(error))
             continue
         except InfotextError as error:
-            yield Info(file=str(path), **pair, infotext=text, error=f"{path}: {error}")
+            yield replace(info, infotext=text, error=f"{path}: {error}")
             continue
         if parsed is None:
-            yield Info(file=str(path), **pair)
+            yield info
             continue
         values = {pair.key: pair.value for pair in parsed.pairs}
-        yield Info(
-            file=str(path), **pair, infotext=text, prompt=parsed.prompt, negative=parsed.negative, parameters=values
-        )
+        yield replace(info, infotext=text, prompt=parsed.prompt, negative=parsed.negative, parameters=values)
 
 
 def columns(read: Iterable[Info]) -> list[str]:
-    """Every key that any picture has, in the order in which they come up."""
+    """Every key that any picture has, in the order of first occurrence."""
     return list(dict.fromkeys(key for info in read for key in info.parameters))
 
 
 def write_csv(out: TextIO, read: Iterable[Info]) -> None:
-    """A row a picture: file, before, after, prompt, negative, a column for each key, error."""
+    """One row for each picture: file, before, after, prompt, negative, a column for each key, error."""
     read = list(read)
     keys = columns(read)
     own = ("file", "before", "after", "prompt", "negative")

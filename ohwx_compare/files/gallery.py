@@ -1,4 +1,4 @@
-"""Pictures in folders: which there are, and which is the other's state before its face pass."""
+"""Pictures in folders: which there are, and which of them are the same picture before and after its face pass."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ __all__ = ["PICTURES", "befores", "pictures"]
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 _BEFORE = re.compile(r"(?P<stem>.+?)(?:-ad)?-before")  # a run's own name; the one that ADetailer gives
-_COUNTED = re.compile(r"(?P<number>\d{3,})(?P<rest>-.+)")  # the webui's: 00012-1382869474
+_COUNTED = re.compile(r"(?P<number>\d{3,15})(?P<rest>-.+)")  # the webui's: 00012-1382869474
 
 
 def pictures(paths: Iterable[Path]) -> list[Path]:
@@ -28,9 +28,9 @@ def pictures(paths: Iterable[Path]) -> list[Path]:
         elif path.is_file():
             found[path] = None
         else:
-            raise ImageError(f"There is no file or folder {path}; give pictures, or folders that hold some.")
+            raise ImageError(f"There is no file or folder {path}; give pictures, or folders of pictures.")
     if not found:
-        raise ImageError(f"{', '.join(map(str, paths))}: no PNG, JPEG, WebP or AVIF in there.")
+        raise ImageError(f"{', '.join(map(str, paths))}: no PNG, JPEG, WebP or AVIF found; give a folder of pictures.")
     return list(found)
 
 
@@ -41,7 +41,7 @@ def befores(paths: Iterable[Path]) -> dict[Path, Path]:
     "00012-7-ad-before.png" belongs to the next "0001x-7.png" where there is no "00012-7.png".
     """
     known = {(path.parent, path.stem): path for path in paths}
-    found = {}
+    found: dict[Path, Path] = {}
     for (folder, stem), path in known.items():
         if match := _BEFORE.fullmatch(stem):
             after = known.get((folder, match["stem"])) or _next(match["stem"], folder, known)

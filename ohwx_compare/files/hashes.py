@@ -30,7 +30,7 @@ class Hashes:
         read: Callable[..., Contents] = read_contents,
         settled: float | None = None,
     ) -> None:
-        """`folder` remembers beyond this process, see `cache_folder`; None: nothing does.
+        """folder: remembers beyond this process, see `cache_folder`; None: nothing does.
 
         read: `read_contents`. settled: as in `FileIdentity.of`.
         """
@@ -42,7 +42,7 @@ class Hashes:
         return self.contents(path).sha256
 
     def contents(self, path: Path, on_block: Callable[[], None] = lambda: None) -> Contents:
-        """The hashes of file and tensors; `on_block` as in `read_contents`, which is asked where nothing is known."""
+        """The hashes of file and tensors; `on_block` as in `read_contents`, which is called where nothing is known."""
         before = FileIdentity.of(path, settled=self._settled)
         known, contents = self._known.get(path) or self._recall(path)
         if known.proves(before):
@@ -85,7 +85,7 @@ class Hashes:
 
 
 def cache_folder() -> Path | None:
-    """Where this user's programs keep what can be made again; None for a user without a home."""
+    """Where this user's programs cache what can be computed again; None for a user without a home folder."""
     try:
         if os.name == "nt":
             base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")

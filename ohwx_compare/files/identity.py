@@ -5,11 +5,12 @@ tells) for a moment within one process; only `proves` stands for the bytes thems
 """
 
 import os
-import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from ohwx_compare.files.regular import require_regular
 
 __all__ = ["SETTLED", "FileIdentity"]
 
@@ -39,8 +40,7 @@ class FileIdentity:
         seconds (SETTLED) ago, since a second write could fall into the same tick.
         """
         try:
-            if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait to be opened
-                return cls()
+            require_regular(path)
             with path.open("rb") as file:
                 told = os.fstat(file.fileno())
         except OSError:

@@ -9,21 +9,23 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ohwx_compare.errors import ImageError
-from ohwx_compare.files.atomic import write_bytes
+from ohwx_compare.files.atomic import is_plain_file, write_bytes
 
-__all__ = ["THUMB_SIDE", "load_rgb", "write_png", "write_thumbnail"]
+__all__ = ["THUMB_SIDE", "is_made_here", "load_rgb", "write_png", "write_result", "write_thumbnail"]
 
 THUMB_SIDE = 384  # px, the longer side
 _KEY = "parameters"
+_SOFTWARE, _NAME = "Software", "sd-webui-ohwx-compare"  # PNG specification, 11.3.3.2: what made the picture
 
 
 def load_rgb(path: Path) -> Image.Image:
-    """Return the whole picture as "RGB", alpha dropped. Raises ImageError that says what is wrong with the file."""
+    """Return the whole picture as "RGB", alpha dropped. Raises ImageError, which says what is wrong with the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is fine, absurd is an error below
             with Image.open(path) as image:
-                return image.convert("RGB")
+                rgb: Image.Image = image.convert("RGB")
+                return rgb
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} is too large to load: {error}") from error
     except UnidentifiedImageError as error:
@@ -41,20 +43,46 @@ def write_png(path: Path, image: Image.Image, infotext: str) -> None:
     """
     chunks = PngInfo()
     chunks.add_text(_KEY, infotext)
-    _write(path, image, format="PNG", pnginfo=chunks)
+    _write(path, image, "PNG", pnginfo=chunks)
+
+
+def write_result(path: Path, image: Image.Image, infotext: str) -> None:
+    """`write_png` for a picture made of one that the user gave, marked so that `is_made_here` knows it again.
+
+    An empty infotext is left out. Raises ImageError.
+    """
+    chunks = PngInfo()
+    if infotext:
+        chunks.add_text(_KEY, infotext)
+    chunks.add_text(_SOFTWARE, _NAME)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, image, "PNG", pnginfo=chunks)
+
+
+def is_made_here(path: Path) -> bool:
+    """Whether `path` is a PNG that `write_result` wrote, and a regular file itself."""
+    if not is_plain_file(path):
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=["PNG"]) as image:
+                return bool(image.info.get(_SOFTWARE) == _NAME)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, zlib.error):
+        return False
 
 
 def write_thumbnail(path: Path, image: Image.Image, side: int = THUMB_SIDE) -> None:
     """Write `image` as JPEG, its longer side at most `side` px, whole or not at all. Raises ImageError."""
     small = image.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    _write(path, small, format="JPEG", quality=88)
+    _write(path, small, "JPEG", quality=88)
 
 
-def _write(path: Path, image: Image.Image, **options: object) -> None:
+def _write(path: Path, image: Image.Image, kind: str, **options: object) -> None:
     memory = io.BytesIO()
     try:
-        image.save(memory, **options)
+        image.save(memory, kind, **options)
         write_bytes(path, memory.getvalue())
     except OSError as error:
-        raise ImageError(f"{path} cannot be written: {error}. Free some space or choose another --out.") from error
+        raise ImageError(f"{path} cannot be written: {error}. Free some space or choose another folder.") from error

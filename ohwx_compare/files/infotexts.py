@@ -60,11 +60,11 @@ def _chunks(file: BinaryIO, start: bytes) -> Iterator[tuple[bytes, int, int]]:
         if kind == b"IEND":
             return
         at += length + 12  # length, kind, data, checksum
-    raise ValueError("is cut short: it ends before an infotext was found")
+    raise ValueError("is cut short: it ends before an infotext is found")
 
 
 def _part(file: BinaryIO, start: bytes, at: int, length: int) -> bytes:
-    """Bytes of the file, from its beginning that was read already where they lie in there."""
+    """Bytes of the file, taken from its beginning, which was read already, where they lie in it."""
     if at + length <= len(start):
         return start[at : at + length]
     file.seek(at)
@@ -115,8 +115,9 @@ def _avif_exif(path: Path) -> bytes:
 
     try:
         with Image.open(path) as image:
-            return image.info.get("exif", b"")
+            exif: bytes = image.info.get("exif", b"")
+            return exif
     except Image.DecompressionBombError as error:
         raise ValueError(f"is too large to open: {error}") from error
     except (UnidentifiedImageError, SyntaxError) as error:
-        raise ValueError("is AVIF that this Pillow cannot read; that takes Pillow 11.3 or later") from error
+        raise ValueError("is AVIF, which this Pillow cannot read; install Pillow 11.3 or later") from error

@@ -21,7 +21,7 @@ def read_styles(path: Path) -> dict[str, Style]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ExperimentError(f"{path} cannot be read as styles: {error}.") from error
     if rows and not {"name"} < rows[0].keys() & {"name", "prompt", "text"}:
-        raise ExperimentError(f"{path} is no styles.csv: expected the columns name, prompt and negative_prompt.")
+        raise ExperimentError(f"{path} is not a styles.csv: expected the columns name, prompt and negative_prompt.")
     named = (row for row in rows if row["name"] and not row["name"].startswith("#"))
     return {
         row["name"]: Style(row["name"], row.get("prompt") or row.get("text") or "", row.get("negative_prompt") or "")

@@ -1,4 +1,4 @@
-"""Writing a new safetensors file, one tensor at a time, so that memory holds one of them twice at most.
+"""Writing a new safetensors file, one tensor at a time, so that memory holds at most two copies of one of them.
 
 Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/README.md#format
 """

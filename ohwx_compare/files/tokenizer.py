@@ -47,18 +47,18 @@ class BytePairs:
         symbols[-1] += CLOSE
         return tuple(self.ids[symbol] for symbol in self._merge(symbols))
 
-    def _merge(self, symbols: list[str | None]) -> list[str]:
+    def _merge(self, symbols: list[str]) -> list[str]:
         """Merge until no known pair is left, in O(n log n): all places of the best pair, left to right, then anew."""
         after = [*range(1, len(symbols)), None]
         before = [None, *range(len(symbols) - 1)]
         heap: list[tuple[int, int, str, str]] = []
 
         def offer(left: int | None) -> None:
-            right = None if left is None else after[left]
-            if right is not None:
-                pair = (symbols[left], symbols[right])
-                if pair in self._ranks:
-                    heapq.heappush(heap, (self._ranks[pair], left, *pair))
+            if left is None or (right := after[left]) is None:
+                return
+            pair = (symbols[left], symbols[right])
+            if pair in self._ranks:
+                heapq.heappush(heap, (self._ranks[pair], left, *pair))
 
         for left in range(len(symbols)):
             offer(left)
@@ -69,7 +69,7 @@ class BytePairs:
                 right = after[left]
                 if right is None or [symbols[left], symbols[right]] != pair:
                     continue  # one of the two went into another merge since
-                symbols[left], symbols[right] = pair[0] + pair[1], None
+                symbols[left], symbols[right] = pair[0] + pair[1], ""
                 after[left] = after[right]
                 if after[left] is not None:
                     before[after[left]] = left
@@ -77,7 +77,7 @@ class BytePairs:
             for left in merged:
                 offer(left)
                 offer(before[left])
-        return [symbol for symbol in symbols if symbol is not None]
+        return [symbol for symbol in symbols if symbol]
 
 
 class Tokenizer:
@@ -100,17 +100,22 @@ class Tokenizer:
 
 
 def _clean_l(text: str) -> str:
-    return regex.sub(r"\s+", " ", ftfy.fix_text(text)).strip().lower()
+    return _folded(ftfy.fix_text(text))
 
 
 def _clean_g(text: str) -> str:
-    return regex.sub(r"\s+", " ", html.unescape(html.unescape(ftfy.fix_text(text)))).strip().lower()
+    return _folded(html.unescape(html.unescape(ftfy.fix_text(text))))
+
+
+def _folded(text: str) -> str:
+    spaced: str = regex.sub(r"\s+", " ", text)
+    return spaced.strip().lower()
 
 
 @lru_cache(maxsize=1)
 def _clip_pairs() -> BytePairs:
-    packed = files("ohwx_compare.files").joinpath("vocabulary", "clip_merges.txt.gz").read_bytes()
-    return BytePairs(gzip.decompress(packed).decode("utf-8").splitlines())
+    packed = files("ohwx_compare.files") / "vocabulary" / "clip_merges.txt.gz"
+    return BytePairs(gzip.decompress(packed.read_bytes()).decode("utf-8").splitlines())
 
 
 @lru_cache(maxsize=1)

@@ -1,1 +1,1 @@
-"""A run folder to be looked at: page, sheet and their texts; no model is needed."""
+"""A run folder as people see it: page, sheet and their texts; no model is needed."""

@@ -1,17 +1,19 @@
 """A run as a person looks at it: columns, rows in groups of one prompt, and what came of each cell in words.
 
-Sheet and page are both drawn from it. Nothing here asks for a model: the ledger has it all.
+Sheet and page are both made from it. No model is needed: the ledger has everything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
+from types import MappingProxyType
 
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
-from ohwx_compare.core.experiment.outcome import Fate, Outcome
+from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.ledger.rows import Result, Run, RunCell
+from ohwx_compare.words import counted
 
 __all__ = [
     "Board",
@@ -27,6 +29,13 @@ __all__ = [
 ]
 
 _PROMPTS = ("prompt", "prompt s/r")
+_NOUNS: Mapping[str, str] = MappingProxyType(  # what one value of an axis is called
+    {
+        **{kind: kind for kind in ("checkpoint", "prompt", "seed", "sampler", "schedule")},
+        **{"prompt s/r": "wording", "styles": "style choice", "cfg": "CFG value", "steps": "step count"},
+        "face pass": "face pass setting",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ class Board:
 
     @property
     def has_face_pass(self) -> bool:
-        """Whether any cell has an after image of its own."""
+        """Whether any cell has a picture after the face pass."""
         return any(cell.result.after for cell in self.run.cells)
 
 
@@ -108,13 +117,13 @@ def in_words(result: Result) -> str:
     if result.outcome is Outcome.FAILED:
         return f"Failed: {result.error or 'no reason was recorded'}"
     if result.outcome is Outcome.PENDING:
-        return "Not drawn yet"
+        return "Not generated yet"
     if result.outcome is Outcome.DRAWN:
-        return "Drawn without a face pass"
+        return "Generated without a face pass"
     if not result.faces:
-        return "No face found; the picture is as first drawn"
+        return "No face found; the picture is unchanged"
     said = [
-        f"{_count(len(faces), 'face')} {fate.value} ({_confidences(faces)}{_reasons(faces)})"
+        f"{counted(len(faces), 'face')} {fate.value} ({_confidences(faces)}{_reasons(faces)})"
         for fate, faces in by_fate.items()
         if faces
     ]
@@ -122,9 +131,10 @@ def in_words(result: Result) -> str:
 
 
 def job_words(job: Job) -> str:
-    """The settings of a picture that are no prompt, on one line."""
+    """The settings of a picture besides its prompts, on one line."""
     schedule = "" if job.schedule == "Automatic" else f" {job.schedule}"
-    words = [f"{job.width} × {job.height} px", f"{job.sampler}{schedule}, {job.steps} steps", f"CFG {job.cfg:g}"]
+    sampling = f"{job.sampler}{schedule}, {counted(job.steps, 'step')}"
+    words = [f"{job.width} × {job.height} px", sampling, f"CFG {job.cfg:g}"]
     if job.denoise is not None:
         words.append(f"denoise {job.denoise:g}")
     if job.subseed_strength:
@@ -133,9 +143,9 @@ def job_words(job: Job) -> str:
 
 
 def face_words(tab: FaceSettings) -> str:
-    """The settings of a face pass, those at their quietest left out."""
-    steps = None if tab.steps is None else f"{tab.steps} steps"
-    size = None if tab.width is None or tab.height is None else f"drawn at {tab.width} × {tab.height} px"
+    """The settings of a face pass; those that change nothing are left out."""
+    steps = None if tab.steps is None else counted(tab.steps, "step")
+    size = None if tab.width is None or tab.height is None else f"inpainted at {tab.width} × {tab.height} px"
     words = [
         f"confidence from {tab.confidence:g}",
         _kept(tab),
@@ -145,7 +155,7 @@ def face_words(tab: FaceSettings) -> str:
         tab.sampler,
         size,
         f"mask dilated {tab.dilate} px, blurred {tab.blur} px",
-        f"padding {tab.padding} px" if tab.only_masked else "whole picture redrawn",
+        f"padding {tab.padding} px" if tab.only_masked else "whole picture inpainted",
         f"merge: {tab.merge}" if tab.merge != "None" else None,
     ]
     return f"{tab.model} · " + " · ".join(word for word in words if word)
@@ -154,16 +164,14 @@ def face_words(tab: FaceSettings) -> str:
 def _kept(tab: FaceSettings) -> str | None:
     if not tab.top_k:
         return None
-    most = "largest" if tab.top_k_by == "Area" else "surest"
-    return f"{most} face only" if tab.top_k == 1 else f"{tab.top_k} {most} faces"
+    most = "largest" if tab.top_k_by == "Area" else "most confident"
+    return f"{most} face only" if tab.top_k == 1 else counted(tab.top_k, f"{most} face")
 
 
 def summary(board: Board) -> str:
     """How large the experiment is, in words."""
     axes = [axis for axis in board.run.experiment.axes if len(axis.values) > 1 or axis.kind == "checkpoint"]
-    names = {"prompt s/r": "wording", "face pass": "face pass setting", "cfg": "CFG value", "steps": "step count"}
-    counted = [_count(len(axis.values), names.get(axis.kind, axis.kind)) for axis in axes]
-    return " × ".join(counted)
+    return " × ".join(counted(len(axis.values), _NOUNS.get(axis.kind, f"{axis.kind} value")) for axis in axes)
 
 
 def _row_label(axes: Sequence[Axis], down: Sequence[int], line: Sequence[RunCell]) -> str:
@@ -185,14 +193,10 @@ def _column(run: Run, axis: Axis, at: int) -> Column:
     return Column(axis.labels[at], used or value.short_hash)
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
-def _confidences(faces: Sequence) -> str:
+def _confidences(faces: Sequence[FaceRecord]) -> str:
     return ", ".join(f"{face.confidence:.2f}" for face in faces)
 
 
-def _reasons(faces: Sequence) -> str:
+def _reasons(faces: Sequence[FaceRecord]) -> str:
     reasons = dict.fromkeys(face.reason for face in faces if face.reason)
     return f": {'; '.join(reasons)}" if reasons else ""

@@ -131,7 +131,7 @@ def lay_out(grid: Grid, texts: TextHeights) -> tuple[Page, ...]:
     alone fill a page.
     """
     if grid.columns < 1 or not grid.groups or min(grid.groups) < 1 or min(grid.cell) < 1:
-        raise GeometryError(f"a sheet needs at least one column and one row of pictures, got {grid}")
+        raise GeometryError(f"A sheet needs at least one column and one row of pictures, got {grid}.")
     cell, blocks = _largest(grid, texts)
     frames = [_Frame(grid, texts, cell, block) for block in blocks]
     return tuple(_place(frame, rows) for frame in frames for rows in _split(frame))
@@ -154,8 +154,8 @@ def _largest(grid: Grid, texts: TextHeights) -> tuple[tuple[int, int], list[rang
                 return cell, blocks
         smaller = (max(1, int(cell[0] * 0.9)), max(1, int(cell[1] * 0.9)))
     raise GeometryError(
-        f"labels leave no room for pictures of {grid.cell[0]}x{grid.cell[1]} px on a page of {_SIDE - 1} px a side: "
-        "shorten them"
+        f"The labels leave no room for pictures of {grid.cell[0]}x{grid.cell[1]} px on a page of {_SIDE - 1} px a "
+        "side; shorten them."
     )
 
 

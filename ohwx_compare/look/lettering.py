@@ -126,7 +126,7 @@ class Lettering:
             escape = char if at is not None else f"U+{ord(char):04X}"
             shown += [(self._font_of(c) or 0, c) for c in escape]
         for at, run in groupby(shown, key=lambda pair: pair[0]):
-            yield self._font(at), "".join(char for _, char in run)
+            yield self._fonts[at], "".join(char for _, char in run)
 
     def _font_of(self, char: str) -> int | None:
         if char not in self._choice:

@@ -20,9 +20,11 @@ from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.look.board import Board, board_of, face_caption, face_words, in_words, job_words, summary
 from ohwx_compare.look.sheet import sheet_files
+from ohwx_compare.words import counted
 
 __all__ = ["page_data", "render_page", "write_page"]
 
+_SCRIPTS = ("cells.js", "zoom.js", "grid.js", "viewer.js", "controls.js")  # one scope: each knows those before it
 _TONES = {
     Outcome.FAILED: "bad",
     Outcome.NO_FACE: "warn",
@@ -42,7 +44,7 @@ def write_page(run: Run) -> Path:
         write_text(path, render_page(page_data(run)))
     except OSError as error:
         raise LedgerError(
-            f"{path} cannot be written: {error.strerror or error}. Free some space or close it."
+            f"{path} cannot be written: {error.strerror or error}. Free some space, or close the file."
         ) from error
     return path
 
@@ -50,7 +52,7 @@ def write_page(run: Run) -> Path:
 def render_page(data: dict[str, Any]) -> str:
     """The page for what `page_data` gave."""
     style = _part("style.css")
-    script = '"use strict";\n' + _part("grid.js") + _part("viewer.js")
+    script = "".join(['"use strict";\n', *map(_part, _SCRIPTS)])
     page = _part("index.html")
     inlined = {
         "STYLE_HASH": _source_hash(style),
@@ -100,7 +102,7 @@ def _cell(cell: RunCell) -> dict[str, Any]:
         "number": cell.cell.number,
         "prompt": job.prompt,
         "tone": _TONES.get(result.outcome, "fine"),
-        "title": {Outcome.FAILED: "Failed", Outcome.PENDING: "Not drawn yet"}.get(result.outcome, "No picture"),
+        "title": {Outcome.FAILED: "Failed", Outcome.PENDING: "Not generated yet"}.get(result.outcome, "No picture"),
         "words": in_words(result),
         "why": result.error or "",
         "caption": face_caption(result),
@@ -121,13 +123,14 @@ def _cell(cell: RunCell) -> dict[str, Any]:
 
 def _progress(run: Run) -> str:
     left = sum(cell.result.outcome is Outcome.PENDING for cell in run.cells)
-    return f"{len(run.cells) - left} of {len(run.cells)} cells done" if left else f"All {len(run.cells)} cells done"
+    cells = counted(len(run.cells), "cell")
+    return f"{len(run.cells) - left} of {cells} done" if left else f"{cells}, all done"
 
 
 def _troubles(run: Run) -> str:
     counts = Counter(cell.result.outcome for cell in run.cells)
     said = {Outcome.FAILED: "failed", Outcome.NO_FACE: "without a face", Outcome.NONE_KEPT: "with no face inpainted"}
-    return ", ".join(f"{counts[outcome]} {words}" for outcome, words in said.items() if counts[outcome])
+    return ", ".join(f"{counts[outcome]:,} {words}" for outcome, words in said.items() if counts[outcome])
 
 
 def _link(name: str | None) -> str | None:

@@ -185,7 +185,8 @@ class _Sheet:
         if picture is None:
             failed = result.outcome is Outcome.FAILED
             said = result.error or "no reason was recorded"
-            self._draw_tile(canvas, rect, "Failed" if failed else "Not drawn yet", said if failed else "", bad=failed)
+            title = "Failed" if failed else "Not generated yet"
+            self._draw_tile(canvas, rect, title, said if failed else "", bad=failed)
             return
         if picture.width > rect.width or picture.height > rect.height:
             picture.thumbnail((rect.width, rect.height), Image.Resampling.LANCZOS)

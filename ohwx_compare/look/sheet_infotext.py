@@ -48,7 +48,7 @@ def sheet_infotext(run: Run, cells: Sequence[RunCell], *, pictures: str, page: i
 
 
 def _first(cells: Iterable[RunCell]) -> Infotext:
-    """The first cell's own text; where it was not drawn, the text that its job would have."""
+    """The first cell's own text; where it was not generated, the text that its job would have."""
     cell = next(iter(cells))
     if cell.result.infotext:
         return parse(cell.result.infotext)

@@ -81,6 +81,26 @@ class _EmbeddingsL(nn.Module):
         return self.token_embedding(tokens) + self.position_embedding.weight[: tokens.shape[1]]
 
 
+class _EncoderL(nn.Module):
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.layers = nn.ModuleList(_LayerL(config.width) for _ in range(config.layers))
+
+
+class _TextModelL(nn.Module):
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.embeddings = _EmbeddingsL(config)
+        self.encoder = _EncoderL(config)
+        self.final_layer_norm = nn.LayerNorm(config.width)  # in every file, used by nobody here
+
+
+class _TransformerL(nn.Module):
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.text_model = _TextModelL(config)
+
+
 class ClipL(nn.Module):
     """CLIP ViT-L's text side; names are the checkpoint's after `conditioner.embedders.0.`.
 
@@ -90,13 +110,7 @@ class ClipL(nn.Module):
     def __init__(self, config: TextConfig):
         super().__init__()
         self.config = config
-        text = nn.Module()
-        text.embeddings = _EmbeddingsL(config)
-        text.encoder = nn.Module()
-        text.encoder.layers = nn.ModuleList(_LayerL(config.width) for _ in range(config.layers))
-        text.final_layer_norm = nn.LayerNorm(config.width)  # in every file, used by nobody here
-        self.transformer = nn.Module()
-        self.transformer.text_model = text
+        self.transformer = _TransformerL(config)
 
     def forward(self, tokens: Tensor) -> Tensor:
         text = self.transformer.text_model
@@ -140,6 +154,23 @@ class _LayerG(nn.Module):
         return x + self.mlp(self.ln_2(x))
 
 
+class _TransformerG(nn.Module):
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.resblocks = nn.ModuleList(_LayerG(config.width) for _ in range(config.layers))
+
+
+class _ModelG(nn.Module):
+    def __init__(self, config: TextConfig):
+        super().__init__()
+        self.token_embedding = nn.Embedding(config.vocab, config.width)
+        self.positional_embedding = nn.Parameter(torch.randn(config.positions, config.width) * 0.01)
+        self.transformer = _TransformerG(config)
+        self.ln_final = nn.LayerNorm(config.width)
+        projection = config.projection or config.width
+        self.text_projection = nn.Parameter(torch.randn(config.width, projection) * config.width**-0.5)
+
+
 class ClipG(nn.Module):
     """OpenCLIP ViT-bigG's text side; names are the checkpoint's after `conditioner.embedders.1.`.
 
@@ -151,15 +182,7 @@ class ClipG(nn.Module):
     def __init__(self, config: TextConfig):
         super().__init__()
         self.config = config
-        model = nn.Module()
-        model.token_embedding = nn.Embedding(config.vocab, config.width)
-        model.positional_embedding = nn.Parameter(torch.randn(config.positions, config.width) * 0.01)
-        model.transformer = nn.Module()
-        model.transformer.resblocks = nn.ModuleList(_LayerG(config.width) for _ in range(config.layers))
-        model.ln_final = nn.LayerNorm(config.width)
-        projection = config.projection or config.width
-        model.text_projection = nn.Parameter(torch.randn(config.width, projection) * config.width**-0.5)
-        self.model = model
+        self.model = _ModelG(config)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         model = self.model

@@ -134,12 +134,13 @@ class Encoder(nn.Module):
         super().__init__()
         n, *_, bottom = config.widths
         self.conv_in = nn.Conv2d(3, n, 3, padding=1)
-        self.down = nn.ModuleList()
+        levels = []
         for width in config.widths:
-            self.down.append(Level(n, width, config.blocks))
+            levels.append(Level(n, width, config.blocks))
             n = width
-        for level in self.down[:-1]:
+        for level in levels[:-1]:
             level.downsample = Downsample(level.width)
+        self.down = nn.ModuleList(levels)
         self.mid = Middle(bottom)
         self.norm_out = _norm(bottom)
         self.conv_out = nn.Conv2d(bottom, 2 * config.latent, 3, padding=1)

@@ -1,4 +1,4 @@
-"""YOLOv8: one picture in, boxes (and masks) of everything it knows out.
+"""YOLOv8: a picture in, boxes (and masks) of everything it knows out.
 
 Backbone of five strides, a neck that goes up and down again, one head at strides 8, 16 and 32. Parameter names are
 ultralytics' (`model.0.conv.weight`) with batch norm folded into the convolutions; scales n to x differ in shapes only.
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ohwx_compare.errors import DetectorError
+from ohwx_compare.words import counted
 
 __all__ = ["STRIDES", "YOLOv8", "YOLOv8Config", "YOLOv8Output", "cell_grid", "decode_boxes", "fold_batch_norm"]
 
@@ -41,8 +42,9 @@ class YOLOv8Config:
         head = "model.22."
         try:
             masked = head + "cv4.0.2.weight" in state
+            c1, c2, c3, c4, c5 = (len(state[f"model.{i}.conv.weight"]) for i in (0, 1, 3, 5, 7))
             return YOLOv8Config(
-                widths=tuple(len(state[f"model.{i}.conv.weight"]) for i in (0, 1, 3, 5, 7)),
+                widths=(c1, c2, c3, c4, c5),
                 depths=tuple(_count(state, f"model.{i}.m.") for i in _C2F),
                 classes=len(state[head + "cv3.0.2.weight"]),
                 bins=len(state[head + "cv2.0.2.weight"]) // 4,
@@ -77,7 +79,7 @@ class YOLOv8Output:
 
 class _Conv2d(nn.Conv2d):
     def reset_parameters(self) -> None:
-        """Draw nothing: all weights come from a file, and drawing them takes as long as reading them."""
+        """Do nothing: all weights come from a file, and random ones would take as long as reading them."""
 
 
 class _ConvTranspose2d(nn.ConvTranspose2d):
@@ -246,7 +248,7 @@ class YOLOv8(nn.Module):
         wrong += [key for key in own if key in folded and own[key].shape != folded[key].shape]
         if wrong:
             raise DetectorError(
-                f"not laid out as YOLOv8: {len(wrong)} tensors missing, left over or misshapen: {wrong[:5]}"
+                f"not laid out as YOLOv8: {counted(len(wrong), 'tensor')} missing, left over or misshapen: {wrong[:5]}"
             )
         network.load_state_dict(folded, assign=True)
         return network.requires_grad_(False).eval()

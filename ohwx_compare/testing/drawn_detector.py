@@ -50,11 +50,11 @@ def _fit(network: nn.Module, x: Tensor) -> None:
     """Scale and shift every convolution, in the order they run, until its outputs on `x` are standardised."""
 
     def standardise(conv: nn.Conv2d, inputs: tuple[Tensor, ...]) -> None:
-        conv.bias.zero_()
+        bias = conv.get_parameter("bias").zero_()
         variance, mean = torch.var_mean(conv.forward(*inputs), (0, 2, 3))
         scale = (variance + 1e-6).rsqrt()
         conv.weight.mul_(scale[:, None, None, None])
-        conv.bias.copy_(-mean * scale)
+        bias.copy_(-mean * scale)
 
     hooks = [m.register_forward_pre_hook(standardise) for m in network.modules() if isinstance(m, nn.Conv2d)]
     network(x)
@@ -64,27 +64,26 @@ def _fit(network: nn.Module, x: Tensor) -> None:
 
 def _peaks_only(network: YOLOv8) -> None:
     """Lay the path of the peaks over the noise: channel 0 of each layer from the pooling to the coarsest score."""
-    layers, pooling, head = network.model, network.model["9"], network.model["22"]
-    half = pooling.cv2.conv.in_channels // 4
-    pooling.cv1.conv.bias[0] += _PEAK  # into SiLU's straight part
-    _only(pooling.cv2.conv, {0: _STEEP, 3 * half: -_STEEP}, _PEAK)
-    _only(layers["21"].cv1.conv, {_CONFIG.widths[3]: 1.0})  # the pooling's channels follow those of layer 19
-    _only(layers["21"].cv2.conv, {0: 1.0})
-    hidden, out, score = head.cv3[2]
-    _only(hidden.conv, {0: 1.0})
-    _only(out.conv, {0: 1.0})
+    pooling, last, head = "model.9", "model.21", "model.22"
+    half = network.get_parameter(f"{pooling}.cv2.conv.weight").shape[1] // 4
+    network.get_parameter(f"{pooling}.cv1.conv.bias")[0] += _PEAK  # into SiLU's straight part
+    _only(network, f"{pooling}.cv2.conv", {0: _STEEP, 3 * half: -_STEEP}, _PEAK)
+    _only(network, f"{last}.cv1.conv", {_CONFIG.widths[3]: 1.0})  # the pooling's channels follow those of layer 19
+    _only(network, f"{last}.cv2.conv", {0: 1.0})
+    _only(network, f"{head}.cv3.2.0.conv", {0: 1.0})
+    _only(network, f"{head}.cv3.2.1.conv", {0: 1.0})
     # At a peak SiLU(noise) is left, at least -0.28: a confidence from 0.43 up, moved by the content.
-    _only(score, {0: 2.0, 1: 1.0}, -2.0 * _PEAK)
+    _only(network, f"{head}.cv3.2.2", {0: 2.0, 1: 1.0}, -2.0 * _PEAK)
     for level in (0, 1):
-        _only(head.cv3[level][2], {}, -20.0)
+        _only(network, f"{head}.cv3.{level}.2", {}, -20.0)
     bins = torch.arange(_CONFIG.bins, dtype=torch.float32)
-    boxes = head.cv2[2][2]
-    boxes.bias.copy_((-0.5 * (bins - _REACH) ** 2).repeat(4))
+    network.get_parameter(f"{head}.cv2.2.2.bias").copy_((-0.5 * (bins - _REACH) ** 2).repeat(4))
 
 
-def _only(conv: nn.Conv2d, taps: dict[int, float], bias: float = 0.0) -> None:
-    """Make output channel 0 the weighted sum of the named inputs' centre taps."""
-    conv.weight[0] = 0
-    for channel, weight in taps.items():
-        conv.weight[0, channel, conv.kernel_size[0] // 2, conv.kernel_size[1] // 2] = weight
-    conv.bias[0] = bias
+def _only(network: YOLOv8, conv: str, taps: dict[int, float], bias: float = 0.0) -> None:
+    """Make output channel 0 of a convolution the weighted sum of the named inputs' centre taps."""
+    weight = network.get_parameter(f"{conv}.weight")
+    weight[0] = 0
+    for channel, value in taps.items():
+        weight[0, channel, weight.shape[2] // 2, weight.shape[3] // 2] = value
+    network.get_parameter(f"{conv}.bias")[0] = bias

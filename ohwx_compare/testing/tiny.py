@@ -42,7 +42,7 @@ def draw_checkpoint(path: Path, *, seed: int = 1, vary_seed: int | None = None, 
 
     With `vary_seed`, `amount` times that seed's draw is added to the UNet's matrices: a fine-tune of the same base.
     """
-    state = {}
+    state: dict[str, np.ndarray] = {}
     for name, shape in tiny_shapes().items():
         if name.endswith("position_ids"):
             state[name] = np.arange(math.prod(shape)).astype(np.int64).reshape(shape)

@@ -1,8 +1,8 @@
-"""The toy checkpoint: SDXL's layout and names in small, trained from nothing on the toy world.
+"""The toy checkpoint: SDXL's layout and names at a small size, trained from scratch on the toy world.
 
 It is kept packed: the matrices of the UNet in 6 bits and of the other parts in 7, with a scale for each row, all else
-in float16, and of the two token tables only the rows of words that its lessons hold. The others are drawn when the file
-is written: nobody taught it those words.
+in float16, and of the two token tables only the rows of words that its lessons hold. The other rows are random numbers,
+made when the file is written: the model never learned those words.
 """
 
 import json
@@ -77,9 +77,10 @@ def toy_sha256() -> str:
 def pack(checkpoint: Path, path: Path, captions: Iterable[str], metadata: Mapping[str, str]) -> None:
     """Write `checkpoint`, a file of `toy_shapes`, to `path` without what `unpack` can draw or round back.
 
-    captions: all that its text encoders were taught; rows of other tokens are left out.
+    captions: all that its text encoders were trained on; rows of other tokens are left out.
     """
-    texts, packed = sorted(set(captions)), {}
+    texts = sorted(set(captions))
+    packed: dict[str, np.ndarray] = {}
     for name, value in load_file(checkpoint).items():
         if name in _TABLES:
             packed[name + _ROWS] = rows = _rows(texts, name)
@@ -101,7 +102,7 @@ def unpack(packed: Path, path: Path) -> None:
     write_tensors(path, kinds, lambda name: _unpacked(kept, name, shapes[name]).tobytes(), metadata)
 
 
-def _unpacked(kept: Mapping[str, NDArray], name: str, shape: tuple[int, ...]) -> NDArray:
+def _unpacked(kept: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
     if name in EXTRA:
         return np.arange(shape[1]).astype(np.int64)[None] if shape else np.zeros((), np.float16)
     if name in _TABLES:
@@ -121,7 +122,7 @@ def _rows(captions: Iterable[str], table: str) -> NDArray[np.int32]:
     return np.array(sorted({0, *EMPTY.tokens, *chain.from_iterable(texts)}), np.int32)
 
 
-def _rounded(value: NDArray, steps: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def _rounded(value: np.ndarray, steps: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """A matrix in `steps` steps up to each row's largest value, and what a step is worth."""
     rows = value.reshape(len(value), -1).astype(np.float32)
     scale = np.maximum(np.abs(rows).max(axis=1), 1e-12) / np.float32(steps)

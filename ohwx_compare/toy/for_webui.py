@@ -1,4 +1,4 @@
-"""What a webui needs beside a toy checkpoint, whose sizes are none of those it knows: made on request, never by itself.
+"""What a webui needs beside a toy checkpoint, whose sizes it does not know: written on request only.
 
 A webui reads NAME.yaml beside NAME.safetensors for the sizes; that file names a folder for the first text encoder and
 an architecture of open_clip for the second, which our extension registers when it finds the folder.
@@ -189,7 +189,7 @@ def _conditioners(first_encoder: str) -> list[dict[str, Any]]:
     second = {"arch": ARCHITECTURE, "version": "none", "freeze": True, "layer": "penultimate"}
     second |= {"always_return_pooled": True, "legacy": False}
     sizes = ("original_size_as_tuple", "crop_coords_top_left", "target_size_as_tuple")
-    described = [
+    described: list[tuple[str, str, dict[str, Any]]] = [
         ("txt", "FrozenCLIPEmbedder", first),
         ("txt", "FrozenOpenCLIPEmbedder2", second),
         *((size, "ConcatTimestepEmbedderND", {"outdim": 256}) for size in sizes),

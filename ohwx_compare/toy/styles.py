@@ -17,6 +17,7 @@ from ohwx_compare.toy.shapes import Outlines
 __all__ = ["EYES", "PHOTO", "STYLES", "Layer", "layers_of", "paint"]
 
 Pixels = NDArray[np.float32]  # (height, width, 3), 0 to 1
+Painted = np.ndarray  # the same in any float dtype, before it is clipped
 Mask = NDArray[np.float32]  # (height, width), 0 to 1
 _LIGHT = np.array((-0.5, -0.6, 0.62), np.float32)  # towards the lamp: x right, y down, z to the viewer
 _SUBPIXEL = 4  # bits of fixed point in OpenCV's coordinates
@@ -48,7 +49,7 @@ def paint(layers: Sequence[Layer], style: str, size: int, seed: int) -> Pixels:
     return np.clip(picture, 0, 1).astype(np.float32)
 
 
-def _photo(layers: Sequence[Layer], size: int, random: np.random.RandomState) -> Pixels:
+def _photo(layers: Sequence[Layer], size: int, random: np.random.RandomState) -> Painted:
     back = _blur(_compose([layer for layer in layers if layer.is_back], size, _lit), 0.012 * size)
     picture = _compose([layer for layer in layers if not layer.is_back], size, _lit, back)
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
@@ -57,7 +58,7 @@ def _photo(layers: Sequence[Layer], size: int, random: np.random.RandomState) ->
     return picture * (1.02, 1.0, 0.95) + grain
 
 
-def _anime(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> Pixels:
+def _anime(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> Painted:
     def cel(layer: Layer) -> Pixels:
         shadow = (_light(layer) < 0.62)[..., None] if layer.shape.round else 0
         return _vivid(layer.shape.colour, 1.35) * (1 - 0.22 * shadow)
@@ -65,7 +66,7 @@ def _anime(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> Pixe
     return _inked(layers, size, cel, width=0.011)
 
 
-def _pixel_art(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> Pixels:
+def _pixel_art(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> Painted:
     def flat(layer: Layer) -> Pixels:
         shadow = (_light(layer) < 0.6)[..., None] if layer.shape.round else 0
         return np.asarray(layer.shape.colour, np.float32) * (1 - 0.25 * shadow)
@@ -76,7 +77,7 @@ def _pixel_art(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> 
     return cv2.resize(small, (size, size), interpolation=cv2.INTER_NEAREST)
 
 
-def _watercolour(layers: Sequence[Layer], size: int, random: np.random.RandomState) -> Pixels:
+def _watercolour(layers: Sequence[Layer], size: int, random: np.random.RandomState) -> Painted:
     wash = 0.75 + 0.35 * _clouds(random, size, 0.06)
 
     def pigment(layer: Layer) -> Pixels:
@@ -94,7 +95,7 @@ def _watercolour(layers: Sequence[Layer], size: int, random: np.random.RandomSta
     return picture * (1 - paper) + 0.97 * paper + 0.02 * _clouds(random, size, 0.008)[..., None]
 
 
-def _sketch(layers: Sequence[Layer], size: int, random: np.random.RandomState) -> Pixels:
+def _sketch(layers: Sequence[Layer], size: int, random: np.random.RandomState) -> Painted:
     y, x = np.mgrid[0 : 1 : size * 1j, 0 : 1 : size * 1j]
     bend = 0.01 * _clouds(random, size, 0.1)
     hatch = 0.5 + 0.5 * np.sin((x + y + bend) * 2 * np.pi * 34)
@@ -109,7 +110,7 @@ def _sketch(layers: Sequence[Layer], size: int, random: np.random.RandomState) -
     return (0.1 + 0.88 * picture) * grain
 
 
-def _render(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> Pixels:
+def _render(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> Painted:
     def plastic(layer: Layer) -> Pixels:
         colour = _vivid(layer.shape.colour, 1.25)
         if not layer.shape.round:
@@ -122,12 +123,12 @@ def _render(layers: Sequence[Layer], size: int, _: np.random.RandomState) -> Pix
     shadow = np.zeros((size, size), np.float32)
     for layer in front:
         shadow[layer.window] = np.maximum(shadow[layer.window], layer.mask)
-    lower = np.float32([[1, 0, 0.03 * size], [0, 1, 0.03 * size]])
+    lower = np.array([[1, 0, 0.03 * size], [0, 1, 0.03 * size]], np.float32)
     moved = cv2.warpAffine(_blur(shadow, 0.035 * size), lower, (size, size), borderMode=cv2.BORDER_REPLICATE)[..., None]
     return _compose(front, size, plastic, (0.25 + 0.75 * back) * (1 - 0.45 * moved))
 
 
-_PAINTERS: Mapping[str, Callable[[Sequence[Layer], int, np.random.RandomState], Pixels]] = MappingProxyType({
+_PAINTERS: Mapping[str, Callable[[Sequence[Layer], int, np.random.RandomState], Painted]] = MappingProxyType({
     "photo": _photo,
     "anime": _anime,
     "pixel art": _pixel_art,
@@ -197,12 +198,12 @@ def _rasterised(shape: Outlines, size: int, is_back: bool) -> Layer:
     cv2.fillPoly(mask, fixed, 255, cv2.LINE_AA, _SUBPIXEL)
     x, y, width, height = cv2.boundingRect(mask)
     margin = round(0.04 * size + 0.6 * np.sqrt(width * height))  # three sigmas of its bulge
-    window = tuple(slice(max(at - margin, 0), at + length + margin) for at, length in ((y, height), (x, width)))
-    return Layer(shape, window, mask[window].astype(np.float32) / 255, is_back)
+    rows, columns = (slice(max(at - margin, 0), at + length + margin) for at, length in ((y, height), (x, width)))
+    return Layer(shape, (rows, columns), mask[rows, columns].astype(np.float32) / np.float32(255), is_back)
 
 
 def _blur(picture: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    return cv2.GaussianBlur(picture.astype(np.float32), (0, 0), max(sigma, 0.3))
+    return np.asarray(cv2.GaussianBlur(picture.astype(np.float32), (0, 0), max(sigma, 0.3)), np.float32)
 
 
 def _clouds(random: np.random.RandomState, size: int, grain: float) -> Mask:
@@ -215,4 +216,5 @@ def _warp(picture: Pixels, random: np.random.RandomState, by: float) -> Pixels:
     size = picture.shape[0]
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     right, down = (by * _clouds(random, size, 0.07) for _ in range(2))
-    return cv2.remap(picture, x + right, y + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    warped = cv2.remap(picture, x + right, y + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(warped, np.float32)

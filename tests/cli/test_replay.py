@@ -98,6 +98,21 @@ def test_every_infotext_of_a_file_is_drawn_and_stand_ins_are_named(tiny, goldens
     assert "Model: tiny_reg" in read_infotext(Path(second["file"]))
 
 
+def test_another_input_in_the_folder_is_not_overwritten(tiny, goldens, tmp_path, capsys):
+    out, elsewhere = tmp_path / "out", tmp_path / "x"
+    for folder in (out, elsewhere):
+        folder.mkdir()
+    content = (goldens / "prompt_empty_both.png").read_bytes()
+    (elsewhere / "2.png").write_bytes((goldens / "prompt_weights.png").read_bytes())
+    (out / "2.png").write_bytes(content)
+    assert replay(tiny, goldens, out, elsewhere / "2.png", out / "2.png") == 1  # the second would lie on itself
+    assert (out / "2.png").read_bytes() == content
+    first, second = json.loads(capsys.readouterr().out)
+    named = {result["name"]: result for result in (first, second)}
+    assert named["2-2"]["max_difference"] <= 2
+    assert (out / "2-2.png").is_file()
+
+
 def test_no_input_and_no_device_ends_in_a_traceback(tiny, goldens, tmp_path, capsys):
     assert replay(tiny, goldens, tmp_path, "a prompt instead of a file, " * 200) == 1
     assert "There is no file" in json.loads(capsys.readouterr().out)[0]["error"]

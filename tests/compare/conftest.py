@@ -1,6 +1,7 @@
 """A run folder filled without any model: drawn pictures that differ in every cell, and every outcome there is."""
 
 import colorsys
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +126,24 @@ def sample_run(make_run: Callable[..., Run], tmp_path_factory: pytest.TempPathFa
     """3 x 4 cells in a folder whose name needs care too; cell 2 has no face, 5 failed, 12 is not drawn yet."""
     odd = {2: Outcome.NO_FACE, 5: Outcome.FAILED, 12: Outcome.PENDING}
     return make_run(tmp_path_factory.mktemp("läufe") / "run #1 100%", experiment_of(), odd)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real Chromium without a window; it shows scrollbars, as a person's does."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("the browser test needs Chromium; none of " + ", ".join(names) + " is installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage"],
+            ignore_default_args=["--hide-scrollbars"],
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

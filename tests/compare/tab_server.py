@@ -8,11 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from train_server import Training
+
 from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.look.page import page_data, render_page
@@ -20,10 +23,18 @@ from ohwx_compare.look.page import page_data, render_page
 ROOT = Path(__file__).parents[2]
 TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html", ".png": "image/png"}
 PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>webui</title>SCRIPTS<link rel="icon" href="data:,">
-<link rel="stylesheet" href="file=style.css"></head><body class="THEME"><main></main><script>
-const draw = () => { document.querySelector("main").innerHTML = '<div id="ohwx-compare" class="ohwx-compare"></div>'; };
-setTimeout(draw, 50);
-</script></body></html>"""  # as the webui makes it: every module with its mtime, and the tab drawn later
+<link rel="stylesheet" href="file=style.css"></head><body class="THEME"><div id="tabs"></div><script>
+const place = (name) => `<div class="tabitem" hidden><div id="ohwx-${name}" class="ohwx-compare"></div></div>`;
+setTimeout(() => {
+    const tabs = document.querySelector("#tabs");
+    const names = location.search.includes("train") ? ["compare", "train"] : ["compare"];
+    const buttons = names.map((name) => `<button>ohwx ${name}</button>`).join("");
+    tabs.innerHTML = `<nav class="tab-nav">${buttons}</nav>` + names.map(place).join("");
+    const show = (at) => tabs.querySelectorAll(".tabitem").forEach((item, i) => { item.hidden = i !== at; });
+    tabs.querySelectorAll(".tab-nav > button").forEach((button, i) => { button.onclick = () => show(i); });
+    show(0);
+}, 50);
+</script></body></html>"""  # as the webui makes it: every module with its mtime, and the tabs drawn later
 
 
 class Tab:
@@ -36,6 +47,7 @@ class Tab:
         self.faults: dict[str, tuple[int, str]] = {}  # path -> status, sentence
         self.order: list[str] = []
         self.job = {"state": "done", "done": 0, "total": 0, "results": [], "error": None}
+        self.training = Training(scratch / "train")
 
     def runs(self):
         return [{**self.run(name), "experiment": None} for name in self.order]
@@ -118,6 +130,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if path == "":
             self.answer(page("theme" in query), ".html")
+        elif path.startswith("ohwx/api/train"):
+            self.answer(self.tab.training.get(path, query.get("after", ["0"])[0]))
         elif path == "ohwx/api/state":
             self.answer(self.tab.state())
         elif path.startswith("ohwx/api/runs/"):
@@ -128,10 +142,15 @@ class Handler(BaseHTTPRequestHandler):
             run = open_run(self.tab.folder / path.split("/")[2])
             self.answer(render_page(page_data(run)).encode(), ".html")
         else:
-            own = path.startswith("ohwx/runs/")
-            file = self.tab.folder / path.removeprefix("ohwx/runs/") if own else ROOT / path.removeprefix("file=")
+            file = self.file(path)
             there = file.is_file()
             self.answer(file.read_bytes() if there else b"", file.suffix, 200 if there else 404)
+
+    def file(self, path):
+        for at, folder in (("ohwx/runs/", self.tab.folder), ("ohwx/train/", self.tab.training.folder)):
+            if path.startswith(at):
+                return folder / path.removeprefix(at)
+        return ROOT / path.removeprefix("file=")
 
     def do_POST(self):
         path = self.path.lstrip("/")
@@ -145,8 +164,13 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = json.loads(raw)
         self.tab.asked.append((path, body))
-        if not self.refused(path):
-            self.answer(self.tab.post(path, body))
+        if self.refused(path):
+            return
+        try:
+            training = path.startswith("ohwx/api/train")
+            self.answer(self.tab.training.post(path, body) if training else self.tab.post(path, body))
+        except OhwxError as error:
+            self.answer({"error": str(error)}, status=400)
 
     def refused(self, path):
         if path not in self.tab.faults:

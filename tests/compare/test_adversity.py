@@ -18,6 +18,7 @@ from killed_run import EXPERIMENT
 from ohwx_compare.cli.main import main
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
+from ohwx_compare.compare.shelf import Shelf
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import Outcome
@@ -108,7 +109,7 @@ def test_a_read_only_folder(models, tmp_path):
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         for name in ("out", "new"):
             log = tmp_path / f"{name}.log"
-            with pytest.raises(LedgerError, match=r"cannot be used: .*(hoose another --out|ake it writable)") as caught:
+            with pytest.raises(LedgerError, match=r"cannot be used: .*(another folder|ake it writable)") as caught:
                 draw_run(
                     PLAIN, FakeHost(models, log=log), {}.get, disk / name, resolve=in_folder(models, {})
                 )  # fmt: skip
@@ -147,6 +148,35 @@ def test_a_checkpoint_that_vanishes_fails_its_cells_alone(tiny, tmp_path):
     result, cells = again()  # all is drawn: what is there stays
     assert (result.reused, result.failed) == (4, 0)
     assert {c.outcome for c in cells} == {Outcome.DRAWN}
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_picture_that_vanishes_after_any_look_ends_no_run(is_new, models, tmp_path, monkeypatch):
+    axes = (Axis("checkpoint", (CheckpointRef("a"),)), Axis("seed", (1,)), EXPERIMENT.axes[2])
+    experiment = replace(EXPERIMENT, axes=axes)
+    draw(experiment, models, tmp_path / "whole" / "out")
+    whole, find, left = contents(tmp_path / "whole" / "out"), Shelf.find, 0
+
+    def look(shelf, key):
+        nonlocal left
+        found = find(shelf, key)
+        left -= found is not None
+        if found and left == 0:
+            (shelf.folder / found.path).unlink()
+        return found
+
+    monkeypatch.setattr(Shelf, "find", look)
+    for moment in range(1, 200):
+        out, left = tmp_path / str(moment) / "out", 0
+        if not is_new:
+            shutil.copytree(tmp_path / "whole" / "out", out)
+        left = moment
+        draw(experiment, models, out)
+        if left > 0:
+            break
+        assert draw(experiment, models, out)[0].failed == 0
+        assert contents(out) == whole
+    assert moment > 8
 
 
 def real(*refs: CheckpointRef, seeds=(1, 2)):
@@ -227,7 +257,7 @@ def test_out_of_memory_is_one_smaller_batch(room, greedy, batches, tiny, tmp_pat
     cells = [c.result for c in open_run(tmp_path).cells]
     assert [bool(c.notes) for c in cells] == [room < 4 and c.outcome is Outcome.DRAWN for c in cells]
     if greedy:
-        assert cells[2].error.startswith("Not enough memory on cpu for 1 picture, 64x64 px; ")
+        assert cells[2].error.startswith("There is not enough memory on cpu for 1 picture, 64x64 px; ")
     monkeypatch.undo()
     assert draw_run(experiment, host, {}.get, tmp_path, resolve=in_folder(tiny, {})).failed == 0
 
@@ -287,7 +317,7 @@ def test_a_second_process_is_refused_and_a_killed_one_leaves_no_lock(tiny, tmp_p
         assert holder.stdout.readline() == "held\n"
         assert main(["compare", *flags]) == 1
         said = capsys.readouterr().err.splitlines()[-1]
-        assert said.startswith("ohwx: Another run is drawing into ")
+        assert said.startswith("ohwx: Another run is writing to ")
     finally:
         holder.kill()
         holder.communicate()

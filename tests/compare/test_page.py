@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,13 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.look.board import Board, summary
 from ohwx_compare.look.page import page_data, render_page, write_page
 from ohwx_compare.look.sheet import write_sheets
 
 ROOT = Path(__file__).parents[2]
+STYLE = {"name": "film", "prompt": "film", "negative": ""}
 
 
 class Reader(HTMLParser):
@@ -51,6 +53,22 @@ def page(sample_run):
     return write_page(sample_run)
 
 
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("cfg", [5, 7], "1 checkpoint × 2 CFG values"),
+        ("prompt s/r", ["man", "woman"], "1 checkpoint × 2 wordings"),
+        ("styles", [[STYLE], []], "1 checkpoint × 2 style choices"),
+        ("face padding", [0, 32, 64], "1 checkpoint × 3 face padding values"),
+        ("seed", [1], "1 checkpoint"),
+    ],
+)
+def test_how_large_a_run_is_reads_as_a_sentence(sample_run, kind, values, said):
+    axes = (Axis.read("checkpoint", ["a"]), Axis.read(kind, values))
+    experiment = replace(sample_run.experiment, axes=axes)
+    assert summary(Board(replace(sample_run, experiment=experiment), (), ())) == said
+
+
 def test_the_page_holds_the_run(sample_run, page):
     data = json.loads(Reader(page.read_text(encoding="utf-8")).scripts[0])
     assert data == page_data(open_run(sample_run.folder))
@@ -61,7 +79,7 @@ def test_the_page_holds_the_run(sample_run, page):
         assert cell["infotext"] == result.infotext
         assert [face["box"] for face in cell["faces"]] == [list(face.box) for face in result.faces]
         assert cell["prompt"] == planned.cell.job.prompt
-    assert [found[n]["words"] for n in (2, 12)] == ["No face found; the picture is as first drawn", "Not drawn yet"]
+    assert [found[n]["words"] for n in (2, 12)] == ["No face found; the picture is unchanged", "Not generated yet"]
     assert "CUDA out of memory" in found[5]["words"]
     assert found[1]["words"] == "1 face inpainted (0.71); found by face_yolov8n.pt"
 
@@ -122,25 +140,10 @@ def test_looking_needs_no_model():
 # ---- in a browser
 
 
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs `pip install playwright`")
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip("the browser test needs Chromium; none of " + ", ".join(names) + " is installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--headless=new", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def tab(browser, page):
+def tab(chromium, page):
     """The page opened from disk; at the end it must have said nothing and asked for nothing but files."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context = chromium.new_context(viewport={"width": 1200, "height": 900})
     tab = context.new_page()
     said, asked = [], []
     tab.on("console", lambda message: said.append(message.text))
@@ -188,9 +191,20 @@ def test_the_filter_in_a_browser(tab):
     tab.keyboard.press("/")
     tab.keyboard.type("no face, seed 10")
     assert tab.locator(".tile:not(.dim):visible").count() == 1
-    assert tab.locator("#count").inner_text() == "1 of 12"
+    assert tab.locator("#count").inner_text() == "1 of 12 cells"
     tab.keyboard.press("Escape")
     assert tab.locator(".tile:visible").count() == 12
+    assert tab.locator("#count").inner_text() == "12 cells"
+
+
+def test_a_pill_tells_the_pass_that_is_seen(tab):
+    first = tab.locator(".tile").first
+    first.hover()
+    assert first.locator(".flip").inner_text() == "after"
+    assert "before" not in shown(tab, ".cell >> nth=0 >> img")
+    first.locator(".flip").click()
+    assert first.locator(".flip").inner_text() == "before"
+    assert "before" in shown(tab, ".cell >> nth=0 >> img")
 
 
 def test_the_viewer_in_a_browser(tab, sample_run):
@@ -231,14 +245,43 @@ def test_the_viewer_in_a_browser(tab, sample_run):
     assert tab.evaluate("document.activeElement.className") == "cell"
 
 
+def test_outlines_are_as_thin_at_any_zoom(tab):
+    """2 px of the screen, however near the face."""
+    tab.locator(".cell").first.click()
+    tab.keyboard.press("o")
+    width = "parseFloat(getComputedStyle(document.querySelector('#v-faces rect')).strokeWidth)"
+    screen = f"{width} * document.querySelector('#v-faces').getScreenCTM().a"
+    for key in ("0", "f", "+", "1"):
+        tab.keyboard.press(key)
+        assert tab.evaluate(screen) == pytest.approx(2, rel=0.01)
+
+
+def test_the_viewer_has_the_window_to_itself(tab):
+    """The page's scrollbars are gone while it is open, and the page is where it was when it is closed."""
+    assert tab.evaluate("innerWidth - document.documentElement.clientWidth") > 0  # a page that scrolls
+    tab.evaluate("scrollTo(0, 150)")
+    tab.locator(".cell").nth(3).click()
+    assert tab.evaluate("[innerWidth - document.documentElement.clientWidth, innerHeight]") == [0, 900]
+    close = tab.get_by_role("button", name="Close", exact=True).bounding_box()
+    assert (
+        tab.evaluate("([x, y]) => document.elementFromPoint(x, y).dataset.do", [close["x"] + 5, close["y"] + 9])
+        == "close"
+    )
+    tab.mouse.wheel(0, 500)
+    tab.keyboard.press("Escape")
+    tab.locator("html:not(.viewing)").wait_for()
+    assert tab.evaluate("innerWidth > document.documentElement.clientWidth")
+    assert tab.evaluate("scrollY") == 150
+
+
 def test_a_failed_cell_in_a_browser(tab):
     tab.locator(".tile.bad .cell").click()
     assert "CUDA out of memory. Tried to allocate 2.00 GiB <b>&</b>" in tab.locator("#v-none").inner_text()
     assert not tab.locator("#v-after").is_visible()
 
 
-def test_the_page_fits_a_phone(browser, page):
-    tab = browser.new_page(viewport={"width": 390, "height": 844})
+def test_the_page_fits_a_phone(chromium, page):
+    tab = chromium.new_page(viewport={"width": 390, "height": 844})
     tab.goto(page.as_uri())
     for selector in (".top", ".bar", "#help", "#filter"):
         box = tab.locator(selector).bounding_box()
@@ -248,10 +291,10 @@ def test_the_page_fits_a_phone(browser, page):
 
 
 @pytest.mark.slow
-def test_six_hundred_cells_stay_quick(browser, make_run, make_experiment, tmp_path):
+def test_six_hundred_cells_stay_quick(chromium, make_run, make_experiment, tmp_path):
     run = make_run(tmp_path, make_experiment(64, tuple(range(100))))
     path = write_page(run)
-    tab = browser.new_page()
+    tab = chromium.new_page()
     tab.goto(path.as_uri())
     assert tab.locator(".cell").count() == 600
     built = tab.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")

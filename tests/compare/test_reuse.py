@@ -156,7 +156,7 @@ def test_a_run_that_borrows_ends_the_same_wherever_it_is_cut(models, tmp_path, m
 def test_a_folder_that_lends_nothing_is_named(models, tmp_path):
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "none"):
-        with pytest.raises(LedgerError, match=f"{folder} is no run folder"):
+        with pytest.raises(LedgerError, match=f"{folder} is not a run folder"):
             draw(PLAIN, models, tmp_path / "b", **lending(tmp_path / folder))
     assert not (tmp_path / "b").exists()
 

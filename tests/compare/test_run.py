@@ -23,7 +23,13 @@ from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import extra, faces, parse, to_job
-from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted, LedgerError, UnknownCheckpointError
+from ohwx_compare.errors import (
+    ExperimentError,
+    Interrupted,
+    OtherExperimentError,
+    UnknownCheckpointError,
+    WrongCheckpointError,
+)
 from ohwx_compare.files import atomic
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.infotexts import read_infotext
@@ -102,7 +108,7 @@ def test_an_experiment_that_asks_for_less_has_a_folder_of_its_own(models, tmp_pa
         replace(PLAIN, job=replace(PLAIN.job, prompt="another")),
         replace(PLAIN, axes=(PLAIN.axes[0], Axis("seed", (1, 2, 9)))),
     ):
-        with pytest.raises(LedgerError, match=r"holds \d drawn cells .* --reuse"):
+        with pytest.raises(OtherExperimentError, match=r"holds \d cells .* reuse"):
             draw(other, models, tmp_path / "out")
     assert contents(tmp_path / "out") == before
     draw(replace(PLAIN, axes=PLAIN.axes[::-1]), models, tmp_path / "out")  # the same cells in another order
@@ -156,7 +162,7 @@ def test_a_checkpoint_that_was_not_applied_is_flagged(models, tmp_path):
     host = FakeHost(models, faults=Faults(sticks=True))
     _, opened, _, _ = draw(PLAIN, models, tmp_path / "out", host=host)
     assert [len(c.result.notes) for c in opened.cells] == [0, 0, 0, 1, 1, 1]
-    assert opened.cells[4].result.notes == ("same pixels as cell 2 of a: though the checkpoint files differ",)
+    assert opened.cells[4].result.notes == ("same pixels as cell 2 of a: although the checkpoint files differ",)
     (models / "c.safetensors").write_bytes((models / "a.safetensors").read_bytes())
     copies = PLAIN.with_checkpoints([CheckpointRef("a"), CheckpointRef("c")])
     _, opened, _, _ = draw(copies, models, tmp_path / "copies")
@@ -200,7 +206,7 @@ def test_stand_ins_are_named(models, tmp_path):
     assert in_folder(models, {r"DIR\X.safetensors": "b"})(wanted.checkpoints[0]).name == "b.safetensors"
     resolve = in_folder(models, {"F31347DE70": "a.safetensors"})
     _, opened, _, _ = draw(wanted, models, tmp_path / "out", resolve=resolve)
-    assert [note[:26] for c in opened.cells for note in c.result.notes] == ["drawn with a.safetensors ["] * 3
+    assert [note[:30] for c in opened.cells for note in c.result.notes] == ["generated with a.safetensors ["] * 3
     assert parse(opened.cells[0].result.infotext).get("Model") == "a"
 
 
@@ -209,9 +215,9 @@ def test_all_missing_checkpoints_are_named_before_anything_is_drawn(models, tmp_
     with pytest.raises(UnknownCheckpointError, match=r"2 checkpoints cannot be found: x, y \[0123456789\]"):
         draw(missing, models, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    with pytest.raises(CheckpointError, match="another file"):
+    with pytest.raises(WrongCheckpointError, match="another hash than the file here"):
         draw(PLAIN.with_checkpoints([CheckpointRef("a", "0123456789")]), models, tmp_path / "out")
-    with pytest.raises(ExperimentError, match="one file"):
+    with pytest.raises(ExperimentError, match="are the same file"):
         draw(PLAIN.with_checkpoints([CheckpointRef("a"), CheckpointRef("a.safetensors")]), models, tmp_path / "out")
 
 

@@ -78,7 +78,7 @@ def test_adetailers_axes_are_ours():
 @pytest.mark.parametrize(
     ("axis", "tab", "named"),
     [
-        ("[ADetailer] CFG scale 1st, X Values: 4", TAB, "its switch for that was off"),
+        ("[ADetailer] CFG scale 1st, X Values: 4", TAB, "ADetailer's switch for it was off"),
         ("[ADetailer] Inpaint denoising strength 1st, X Values: 0.3", f"{TAB}, ADetailer model 2nd: h.pt", "of 2 face"),
         ("[ADetailer] ControlNet model 1st, X Values: None", TAB, "ControlNet model"),
     ],

@@ -42,28 +42,28 @@ def test_one_text_is_its_own_experiment():
 def test_a_seed_of_each_prompts_own_is_no_axis():
     found = of(*({"prompt": f"photo {i}", "seed": i} for i in range(1, 6)))
     assert sizes(found) == {"checkpoint": 1, "prompt": 5}
-    assert "The seed goes with the checkpoint and prompt here (5 values); seed 1 is taken" in found.notes[0]
+    assert "The seed changes together with the checkpoint and prompt (5 values), so seed 1 is used" in found.notes[0]
 
 
 def test_combinations_that_nobody_drew_are_said():
     found = of({"seed": 1}, {"seed": 2}, {"seed": 1, "cfg": 5}, {"seed": 3}, {"seed": 2, "cfg": 5})
     assert sizes(found) == {"checkpoint": 1, "seed": 3, "cfg": 2}
-    assert "5 texts make 6 cells: all combinations of what differs are drawn." in found.notes
+    assert "5 texts become 6 cells: every combination of what differs is generated." in found.notes
 
 
 def test_the_articles_twelve_pictures():
     found = draft_experiment([parse(text) for text in split(SEED.read_text(encoding="utf-8"))])
     assert sizes(found) == {"checkpoint": 4, "prompt": 11}
     assert found.experiment.faces[0].model == "face_yolov8n.pt"
-    assert any("without a face pass" in note for note in found.notes)
+    assert any("had no face pass" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
     ("other", "named"),
     [
-        ({"size": "128x64"}, "They differ in width: 64, 128; 64 is taken."),
-        ({"more": ", Denoising strength: 0.5", "seed": 2}, "Text 2 is of a picture drawn from another one"),
-        ({"more": ", Hires upscale: 2, Hires upscaler: Latent"}, "Not taken over: Hires upscale: 2"),
+        ({"size": "128x64"}, "The texts differ in width (64, 128); 64 is used."),
+        ({"more": ", Denoising strength: 0.5", "seed": 2}, "Text 2 belongs to an img2img picture"),
+        ({"more": ", Hires upscale: 2, Hires upscaler: Latent"}, "Not used: Hires upscale: 2"),
         ({"size": "large"}, "Text 2 is left out: Size is 'large'"),
         ({"more": ', Script: X/Y/Z plot, X Type: Hires steps, X Values: "1,2"'}, "axis Hires steps"),
     ],

@@ -56,8 +56,8 @@ def test_labels_tell_values_apart(experiment):
 def test_article_plans_its_two_checkpoints(goldens):
     seed = goldens.parent / "seed"
     first = split((seed / "infotexts.txt").read_text(encoding="utf-8"))[0]
-    article = split((seed / "article.txt").read_text(encoding="utf-8"))[0]  # its backslashes stand alone
-    for text in (first, article):
+    quoted = split((seed / "page.md").read_text(encoding="utf-8"))[0]  # its backslashes stand alone
+    for text in (first, quoted):
         experiment = Experiment.from_infotext(parse(text))
         assert [(ref.stem, ref.short_hash) for ref in experiment.checkpoints] == [
             ("me_15_StarlightXLAnimatedV3_noREG-000030", "f31347de70"),
@@ -113,8 +113,8 @@ def test_axes_that_are_not_drawn_are_refused_by_name():
         ({"jub": {}}, "'job'"),
         ({"job": {"promt": "x", "seed": 1}}, "'prompt'"),
         ({"job": {"prompt": "x"}}, "lacks seed"),
-        ({"job": {"prompt": "x", "seed": "1"}}, "int"),
-        ({"job": {"prompt": "x", "seed": -1}}, "random"),
+        ({"job": {"prompt": "x", "seed": "1"}}, "must be a whole number"),
+        ({"job": {"prompt": "x", "seed": -1}}, "expected a fixed seed"),
         ({"job": {"prompt": "x", "seed": 1, "width": 500}}, "multiple of 8"),
         ({"axes": [{"kind": "sede", "values": [1]}]}, "'seed'"),
         ({"axes": [{"kind": "seed", "values": [1, 1]}]}, "twice"),
@@ -122,7 +122,7 @@ def test_axes_that_are_not_drawn_are_refused_by_name():
         ({"axes": [{"kind": "seed", "values": []}]}, "no values"),
         ({"axes": [{"kind": "cfg", "values": [1]}, {"kind": "cfg", "values": [2]}]}, "two 'cfg'"),
         ({"axes": [{"kind": "prompt s/r", "values": ["dog", "cat"]}]}, "'dog'"),
-        ({"axes": [{"kind": "face denoise", "values": [0.5]}]}, "no face settings"),
+        ({"axes": [{"kind": "face denoise", "values": [0.5]}]}, "there is no face pass"),
         ({"faces": [{"denoice": 0.5}]}, "'denoise'"),
         ({"columns": "seeds"}, "seeds"),
         ({"axes": {}}, "list"),

@@ -17,7 +17,7 @@ from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 
 TESTS = Path(__file__).parents[1]
 SEED = (TESTS / "seed" / "infotexts.txt").read_text(encoding="utf-8").strip().split("\n\n---\n\n")
-ARTICLE = (TESTS / "seed" / "article.txt").read_text(encoding="utf-8")
+PAGE = (TESTS / "seed" / "page.md").read_text(encoding="utf-8")
 GOLDEN = [
     pytest.param(text, id=f"{path.stem}-{i}")
     for path in sorted((TESTS / "goldens").glob("*.json"))
@@ -52,8 +52,8 @@ def test_trailing_spaces_of_prompts_are_kept():
     assert (it.parse(text).prompt[-11:], it.parse(text).negative[-8:]) == ("artstation ", "topless ")
 
 
-def test_the_article_holds_two_infotexts_one_of_them_cut_off():
-    first, second = map(it.parse, it.split(ARTICLE))
+def test_a_page_of_prose_holds_two_infotexts_one_of_them_cut_off():
+    first, second = map(it.parse, it.split(PAGE))
     assert it.to_job(first) == it.to_job(it.parse(SEED[0]))
     assert it.xyz(first) == it.xyz(it.parse(SEED[0]))
     assert it.faces(first) == it.faces(it.parse(SEED[0]))

@@ -129,7 +129,7 @@ def test_a_gpus_noise_without_a_gpu_is_said(model):
     ("change", "error", "match"),
     [
         ({"width": 65}, ExperimentError, "multiples of 8"),
-        ({"steps": 0}, ExperimentError, "0 steps"),
+        ({"steps": 0}, ExperimentError, "number of steps is 0"),
         ({"sampler": "UniPC"}, UnsupportedKeyError, "UniPC"),
         ({"schedule": "Beta"}, UnsupportedKeyError, "Beta"),
     ],
@@ -164,7 +164,7 @@ def test_a_vae_that_overflows_is_run_in_float32_for_that_picture(model, differen
     z = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     half = replace(model, vae=Overflows(copy.deepcopy(model.vae)).to(torch.bfloat16))
     image, notes = render.decode(half, z)
-    assert notes == ("VAE ran in float32 to decode: in bfloat16 it gave NaN",)
+    assert notes == ("the VAE ran in float32 to decode: in bfloat16 it gave NaN",)
     assert next(half.vae.parameters()).dtype is torch.bfloat16
     assert difference(image, render.decode(replace(model, vae=half.vae.vae.float()), z)[0])[0] == 0
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from ohwx_compare.errors import CheckpointError, UnknownCheckpointError
+from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
 from ohwx_compare.files.checkpoint import (
     describe,
     find,
@@ -74,8 +74,8 @@ def test_header_is_what_was_written(tmp_path):
         (raw({"a": 3}), "header"),
         (raw({"a": entry([0, 2**40], 0, 0)}), "header"),
         (raw({"a": entry([1] * 65, 0, 2)}, b"12"), "header"),
-        (raw({"a": entry([3], 0, 4)}, b"1234"), r"damaged: a takes 4 bytes, which is not F16 \[3\]"),
-        (raw({"a": entry([2], 0, 4), "b": entry([2], 2, 6)}, b"123456"), "damaged: b lies on the tensor before"),
+        (raw({"a": entry([3], 0, 4)}, b"1234"), r"damaged: a takes 4 bytes, which does not fit F16 \[3\]"),
+        (raw({"a": entry([2], 0, 4), "b": entry([2], 2, 6)}, b"123456"), "damaged: b overlaps the tensor before it"),
         (raw({str(n): 0 for n in range(100_001)}), "lists 100,001 tensors"),
         (raw({"__metadata__": 3}), "header"),
         (b"PK\x03\x04" + bytes(60), "pickle"),
@@ -138,7 +138,7 @@ BIG_G = "conditioner.embedders.1.model.ln_final.weight"
         ({"down_blocks.0.resnets.0.norm1.weight": [2]}, "one part of a model in diffusers' layout"),
         ({"clip_g": [2, 1280], "clip_l": [2, 768]}, "an embedding (textual inversion)"),
         ({"control_model.x": [2]}, "a ControlNet"),
-        ({"x": [2]}, "no model that is known here"),
+        ({"x": [2]}, "not a model that is known here"),
         ({UNET: [2], BIG_G: [2]}, "an SDXL checkpoint with 0 input channels"),
     ],
 )
@@ -173,7 +173,7 @@ def test_every_checkpoint_is_listed(folder):
         "base.safetensors", "me/step-0901.safetensors", "me/step-1802.safetensors", "me/v1.5.SAFETENSORS",
         "old/Step-0901.safetensors", "ümlaut ß/a b.safetensors",
     ]  # fmt: skip
-    with pytest.raises(CheckpointError, match="is no folder"):
+    with pytest.raises(CheckpointError, match="is not a folder"):
         list_checkpoints(folder / "none")
 
 
@@ -214,14 +214,15 @@ def test_equal_names_without_hash_are_listed(folder):
 
 def test_another_hash_says_both_unless_accepted(folder):
     mine = shorten(folder, "base.safetensors")
-    with pytest.raises(CheckpointError, match=rf"base \[4610bf5599\].*base.safetensors \[{mine}\].*--checkpoint-map"):
+    said = rf"base \[4610bf5599\].*base.safetensors \[{mine}\].*Put the right file there"
+    with pytest.raises(WrongCheckpointError, match=said):
         find("base [4610bf5599]", folder)
     assert find("base [4610bf5599]", folder, any_hash=True) == folder / "base.safetensors"
 
 
 def test_a_missing_one_names_the_nearest_and_the_way_out(folder):
     reference = r"me15img\model\step-0902.safetensors [4610bf5599]"
-    with pytest.raises(UnknownCheckpointError, match=r"step-0902.*nearest: .*tep-0901.*--checkpoint-map") as error:
+    with pytest.raises(UnknownCheckpointError, match=r"named .*step-0902.*nearest .*tep-0901.*Put it there") as error:
         find(reference, folder)
     assert "notes" not in str(error.value)
 

@@ -210,7 +210,7 @@ def test_weights_left_over_from_the_model_before_are_refused(webui):
     write_checkpoint(webui.folder / "bare.safetensors", 5, without=["first_stage_model.decoder.conv.weight"])
     processed = webui.load_script().run(Txt2Img(seed=7), asked(checkpoints=["one.safetensors", "bare.safetensors"]))
     assert len(processed.images) == 2
-    assert "bare.safetensors lacks 1 tensors" in processed.comments
+    assert "bare.safetensors lacks 1 tensor (" in processed.comments
 
 
 def paste(webui, script, parameters):
@@ -286,7 +286,7 @@ def test_frozen_settings_are_said(webui):
         ({"axis": []}, "'axis'"),
         ({"axes": [{"kind": "sead", "values": [1]}]}, "'seed'"),
         ({"faces": [{"ad_modell": "x"}]}, "'ad_modell'"),
-        ({"name": "../up"}, "cannot name a run folder"),
+        ({"name": "../up"}, "cannot be the name of a run folder"),
         ({"checkpoints": ["nobody"]}, "nobody"),
     ],
 )

@@ -6,16 +6,21 @@ from random import Random
 import pytest
 
 from ohwx_compare.demo.answer import answer
-from ohwx_compare.demo.readings import FaceRead, PictureRead, Readings, TruthRead
+from ohwx_compare.demo.readings import BeforeRead, FaceRead, PictureRead, Readings, TruthRead
 from ohwx_compare.demo.sizes import QUICK
-from ohwx_compare.demo.words import headline, sentences
-from ohwx_compare.toy.styles import PHOTO
+from ohwx_compare.demo.words import findings, headline, sentences
+from ohwx_compare.toy.styles import PHOTO, STYLES
 
 SIZES = replace(QUICK, apart=10)
 
 
-def read(likeness=lambda one: 0.5, style=lambda one: 1.0, drift=lambda one: 0.4, face=(0.6, 0.3)) -> Readings:
-    """Readings of a quick demo: each number is a function of the checkpoint, `style` a chance."""
+def read(
+    likeness=lambda one: 0.5, style=lambda one: 1.0, drift=lambda one: 0.4, face=(0.6, 0.3), before=None, ease=None
+) -> Readings:
+    """Readings of a quick demo: each number is a function of the checkpoint, `style` a chance.
+
+    ease: what regularization images add to likeness in each of so many styles.
+    """
     chance = Random(1)
     noise = {}
 
@@ -30,9 +35,13 @@ def read(likeness=lambda one: 0.5, style=lambda one: 1.0, drift=lambda one: 0.4,
     def wrong(share):
         return {str(trait): chance.random() < share for trait in range(7)}
 
-    every = SIZES.trained()
+    def subject(one, asked, seed):
+        more = ease[asked] if ease and one.arm == "reg" else 0
+        return replace(picture(one, asked, seed, likeness(one) + more, style(one)), before=before)
+
+    every, styles = SIZES.trained(), ease or SIZES.styles
     return Readings(
-        subject=tuple(picture(o, a, s, likeness(o), style(o)) for o in every for a in SIZES.styles for s in (1, 2, 3)),
+        subject=tuple(subject(one, asked, seed) for one in every for asked in styles for seed in (1, 2, 3)),
         drift=tuple(picture(one, PHOTO, seed, drift(one)) for one in every for seed in SIZES.class_seeds),
         small=tuple(picture(every[-1], PHOTO, seed, 0.5) for seed in range(60)),
         truths=tuple(
@@ -42,10 +51,12 @@ def read(likeness=lambda one: 0.5, style=lambda one: 1.0, drift=lambda one: 0.4,
     )  # fmt: skip
 
 
-def test_equal_arms_have_no_clear_difference():
+def test_equal_arms_are_the_same_with_every_seed():
     found = answer(read())
     assert headline(found) == (
-        "With or without regularization images: no clear difference in likeness, style and what “a man” looks like."
+        "With regularization images: likeness, the same with every seed (in these 4 styles only); "
+        "style kept, the same with every seed (in these 3 styles only); "
+        "what “a man” looks like, the same with every seed (in this style only)."
     )
     assert not any(each.pooled.is_clear for each in found.differences.values())
 
@@ -53,11 +64,25 @@ def test_equal_arms_have_no_clear_difference():
 @pytest.mark.parametrize(("arm", "words"), [("no-reg", "less likeness"), ("reg", "more likeness")])
 def test_whichever_arm_is_more_like_the_subject_is_said_to_be(arm, words):
     found = answer(read(likeness=lambda one: 0.7 if one.arm == arm else 0.5))
-    assert headline(found) == (
-        f"With regularization images: {words}; no clear difference in style and what “a man” looks like."
+    assert headline(found).startswith(
+        f"With regularization images: {words} (in these 4 styles only); style kept, the same"
     )
     assert abs(found.differences["likeness"].pooled.value) == pytest.approx(0.2)
     assert list(found.differences["likeness"].at) == [10, 20, 30, 40, 50]
+
+
+def test_where_the_styles_disagree_it_cannot_tell():
+    """Six styles, half of them more like him with regularization images: pictures as units would call it clear."""
+    found = answer(read(ease=dict(zip(STYLES, (-0.2, 0.4, -0.1, 0.4, -0.15, 0.4), strict=True))))
+    assert headline(found).startswith(
+        "With regularization images: style kept, the same with every seed (in these 5 styles"
+    )
+    assert "; likeness, cannot tell (" in headline(found)
+    likeness, *_, matched, trainings = findings(found)
+    assert likeness.startswith("Likeness: cannot tell. +0.12, 95 % interval −0.19 to +0.44, over 6 styles")
+    assert likeness.endswith(" more styles would tell a difference of 0.05.")
+    assert "90 such pairs" in matched
+    assert trainings.startswith("One training of each arm")
 
 
 def test_style_and_class_are_told_too():
@@ -65,8 +90,9 @@ def test_style_and_class_are_told_too():
         read(style=lambda one: 0.1 if one.arm == "no-reg" else 1.0, drift=lambda one: (one.arm == "reg") / 2)
     )
     assert headline(found) == (
-        "With regularization images: the style asked for kept more often and “a man” more like the subject; "
-        "no clear difference in likeness."
+        "With regularization images: the style asked for kept more often (in these 3 styles only); "
+        "“a man” more like the subject (in this style only); "
+        "likeness, the same with every seed (in these 4 styles only)."
     )
     assert found.arms["reg"][-1].values["style"].value == 1
     assert found.base.values["style"].n == 9  # photographs are left out: 3 styles, 3 seeds
@@ -75,14 +101,31 @@ def test_style_and_class_are_told_too():
     assert "(risen: +0.50" in drift
 
 
-def test_the_best_checkpoint_has_likeness_and_style():
-    def likeness(one):
-        return {"no-reg": 0.9, "reg": 0.6}.get(one.arm, 0.1) - (one.exposures > 20) * 0.2
+def test_the_best_checkpoints_have_likeness_and_style():
+    """Without regularization images as alike, but out of style; with them the later ones are less of both."""
+    found = answer(
+        read(
+            likeness=lambda one: 0.6 - (one.exposures > 20) * 0.3,
+            style=lambda one: 0.05 if one.arm == "no-reg" else 1.0 - (one.exposures > 20) * 0.3,
+            ease=dict.fromkeys(STYLES, 0),
+        )
+    )
+    assert [(one.arm, one.exposures) for one in found.keep.saves] == [("reg", 10), ("reg", 20)]
+    assert [one.exposures for one in found.keep.earliest] == [10]
+    assert found.keep.score == pytest.approx(0.6, abs=0.1)
+    told = list(sentences(found))[2]
+    assert "2 of 10 saves cannot be told from the best: with regularization images 10 and 20 exposures" in told
 
-    found = answer(read(likeness, style=lambda one: 0.2 if one.arm == "no-reg" else 1.0)).best
-    assert (found.trained.arm, found.trained.exposures) == ("reg", 10)
-    assert found.score.value == pytest.approx(0.6, abs=0.1)
-    assert found.certainty > 0.5
+
+def test_a_face_pass_is_a_factor_of_likeness_and_style():
+    found = answer(read(before=BeforeRead(likeness=0.3, style_read=PHOTO)))
+    contrasts = {each.name: each.effect for each in found.differences["likeness"].contrasts}
+    assert contrasts["face pass"].value == pytest.approx(0.2, abs=0.05)
+    assert contrasts["regularization x face pass"].value == pytest.approx(0)
+    style = {each.name: each.effect for each in found.differences["style"].contrasts}
+    assert style["face pass"].value == pytest.approx(1)
+    assert len(found.differences["drift"].contrasts) == 3  # nothing was redrawn there
+    assert len(answer(read()).differences["likeness"].contrasts) == 3
 
 
 def test_rises_are_paired_with_the_base():

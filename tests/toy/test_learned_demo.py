@@ -20,5 +20,5 @@ def test_the_demo_shows_what_training_did(tmp_path, monkeypatch):
         assert arm["likeness"].low > 0  # the subject is learned
     assert found.reader.others.high < found.arms["no-reg"][-1].values["likeness"].value < found.reader.subject.low
     assert found.differences["drift"].pooled.high < 0  # regularization images keep "a man" from becoming him
-    assert found.faces.change.n >= 50
+    assert found.faces.faces >= 50
     assert found.faces.change.high < 0  # fewer traits are wrong after the face pass

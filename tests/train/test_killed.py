@@ -24,7 +24,7 @@ def start(recipe: Path) -> subprocess.Popen:
 
 def phase(folder: Path) -> str:
     """What a killed run was doing, by what it left."""
-    if list(folder.glob("*.safetensors.unfinished")):
+    if list(folder.glob("*.safetensors.*.unfinished")):
         return "saving a checkpoint"
     if list((folder / "state").glob("*.unfinished")):
         return "saving the state"

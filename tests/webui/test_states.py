@@ -148,7 +148,7 @@ def test_identical_pixels_of_two_checkpoints_are_told(webui, ask, place):
     notes = [" ".join(cell.result.notes) for cell in cells(answer)]
     assert "same pixels as cell 1" not in notes[0]
     assert "the files are copies" in notes[1]
-    assert "though the checkpoint files differ" in notes[2]
+    assert "although the checkpoint files differ" in notes[2]
 
 
 def test_the_users_checkpoint_draws_again_afterwards_also_after_an_error(webui, ask, place):

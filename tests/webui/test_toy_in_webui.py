@@ -45,7 +45,7 @@ def test_the_demos_comparisons_are_those_of_our_engine(webui, browser, models, t
     page = open_ui(browser, webui)
     page.click("#tabs > .tab-nav > button:has-text('ohwx compare')")
     page.click("#ohwx-toy")
-    page.wait_for_selector("#ohwx-toy-said:text('ohwx-toy/toy.safetensors and toy_face_yolov8.pt can be chosen now')")
+    page.wait_for_selector("#ohwx-toy-said:text('the detector toy_face_yolov8.pt can be selected now')")
     page.close()
     assert "ohwx-toy/toy.safetensors" in json.loads(tab.get("ohwx/api/state"))["checkpoints"]
     monkeypatch.setattr("ohwx_compare.demo.sizes.WHOLE", CUT)

@@ -1,25 +1,28 @@
-"""How long a planned run takes here: its own first batches drawn with few steps, twice, and drawn out to all of them.
+"""How long a planned run takes here: its own first batches with few steps, twice, extrapolated to all steps.
 
 Time is linear in steps: a batch costs `fixed` (texts, VAE, saving) and `step` for each step. Both are measured for each
 kind of batch that the plan holds, at its own size and number of pictures, on the machine and checkpoint it will run on.
-What cannot be known before is how many faces there will be; a tab is taken for as many as its top k allows, or one.
+How many faces there will be cannot be known; each tab counts as many as its top k allows, or one.
 """
 
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from ohwx_compare.compare.cost.plan import BatchWork, ComparisonPlan
+from ohwx_compare.compare.cost.plan import ComparisonPlan
 from ohwx_compare.compare.face_pass import face_job
 from ohwx_compare.compare.host import Checkpoint, Host
+from ohwx_compare.compare.work import BatchWork
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.core.request.steps import expected_faces, face_steps
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
 
 if TYPE_CHECKING:  # loads torch
@@ -39,7 +42,7 @@ class Pace:
     step: float
 
     def of(self, steps: int) -> float:
-        """A batch of so many steps."""
+        """Seconds of a batch with so many steps."""
         return self.fixed + self.step * steps
 
 
@@ -49,19 +52,19 @@ def seconds(
     detectors: Mapping[str, "Detector"],
     clock: Callable[[], float] = time.perf_counter,
 ) -> float | None:
-    """Wall time that drawing `plan` will take, sheets included; None where no checkpoint of it has a file.
+    """Wall time that `plan` will take, sheets included; None where no checkpoint of it has a file.
 
-    Loads the first checkpoint of the plan, switches to the second, whose switch stands for all that follow, and draws
-    with the last one loaded; the caller closes `host`. Raises what the host raises.
+    Loads the first checkpoint of the plan, switches to the second, whose switch stands for all that follow, and
+    generates with the one loaded last; the caller closes `host`. Raises what the host raises.
     """
-    visits = [visit for visit in plan.visits if visit.checkpoint]
-    if not visits:
+    found = [visit.checkpoint for visit in plan.visits if visit.checkpoint]
+    if not found:
         return None if plan.visits else 0.0
     measure = _Measure(host, detectors, clock)
-    first, *others = [visit.checkpoint for visit in visits]
+    first, *others = found
     load = measure.load(first)
     switch = measure.switch(first, others[0]) / _size(others[0]) if others else load / _size(first)
-    loads = load + switch * (sum(map(_size, others)) + _size(first) * (len(plan.visits) - len(visits)))
+    loads = load + switch * (sum(map(_size, others)) + _size(first) * (len(plan.visits) - len(found)))
     return loads + sum(measure.cost(draw) for visit in plan.visits for draw in visit.draws)
 
 
@@ -70,13 +73,13 @@ class _Measure:
 
     def __init__(self, host: Host, detectors: Mapping[str, "Detector"], clock: Callable[[], float]):
         self.host, self.detectors, self.clock = host, detectors, clock
-        self.paces: dict[tuple, Pace] = {}
-        self.detections: dict[tuple, float] = {}
+        self.paces: dict[tuple[object, ...], Pace] = {}
+        self.detections: dict[tuple[object, ...], float] = {}
         self.savings: dict[tuple[int, int], float] = {}
 
     def time(self, do: Callable[[], object]) -> float:
-        """Seconds that `do` takes, the mean of as many times as it takes to be sure."""
-        spent = []
+        """Seconds that `do` takes: the mean of as many repetitions as make it certain."""
+        spent: list[float] = []
         while sum(spent) < AT_LEAST and len(spent) < AT_MOST:
             started = self.clock()
             do()
@@ -114,7 +117,7 @@ class _Measure:
 
     def render(self, jobs: Sequence[Job]) -> Pace:
         """The pace of a batch from noise."""
-        kind = ("render", len(jobs), _kind(jobs[0]))
+        kind: tuple[object, ...] = ("render", len(jobs), _kind(jobs[0]))
         if kind not in self.paces:
             self.paces[kind] = self.pace(lambda steps: list(self.host.render(_with_steps(jobs, steps))))
         return self.paces[kind]
@@ -122,7 +125,7 @@ class _Measure:
     def tab(self, tab: FaceSettings, jobs: Sequence[Job]) -> float:
         """Seconds of one tab over pictures of one batch: detection, then face by face."""
         asked = [face_job(job, tab, 0) for job in jobs]
-        kind = ("inpaint", len(jobs), _kind(asked[0].job), jobs[0].width, jobs[0].height, tab.model)
+        kind: tuple[object, ...] = ("inpaint", len(jobs), _kind(asked[0].job), jobs[0].width, jobs[0].height, tab.model)
         if kind not in self.paces:
             images = [_noise(job) for job in jobs]
             detector = self.detectors[tab.model]
@@ -130,13 +133,12 @@ class _Measure:
             self.detections[kind] = self.time(lambda: detector.detect(images, tab.confidence))
             masks = [_face(image.size) for image in images]
             self.paces[kind] = self.pace(lambda steps: list(self.host.inpaint(_few(asked, steps), images, masks)))
-        steps = int(min(tab.denoise, 0.999) * asked[0].job.steps) + 1
-        return self.detections[kind] + max(tab.top_k, 1) * self.paces[kind].of(steps)
+        return self.detections[kind] + expected_faces(tab) * self.paces[kind].of(face_steps(jobs[0], tab))
 
     def pace(self, draw: Callable[[int], object]) -> Pace:
-        """Two lengths give the line, after a draw that warms up."""
+        """Two lengths give the line, after a first one that warms up."""
         draw(FEW)
-        few, more = (self.time(lambda n=steps: draw(n)) for steps in (FEW, MORE))
+        few, more = (self.time(partial(draw, steps)) for steps in (FEW, MORE))
         step = max(more - few, 0.0) / (MORE - FEW)
         return Pace(max(few - FEW * step, 0.0), step)
 
@@ -161,13 +163,13 @@ def _size(checkpoint: Checkpoint) -> int:
     return checkpoint.path.stat().st_size
 
 
-def _kind(job: Job) -> tuple:
+def _kind(job: Job) -> tuple[object, ...]:
     """What a step's cost depends on."""
     return job.width, job.height, job.sampler, job.prompt.count(" AND ")
 
 
 def _noise(job: Job) -> Image.Image:
-    """A picture that no format makes small."""
+    """A picture that no format compresses."""
     size = (job.width, job.height)
     return Image.merge("RGB", [Image.effect_noise(size, 64) for _ in range(3)])
 
@@ -177,7 +179,7 @@ def _with_steps(jobs: Iterable[Job], steps: int) -> list[Job]:
 
 
 def _few(asked: Iterable[InpaintJob], steps: int) -> list[InpaintJob]:
-    """The same inpaints with so many steps: int(d * s) + 1 are run at denoise d of s."""
+    """The same inpaints with so many steps: of s steps, int(d * s) + 1 run at denoise d."""
     return [replace(one, job=replace(one.job, steps=2 * steps - 2 or 1, denoise=0.5)) for one in asked]
 
 

@@ -1,50 +1,36 @@
-"""What a run would draw, counted before anything is drawn; what its folder holds already is left out.
+"""What a run would generate, counted beforehand; what its folder holds already is left out.
 
-It follows `compare/run.py`: the same batches, the same keys, each checkpoint loaded once and only where it is needed.
+The batches and what they lack are those of `compare/work.py`, as in a run; each checkpoint is loaded once and only
+where it is needed.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cells_by_job
+from ohwx_compare.compare.batches import Batch, batches, by_checkpoint
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve
+from ohwx_compare.compare.work import NO_KEYS, BatchWork, CellKeys, KeysOf, needed
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import UnknownCheckpointError
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.ledger.rows import Run
 
-__all__ = ["BatchWork", "ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
+__all__ = ["ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
 
 PNG_BYTES = 2.0  # a px, until the run folder holds pictures of its own
 THUMB_BYTES = 25_000  # a JPEG of 384 px
 
-KeysOf = Callable[[Cell, str], tuple[Forms, Forms]]  # as `PictureKeys.of`
-
-
-@dataclass(frozen=True)
-class BatchWork:
-    """One batch's work: the pictures it lacks, and the cells whose face pass it lacks."""
-
-    jobs: tuple[Job, ...]
-    faces: tuple[Cell, ...]
-
-    @property
-    def inpaints(self) -> int:
-        """Faces to be redrawn, if each tab finds as many as its top k allows, or one."""
-        return sum(max(tab.top_k, 1) for cell in self.faces for tab in cell.faces)
-
 
 @dataclass(frozen=True)
 class Visit:
-    """One checkpoint and what it draws; `checkpoint` is None where no file answers to its name."""
+    """One checkpoint and what it generates; `checkpoint` is None where there is no file of its name."""
 
     checkpoint: Checkpoint | None
     draws: tuple[BatchWork, ...]
@@ -59,6 +45,14 @@ class Shelved:
     png_bytes: float  # a px, the mean of their pictures
     lent: frozenset[str] = frozenset()  # those of `keys` that are taken from elsewhere
 
+    def has(self, key: str) -> bool:
+        """Whether a picture with this key need not be generated."""
+        return key in self.keys
+
+    def is_lent(self, key: str) -> bool:
+        """Whether it is taken from elsewhere."""
+        return key in self.lent
+
     def key_here(self, forms: Forms) -> str:
         """The key that a picture carries there; today's for one that nobody has."""
         return next(filter(self.keys.__contains__, forms), forms[0])
@@ -66,22 +60,22 @@ class Shelved:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonPlan:
-    """A run's cost in things that can be counted. `visits` holds only checkpoints that have something to draw."""
+    """A run's cost in things that can be counted. `visits` holds only checkpoints that have something to generate."""
 
-    cells: int  # of the experiment, drawn already or not
+    cells: int  # of the experiment, generated already or not
     checkpoints: int
-    missing: tuple[str, ...]  # checkpoints that no file answers to, as the experiment names them
+    missing: tuple[str, ...]  # checkpoints without a file, as the experiment names them
     visits: tuple[Visit, ...]
     disk_bytes: int  # of the pictures, thumbnails and sheets to be written, estimated
 
     @property
     def renders(self) -> int:
-        """Pictures to be drawn before the face pass."""
+        """Pictures to generate, before the face pass."""
         return sum(len(draw.jobs) for visit in self.visits for draw in visit.draws)
 
     @property
     def inpaints(self) -> int:
-        """Faces to be redrawn; see `Draw.inpaints`."""
+        """Faces to inpaint; see `BatchWork.inpaints`."""
         return sum(draw.inpaints for visit in self.visits for draw in visit.draws)
 
     @property
@@ -104,9 +98,9 @@ def plan(
     there: Shelved = Shelved(frozenset(), {}, PNG_BYTES),
     keys: KeysOf | None = None,
 ) -> ComparisonPlan:
-    """Count what a run of `experiment` would draw besides what is `there`.
+    """Count what a run of `experiment` would generate besides what is `there`.
 
-    keys: what tells whether a cell is there; without, none is. Raises ExperimentError without a checkpoint,
+    keys: tells whether a cell is there; without it, none is. Raises ExperimentError without a checkpoint,
     CheckpointError for a file that is not what was asked for.
     """
     cells, missing, visits = experiment.cells(), [], []
@@ -140,7 +134,7 @@ def most_bytes(experiment: Experiment) -> int:
 
 
 def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
-    """What the folder that is drawn into holds, and what others lend to it.
+    """What the run's own folder holds, and what other folders lend to it.
 
     This is a forecast, so a checkpoint file that resembles the recorded one counts as it; a run looks at its bytes.
     """
@@ -156,32 +150,25 @@ def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
 
 
 def keys_in(run: Run) -> KeysOf:
-    """The keys that a run's own cells have, whatever the host would say now: for a forecast that asks none."""
-    done = [cell for cell in run.cells if cell.result.before_key and cell.result.key]
-    known = {_ident(cell.cell): ((cell.result.before_key,), (cell.result.key,)) for cell in done}
+    """The keys that a run's own cells have, whatever the host would say now: for a forecast without a host."""
+    known = {_ident(c.cell): CellKeys(c.result.before_key or "", c.result.key) for c in run.cells if c.result.key}
 
-    def keys(cell: Cell, sha256: str) -> tuple[Forms, Forms]:
-        return known.get(_ident(cell), (("",), ("",)))
+    def keys(cell: Cell, sha256: str) -> CellKeys:
+        return known.get(_ident(cell), NO_KEYS)
 
     return keys
 
 
-def _ident(cell: Cell) -> tuple:
+def _ident(cell: Cell) -> tuple[object, ...]:
     return cell.checkpoint, cell.job, cell.faces
 
 
 def _lacks(batch: Batch, keys: KeysOf | None, sha256: str | None, there: Shelved) -> BatchWork:
-    """A batch with nothing committed is drawn whole, but for what is lent; else what is missing of it."""
     if keys is None or sha256 is None:
-        return BatchWork(tuple(cells_by_job(batch)), tuple(cell for cell in batch if cell.faces))
-    here = {cell.number: tuple(map(there.key_here, keys(cell, sha256))) for cell in batch}
-    todo = [cell for cell in batch if not there.keys.issuperset(here[cell.number])]
-    own = {job: here[cells[0].number][0] for job, cells in cells_by_job(todo).items()}
-    own = {job: key for job, key in own.items() if key not in there.lent}
-    lacking = [job for job, key in own.items() if key not in there.keys]
-    jobs = own if lacking and len(todo) == len(batch) else lacking
-    faces = tuple(cell for cell in todo if cell.faces and here[cell.number][1] not in there.lent)
-    return BatchWork(tuple(jobs), faces)
+        return needed(batch, batch, dict.fromkeys((cell.number for cell in batch), NO_KEYS))
+    own = {cell.number: keys(cell, sha256) for cell in batch}
+    todo = [cell for cell in batch if not there.keys.issuperset((own[cell.number].before, own[cell.number].last))]
+    return needed(batch, todo, own).lacking(there, is_fresh=len(todo) == len(batch))
 
 
 class _Picture(NamedTuple):

@@ -1,6 +1,6 @@
 """The values of an axis as a person types them into one field, read as the X/Y/Z script reads them.
 
-What a line or a name cannot hold (a line break, blanks at its ends) is a JSON string there.
+A value that a line or a name cannot hold (a line break, blanks at its ends) is written as a JSON string.
 """
 
 import json
@@ -8,8 +8,9 @@ from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
 from ohwx_compare.core.experiment.kind import AxisKind, Form
-from ohwx_compare.core.infotext.xyz import from_csv, numbers, to_csv
+from ohwx_compare.core.infotext.xyz import from_csv, limit, numbers, to_csv
 from ohwx_compare.errors import ExperimentError, InfotextError
+from ohwx_compare.words import quoted
 
 __all__ = ["kind_called", "read_values", "write_values"]
 
@@ -60,12 +61,13 @@ def _read(kind: AxisKind, text: str) -> list[Any]:
             values.append(_of_line(part))
         else:
             values += numbers([part], kind.title, whole=kind.form is Form.WHOLE)
+            limit(len(values))
     return values
 
 
 def _switch(kind: AxisKind, text: str) -> bool:
     if text.casefold() not in _SWITCHES:
-        raise ExperimentError(f"The axis {kind.name!r} takes on and off, got {text!r}.")
+        raise ExperimentError(f"The axis {kind.name!r} takes on or off, got {quoted(text)}.")
     return _SWITCHES[text.casefold()]
 
 
@@ -80,7 +82,7 @@ def _word(kind: AxisKind, value: Any) -> str:
 
 
 def _line(value: Any) -> str:
-    """A text as it is where that reads back, else as JSON."""
+    """The text itself where it reads back the same, else as JSON."""
     is_plain = isinstance(value, str) and value == value.strip() and value and value[0] not in '"{'
     return value if is_plain and len(value.splitlines()) == 1 else json.dumps(value)
 
@@ -90,5 +92,5 @@ def _of_line(text: str) -> Any:
         return text
     try:
         return json.loads(text)
-    except ValueError:  # a prompt may begin so
+    except (ValueError, RecursionError):  # a prompt may begin so
         return text

@@ -1,8 +1,8 @@
 """Several pictures' infotexts as one experiment: what differs between them becomes its axes.
 
 Checkpoints come first, then prompts, then the rest. What only follows from an earlier axis (each prompt has a seed of
-its own) is no axis: the first value is taken and a note says so, since all combinations are drawn. The host is the
-webui, so nothing is refused here; what is not taken over is noted too.
+its own) does not become an axis: the first value is used and a note says so, since every combination is generated. The
+host is the webui, so nothing is refused here; what is not used is noted too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +18,7 @@ from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, InfotextError, OhwxError
+from ohwx_compare.words import counted
 
 __all__ = ["Draft", "draft_experiment"]
 
@@ -57,7 +58,7 @@ def draft_experiment(texts: Sequence[Infotext], styles: Mapping[str, Style] | No
     """One experiment of one or more infotexts: ours, the webui's own, X/Y/Z plots' and ADetailer's of any version.
 
     styles: the webui's, by name. Raises the first text's error where none of them can be read, ExperimentError for
-    values nobody could draw.
+    values that no host accepts.
     """
     read: list[tuple[int, Experiment]] = []
     notes: list[str] = []
@@ -80,10 +81,10 @@ def _read(number: int, text: Infotext, styles: Mapping[str, Style] | None, notes
     plot = xyz(text)
     ignored += [f"axis {axis.type}" for axis in (plot.axes if plot else ()) if kind_of(axis) is None]
     if ignored:
-        notes.append(f"Not taken over: {'; '.join(ignored)}.")
+        notes.append(f"Not used: {'; '.join(ignored)}.")
     if experiment.job.denoise is None:
         return experiment
-    notes.append(f"Text {number} is of a picture drawn from another one; here it is drawn from noise.")
+    notes.append(f"Text {number} belongs to an img2img picture; here it is generated with txt2img.")
     return replace(experiment, job=replace(experiment.job, denoise=None))
 
 
@@ -99,12 +100,13 @@ def _merged(pictures: Sequence[_Picture], notes: list[str]) -> Experiment:
     experiment = _built(pictures[0].job, axes, _faces(pictures, notes), notes)
     cells = len(experiment.cells()) if experiment.checkpoints else 0
     if len(pictures) < cells:
-        notes.append(f"{len(pictures)} texts make {cells} cells: all combinations of what differs are drawn.")
+        texts = counted(len(pictures), "text")
+        notes.append(f"{texts} become {counted(cells, 'cell')}: every combination of what differs is generated.")
     return experiment
 
 
 def _axes(pictures: Sequence[_Picture], notes: list[str]) -> dict[str, tuple[Any, ...]]:
-    """The values of each kind that varies, and of the checkpoints in any case."""
+    """The values of each kind that varies, and always those of the checkpoints."""
     axes: dict[str, tuple[Any, ...]] = {}
     for kind in dict.fromkeys((*_VALUES, *(kind for picture in pictures for kind in picture.axes))):
         values = _distinct(kind, pictures)
@@ -116,25 +118,26 @@ def _axes(pictures: Sequence[_Picture], notes: list[str]) -> dict[str, tuple[Any
         else:
             shown = KINDS[kind].show(values[0])
             notes.append(
-                f"The {kind} goes with the {' and '.join(axes)} here ({len(values)} values); {shown} is taken for all. "
-                f"Add a {kind} axis to draw more of them."
+                f"The {kind} changes together with the {' and '.join(axes)} ({counted(len(values), 'value')}), so "
+                f"{shown} is used for all. Add a {kind} axis to compare more of them."
             )
     return axes
 
 
 def _distinct(kind: str, pictures: Sequence[_Picture]) -> tuple[Any, ...]:
-    values: list[Any] = []
+    values: dict[Any, None] = {}
     for picture in pictures:
         own = picture.axes.get(kind) or ((_VALUES[kind](picture),) if kind in _VALUES else ())
-        values += [value for value in own if value is not None and value not in values]
+        values |= dict.fromkeys(value for value in own if value is not None)
     if kind == "checkpoint":
-        values = list({ref.stem.casefold(): ref for ref in reversed(values)}.values())[::-1]  # with hash or without
+        by_name = {ref.stem.casefold(): ref for ref in reversed(values)}  # with hash or without
+        return tuple(by_name.values())[::-1]
     return tuple(values)
 
 
 def _follows(kind: str, axes: Mapping[str, Any], pictures: Sequence[_Picture]) -> bool:
-    """Whether where all of `axes` are the same, `kind` mostly is too."""
-    places: dict[tuple, set] = {}
+    """Whether pictures that agree in all of `axes` mostly agree in `kind` too."""
+    places: dict[tuple[str, ...], set[Any]] = {}
     for picture in pictures:
         place = tuple(str(_VALUES[other](picture)) for other in axes if other in _VALUES)
         if (value := _VALUES[kind](picture)) is not None:
@@ -147,7 +150,7 @@ def _say_fixed(pictures: Sequence[_Picture], notes: list[str]) -> None:
         values = list(dict.fromkeys(getattr(picture.job, field) for picture in pictures))
         if len(values) > 1:
             notes.append(
-                f"They differ in {field.replace('_', ' ')}: {', '.join(map(str, values))}; {values[0]} is taken."
+                f"The texts differ in {field.replace('_', ' ')} ({', '.join(map(str, values))}); {values[0]} is used."
             )
 
 
@@ -159,11 +162,11 @@ def _faces(pictures: Sequence[_Picture], notes: list[str]) -> tuple[FaceSettings
     first = drawn[0].faces
     if len(drawn) < len(pictures):
         notes.append(
-            f"{len(pictures) - len(drawn)} of {len(pictures)} were drawn without a face pass; here all get one, and "
-            "the pictures before it are kept."
+            f"{len(pictures) - len(drawn)} of {counted(len(pictures), 'picture')} had no face pass; here every picture "
+            "gets one, and the pictures before it are kept."
         )
     if any(_but_denoise(picture.faces) != _but_denoise(first) for picture in drawn):
-        notes.append(f"Their face passes differ; that of text {drawn[0].number} is taken.")
+        notes.append(f"The face passes of the texts differ; the one of text {drawn[0].number} is used.")
     return first
 
 
@@ -181,5 +184,5 @@ def _built(
     except ExperimentError as error:
         if "prompt s/r" not in axes:
             raise
-        notes.append(f"The Prompt S/R axis is not taken over: {error}")
+        notes.append(f"The Prompt S/R axis is not used: {error}")
         return _built(job, {kind: values for kind, values in axes.items() if kind != "prompt s/r"}, tabs, notes)

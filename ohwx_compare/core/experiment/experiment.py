@@ -1,12 +1,11 @@
 """An experiment: a base picture, what varies, and the cells that follow from it.
 
-Cells are numbered from 1 in drawing order, which visits each checkpoint once: the checkpoint is the slowest axis,
-the others keep their order. Adding a checkpoint at the end therefore renumbers nothing.
+Cells are numbered from 1 in the order of generation, which visits each checkpoint once: the checkpoint is the slowest
+axis, the others keep their order. Adding a checkpoint at the end therefore renumbers nothing.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -33,10 +32,14 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
+from ohwx_compare.words import counted, nearest, quoted
 
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
 _MOST_CELLS = 50_000
+_WORDS = MappingProxyType(
+    {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
+)
 Settings = TypeVar("Settings", Job, FaceSettings, Style)
 _SWITCHED = MappingProxyType({  # axes of ADetailer that do nothing while a switch of its tab is off
     "face cfg": ("cfg",),
@@ -47,7 +50,7 @@ _SWITCHED = MappingProxyType({  # axes of ADetailer that do nothing while a swit
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One place of the grid: what is drawn there and how it is labelled."""
+    """One place of the grid: what is generated there and how it is labelled."""
 
     number: int  # from 1, drawing order
     coordinates: tuple[int, ...]  # index into each axis' values, in the order of the experiment's axes
@@ -64,7 +67,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A base job, its axes and its face pass. Raises ExperimentError for what cannot be drawn as written."""
+    """A base job, its axes and its face pass. Raises ExperimentError for what cannot be generated as written."""
 
     job: Job
     axes: tuple[Axis, ...] = ()  # at most one a kind, but for "prompt s/r"
@@ -79,13 +82,17 @@ class Experiment:
         if twice:
             raise ExperimentError(f"The experiment has two {twice[0]!r} axes; put their values into one.")
         if self.columns not in KINDS:
-            raise ExperimentError(f"No such axis for the columns: {self.columns!r}. Known: {', '.join(KINDS)}.")
+            raise ExperimentError(f"The columns name no known axis: {quoted(self.columns)}. Known: {', '.join(KINDS)}.")
         if not self.faces and any(KINDS[kind].varies_faces for kind in kinds):
-            raise ExperimentError("An axis varies the face pass, but the experiment has no face settings; add `faces`.")
+            raise ExperimentError("An axis varies the face pass, but there is no face pass; add one, or drop the axis.")
         if (cells := prod(len(axis.values) for axis in self.axes)) > _MOST_CELLS:
-            raise ExperimentError(f"The experiment has {cells:,} cells, expected at most {_MOST_CELLS:,}; split it.")
-        for settings in dict.fromkeys(one for job, tabs in self._pictures for one in (job, *tabs)):
-            require_valid(settings)
+            raise ExperimentError(
+                f"The experiment has {counted(cells, 'cell')}, expected at most {_MOST_CELLS:,}; split it."
+            )
+        for job, tabs in dict.fromkeys(self._pictures):
+            require_valid(job)
+            for tab in tabs:
+                require_valid(tab)
 
     @property
     def checkpoints(self) -> tuple[CheckpointRef, ...]:
@@ -108,8 +115,8 @@ class Experiment:
     def as_typed(self) -> "Experiment":
         """What the webui makes of these settings when a user types them into it, for experiments written by hand.
 
-        `#` comments are taken out of the prompts, and a schedule out of the sampler's name ("DPM++ 2M Karras"). Not for
-        infotexts: those tell what is left, and a `#` in one was drawn (before 1.8 the webui knew no comments).
+        `#` comments are removed from the prompts, and a schedule from the sampler's name ("DPM++ 2M Karras"). Not for
+        infotexts: they hold what is left, and a `#` in one was part of the prompt (before 1.8 there were no comments).
         """
         sampler, schedule = split_sampler(self.job.sampler, self.job.schedule, None)
         prompt, negative = strip_comments(self.job.prompt), strip_comments(self.job.negative)
@@ -121,9 +128,9 @@ class Experiment:
         )
 
     def cells(self, start: int = 0, stop: int | None = None) -> tuple[Cell, ...]:
-        """The cells in drawing order: all, or a slice of them. Raises ExperimentError without a checkpoint."""
+        """The cells in the order of generation, all or a slice. Raises ExperimentError without a checkpoint."""
         if not self.checkpoints:
-            raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis (or --all).")
+            raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis.")
         at = next(i for i, axis in enumerate(self.axes) if axis.kind == "checkpoint")
         places = tuple(product(*self._ranges))
         cells = []
@@ -148,15 +155,15 @@ class Experiment:
     def from_dict(cls, data: Any, styles: Mapping[str, Style] | None = None) -> "Experiment":
         """Read an experiment file: `{"job": {...}, "axes": [{"kind": ..., "values": [...]}], "faces": [{...}]}`.
 
-        `job` and each of `faces` take the fields of `Job` and `FaceSettings`, what is left out has their defaults;
+        `job` and each of `faces` take the fields of `Job` and `FaceSettings`; a field left out has its default;
         `columns`, `styles` and `notes` may be left out too. Styles are names, looked up in `styles`, or objects of
-        name, prompt and negative. Raises ExperimentError: an unknown name is answered with the nearest.
+        name, prompt and negative. Raises ExperimentError, which suggests the nearest name for an unknown one.
         """
         _known(data, ("job", "axes", "faces", "columns", "styles", "notes"), "the experiment")
         lists = {name: data.get(name, []) for name in ("axes", "faces", "styles", "notes")}
         for name, value in lists.items():
             if not isinstance(value, list):
-                raise ExperimentError(f"`{name}` must be a list, got {value!r}.")
+                raise ExperimentError(f"`{name}` must be a list, got {quoted(value)}.")
         for axis in lists["axes"]:
             _known(axis, ("kind", "values"), "an axis")
         axes = (Axis.read(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
@@ -176,10 +183,10 @@ class Experiment:
     ) -> "Experiment":
         """The experiment that an infotext asks for: its sheet's or plot's axes, else the one cell of its checkpoint.
 
-        X gives the columns. styles: the webui's, by name, for an axis of them; the first one is taken out of the prompt
-        again. by_engine: our engine draws it; a webui knows more, and what is not known here is left out then. Raises
-        UnsupportedKeyError for an axis or key that is not drawn yet, by name, and for img2img, InfotextError or
-        ExperimentError for values that mean nothing.
+        X gives the columns. styles: the webui's, by name, for an axis of them; the first one is removed from the prompt
+        again. by_engine: for our own engine; without it for a webui, which supports more, and what is unknown here is
+        left out. Raises UnsupportedKeyError for an axis or key that is not supported yet, by name, and for img2img,
+        InfotextError or ExperimentError for values that mean nothing.
         """
         ours = kept(infotext)
         if by_engine:
@@ -233,7 +240,7 @@ class Experiment:
 
     @cached_property
     def _pictures(self) -> tuple[Applied, ...]:
-        """What is drawn at every place of one checkpoint, in the order of the other axes."""
+        """What is generated at every place of one checkpoint, in the order of the other axes."""
         order = list(KINDS)
         axes = sorted(enumerate(self.axes), key=lambda numbered: order.index(numbered[1].kind))
         plain = [one for one in axes if order.index(one[1].kind) < order.index("styles")]
@@ -266,9 +273,10 @@ def _applied(
 
 
 def checkpoint_of(infotext: Infotext) -> CheckpointRef | None:
-    """The checkpoint that drew a picture, called by its hash where the text tells no name; None where it tells none."""
+    """The checkpoint of a picture, called by its hash where the text has no name; None where it has neither."""
     name, short_hash = model(infotext)
-    return CheckpointRef(name or short_hash, short_hash and short_hash.lower()) if name or short_hash else None
+    called = name or short_hash
+    return CheckpointRef(called, short_hash and short_hash.lower()) if called else None
 
 
 def _typed(axis: Axis) -> Axis:
@@ -293,20 +301,25 @@ def _typed_face(tab: FaceSettings) -> FaceSettings:
 
 
 def _plotted(infotext: Infotext) -> tuple[Axis, ...]:
-    """The axes of the X/Y/Z plot. Raises UnsupportedKeyError for one that is not drawn."""
+    """The axes of the X/Y/Z plot. Raises UnsupportedKeyError for one that is not supported."""
     plot = xyz(infotext)
     tabs = faces(infotext)
     for axis in plot.axes if plot else ():
         kind = kind_of(axis)
         if kind and kind.varies_faces and len(tabs) > 1:
-            raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type!r} varies the first of {len(tabs)} face tabs only.")
+            raise UnsupportedKeyError(
+                f"The X/Y/Z axis {axis.type!r} varies only the first of {counted(len(tabs), 'face tab')}, which is not "
+                "supported; leave one tab, or drop the axis."
+            )
         if (
             kind
             and tabs
             and kind.name in _SWITCHED
             and not any(getattr(tabs[0], name) for name in _SWITCHED[kind.name])
         ):
-            raise UnsupportedKeyError(f"ADetailer drew the same along {axis.type!r}: its switch for that was off.")
+            raise UnsupportedKeyError(
+                f"The X/Y/Z axis {axis.type!r} changed nothing: ADetailer's switch for it was off; drop the axis."
+            )
     return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()))
 
 
@@ -317,11 +330,11 @@ def _with_texts(axis: Axis, styles: Mapping[str, Style]) -> Axis:
 
 def _known(data: Any, names: Iterable[str], what: str) -> None:
     if not isinstance(data, dict):
-        raise ExperimentError(f"{what} must be a JSON object, got {data!r}.")
+        raise ExperimentError(f"{what} must be a JSON object, got {quoted(data)}.")
     for name in data:
         if name not in names:
-            near = get_close_matches(str(name), names, 1, 0.0)[0]
-            raise ExperimentError(f"{what} has no {name!r}; did you mean {near!r}? Known: {', '.join(names)}.")
+            near = nearest(str(name), names)
+            raise ExperimentError(f"{what} has no {quoted(name)}; did you mean {near!r}? Known: {', '.join(names)}.")
 
 
 def _read(kind: type[Settings], data: Any, what: str) -> Settings:
@@ -337,6 +350,6 @@ def _read(kind: type[Settings], data: Any, what: str) -> Settings:
         if type(value) is int and float in allowed:
             values[name] = float(value)
         elif type(value) not in allowed:
-            names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
-            raise ExperimentError(f"{what}.{name} must be {names}, got {value!r}.")
+            names = " or ".join(_WORDS.get(t, t.__name__) for t in allowed)
+            raise ExperimentError(f"{what}.{name} must be {names}, got {quoted(value)}.")
     return kind(**values)

@@ -1,4 +1,4 @@
-"""The kinds of axes that vary the face pass: every setting of it that is drawn, in all its tabs alike.
+"""The kinds of axes that vary the face pass: every setting of it that is supported, in all its tabs alike.
 
 A picture before the face pass does not depend on them, so that the cells along such an axis share it. Names in the
 X/Y/Z script: Bing-su/adetailer 25.3.0, `scripts/!adetailer.py:make_axis_on_xyz_grid`; there they mean the first tab.
@@ -59,8 +59,8 @@ def _apply_sampler(job: Job, faces: tuple[FaceSettings, ...], name: str | None, 
     if name is None:
         return job, tuple(replace(tab, sampler=None) for tab in faces)
     sampler, schedule = split_sampler(name, None, None)  # "Euler a Karras" names both
-    own = {} if schedule == "Automatic" else {"schedule": schedule}
-    return job, tuple(replace(tab, sampler=sampler, **own) for tab in faces)
+    named = None if schedule == "Automatic" else schedule
+    return job, tuple(replace(tab, sampler=sampler, schedule=named or tab.schedule) for tab in faces)
 
 
 def _apply_size(job: Job, faces: tuple[FaceSettings, ...], size: tuple[int, int] | None, _: Any) -> Applied:
@@ -95,7 +95,7 @@ FACE_KINDS = (
     _kind("dilate", "Face mask dilation", Form.WHOLE, xyz="Mask erosion / dilation"),
     _kind("blur", "Face mask blur", Form.WHOLE),
     _kind("prompt", "Face prompt", Form.LINES, xyz="ADetailer prompt"),
-    _kind("negative", "Face negative", Form.LINES, xyz="ADetailer negative prompt"),
+    _kind("negative", "Face negative prompt", Form.LINES, xyz="ADetailer negative prompt"),
     AxisKind(
         name="face size",
         title="Face size",
@@ -114,11 +114,11 @@ FACE_KINDS = (
     _kind("schedule", "Face schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
     _kind("sort", "Face order", Form.NAMES),
     _kind("top_k_by", "Face top k by", Form.NAMES),
-    _kind("min_ratio", "Face least share", Form.REAL),
-    _kind("max_ratio", "Face largest share", Form.REAL),
+    _kind("min_ratio", "Face min area", Form.REAL),
+    _kind("max_ratio", "Face max area", Form.REAL),
     _kind("merge", "Face mask merging", Form.NAMES),
-    _kind("x_offset", "Face mask right by", Form.WHOLE),
-    _kind("y_offset", "Face mask up by", Form.WHOLE),
+    _kind("x_offset", "Face mask x offset", Form.WHOLE),
+    _kind("y_offset", "Face mask y offset", Form.WHOLE),
     AxisKind(
         name="face pass",
         title="Face pass",

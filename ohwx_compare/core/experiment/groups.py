@@ -4,11 +4,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ohwx_compare.words import counted
+
 __all__ = ["CheckpointGroup", "groups"]
 
 # kohya writes -000030 after an epoch, -step00000901 after a step and no suffix at the end (sd-scripts,
 # library/train_util.py: EPOCH_FILE_NAME, STEP_FILE_NAME, DEFAULT_LAST_OUTPUT_NAME); -e30, -ep30, _epoch_30 are common.
-_SAVE = re.compile(r"(?P<run>.+?)[-_ ](?:(?P<epoch>\d{6}|e(?:p(?:och)?)?[-_]?\d+)|steps?[-_]?(?P<step>\d+))", re.I)
+_SAVE = re.compile(
+    r"(?P<run>.+?)[-_ ](?:(?P<epoch>\d{6}|e(?:p(?:och)?)?[-_]?\d{1,15})|steps?[-_]?(?P<step>\d{1,15}))", re.I
+)
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
 
 
@@ -24,7 +28,7 @@ def groups(names: Iterable[str]) -> tuple[CheckpointGroup, ...]:
     """The groups of two or more among checkpoint names ("/" between folders), sorted by name.
 
     A run: names in one folder that differ only in the suffix of the epoch or step; the run's own name alone is its
-    final save. A folder: all files right in it, unless they are one run; the files outside folders are no group.
+    final save. A folder: all files directly in it, unless they are one run; files outside folders are not a group.
     """
     runs: dict[str, list[str]] = {}
     folders: dict[str, list[str]] = {}
@@ -40,7 +44,7 @@ def groups(names: Iterable[str]) -> tuple[CheckpointGroup, ...]:
 
 def _several(found: Mapping[str, list[str]]) -> list[CheckpointGroup]:
     return [
-        CheckpointGroup(f"{name} ({len(files)} checkpoints)", tuple(sorted(files, key=_order)))
+        CheckpointGroup(f"{name} ({counted(len(files), 'checkpoint')})", tuple(sorted(files, key=_order)))
         for name, files in found.items()
         if len(files) > 1
     ]
@@ -53,7 +57,7 @@ def _run(name: str) -> str:
     return save["run"] if save else stem
 
 
-def _order(name: str) -> tuple:
+def _order(name: str) -> tuple[str, int, int, str]:
     """Run by run; epochs, then steps, each by number; the final save last."""
     save = _SAVE.fullmatch(_SUFFIX.sub("", name))
     if save is None:

@@ -1,12 +1,12 @@
-"""Settings as keys, requests and folder names tell them: what stands at its key default is left out.
+"""Settings as keys, requests and folder names write them: what has its key default is left out.
 
-So a new setting that is off changes no text, and what was drawn before it came is still found. The key defaults are
-tables of their own, whatever `Job` and `FaceSettings` start with. An entry never changes once a version with it was
-given out: a changed one would let old texts mean other pictures. A new field gets the value under which everything is
-drawn as it was before.
+So a new setting that is off changes no text, and pictures from before it came are still found. The key defaults are
+tables of their own, independent of the defaults of `Job` and `FaceSettings`. An entry never changes once a version with
+it was released: a changed one would let old texts mean other pictures. A new field gets the value under which
+everything is generated as before.
 
-The first version told every setting it had, at its default or not. That form is frozen too, as the lists of its
-fields, and told second wherever it can say it all; so one text of two finds what either version made.
+The first version wrote every setting it had, default or not. That form is frozen too, as the lists of its fields, and
+comes second wherever it can say everything; so one text of two finds what either version made.
 """
 
 import json
@@ -55,7 +55,7 @@ def canonical(value: Any) -> str:
 
 
 def told(settings: Job | FaceSettings) -> tuple[dict[str, Any], ...]:
-    """What is told of `settings`, in today's form and in the first version's; that one only where it can tell all."""
+    """What is written of `settings`, in today's form and in the first version's, if that can say everything."""
     is_job = isinstance(settings, Job)
     defaults, first = (JOB_DEFAULTS, _FIRST_JOB) if is_job else (FACE_DEFAULTS, _FIRST_FACE)
     now = {name: value for name, value in vars(settings).items() if name not in defaults or value != defaults[name]}
@@ -63,15 +63,15 @@ def told(settings: Job | FaceSettings) -> tuple[dict[str, Any], ...]:
 
 
 def told_each(settings: Sequence[Job | FaceSettings]) -> tuple[list[dict[str, Any]], ...]:
-    """`told` of several, form by form; an earlier form only where it can tell all of them."""
+    """`told` of several, form by form; an earlier form only where it can say all of them."""
     forms = [told(one) for one in settings]
     return tuple([form[i] for form in forms] for i in range(min(map(len, forms), default=_FORMS)))
 
 
 def completed(experiment: Any) -> Any:
-    """An experiment as JSON that was stored some time ago, with the settings that came since at their key defaults.
+    """An experiment stored as JSON by any version, with the settings that came since at their key defaults.
 
-    What is no such object is given back as it is: reading it will say what is wrong.
+    Another value is returned as it is: reading it will say what is wrong.
     """
     if not isinstance(experiment, dict):
         return experiment

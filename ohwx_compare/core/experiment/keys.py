@@ -1,7 +1,7 @@
 """The keys of a cell's pictures: sha256 of all that their pixels depend on, and of nothing else.
 
 *Before* the face pass: job, the host's fingerprint, the checkpoint's sha256. *After* it: the key before, the face
-settings, the detectors' sha256. Both with `PIXELS`. Settings are told as `core/experiment/key_text.py` says, today's
+settings, the detectors' sha256. Both with `PIXELS`. Settings are written as `core/experiment/key_text.py` says, today's
 form first; a picture that carries the key of an earlier form is the same picture.
 """
 

@@ -19,7 +19,7 @@ class Form(Enum):
     NAMES = 'comma-separated: one, two, "three, four"'
     WHOLE = "comma-separated, or a range: 1, 2, 5-9, 10-30 (+10), 1-100 [5]"
     REAL = "comma-separated, or a range: 0.3, 0.5, 5-9 (+0.5), 0-1 [5]"
-    LINES = "one a line"
+    LINES = "one per line"
     SWITCH = "on, off"
 
 
@@ -54,9 +54,9 @@ def number(value: Any) -> float:
 
 
 def text(value: Any) -> str:
-    """A text. Raises TypeError."""
+    """Text. Raises TypeError."""
     if not isinstance(value, str):
-        raise TypeError("a text is needed")
+        raise TypeError("text is needed")
     return value
 
 

@@ -1,14 +1,16 @@
-"""What came of a cell and of each face in it: the comparison's honest answers."""
+"""What came of a cell and of each face in it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 __all__ = ["FaceRecord", "Fate", "Outcome"]
 
 
 class Outcome(str, Enum):
-    """What came of a cell."""
+    """What came of a cell. The values are stored in ledgers and pictures; `words` is what a person reads."""
 
     PENDING = "not drawn yet"
     DRAWN = "drawn"  # no face pass was asked for
@@ -16,6 +18,16 @@ class Outcome(str, Enum):
     NO_FACE = "no face found"
     NONE_KEPT = "faces found, none inpainted"
     FAILED = "failed"
+
+    @property
+    def words(self) -> str:
+        """The outcome as it is shown."""
+        return _SHOWN.get(self, self.value)
+
+
+_SHOWN: Mapping[Outcome, str] = MappingProxyType(  # where it is not the stored value
+    {Outcome.PENDING: "not generated yet", Outcome.DRAWN: "generated"}
+)
 
 
 class Fate(str, Enum):

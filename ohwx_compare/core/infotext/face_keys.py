@@ -1,12 +1,13 @@
 """ADetailer's infotext keys, read from every release and written as 25.3.0 writes them.
 
-Source: Bing-su/adetailer, `adetailer/args.py` of every tag from 23.5.4 to 25.3.0. Not in an infotext at all, so not
-known here: sort order (ours stands in the key `ohwx`), same seed for all faces, dynamic denoise, box matching.
+Source: Bing-su/adetailer, `adetailer/args.py` of every tag from 23.5.4 to 25.3.0. No infotext holds these, so they are
+unknown here: sort order (ours stands in the key `ohwx`), same seed for all faces, dynamic denoise, box matching.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 
 from ohwx_compare.core.infotext.pairs import Infotext, read_real, read_whole
 from ohwx_compare.core.infotext.sampler_names import Version, read_version, split_sampler
@@ -17,6 +18,7 @@ __all__ = ["ADETAILER_RELEASE", "adetailer_faces", "adetailer_tabs", "is_built_k
 
 ADETAILER_RELEASE = "25.3.0"  # the release whose text we write
 
+_Value = TypeVar("_Value")
 _PREFIX = "ADetailer "
 _TAB = re.compile(r"ADetailer (?P<name>.+?)(?: (?P<number>\d{1,3})(?:st|nd|rd|th))?")
 _ALIASES: Mapping[str, str] = MappingProxyType(
@@ -44,7 +46,7 @@ _NAMES = frozenset({
 def is_built_key(key: str) -> bool:
     """Whether `key` is one of ADetailer's that `faces` understands (ControlNet's are not)."""
     found = _TAB.fullmatch(key)
-    return bool(found) and (key == "ADetailer version" or _ALIASES.get(found["name"], found["name"]) in _NAMES)
+    return found is not None and (key == "ADetailer version" or _ALIASES.get(found["name"], found["name"]) in _NAMES)
 
 
 def adetailer_tabs(infotext: Infotext) -> dict[int, dict[str, str]]:
@@ -129,8 +131,8 @@ class _Tab:
     def switch(self, name: str, default: bool) -> bool:
         return self._choice(name, (str(default), str(not default))) == "True"
 
-    def _own(self, switch: str, name: str, read: Callable, default: float) -> float | None:
-        """The tab's own value, None where its switch is off; before 23.5.11 some values came without switch."""
+    def _own(self, switch: str, name: str, read: Callable[[str, _Value], _Value], default: _Value) -> _Value | None:
+        """The tab's own value, None where its switch is off; before 23.5.11 some values came without a switch."""
         if not self.switch(switch, name in self._values):
             return None
         return read(name, default)
@@ -218,7 +220,7 @@ def _inpaint(tab: FaceSettings) -> Named:
 def _overrides(tab: FaceSettings) -> Named:
     if tab.width is not None or tab.height is not None:
         if tab.width is None or tab.height is None:
-            raise InfotextError("ADetailer writes the width and height of a face together; set both or none.")
+            raise InfotextError("ADetailer writes the width and height of a face together; set both or neither.")
         yield from (("use inpaint width height", True), ("inpaint width", tab.width), ("inpaint height", tab.height))
     if tab.steps is not None:
         yield from (("use separate steps", True), ("steps", tab.steps))

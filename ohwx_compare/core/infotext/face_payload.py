@@ -41,29 +41,29 @@ _IGNORED = frozenset({
 def from_arguments(arguments: Sequence[Any]) -> list[dict[str, Any]]:
     """The tabs that ADetailer would run for its script's arguments; [] where it is off.
 
-    Before the tabs may stand two switches: enabled, and skip img2img. Raises what `from_payload` raises.
+    Two switches may come before the tabs: enabled, and skip img2img. Raises what `from_payload` raises.
     """
     switches = [argument for argument in arguments[:2] if isinstance(argument, bool)]
     if switches[:1] == [False]:
         return []
     if switches[1:] == [True]:
-        raise ExperimentError("ADetailer's 'skip img2img' is not drawn here; `ohwx face` redraws pictures that exist.")
+        raise ExperimentError("ADetailer's 'skip img2img' is not supported here; switch it off.")
     tabs = (from_payload(tab) for tab in arguments if isinstance(tab, Mapping) and "ad_model" in tab)
     return [tab for tab in tabs if tab is not None]
 
 
 def from_payload(payload: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The tab's settings under the names of `FaceSettings`; None for a tab that is off. It is on without `ad_model`.
+    """The tab's settings under the names of `FaceSettings`; None for a tab that is off. Without `ad_model` it is on.
 
-    A value behind a switch that is off does not count, as there. Raises ExperimentError naming a key that is unknown.
+    As in ADetailer, a value whose switch is off does not count. Raises ExperimentError naming a key that is unknown.
     """
     known = {*_NAMES, *_SWITCHED, *_IGNORED, *(key for group in _SWITCHED.values() for key in group)}
     if unknown := [key for key in payload if key not in known]:
-        raise ExperimentError(f"ADetailer has no {', '.join(map(repr, unknown))} that is drawn here; leave it out.")
+        raise ExperimentError(f"Of ADetailer, {', '.join(map(repr, unknown))} is not supported here; leave it out.")
     if payload.get("ad_tab_enable") is False or payload.get("ad_model") == "None":
         return None
     if payload.get("ad_controlnet_model", "None") not in _SAME:
-        raise ExperimentError("ADetailer's ControlNet is not drawn here; choose None for its ControlNet model.")
+        raise ExperimentError("ADetailer's ControlNet is not supported here; choose None for its ControlNet model.")
     settings = {name: payload[key] for key, name in _NAMES.items() if key in payload}
     for switch, values in _SWITCHED.items():
         if payload.get(switch):

@@ -27,6 +27,7 @@ from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+from ohwx_compare.words import quoted
 
 __all__ = [
     "EXTRA_KEY",
@@ -63,10 +64,10 @@ _ADETAILER_CLEAN_SINCE = (24, 4)
 
 
 def to_job(infotext: Infotext) -> Job:
-    """What the text asks for, besides the checkpoint. Raises InfotextError for a key that is missing or no number.
+    """What the text asks for, besides the checkpoint. Raises InfotextError for a key that is missing or not a number.
 
-    Without `RNG` the noise came from the GPU. Without `Version` a bare sampler name has its meaning since 1.9. Clip
-    skip is 1 and variations are off where nothing is said. `denoise` is None for txt2img.
+    Without `RNG` the noise came from the GPU. Without `Version` a bare sampler name means what it means since 1.9. Clip
+    skip is 1 and variations are off where the text has no key for them. `denoise` is None for txt2img.
     """
     sampler, schedule = split_sampler(
         _needed(infotext, "Sampler"), infotext.get("Schedule type"), read_version(infotext.get("Version"))
@@ -91,15 +92,13 @@ def to_job(infotext: Infotext) -> Job:
 
 
 def to_inpaint_job(infotext: Infotext) -> InpaintJob:
-    """The inpaint that the text asks for; only its mask and picture are missing. Raises InfotextError if it is none.
+    """The inpaint that the text asks for; only its mask and picture are missing. Raises InfotextError for another text.
 
-    Without `Mask blur` there was none, without `Inpaint area` the whole picture was drawn (webui 1.8 and later).
+    Without `Mask blur` there was none, without `Inpaint area` the whole picture was inpainted (webui 1.8 and later).
     """
     job = to_job(infotext)
     if job.denoise is None:
-        raise InfotextError(
-            "This infotext is of a picture drawn from noise: it has no denoising strength to inpaint with."
-        )
+        raise InfotextError("This infotext belongs to a txt2img picture: it has no denoising strength to inpaint with.")
     return InpaintJob(
         job=job,
         mask_blur=_whole(infotext, "Mask blur", 0),
@@ -109,10 +108,10 @@ def to_inpaint_job(infotext: Infotext) -> InpaintJob:
 
 
 def is_img2img(infotext: Infotext) -> bool:
-    """Whether the picture was drawn from another one (img2img or inpaint).
+    """Whether the picture was generated from another one (img2img or inpaint).
 
-    `Denoising strength` says so, but for hires fix, for what ADetailer before 24.4 let leak from its own pass, and for
-    the 0 that txt2img over the API left in texts before 1.9.
+    `Denoising strength` says so, except with hires fix, where ADetailer before 24.4 let its own leak into the text, and
+    for the 0 that txt2img over the API left in texts before 1.9.
     """
     text = infotext.get("Denoising strength")
     if text is None or any(pair.key.startswith("Hires ") for pair in infotext.pairs):
@@ -125,11 +124,11 @@ def is_img2img(infotext: Infotext) -> bool:
 
 
 def require_from_noise(infotext: Infotext) -> None:
-    """Raise UnsupportedKeyError for a picture drawn from another one, which no infotext holds."""
+    """Raise UnsupportedKeyError for a picture generated from another one, which no infotext holds."""
     if is_img2img(infotext):
         raise UnsupportedKeyError(
-            "It was drawn from another picture (Denoising strength), which its infotext does not hold; only pictures "
-            "drawn from noise can be drawn again."
+            "It is an img2img picture (it has a Denoising strength), and its infotext does not hold the picture it "
+            "started from; only txt2img pictures can be generated again."
         )
 
 
@@ -144,7 +143,7 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
     orders = extra(infotext).get(_SORT, [])
     if not isinstance(orders, list) or len(orders) not in (0, len(settings)):
         raise InfotextError(
-            f"{EXTRA_KEY} lists {orders!r} as {_SORT!r}, expected one order for each of {len(settings)} tabs."
+            f"The key {EXTRA_KEY!r} lists {quoted(orders)} as {_SORT!r}, expected one for each tab ({len(settings)})."
         )
     return (
         tuple(replace(tab, sort=str(order)) for tab, order in zip(settings, orders, strict=True))
@@ -154,12 +153,12 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
 
 
 def model(infotext: Infotext) -> tuple[str | None, str | None]:
-    """Name (the file's, without suffix) and short hash of the checkpoint, None where the text does not tell."""
+    """Name (the file's, without suffix) and short hash of the checkpoint, None where the text has none."""
     return infotext.get("Model"), infotext.get("Model hash")
 
 
 def extra(infotext: Infotext) -> dict[str, object]:
-    """What our key `ohwx` holds, {} without it. Raises InfotextError if that is no JSON object."""
+    """What our key `ohwx` holds, {} without it. Raises InfotextError if that is not a JSON object."""
     text = infotext.get(EXTRA_KEY)
     if text is None:
         return {}
@@ -251,7 +250,7 @@ def _leaked(infotext: Infotext, denoise: float) -> bool:
 def _needed(infotext: Infotext, key: str) -> str:
     value = infotext.get(key)
     if value is None:
-        raise InfotextError(f"The infotext has no {key!r}; paste the whole text, it may have been cut.")
+        raise InfotextError(f"The infotext has no {key!r}; paste the whole text: it may have been cut.")
     return value
 
 

@@ -1,7 +1,7 @@
 """The webui's generation parameters as text: prompt, negative prompt, and one line of `Key: value, Key: value`.
 
-Nothing is interpreted here: a pair keeps its value as it was written, so that what is not changed renders back byte for
-byte. Format: AUTOMATIC1111 stable-diffusion-webui 1.5 to 1.10, `modules/processing.py:create_infotext` and
+Nothing is interpreted here: a pair keeps its value as it was written, so that an unchanged text is written back byte
+for byte. Format: AUTOMATIC1111 stable-diffusion-webui 1.5 to 1.10, `modules/processing.py:create_infotext` and
 `modules/infotext_utils.py`
 (https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/82a973c04367123ae98bd9abdf80d9eda9b910e2/modules/infotext_utils.py).
 """
@@ -97,14 +97,15 @@ def quote(value: str) -> str:
 
 
 def unquote(raw: str) -> str:
-    """The value of `raw`; in a quoted one that is no JSON (escapes lost on a web page) backslashes are literal."""
+    """The value of `raw`; in a quoted one that is not JSON (escapes lost on a web page) backslashes are literal."""
     text = raw.strip()
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return raw
     try:
-        return json.loads(text, strict=False)
+        value: str = json.loads(text, strict=False)
     except ValueError:
         return re.sub(r'\\(["\\])', r"\1", text[1:-1])
+    return value
 
 
 def render(infotext: Infotext) -> str:
@@ -183,9 +184,10 @@ def _newlines(text: str) -> str:
 
 def _unwrap(text: str) -> str:
     text = _newlines(text)
-    wrap = _WRAP.match(text)
-    text = text[wrap.end() :].rstrip()
-    return text.removesuffix("```").rstrip() if "```" in wrap[0] else text
+    body = _WRAP.sub("", text, count=1)  # matches at the start, if only nothing
+    is_fenced = "```" in text[: len(text) - len(body)]
+    body = body.rstrip()
+    return body.removesuffix("```").rstrip() if is_fenced else body
 
 
 def _pairs_line(lines: list[str]) -> tuple[int, tuple[Pair, ...]]:

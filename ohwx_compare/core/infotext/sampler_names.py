@@ -11,7 +11,7 @@ __all__ = ["SAMPLERS", "SCHEDULE_NAMES", "Version", "one_name", "read_version", 
 
 Version = tuple[int, ...]
 
-SAMPLERS = ("DPM++ 2M", "DPM++ 2M SDE", "Euler", "Euler a")  # what our engine draws
+SAMPLERS = ("DPM++ 2M", "DPM++ 2M SDE", "Euler", "Euler a")  # what our engine supports
 SCHEDULE_NAMES = ("Automatic", "Exponential", "Karras", "Uniform")
 
 _LABELS = (
@@ -51,7 +51,7 @@ _OLD_DEFAULTS = {  # all others: the model's schedule
 def read_version(text: str | None) -> Version | None:
     """(1, 7, 0) of "v1.7.0-133-gde03882d"; a fork's text counts as the webui it names ("f2.0.1v1.10.1-...").
 
-    None for none, for texts without a number, and for numbers below 1: no webui had those.
+    None where there is no version, for texts without a number, and for numbers below 1: no webui had those.
     """
     if text is None:
         return None
@@ -77,7 +77,7 @@ def split_sampler(name: str, schedule: str | None, version: Version | None) -> t
 
 
 def one_name(sampler: str, schedule: str) -> str:
-    """Sampler and schedule as up to 1.8 one name says them; the other way round than `split_sampler`."""
+    """Sampler and schedule in one name, as up to 1.8; the reverse of `split_sampler`."""
     own = _AUTOMATIC.get(sampler, "Uniform") if schedule == "Automatic" else schedule
     return sampler if own == "Uniform" else f"{sampler} {own}"
 

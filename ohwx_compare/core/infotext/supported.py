@@ -1,9 +1,9 @@
-"""Which infotexts our engine can draw: a key that may change pixels is drawn or refused by name, never dropped.
+"""Which infotexts our engine supports: a key that may change pixels is followed or refused by name, never ignored.
 
 Keys come from every writer in the webui at 82a973c (`modules/processing.py`, `modules/sd_samplers_*.py`,
 `modules/sd_hijack_clip.py`, `modules/sd_models.py`, builtin extensions). A key that is on no list here is refused too:
-nobody knows what it does. Not told by a text, so not checked: webui 1.7.0 and older sampled SDXL with noise levels
-rounded to half precision.
+nobody knows what it does. No text tells this, so it is not checked: webui 1.7.0 and older sampled SDXL with noise
+levels rounded to half precision.
 """
 
 import re
@@ -59,7 +59,7 @@ _AREA_SINCE = (1, 8)
 
 
 def unsupported(infotext: Infotext) -> list[str]:
-    """What of `infotext` our engine cannot draw, as "key: value" in the order of the text; [] for all drawn.
+    """What of `infotext` our engine does not support, as "key: value" in the order of the text; [] for nothing.
 
     Raises InfotextError where a face key has a value it cannot have.
     """
@@ -80,7 +80,7 @@ def require_supported(infotext: Infotext) -> None:
 
 
 def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
-    """What of a picture's settings our engine cannot draw, as "setting: value"; [] for all drawn."""
+    """What of a picture's settings our engine does not support, as "setting: value"; [] for nothing."""
     refused = [] if job.denoise is None else [f"denoise: {job.denoise:g} (no picture to start from)"]
     if job.sampler not in SAMPLERS:
         refused.append(f"sampler: {job.sampler}")
@@ -100,8 +100,8 @@ def require_drawn(asked: Iterable[tuple[Job, Sequence[FaceSettings]]]) -> None:
 def _refuse(what: str, refused: Sequence[str]) -> None:
     if refused:
         raise UnsupportedKeyError(
-            f"{what} needs what this engine does not draw yet: {'; '.join(refused)}. Draw it in the webui, or take "
-            "these out if you can do without them."
+            f"{what} needs settings that this engine does not support yet: {'; '.join(refused)}. Generate it in the "
+            "webui, or remove them."
         )
 
 
@@ -165,5 +165,5 @@ def _face(tab: FaceSettings) -> Iterator[str]:
     if tab.schedule is not None and tab.schedule not in SCHEDULE_NAMES:
         yield f"scheduler: {tab.schedule}"
     if (tab.width or 8) % 8 or (tab.height or 8) % 8:
-        yield f"size: {tab.width}x{tab.height} (no multiples of 8)"
+        yield f"size: {tab.width}x{tab.height} (not multiples of 8)"
     yield from _networks(tab.prompt)

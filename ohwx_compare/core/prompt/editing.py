@@ -10,7 +10,7 @@ https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/82a973c/modules/pro
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 __all__ = ["EditedPrompt", "edits"]
 
@@ -27,14 +27,17 @@ class EditedPrompt(NamedTuple):
 
 @dataclass(frozen=True)
 class _Change:
-    before: list
-    after: list
+    before: "list[_Node]"
+    after: "list[_Node]"
     when: int  # the last step of `before`
 
 
 @dataclass(frozen=True)
 class _Turns:
-    options: list[list]
+    options: "list[list[_Node]]"
+
+
+_Node: TypeAlias = "str | _Change | _Turns | list[_Node]"
 
 
 class _NotASchedule(Exception):  # noqa: N818  not an error: the prompt is plain text then
@@ -46,19 +49,19 @@ class _Bracket:
 
     def __init__(self, opener: str):
         self.opener = opener
-        self.parts: list[list] = [[]]
+        self.parts: list[list[_Node]] = [[]]
         self.separators: list[str] = []
 
-    def literal(self) -> list:
+    def literal(self) -> list[_Node]:
         """Bracket and contents as text around the nodes."""
         if "|" in self.separators:
             raise _NotASchedule
-        items = [self.opener, *self.parts[0]]
+        items: list[_Node] = [self.opener, *self.parts[0]]
         for separator, part in zip(self.separators, self.parts[1:], strict=True):
             items += [separator, *part]
         return items
 
-    def node(self, closer: str, steps: int) -> "_Change | _Turns | list | None":
+    def node(self, closer: str, steps: int) -> _Change | _Turns | list[_Node] | None:
         """What the bracket and its closer mean, or None."""
         pair, kinds = self.opener + closer, "".join(self.separators)
         if (kinds == "" and pair in ("()", "[]")) or (kinds == ":" and pair == "()"):
@@ -70,7 +73,7 @@ class _Bracket:
         return None
 
 
-def _when(part: list, steps: int) -> int | None:
+def _when(part: list[_Node], steps: int) -> int | None:
     number = _NUMBER.fullmatch(part[0]) if len(part) == 1 and isinstance(part[0], str) else None
     if number is None:
         return None
@@ -78,9 +81,9 @@ def _when(part: list, steps: int) -> int | None:
     return int(min(max(value, 0.0), steps))
 
 
-def _parse(text: str, steps: int) -> tuple[list, set[int]]:
+def _parse(text: str, steps: int) -> tuple[list[_Node], set[int]]:
     """Nodes of the prompt and the steps at which something may change."""
-    items: list = []
+    items: list[_Node] = []
     changes: set[int] = set()
     brackets: list[_Bracket] = []
     position = 0
@@ -118,8 +121,9 @@ def _parse(text: str, steps: int) -> tuple[list, set[int]]:
     return items, changes
 
 
-def _text_at(step: int, items: list) -> str:
-    texts, todo = [], [items]  # a stack of our own: prompts may nest deeper than Python's
+def _text_at(step: int, items: list[_Node]) -> str:
+    texts: list[str] = []
+    todo: list[_Node] = [items]  # a stack of our own: prompts may nest deeper than Python's
     while todo:
         node = todo.pop()
         if isinstance(node, str):
@@ -134,7 +138,7 @@ def _text_at(step: int, items: list) -> str:
 
 
 def edits(text: str, steps: int) -> tuple[EditedPrompt, ...]:
-    """Texts of one prompt over `steps` (>= 1) steps: `until` rises and ends at `steps`; neighbours may be equal."""
+    """The texts of one prompt over `steps` (>= 1) steps: `until` rises and ends at `steps`; neighbours may be equal."""
     try:
         items, changes = _parse(text, steps)
     except _NotASchedule:

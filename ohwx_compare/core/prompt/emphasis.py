@@ -37,18 +37,18 @@ class Segment(NamedTuple):
 BREAK = Segment("BREAK", -1.0)  # ends a chunk; within weighted brackets it is multiplied too and stays a word
 
 
-def _split_at_breaks(text: str) -> list[list]:
+def _split_at_breaks(text: str) -> list[Segment]:
     first, *rest = _BREAK.split(text)
     if not rest:
-        return [[first, 1.0]]
+        return [Segment(first, 1.0)]
     stretches = [first.rstrip(), *(s.strip() for s in rest[:-1]), rest[-1].lstrip()]
-    pieces = [[stretches[0], 1.0]]
+    pieces = [Segment(stretches[0], 1.0)]
     for stretch in stretches[1:]:
-        pieces += [list(BREAK), [stretch, 1.0]]
+        pieces += [BREAK, Segment(stretch, 1.0)]
     return pieces
 
 
-def _merge(pieces: list[list]) -> tuple[Segment, ...]:
+def _merge(pieces: list[Segment]) -> tuple[Segment, ...]:
     merged: list[tuple[list[str], float]] = []
     for text, weight in pieces:
         if merged and merged[-1][1] == weight:
@@ -60,7 +60,7 @@ def _merge(pieces: list[list]) -> tuple[Segment, ...]:
 
 def _open(brackets: list[int], start: int) -> None:
     if len(brackets) == DEEPEST:
-        raise PromptError(f"The prompt opens over {DEEPEST} brackets in one another; close some, or escape them: \\(")
+        raise PromptError(f"The prompt nests over {DEEPEST} brackets in one another; close some, or escape them: \\(")
     brackets.append(start)
 
 
@@ -69,18 +69,17 @@ def emphasis(text: str) -> tuple[Segment, ...]:
 
     Raises PromptError for more than DEEPEST brackets in one another: each multiplies all that is in it.
     """
-    pieces: list[list] = []  # [text, weight]
+    pieces: list[Segment] = []
     open_round: list[int] = []  # how many pieces stood before each bracket
     open_square: list[int] = []
 
     def weigh(start: int, factor: float) -> None:
-        for piece in pieces[start:]:
-            piece[1] *= factor
+        pieces[start:] = [Segment(text, weight * factor) for text, weight in pieces[start:]]
 
     for match in _TOKEN.finditer(text):
         token, weight = match[0], match["weight"]
         if token.startswith("\\"):
-            pieces.append([token[1:], 1.0])
+            pieces.append(Segment(token[1:], 1.0))
         elif token == "(":
             _open(open_round, len(pieces))
         elif token == "[":

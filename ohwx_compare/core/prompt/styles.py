@@ -1,15 +1,15 @@
 """The webui's styles: named texts that are merged into a prompt and taken out of it again.
 
-Rules: AUTOMATIC1111 stable-diffusion-webui 82a973c, `modules/styles.py`. There an unknown style is dropped in silence;
+Rules: AUTOMATIC1111 stable-diffusion-webui 82a973c, `modules/styles.py`. There an unknown style is ignored silently;
 here it is an error.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.words import nearest, quoted
 
 __all__ = ["Style", "known", "styled", "unstyled"]
 
@@ -54,9 +54,8 @@ def unstyled(job: Job, styles: Iterable[Style]) -> Job:
 def _found(name: str, library: Mapping[str, Style]) -> Style:
     if name in library:
         return library[name]
-    near = get_close_matches(name, library, 1, 0.0)
-    hint = f"did you mean {near[0]!r}?" if near else "no styles are known; name the webui's styles.csv."
-    raise ExperimentError(f"There is no style {name!r}; {hint}")
+    hint = f"did you mean {nearest(name, library)!r}?" if library else "no styles.csv was found, or it has no styles."
+    raise ExperimentError(f"There is no style {quoted(name)}; {hint}")
 
 
 def _merged(style: str, prompt: str) -> str:
@@ -66,7 +65,7 @@ def _merged(style: str, prompt: str) -> str:
 
 
 def _rest(style: str, prompt: str) -> str | None:
-    """What `_merged` made `prompt` of; None where the style is not in it."""
+    """The text from which `_merged` made `prompt`; None where the style is not in it."""
     style, whole = style.strip(), prompt.strip()
     left, has_place, right = style.partition(_PLACE)
     if has_place:

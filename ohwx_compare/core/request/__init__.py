@@ -1,1 +1,1 @@
-"""What one picture is asked to be, with its face pass: fields, and the values they may have."""
+"""What is requested of one picture and its face pass: fields, and the values they may have."""

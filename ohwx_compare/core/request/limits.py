@@ -1,4 +1,4 @@
-"""What values the settings of a picture and of its face pass may have, whoever draws it."""
+"""What values the settings of a picture and of its face pass may have, whichever host generates it."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ from typing import Any
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.words import quoted
 
 __all__ = ["MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
 
@@ -24,7 +25,7 @@ def is_unicode(text: str) -> bool:
 
 
 def require_valid(settings: Job | FaceSettings) -> None:
-    """Raise ExperimentError for the first field whose value nobody could draw; None is always fine."""
+    """Raise ExperimentError for the first field whose value no host accepts; None is always fine."""
     what, rules = ("job", _JOB) if isinstance(settings, Job) else ("faces", _FACE)
     for field in fields(settings):
         value = getattr(settings, field.name)
@@ -34,7 +35,7 @@ def require_valid(settings: Job | FaceSettings) -> None:
         if isinstance(value, str) and not is_unicode(value):
             good, expected = _never, "valid Unicode text"
         if value is not None and not good(value):
-            raise ExperimentError(f"{what}: {field.name} is {value!r}, expected {expected}.")
+            raise ExperimentError(f"{what}: {field.name} is {quoted(value)}, expected {expected}.")
 
 
 def _one_of(*known: str) -> tuple[Callable[[str], bool], str]:
@@ -50,7 +51,7 @@ def _at_least_0(value: float) -> bool:
 
 
 _ANY = (lambda value: True, "")
-_SEED = (lambda value: 0 <= value < 2**32, "0 to 4294967295; a random seed must be drawn before")
+_SEED = (lambda value: 0 <= value < 2**32, "a fixed seed from 0 to 4294967295")
 _SIDE = (lambda value: 0 < value <= 16_384 and value % 8 == 0, "a multiple of 8 up to 16384")
 _STEPS = (lambda value: 1 <= value <= 1000, "1 to 1000")
 _SHARE = (lambda value: 0 <= value <= 1, "0 to 1")

@@ -24,7 +24,7 @@ from ohwx_compare.files.ledger.schema import LEDGER_FILE, reading
 __all__ = ["RunSummary", "experiment_in", "open_run", "read_cells", "read_summary"]
 
 _PENDING = Result(outcome=Outcome.PENDING)
-_EMPTY = "{} holds no experiment: its run was stopped before it began. Start it again."
+_EMPTY = "{} holds no experiment: its run was stopped before it began. Start the run again."
 _COUNTS = """
 SELECT outcome, count(*) AS cells, sum(seconds) AS seconds, count(seconds) AS timed FROM cells GROUP BY outcome
 """
@@ -124,7 +124,7 @@ def _axes(db: sqlite3.Connection, folder: Path) -> tuple[tuple[str, int], ...]:
         return tuple((str(axis["kind"]), len(axis["values"])) for axis in json.loads(row["json"])["axes"])
     except (ValueError, TypeError, KeyError) as error:
         path = folder / LEDGER_FILE
-        raise LedgerError(f"{path} holds an experiment that cannot be read. Choose another --out.") from error
+        raise LedgerError(f"{path} holds an experiment that cannot be read. Choose another folder.") from error
 
 
 def _joined(

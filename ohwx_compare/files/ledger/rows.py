@@ -102,7 +102,7 @@ def stored_experiment(db: sqlite3.Connection, path: Path) -> Experiment | None:
         return _read(row["json"]) if row else None
     except (ExperimentError, ValueError) as error:
         raise LedgerError(
-            f"{path} holds an experiment that this version cannot read: {error} Choose another --out."
+            f"{path} holds an experiment that this version cannot read: {error} Choose another folder."
         ) from error
 
 

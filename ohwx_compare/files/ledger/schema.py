@@ -66,7 +66,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     path = folder / LEDGER_FILE
     if not path.is_file():
         raise LedgerError(
-            f"{folder} is no run folder: it has no {LEDGER_FILE}. Start one with `ohwx compare --out {folder}`."
+            f"{folder} is not a run folder: it has no {LEDGER_FILE}. Choose a folder that a comparison was written to."
         )
     with explained(path), closing(_connect(path)) as db, closing(_connect(":memory:")) as copy:
         if _version(db, path) < SCHEMA:
@@ -86,12 +86,12 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def advice(error: str) -> str:
-    """What to do about one of SQLite's errors, in a sentence."""
-    if "full" in error:
-        return "Free some space; all that is drawn is kept, and the same command goes on from there."
-    if "readonly" in error or "unable to open" in error:
-        return "Make it writable, or choose another --out folder."
-    return "If it is damaged, choose another --out folder."
+    """What to do about an error of SQLite or of the file system, in a sentence."""
+    if "full" in error or "No space" in error:
+        return "Free some space, then start the run again: what is finished is kept."
+    if any(word in error for word in ("readonly", "unable to open", "Read-only", "Permission denied")):
+        return "Make it writable, or choose another folder."
+    return "If it is damaged, choose another folder."
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
@@ -110,7 +110,7 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
     """The schema in the file, 0 for an empty one. Raises LedgerError for one that is newer than this version."""
     found: int = db.execute("PRAGMA user_version").fetchone()[0]
     if found > SCHEMA:
-        raise LedgerError(f"{path} has schema {found}, this version knows {SCHEMA} at most; update this program.")
+        raise LedgerError(f"{path} has schema {found}, this version reads at most {SCHEMA}; update this program.")
     return found
 
 

@@ -4,11 +4,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.errors import LedgerError
+from ohwx_compare.errors import LedgerError, OtherExperimentError
 from ohwx_compare.files import lock
 from ohwx_compare.files.ledger.rows import (
     CheckpointRow,
@@ -21,6 +22,7 @@ from ohwx_compare.files.ledger.rows import (
     stored_experiment,
 )
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, advice, explained, open_ledger
+from ohwx_compare.words import counted
 
 __all__ = ["Ledger"]
 
@@ -34,7 +36,7 @@ class Ledger:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LedgerError(f"{folder} cannot be used: {error}. Choose another --out folder.") from error
+            raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
         with ExitStack() as held:
             held.enter_context(closing(_hold(folder)))
             with explained(self.path):
@@ -54,17 +56,17 @@ class Ledger:
     def plan(self, experiment: Experiment) -> None:
         """Make `experiment` the folder's own; results of cells move along with them, whatever their numbers are now.
 
-        It may ask for more than the folder's experiment did. Raises LedgerError where it does not ask for a cell that
-        is drawn: nothing is dropped.
+        It may ask for more than the folder's experiment did. Raises OtherExperimentError if it lacks a cell that
+        is there: nothing is dropped.
         """
         with self._change() as db:
             rows = db.execute("SELECT number, request, outcome FROM cells ORDER BY number").fetchall()
             moves, lost = _moves(rows, experiment.cells())
             if lost:
-                raise LedgerError(
-                    f"{self.folder} holds {len(lost)} drawn cells that this experiment does not ask for (the first: "
-                    f"{self._label(lost[0])}). Choose another --out, and add --reuse {self.folder} so that what both "
-                    f"ask for is not drawn again."
+                raise OtherExperimentError(
+                    f"{self.folder} holds {counted(len(lost), 'cell')} that this experiment does not ask for (the "
+                    f"first: {self._label(lost[0])}). Choose another folder for the run; it can reuse the pictures of "
+                    f"{self.folder}."
                 )
             insert_experiment(db, experiment)
             gone = [(row["number"],) for row in rows if row["number"] not in moves]
@@ -110,13 +112,13 @@ class Ledger:
                     self._db.execute("ROLLBACK")
 
 
-def _hold(folder: Path) -> sqlite3.Connection:
+def _hold(folder: Path) -> BinaryIO:
     try:
         return lock.hold(folder)
     except BlockingIOError as error:
-        raise LedgerError(f"Another run is drawing into {folder}; wait for it, or choose another --out.") from error
-    except sqlite3.Error as error:
-        raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be locked: {error}. {advice(str(error))}") from error
+        raise LedgerError(f"Another run is writing to {folder}; wait for it, or choose another folder.") from error
+    except OSError as error:
+        raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be used: {error}. {advice(str(error))}") from error
 
 
 def _moves(rows: Sequence[sqlite3.Row], cells: Iterable[Cell]) -> tuple[dict[int, int], list[int]]:

@@ -1,12 +1,11 @@
-"""Everything a run computes with, made from its plan: encoders asked and let go, weights loaded, optimiser ready.
+"""Everything a run computes with, made from its plan: encoders run and freed, weights loaded, optimiser ready.
 
-One part of the checkpoint after the other is in memory: the VAE until all pictures are latents, a frozen text encoder
-until all captions are read, then the UNet.
+The parts of the checkpoint are in memory one after the other: the VAE until all pictures are latents, a frozen text
+encoder until all captions are encoded, then the UNet.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,7 +14,9 @@ from torch import Tensor, nn
 from ohwx_compare.engine.weights import PREFIXES, load_part, prediction
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.dataset import load_picture, pixels
-from ohwx_compare.train.learn.cache import EncodedCaptions, Latents, encode_picture, read_g, read_l
+from ohwx_compare.models.text import ClipG, ClipL
+from ohwx_compare.models.unet import UNet
+from ohwx_compare.train.learn.cache import EncodedCaptions, EncodeTokens, Latents, encode_picture, read_g, read_l
 from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import Diffusion
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
@@ -34,7 +35,7 @@ class Setup:
     """A run, ready to step."""
 
     plan: TrainingPlan
-    unet: nn.Module
+    unet: UNet
     texts: EncodedCaptions
     latents: dict[int, Latents]  # by picture, of all that are shown or validated
     parts: dict[str, nn.Module]  # those that are trained: "unet", "clip_l", "clip_g"
@@ -65,7 +66,8 @@ def set_up(
     rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
     parts = {part: load_part(part, base, device=device, dtype=held) for part, rate in rates.items() if rate}
     texts = _texts(plan, parts, device)
-    unet = parts.get("unet") or load_part("unet", base, device=device, dtype=held)
+    trained = parts.get("unet")
+    unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
     weights = trainable(parts)
     state = {}
     if recipe.precision == "fp32-master":
@@ -98,16 +100,20 @@ def _latents(plan: TrainingPlan, device: str, on_picture: Callable[[], None]) ->
 
 
 def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> EncodedCaptions:
-    """The captions that are needed; a frozen encoder is loaded in float32, asked, and let go."""
+    """The captions that are needed; a frozen encoder is loaded in float32, run, and freed."""
     base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.needed}
-    read = {"clip_l": read_l, "clip_g": partial(read_g, transposed=plan.recipe.compatible("pooled"))}
-    sides = {"clip_l": "l", "clip_g": "g"}
-    trained = {sides[part]: read[part](parts[part]) for part in sides if part in parts}
-    frozen = {
-        sides[part]: read[part](load_part(part, base, device=device, dtype=torch.float32))
-        for part in sides
-        if part not in parts
-    }
+    transposed = plan.recipe.compatible("pooled")
+    trained: dict[str, EncodeTokens] = {}
+    frozen: dict[str, EncodeTokens] = {}
+    clip_l, clip_g = parts.get("clip_l"), parts.get("clip_g")
+    if isinstance(clip_l, ClipL):
+        trained["l"] = read_l(clip_l)
+    else:
+        frozen["l"] = read_l(load_part("clip_l", base, device=device, dtype=torch.float32))
+    if isinstance(clip_g, ClipG):
+        trained["g"] = read_g(clip_g, transposed=transposed)
+    else:
+        frozen["g"] = read_g(load_part("clip_g", base, device=device, dtype=torch.float32), transposed=transposed)
     return EncodedCaptions(sorted(captions), frozen, trained, device)
 
 

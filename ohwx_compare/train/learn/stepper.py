@@ -1,7 +1,7 @@
 """The optimiser step of all trained tensors: after the backward pass, or inside it tensor by tensor.
 
 Inside ("fused") each gradient is used and freed as soon as it is there, so that no two are ever held: for SDXL's UNet
-5 GB less in bfloat16. What needs all gradients at once cannot be had then.
+5 GB less in bfloat16. What needs all gradients at once is impossible then.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class Precision:
 
 
 def _alone(grad: Tensor) -> None:
-    """One process has it all."""
+    """One process has everything already."""
 
 
 @dataclass(eq=False)
@@ -83,14 +83,20 @@ class Stepper:
         return self.state.get(name, {}).get("master", self.weights[name].detach())
 
     def _step_within(self, name: str) -> None:
-        self.gather(self.weights[name].grad)
+        grad = self.weights[name].grad
+        if grad is not None:
+            self.gather(grad)
+        del grad  # `_step` lets it go as soon as it has it in float32
         self._step(name)
 
     @torch.no_grad()
     def _step(self, name: str, factor: Tensor | None = None) -> None:
         """Use up the gradient of one tensor."""
         weight = self.weights[name]
-        grad, weight.grad = weight.grad.float(), None
+        grad = weight.grad
+        if grad is None:
+            return
+        grad, weight.grad = grad.float(), None
         if factor is None:
             norm = _norm(grad)
             self.norms.append(norm)

@@ -22,7 +22,8 @@ def trainable(parts: Mapping[str, nn.Module]) -> dict[str, nn.Parameter]:
     for part, module in parts.items():
         for name, weight in module.named_parameters():
             if not (isinstance(module, ClipL) and name.startswith(_unused(module))):
-                weights[PREFIXES[part] + name] = weight.requires_grad_(True)
+                weight.requires_grad_(True)
+                weights[PREFIXES[part] + name] = weight
     return weights
 
 
@@ -38,4 +39,5 @@ def recompute(unet: UNet, names: Collection[str] | None = None) -> None:
     """
     for name, block in unet.named_modules():
         if isinstance(block, ResBlock | TransformerBlock) and (names is None or name in names):
-            block.forward = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)
+            again = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)
+            block.forward = again  # type: ignore[method-assign]  # a wrapper would change the weights' names

@@ -1,4 +1,4 @@
-"""What the machine has and what this process took of it: memory, on whatever system it runs."""
+"""How much memory the machine has and this process used, on any system."""
 
 import ctypes
 import sys
@@ -11,7 +11,7 @@ __all__ = ["free_memory", "peak_memory"]
 
 
 def free_memory(device: str) -> int | None:
-    """Bytes that can be had on `device` now: a GPU's own, else the system's; None where nobody tells."""
+    """Bytes that are free on `device` now: a GPU's own, else the system's; None where the system does not say."""
     if device.startswith("cuda"):
         return torch.cuda.mem_get_info(device)[0]
     return available_memory()
@@ -29,11 +29,13 @@ def peak_memory(device: str) -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _windows_peak() -> int:
-    """K32GetProcessMemoryInfo: PROCESS_MEMORY_COUNTERS is two DWORDs, then sizes; the first is the peak working set."""
-    sizes = 8
-    counters = (ctypes.c_size_t * (1 + sizes))()
-    process = ctypes.c_void_p(ctypes.windll.kernel32.GetCurrentProcess())
-    size = ctypes.sizeof(counters)
-    ctypes.windll.kernel32.K32GetProcessMemoryInfo(process, ctypes.byref(counters), size)
-    return int(counters[1])
+if sys.platform == "win32":
+
+    def _windows_peak() -> int:
+        """K32GetProcessMemoryInfo's peak working set: the first size behind two DWORDs of PROCESS_MEMORY_COUNTERS."""
+        sizes = 8
+        counters = (ctypes.c_size_t * (1 + sizes))()
+        process = ctypes.c_void_p(ctypes.windll.kernel32.GetCurrentProcess())
+        size = ctypes.sizeof(counters)
+        ctypes.windll.kernel32.K32GetProcessMemoryInfo(process, ctypes.byref(counters), size)
+        return int(counters[1])

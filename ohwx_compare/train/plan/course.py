@@ -44,7 +44,7 @@ class Course:
 
     def __post_init__(self) -> None:
         if not self._train:
-            raise ExperimentError("There are no training images to put in order.")
+            raise ExperimentError("There are no training images; put some into the folder.")
 
     def epoch(self, number: int) -> tuple[CourseStep, ...]:
         """All optimiser steps of one epoch, in order."""

@@ -25,8 +25,8 @@ class Shown:
 
 
 def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
-    """The sheet, then the cells in drawing order, each after its face pass; before it (if wanted) once a picture."""
-    names = ["sheet.png" if (finished.folder / "sheet.png").is_file() else "sheet-1.png"]
+    """The sheet, then the cells in order, each after its face pass; the picture before it (if wanted) comes once."""
+    names: list[str | None] = ["sheet.png" if (finished.folder / "sheet.png").is_file() else "sheet-1.png"]
     for cell in finished.cells:
         result = cell.result
         names += [result.before] if keep_before and result.after and result.before not in names else []
@@ -37,8 +37,8 @@ def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
 
 def _open(path: Path, mark: dict[str, Any]) -> Shown:
     """The gallery takes the file as it is (`already_saved_as`), so its pixels need not be in memory."""
-    image = Image.open(_OnDisk(path))
-    image.already_saved_as = str(path)
+    image = Image.open(_OnDisk(path))  # type: ignore[arg-type]  # Pillow asks for `read`, `seek` and `tell` alone
+    image.already_saved_as = str(path)  # type: ignore[attr-defined]  # the webui's own mark
     return Shown(image, _brief(read_infotext(path) or "", mark))
 
 

@@ -1,4 +1,4 @@
-"""The face pass on pictures that exist, drawn by the webui: one job for each request, its pictures in a folder."""
+"""The face pass on existing pictures, by the webui: one job for each request, its pictures in a folder."""
 
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,10 +14,12 @@ from ohwx_compare.compare.host import Interruption
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, OhwxError
+from ohwx_compare.files.names import FreeNames
 from ohwx_compare.hosts.webui.request.request import face_settings
 from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.pictures_of import found_pictures
 from ohwx_compare.hosts.webui.tab.queue import Queue
+from ohwx_compare.words import counted
 
 __all__ = ["FaceJobs"]
 
@@ -80,18 +82,16 @@ class FaceJobs:
         return self.job(name)
 
     def file(self, name: str, path: str) -> Path:
-        """A picture that a job drew, also one of an earlier start. Raises NotHereError."""
+        """A picture that a job wrote, also before a restart. Raises NotHereError."""
         return inside(_folder(), f"{name}/{path}")
 
     def _known(self, name: str) -> _Job:
         if name not in self._jobs:
-            raise NotHereError(
-                f"There is no job {name[:80]!r}; the webui was started again since. Its pictures remain."
-            )
+            raise NotHereError(f"There is no job {name[:80]!r}; the webui was restarted since. Its pictures remain.")
         return self._jobs[name]
 
     def _draw(self, job: _Job) -> None:
-        from ohwx_compare.compare.existing import read_picture, redraw, target
+        from ohwx_compare.compare.existing import read_picture, redraw
         from ohwx_compare.hosts.webui.generation.host import WebuiHost
         from ohwx_compare.hosts.webui.generation.passes import txt2img_processing
         from ohwx_compare.hosts.webui.request.comparison import find_webui_detector
@@ -99,16 +99,16 @@ class FaceJobs:
         job.state = "drawing"
         shared.state.job_count = len(job.pictures)
         with closing(txt2img_processing()) as p, closing(WebuiHost(p, own_faces=True)) as host:
-            detector = cache(find_webui_detector)
+            detector, names = cache(find_webui_detector), FreeNames(job.folder, job.pictures)
             for number, path in enumerate(job.pictures, 1):
-                shared.state.textinfo = f"{number} of {len(job.pictures)} pictures: {path.name}"
+                shared.state.textinfo = f"{number} of {counted(len(job.pictures), 'picture')}: {path.name}"
                 if host.interruption() in (Interruption.STOP, Interruption.FINISH_CELL):
                     job.state = "stopped"
                     return
                 try:
                     picture = read_picture(path, job.faces, job.checkpoint)
                     loaded = host.use(host.resolve(picture.checkpoint))
-                    out = target(path, job.folder, job.pictures)
+                    out = names.take(path.stem, path)
                     job.results.append(_told(redraw(host, detector, picture, loaded, out), job))
                 except Interrupted:
                     job.state = "stopped"

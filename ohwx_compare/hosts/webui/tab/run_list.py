@@ -12,6 +12,7 @@ from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_sum
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
 from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.words import counted
 
 __all__ = ["Runs", "Seen"]
 
@@ -35,7 +36,7 @@ class Runs:
     def __init__(self, folder: Callable[[], Path]):
         """folder: asked each time, since it is a setting."""
         self._folder = folder
-        self._known: dict[Path, tuple[tuple, Seen]] = {}
+        self._known: dict[Path, tuple[tuple[object, ...], Seen]] = {}
 
     def path(self, name: str) -> Path:
         """The folder of a run. Raises NotHereError for everything else."""
@@ -101,7 +102,7 @@ def _look(folder: Path, changed: float) -> Seen:
 
 
 def _failure(run: RunSummary) -> str | None:
-    return f"{run.failed} cells failed, the first one: {run.error}" if run.failed > 1 else run.error
+    return f"{counted(run.failed, 'cell')} failed, the first: {run.error}" if run.failed > 1 else run.error
 
 
 def _started(seen: Seen) -> str:

@@ -1,0 +1,182 @@
+"""The training tab's page in a real browser: recipe, plan, start, progress, charts, pause, and on to a comparison."""
+
+from urllib.parse import quote
+
+import pytest
+import tab_server
+from conftest import NAMES, experiment_of, picture_of
+from train_server import PLAN, learned
+
+from ohwx_compare.core.events import Missed, Paused
+
+NAME = "ich ü #1 & co"
+
+
+@pytest.fixture
+def server(tmp_path):
+    (tmp_path / "runs").mkdir()
+    tab = tab_server.Tab(tmp_path / "runs", NAMES, tmp_path)
+    server = tab_server.serve(tab)
+    tab.url = f"http://127.0.0.1:{server.server_port}/?train"
+    yield tab
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def page(chromium, server):
+    """The training tab; at the end no error was left uncaught."""
+    context = chromium.new_context(viewport={"width": 1300, "height": 900})
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    look(page, server)
+    yield page
+    assert errors == []
+    context.close()
+
+
+def look(page, server):
+    """As a person comes to the tab, also after a reload."""
+    page.goto(server.url)
+    page.click(".tab-nav > button:text('ohwx train')")
+    page.wait_for_selector("#ohwx-train .ohwx-tab")
+
+
+def plans(page, words):
+    page.wait_for_function("(words) => document.querySelector('#ohwx-plan').textContent === words", arg=words)
+
+
+def stands(page, words):
+    page.wait_for_function(
+        "(words) => document.querySelector('#ohwx-training-standing').textContent === words", arg=words
+    )
+
+
+def fill(page, **fields):
+    for name, value in fields.items():
+        page.fill(f"#ohwx-recipe-{name}", value)
+
+
+def last(server, path):
+    return next(body for asked, body in reversed(server.training.asked) if asked == path)
+
+
+def test_a_recipe_is_planned_while_it_is_typed_and_started(page, server):
+    plans(page, "Select a base checkpoint and enter the folder of your training pictures.")
+    assert page.locator("#ohwx-train-start").is_disabled()
+    page.select_option("#ohwx-base", "base.safetensors")
+    fill(page, train="/bilder/ich", name=NAME, epochs="60", save_every_epochs="20")
+    plans(page, "2250 steps · 15 training pictures · 2 checkpoints · 41 GB of disk · 9.4 GB of memory")
+    page.click("summary:text('Checkpoints and notes')")
+    assert page.locator(".ohwx-saves tbody tr").all_inner_texts() == ["me-000030\t450\t30", "me\t900\t60"]
+    recipe = {"preset": "corrected", "base": "base.safetensors", "train": "/bilder/ich", "name": NAME, "epochs": 60}
+    assert last(server, "ohwx/api/train/plan")["recipe"] == {**recipe, "save_every_epochs": 20}
+    server.training.plan["problems"] = ["The disk has 3 GB free.", "No picture fits."]
+    page.click("summary:text('Other settings')")
+    page.fill("#ohwx-recipe-rest", '{"ema": 0.999}')
+    plans(page, "The disk has 3 GB free.")
+    assert page.locator(".ohwx-planned .ohwx-notes li").first.inner_text() == "No picture fits."
+    assert page.locator("#ohwx-train-start").is_disabled()
+    server.training.plan |= {
+        "problems": [],
+        "seconds": 7200,
+        "images": {"train": 1, "reg": 1},
+        "saves": PLAN["saves"][:1],
+    }
+    page.fill("#ohwx-recipe-rest", '{"ema": 0.99}')
+    pictures = "1 training picture and 1 regularization image"
+    plans(page, f"2250 steps · {pictures} · 1 checkpoint · 41 GB of disk · 9.4 GB of memory · about 2 h")
+    page.fill("#ohwx-recipe-rest", '{"ema": 0.99, "sede": 1}')
+    plans(page, "The recipe has no 'sede'; did you mean 'seed'?")
+    page.fill("#ohwx-recipe-rest", "[1]")
+    plans(page, '"Other settings" must be a JSON object, such as {"seed": 1}.')
+    page.fill("#ohwx-recipe-rest", '{"ema": 0.99}')
+    page.wait_for_selector("#ohwx-train-start:enabled")
+    look(page, server)  # a reload keeps what was typed
+    page.wait_for_selector("#ohwx-train-start:enabled")
+    assert page.input_value("#ohwx-recipe-name") == NAME
+    page.click("#ohwx-train-start")
+    page.wait_for_selector("#ohwx-training-standing:visible")
+    assert last(server, "ohwx/api/train/runs")["recipe"] == {**recipe, "save_every_epochs": 20, "ema": 0.99}
+    assert page.locator(".ohwx-run[aria-current=true] b").inner_text() == NAME
+
+
+def test_a_preset_brings_its_values_and_keeps_the_pictures(page, server):
+    page.wait_for_selector("#ohwx-base")
+    fill(page, train="/bilder/ich", lr_unet="0.5")
+    page.select_option("#ohwx-preset", "article-reg")
+    assert page.input_value("#ohwx-recipe-train") == "/bilder/ich"
+    assert page.input_value("#ohwx-recipe-lr_unet") == "0.00001"
+    assert (page.input_value("#ohwx-recipe-save_every_steps"), page.input_value("#ohwx-recipe-epochs")) == ("901", "1")
+
+
+def test_a_training_is_followed_paused_and_resumed(page, server):
+    with server.training.process(NAME, sample_prompts=["photo of ohwx man"]) as tell:
+        for event in learned(range(1, 21)):
+            tell(event)
+        samples = server.training.folder / NAME / "samples"
+        samples.mkdir()
+        for step in (1, 20):
+            picture_of(experiment_of(64).cells()[0], 64, after=step > 1).save(samples / f"{step:08d}-0-1.png")
+        page.click(f".ohwx-run:has-text('{NAME}')")
+        page.wait_for_function("document.querySelectorAll('.ohwx-plot polyline').length === 7")
+        page.wait_for_selector("#ohwx-training-standing:has-text('training · step 20 of 40')")
+        assert page.locator(".ohwx-samples thead th").all_inner_texts() == ["Exposures", "0.25", "5"]
+        seen = "[...document.querySelectorAll('.ohwx-samples img')].filter((image) => image.naturalWidth).length"
+        page.wait_for_function(f"{seen} === 2")
+        validation = page.locator(".ohwx-plot").nth(1).get_attribute("aria-label")
+        assert validation.endswith("training 0.05, held out 1")
+        page.click("#ohwx-training-pause")
+        assert (server.training.folder / NAME / "pause").exists()
+        tell(Paused(20, waits=True))
+        page.wait_for_selector("#ohwx-training-resume:visible")
+        stands(page, "paused · step 20 of 40")
+        page.click("#ohwx-training-resume")
+        page.wait_for_function("document.querySelector('#ohwx-training-resume').disabled === false")
+        assert not (server.training.folder / NAME / "pause").exists()
+        tell(Paused(20, waits=False))
+        tell(Missed(20, "sample", "no memory <b>"))
+        page.wait_for_selector("#ohwx-training-save:visible")
+        page.wait_for_selector(".ohwx-chosen .ohwx-notes li")
+        assert "no memory <b>" in page.locator(".ohwx-chosen .ohwx-notes li").inner_text()
+        page.click("#ohwx-training-save")
+        page.click("#ohwx-training-stop")
+        page.wait_for_function("document.querySelector('#ohwx-training-stop').disabled === false")
+        assert all((server.training.folder / NAME / word).exists() for word in ("save", "stop"))
+    stands(page, "stopped · step 20 of 40")
+    page.wait_for_selector("#ohwx-training-start:visible")
+    look(page, server)
+    page.wait_for_function("document.querySelectorAll('.ohwx-plot polyline').length === 7")  # the run is found again
+    server.faults[f"ohwx/api/train/runs/{quote(NAME)}/start"] = (400, "Another run is writing <b>here</b>.")
+    page.click("#ohwx-training-start")
+    page.wait_for_selector("#ohwx-training-fault:text('Another run is writing <b>here</b>.')")
+
+
+def test_checkpoints_of_two_trainings_become_a_draft(page, server):
+    for name in (NAME, "other"):
+        with server.training.process(name, 20) as tell:
+            for event in learned(range(1, 21), 20):
+                tell(event)
+            server.training.checkpoint(name, "me-000001.safetensors", 10, 5.0)
+    page.click(f".ohwx-run:has-text('{NAME}')")
+    stands(page, "done · step 20 of 20")
+    page.select_option("#ohwx-training-with", "other")
+    page.click("#ohwx-training-compare")
+    page.wait_for_selector("#ohwx-compare .ohwx-chip >> nth=1")
+    assert page.locator(".ohwx-chip > span").all_inner_texts() == [
+        f"{NAME}/me-000001.safetensors",
+        "other/me-000001.safetensors",
+    ]
+    page.click(".tab-nav > button:text('ohwx train')")
+    page.click("#ohwx-training-change")
+    page.wait_for_selector("#ohwx-recipe-train:visible")
+    assert page.input_value("#ohwx-recipe-train") == "img"
+
+
+def test_an_error_of_the_list_is_its_sentence(page, server):
+    server.faults["ohwx/api/train"] = (500, "The folder of trainings <b>is gone</b>.")
+    page.wait_for_selector("#ohwx-train-away:visible", timeout=10_000)
+    assert page.locator("#ohwx-train-away").inner_text() == "The folder of trainings <b>is gone</b>."
+    server.faults.clear()
+    page.wait_for_selector("#ohwx-train-away", state="hidden", timeout=10_000)

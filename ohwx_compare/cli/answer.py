@@ -2,8 +2,8 @@
 
 from types import MappingProxyType
 
-from ohwx_compare.core.plain_json import to_json
 from ohwx_compare.errors import OhwxError, OtherExperimentError, UnknownCheckpointError, WrongCheckpointError
+from ohwx_compare.files.json_file import json_text
 
 __all__ = ["print_json", "words_of"]
 
@@ -26,4 +26,4 @@ def words_of(error: Exception) -> str:
 
 def print_json(value: object) -> None:
     """Print `value`, which is all that a command with --json writes to stdout."""
-    print(to_json(value, indent=2))
+    print(json_text(value, indent=2))

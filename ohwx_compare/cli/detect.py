@@ -8,10 +8,10 @@ from PIL import ImageDraw
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.options import folders_of_detectors, require_device, require_folder, share
-from ohwx_compare.core.plain_json import to_json
 from ohwx_compare.errors import DetectorError, OhwxError
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import load_rgb, write_result
+from ohwx_compare.files.json_file import json_text
 from ohwx_compare.files.names import FreeNames
 
 if TYPE_CHECKING:  # loads torch
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             result = {"file": str(path), "error": str(error)}
         results.append(result)
         if not options.json:
-            print(to_json(result), flush=True)
+            print(json_text(result), flush=True)
     if options.json:
         print_json(results)
     return 1 if any("error" in result for result in results) else 0

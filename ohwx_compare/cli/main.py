@@ -16,6 +16,7 @@ from ohwx_compare import __version__
 from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.streams import OutputError, Plain, open_missing, silence
 from ohwx_compare.errors import Interrupted, OhwxError
+from ohwx_compare.words import quoted
 
 __all__ = ["COMMANDS", "build_parser", "main", "parsers"]
 
@@ -101,6 +102,10 @@ def _run(arguments: Sequence[str]) -> int:
         raise
     except OhwxError as error:
         print(f"ohwx: {words_of(error)}", file=sys.stderr)
+        return _failed(options, error)
+    except OSError as error:  # of the disk or a folder, not of the program
+        where = f"{quoted(str(error.filename))}: " if error.filename else ""
+        print(f"ohwx: {where}{error.strerror or error}.", file=sys.stderr)
         return _failed(options, error)
     except Exception as error:
         logger.exception("ohwx: this is a fault of the program; report the lines below.")

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from ohwx_compare.cli.answer import print_json
-from ohwx_compare.core.plain_json import to_json
 from ohwx_compare.files.folder_infos import Info, infos, write_csv
 from ohwx_compare.files.gallery import pictures
+from ohwx_compare.files.json_file import json_text
 
 __all__ = ["add_flags"]
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         write_csv(sys.stdout, read)
     elif options.jsonl:
         for info in read:
-            print(to_json(vars(info)))
+            print(json_text(vars(info)))
     elif options.json:
         print_json([vars(info) for info in read])
     else:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from ohwx_compare.core.experiment.axes import split_hash
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
 from ohwx_compare.files.atomic import write_stream
+from ohwx_compare.files.regular import require_regular
 from ohwx_compare.words import counted, quoted
 
 __all__ = [
@@ -79,7 +80,7 @@ def read_header(path: Path) -> Header:
     Raises CheckpointError where the file cannot be read, is something else, or is cut short.
     """
     try:
-        size = path.stat().st_size
+        size = require_regular(path)
         with path.open("rb") as file:
             start = file.read(8)
             length = int.from_bytes(start, "little")
@@ -187,6 +188,7 @@ def sha256(path: Path) -> str:
     block = bytearray(1 << 20)
     view = memoryview(block)
     try:
+        require_regular(path)
         with path.open("rb", buffering=0) as file:
             while count := file.readinto(block):
                 digest.update(view[:count])
@@ -313,17 +315,18 @@ def _split(reference: str) -> tuple[str, str]:
 
 
 def _by_name(name: str, names: list[str]) -> list[str]:
-    """The names that fit `name` by the first of three rules that any name fits."""
+    """The names that fit `name` by the first of four rules that any name fits."""
     path = name.replace("\\", "/").strip("/").casefold()
     base = path.rpartition("/")[2]
     stem = re.sub(r"\.(safetensors|ckpt)$", "", base)
     rules = (
-        lambda known: path in (known, known.removesuffix(CHECKPOINT_SUFFIX)),
-        lambda known: known.rpartition("/")[2] == base,
-        lambda known: known.rpartition("/")[2].removesuffix(CHECKPOINT_SUFFIX) == stem,
+        lambda known: known == name,  # "A" and "a" may be two files
+        lambda known: path in (known.casefold(), known.casefold().removesuffix(CHECKPOINT_SUFFIX)),
+        lambda known: known.casefold().rpartition("/")[2] == base,
+        lambda known: known.casefold().rpartition("/")[2].removesuffix(CHECKPOINT_SUFFIX) == stem,
     )
     for rule in rules:
-        if path and (found := [known for known in names if rule(known.casefold())]):
+        if path and (found := [known for known in names if rule(known)]):
             return found
     return []
 

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LONGEST_TEXT", "read_json", "read_text", "require_regular"]
+__all__ = ["LONGEST_TEXT", "load_json", "read_text", "require_regular"]
 
 LONGEST_TEXT = 5_000_000  # bytes: 12,000 prompts of 400 letters
 
@@ -37,7 +37,7 @@ def read_text(path: Path) -> str:
         return file.read(LONGEST_TEXT).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: Path) -> Any:
+def load_json(path: Path) -> Any:
     """The value of a JSON file. Raises OSError as `read_text`, ValueError that says what is wrong with the JSON."""
     try:
         return json.loads(read_text(path))

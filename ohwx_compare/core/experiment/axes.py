@@ -14,7 +14,7 @@ from typing import Any
 from ohwx_compare.core.experiment.face_kinds import FACE_KINDS
 from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, text, whole
 from ohwx_compare.core.infotext.sampler_names import split_sampler
-from ohwx_compare.core.prompt.styles import Style, styled
+from ohwx_compare.core.prompt.styles import Style, styled, substituted
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import is_unicode
@@ -143,7 +143,8 @@ def _apply_prompt(job: Job, faces: tuple[FaceSettings, ...], pair: PromptPair, _
 def _replace_text(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str) -> Applied:
     if old not in job.prompt and old not in job.negative:
         raise ExperimentError(f"Prompt S/R: {quoted(old)} is in neither the prompt nor the negative prompt.")
-    return replace(job, prompt=job.prompt.replace(old, new), negative=job.negative.replace(old, new)), faces
+    prompt, negative = (substituted(text, old, new) for text in (job.prompt, job.negative))
+    return replace(job, prompt=prompt, negative=negative), faces
 
 
 def _sampler(job: Job, faces: tuple[FaceSettings, ...], name: str, _: Any) -> Applied:

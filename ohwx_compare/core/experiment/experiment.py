@@ -4,7 +4,7 @@ Cells are numbered from 1 in the order of generation, which visits each checkpoi
 axis, the others keep their order. Adding a checkpoint at the end therefore renumbers nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import product
@@ -37,6 +37,7 @@ from ohwx_compare.words import counted, nearest, quoted
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
 _MOST_CELLS = 50_000
+_MOST_LETTERS = 50_000_000  # of all prompts: 1,000 for each of the most cells
 _WORDS = MappingProxyType(
     {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 )
@@ -250,7 +251,7 @@ class Experiment:
             job, faces = _applied(plain, coordinates, self.job, self.faces)
             return _applied(later, coordinates, styled(job, styles), faces)
 
-        return tuple(map(at, product(*self._ranges)))
+        return tuple(_bounded(map(at, product(*self._ranges))))
 
     @property
     def _ranges(self) -> tuple[range, ...]:
@@ -270,6 +271,21 @@ def _applied(
     for place, axis in axes:
         job, faces = KINDS[axis.kind].apply(job, faces, axis.values[coordinates[place]], axis.values[0])
     return job, faces
+
+
+def _bounded(pictures: Iterable[Applied]) -> Iterator[Applied]:
+    """The same pictures. Raises ExperimentError before their prompts fill the memory."""
+    kept: set[int] = set()  # one text that many cells share takes its memory once
+    letters = 0
+    for picture in pictures:
+        texts = {id(text): len(text) for text in (picture[0].prompt, picture[0].negative) if id(text) not in kept}
+        kept |= texts.keys()
+        letters += sum(texts.values())
+        if letters > _MOST_LETTERS:
+            raise ExperimentError(
+                f"The prompts have over {_MOST_LETTERS:,} characters together; use fewer or shorter ones."
+            )
+        yield picture
 
 
 def checkpoint_of(infotext: Infotext) -> CheckpointRef | None:

@@ -21,7 +21,11 @@ Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for
 
 def is_unicode(text: str) -> bool:
     """Whether `text` can be written in UTF-8; half a surrogate pair (JSON's \\ud800, a file name's odd byte) cannot."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def require_valid(settings: Job | FaceSettings) -> None:

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
-from ohwx_compare.files.regular import read_json
+from ohwx_compare.files.regular import load_json
 from ohwx_compare.words import nearest, quoted
 
 __all__ = ["COMPAT", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]
@@ -75,6 +76,7 @@ _CHOICES = {
     "schedule": ("constant", "cosine"),
 }
 _MOST = 10_000_000
+_LARGEST_SIDE = 16_384  # px, as of pictures
 _WORDS = {
     int: "a whole number",
     float: "a number",
@@ -182,6 +184,9 @@ class Recipe:
                 raise ExperimentError(f"{name} is {quoted(value)}, expected {_listed(known)}.")
         if (self.epochs is None) == (self.steps is None):
             raise ExperimentError("The recipe needs either `epochs` or `steps`: set one, and the other to null.")
+        for name in ("base", "train", "reg", "output", "name"):
+            if (value := getattr(self, name)) and (not is_unicode(value) or "\0" in value):
+                raise ExperimentError(f"{name} is {quoted(value)}, which no file can be called.")
         if not self.name or set(self.name) & set('/\\:*?"<>|'):
             raise ExperimentError(f"name is {quoted(self.name)}, expected a file name without folder and suffix.")
         self._check_sizes()
@@ -219,8 +224,9 @@ class Recipe:
 
     def _check_sizes(self) -> None:
         for side in self.resolution:
-            if side < 64 or side % 64:
-                raise ExperimentError(f"resolution is {self.resolution}, expected positive multiples of 64.")
+            if not 64 <= side <= _LARGEST_SIDE or side % 64:
+                got = quoted(self.resolution)
+                raise ExperimentError(f"resolution is {got}, expected positive multiples of 64 up to {_LARGEST_SIDE}.")
         if self.bucket_step < 32 or self.bucket_step % 32:
             raise ExperimentError(f"bucket_step is {self.bucket_step}, expected a multiple of 32.")
         sides = [self.bucket_step, self.bucket_min, *sorted(self.resolution), self.bucket_max]
@@ -282,7 +288,7 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe file (UTF-8 JSON); relative paths are taken from its folder. Raises ExperimentError."""
     try:
-        data = read_json(path)
+        data = load_json(path)
     except OSError as error:
         raise ExperimentError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:

@@ -7,7 +7,6 @@ these are looked up once for each file that generated any, and the look-ups grow
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from ohwx_compare.compare.shelf import Shelf
 from ohwx_compare.compare.work import KeysOf
@@ -15,9 +14,8 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.ledger.rows import CheckpointRow
 
-__all__ = ["Loads", "is_there", "looks_unchanged"]
+__all__ = ["Loads", "is_there"]
 
 _Asked = tuple[Job, tuple[FaceSettings, ...]]
 
@@ -26,15 +24,6 @@ def is_there(cells: Iterable[Cell], sha256: str, keys: KeysOf, shelf: Shelf) -> 
     """Whether no picture of `cells`, with the checkpoint file of this sha256, need be generated."""
     pairs = (keys(cell, sha256) for cell in cells)
     return all(shelf.has(key) for pair in pairs for key in dict.fromkeys((pair.before, pair.last)))
-
-
-def looks_unchanged(row: CheckpointRow) -> bool:
-    """Whether the file of this record has the size and time that it had: enough for a forecast, no proof."""
-    try:
-        stat = Path(row.path).stat()
-    except OSError:
-        return False
-    return (stat.st_size, stat.st_mtime_ns) == (row.size, row.modified_ns)
 
 
 class Loads:

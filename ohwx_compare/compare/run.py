@@ -5,7 +5,7 @@ written, then its cells are committed. On resume a batch whose PNGs are there is
 generated whole, and a committed cell is never generated again. Pictures of other run folders are found by key as well.
 
 A picture counts as a checkpoint's only if the file, as it is now, has the sha256 that generated it: a hash from an
-earlier process counts where `files.hashes.identity` proves the bytes the same, else the whole file is read. A file that
+earlier process counts where the file's identity proves the bytes the same, else the whole file is read. A file that
 must be loaded anyway is not read for that.
 """
 
@@ -22,7 +22,7 @@ from ohwx_compare.compare.commit import Commits
 from ohwx_compare.compare.drawing import HostWorker, Worker
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
-from ohwx_compare.compare.loads import Loads, is_there, looks_unchanged
+from ohwx_compare.compare.loads import Loads, is_there
 from ohwx_compare.compare.resolve import Resolve, resolve_all
 from ohwx_compare.compare.shelf import Shelf, run_folders
 from ohwx_compare.compare.work import KeysOf, Wanted, keys_with, needed
@@ -30,7 +30,7 @@ from ohwx_compare.core.events import Listener, Started, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OhwxError, OutOfMemoryError
-from ohwx_compare.files.hashes import Stamp, identity
+from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.ledger.rows import CheckpointRow
 from ohwx_compare.files.ledger.writer import Ledger
 
@@ -153,7 +153,7 @@ class _Conductor:
         """The sha256 of the checkpoints whose file looks as the ledger says."""
         rows = {ref: row for ref in self.plan if (row := self._rows.get(str(ref)))}
         same = {ref: row for ref, row in rows.items() if row.path == str(self.plan[ref][0].path)}
-        return {ref: row.sha256 for ref, row in same.items() if looks_unchanged(row)}
+        return {ref: row.sha256 for ref, row in same.items() if row.file.resembles(FileIdentity.of(Path(row.path)))}
 
     def _following(self, ref: CheckpointRef) -> Checkpoint | None:
         """The checkpoint that will be loaded after this one."""
@@ -168,7 +168,7 @@ class _Conductor:
             return None
         checkpoint = self.plan[ref][0]
         with suppress(CheckpointError):  # using it will say what is wrong
-            before = identity(checkpoint.path)
+            before = FileIdentity.of(checkpoint.path)
             loaded = Loaded(checkpoint, self._sha256(ref, checkpoint))
             if is_there(self._cells[ref], loaded.sha256, self.keys, self.shelf):
                 self._remember(ref, loaded, before)
@@ -177,7 +177,7 @@ class _Conductor:
 
     def _use(self, ref: CheckpointRef) -> Loaded:
         checkpoint = self.plan[ref][0]
-        before = identity(checkpoint.path)
+        before = FileIdentity.of(checkpoint.path)
         loaded = self.worker.use(checkpoint)
         self._remember(ref, loaded, before)
         return loaded
@@ -279,23 +279,22 @@ class _Conductor:
     def _sha256(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str:
         """The file's, as it is now. Raises CheckpointError where it cannot be read."""
         row = self._rows.get(str(ref))
-        if row and row.identity and row.identity == identity(checkpoint.path):
+        if row and row.file.proves(FileIdentity.of(checkpoint.path)):
             return row.sha256
         return self.host.sha256(checkpoint)
 
-    def _remember(self, ref: CheckpointRef, loaded: Loaded, before: Stamp) -> None:
+    def _remember(self, ref: CheckpointRef, loaded: Loaded, before: FileIdentity) -> None:
         """Record the file that `loaded` was read from; `before` is its identity before that."""
         path = loaded.checkpoint.path
-        is_same = before == identity(path)
-        with suppress(OSError):  # gone again: nothing to compare a later file with
-            stat = path.stat()
+        now = FileIdentity.of(path)
+        if now.size is not None and now.modified_ns is not None:  # else gone again: nothing to compare a file with
             row = CheckpointRow(
                 ref=str(ref),
                 path=str(path),
                 sha256=loaded.sha256,
-                size=stat.st_size,
-                modified_ns=stat.st_mtime_ns,
-                identity=before if is_same else (),
+                size=now.size,
+                modified_ns=now.modified_ns,
+                identity=now.proof if now.proves(before) else (),
             )
             if row != self._rows.get(str(ref)):
                 self.ledger.remember(row)

@@ -21,6 +21,7 @@ from ohwx_compare.errors import HostError
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.hosts.ahead import Ahead
 from ohwx_compare.words import counted
 
@@ -75,7 +76,7 @@ class NativeHost:
         self.dtype = dtype or default_dtype(self.device)
         self._hashes = hashes or Hashes()
         self.vae, self._vae = vae, self._hashes.contents(vae) if vae else None
-        self._vae_stamp = _stamp(vae) if vae else ()
+        self._vae_file = _identity(vae) if vae else FileIdentity()
         self._ask, self._on_step = interruption, on_step
         self.reports_steps = on_step is not None
         self._in_use: Loaded | None = None
@@ -105,7 +106,7 @@ class NativeHost:
         Raises CheckpointError for a file that is not SDXL, HostError for one that changed while it was read,
         OutOfMemoryError.
         """
-        stamp = _stamp(checkpoint.path)
+        before = _identity(checkpoint.path)
         contents = self._contents(checkpoint.path)
         wanted = Loaded(checkpoint, contents.sha256)
         if self._in_use == wanted:
@@ -117,7 +118,7 @@ class NativeHost:
             f"the weights of {checkpoint.name}",
             self.device,
         )
-        if _stamp(checkpoint.path) != stamp:
+        if not _identity(checkpoint.path).seems_untouched(before):
             self.close()
             raise HostError(f"{checkpoint.path.name} changed while it was loaded; try again when it is written.")
         self._in_use = wanted
@@ -183,7 +184,7 @@ class NativeHost:
 
     def _switched(self, checked: weights.Checked, contents: Contents) -> weights.Model:
         """The checkpoint in memory, in the place of the last one; after an error there is none."""
-        if self.vae and _stamp(self.vae) != self._vae_stamp:
+        if self.vae and not _identity(self.vae).seems_untouched(self._vae_file):
             raise HostError(f"{self.vae.name} changed since the run began; start the run again.")
         seals = {checked.path: contents.tensors}
         if self.vae and self._vae:
@@ -205,10 +206,10 @@ class NativeHost:
             ahead.stop()
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Size in bytes, time of change in ns, the inode and its own time. Raises HostError where the file is gone."""
+def _identity(path: Path) -> FileIdentity:
+    """Raises HostError where the file is gone."""
     try:
-        stat = path.stat()
+        path.stat()
     except OSError as error:
         raise HostError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns
+    return FileIdentity.of(path)

@@ -8,7 +8,6 @@ import sys
 import weakref
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from drawing_runs import PLAIN, contents, draw
 from killed_run import EXPERIMENT
 
 from ohwx_compare.cli.main import main
-from ohwx_compare.compare import run as run_module
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.compare.shelf import Shelf
@@ -26,7 +24,7 @@ from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.engine import memory, render
 from ohwx_compare.errors import LedgerError, OutOfMemoryError
-from ohwx_compare.files import atomic, hashes
+from ohwx_compare.files import atomic, hashes, identity
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
@@ -193,10 +191,10 @@ OVERWRITTEN = {"where the file system tells": True, "where it does not, as on Wi
 @pytest.mark.parametrize("tells", OVERWRITTEN)
 def test_a_file_overwritten_under_its_name_size_and_time_is_noticed(tells, models, tmp_path, monkeypatch):
     tells, path = OVERWRITTEN[tells], models / "b.safetensors"
-    monkeypatch.setattr(run_module, "identity", partial(hashes.identity, settled=0))
+    monkeypatch.setattr(identity, "SETTLED", 0)
     if not tells:
-        monkeypatch.setattr(hashes, "_MOUNTS", tmp_path / "none")
-    elif not hashes.identity(path, settled=0):
+        monkeypatch.setattr(identity, "_MOUNTS", tmp_path / "none")
+    elif not identity.FileIdentity.of(path).is_proof:
         pytest.skip("the temporary folder's file system does not tell changes")
 
     class Reading(FakeHost):

@@ -4,14 +4,14 @@ The batches and what they lack are those of `compare/work.py`, as in a run; each
 where it is needed.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ohwx_compare.compare.batches import Batch, batches, by_checkpoint
 from ohwx_compare.compare.host import Checkpoint
-from ohwx_compare.compare.loads import looks_unchanged
 from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.compare.work import NO_KEYS, BatchWork, CellKeys, KeysOf, needed
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -19,6 +19,7 @@ from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import UnknownCheckpointError
+from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.ledger.rows import Run
 
 __all__ = ["ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
@@ -135,17 +136,16 @@ def most_bytes(experiment: Experiment) -> int:
 def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
     """What the run's own folder holds, and what other folders lend to it.
 
-    This is a forecast, so checkpoint files are compared by size and time alone; a run looks at their bytes.
+    This is a forecast, so a checkpoint file that resembles the recorded one counts as it; a run looks at its bytes.
     """
     runs = [*([own] if own else []), *lenders]
-    sizes = [(path.stat().st_size, pixels) for run in runs for path, _, pixels in _pictures(run)]
-    rows = [row for run in runs for row in run.checkpoints]
-    lent = frozenset(key for run in lenders for _, key, _ in _pictures(run))
+    pictures = [picture for run in runs for picture in _pictures(run)]
+    files = [(Path(row.path), row) for run in runs for row in run.checkpoints]
     return Shelved(
-        lent | {key for _, key, _ in (_pictures(own) if own else ())},
-        {Path(row.path).resolve(): row.sha256 for row in rows if looks_unchanged(row)},
-        sum(size for size, _ in sizes) / sum(pixels for _, pixels in sizes) if sizes else PNG_BYTES,
-        lent,
+        frozenset(picture.key for picture in pictures),
+        {path.resolve(): row.sha256 for path, row in files if row.file.resembles(FileIdentity.of(path))},
+        sum(one.size for one in pictures) / sum(one.pixels for one in pictures) if pictures else PNG_BYTES,
+        frozenset(picture.key for picture in pictures if picture.run is not own),
     )
 
 
@@ -171,16 +171,28 @@ def _lacks(batch: Batch, keys: KeysOf | None, sha256: str | None, there: Shelved
     return needed(batch, todo, own).lacking(there, is_fresh=len(todo) == len(batch))
 
 
-def _pictures(run: Run) -> list[tuple[Path, str, int]]:
-    """Path, key and px of every picture that is still there, before the face pass and last."""
-    done = [cell for cell in run.cells if cell.result.outcome not in (Outcome.PENDING, Outcome.FAILED)]
-    named = [
-        (run.folder / path, key, cell.cell.job.width * cell.cell.job.height)
-        for cell in done
-        for path, key in ((cell.result.before, cell.result.before_key), (cell.result.image, cell.result.key))
-        if path and key
-    ]
-    return [picture for picture in named if picture[0].is_file()]
+class _Picture(NamedTuple):
+    """A picture of a run folder, before the face pass or last, that is still there."""
+
+    run: Run
+    key: str
+    size: int  # bytes
+    pixels: int
+
+
+def _pictures(run: Run) -> Iterator[_Picture]:
+    for cell in run.cells:
+        done = cell.result
+        if done.outcome in (Outcome.PENDING, Outcome.FAILED):
+            continue
+        for path, key in ((done.before, done.before_key), (done.image, done.key)):
+            if path is None or key is None:
+                continue
+            try:
+                size = os.stat(f"{run.folder}/{path}").st_size  # noqa: PTH116  a Path for each costs more than the rest
+            except OSError:  # gone since
+                continue
+            yield _Picture(run, key, size, cell.cell.job.width * cell.cell.job.height)
 
 
 def _disk_bytes(visits: Sequence[Visit], cells: Sequence[Cell], png_bytes: float) -> int:

@@ -13,6 +13,7 @@ from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.key_text import canonical, completed
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.errors import ExperimentError, LedgerError
+from ohwx_compare.files.identity import FileIdentity
 
 __all__ = [
     "CheckpointRow",
@@ -39,7 +40,12 @@ class CheckpointRow:
     sha256: str  # of the whole file
     size: int  # bytes
     modified_ns: int  # the file's own time
-    identity: tuple[int, ...] = ()  # `files.hashes.identity` of the very bytes that `sha256` is of; () proves nothing
+    identity: tuple[int, ...] = ()  # `FileIdentity.proof` of the very bytes that `sha256` is of; () proves nothing
+
+    @property
+    def file(self) -> FileIdentity:
+        """The file as it was."""
+        return FileIdentity.recorded(self.identity, self.size, self.modified_ns)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from ohwx_compare.errors import (
     UnknownCheckpointError,
 )
 from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl
-from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoint_folders
 from ohwx_compare.hosts.webui.generation import loading
@@ -57,7 +57,7 @@ class WebuiHost:
         self._template = Template(p, own_faces)
         self._fingerprint = Fingerprint(p, own_faces=own_faces)
         self._users = {name: shared.opts.data.get(name) for name in ("sd_model_checkpoint", "sd_checkpoint_hash")}
-        self._hashes = Hashes()
+        self._hashes = Hashes(cache_folder())
         self._in_use: tuple[Loaded, Header] | None = None
         self._is_finishing = self._is_closed = False
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ohwx_compare.engine.dlib_stream import integers, read_dlib
 from ohwx_compare.engine.landmarks import Ensemble, Landmarks
 from ohwx_compare.errors import MeasureError
+from ohwx_compare.words import counted
 
 __all__ = ["read_landmarks"]
 
@@ -24,7 +25,7 @@ def read_landmarks(path: Path) -> Landmarks:
     reading.expect(reading.integer(), 1, "the version")
     mean = reading.column()
     if len(mean) < 4 or len(mean) % 2:
-        raise reading.wrong(f"{len(mean)} numbers, expected x and y of two points or more")
+        raise reading.wrong(f"{counted(len(mean), 'number')}, expected x and y of two points or more")
     count = reading.count("stages")
     forests = [reading.trees(len(mean)) for _ in range(count)]
     reading.expect(reading.count("stages"), count, "the count of stages")
@@ -54,7 +55,7 @@ class _Reading:
 
     def integers(self, count: int) -> _Integers:
         if not 0 <= count <= self.left:
-            raise self.wrong(f"{count:,} numbers, and {self.left:,} are left")
+            raise self.wrong(f"{counted(count, 'number')}, and {self.left:,} are left")
         self._at += count
         return self._values[self._at - count : self._at]
 
@@ -65,7 +66,7 @@ class _Reading:
         """How many of `what` follow, of at least one number each."""
         count = self.integer()
         if not 0 < count <= self.left:
-            raise self.wrong(f"{count:,} {what}, and {self.left:,} numbers are left")
+            raise self.wrong(f"{count:,} {what}, and {counted(self.left, 'number')} left")
         return count
 
     def floats(self, count: int) -> _Floats:

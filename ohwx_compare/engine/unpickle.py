@@ -22,6 +22,7 @@ import torch
 
 from ohwx_compare.errors import DetectorError, UnsafePickleError
 from ohwx_compare.files.regular import require_regular
+from ohwx_compare.words import counted
 
 __all__ = ["Record", "read_pt"]
 
@@ -141,7 +142,7 @@ class _Archive:
         self.size = _size(archive, name)
         pickles = [member for member in self._members if member.count("/") == 1 and member.endswith("/data.pkl")]
         if len(pickles) != 1:
-            raise DetectorError(f"{name} is a zip with {len(pickles)} files data.pkl in it, expected one.")
+            raise DetectorError(f"{name} is a zip that has data.pkl {counted(len(pickles), 'time')}, expected once.")
         self._root = pickles[0].removesuffix("data.pkl")
         order = self.read("byteorder") if self._root + "byteorder" in self._members else b"little"
         if order not in (b"little", b"big"):

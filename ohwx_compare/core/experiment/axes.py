@@ -19,7 +19,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.words import nearest, quoted
+from ohwx_compare.words import counted, nearest, quoted
 
 __all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair", "split_hash"]
 
@@ -208,7 +208,7 @@ KINDS: Mapping[str, AxisKind] = MappingProxyType({
         AxisKind(name="cfg", title="CFG scale", form=Form.REAL, read=number, apply=_set("cfg"),
              show=lambda v: f"CFG {v:g}", xyz="CFG Scale"),
         AxisKind(name="steps", title="Steps", form=Form.WHOLE, read=whole, apply=_set("steps"),
-             show=lambda v: f"{v} steps", xyz="Steps"),
+             show=lambda v: counted(v, "step"), xyz="Steps"),
         AxisKind(name="sampler", title="Sampler", form=Form.NAMES, read=text, apply=_sampler, show=str, xyz="Sampler"),
         AxisKind(name="schedule", title="Schedule", form=Form.NAMES, read=text, apply=_set("schedule"), show=str,
              xyz="Schedule type"),

@@ -1,4 +1,4 @@
-"""Reading a run folder's ledger, on any machine and while a run goes on: whole, a part of its cells, or in short."""
+"""Reading a run folder's ledger, on any machine and during a run: whole, a part of its cells, or in short."""
 
 import json
 import sqlite3

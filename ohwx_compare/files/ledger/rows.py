@@ -78,7 +78,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class RunCell:
-    """A planned cell, what came of it (PENDING where nothing did yet) and the checkpoint file that drew it."""
+    """A planned cell, what came of it (PENDING where nothing did yet) and the checkpoint file it was generated with."""
 
     cell: Cell
     result: Result

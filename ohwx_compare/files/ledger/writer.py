@@ -122,7 +122,7 @@ def _hold(folder: Path) -> BinaryIO:
 
 
 def _moves(rows: Sequence[sqlite3.Row], cells: Iterable[Cell]) -> tuple[dict[int, int], list[int]]:
-    """What number each row of the cells has now that these are asked for, and the drawn rows that nobody asks for.
+    """The new number of each row of the cells when these are asked for, and the finished rows that are not asked for.
 
     A row is known by its request, in whatever version's form it was written. Rows of one request keep their numbers
     where they can; those that are too many, and failures that nobody asks for, are in neither.

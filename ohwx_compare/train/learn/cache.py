@@ -70,16 +70,24 @@ class EncodedCaptions:
     """Captions to conditioning; what a frozen encoder says to a chunk of tokens is computed once.
 
     `frozen` encoders are only needed while the object is made; `trained` ones are called in every step, with gradients.
-    Sides are "l" and "g", each in one of the two.
+    Sides are "l" and "g", each in one of the two. A caption ends after `longest` tokens; None takes it whole.
     """
 
     def __init__(
-        self, captions: Iterable[str], frozen: dict[str, EncodeTokens], trained: dict[str, EncodeTokens], device: str
+        self,
+        captions: Iterable[str],
+        frozen: dict[str, EncodeTokens],
+        trained: dict[str, EncodeTokens],
+        device: str,
+        longest: int | None = None,
     ):
         self.trained, self.device = trained, torch.device(device)
         tokenizers = {"l": tokenizer_l(), "g": tokenizer_g()}
         self.rows = {
-            caption: {side: [c.tokens for c in chunks(_literal(caption), read)] for side, read in tokenizers.items()}
+            caption: {
+                side: [c.tokens for c in chunks(_literal(caption), lambda text, read=read: read(text)[:longest])]
+                for side, read in tokenizers.items()
+            }
             for caption in captions
         }
         self.known: dict[str, dict[Tokens, tuple[Tensor, ...]]] = {}

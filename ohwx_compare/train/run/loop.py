@@ -177,11 +177,12 @@ def rate_scale(recipe: Recipe, step: int, steps: int) -> float:
     As transformers' schedules: the first step of a warm-up has rate 0.
     """
     before = step - 1
-    if before < recipe.warmup:
-        return before / recipe.warmup
+    warmup = int(recipe.warmup * steps) if isinstance(recipe.warmup, float) else recipe.warmup
+    if before < warmup:
+        return before / warmup
     if recipe.schedule == "constant":
         return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (before - recipe.warmup) / max(1, steps - recipe.warmup)))
+    return 0.5 * (1 + math.cos(math.pi * (before - warmup) / max(1, steps - warmup)))
 
 
 def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:

@@ -122,7 +122,7 @@ def _told(foretold: "Foretold") -> str:
 
 def _lines(plan: TrainingPlan) -> Iterator[str]:
     shown = sum(times for i, times in plan.shown.items() if not plan.pictures[i].reg)
-    images = f"{len(plan.dataset.train):,} training images shown {shown:,} times"
+    images = f"{len(plan.dataset.train):,} training images shown {shown:,} times in all"
     yield f"{plan.steps:,} steps, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}: {images}"
     if plan.dataset.reg:
         used = ", ".join(f"{images:,} of them {times} times" for times, images in plan.reg_use().items())

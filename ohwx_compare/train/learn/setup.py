@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ohwx_compare.core.prompt.chunks import LENGTH
-from ohwx_compare.engine.weights import PREFIXES, load_part, prediction
-from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.engine.weights import PREFIXES, load_part
+from ohwx_compare.files.checkpoint import prediction, read_header
 from ohwx_compare.files.dataset import load_picture, pixels
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import UNet

@@ -20,6 +20,7 @@ from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
 from ohwx_compare.files.dataset import Dataset, DatasetPicture, ReadingRules, read_dataset
 from ohwx_compare.train.plan.course import Course, CourseStep, Showable
 from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, state_bytes
+from ohwx_compare.train.plan.misleading import average_problems, base_problems, base_remarks, caption_remarks
 from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = ["Save", "TrainingPlan", "make_plan"]
@@ -208,8 +209,18 @@ def make_plan(recipe: Recipe) -> TrainingPlan:
         free_bytes=free_bytes,
         again=again,
         memory=estimate_memory(header, recipe, latents, again),
-        notes=(*dataset.notes, *_remarks(recipe, dataset, saves, shown)),
-        problems=(*_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free_bytes), *short),
+        notes=(
+            *dataset.notes,
+            *_remarks(recipe, dataset, saves, shown),
+            *base_remarks(header, recipe),
+            *caption_remarks(recipe, dataset),
+        ),
+        problems=(
+            *base_problems(header, recipe),
+            *average_problems(recipe, ends[-1]),
+            *_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free_bytes),
+            *short,
+        ),
     )
 
 

@@ -207,8 +207,9 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
     if not (math.isfinite(total) and math.isfinite(norm)):
         names = ", ".join(str(plan.pictures[i].path) for batch in step for i in batch)
         raise TrainingError(
-            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}; lower the learning rate, or look "
-            "at these files. The last state is untouched."
+            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}. Look at these "
+            "files; or train again with a lower learning rate and another output, for this one resumes only with the "
+            "recipe it began with."
         )
     _average(setup)
     return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))

@@ -13,7 +13,7 @@ from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import require_device
 from ohwx_compare.errors import Interrupted
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
-from ohwx_compare.train.recipe.kohya import read_any
+from ohwx_compare.train.recipe.forms import read_any
 from ohwx_compare.train.recipe.recipe import PRESETS
 from ohwx_compare.words import counted
 
@@ -34,11 +34,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "recipe",
         metavar="RECIPE.json",
         type=Path,
-        help="the recipe; or settings of kohya_ss (JSON) or sd-scripts (TOML)",
+        help="the recipe; or settings of kohya_ss (JSON), of sd-scripts (TOML), or a file with its command line",
     )
     parser.add_argument("--plan", action="store_true", help="print the plan and do nothing else")
     parser.add_argument(
         "--calibrate", action="store_true", help="with --plan: take a few steps to measure time and memory here"
+    )
+    parser.add_argument(
+        "--without",
+        metavar="SETTINGS",
+        default="",
+        help="settings of Kohya's trainer to give up, though they change the training: flip_aug,max_token_length",
     )
     parser.add_argument("--device", metavar="DEVICE", help="where to compute (default: CUDA if there is one, or cpu)")
     parser.add_argument("--json", action="store_true", help="print the plan, or the result, as JSON")
@@ -47,7 +53,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, or print the plan. Returns 1 where something prevents the start."""
-    imported = read_any(options.recipe)
+    imported = read_any(options.recipe, [name.strip() for name in options.without.split(",") if name.strip()])
     plan = make_plan(imported.recipe)
     plan = replace(plan, notes=(*imported.notes, *plan.notes))
     if not options.plan:
@@ -116,7 +122,7 @@ def _told(foretold: "Foretold") -> str:
 
 def _lines(plan: TrainingPlan) -> Iterator[str]:
     shown = sum(times for i, times in plan.shown.items() if not plan.pictures[i].reg)
-    images = f"{counted(len(plan.dataset.train), 'training image')} shown {counted(shown, 'time')}"
+    images = f"{counted(len(plan.dataset.train), 'training image')} shown {counted(shown, 'time')} in all"
     yield f"{counted(plan.steps, 'step')}, {counted(plan.epochs, 'epoch')}: {images}"
     if plan.dataset.reg:
         used = ", ".join(f"{images:,} of them {counted(times, 'time')}" for times, images in plan.reg_use().items())

@@ -14,6 +14,7 @@ from ohwx_compare.engine.unpickle import Record, read_pt
 from ohwx_compare.errors import DetectorError
 from ohwx_compare.files.atomic import write_bytes
 from ohwx_compare.files.regular import require_regular
+from ohwx_compare.words import counted
 
 __all__ = ["DetectorFile", "read_detector", "write_detector"]
 
@@ -116,7 +117,8 @@ def _bounded(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """`state`, unless its modules share so few tensors so often that in float32 they would outgrow the file."""
     numbers = sum(tensor.numel() for tensor in state.values())
     if numbers > _NUMBERS * path.stat().st_size or sum(map(len, state)) > _MOST_LETTERS:
-        raise ValueError(f"{len(state):,} tensors of {numbers:,} numbers in a file of {path.stat().st_size:,} bytes")
+        held = f"{counted(len(state), 'tensor')} of {counted(numbers, 'number')}"
+        raise ValueError(f"{held} in a file of {path.stat().st_size:,} bytes")
     return state
 
 

@@ -22,14 +22,14 @@ from torch import Tensor, nn
 from ohwx_compare.engine.conditioning import Encoded
 from ohwx_compare.engine.reading import DTYPES, read_into, require_whole
 from ohwx_compare.errors import CheckpointError, MissingKeysError
-from ohwx_compare.files.checkpoint import Header, describe, read_header, require_sdxl, rewrite
+from ohwx_compare.files.checkpoint import Header, describe, prediction, read_header, require_sdxl, rewrite
 from ohwx_compare.files.checkpoint import Tensor as Stored
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
 from ohwx_compare.words import counted
 
-__all__ = ["PREFIXES", "Checked", "LoadedUNet", "Model", "build", "check", "load", "load_part", "prediction", "save"]
+__all__ = ["PREFIXES", "Checked", "LoadedUNet", "Model", "build", "check", "load", "load_part", "save"]
 
 PREFIXES = MappingProxyType(
     {
@@ -187,12 +187,6 @@ def load(path: Path, *, device: _Device = "cpu", dtype: torch.dtype | None = Non
     device = torch.device(device)
     dtype = dtype or (torch.float32 if device.type == "cpu" else torch.float16)
     return check(path, vae=vae).load(device=device, dtype=dtype)
-
-
-def prediction(header: Header) -> str:
-    """What the file's UNet predicts: "v" where a marker or the metadata says so, else "eps"."""
-    said = header.metadata.get("modelspec.prediction_type")
-    return "v" if "v_pred" in header.tensors or said == "v" else "eps"
 
 
 @overload

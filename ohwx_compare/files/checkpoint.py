@@ -28,6 +28,7 @@ __all__ = [
     "describe",
     "find",
     "list_checkpoints",
+    "prediction",
     "read_header",
     "require_sdxl",
     "rewrite",
@@ -303,6 +304,12 @@ def find(reference: str, folder: Path, *, any_hash: bool = False, digest: Callab
     if len(found) > 1:
         raise CheckpointError(f"{quoted(reference)} could be {' or '.join(found)}; add its folder to the name.")
     return folder / found[0]
+
+
+def prediction(header: Header) -> str:
+    """What the file's UNet predicts: "v" where a marker or the metadata says so, else "eps"."""
+    said = header.metadata.get("modelspec.prediction_type")
+    return "v" if "v_pred" in header.tensors or said == "v" else "eps"
 
 
 def _split(reference: str) -> tuple[str, str]:

@@ -22,10 +22,14 @@ from PIL import Image, ImageOps
 
 from ohwx_compare.core.buckets import BucketPlacement, Size
 from ohwx_compare.errors import ExperimentError, ImageError
+from ohwx_compare.words import counted
 
 __all__ = ["EXTENSIONS", "Dataset", "DatasetPicture", "ReadingRules", "load_picture", "pixels", "read_dataset"]
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+_MODERN = frozenset({".avif", ".heic", ".heif", ".jxl"})  # pictures that not every Pillow reads
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}) | _MODERN
+_SYSTEMS = frozenset({"desktop.ini", "thumbs.db"})  # written by Windows into every folder of pictures
+_NAMED = 10  # files that one sentence names at most
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
 _MAY_LIE = (b"eXIf", b"type exif", b"rientation")  # a PNG with none of them in it stands upright
 _DAMAGED = (
@@ -142,6 +146,7 @@ def _pictures(
         inside = sorted((path for path in folder.iterdir() if path.is_file()), key=str)
         files = {path.name.casefold(): path for path in inside}
         paths = [path for path in inside if _is_picture(path)]
+        notes += _unread(folder, inside, paths, reading)
         captions = [_caption(path, files, words, reading) for path in paths]
         for path, caption, seen in zip(paths, captions, _decoded(paths, reading.upright), strict=True):
             if seen.error:
@@ -152,6 +157,12 @@ def _pictures(
             found += 1
             yield DatasetPicture(path=path, size=seen.size, caption=caption, repeats=repeats, reg=reg)
     if not found:
+        loose = sum(1 for path in root.iterdir() if _is_picture(path))
+        if loose and not skipped:
+            raise ExperimentError(
+                f"{root} holds {counted(loose, 'picture')} and no folders of {what} images; put them into a folder "
+                f"such as {root / '1_ohwx man'} (number of repeats, token and class)."
+            )
         bad = f" ({len(skipped)} could not be read, the first: {skipped[0]})" if skipped else ""
         raise ExperimentError(
             f"{root} holds no {what} images{bad}; expected folders such as '1_ohwx man' with pictures in them."
@@ -162,6 +173,9 @@ def _folders(root: Path, what: str, notes: list[str]) -> Iterator[tuple[Path, in
     """Each `{repeats}_{words}` folder in `root`; others are noted."""
     if not root.is_dir():
         raise ExperimentError(f"The {what} folder {root} does not exist.")
+    beside = [path for path in root.iterdir() if path.is_file() and not _is_hidden(path)]
+    if beside:
+        notes.append(f"{root}: {_named(beside)} not read, for pictures stand in folders such as '1_ohwx man'.")
     for folder in sorted((path for path in root.iterdir() if path.is_dir()), key=str):
         number, _, words = folder.name.partition("_")
         if number.isdecimal() and int(number) > 0:
@@ -170,8 +184,32 @@ def _folders(root: Path, what: str, notes: list[str]) -> Iterator[tuple[Path, in
             notes.append(f"{folder} is ignored: its name does not begin with a number of repeats, as in '1_ohwx man'.")
 
 
+def _unread(folder: Path, inside: list[Path], pictures: list[Path], reading: ReadingRules) -> Iterator[str]:
+    """What lies in a folder and is not read: other files, captions without a picture, folders."""
+    stems = {path.stem.casefold() for path in pictures}
+    ends = {extension.casefold() for extension in reading.caption_extensions} if reading.captions != "folder" else set()
+    read = {(stem + end) for stem in stems for end in ends} | {path.name.casefold() for path in pictures}
+    others = [path for path in inside if path.name.casefold() not in read and not _is_hidden(path)]
+    if others:
+        yield f"{folder}: {_named(others)} not read, neither a picture nor a picture's caption."
+    for below in sorted((path for path in folder.iterdir() if path.is_dir() and not _is_hidden(path)), key=str):
+        count = sum(1 for path in below.rglob("*") if _is_picture(path) and path.is_file())
+        held = counted(count, "picture")
+        yield f"{below} is not read ({held} in it): pictures belong right in the folder {folder.name!r}."
+
+
+def _named(paths: list[Path]) -> str:
+    names = ", ".join(sorted(path.name for path in paths)[:_NAMED])
+    more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
+    return f"{names}{more} {'is' if len(paths) == 1 else 'are'}"
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith(".") or path.name.casefold() in _SYSTEMS  # macOS leaves ._name.jpg
+
+
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")  # macOS leaves ._name.jpg
+    return path.suffix.lower() in EXTENSIONS and not _is_hidden(path)
 
 
 def _caption(path: Path, files: Mapping[str, Path], words: str, reading: ReadingRules) -> str:
@@ -222,6 +260,8 @@ def _look(path: Path, upright: bool) -> _Seen:
     except Image.DecompressionBombError as error:
         return _Seen(error=f"it is too large ({error})")
     except _DAMAGED as error:
+        if not _empty(path) and path.suffix.lower() in _MODERN:
+            return _Seen(error=f"it cannot be read here as {path.suffix[1:].upper()}; save it as JPEG or PNG")
         return _Seen(error="it is empty (0 bytes)" if _empty(path) else f"it cannot be decoded ({error})")
     return _Seen(size[::-1] if turned else size, frames)
 

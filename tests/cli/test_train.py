@@ -37,7 +37,7 @@ def recipe(tmp_path, goldens):
 def test_a_plan_in_words(recipe, capsys):
     assert main(["train", "--plan", recipe()]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("300 steps, 150 epochs: 2 training images shown 300 times\n")
+    assert out.startswith("300 steps, 150 epochs: 2 training images shown 300 times in all\n")
     assert "ohwx-000030       60  30 (30 to 30)" in out
     assert "activations 0." in out
 

@@ -65,7 +65,8 @@ for name in (("abc " * 50_000), many, "é" * 200_000):
     refused(Experiment.from_dict, {name: 1})
     refused(Experiment.from_dict, {"job": {"prompt": "", "seed": 1}, "styles": [name]})""",
     "arguments of kohya_ss": """
-from ohwx_compare.train.recipe.kohya import from_kohya, parse_toml
+from ohwx_compare.train.recipe.kohya import from_kohya
+from ohwx_compare.train.recipe.toml import parse_toml
 base = {"pretrained_model_name_or_path": "b", "train_data_dir": "t", "output_dir": "o"}
 assert from_kohya({**base, "optimizer_args": "a" * len(many)}).recipe.optimizer == "adamw"
 decay = from_kohya({**base, "optimizer_args": "weight_decay=0.5 " + "a" * len(many)}).recipe.optimizer_args

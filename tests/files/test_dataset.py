@@ -142,3 +142,42 @@ def test_pixels_fill_their_bucket(size):
     assert array[0, -1] == pytest.approx(GREEN, abs=2)
     with pytest.raises(ImageError, match="was the file changed"):
         pixels(halves((50, 50)), placed)
+
+
+def test_every_file_of_a_folder_is_read_or_named(folder):
+    """Pictures under every ending, and what lies beside and below them."""
+    halves().save(folder / "a.jfif", format="JPEG")
+    halves().save(folder / "b.jpe", format="JPEG")
+    for name in ("phone.heic", "phone.JXL", "new.avif"):
+        (folder / name).write_bytes(b"not a picture")
+    below = folder / "more" / "deeper"
+    below.mkdir(parents=True)
+    for place in (below / "c.png", folder.parent / "beside.png", folder.parent / "._beside.png"):
+        halves().save(place)
+    for name in ("a.txt", "orphan.txt", "raw.CR2", "Thumbs.db", ".DS_Store"):
+        (folder / name).write_text("x", encoding="utf-8")
+    data = read(folder)
+    assert [one.path.name for one in data.train] == ["a.jfif", "b.jpe"]
+    assert [line.split(": ")[1] for line in data.skipped] == [
+        f"it cannot be read here as {kind}; save it as JPEG or PNG." for kind in ("AVIF", "JXL", "HEIC")
+    ]
+    beside, others, deeper = data.notes
+    assert "beside.png is not read" in beside
+    assert "orphan.txt, raw.CR2 are not read" in others
+    assert "(1 pictures in it)" in deeper
+    assert "db" not in "".join(data.notes)
+
+
+def test_many_files_are_counted(folder):
+    halves().save(folder / "a.png")
+    for number in range(12):
+        (folder / f"{number:02}.npz").touch()
+    (note,) = read(folder).notes
+    assert "00.npz" in note
+    assert "09.npz and 2 more are not read" in note
+
+
+def test_pictures_right_in_the_folder_are_told(folder):
+    halves().save(folder.parent / "a.png")
+    with pytest.raises(ExperimentError, match="holds 1 pictures and no folders"):
+        read(folder)

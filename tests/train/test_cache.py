@@ -101,3 +101,13 @@ def test_nan_names_the_picture(tiny):
     next(vae.parameters()).fill_(float("nan"))
     with pytest.raises(CheckpointError, match=r"me\.png"):
         encode_picture(vae, np.zeros((64, 64, 3), np.uint8), "me.png")
+
+
+def test_a_caption_ends_where_sd_scripts_ends_it(model):
+    words = [f"w{'x' * (i % 7)}," for i in range(60)]
+    readers = {"l": read_l(model.clip_l), "g": read_g(model.clip_g)}
+    whole, cut = " ".join(words), "a " * 75
+    texts = EncodedCaptions([whole, cut, cut + "b"], readers, {}, "cpu", longest=75)
+    assert texts([whole])[0].shape[1] == 77
+    assert torch.equal(texts([cut])[0], texts([cut + "b"])[0])
+    assert EncodedCaptions([whole], readers, {}, "cpu")([whole])[0].shape[1] > 77

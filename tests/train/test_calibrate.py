@@ -42,7 +42,7 @@ CONFIGS = {
     "batches": {"batch": 3, "resolution": 192, "optimizer": "adamw", "optimizer_args": {}, "steps": 60},
     "watched": {
         "resolution": 128, "fused": False, "lr_te1": 1e-5, "steps": 150, "validation": 2,
-        "sample_prompts": ["ohwx man"], "sample_steps": 8, "watch_every_steps": 50, "ema": 0.9,
+        "sample_prompts": ["ohwx man"], "sample_steps": 8, "watch_every_steps": 50, "ema": 0.7,
     },
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from ohwx_compare.train.run.loop import train
 CONFIGS = {
     "adafactor": {"precision": "bf16-stochastic", "lr_te1": 1e-5},
     "adamw with masters and average": {
-        "precision": "fp32-master", "ema": 0.9, "optimizer": "adamw", "optimizer_args": {},
+        "precision": "fp32-master", "ema": 0.7, "optimizer": "adamw", "optimizer_args": {},
     },
 }  # fmt: skip
 

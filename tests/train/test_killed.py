@@ -37,7 +37,7 @@ def phase(folder: Path) -> str:
 def test_killed_ten_times(small, tmp_path):
     values = {
         **small, "epochs": None, "steps": 8, "save_every_epochs": None, "save_every_steps": 1, "state_every": 1,
-        "precision": "bf16-stochastic", "optimizer": "adamw", "optimizer_args": {}, "ema": 0.9, "lr_te1": 1e-4,
+        "precision": "bf16-stochastic", "optimizer": "adamw", "optimizer_args": {}, "ema": 0.7, "lr_te1": 1e-4,
     }  # fmt: skip
 
     def recipe(name: str) -> tuple[Path, Path]:

@@ -1,14 +1,19 @@
 """Settings of kohya_ss and sd-scripts as recipes: what is taken over, and every other key named."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.train.recipe.kohya import from_kohya, parse_toml, read_any
+from ohwx_compare.train.recipe.forms import read_any
+from ohwx_compare.train.recipe.kohya import from_kohya, from_sd_scripts
+from ohwx_compare.train.recipe.kohya_keys import CHANGING, HONOURED, OTHER_FAMILIES, OTHERS, QUIET
 from ohwx_compare.train.recipe.recipe import COMPAT, Recipe
+from ohwx_compare.train.recipe.toml import parse_toml
 
 GUI = {  # as kohya_ss writes it: numbers are often text, 0 and "" mean unset
     "pretrained_model_name_or_path": "C:/Modelle/Base größer.safetensors",
@@ -41,12 +46,18 @@ GUI = {  # as kohya_ss writes it: numbers are often text, 0 and "" mean unset
     "gradient_checkpointing": True,
     "prior_loss_weight": 0.5,
     "xformers": "xformers",
-    "flip_aug": True,
     "color_aug": False,
     "loss_type": "l2",
     "noise_offset_type": "Original",
     "min_snr_gamma": 5,
 }
+
+
+ARGUMENTS = {  # of sdxl_train.py
+    "pretrained_model_name_or_path": "b.safetensors", "train_data_dir": "img", "output_dir": "out",
+    "resolution": "1024,1024", "optimizer_type": "AdamW", "learning_rate": 1e-5, "max_train_steps": 400,
+}  # fmt: skip
+PLAIN = from_sd_scripts(ARGUMENTS).recipe
 
 
 def test_kohya_ss_settings_are_taken_over():
@@ -63,15 +74,48 @@ def test_kohya_ss_settings_are_taken_over():
 
 
 def test_every_key_is_taken_over_or_named():
-    notes = " ".join(from_kohya({**GUI, "surprise": 3}).notes)
+    given_up = {**GUI, "surprise": 3, "flip_aug": True}
+    notes = " ".join(from_kohya(given_up, ["flip_aug", "surprise"]).notes)
     for key in ("lr_warmup", "flip_aug", "surprise", "xformers", "color_aug", "loss_type"):
         assert key in notes, key
     for key in ("prior_loss_weight", "min_bucket_reso", "max_bucket_reso"):
         assert f"itself ignores {key}" in notes or f"and {key}" in notes, key
-    assert (
-        "Ignored, though set: flip_aug = True, lr_warmup = 10, surprise = 3."
-        in from_kohya({**GUI, "surprise": 3}).notes
-    )
+    assert "resolution is missing" not in notes
+    assert "Given up, though set: flip_aug = True, surprise = 3." in notes
+
+
+@pytest.mark.parametrize("key", sorted(CHANGING))
+def test_what_changes_the_training_is_refused_until_it_is_given_up_by_name(key):
+    owners = {"shuffle_caption": True, "loss_type": "huber", "noise_offset": 0.1, "ip_noise_gamma": 0.1, "resume": "x",
+              "token_warmup_step": 9}  # fmt: skip
+    values = {**ARGUMENTS, **owners, key: 8}
+    with pytest.raises(ExperimentError, match=rf"change the training and are not built: .*\b{key} = "):
+        from_sd_scripts(values, set(owners) - {key})
+    notes = " ".join(from_sd_scripts(values, {*owners, key}).notes)
+    assert f"{key} = 8" in notes
+    assert from_sd_scripts({**ARGUMENTS, key: 0}).recipe == from_sd_scripts(ARGUMENTS).recipe
+
+
+def test_no_setting_is_in_two_classes():
+    classes = [HONOURED, QUIET, OTHERS, frozenset(CHANGING)]
+    assert sum(map(len, classes)) == len(frozenset().union(*classes))
+
+
+@pytest.mark.parametrize("key", sorted(QUIET | OTHERS))
+def test_what_has_no_influence_gives_the_same_recipe(key):
+    assert from_sd_scripts({**ARGUMENTS, "sdxl": True, "sdxl_checkbox": True, key: "1"}).recipe == PLAIN
+
+
+@pytest.mark.parametrize(("kind", "mark"), [(kind, mark) for kind, marks in OTHER_FAMILIES.items() for mark in marks])
+def test_another_kind_of_training_is_refused_first(kind, mark):
+    with pytest.raises(ExperimentError, match=f"trains {kind}; only full SDXL"):
+        from_sd_scripts({mark: 4, "flip_aug": True, "lr_scheduler": "linear"})
+
+
+def test_names_given_up_may_stand_in_the_file():
+    values = {**GUI, "flip_aug": True, "vae": "v.safetensors"}
+    assert from_kohya({**values, "ohwx_without": ["flip_aug", "vae"]}).recipe == from_kohya(GUI).recipe
+    assert from_kohya({**values, "ohwx_without": "flip_aug, vae"}).recipe == from_kohya(GUI).recipe
 
 
 @pytest.mark.parametrize(
@@ -82,6 +126,16 @@ def test_every_key_is_taken_over_or_named():
         ({"epoch": 0}, {"epochs": None, "steps": 1600}),
         ({"fused_backward_pass": True}, {"fused": True, "clip_by": "tensor", "precision": "bf16-stochastic"}),
         ({"max_grad_norm": 0}, {"clip": 0.0}),
+        ({"max_grad_norm": ""}, {"clip": 1.0}),
+        ({"learning_rate_te1": 0}, {"lr_te1": None, "lr_te2": None}),
+        ({"train_text_encoder": True, "learning_rate_te1": 0}, {"lr_te1": None}),
+        ({"lr_scheduler": "cosine"}, {"schedule": "cosine", "warmup": 0.1}),
+        ({"lr_scheduler": "cosine", "lr_warmup_steps": "25"}, {"warmup": 25}),
+        ({"lr_scheduler": "cosine_with_restarts", "lr_scheduler_num_cycles": "1"}, {"schedule": "cosine"}),
+        ({"additional_parameters": "--v_parameterization --max_grad_norm=0 --lr_scheduler cosine"},
+         {"prediction": "v", "clip": 0.0, "schedule": "cosine"}),
+        ({"fused_optimizer_groups": 10}, {"fused": False, "clip_by": "tensor", "precision": "bf16-nearest"}),
+        ({"max_resolution": "1000,800"}, {"resolution": [1000, 800], "compat": [*COMPAT, "area"]}),
         ({"full_bf16": False}, {"precision": "fp32-master"}),
         ({"full_bf16": False, "mixed_precision": "no"}, {"precision": "fp32"}),
         ({"optimizer": "AdamW8bit", "optimizer_args": ["weight_decay=0.1", "betas=(0.9,0.99)"]},
@@ -92,6 +146,8 @@ def test_every_key_is_taken_over_or_named():
         ({"caption_extension": ""}, {"caption_extensions": [".caption"]}),
         ({"bucket_no_upscale": False}, {"bucket_max": 2048}),
         ({"save_last_n_epochs": 2}, {"keep_last": 2}),
+        ({"save_every_n_epochs": 0, "save_every_n_steps": 10, "save_last_n_steps": 30}, {"keep_last": 4}),
+        ({"save_last_n_steps": 30}, {"keep_last": None}),
     ],
 )  # fmt: skip
 def test_quirks(change, expected):
@@ -108,6 +164,15 @@ def test_quirks(change, expected):
         ({"learning_rate": "fast"}, "expected a number"),
         ({"bucket_reso_steps": 1}, "a multiple of 32"),
         ({"pretrained_model_name_or_path": ""}, "lacks base"),
+        ({"lr_scheduler": "cosine_with_restarts", "lr_scheduler_num_cycles": 3}, "is not built"),
+        ({"additional_parameters": "--zero_terminal_snr"}, "zero_terminal_snr = True"),
+        ({"additional_parameters": "--network_module networks.lora"}, "trains a LoRA"),
+        ({"additional_parameters": '--output_name "x'}, "not closed"),
+        ({"debiased_estimation_loss": True}, "multiplied with min_snr_gamma"),
+        ({"sdxl": False}, "trains an SD 1.x model"),
+        ({"sdxl": False, "sd3_checkbox": True}, "trains an SD3 model"),
+        ({"train_data_dir": "", "dataset_config": "d.toml"}, "listed in dataset_config"),
+        ({"save_every_n_steps": 5, "save_last_n_epochs": 3}, "saves of both kinds"),
     ],
 )
 def test_what_cannot_be_trained_here_is_one_sentence(change, said):
@@ -145,10 +210,46 @@ def test_toml_values_come_back(values):
     assert parse_toml(text) == values
 
 
-@pytest.mark.parametrize("text", ["[[datasets]]", "a = {b = 1}", 'a = """x', "a ="])
+@pytest.mark.parametrize(
+    "text", ["a = {b = 1}", 'a = """x', "a =", "a = 1 2", "[a", "a.b", "a = 2024-01-01", 'a = "\\q"']
+)
 def test_more_of_toml_is_refused_by_line(text):
     with pytest.raises(ExperimentError, match="Line 2"):
         parse_toml("ok = 1\n" + text)
+
+
+def test_encoders_and_rates_are_those_that_sd_scripts_trains():
+    def rates(**more):
+        recipe = from_sd_scripts({**ARGUMENTS, **more}).recipe
+        return recipe.lr_unet, recipe.lr_te1, recipe.lr_te2
+
+    assert rates(learning_rate_te1=3e-6) == (1e-5, None, None)
+    assert rates(learning_rate_te1=3e-6, train_text_encoder=True) == (1e-5, 3e-6, 1e-5)
+    assert rates(learning_rate=0, learning_rate_te2=0, train_text_encoder=True, learning_rate_te1=1e-6)[0] is None
+    assert rates(learning_rate=1e-8, block_lr=",".join(["1e-5"] * 23)) == (1e-5, None, None)
+    with pytest.raises(ExperimentError, match=r"block_lr = .*a rate for each block"):
+        rates(block_lr=",".join(["1e-5"] * 22 + ["0"]))
+
+
+@pytest.mark.parametrize(("given", "warmup"), [(0.1, 0.1), (25, 25), ("0.1", 0.1), ("25", 25), ("10%", 0.1), (0, 0)])
+def test_a_warmup_is_steps_or_a_share(given, warmup):
+    assert from_sd_scripts({**ARGUMENTS, "lr_scheduler": "cosine", "lr_warmup_steps": given}).recipe.warmup == warmup
+
+
+def test_sdxl_train_has_no_epoch_and_1600_steps_unless_told():
+    told = from_sd_scripts({key: value for key, value in ARGUMENTS.items() if key != "max_train_steps"} | {"epoch": 9})
+    assert (told.recipe.steps, told.recipe.epochs) == (1600, None)
+    assert any("ignores epoch" in note for note in told.notes)
+
+
+def test_kohya_ss_turns_epochs_into_steps_by_its_own_count(tmp_path):
+    (tmp_path / "3_ohwx man").mkdir()
+    for name in ("a.png", "b.JPG", "c.bmp", "d.webp", "e.jpeg", "f.txt"):
+        (tmp_path / "3_ohwx man" / name).touch()
+    values = {**GUI, "train_data_dir": str(tmp_path), "train_batch_size": 5, "epoch": 2}
+    assert from_kohya(values).recipe.steps == 5  # ceil(4 pictures * 3 repeats / 5 * 2)
+    assert from_kohya({**values, "reg_data_dir": "reg"}).recipe.steps == 10
+    assert "2 epochs into 5 steps" in " ".join(from_kohya(values).notes)
 
 
 def test_a_file_is_known_by_what_it_holds(tmp_path):
@@ -166,3 +267,14 @@ def test_any_settings_are_a_recipe_or_one_sentence(changes):
         from_kohya({**GUI, **changes})
     except ExperimentError as error:
         assert "\n" not in str(error)  # noqa: PT017  both ends are fine
+
+
+def test_the_documentation_shows_the_table():
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+
+    def listed(name):
+        return page.split(f"<!-- {name} -->")[1].split("\n\n")[0]
+
+    assert re.findall(r"`(\w+)`", listed("honoured")) == sorted(HONOURED)
+    assert re.findall(r"`(\w+)`", listed("quiet")) == sorted(QUIET)
+    assert dict(re.findall(r"\| `(\w+)` \| (.+) \|", listed("changing"))) == CHANGING

@@ -32,7 +32,7 @@ def run(values, *, stop: Callable[[int], bool] = lambda step: False, **changes):
 
 CONFIGS = {
     "bf16": {"precision": "bf16-stochastic"},
-    "master and average": {"precision": "fp32-master", "ema": 0.9, "optimizer": "adamw", "optimizer_args": {}},
+    "master and average": {"precision": "fp32-master", "ema": 0.7, "optimizer": "adamw", "optimizer_args": {}},
     "encoders": {"lr_te1": 1e-4, "lr_te2": 1e-4, "schedule": "cosine", "warmup": 2},
     "accumulated": {"fused": False, "clip_by": "global", "accumulation": 2, "batch": 2, "noise_offset": 0.1},
     "kohya": {"fused": False, "clip_by": "global", "precision": "bf16-nearest", "compat": "kohya"},
@@ -177,3 +177,12 @@ def test_one_picture_is_learned(small, tmp_path):
         path.unlink()
     _, losses = run({**small, "epochs": None, "steps": 120, "lr_unet": 1e-3})
     assert np.mean(losses[-20:]) < 0.5 * np.mean(losses[:10])
+
+
+def test_a_warmup_below_1_is_a_share_of_all_steps():
+    def scales(warmup):
+        recipe = Recipe(base="b", train="t", output="o", schedule="cosine", warmup=warmup)
+        return [rate_scale(recipe, step, 25) for step in range(1, 26)]
+
+    assert scales(0.3) == scales(7)
+    assert scales(0.03) == scales(0)

@@ -210,3 +210,47 @@ def test_a_plan_is_json(world):
     assert made["shown"] == {"train": 2250, "reg": 2250}
     assert sum(made["reg_images"].values()) == 2250
     assert made["buckets"] == [{"size": [64, 64], "train": 15, "reg": 40}]
+
+
+def test_an_average_that_would_be_the_base_is_refused(world):
+    assert plan(world, steps=70, ema=0.99).problems == ()
+    (problem,) = plan(world, steps=60, ema=0.99).problems
+    assert "leaves 55% of the base" in problem
+    advised = float(problem.split("take ema ")[1].split(",")[0])
+    assert plan(world, steps=60, ema=advised).problems == ()
+
+
+@pytest.fixture
+def marked(world, tmp_path, goldens):
+    """A recipe on a base with these empty markers and metadata."""
+
+    def make(*markers, **more):
+        names = json.loads((goldens / "tiny_manifest.json").read_text(encoding="utf-8"))
+        path = tmp_path / "names.json"
+        path.write_text(json.dumps(names | {name: ("F16", [0]) for name in markers}), encoding="utf-8")
+        outline(tmp_path / "marked.safetensors", path)
+        return plan(world, base=str(tmp_path / "marked.safetensors"), **more)
+
+    return make
+
+
+def test_a_base_that_predicts_v_is_found_in_the_plan(marked):
+    assert marked("v_pred").problems == marked("v_pred", "ztsnr").problems == marked().problems == ()
+    for markers in (("v_pred",), ("ztsnr",), ("v_pred", "ztsnr")):
+        (problem,) = marked(*markers, prediction="eps").problems
+        assert 'say "v"' in problem
+    assert "names no v-prediction" in marked("ztsnr").problems[0]
+    assert "teaches it anew" in " ".join(marked(prediction="v").notes)
+    assert "so this training does too" in " ".join(marked("v_pred", "ztsnr").notes)
+
+
+def test_what_sd_scripts_would_not_see_is_told(world, tmp_path):
+    folder = tmp_path / "1_ohwx"
+    folder.mkdir()
+    for name in ("a.png", "b.Png"):
+        (folder / name).write_bytes(picture())
+    (folder / "a.txt").write_text("word " * 76, encoding="utf-8")
+    notes = " ".join(plan({**world, "train": str(tmp_path)}, compat="kohya").notes)
+    assert "1 pictures are trained on that sd-scripts passes over (b.Png)" in notes
+    assert "1 captions are longer than 75 tokens" in notes
+    assert "75 tokens" not in " ".join(plan({**world, "train": str(tmp_path)}).notes)

@@ -54,6 +54,8 @@ def test_a_file_keeps_the_recipe_and_its_paths(tmp_path):
         ({"epoch": 3}, "no 'epoch'; did you mean 'epochs'"),
         ({"preset": "article"}, "did you mean 'article-"),
         ({"resolution": 1000}, "multiples of 64"),
+        ({"resolution": 1000, "buckets": False, "compat": ["area"]}, "multiples of 64"),
+        ({"warmup": 1.5}, "a share of all steps below 1"),
         ({"resolution": [1024]}, "two numbers"),
         ({"batch": 0}, "expected 1 to"),
         ({"state_every": 0}, "expected 1 to"),

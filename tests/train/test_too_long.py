@@ -12,7 +12,7 @@ TOO_LONG = {
     "steps": {"epochs": None, "steps": 10_000_000},
     "repeats": {"repeats": 10_000_000},
     "batches": {"epochs": None, "steps": 10_000, "batch": 1_000_000},
-    "saves": {"epochs": 3_000, "save_every_epochs": 1},
+    "saves": {"epochs": 12_000, "save_every_epochs": 1},
     "a ratio": {"epochs": 1, "repeats": 10_000, "reg_ratio": 100.0},
 }
 

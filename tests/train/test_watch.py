@@ -37,7 +37,7 @@ def of(kind, events):
 
 
 @pytest.mark.parametrize(
-    "more", [{"ema": 0.9, "lr_te1": 1e-4}, {"precision": "bf16-stochastic", "checkpointing": True}]
+    "more", [{"ema": 0.7, "lr_te1": 1e-4}, {"precision": "bf16-stochastic", "checkpointing": True}]
 )
 def test_watching_changes_nothing(small, tmp_path, more):
     plain, _ = run(small, output=str(tmp_path / "plain"), **more)
@@ -73,7 +73,7 @@ def test_what_fails_is_told_and_training_goes_on(small, tmp_path, monkeypatch):
         raise torch.cuda.OutOfMemoryError("out of memory")
 
     monkeypatch.setattr(samples, "decode", full)
-    path, events = run(small, **WATCHED, ema=0.9)
+    path, events = run(small, **WATCHED, ema=0.7)
     assert [(event.step, event.what) for event in of(Missed, events)] == [(0, "sample"), (3, "sample"), (6, "sample")]
     assert "out of memory" in of(Missed, events)[0].error
     lines = (path.parent / "events.jsonl").read_text(encoding="utf-8").splitlines()

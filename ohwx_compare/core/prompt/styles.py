@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.words import nearest, quoted
+from ohwx_compare.words import counted, nearest, quoted
 
 __all__ = ["Style", "known", "styled", "substituted", "unstyled"]
 
@@ -31,8 +31,8 @@ def substituted(text: str, old: str, new: str) -> str:
     length = len(text) + text.count(old) * (len(new) - len(old))
     if length > LONGEST_PROMPT:
         raise ExperimentError(
-            f"With {quoted(new)} for {quoted(old)} a prompt has {length:,} characters, expected at most "
-            f"{LONGEST_PROMPT:,}; shorten one of them."
+            f"With {quoted(new)} for {quoted(old)} a prompt has {counted(length, 'character')}, expected at "
+            f"most {LONGEST_PROMPT:,}; shorten one of them."
         )
     return text.replace(old, new)
 

@@ -70,18 +70,24 @@ class EncodedCaptions:
     """Captions to conditioning; what a frozen encoder makes of a chunk of tokens is computed once.
 
     `frozen` encoders are only needed while the object is made; `trained` ones are called in every step, with gradients.
-    The encoders "l" and "g" are each in one of the two.
+    The encoders "l" and "g" are each in one of the two. A caption ends after `longest` tokens; None takes it whole.
     """
 
     def __init__(
-        self, captions: Iterable[str], frozen: dict[str, EncodeTokens], trained: dict[str, EncodeTokens], device: str
+        self,
+        captions: Iterable[str],
+        frozen: dict[str, EncodeTokens],
+        trained: dict[str, EncodeTokens],
+        device: str,
+        longest: int | None = None,
     ):
         self.trained, self.device = trained, torch.device(device)
         tokenizers = {"l": tokenizer_l(), "g": tokenizer_g()}
-        self.rows = {
-            caption: {side: [c.tokens for c in chunks(_literal(caption), read)] for side, read in tokenizers.items()}
-            for caption in captions
-        }
+
+        def rows(caption: str, read: Callable[[str], list[int]]) -> list[Tokens]:
+            return [chunk.tokens for chunk in chunks(_literal(caption), lambda text: read(text)[:longest])]
+
+        self.rows = {caption: {side: rows(caption, read) for side, read in tokenizers.items()} for caption in captions}
         self.known: dict[str, dict[Tokens, tuple[Tensor, ...]]] = {}
         for side, encoder in frozen.items():
             chunked = {EMPTY.tokens} | {tokens for rows in self.rows.values() for tokens in rows[side]}

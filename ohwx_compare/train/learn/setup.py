@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ohwx_compare.engine.weights import PREFIXES, load_part, prediction
-from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.core.prompt.chunks import LENGTH
+from ohwx_compare.engine.weights import PREFIXES, load_part
+from ohwx_compare.files.checkpoint import prediction, read_header
 from ohwx_compare.files.dataset import load_picture, pixels
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import UNet
@@ -114,7 +115,8 @@ def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> Enco
         trained["g"] = read_g(clip_g, transposed=transposed)
     else:
         frozen["g"] = read_g(load_part("clip_g", base, device=device, dtype=torch.float32), transposed=transposed)
-    return EncodedCaptions(sorted(captions), frozen, trained, device)
+    longest = LENGTH if plan.recipe.compatible("tokens") else None
+    return EncodedCaptions(sorted(captions), frozen, trained, device, longest)
 
 
 def _rule(recipe: Recipe) -> Rule:

@@ -3,7 +3,6 @@
 The loop takes its order from here, so a plan cannot differ from the run.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -17,15 +16,22 @@ from ohwx_compare.core.buckets import BucketPlacement, Buckets
 from ohwx_compare.errors import ExperimentError, GeometryError
 from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
 from ohwx_compare.files.dataset import Dataset, DatasetPicture, ReadingRules, read_dataset
-from ohwx_compare.files.memory import free_bytes, nearest_there
+from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.train.plan.course import Course, CourseStep, Showable
 from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, state_bytes
+from ohwx_compare.train.plan.misleading import (
+    average_problems,
+    base_problems,
+    base_remarks,
+    caption_remarks,
+    output_problems,
+)
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import counted
 
 __all__ = ["Save", "TrainingPlan", "make_plan"]
 
-_MOST_SAVES = 2_000
+_MOST_SAVES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,8 +218,18 @@ def make_plan(recipe: Recipe) -> TrainingPlan:
         free_bytes=free,
         again=again,
         memory=estimate_memory(header, recipe, latents, again),
-        notes=(*dataset.notes, *_remarks(recipe, dataset, saves, shown)),
-        problems=(*_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free), *short),
+        notes=(
+            *dataset.notes,
+            *_remarks(recipe, dataset, saves, shown),
+            *base_remarks(header, recipe),
+            *caption_remarks(recipe, dataset),
+        ),
+        problems=(
+            *base_problems(header, recipe),
+            *average_problems(recipe, ends[-1]),
+            *output_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free),
+            *short,
+        ),
     )
 
 
@@ -376,16 +392,3 @@ def _remarks(recipe: Recipe, dataset: Dataset, saves: tuple[Save, ...], shown: C
     if wordless:
         images = counted(wordless, "training image")
         yield f"{images} without a caption: name the folder '1_ohwx man', or write captions."
-
-
-def _problems(output: Path, disk_bytes: int, free: int) -> Iterator[str]:
-    there = nearest_there(output)
-    if not there.is_dir():
-        yield f"The output {output} cannot be a folder, because {there} is a file; choose another output."
-    elif not os.access(there, os.W_OK):
-        yield f"The output {output} cannot be written: there is no permission for {there}; choose another output."
-    if free < disk_bytes:
-        yield (
-            f"The run needs {disk_bytes / 1e9:.1f} GB more and {there} has {free / 1e9:.1f} GB free; "
-            f"free some space, save less often or set keep_last."
-        )

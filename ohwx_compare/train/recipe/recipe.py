@@ -16,7 +16,7 @@ from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.words import nearest, quoted
 
-__all__ = ["COMPAT", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]
+__all__ = ["COMPAT", "FREE_SIDES", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]
 
 COMPAT = {  # each fault of sd-scripts that users may have tuned to
     "alpha": "transparent pixels keep the colour stored under them",
@@ -26,7 +26,12 @@ COMPAT = {  # each fault of sd-scripts that users may have tuned to
     "pooled": "the pooled text vector is projected with the transposed matrix",
     "prior": "prior_loss_weight is ignored",
     "reg": "the first regularization images, the same in every epoch",
+    "tokens": "a caption ends after 75 tokens",
 }
+
+FREE_SIDES = (
+    "area"  # a name for `compat` too, outside of "kohya": with buckets `resolution` is an area, its sides are free
+)
 
 OPTIMIZER_ARGS: Mapping[str, Mapping[str, Any]] = {  # names and defaults
     "adafactor": {
@@ -138,7 +143,7 @@ class Recipe:
     lr_te1: float | None = None  # CLIP-L
     lr_te2: float | None = None  # OpenCLIP bigG
     schedule: str = "constant"  # or "cosine", to 0 at the end
-    warmup: int = 0  # steps from 0 to the full rate
+    warmup: int | float = 0  # steps from 0 to the full rate, or below 1 a share of all steps
     optimizer: str = "adafactor"  # or "adamw"
     optimizer_args: Mapping[str, Any] = field(default_factory=lambda: {"weight_decay": 0.01})  # see OPTIMIZER_ARGS
     fused: bool = True  # each tensor steps as soon as its gradient is there; needs accumulation 1 and clip_by "tensor"
@@ -224,7 +229,7 @@ class Recipe:
 
     def _check_sizes(self) -> None:
         for side in self.resolution:
-            if not 64 <= side <= _LARGEST_SIDE or side % 64:
+            if not 64 <= side <= _LARGEST_SIDE or (side % 64 and not (self.buckets and self.compatible(FREE_SIDES))):
                 got = quoted(self.resolution)
                 raise ExperimentError(f"resolution is {got}, expected positive multiples of 64 up to {_LARGEST_SIDE}.")
         if self.bucket_step < 32 or self.bucket_step % 32:
@@ -247,6 +252,8 @@ class Recipe:
             raise ExperimentError(
                 f"sample_seeds is {quoted(list(self.sample_seeds))}, expected numbers from 0, below 2^63."
             )
+        if isinstance(self.warmup, float) and self.warmup > 1:
+            raise ExperimentError(f"warmup is {self.warmup}, expected whole steps, or a share of all steps below 1.")
         if self.reg_ratio > 100:
             raise ExperimentError(f"reg_ratio is {self.reg_ratio}, expected at most 100 (for each training image).")
         if self.ema is not None and not 0 < self.ema < 1:
@@ -266,8 +273,8 @@ class Recipe:
                     f"optimizer_args.{name} is {quoted(self.optimizer_args[name])}, expected a value such as {like!r}."
                 )
         for fault in self.compat:
-            if fault not in COMPAT:
-                near = nearest(fault, [*COMPAT, "kohya"])
+            if fault not in COMPAT and fault != FREE_SIDES:
+                near = nearest(fault, [*COMPAT, FREE_SIDES, "kohya"])
                 raise ExperimentError(f"compat has no {quoted(fault)}; did you mean {near!r}?")
 
     def _check_together(self) -> None:
@@ -342,7 +349,7 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
             raise ExperimentError(f"{name} must be a JSON object, got {quoted(value)}.")
         return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
     allowed = get_args(kind) or (kind,)
-    if type(value) is int and float in allowed and abs(value) < 2**63:
+    if type(value) is int and float in allowed and int not in allowed and abs(value) < 2**63:
         return float(value)
     if type(value) not in allowed:
         names = " or ".join(_WORDS[t] for t in allowed)

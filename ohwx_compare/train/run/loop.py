@@ -191,11 +191,12 @@ def rate_scale(recipe: Recipe, step: int, steps: int) -> float:
     As transformers' schedules: the first step of a warm-up has rate 0.
     """
     before = step - 1
-    if before < recipe.warmup:
-        return before / recipe.warmup
+    warmup = int(recipe.warmup * steps) if isinstance(recipe.warmup, float) else recipe.warmup
+    if before < warmup:
+        return before / warmup
     if recipe.schedule == "constant":
         return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (before - recipe.warmup) / max(1, steps - recipe.warmup)))
+    return 0.5 * (1 + math.cos(math.pi * (before - warmup) / max(1, steps - warmup)))
 
 
 def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
@@ -220,8 +221,8 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
     if not (math.isfinite(total) and math.isfinite(norm)):
         names = ", ".join(str(plan.pictures[i].path) for batch in step for i in batch)
         raise TrainingError(
-            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}; lower the learning rate, or "
-            "check these files. The last state is untouched."
+            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}. Check these files; or train "
+            "again with a lower learning rate and another output, because this one resumes only with its own recipe."
         )
     _average(setup)
     return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))

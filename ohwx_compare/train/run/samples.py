@@ -22,6 +22,7 @@ from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.vae import VAE
 from ohwx_compare.train.learn.setup import Setup
+from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = ["Samples"]
 
@@ -68,7 +69,7 @@ class Samples:
 
     def _jobs(self, step: int) -> dict[Path, Job]:
         recipe = self.setup.plan.recipe
-        width, height = recipe.resolution
+        width, height = _drawable(recipe)
         return {
             self.folder / f"{recipe.name}-step{step:08d}-{number:02d}-{seed}.png": Job(
                 prompt=prompt, negative=recipe.sample_negative, seed=seed, steps=recipe.sample_steps,
@@ -85,7 +86,7 @@ class Samples:
         if self.texts and not changes:
             return self.texts
         encoders = self._encoders()
-        width, height = self.setup.plan.recipe.resolution
+        width, height = _drawable(self.setup.plan.recipe)
         self.texts = {
             prompt: condition(encoders, job, width=width, height=height, steps=job.steps)
             for prompt, job in {job.prompt: job for job in jobs}.items()
@@ -128,3 +129,9 @@ class Samples:
         step = int(model.rsplit("step", 1)[1])
         training = {"step": step, "exposures": self.setup.plan.exposures_at(step)[0]}
         return render(from_job(job, model=model, model_hash=None, extra={"training": training}))
+
+
+def _drawable(recipe: Recipe) -> tuple[int, int]:
+    """The resolution, its sides cut to multiples of 64 px."""
+    width, height = recipe.resolution
+    return width - width % 64, height - height % 64

@@ -89,7 +89,7 @@ class Training:
         if not kept:
             raise ExperimentError(f"{', '.join(names)} has saved no checkpoint yet.")
         recipe = Recipe.from_dict(_recipe_in(self._runs.path(names[0])))
-        width, height = recipe.resolution
+        width, height = (side - side % 64 for side in recipe.resolution)
         prompt = next(iter(recipe.sample_prompts), "photo of ohwx man")
         job = {**draft["job"], "prompt": prompt, "width": width, "height": height}
         return {**draft, "job": job, "checkpoints": [f"{name}/{file}" for _, _, name, file in sorted(kept)]}

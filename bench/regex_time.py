@@ -87,7 +87,8 @@ def readers() -> Iterator[Use]:
     from ohwx_compare.core.prompt.parts import parts, strip_comments, strip_tags
     from ohwx_compare.files.checkpoint import find
     from ohwx_compare.files.gallery import befores
-    from ohwx_compare.train.recipe.kohya import from_kohya, parse_toml
+    from ohwx_compare.train.recipe.kohya import from_kohya
+    from ohwx_compare.train.recipe.toml import parse_toml
 
     text = "a\nSteps: 1, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x64, Model: m, Script: X/Y/Z plot, "
     kohya = {"pretrained_model_name_or_path": "b", "train_data_dir": "t", "output_dir": "o", "optimizer": "Adafactor"}

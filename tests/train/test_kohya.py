@@ -89,7 +89,7 @@ def test_what_changes_the_training_is_refused_until_it_is_given_up_by_name(key):
     owners = {"shuffle_caption": True, "loss_type": "huber", "noise_offset": 0.1, "ip_noise_gamma": 0.1, "resume": "x",
               "token_warmup_step": 9}  # fmt: skip
     values = {**ARGUMENTS, **owners, key: 8}
-    with pytest.raises(ExperimentError, match=rf"change the training and are not built: .*\b{key} = "):
+    with pytest.raises(ExperimentError, match=rf"change the training and are not supported: .*\b{key} = "):
         from_sd_scripts(values, set(owners) - {key})
     notes = " ".join(from_sd_scripts(values, {*owners, key}).notes)
     assert f"{key} = 8" in notes
@@ -164,7 +164,7 @@ def test_quirks(change, expected):
         ({"learning_rate": "fast"}, "expected a number"),
         ({"bucket_reso_steps": 1}, "a multiple of 32"),
         ({"pretrained_model_name_or_path": ""}, "lacks base"),
-        ({"lr_scheduler": "cosine_with_restarts", "lr_scheduler_num_cycles": 3}, "is not built"),
+        ({"lr_scheduler": "cosine_with_restarts", "lr_scheduler_num_cycles": 3}, "is not supported"),
         ({"additional_parameters": "--zero_terminal_snr"}, "zero_terminal_snr = True"),
         ({"additional_parameters": "--network_module networks.lora"}, "trains a LoRA"),
         ({"additional_parameters": '--output_name "x'}, "not closed"),

@@ -1,4 +1,4 @@
-"""Record what dlib itself answers about the faces of tests/engine/face_cases.py, into tests/goldens/dlib_faces.npz.
+"""Record what dlib itself answers about the faces of tests/engine/face_cases.py, into tests/engine/dlib_faces.npz.
 
 usage: python tools/dlib_answers.py MODELS ARCHIVE
 
@@ -43,7 +43,7 @@ def main() -> None:
         record(name, altered(photograph, name), box)
     for name, pixels in read_photographs(Path(sys.argv[2])).items():
         record(name, pixels, PHOTOGRAPHS[name])
-    np.savez_compressed(TESTS / "goldens" / "dlib_faces.npz", **answers)
+    np.savez_compressed(TESTS / "engine" / "dlib_faces.npz", **answers)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class Sizes:
     face_seeds: tuple[int, ...]  # of each style in small
     face_saves: int = 2  # the last ones of each arm, asked for small pictures
     rate: float = RATE  # of the UNet in both arms
+    ema: float | None = 0.95  # of 20 steps' weights or so: a single step is of few pictures
     truths: int  # true pictures that the reader is tried on: so many of the subject, so many of other men
 
     @property
@@ -82,7 +83,7 @@ class Sizes:
             batch=BATCH,
             lr_unet=self.rate,
             loss_weighting="min-snr",
-            ema=0.95,  # of 20 steps' weights or so: a single step is of few pictures
+            ema=self.ema,
             precision="fp32",
             checkpointing=False,
             validation=0,

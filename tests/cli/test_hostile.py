@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import ohwx_compare.engine.detect  # noqa: F401  imported before anything is timed
 from ohwx_compare.cli.main import main
 from ohwx_compare.files.images import write_png
 
@@ -195,7 +196,6 @@ INPUTS: dict[str, tuple[list[str], str, object]] = {
 @pytest.fixture(scope="module", autouse=True)
 def _imported() -> None:
     """What each command imports is no input's cost."""
-    import ohwx_compare.engine.detect
     import ohwx_compare.hosts.native
     import ohwx_compare.train.plan.plan  # noqa: F401
 

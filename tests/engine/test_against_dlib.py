@@ -1,6 +1,7 @@
-"""Points, chips and descriptors are dlib's own (tests/goldens/dlib_faces.npz, recorded by tools/dlib_answers.py)."""
+"""Points, chips and descriptors are dlib's own (tests/engine/dlib_faces.npz, recorded by tools/dlib_answers.py)."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ from ohwx_compare.judge.weights import FACE_LANDMARKS, FACE_NET
 
 
 @pytest.fixture(scope="module")
-def answers(goldens):
-    with np.load(goldens / "dlib_faces.npz") as file:
+def answers():
+    with np.load(Path(__file__).with_name("dlib_faces.npz")) as file:
         return dict(file)
 
 

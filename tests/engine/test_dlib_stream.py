@@ -69,7 +69,7 @@ def test_what_is_no_row_of_numbers_is_refused(data):
 )
 def test_what_is_not_there_is_refused_in_little_memory(what, data):
     tracemalloc.start()
-    with pytest.raises(MeasureError, match=r"some\.dat is no readable file of dlib's: at byte \d+"):
+    with pytest.raises(MeasureError, match=r"some\.dat is not a readable dlib file: at byte \d+"):
         getattr(stream(data), what)()
     assert tracemalloc.get_traced_memory()[1] < 1e6
     tracemalloc.stop()

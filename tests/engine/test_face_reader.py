@@ -51,9 +51,9 @@ def test_the_wrong_file_in_a_place_is_a_sentence(tmp_path):
         ("points.dat", write.predictor(write.drawn_predictor())),
     ):
         (tmp_path / name).write_bytes(data)
-    with pytest.raises(MeasureError, match=r"points\.dat is no readable file"):
+    with pytest.raises(MeasureError, match=r"points\.dat is not a readable dlib file"):
         FaceReader.load(tmp_path / "points.dat", tmp_path / "points.dat")
-    with pytest.raises(MeasureError, match=r"net\.dat is no "):
+    with pytest.raises(MeasureError, match=r"net\.dat is not "):
         FaceReader.load(tmp_path / "net.dat", tmp_path / "net.dat")
     (tmp_path / "two.dat").write_bytes(write.predictor(write.drawn_predictor(points=2)))
     with pytest.raises(MeasureError, match=r"two\.dat finds 2 points of a face, expected 5"):

@@ -164,7 +164,7 @@ def test_every_file_of_a_folder_is_read_or_named(folder):
     beside, others, deeper = data.notes
     assert "beside.png is not read" in beside
     assert "orphan.txt, raw.CR2 are not read" in others
-    assert "(1 pictures in it)" in deeper
+    assert "(1 picture in it)" in deeper
     assert "db" not in "".join(data.notes)
 
 
@@ -179,5 +179,5 @@ def test_many_files_are_counted(folder):
 
 def test_pictures_right_in_the_folder_are_told(folder):
     halves().save(folder.parent / "a.png")
-    with pytest.raises(ExperimentError, match="holds 1 pictures and no folders"):
+    with pytest.raises(ExperimentError, match="holds 1 picture and no folders"):
         read(folder)

@@ -19,6 +19,7 @@ from ohwx_compare.testing.drawn_detector import draw_detector
 from ohwx_compare.toy.reader import Reader, ReaderNetwork
 
 SMALL = Sizes(
+    ema=None,  # of so few steps an average would be the base
     apart=1,
     saves=2,
     reg_images=15,

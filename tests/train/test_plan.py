@@ -240,7 +240,7 @@ def test_a_base_that_predicts_v_is_found_in_the_plan(marked):
         (problem,) = marked(*markers, prediction="eps").problems
         assert 'say "v"' in problem
     assert "names no v-prediction" in marked("ztsnr").problems[0]
-    assert "teaches it anew" in " ".join(marked(prediction="v").notes)
+    assert "teaches it from the start" in " ".join(marked(prediction="v").notes)
     assert "so this training does too" in " ".join(marked("v_pred", "ztsnr").notes)
 
 
@@ -251,6 +251,6 @@ def test_what_sd_scripts_would_not_see_is_told(world, tmp_path):
         (folder / name).write_bytes(picture())
     (folder / "a.txt").write_text("word " * 76, encoding="utf-8")
     notes = " ".join(plan({**world, "train": str(tmp_path)}, compat="kohya").notes)
-    assert "1 pictures are trained on that sd-scripts passes over (b.Png)" in notes
-    assert "1 captions are longer than 75 tokens" in notes
+    assert "sd-scripts would pass over 1 picture (b.Png)" in notes
+    assert "1 caption has more than 75 tokens" in notes
     assert "75 tokens" not in " ".join(plan({**world, "train": str(tmp_path)}).notes)

@@ -58,7 +58,8 @@ def caption_remarks(recipe: Recipe, dataset: Dataset) -> Iterator[str]:
         read = tokenizer_l()
         cut = sum(1 for caption in {one.caption for one in pictures} if len(read(caption)) > LENGTH)
         if cut:
-            yield f'{cut} captions are longer than {LENGTH} tokens; compat "tokens" drops the rest of them.'
+            have = "has" if cut == 1 else "have"
+            yield f'{counted(cut, "caption")} {have} more than {LENGTH} tokens; compat "tokens" drops the rest.'
     if set(COMPAT) <= set(recipe.compat):
         unseen = [one.path.name for one in pictures if Path(one.path).suffix not in _LISTED]
         if unseen:

@@ -8,7 +8,7 @@ effect so cancels, while here it would not. Exit status 1 where more than 6 of 5
 5 % does once in 85. The second training has the demo's recipe without regularization images and another training seed;
 both are judged as a user would, by their pictures alone.
 
---shared adds what that leaves out: the same with seeds that all styles share, and how much of the difference between two
+--shared adds what that leaves out: the same with seeds that all styles share, and how much of the difference of two
 checkpoints is a seed's, alike in all styles. Everything lies in DEMO/judge; the same command resumes it.
 """
 
@@ -93,7 +93,7 @@ def say(name: str, values: NDArray[np.float64], *, is_share: bool = False) -> tu
 
 
 def against_itself(found: NDArray[np.float64], name: str) -> int:
-    """Judge (styles, seeds, 2) pictures of one checkpoint as experiments of two arms; how many are clear in likeness."""
+    """Judge (styles, seeds, 2) pictures of one checkpoint as experiments of two arms; how many likenesses are clear."""
     count = found.shape[1] // (2 * SEEDS)
     arms = found.reshape(len(found), count, 2, SEEDS, 2)
     apart = arms[:, :, 1] - arms[:, :, 0]  # (styles, experiments, seeds, 2)
@@ -119,7 +119,7 @@ def own_seeds(demo: Path, count: int) -> NDArray[np.float64]:
 
 
 def shared_seeds(demo: Path, count: int) -> None:
-    """The same with the same seeds in all styles, then pairs of checkpoints: what part of their variance seeds share."""
+    """The same with the same seeds in all styles, then of pairs of checkpoints how much of it seeds share."""
     seeds = range(SHARED, SHARED + 2 * SEEDS * max(count, PAIRS // (2 * SEEDS)))
     first = pictures(demo, "alike-no-reg-000060", experiment([CHECKPOINT], seeds))[0]
     against_itself(first[:, : 2 * SEEDS * count], "itself, seeds shared")

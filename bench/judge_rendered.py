@@ -32,7 +32,7 @@ from ohwx_compare.demo.sizes import WHOLE, subject_prompt
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.judge.effects import effect
 from ohwx_compare.judge.seeds import other_seeds, seed_variance
@@ -93,7 +93,7 @@ def say(name: str, values: NDArray[np.float64], *, is_share: bool = False) -> tu
 
 
 def against_itself(found: NDArray[np.float64], name: str) -> int:
-    """Judge (styles, seeds, 2) pictures of one checkpoint as experiments of two arms; how many likenesses are clear."""
+    """Judge (styles, seeds, 2) pictures of one checkpoint as two arms; how many are clear in likeness."""
     count = found.shape[1] // (2 * SEEDS)
     arms = found.reshape(len(found), count, 2, SEEDS, 2)
     apart = arms[:, :, 1] - arms[:, :, 0]  # (styles, experiments, seeds, 2)
@@ -119,7 +119,7 @@ def own_seeds(demo: Path, count: int) -> NDArray[np.float64]:
 
 
 def shared_seeds(demo: Path, count: int) -> None:
-    """The same with the same seeds in all styles, then of pairs of checkpoints how much of it seeds share."""
+    """The same with equal seeds in all styles, then pairs of checkpoints: what part of their variance seeds share."""
     seeds = range(SHARED, SHARED + 2 * SEEDS * max(count, PAIRS // (2 * SEEDS)))
     first = pictures(demo, "alike-no-reg-000060", experiment([CHECKPOINT], seeds))[0]
     against_itself(first[:, : 2 * SEEDS * count], "itself, seeds shared")

@@ -1,92 +1,68 @@
-// The rows of a draft that say what varies besides the checkpoint. Values are text as X/Y/Z reads it; prompts are pairs.
+// What varies besides the checkpoint: axes as a request has them, and rows as a person edits them. Values are a text as
+// X/Y/Z plot reads it; only prompts are pairs, whose commas and lines are their own.
 
+/** @import { Axis, AxisRow, AxisValue, Kind, PromptPair } from "./ohwx_types" */
+
+/** @type {Record<string, string>} */
+const SWITCHES = { true: "on", false: "off" };
+
+/** A value of a list with commas. @param {string} text */
 const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-const switches = { true: "on", false: "off" };
 
-const isLines = (kind) => /(prompt|negative)$/.test(kind); // one a line, commas are their own
-const plain = (value) => (Array.isArray(value) ? value.map((style) => style.name).join(",") || "None" : switches[value] ?? String(value));
+/** Whether its values stand one per line: commas are their own. @param {string} kind */
+const isByLine = (kind) => /(prompt|negative)$/.test(kind);
 
+/** @param {AxisValue} value */
+function plain(value) {
+  if (Array.isArray(value)) return value.map((style) => style.name).join(",") || "None";
+  return SWITCHES[String(value)] ?? String(value);
+}
+
+/** Values of a kind as one text. @param {string} kind @param {Axis["values"]} values */
 export function valuesText(kind, values) {
   if (typeof values === "string") return values;
-  return isLines(kind) ? values.map(plain).join("\n") : values.map((value) => quoted(plain(value))).join(", ");
+  const texts = values.map(plain);
+  return isByLine(kind) ? texts.join("\n") : texts.map(quoted).join(", ");
 }
 
-const pairOf = (value) => (typeof value === "string" ? { prompt: value, negative: null } : { negative: null, ...value });
+/** @param {any} value a prompt, or a pair @returns {PromptPair} */
+export const asPair = (value) =>
+  typeof value === "string" ? { prompt: value, negative: null } : { negative: null, ...value };
 
-// What the server reads: a text for all kinds but prompts, whose commas and lines are their own. A row still empty is none.
-export function asked(axes) {
-  const read = axes.map((axis) => ({ kind: axis.kind, values: axis.kind === "prompt" ? prompts(axis.pairs) : axis.values.trim() }));
-  return read.filter((axis) => axis.values.length);
+/** @param {Axis} axis @returns {AxisRow} */
+export function asRow({ kind, values }) {
+  if (kind !== "prompt") return { kind, values: valuesText(kind, values), pairs: [] };
+  const list = typeof values === "string" ? values.split("\n").filter(Boolean) : values;
+  return { kind, values: "", pairs: list.map(asPair) };
 }
 
-const prompts = (pairs) => pairs.filter((pair) => pair.prompt.trim() || pair.negative).map((pair) => (pair.negative === null ? pair.prompt : pair));
+/** A row to be filled in. @param {string} kind */
+export const blankRow = (kind) => asRow({ kind, values: kind === "prompt" ? ["", ""] : "" });
 
-export function asRow(axis) {
-  const list = typeof axis.values === "string" ? axis.values.split("\n").filter(Boolean) : axis.values;
-  return axis.kind === "prompt" ? { kind: axis.kind, pairs: list.map(pairOf) } : { kind: axis.kind, values: valuesText(axis.kind, axis.values) };
+/** Rows as a request has them; one still empty is no axis. @param {readonly AxisRow[]} rows @returns {Axis[]} */
+export function asAxes(rows) {
+  const axes = rows.map(({ kind, values, pairs }) => ({
+    kind,
+    values: kind === "prompt" ? pairs.filter(isFilled).map(pairValue) : values.trim(),
+  }));
+  return axes.filter((axis) => axis.values.length);
 }
 
-const blank = (kind) => asRow({ kind, values: kind === "prompt" ? ["", ""] : "" });
+/** @param {PromptPair} pair */
+const isFilled = (pair) => pair.prompt.trim() || pair.negative;
 
-export function axesForm({ make, button, textArea, choice, bind, keyed, setShown, setText }, axes, changed) {
-  const list = make("div", { className: "ohwx-axes" });
-  const add = button("Add an axis", () => { axes.push(blank(free().includes("seed") ? "seed" : free()[0])); reshape(); list.lastElementChild.querySelector("select").focus(); }, { id: "ohwx-axis-add" });
-  let kinds = [];
-  const hint = (kind) => kinds.find((one) => one.name === kind)?.hint ?? "";
-  const free = (own) => kinds.map((kind) => kind.name).filter((name) => name === own || name === "prompt s/r" || !axes.some((axis) => axis.kind === name));
-  const ids = new Map();
-  const idOf = (axis) => { if (!ids.has(axis)) ids.set(axis, ids.size + 1); return ids.get(axis); };
-  const show = keyed(list, idOf, row);
+/** @param {PromptPair} pair @returns {string | PromptPair} */
+const pairValue = (pair) => (pair.negative === null ? pair.prompt : pair);
 
-  function reshape() {
-    show(axes);
-    changed();
-  }
-
-  function row(axis) {
-    const number = idOf(axis);
-    const kind = choice(`ohwx-axis-${number}`, { "aria-label": "What varies" });
-    const values = textArea(`ohwx-values-${number}`, { rows: 1, "aria-label": "Values" });
-    const pairs = make("div", { className: "ohwx-pairs" });
-    const drop = button("×", () => { axes.splice(axes.indexOf(axis), 1); reshape(); add.focus(); }, { className: "ohwx-button ohwx-round", "aria-label": "Remove this axis" });
-    bind(kind, axis, "kind", () => {
-      Object.assign(axis, blank(axis.kind));
-      values.value = axis.values ?? "";
-      reshape();
-    });
-    bind(values, axis, "values", changed);
-    const showPairs = keyed(pairs, (pair) => pair, pairRow);
-
-    function pairRow(pair) {
-      const prompt = bind(textArea("", { rows: 1, placeholder: "prompt", "aria-label": "Prompt" }), pair, "prompt", changed);
-      const negative = textArea("", { rows: 1, placeholder: "negative prompt: as above", "aria-label": "Negative prompt", value: pair.negative ?? "" });
-      negative.addEventListener("input", () => { pair.negative = negative.value === "" ? null : negative.value; changed(); });
-      const remove = button("×", () => { axis.pairs.splice(axis.pairs.indexOf(pair), 1); reshape(); }, { className: "ohwx-button ohwx-round", "aria-label": "Remove this prompt" });
-      return { node: make("div", { className: "ohwx-pair" }, prompt, negative, remove), show() {} };
-    }
-
-    const more = button("Add a prompt", () => { axis.pairs.push(pairOf("")); reshape(); pairs.lastElementChild.querySelector("textarea").focus(); });
-    const prompts = make("div", { className: "ohwx-prompts" }, pairs, more);
-    return {
-      node: make("div", { className: "ohwx-axis" }, kind, values, prompts, drop),
-      show() {
-        kind.offer(free(axis.kind), axis.kind, Object.fromEntries(kinds.map((one) => [one.name, one.title])));
-        if (values.placeholder !== hint(axis.kind)) values.placeholder = hint(axis.kind);
-        setShown(values, axis.kind !== "prompt");
-        setShown(prompts, axis.kind === "prompt");
-        if (axis.kind === "prompt") showPairs(axis.pairs);
-      },
-    };
-  }
-
-  const none = make("p", { className: "ohwx-grey" });
-  return {
-    node: make("div", {}, list, none, add),
-    show(state) {
-      kinds = state.kinds.filter((kind) => kind.name !== "checkpoint");
-      show(axes);
-      setShown(none, !axes.length);
-      setText(none, "Nothing but the checkpoint varies.");
-    },
-  };
+/**
+ * Kinds that a row may vary: each once, but for Prompt S/R.
+ *
+ * @param {readonly Kind[]} kinds
+ * @param {readonly AxisRow[]} rows
+ * @param {string} [own] the row's own kind
+ */
+export function freeKinds(kinds, rows, own) {
+  const taken = new Set(rows.map((row) => row.kind));
+  const names = kinds.map((kind) => kind.name);
+  return names.filter((name) => name === own || name === "prompt s/r" || !taken.has(name));
 }

@@ -1,85 +1,150 @@
-// A line chart that grows: one plot, one horizontal axis (steps), a line a series. Drawn as SVG; figures come as numbers.
+// A line chart that grows: one plot, one horizontal axis (steps), a line for each series, drawn as SVG.
+
+/** @import { Point, Series, TrainingParts } from "./ohwx_types" */
 
 const NS = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [560, 200, 52, 22, 10];
+const SIZE = { width: 560, height: 200, left: 52, right: 6, top: 10, bottom: 22 }; // px of the drawing
 const MOST = 600; // points a line is drawn with; more are averaged
+const COLOURS = 6;
 
-const svg = (tag, props = {}) => {
-  const node = document.createElementNS(NS, tag);
-  for (const [name, value] of Object.entries(props)) node.setAttribute(name, value);
-  return node;
-};
-
-// At most MOST points: neighbours become their mean.
+/**
+ * At most `most` points: neighbours become their mean.
+ *
+ * @param {readonly Point[]} points
+ * @returns {readonly Point[]}
+ */
 export function thinned(points, most = MOST) {
   const size = Math.ceil(points.length / most);
   if (size < 2) return points;
-  const mean = (part, at) => part.reduce((sum, point) => sum + point[at], 0) / part.length;
-  return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => points.slice(i * size, (i + 1) * size)).map((part) => [mean(part, 0), mean(part, 1)]);
+  const groups = Array.from({ length: Math.ceil(points.length / size) }, (_, i) => i * size);
+  return groups.map((from) => meanOf(points.slice(from, from + size)));
 }
 
-// The trend of a noisy line: a moving average that starts at its first value.
+/** @param {readonly Point[]} points @returns {Point} */
+function meanOf(points) {
+  const sum = points.reduce(([x, y], point) => [x + point[0], y + point[1]], [0, 0]);
+  return [sum[0] / points.length, sum[1] / points.length];
+}
+
+/**
+ * The trend of a noisy line: a moving average that starts at its first value.
+ *
+ * @param {readonly Point[]} points
+ * @returns {Point[]}
+ */
 export function smoothed(points, keep = 0.97) {
-  let at = null, weight = 0;
+  let sum = 0;
+  let weight = 0;
   return points.map(([x, y]) => {
     weight = keep * weight + 1 - keep;
-    at = keep * (at ?? 0) + (1 - keep) * y;
-    return [x, at / weight];
+    sum = keep * sum + (1 - keep) * y;
+    return [x, sum / weight];
   });
 }
 
-// Round figures between two ends, about three to seven of them.
+/** Round figures between two ends, about three to seven of them. @param {number} least @param {number} most */
 export function ticks(least, most) {
   const rough = (most - least) / 3 || Math.abs(most) || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [5, 2, 1].map((times) => times * power).find((one) => one <= rough * (1 + 1e-9));
+  const step = [5, 2, 1].map((times) => times * power).find((one) => one <= rough * (1 + 1e-9)) ?? power;
   const found = [];
-  for (let value = Math.ceil(least / step) * step; value <= most + step * 1e-9; value += step) found.push(Number(value.toPrecision(12)));
+  for (let value = Math.ceil(least / step) * step; value <= most + step * 1e-9; value += step) {
+    found.push(Number(value.toPrecision(12)));
+  }
   return found;
 }
 
-const words = (value) => (value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : String(Number(value.toPrecision(4))));
+/** A figure of the chart as text. @param {number} value */
+export function figure(value) {
+  const isSmall = value !== 0 && Math.abs(value) < 0.001;
+  return isSmall ? value.toExponential(1) : String(Number(value.toPrecision(4)));
+}
 
-export function chart({ make, setText, setShown }, title) {
-  const plot = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "ohwx-plot", role: "img" });
+/** Series as they are drawn: thinned, without what is no number, none empty. @param {readonly Series[]} series */
+export function plotted(series) {
+  const finite = series.map((one) => ({ ...one, points: one.points.filter((point) => Number.isFinite(point[1])) }));
+  return finite.map((one) => ({ ...one, points: thinned(one.points) })).filter((one) => one.points.length);
+}
+
+/**
+ * Where the values of series lie on the plot; `length` is how far the axis reaches at least.
+ *
+ * @param {readonly Series[]} series each with a point
+ * @param {number} length
+ */
+export function scale(series, length) {
+  const all = series.flatMap((one) => one.points);
+  const values = all.map((point) => point[1]);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = low === high ? (Math.abs(low) || 1) * 0.1 : 0; // a level line lies in the middle
+  const [least, most] = [low - room, high + room];
+  const end = Math.max(length, ...all.map((point) => point[0]), 1);
+  const wide = SIZE.width - SIZE.left - SIZE.right;
+  const tall = SIZE.height - SIZE.top - SIZE.bottom;
+  return {
+    least,
+    most,
+    end,
+    /** @param {number} x px */
+    across: (x) => SIZE.left + (x / end) * wide,
+    /** @param {number} y px */
+    down: (y) => SIZE.top + (1 - (y - least) / (most - least)) * tall,
+  };
+}
+
+/** @param {string} tag @param {Record<string, string | number>} props */
+function svg(tag, props = {}, text = "") {
+  const node = document.createElementNS(NS, tag);
+  for (const [name, value] of Object.entries(props)) node.setAttribute(name, String(value));
+  if (text) node.textContent = text;
+  return node;
+}
+
+/** @param {ReturnType<typeof scale>} to */
+function rules({ least, most, end, across, down }) {
+  const right = SIZE.width - SIZE.right;
+  const level = ticks(least, most).flatMap((value) => [
+    svg("line", { x1: SIZE.left, x2: right, y1: down(value), y2: down(value), class: "ohwx-rule" }),
+    svg("text", { x: SIZE.left - 6, y: down(value) + 3.5, class: "ohwx-figure ohwx-left" }, figure(value)),
+  ]);
+  const bottom = { y: SIZE.height - 6, class: "ohwx-figure" };
+  return [...level, ...ticks(0, end).map((value) => svg("text", { x: across(value), ...bottom }, figure(value)))];
+}
+
+/** @param {Series} series @param {number} number @param {ReturnType<typeof scale>} to */
+function line({ points, faint }, number, { across, down }) {
+  const places = points.map(([x, y]) => `${across(x).toFixed(1)},${down(y).toFixed(1)}`);
+  const drawn = places.length > 1 ? places : [...places, ...places]; // one point is a dot
+  const colour = faint ? "faint" : number % COLOURS;
+  return svg("polyline", { points: drawn.join(" "), class: `ohwx-line-${colour}` });
+}
+
+/** A series and its last value. @param {Series} series */
+const lastWords = ({ name, points }) => `${name} ${figure(points[points.length - 1]?.[1] ?? 0)}`;
+
+/**
+ * @param {Pick<TrainingParts, "make" | "setShown">} parts
+ * @param {string} title
+ */
+export function chart({ make, setShown }, title) {
+  const plot = svg("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, class: "ohwx-plot", role: "img" });
   const legend = make("span", { className: "ohwx-legend" });
-  const node = make("figure", { className: "ohwx-chart" }, make("figcaption", {}, make("b", {}, title), legend), plot);
-
-  // series: [{name, points: [[x, y], ...], faint}]
+  const caption = make("figcaption", {}, make("b", {}, title), legend);
+  const node = make("figure", { className: "ohwx-chart" }, caption, plot);
   return {
     node,
+    /** @param {readonly Series[]} series @param {number} length */
     show(series, length) {
-      const lines = series.map((one) => ({ ...one, points: thinned(one.points.filter((point) => Number.isFinite(point[1]))) })).filter((one) => one.points.length);
-      setShown(node, lines.length);
-      if (!lines.length) return;
-      const all = lines.flatMap((one) => one.points.map((point) => point[1]));
-      let [least, most] = [Math.min(...all), Math.max(...all)];
-      if (least === most) [least, most] = [least - (Math.abs(least) || 1) * 0.1, most + (Math.abs(most) || 1) * 0.1];
-      const end = Math.max(length, ...lines.map((one) => one.points.at(-1)[0]), 1);
-      const across = (x) => LEFT + (x / end) * (WIDTH - LEFT - 6);
-      const down = (y) => TOP + (1 - (y - least) / (most - least)) * (HEIGHT - TOP - BOTTOM);
-      const parts = [];
-      for (const value of ticks(least, most)) {
-        const text = svg("text", { x: LEFT - 6, y: down(value) + 3.5, class: "ohwx-figure ohwx-left" });
-        text.textContent = words(value);
-        parts.push(svg("line", { x1: LEFT, x2: WIDTH - 6, y1: down(value), y2: down(value), class: "ohwx-rule" }), text);
-      }
-      for (const value of ticks(0, end)) {
-        const text = svg("text", { x: across(value), y: HEIGHT - 6, class: "ohwx-figure" });
-        text.textContent = words(value);
-        parts.push(text);
-      }
-      lines.forEach((one, i) => {
-        const at = one.points.map(([x, y]) => `${across(x).toFixed(1)},${down(y).toFixed(1)}`);
-        parts.push(svg("polyline", { points: (at.length > 1 ? at : [at[0], at[0]]).join(" "), class: `ohwx-line-${one.faint ? "faint" : i % 6}` }));
-      });
-      plot.replaceChildren(...parts);
-      plot.setAttribute("aria-label", `${title}: ${lines.map((one) => `${one.name} ${words(one.points.at(-1)[1])}`).join(", ")}`);
-      legend.replaceChildren(...lines.map((one, i) => ({ one, i })).filter(({ one }) => !one.faint).map(({ one, i }) => {
-        const key = make("span", { className: `ohwx-key ohwx-key-${i % 6}` });
-        setText(key, `${one.name} ${words(one.points.at(-1)[1])}`);
-        return key;
-      }));
+      const drawn = plotted(series);
+      setShown(node, drawn.length);
+      if (!drawn.length) return;
+      const to = scale(drawn, length);
+      plot.replaceChildren(...rules(to), ...drawn.map((one, i) => line(one, i, to)));
+      plot.setAttribute("aria-label", `${title}: ${drawn.map(lastWords).join(", ")}`);
+      const keys = drawn.map((one, i) =>
+        one.faint ? "" : make("span", { className: `ohwx-key ohwx-key-${i % COLOURS}` }, lastWords(one)),
+      );
+      legend.replaceChildren(...keys);
     },
   };
 }

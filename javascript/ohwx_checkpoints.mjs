@@ -1,75 +1,191 @@
-// Which checkpoints: the chosen ones in the order of the columns, and a list with filter and groups to choose from.
+// Which checkpoints: the selected ones in the order of the columns, and a list with filter and groups to select from.
 
-export function checkpointPicker({ make, button, check, textInput, keyed, setShown, setText, counted }, chosen, changed) {
-  const columns = make("ul", { className: "ohwx-chips", "aria-label": "Chosen checkpoints" });
-  const empty = make("p", { className: "ohwx-grey" }, "None chosen yet; tick at least one.");
-  const groups = make("div", { className: "ohwx-groups", role: "group", "aria-label": "Groups" });
-  const filter = textInput("ohwx-checkpoint-filter", { type: "search", placeholder: "Filter", "aria-label": "Filter the checkpoints" });
+/** @import { CheckpointGroup, Parts, State, View } from "./ohwx_types" */
+
+/** Names that hold each word of a filter. @param {readonly string[]} names @param {string} filter */
+export function matching(names, filter) {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  return names.filter((name) => words.every((word) => name.toLowerCase().includes(word)));
+}
+
+/**
+ * What is selected after all of `names` are; where all of them were, after none of them is.
+ *
+ * @param {readonly string[]} selected
+ * @param {readonly string[]} names
+ */
+export function toggled(selected, names) {
+  const isOn = names.every((name) => selected.includes(name));
+  return isOn ? selected.filter((name) => !names.includes(name)) : [...new Set([...selected, ...names])];
+}
+
+/**
+ * @param {Parts} parts
+ * @param {string[]} selected what it edits
+ * @param {() => void} changed
+ * @returns {View<State>}
+ */
+export function checkpointPicker(parts, selected, changed) {
+  const { make, button, textInput, setShown, setText } = parts;
+  const empty = make("p", { className: "ohwx-grey" }, "No checkpoint is selected. Select at least one.");
+  const filterWords = { type: "search", placeholder: "Filter", "aria-label": "Filter the checkpoints" };
+  const filter = textInput("ohwx-checkpoint-filter", filterWords);
   const all = button("", () => toggle(seen()), { id: "ohwx-checkpoints-seen" });
-  const list = make("div", { className: "ohwx-list", role: "group", "aria-label": "Checkpoints", tabIndex: -1 });
   const nothing = make("p", { className: "ohwx-grey" });
+  const columns = columnList(parts, (name) => toggle([name]), filter);
+  const groups = groupButtons(parts, toggle);
+  const list = nameList(parts, (name) => toggle([name]));
+  /** @type {Pick<State, "checkpoints" | "groups">} */
   let state = { checkpoints: [], groups: [] };
 
-  const has = (name) => chosen.includes(name);
-  const seen = () => {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    return state.checkpoints.filter((name) => words.every((word) => name.toLowerCase().includes(word)));
-  };
+  const seen = () => matching(state.checkpoints, filter.value);
 
-  // All of them, or where all are chosen already, none.
+  /** @param {readonly string[]} names */
   function toggle(names) {
-    const isOn = names.every(has);
-    for (const name of names) {
-      if (isOn) chosen.splice(chosen.indexOf(name), 1);
-      else if (!has(name)) chosen.push(name);
-    }
+    selected.splice(0, selected.length, ...toggled(selected, names));
     draw();
     changed();
   }
 
-  const showColumns = keyed(columns, (name) => name, (name) => {
-    const drop = button("×", () => { const next = node.nextElementSibling ?? node.previousElementSibling; toggle([name]); (next?.querySelector("button") ?? filter).focus(); }, { className: "ohwx-drop", "aria-label": `Leave out ${name}` });
-    const node = make("li", { className: "ohwx-chip" }, make("span", {}, name), drop);
-    return {
-      node,
-      show() {
-        const isMissing = !state.checkpoints.includes(name);
-        node.classList.toggle("ohwx-missing", isMissing);
-        if (isMissing && !node.title) node.title = "No file here answers to this name.";
-        else if (!isMissing && node.title) node.title = "";
-      },
-    };
-  });
-
-  const showGroups = keyed(groups, (group) => group.name, (group) => {
-    let names = [];
-    const node = button(group.name, () => toggle(names), { className: "ohwx-button ohwx-pill" });
-    return { node, show(now) { names = now.checkpoints; node.setAttribute("aria-pressed", String(names.every(has))); } };
-  });
-
-  const showList = keyed(list, (name) => name, (name) => {
-    const box = make("input", { type: "checkbox", onchange: () => toggle([name]) });
-    return { node: check(name, box), show() { box.checked = has(name); } };
-  });
-
   function draw() {
-    showColumns([...chosen]);
-    setShown(empty, !chosen.length);
-    showGroups(state.groups);
-    setShown(groups, state.groups.length);
     const names = seen();
-    showList(names);
-    setText(all, names.length && names.every(has) ? `Untick the ${names.length}` : `Tick all ${names.length}`);
+    const isOn = names.every((name) => selected.includes(name));
+    columns.show({ selected: [...selected], known: state.checkpoints });
+    groups.show({ selected, groups: state.groups });
+    list.show({ selected, names });
+    setShown(empty, !selected.length);
+    setText(all, isOn ? `Deselect all ${names.length}` : `Select all ${names.length}`);
     setShown(all, names.length > 1);
-    setText(nothing, state.checkpoints.length ? "No checkpoint has these words." : "The webui has no .safetensors checkpoint; put one into its models folder.");
+    setText(nothing, state.checkpoints.length ? "No checkpoint matches the filter." : NO_CHECKPOINT);
     setShown(nothing, !names.length);
   }
 
   filter.addEventListener("input", draw);
-  filter.addEventListener("keydown", (event) => { if (event.key === "Escape" && filter.value) { filter.value = ""; draw(); } });
+  filter.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !filter.value) return;
+    filter.value = "";
+    draw();
+  });
+  const line = make("div", { className: "ohwx-line" }, filter, all, groups.node);
   return {
-    node: make("div", { className: "ohwx-picker" }, columns, empty, make("div", { className: "ohwx-line" }, filter, all, groups), list, nothing),
-    show(now) { state = now; draw(); },
-    count: () => counted(chosen.length, "checkpoint"),
+    node: make("div", { className: "ohwx-picker" }, columns.node, empty, line, list.node, nothing),
+    show(now) {
+      state = now;
+      draw();
+    },
+  };
+}
+
+const NO_CHECKPOINT = "The webui has no .safetensors checkpoint. Put one into its models/Stable-diffusion folder.";
+const UNKNOWN = "The webui has no checkpoint of this name.";
+
+/**
+ * The selected ones, each with a button that removes it; the focus goes to its neighbour then, or to `otherwise`.
+ *
+ * @param {Parts} parts
+ * @param {(name: string) => void} remove
+ * @param {HTMLElement} otherwise
+ * @returns {View<{ selected: readonly string[], known: readonly string[] }>}
+ */
+function columnList({ make, button, keyed }, remove, otherwise) {
+  const node = make("ul", { className: "ohwx-chips", "aria-label": "Selected checkpoints" });
+  /** @type {readonly string[]} */
+  let known = [];
+  /** @type {(names: readonly string[]) => void} */
+  const show = keyed(
+    node,
+    (name) => name,
+    (name) => {
+      const drop = button("×", leave, { className: "ohwx-drop", "aria-label": `Remove ${name}` });
+      const chip = make("li", { className: "ohwx-chip" }, make("span", {}, name), drop);
+      function leave() {
+        const next = chip.nextElementSibling ?? chip.previousElementSibling;
+        remove(name);
+        (next?.querySelector("button") ?? otherwise).focus();
+      }
+      return {
+        node: chip,
+        show() {
+          const isMissing = !known.includes(name);
+          chip.classList.toggle("ohwx-missing", isMissing);
+          const title = isMissing ? UNKNOWN : "";
+          if (chip.title !== title) chip.title = title;
+        },
+      };
+    },
+  );
+  return {
+    node,
+    show(now) {
+      known = now.known;
+      show(now.selected);
+    },
+  };
+}
+
+/**
+ * @param {Parts} parts
+ * @param {(names: readonly string[]) => void} toggle
+ * @returns {View<{ selected: readonly string[], groups: readonly CheckpointGroup[] }>}
+ */
+function groupButtons({ make, button, keyed, setShown }, toggle) {
+  const node = make("div", { className: "ohwx-groups", role: "group", "aria-label": "Groups" });
+  /** @type {readonly string[]} */
+  let selected = [];
+  /** @type {(groups: readonly CheckpointGroup[]) => void} */
+  const show = keyed(
+    node,
+    (group) => group.name,
+    (group) => {
+      let names = group.checkpoints;
+      const pill = button(group.name, () => toggle(names), { className: "ohwx-button ohwx-pill" });
+      return {
+        node: pill,
+        show(now) {
+          names = now.checkpoints;
+          pill.setAttribute("aria-pressed", String(names.every((name) => selected.includes(name))));
+        },
+      };
+    },
+  );
+  return {
+    node,
+    show(now) {
+      selected = now.selected;
+      show(now.groups);
+      setShown(node, now.groups.length);
+    },
+  };
+}
+
+/**
+ * @param {Parts} parts
+ * @param {(name: string) => void} toggle
+ * @returns {View<{ selected: readonly string[], names: readonly string[] }>}
+ */
+function nameList({ make, check, keyed }, toggle) {
+  const node = make("div", { className: "ohwx-list", role: "group", "aria-label": "Checkpoints", tabIndex: -1 });
+  /** @type {readonly string[]} */
+  let selected = [];
+  /** @type {(names: readonly string[]) => void} */
+  const show = keyed(
+    node,
+    (name) => name,
+    (name) => {
+      const box = make("input", { type: "checkbox", onchange: () => toggle(name) });
+      return {
+        node: check(name, box),
+        show() {
+          box.checked = selected.includes(name);
+        },
+      };
+    },
+  );
+  return {
+    node,
+    show(now) {
+      selected = now.selected;
+      show(now.names);
+    },
   };
 }

@@ -1,90 +1,132 @@
 // The tab "ohwx compare". Everything is read again by polling, so that a reload or a dropped connection loses nothing.
 
-// The webui loads every .mjs of this folder under an address with its mtime; the same address gives the same module, and
-// never an older one out of the browser's cache.
+/** @import { CompareRequest, Parts, Run, Server, State } from "./ohwx_types" */
+
+/**
+ * A module of this folder. The webui loads every .mjs under an address with its mtime; the same address gives the same
+ * module, and never an older one out of the browser's cache.
+ *
+ * @param {string} name
+ */
 function part(name) {
   const loaded = [...document.scripts].map((script) => script.src).find((src) => src.includes(`/ohwx_${name}.mjs`));
   return import(loaded ?? `./ohwx_${name}.mjs`);
 }
 
-const NAMES = ["dom", "face", "axes", "checkpoints", "toy", "draft", "runs", "page", "run", "faces", "pnginfo"];
-const [server, send, ...rooms] = await Promise.all(["server", "send", ...NAMES].map(part));
-const parts = Object.assign({}, ...rooms);
+const NAMES = ["server", "send", "words", "dom", "memory", "polling", "views", "face", "axes", "axes_form"];
+const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "run", "faces", "pnginfo"];
+const [first, second, ...others] = await Promise.all([...NAMES, ...MORE].map(part));
+const server = /** @type {Server} */ (first);
+const send = /** @type {typeof import("./ohwx_send.mjs")} */ (second);
+const parts = /** @type {Parts} */ (Object.assign({}, ...others));
 const { make, button, setShown, setText } = parts;
+const memory = parts.memory("ohwx-compare", () => sessionStorage);
 
-const KEY = "ohwx-compare";
-const VIEWS = [["compare", "Compare"], ["faces", "Faces of existing pictures"], ["pnginfo", "PNG info of a folder"]];
+/**
+ * @typedef {object} Hooks what the parts of the tab ask of it
+ * @property {(id: string | null, run?: Run) => void} open look at a run, or at the draft with null
+ * @property {(request: Partial<CompareRequest>) => void} use make a draft of it
+ * @property {(infotext: string) => void} read make a draft of it
+ * @property {() => void} poll
+ * @property {(text: string) => void} say what went wrong
+ */
 
-// What a reload of the page shall find again.
-const memory = (() => {
-  let kept = {};
-  try {
-    kept = JSON.parse(sessionStorage.getItem(KEY)) ?? {};
-  } catch {
-    // no storage here, or another's words in it: nothing is remembered
-  }
+/** @param {Hooks} hooks */
+function partsOfTab({ open, use, read, poll, say }) {
+  const kept = { recall: memory.get, remember: memory.set, changed: poll };
   return {
-    get: (name) => kept[name] ?? null,
-    set(name, value) {
-      kept[name] = value;
-      try {
-        sessionStorage.setItem(KEY, JSON.stringify(kept));
-      } catch {
-        // full or forbidden
-      }
-    },
+    list: parts.runList(parts, open),
+    draft: parts.draftView(parts, server, {
+      remember: (answer) => memory.set("draft", answer),
+      changed: poll,
+      started(run) {
+        open(run.id, run);
+        poll();
+      },
+    }),
+    chosen: parts.runView(parts, server, {
+      changed: poll,
+      change: (run) => use(parts.requestOf(run)),
+      send: (sent) => send.sendTo(sent).catch((error) => say(error.message)),
+    }),
+    faces: parts.facesView(parts, server, kept),
+    pnginfo: parts.pnginfoView(parts, server, { ...kept, draft: read }),
   };
-})();
+}
+
+/** The list beside what it leads to. @param {Node[]} side @param {Node[]} main */
+function columns(side, main) {
+  const list = make("nav", { className: "ohwx-side", "aria-label": "Runs" }, ...side);
+  return make("div", { className: "ohwx-columns" }, list, make("div", { className: "ohwx-main" }, ...main));
+}
 
 function tab() {
   const away = make("p", { className: "ohwx-away", id: "ohwx-away", role: "status" });
-  const tabs = Object.fromEntries(VIEWS.map(([name, words]) => [name,
-    make("button", { type: "button", id: `ohwx-tab-${name}`, role: "tab", "aria-controls": `ohwx-view-${name}`, onclick: () => look(name) }, words)]));
-  const fresh = button("New comparison", () => { open(null); draft.node.querySelector("textarea")?.focus(); }, { id: "ohwx-new" });
-  const list = parts.runList(parts, (id) => open(id));
-  const draft = parts.draftView(parts, server, {
-    remember: (answer) => memory.set("draft", answer),
-    changed: () => poll(),
-    started(run) { open(run.id, run); poll(); },
-  });
-  const chosen = parts.runView(parts, server, {
-    changed: poll,
-    change(run) { draft.use({ request: parts.requestOf(run) }); open(null); },
-    send: (what) => send.sendTo(what).catch((error) => { setText(away, error.message); setShown(away, true); }),
-  });
-  const recall = { recall: memory.get, remember: memory.set, changed: () => poll() };
-  const faces = parts.facesView(parts, server, recall);
-  const pnginfo = parts.pnginfoView(parts, server, { ...recall, draft(text) { look("compare"); open(null); draft.read(text); } });
-  const main = make("div", { className: "ohwx-main" }, draft.node, chosen.node);
-  const views = {
-    compare: make("div", { className: "ohwx-columns" }, make("nav", { className: "ohwx-side", "aria-label": "Runs" }, fresh, list.node), main),
-    faces: faces.node,
-    pnginfo: pnginfo.node,
-  };
-  const bar = make("div", { className: "ohwx-tabs", role: "tablist", "aria-label": "ohwx compare" }, ...Object.values(tabs));
-  const node = make("div", { className: "ohwx-tab" }, make("div", { className: "ohwx-line ohwx-top" }, bar, away),
-    ...VIEWS.map(([name]) => make("div", { id: `ohwx-view-${name}`, role: "tabpanel", "aria-labelledby": `ohwx-tab-${name}` }, views[name])));
-  let state = null, at = memory.get("run"), view = memory.get("view") ?? "compare", misses = 0, lost = 0, timer = 0, isAsking = false, isWanted = false;
+  const fresh = button("New comparison", begin, { id: "ohwx-new" });
+  const { list, draft, chosen, faces, pnginfo } = partsOfTab({ open, use, read, poll: () => poll(), say });
+  const views = [
+    { name: "compare", words: "Compare", node: columns([fresh, list.node], [draft.node, chosen.node]) },
+    { name: "faces", words: "Faces of existing pictures", node: faces.node },
+    { name: "pnginfo", words: "PNG info of a folder", node: pnginfo.node },
+  ];
+  const { bar, panels, look } = parts.viewSwitch(parts, "ohwx compare", views, (name) => memory.set("view", name));
+  const top = make("div", { className: "ohwx-line ohwx-top" }, bar, away);
+  const node = make("div", { className: "ohwx-tab" }, top, ...panels);
+  /** @type {State | null} */
+  let state = null;
+  /** @type {string | null} */
+  let at = memory.get("run");
+  let lost = 0;
 
-  bar.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
-    const names = VIEWS.map(([name]) => name);
-    look(names[(names.indexOf(view) + step + names.length) % names.length]);
-    tabs[view].focus();
+  const poll = parts.polling({
+    ask,
+    failed: (error) => say(error.isAway ? "The webui does not answer. Trying again…" : error.message),
+    isSeen: () => document.visibilityState === "visible" && node.offsetParent !== null,
+    isBusy: () => Boolean(state?.runs.some(isWorking)) || faces.isWorking(),
+    pace: { busy: 1000, idle: 4000 },
   });
 
-  function look(name) {
-    view = tabs[name] ? name : "compare";
-    memory.set("view", view);
-    for (const [one] of VIEWS) {
-      tabs[one].setAttribute("aria-selected", String(one === view));
-      tabs[one].tabIndex = one === view ? 0 : -1;
-      setShown(node.querySelector(`#ohwx-view-${one}`), one === view);
-    }
+  async function ask() {
+    const isFirst = !state;
+    state = /** @type {State} */ (await server.get("api/state"));
+    setShown(away, false);
+    if (isFirst) open(at);
+    show(state);
+    await faces.poll();
   }
 
-  // Look at a run, or at the draft with null. `run` is what is known of it before the next poll.
+  /** @param {string} text */
+  function say(text) {
+    setText(away, text);
+    setShown(away, true);
+  }
+
+  function begin() {
+    open(null);
+    draft.node.querySelector("textarea")?.focus();
+  }
+
+  /** @param {string} infotext */
+  function read(infotext) {
+    look("compare");
+    open(null);
+    draft.read(infotext);
+  }
+
+  /** @param {Partial<CompareRequest>} request */
+  function use(request) {
+    draft.use({ request });
+    open(null);
+  }
+
+  /** From the training tab. @param {Partial<CompareRequest>} request */
+  function bring(request) {
+    use(request);
+    look("compare");
+    bringForward(node);
+  }
+
+  /** @param {string | null} id @param {Run} [run] what is known of it before the next poll */
   function open(id, run = state?.runs.find((one) => one.id === id)) {
     at = run ? id : null;
     memory.set("run", at);
@@ -96,71 +138,54 @@ function tab() {
     else chosen.close();
   }
 
-  function show() {
-    const run = state.runs.find((one) => one.id === at);
+  /** @param {State} now */
+  function show(now) {
+    const run = now.runs.find((one) => one.id === at);
     lost = at && !run ? lost + 1 : 0;
-    if (lost > 1) open(null); // once may be an answer from before it was started
+    if (lost > 1)
+      open(null); // once may be an answer from before it was started
     else if (run) chosen.show(run);
-    list.show(state);
-    draft.show(state);
-    faces.show(state);
+    for (const view of [list, draft, faces]) view.show(now);
   }
 
-  const isSeen = () => document.visibilityState === "visible" && node.offsetParent !== null;
-
-  function pace() {
-    const works = state?.runs.some((run) => ["drawing", "queued"].includes(run.state)) || faces.isWorking();
-    return misses ? Math.min(1000 * 2 ** misses, 20_000) : works ? 1000 : 4000;
+  /** As a reload of the page left it. */
+  function restore() {
+    const kept = memory.get("draft");
+    if (kept) draft.use(kept);
+    look(memory.get("view") ?? "compare");
+    setShown(away, false);
+    setShown(chosen.node, false);
+    setShown(draft.node, !at);
   }
 
-  // Only while somebody looks; to look again asks at once.
-  async function poll() {
-    isWanted = isAsking;
-    if (isAsking || !isSeen()) return;
-    clearTimeout(timer);
-    isAsking = true;
-    try {
-      const first = !state;
-      state = await server.get("api/state");
-      misses = 0;
-      setShown(away, false);
-      if (first) open(at);
-      show();
-      await faces.poll();
-    } catch (error) {
-      misses += 1;
-      setText(away, error.isAway ? "The webui does not answer; it is asked again." : error.message);
-      setShown(away, true);
-    }
-    isAsking = false;
-    timer = setTimeout(poll, isWanted && !misses ? 0 : pace());
-  }
-
-  // The webui's own keys (Ctrl+Enter, Escape) look for Generate and Interrupt in the tab that is open; here are none.
-  node.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" || (event.key === "Enter" && (event.ctrlKey || event.metaKey || event.altKey))) event.stopPropagation();
-  });
+  keepKeys(node);
   document.addEventListener("visibilitychange", poll);
-  document.addEventListener("ohwx-draft", ({ detail }) => { // from the training tab
-    draft.use({ request: detail });
-    look("compare");
-    open(null);
-    bringForward(node);
-  });
+  document.addEventListener("ohwx-draft", (event) => bring(/** @type {CustomEvent} */ (event).detail));
   new IntersectionObserver(poll).observe(node);
-  const kept = memory.get("draft");
-  if (kept) draft.use(kept);
-  look(view);
-  setShown(away, false);
-  setShown(chosen.node, false);
-  setShown(draft.node, !at);
+  restore();
   return node;
 }
 
-// Press the button of the webui's tab that holds `node`.
+/**
+ * The webui's own keys (Ctrl+Enter, Escape) look for Generate and Interrupt in the tab that is open; here are none.
+ *
+ * @param {HTMLElement} node
+ */
+function keepKeys(node) {
+  node.addEventListener("keydown", (event) => {
+    const isGenerate = event.key === "Enter" && (event.ctrlKey || event.metaKey || event.altKey);
+    if (event.key === "Escape" || isGenerate) event.stopPropagation();
+  });
+}
+
+/** @param {Run} run */
+const isWorking = (run) => run.state === "drawing" || run.state === "queued";
+
+/** Press the button of the webui's tab that holds `node`. @param {Node} node */
 function bringForward(node) {
   const at = [...document.querySelectorAll("#tabs > .tabitem")].findIndex((panel) => panel.contains(node));
-  if (at >= 0) document.querySelectorAll("#tabs > .tab-nav > button")[at]?.click();
+  const press = document.querySelectorAll("#tabs > .tab-nav > button")[at];
+  if (press instanceof HTMLElement) press.click();
 }
 
 // The webui draws its tabs later than it loads this, and may draw them again.

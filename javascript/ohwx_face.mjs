@@ -1,23 +1,41 @@
-// One tab of face pass settings; used by a comparison and by the face pass on existing pictures.
+// One tab of face pass settings: for a comparison, and for the face pass on existing pictures.
 
-export function faceForm({ make, field, check, bind, number, choice, textArea }, id, tab, changed) {
-  const detector = choice(`${id}-model`);
-  const figure = (name, words, props) => field(words, bind(number(`${id}-${name}`, props), tab, name, changed));
+/** @import { FaceSettings, Parts, State, View } from "./ohwx_types" */
+
+const FIGURES = /** @type {const} */ ([
+  ["confidence", "Confidence", { min: 0, max: 1, step: 0.01 }],
+  ["top_k", "Top k (0: all)", { min: 0, max: 10, step: 1 }],
+  ["dilate", "Mask dilation, px", { min: -128, max: 128, step: 4 }],
+  ["blur", "Mask blur, px", { min: 0, max: 64, step: 1 }],
+  ["denoise", "Denoise", { min: 0, max: 1, step: 0.01 }],
+  ["steps", "Steps", { min: 1, max: 150, step: 1, placeholder: "picture's own" }],
+  ["padding", "Padding, px", { min: 0, max: 256, step: 4 }],
+]);
+
+/**
+ * @param {Pick<Parts, "field" | "fields" | "check" | "bind" | "number" | "choice" | "textArea" | "make">} parts
+ * @param {string} id where the ids of its inputs begin
+ * @param {FaceSettings} tab what it edits
+ * @param {() => void} changed
+ * @returns {View<State>}
+ */
+export function faceForm({ make, field, fields, check, bind, number, choice, textArea }, id, tab, changed) {
+  const detector = bind(choice(`${id}-model`), tab, "model", changed);
   const masked = make("input", { id: `${id}-only_masked`, type: "checkbox" });
-  const text = (name, words) => field(words, bind(textArea(`${id}-${name}`, { rows: 1, placeholder: "as the picture" }), tab, name, changed), "ohwx-wide");
-  const node = make("div", { className: "ohwx-fields" },
+  const figures = FIGURES.map(([name, words, props]) =>
+    field(words, bind(number(`${id}-${name}`, props), tab, name, changed)),
+  );
+  /** @param {string} name @param {string} words */
+  const text = (name, words) => {
+    const area = textArea(`${id}-${name}`, { rows: 1, placeholder: "the picture's own" });
+    return field(words, bind(area, tab, name, changed), "ohwx-wide");
+  };
+  const node = fields(
     field("Detector", detector, "ohwx-double"),
-    figure("confidence", "Confidence", { min: 0, max: 1, step: 0.01 }),
-    figure("top_k", "Top k (0: all)", { min: 0, max: 10, step: 1 }),
-    figure("dilate", "Mask dilation, px", { min: -128, max: 128, step: 4 }),
-    figure("blur", "Mask blur, px", { min: 0, max: 64, step: 1 }),
-    figure("denoise", "Denoise", { min: 0, max: 1, step: 0.01 }),
-    figure("steps", "Steps", { min: 1, max: 150, step: 1, placeholder: "as the picture" }),
-    figure("padding", "Padding, px", { min: 0, max: 256, step: 4 }),
+    ...figures,
     check("Only masked", bind(masked, tab, "only_masked", changed)),
     text("prompt", "Face prompt"),
     text("negative", "Face negative prompt"),
   );
-  bind(detector, tab, "model", changed);
   return { node, show: (state) => detector.offer(state.detectors, tab.model) };
 }

@@ -1,71 +1,101 @@
 // A run's own page in a frame: told of new pictures without losing the reader's place, as large as the window when a
 // picture is opened, and listened to when one shall be sent to another tab.
 
+/** @import { Parts, Run, Sent, Server } from "./ohwx_types" */
+
+const PATIENCE = 4000; // ms that a page may take until it is loaded again
+
+/** What the page of a run changes with, and nothing else. @param {Pick<Run, "done" | "failed" | "state">} run */
+export const pageState = (run) => [run.done, run.failed, run.state].join();
+
+/**
+ * @param {Parts} parts
+ * @param {Server} server
+ * @param {(sent: Sent) => void} send
+ */
 export function pageFrame({ make, setText, setShown }, server, send) {
   const hold = make("div", { className: "ohwx-hold" });
   const fault = make("p", { className: "ohwx-grey ohwx-empty", hidden: true });
-  const node = make("div", {}, fault, hold);
-  let frame = null, run = null, shown = "", isThere = false, isReading = false, tried = 0, rest = 0;
+  /** @type {HTMLIFrameElement | null} */
+  let frame = null;
+  /** @type {Run | null} */
+  let run = null;
+  const page = { shown: "", isThere: false, isReading: false, tried: 0, rest: 0 }; // tried and rest: ms
 
-  const told = (one) => [one.done, one.failed, one.state].join(); // the page changes with these alone
-
-  function load() {
-    const mine = make("iframe", { className: "ohwx-page", id: "ohwx-page", title: `Pictures of ${run.id}` });
+  /** @param {Run} of */
+  function load(of) {
+    const mine = make("iframe", { className: "ohwx-page", id: "ohwx-page", title: `Pictures of ${of.id}` });
     mine.addEventListener("load", () => {
-      if (mine !== frame) return;
-      isThere = Boolean(mine.contentDocument?.getElementById("data"));
-      setShown(hold, isThere);
-      setShown(fault, !isThere);
-      setText(fault, "The page of this run does not come; it is asked for again.");
+      if (mine === frame) loaded(mine);
     });
-    mine.src = `${run.page}#${document.body.classList.contains("dark") ? "dark" : "light"}`;
-    [frame, isThere, shown, tried] = [mine, false, told(run), performance.now()];
+    mine.src = `${of.page}#${document.body.classList.contains("dark") ? "dark" : "light"}`;
+    frame = mine;
+    Object.assign(page, { isThere: false, shown: pageState(of), tried: performance.now() });
     full(false);
     setShown(hold, true); // before it is attached: lazy frames of hidden boxes would not load
     hold.replaceChildren(mine); // a new frame each time: its address must not become a step of the browser's Back
   }
 
-  async function refresh() {
+  /** @param {HTMLIFrameElement} mine */
+  function loaded(mine) {
+    page.isThere = Boolean(mine.contentDocument?.getElementById("data"));
+    setShown(hold, page.isThere);
+    setShown(fault, !page.isThere);
+    setText(fault, "The page of this run did not load. Trying again…");
+  }
+
+  /** @param {Run} of */
+  async function refresh(of) {
     const began = performance.now();
-    if (isReading || shown === told(run) || began < rest) return;
-    const [mine, at] = [frame, told(run)];
-    isReading = true;
+    if (page.isReading || page.shown === pageState(of) || began < page.rest) return;
+    const [mine, at] = [frame, pageState(of)];
+    page.isReading = true;
     try {
-      const page = new DOMParser().parseFromString(await server.getText(run.page), "text/html");
-      const data = page.getElementById("data");
-      if (mine === frame && data) {
-        mine.contentWindow.postMessage({ ohwx: "data", data: JSON.parse(data.textContent) }, location.origin);
-        shown = at;
+      const html = new DOMParser().parseFromString(await server.getText(of.page), "text/html");
+      const data = html.getElementById("data");
+      if (mine && mine === frame && data) {
+        const message = { ohwx: "data", data: JSON.parse(data.textContent ?? "") };
+        mine.contentWindow?.postMessage(message, location.origin);
+        page.shown = at;
       }
     } catch {
       // the next poll tries again, and that nobody answers is said in one place
     } finally {
-      isReading = false;
-      rest = performance.now() + 4 * (performance.now() - began); // large runs are read less often
+      page.isReading = false;
+      page.rest = performance.now() + 4 * (performance.now() - began); // large runs are read less often
     }
   }
 
+  /** @param {boolean} isFull */
   function full(isFull) {
     hold.classList.toggle("ohwx-full", isFull);
     document.documentElement.classList.toggle("ohwx-still", isFull); // the page below does not scroll meanwhile
   }
 
   window.addEventListener("message", (event) => {
-    if (!frame || event.source !== frame.contentWindow || event.origin !== location.origin) return;
+    if (!run || !frame || event.source !== frame.contentWindow || event.origin !== location.origin) return;
     const { ohwx, on, to, image, infotext } = event.data ?? {};
     if (ohwx === "full") full(Boolean(on));
-    else if (ohwx === "send") { full(false); send({ run: run.id, to, image, infotext }); }
+    if (ohwx !== "send") return;
+    full(false);
+    send({ run: run.id, to, image, infotext });
   });
 
   return {
-    node,
+    node: make("div", {}, fault, hold),
+    /** @param {Run} next */
     show(next) {
       const isOther = run?.id !== next.id;
       run = next;
-      if (isOther) load();
-      else if (isThere) refresh();
-      else if (performance.now() - tried > 4000) load();
+      if (isOther) load(next);
+      else if (page.isThere) refresh(next);
+      else if (performance.now() - page.tried > PATIENCE) load(next);
     },
-    close() { run = frame = null; full(false); hold.replaceChildren(); },
+    close() {
+      run = null;
+      frame = null;
+      full(false);
+      hold.replaceChildren();
+    },
   };
 }

@@ -1,92 +1,193 @@
-// PNG info of a folder: one row a picture, words to filter by, a table to take along.
+// PNG info of a folder: one row a picture, a filter, a table to take along.
 
-const PAGE = 200; // rows drawn at once
+/** @import { FolderInfo, InfoRow, Parts, Server, Words } from "./ohwx_types" */
 
+const PAGE = 200; // rows shown at once
+const HINT =
+  "Reads the infotext of every picture in a folder and its subfolders, and pairs the pictures from before and after " +
+  "a face pass. The folder must be on the machine that runs the webui.";
+
+/** @param {InfoRow} row */
+const searched = (row) => [row.path, row.infotext ?? ""].join("\n").toLowerCase();
+
+/** Rows that hold each phrase of a filter; commas part them. @param {readonly InfoRow[]} rows @param {string} filter */
+export function matchingRows(rows, filter) {
+  const phrases = filter
+    .toLowerCase()
+    .split(",")
+    .map((phrase) => phrase.trim())
+    .filter(Boolean);
+  return rows.filter((row) => phrases.every((phrase) => searched(row).includes(phrase)));
+}
+
+/** How many rows are seen. @param {number} seen @param {FolderInfo} info @param {Pick<Words, "counted">} words */
+export function countWords(seen, { rows, total }, { counted }) {
+  if (!rows.length) return "";
+  const some = seen === rows.length ? "" : `${seen} of `;
+  const rest = total > rows.length ? `, the first of ${total}; the CSV has all of them` : "";
+  return `${some}${counted(rows.length, "picture")}${rest}`;
+}
+
+/**
+ * @param {Parts} parts
+ * @param {Server} server
+ * @param {object} hooks
+ * @param {(name: string) => any} hooks.recall
+ * @param {(name: string, value: unknown) => void} hooks.remember
+ * @param {(infotext: string) => void} hooks.draft
+ */
 export function pnginfoView(parts, server, hooks) {
-  const { make, button, field, textInput, setShown, setText, counted } = parts;
-  const folder = textInput("ohwx-folder", { placeholder: "/pictures/outputs", value: hooks.recall("folder") ?? "" });
+  const { make, button, field, textInput, setShown, setText } = parts;
+  const example = { placeholder: "/pictures/outputs", value: hooks.recall("folder") ?? "" };
+  const folder = textInput("ohwx-folder", example);
   const read = button("Read", begin, { id: "ohwx-folder-read", className: "ohwx-button ohwx-primary" });
-  const filter = textInput("ohwx-rows-filter", { type: "search", placeholder: "Filter: seed: 10, karras", "aria-label": "Filter the rows" });
+  const filterWords = { type: "search", placeholder: "Filter: seed: 10, karras", "aria-label": "Filter the rows" };
+  const filter = textInput("ohwx-rows-filter", filterWords);
   const csv = make("a", { id: "ohwx-csv", className: "ohwx-button", download: "" }, "Download CSV");
   const count = make("span", { className: "ohwx-grey", role: "status", id: "ohwx-rows-count" });
-  const said = make("p", { className: "ohwx-error", role: "alert", hidden: true });
-  const empty = make("p", { className: "ohwx-grey ohwx-empty" }, "Reads the infotexts of every picture in a folder on the webui's machine, subfolders too, and tells which picture is which other's before its face pass.");
-  const head = make("tr");
-  const rows = make("tbody");
-  const table = make("div", { className: "ohwx-table", tabIndex: 0, role: "region", "aria-label": "Pictures" },
-    make("table", {}, make("thead", {}, head), rows));
-  const more = button("Show more", () => { shown += PAGE; draw(); }, { id: "ohwx-rows-more" });
-  const text = make("pre", { tabIndex: 0, "aria-label": "Infotext" });
-  const compare = button("Compare checkpoints with it", () => hooks.draft(picked.infotext), { id: "ohwx-row-draft" });
-  const detail = make("aside", { className: "ohwx-detail", "aria-label": "Chosen picture", hidden: true }, make("div", { className: "ohwx-line" }, compare), text);
+  const { node: error, say } = parts.errorLine();
+  const empty = make("p", { className: "ohwx-grey ohwx-empty" }, HINT);
+  const table = rowTable(parts, pick);
+  const detail = detailOf(parts, hooks.draft);
+  const more = button("Show more", showMore, { id: "ohwx-rows-more" });
   const line = make("div", { className: "ohwx-line", hidden: true }, filter, count, csv);
-  const node = make("section", { className: "ohwx-form ohwx-broad" },
-    make("form", { className: "ohwx-line ohwx-end", onsubmit: (event) => { event.preventDefault(); begin(); } }, field("Folder", folder, "ohwx-grow"), read),
-    said, empty, line, make("div", { className: "ohwx-split" }, table, detail), more);
-  let found = null, shown = PAGE, picked = null;
-  setShown(table, false);
+  /** @param {SubmitEvent} event */
+  const onsubmit = (event) => {
+    event.preventDefault();
+    begin();
+  };
+  const ask = { className: "ohwx-line ohwx-end", onsubmit };
+  const node = make(
+    "section",
+    { className: "ohwx-form ohwx-broad" },
+    make("form", ask, field("Folder", folder, "ohwx-grow"), read),
+    error,
+    empty,
+    line,
+    make("div", { className: "ohwx-split" }, table.node, detail.node),
+    more,
+  );
+  /** @type {FolderInfo} */
+  let found = { rows: [], columns: [], total: 0 };
+  let shown = PAGE;
+  /** @type {InfoRow | null} */
+  let picked = null;
+  setShown(table.node, false);
   setShown(more, false);
-
-  const say = (words) => { setText(said, words); setShown(said, words); };
 
   async function begin() {
     const path = folder.value.trim();
-    if (!path) { say("Name a folder first."); folder.focus(); return; }
+    if (!path) {
+      say("Enter a folder first.");
+      folder.focus();
+      return;
+    }
     if (read.disabled) return;
     read.disabled = true;
     setText(read, "Reading…");
     try {
-      found = await server.post("api/pnginfo", { folder: path }, 600);
-      for (const row of found.rows) row.ohwxHay = [row.path, row.infotext ?? ""].join("\n").toLowerCase();
-      say("");
-      hooks.remember("folder", path);
-      csv.href = `ohwx/api/pnginfo.csv?folder=${encodeURIComponent(path)}`;
-      [shown, picked] = [PAGE, null];
-      head.replaceChildren(...["Picture", "Before or after", ...found.columns].map((name) => make("th", { scope: "col" }, name)));
-      draw();
-    } catch (error) {
-      say(error.message);
+      use(path, await server.post("api/pnginfo", { folder: path }, 600));
+    } catch (fault) {
+      say(/** @type {Error} */ (fault).message);
     }
     read.disabled = false;
     setText(read, "Read");
   }
 
-  const base = (path) => (path ?? "").split(/[\\/]/).pop();
-
-  function rowNode(row) {
-    const name = make("button", { type: "button", className: "ohwx-link", title: row.path, onclick: () => pick(row) }, base(row.path));
-    const values = found.columns.map((column) => make("td", {}, make("span", {}, String(row.values?.[column] ?? ""))));
-    const line = make("tr", { className: row === picked ? "ohwx-picked" : "" }, make("th", { scope: "row" }, name), make("td", {}, base(row.pair)), ...values);
-    line.ohwxRow = row;
-    return line;
+  /** @param {string} path @param {FolderInfo} info */
+  function use(path, info) {
+    [found, shown, picked] = [info, PAGE, null];
+    say("");
+    hooks.remember("folder", path);
+    csv.href = `ohwx/api/pnginfo.csv?folder=${encodeURIComponent(path)}`;
+    table.head(["Picture", "Pair", ...info.columns]);
+    draw();
   }
 
+  /** @param {InfoRow} row */
   function pick(row) {
     picked = row;
-    setText(text, row.infotext || row.error || "This picture carries no infotext.");
-    compare.disabled = !row.infotext;
-    setShown(detail, true);
-    for (const line of rows.rows) line.classList.toggle("ohwx-picked", line.ohwxRow === row);
-  }
-
-  function hits() {
-    const words = filter.value.toLowerCase().split(",").map((word) => word.trim()).filter(Boolean);
-    return found.rows.filter((row) => words.every((word) => row.ohwxHay.includes(word)));
+    detail.show(row);
+    table.mark(row);
   }
 
   function draw() {
-    const all = hits();
-    rows.replaceChildren(...all.slice(0, shown).map(rowNode));
-    const of = found.total > found.rows.length ? ` of ${found.total}; the CSV holds all` : "";
-    setText(count, found.rows.length ? `${all.length === found.rows.length ? "" : `${all.length} of `}${counted(found.rows.length, "picture")}${of}` : "");
+    const all = matchingRows(found.rows, filter.value);
+    table.rows(all.slice(0, shown), found.columns, picked);
+    setText(count, countWords(all.length, found, parts));
+    setText(empty, "This folder has no pictures.");
     setShown(empty, !found.rows.length);
-    if (!found.rows.length) setText(empty, "No picture in this folder.");
     setShown(line, found.rows.length);
-    setShown(table, found.rows.length);
+    setShown(table.node, found.rows.length);
     setShown(more, all.length > shown);
-    setShown(detail, picked && all.includes(picked));
+    setShown(detail.node, picked && all.includes(picked));
   }
 
-  filter.addEventListener("input", () => { shown = PAGE; draw(); });
+  function showMore() {
+    shown += PAGE;
+    draw();
+  }
+
+  filter.addEventListener("input", () => {
+    shown = PAGE;
+    draw();
+  });
   return { node };
+}
+
+/** @param {Parts} parts @param {(row: InfoRow) => void} pick */
+function rowTable({ make, fileName }, pick) {
+  const head = make("tr");
+  const body = make("tbody");
+  const region = { className: "ohwx-table", tabIndex: 0, role: "region", "aria-label": "Pictures" };
+  const node = make("div", region, make("table", {}, make("thead", {}, head), body));
+  /** @type {Map<InfoRow, HTMLElement>} */
+  let lines = new Map();
+
+  /** @param {InfoRow} row @param {readonly string[]} columns */
+  function lineOf(row, columns) {
+    const link = { type: "button", className: "ohwx-link", title: row.path, onclick: () => pick(row) };
+    const name = make("th", { scope: "row" }, make("button", link, fileName(row.path)));
+    const values = columns.map((column) => make("td", {}, make("span", {}, String(row.values?.[column] ?? ""))));
+    return make("tr", {}, name, make("td", {}, fileName(row.pair)), ...values);
+  }
+
+  /** @param {InfoRow | null} picked */
+  function mark(picked) {
+    for (const [row, line] of lines) line.classList.toggle("ohwx-picked", row === picked);
+  }
+
+  return {
+    node,
+    mark,
+    /** @param {readonly string[]} names */
+    head: (names) => head.replaceChildren(...names.map((name) => make("th", { scope: "col" }, name))),
+    /** @param {readonly InfoRow[]} rows @param {readonly string[]} columns @param {InfoRow | null} picked */
+    rows(rows, columns, picked) {
+      lines = new Map(rows.map((row) => [row, lineOf(row, columns)]));
+      body.replaceChildren(...lines.values());
+      mark(picked);
+    },
+  };
+}
+
+/** The chosen picture's infotext. @param {Parts} parts @param {(infotext: string) => void} draft */
+function detailOf({ make, button, setText, setShown }, draft) {
+  const text = make("pre", { tabIndex: 0, "aria-label": "Infotext" });
+  /** @type {InfoRow | null} */
+  let row = null;
+  const compare = button("Compare checkpoints with it", () => draft(row?.infotext ?? ""), { id: "ohwx-row-draft" });
+  const line = make("div", { className: "ohwx-line" }, compare);
+  const about = { className: "ohwx-detail", "aria-label": "Selected picture", hidden: true };
+  const node = make("aside", about, line, text);
+  return {
+    node,
+    /** @param {InfoRow} now */
+    show(now) {
+      row = now;
+      setText(text, row.infotext || row.error || "This picture has no infotext.");
+      compare.disabled = !row.infotext;
+      setShown(node, true);
+    },
+  };
 }

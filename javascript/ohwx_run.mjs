@@ -1,61 +1,110 @@
 // The chosen run: how it stands and what can be done with it; below it its page.
 
-const ACTIONS = {
-  interrupt: ["Interrupt", "Finish the picture in hand, then stop; again: stop at once", ["drawing", "queued"]],
-  skip: ["Skip", "Leave out the picture in hand", ["drawing"]],
-  resume: ["Resume", "Draw what is missing", ["stopped", "failed"]],
-};
+/** @import { Axis, CompareRequest, Parts, Run, RunState, Sent, Server } from "./ohwx_types" */
 
-// What a run was asked for, or its experiment, as the request of a new draft.
-export function requestOf(run) {
-  const { axes, ...rest } = run.experiment ?? {};
-  const named = axes?.find((axis) => axis.kind === "checkpoint");
-  const asked = run.request ?? { ...rest, checkpoints: named?.values, axes: axes?.filter((axis) => axis !== named), keep_before: true };
-  const { notes, ...request } = asked; // an experiment's remarks are no wish
-  const withoutHash = (name) => name.replace(/ \[[0-9a-f]{10,64}\]$/, "");
+/** @typedef {"interrupt" | "skip" | "resume"} Action */
+
+/** @type {Record<Action, { label: string, title: string, states: readonly RunState[] }>} */
+const ACTIONS = {
+  interrupt: {
+    label: "Interrupt",
+    title: "Works like the webui's own Interrupt button",
+    states: ["drawing", "queued"],
+  },
+  skip: { label: "Skip", title: "Skip the current picture", states: ["drawing"] },
+  resume: { label: "Resume", title: "Generate the missing pictures", states: ["stopped", "failed"] },
+};
+const NAMES = /** @type {Action[]} */ (Object.keys(ACTIONS));
+
+/** Whether it is done, and some of its cells can be tried again. @param {Pick<Run, "state" | "failed">} run */
+export const isRetry = (run) => run.state === "done" && run.failed > 0;
+
+/** @param {Action} name @param {Pick<Run, "state" | "failed">} run */
+export const isPossible = (name, run) =>
+  ACTIONS[name].states.includes(run.state) || (name === "resume" && isRetry(run));
+
+/**
+ * What a run was asked for, or its experiment, as the request of a new draft.
+ *
+ * @param {Pick<Run, "request" | "experiment">} run
+ * @returns {Partial<CompareRequest>}
+ */
+export function requestOf({ request: asked, experiment }) {
+  const { axes = [], notes, ...rest } = experiment ?? {}; // an experiment's remarks are no wish
+  const named = axes.find((axis) => axis.kind === "checkpoint");
+  const others = axes.filter((axis) => axis !== named);
+  /** @type {Partial<CompareRequest>} */
+  const request = asked ?? { ...rest, checkpoints: namesOf(named), axes: others, keep_before: true };
   return { ...request, checkpoints: (request.checkpoints ?? []).map(withoutHash), name: "" };
 }
 
+/** The checkpoints of an axis. @param {Axis | undefined} axis */
+const namesOf = (axis) => (typeof axis?.values === "string" ? [axis.values] : (axis?.values ?? [])).map(String);
+
+/** @param {string} name */
+const withoutHash = (name) => name.replace(/ \[[0-9a-f]{10,64}\]$/, "");
+
+/**
+ * @param {Parts} parts
+ * @param {Server} server
+ * @param {object} hooks
+ * @param {() => void} hooks.changed
+ * @param {(run: Run) => void} hooks.change make a draft of it
+ * @param {(sent: Sent) => void} hooks.send
+ */
 export function runView(parts, server, hooks) {
   const { make, button, setShown, setText } = parts;
   const name = make("h3");
   const words = make("span", { className: "ohwx-grey", id: "ohwx-standing" });
   const now = make("span", { className: "ohwx-grey ohwx-now", id: "ohwx-now" });
-  const bar = parts.progress(parts);
-  bar.node.setAttribute("aria-label", "Progress");
+  const bar = parts.progress(parts, "Progress");
   const fault = make("p", { className: "ohwx-error", id: "ohwx-fault", role: "alert" });
-  const buttons = Object.fromEntries(Object.entries(ACTIONS).map(([act, [label, title]]) =>
-    [act, button(label, () => press(act), { id: `ohwx-${act}`, title })]));
-  const change = button("Change…", () => told(async () => hooks.change(await server.get(at()))), { id: "ohwx-change", title: "A new draft with these settings" });
-  const alone = make("a", { id: "ohwx-alone", target: "_blank", rel: "noopener", className: "ohwx-button" }, "Open alone");
+  const buttons = new Map(
+    NAMES.map((act) => {
+      const { label, title } = ACTIONS[act];
+      return [act, button(label, () => press(act), { id: `ohwx-${act}`, title })];
+    }),
+  );
+  const change = button("Copy to a new draft", copy, { id: "ohwx-change" });
+  const link = { id: "ohwx-alone", target: "_blank", rel: "noopener", className: "ohwx-button" };
+  const alone = make("a", link, "Open in a new tab");
   const page = parts.pageFrame(parts, server, hooks.send);
-  const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" },
-    make("div", { className: "ohwx-line ohwx-head" }, name, words, now,
-      make("span", { className: "ohwx-buttons" }, ...Object.values(buttons), change, alone)),
-    bar.node, fault, page.node);
-  let run = null, refused = "", busy = "";
+  const acts = make("span", { className: "ohwx-buttons" }, ...buttons.values(), change, alone);
+  const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, now, acts);
+  const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" }, head, bar.node, fault, page.node);
+  /** @type {Run | null} */
+  let run = null;
+  let refused = "";
+  /** @type {Action | ""} */
+  let busy = "";
 
-  const at = () => `api/runs/${encodeURIComponent(run.id)}`;
+  /** @param {string} id */
+  const at = (id) => `api/runs/${encodeURIComponent(id)}`;
 
-  // What goes wrong on the way is said where the run's own errors stand.
+  /** What goes wrong on the way is said where the run's own errors stand. @param {(id: string) => Promise<void>} way */
   async function told(way) {
+    if (!run) return;
     const mine = run.id;
     let sentence = "";
     try {
-      await way();
+      await way(mine);
     } catch (error) {
-      sentence = error.message;
+      sentence = /** @type {Error} */ (error).message;
     }
     if (run?.id === mine) refused = sentence;
     draw();
   }
 
+  function copy() {
+    return told(async (id) => hooks.change(await server.get(at(id))));
+  }
+
+  /** @param {Action} act */
   async function press(act) {
-    const mine = run.id;
     busy = act;
-    await told(async () => {
+    await told(async (mine) => {
       draw();
-      const next = await server.post(`${at()}/${act}`);
+      const next = await server.post(`${at(mine)}/${act}`);
       if (run?.id === mine) show(next);
       hooks.changed();
     });
@@ -72,16 +121,23 @@ export function runView(parts, server, hooks) {
     bar.node.classList.toggle("ohwx-idle", run.state === "done");
     setText(fault, refused || run.error || "");
     setShown(fault, refused || run.error);
-    const isRetry = run.state === "done" && run.failed > 0;
-    for (const [act, [, , states]] of Object.entries(ACTIONS)) {
-      setShown(buttons[act], states.includes(run.state) || (act === "resume" && isRetry));
-      buttons[act].disabled = busy === act;
+    for (const [act, one] of buttons) {
+      setShown(one, isPossible(act, run));
+      one.disabled = busy === act;
     }
-    setText(buttons.resume, isRetry ? "Try the failed again" : "Resume");
-    buttons.resume.classList.toggle("ohwx-primary", !isRetry);
+    drawResume(isRetry(run));
     if (alone.getAttribute("href") !== run.page) alone.href = run.page;
   }
 
+  /** @param {boolean} isAgain */
+  function drawResume(isAgain) {
+    const resume = buttons.get("resume");
+    if (!resume) return;
+    setText(resume, isAgain ? "Retry failed cells" : ACTIONS.resume.label);
+    resume.classList.toggle("ohwx-primary", !isAgain);
+  }
+
+  /** @param {Run} next */
   function show(next) {
     if (run?.id !== next.id) refused = "";
     run = next;
@@ -89,5 +145,12 @@ export function runView(parts, server, hooks) {
     page.show(run);
   }
 
-  return { node, show, close() { run = null; page.close(); } };
+  return {
+    node,
+    show,
+    close() {
+      run = null;
+      page.close();
+    },
+  };
 }

@@ -1,21 +1,33 @@
 // The list of runs: newest first, what each is doing, and which one is looked at.
 
-export const STATES = { queued: "waiting", drawing: "drawing", stopped: "stopped", done: "done", failed: "failed" };
+/** @import { Parts, Run, State, Words } from "./ohwx_types" */
 
-// One line under a run's name.
-export function standing(run, { counted, seconds }) {
-  const left = run.state === "drawing" && run.seconds_left !== null ? `${seconds(run.seconds_left)} left` : "";
+/** @type {Record<string, string>} */
+export const STATES = {
+  queued: "waiting",
+  drawing: "generating",
+  stopped: "stopped",
+  done: "done",
+  failed: "failed",
+};
+
+/** One line under a run's name. @param {Run} run @param {Words} words */
+export function standing(run, { counted, seconds, joined }) {
+  const left = run.state === "drawing" && run.seconds_left !== null && `${seconds(run.seconds_left)} left`;
   const count = run.state === "done" && !run.failed ? counted(run.cells, "cell") : `${run.done} of ${run.cells}`;
-  return [STATES[run.state] ?? run.state, count, run.failed ? `${run.failed} failed` : "", left].filter(Boolean).join(" · ");
+  return joined([STATES[run.state] ?? run.state, count, run.failed && `${run.failed} failed`, left]);
 }
 
-export function progress({ make }) {
+/** A bar. @param {Pick<Parts, "make">} parts @param {string} label */
+export function progress({ make }, label) {
   const fill = make("span", {});
-  const node = make("span", { className: "ohwx-progress", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100" }, fill);
+  const range = { "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": label };
+  const node = make("span", { className: "ohwx-progress", role: "progressbar", ...range }, fill);
   return {
     node,
-    show(run) {
-      const percent = Math.round(run.percent);
+    /** @param {{ percent: number }} now */
+    show(now) {
+      const percent = Math.round(now.percent);
       if (node.getAttribute("aria-valuenow") === String(percent)) return;
       node.setAttribute("aria-valuenow", String(percent));
       fill.style.width = `${percent}%`;
@@ -23,44 +35,92 @@ export function progress({ make }) {
   };
 }
 
-export function runList(parts, choose) {
-  const { make, keyed, setText, setShown } = parts;
-  const list = make("ul", { className: "ohwx-runs", "aria-label": "Runs" });
-  const empty = make("p", { className: "ohwx-grey ohwx-empty", hidden: true }, "No run yet. Each comparison you start stands here, also after a restart.");
+/**
+ * Names in a column, one of them marked as looked at.
+ *
+ * @template {{ id: string }} T
+ * @param {Pick<Parts, "make" | "keyed" | "setShown">} parts
+ * @param {{ label: string, none: string }} words
+ * @param {(item: T, choose: () => void) => { node: HTMLElement, press: HTMLElement, show: (item: T) => void }} row
+ * @param {(id: string) => void} choose
+ */
+export function sideList({ make, keyed, setShown }, words, row, choose) {
+  const list = make("ul", { className: "ohwx-runs", "aria-label": words.label });
+  const empty = make("p", { className: "ohwx-grey ohwx-empty", hidden: true }, words.none);
+  /** @type {readonly T[]} */
+  let all = [];
+  /** @type {string | null} */
   let chosen = null;
-
-  const show = keyed(list, (run) => run.id, (run) => {
-    const title = make("span", { className: "ohwx-grey" });
-    const thumb = make("img", { alt: "", loading: "lazy", onerror() { setShown(thumb, false); } });
-    const name = make("b", {}, run.id);
-    const words = make("span", { className: "ohwx-grey ohwx-words" });
-    const bar = parts.progress(parts);
-    bar.node.setAttribute("aria-label", run.id);
-    const press = make("button", { type: "button", className: "ohwx-run", onclick: () => choose(run.id) },
-      make("span", { className: "ohwx-thumb" }, thumb), make("span", { className: "ohwx-run-words" }, name, title, words, bar.node));
-    const node = make("li", {}, press);
-    return {
-      node,
-      show(now) {
-        setText(title, now.title);
-        setShown(title, now.title);
-        setText(words, parts.standing(now, parts));
-        setShown(bar.node, now.state === "drawing" || now.state === "queued" || now.state === "stopped");
-        bar.show(now);
-        press.dataset.state = now.state;
-        press.setAttribute("aria-current", String(now.id === chosen));
-        const src = now.thumb ?? "";
-        if (thumb.getAttribute("src") !== src && src) { thumb.src = src; setShown(thumb, true); }
-        setShown(thumb, src && !(thumb.complete && !thumb.naturalWidth));
-      },
-    };
-  });
-
-  let runs = [];
-  const draw = () => { show(runs); setShown(empty, !runs.length); };
+  /** @type {(items: readonly T[]) => void} */
+  const show = keyed(
+    list,
+    (item) => item.id,
+    (item) => {
+      const { node, press, show: showRow } = row(item, () => choose(item.id));
+      return {
+        node: make("li", {}, node),
+        show(now) {
+          showRow(now);
+          press.setAttribute("aria-current", String(now.id === chosen));
+        },
+      };
+    },
+  );
+  const draw = () => {
+    show(all);
+    setShown(empty, !all.length);
+  };
   return {
     node: make("div", {}, list, empty),
-    show(state) { runs = state.runs; draw(); },
-    mark(id) { chosen = id; draw(); },
+    /** @param {readonly T[]} now */
+    show(now) {
+      all = now;
+      draw();
+    },
+    /** @param {string | null} id */
+    mark(id) {
+      chosen = id;
+      draw();
+    },
+  };
+}
+
+const NO_RUN = "No runs yet. Every comparison that you start is listed here, also after a restart.";
+
+/** @param {Parts} parts @param {(id: string) => void} choose */
+export function runList(parts, choose) {
+  /** @type {ReturnType<typeof sideList<Run>>} */
+  const list = sideList(parts, { label: "Runs", none: NO_RUN }, (run, press) => runRow(parts, run, press), choose);
+  return { node: list.node, mark: list.mark, show: (/** @type {State} */ state) => list.show(state.runs) };
+}
+
+/** @param {Parts} parts @param {Run} run @param {() => void} choose */
+function runRow(parts, run, choose) {
+  const { make, setText, setShown } = parts;
+  const title = make("span", { className: "ohwx-grey" });
+  const thumb = make("img", { alt: "", loading: "lazy", onerror: () => setShown(thumb, false) });
+  const words = make("span", { className: "ohwx-grey ohwx-words" });
+  const bar = progress(parts, run.id);
+  const press = make(
+    "button",
+    { type: "button", className: "ohwx-run", onclick: choose },
+    make("span", { className: "ohwx-thumb" }, thumb),
+    make("span", { className: "ohwx-run-words" }, make("b", {}, run.id), title, words, bar.node),
+  );
+  return {
+    node: press,
+    press,
+    /** @param {Run} now */
+    show(now) {
+      setText(title, now.title);
+      setShown(title, now.title);
+      setText(words, standing(now, parts));
+      setShown(bar.node, ["drawing", "queued", "stopped"].includes(now.state));
+      bar.show(now);
+      press.dataset.state = now.state;
+      const src = now.thumb ?? "";
+      if (src && thumb.getAttribute("src") !== src) thumb.src = src;
+      setShown(thumb, src && !(thumb.complete && !thumb.naturalWidth));
+    },
   };
 }

@@ -1,7 +1,8 @@
 // The routes under ohwx/, asked relative to the page, so that a sub-path, --share and any proxy work.
 
-// What went wrong as one sentence; isAway where nobody answered, so that asking again may help.
+/** What went wrong as one sentence; isAway where nobody answered, so that asking again may help. */
 export class ServerError extends Error {
+  /** @param {string} message @param {boolean} [isAway] */
   constructor(message, isAway = false) {
     super(message);
     this.isAway = isAway;
@@ -9,14 +10,29 @@ export class ServerError extends Error {
 }
 
 const AWAY = "The webui does not answer.";
+const AWAY_STATES = [502, 503, 504]; // what a proxy answers while the webui is away
+const PATIENCE = 30; // s
 
-async function ask(path, options, patience = 30) {
+/** @param {Response} answer @returns {Promise<any>} */
+const asJson = (answer) => answer.json();
+
+/** @param {Response} answer @returns {Promise<any>} */
+const asText = (answer) => answer.text();
+
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ * @param {number} patience s
+ * @param {(answer: Response) => Promise<any>} read
+ */
+async function ask(path, options, patience = PATIENCE, read = asJson) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), patience * 1000);
   try {
-    const answer = await fetch(new URL(path, location.href), { ...options, signal: abort.signal, credentials: "same-origin" });
-    if (answer.ok) return await (options.as === "text" ? answer.text() : answer.json());
-    throw new ServerError(await sentence(answer), [502, 503, 504].includes(answer.status));
+    const address = new URL(path, location.href);
+    const answer = await fetch(address, { ...options, signal: abort.signal, credentials: "same-origin" });
+    if (!answer.ok) throw new ServerError(await sentence(answer), AWAY_STATES.includes(answer.status));
+    return await read(answer);
   } catch (error) {
     throw error instanceof ServerError ? error : new ServerError(AWAY, true);
   } finally {
@@ -24,8 +40,9 @@ async function ask(path, options, patience = 30) {
   }
 }
 
-async function sentence(answer) {
-  if (answer.status === 401) return "The webui wants you to log in; reload the page.";
+/** What an answer that is no success says. @param {Pick<Response, "status" | "statusText" | "json">} answer */
+export async function sentence(answer) {
+  if (answer.status === 401) return "You are logged out of the webui. Reload the page and log in.";
   try {
     const said = await answer.json();
     const words = said.error ?? said.detail;
@@ -33,12 +50,21 @@ async function sentence(answer) {
   } catch {
     // a proxy's page, not ours
   }
-  return `The webui answered ${answer.status} ${answer.statusText}.`.replace(" .", ".");
+  return `The webui answered ${`${answer.status} ${answer.statusText}`.trim()}.`;
 }
 
-const body = (content, type) => ({ method: "POST", headers: { "Content-Type": type }, body: content });
+/** @param {BodyInit} content @param {string} type @returns {RequestInit} */
+const posted = (content, type) => ({ method: "POST", headers: { "Content-Type": type }, body: content });
 
+/** @param {string} path */
 export const get = (path) => ask(`ohwx/${path}`, { cache: "no-store" });
-export const getText = (path) => ask(path, { cache: "no-store", as: "text" });
-export const post = (path, value = {}, patience) => ask(`ohwx/${path}`, body(JSON.stringify(value), "application/json"), patience);
-export const postFile = (path, file) => ask(`ohwx/${path}`, body(file, file.type || "application/octet-stream"), 120);
+
+/** @param {string} path relative to the page, not to ohwx/ @returns {Promise<string>} */
+export const getText = (path) => ask(path, { cache: "no-store" }, PATIENCE, asText);
+
+/** @param {string} path @param {unknown} [value] @param {number} [patience] s */
+export const post = (path, value = {}, patience = PATIENCE) =>
+  ask(`ohwx/${path}`, posted(JSON.stringify(value), "application/json"), patience);
+
+/** @param {string} path @param {File} file */
+export const postFile = (path, file) => ask(`ohwx/${path}`, posted(file, file.type || "application/octet-stream"), 120);

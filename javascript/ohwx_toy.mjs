@@ -1,14 +1,24 @@
 // The toy model, put into the webui's folders on request; offered until it is there.
 
-const TOY = "ohwx-toy/toy.safetensors";
-const TITLE = "A small SDXL checkpoint (40 MB) and its face detector, into the webui's folders of models";
+/** @import { Parts, Server, State, View } from "./ohwx_types" */
 
+const TOY = "ohwx-toy/toy.safetensors";
+const TITLE = "Puts a small SDXL checkpoint (42 MB) and its face detector into the webui's model folders";
+
+/**
+ * @param {Pick<Parts, "make" | "button" | "setShown" | "setText">} parts
+ * @param {Server} server
+ * @param {() => void} changed
+ * @returns {View<Pick<State, "checkpoints">>}
+ */
 export function toyLine({ make, button, setShown, setText }, server, changed) {
   const words = make("span", { id: "ohwx-toy-said", className: "ohwx-grey", role: "status" });
-  const put = button("Put a toy model here", press, { id: "ohwx-toy", className: "ohwx-link ohwx-grey", title: TITLE });
+  const link = { id: "ohwx-toy", className: "ohwx-link ohwx-grey", title: TITLE };
+  const put = button("Put a toy model here", press, link);
   const node = make("p", {}, words, " ", put);
   let said = "";
 
+  /** @param {string} text */
   function tell(text) {
     said = text;
     setText(words, said || "No checkpoint to try with?");
@@ -20,7 +30,7 @@ export function toyLine({ make, button, setShown, setText }, server, changed) {
       tell((await server.post("api/toy", {}, 120)).said);
       changed();
     } catch (error) {
-      tell(error.message);
+      tell(/** @type {Error} */ (error).message);
     }
     put.disabled = false;
   }

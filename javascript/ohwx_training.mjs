@@ -1,186 +1,238 @@
 // One training: how far it is, what it learned, its pictures on the way, and what can be asked of it.
 
-const STATES = { starting: "starting", running: "training", paused: "paused", stopped: "stopped", done: "done", failed: "failed", killed: "cut off" };
-const ACTIONS = {
-  pause: ["Pause", "Wait after the step in hand", ["running"]],
-  resume: ["Go on", "Go on with the next step", ["paused"]],
-  save: ["Save now", "Write a checkpoint after the step in hand", ["running", "paused"]],
-  stop: ["Stop", "Keep its state and end", ["starting", "running", "paused"]],
-  start: ["Go on", "From its last state", ["stopped", "failed", "killed"]],
+/** @import { CompareRequest, Recipe, Server, TrainingParts, TrainingRun, TrainingRunState } from "./ohwx_types" */
+/** @import { Words } from "./ohwx_types" */
+
+/** @typedef {"pause" | "resume" | "save" | "stop" | "start"} Action */
+
+/** @type {Record<TrainingRunState, string>} */
+const STATES = {
+  starting: "starting",
+  running: "training",
+  paused: "paused",
+  stopped: "stopped",
+  done: "done",
+  failed: "failed",
+  killed: "ended unexpectedly",
 };
 
-export function trainingStanding(run, { seconds }) {
-  const left = run.state === "running" && run.seconds_left ? `${seconds(run.seconds_left)} left` : "";
-  return [STATES[run.state] ?? run.state, run.steps ? `step ${run.step} of ${run.steps}` : "", left].filter(Boolean).join(" · ");
+/** @type {Record<Action, { label: string, title: string, states: readonly TrainingRunState[] }>} */
+const ACTIONS = {
+  pause: { label: "Pause", title: "Wait after the current step", states: ["running"] },
+  resume: { label: "Resume", title: "Continue with the next step", states: ["paused"] },
+  save: { label: "Save now", title: "Write a checkpoint after the current step", states: ["running", "paused"] },
+  stop: { label: "Stop", title: "Save the state and end", states: ["starting", "running", "paused"] },
+  start: { label: "Resume", title: "Continue from the last state", states: ["stopped", "failed", "killed"] },
+};
+const NAMES = /** @type {Action[]} */ (Object.keys(ACTIONS));
+
+const CHARTS = {
+  loss: "Loss",
+  validation: "Validation loss, relative to the start",
+  norm: "Gradient norm",
+  rate: "Learning rate, share of the full rate",
+  memory: "Memory, GB",
+};
+
+/** One line under a training's name. @param {TrainingRun} run @param {Words} words */
+export function trainingStanding(run, { seconds, joined }) {
+  const step = run.steps && `step ${run.step} of ${run.steps}`;
+  const left = run.state === "running" && run.seconds_left && `${seconds(run.seconds_left)} left`;
+  return joined([STATES[run.state] ?? run.state, step, left]);
 }
 
-// Events as the charts want them. A run that went back to an older state told some steps twice: the last word counts.
-export function gathered() {
-  const learned = new Map(), looks = new Map(), memory = new Map(), samples = new Map(), saved = new Map();
-  const missed = [];
-  return {
-    add(events) {
-      for (const one of events) {
-        if (one.event === "Learned") {
-          learned.set(one.step, one);
-          if (one.memory) memory.set(one.step, one.memory);
-        } else if (one.event === "Validated") looks.set(one.step, one);
-        else if (one.event === "Sampled") samples.set(one.path, one);
-        else if (one.event === "Saved") saved.set(one.path, one);
-        else if (one.event === "Missed") missed.push(`Step ${one.step}: no ${one.what}: ${one.error}`);
-      }
-    },
-    line: (name) => [...learned.values()].sort((a, b) => a.step - b.step).map((one) => [one.step, one[name]]),
-    memory: () => [...memory].sort((a, b) => a[0] - b[0]).map(([step, value]) => [step, value / 1e9]),
-    // each kind of picture against its first look: 1 is where it began
-    validation() {
-      const all = [...looks.values()].sort((a, b) => a.step - b.step);
-      const mean = (losses, first) => { const levels = Object.keys(first); return levels.reduce((sum, level) => sum + losses[level] / first[level], 0) / levels.length; };
-      const kinds = all.length ? Object.keys(all[0].losses) : [];
-      return kinds.map((kind) => ({ name: kind, points: all.filter((one) => one.losses[kind]).map((one) => [one.step, mean(one.losses[kind], all[0].losses[kind])]) }));
-    },
-    samples: () => [...samples.values()],
-    missed: () => missed,
-  };
-}
+/** How far it is, for a bar. @param {Pick<TrainingRun, "step" | "steps">} run */
+export const trained = ({ step, steps }) => ({ percent: steps ? (100 * step) / steps : 0 });
 
+/**
+ * @param {TrainingParts} parts
+ * @param {Server} server
+ * @param {object} hooks
+ * @param {() => void} hooks.changed
+ * @param {(recipe: Recipe) => void} hooks.change make a new training of it
+ * @param {(request: Partial<CompareRequest>) => void} hooks.compare
+ */
 export function trainingView(parts, server, hooks) {
-  const { make, button, setText, setShown } = parts;
+  const { make, setText, setShown } = parts;
   const name = make("h3", { tabIndex: -1 });
   const words = make("span", { className: "ohwx-grey", id: "ohwx-training-standing" });
-  const bar = parts.progress(parts);
-  bar.node.setAttribute("aria-label", "Progress");
+  const bar = parts.progress(parts, "Progress");
   const fault = make("p", { className: "ohwx-error", id: "ohwx-training-fault", role: "alert" });
-  const buttons = Object.fromEntries(Object.entries(ACTIONS).map(([act, [label, title]]) => [act, button(label, () => press(act), { id: `ohwx-training-${act}`, title })]));
-  const compare = button("Compare its checkpoints", () => hand(), { id: "ohwx-training-compare", className: "ohwx-button ohwx-primary", title: "A draft in the tab ohwx compare, columns aligned by exposures" });
-  const other = parts.choice("ohwx-training-with", { "aria-label": "Another training to compare with" });
-  other.dataset.none = "alone";
-  const again = button("Change…", () => hooks.change(run.recipe), { id: "ohwx-training-change", title: "A new training with this recipe" });
-  const charts = Object.fromEntries([["loss", "Loss"], ["validation", "Loss at fixed noise, against the start"], ["norm", "Norm of the gradient"], ["rate", "Share of the learning rate"], ["memory", "Memory, GB"]]
-    .map(([key, title]) => [key, parts.chart(parts, title)]));
-  const gallery = sampleGrid(parts);
-  const missed = make("ul", { className: "ohwx-notes" });
-  const node = make("section", { className: "ohwx-chosen", "aria-label": "Training" },
-    make("div", { className: "ohwx-line ohwx-head" }, name, words, make("span", { className: "ohwx-buttons" }, ...Object.values(buttons), compare, other, again)),
-    bar.node, fault, missed, make("div", { className: "ohwx-charts" }, ...Object.values(charts).map((one) => one.node)), gallery.node);
-  let run = null, all = [], told = gathered(), next = 0, refused = "", isReading = false;
+  const acts = trainingActions(parts, { press, hand, copy: () => run && hooks.change(run.recipe) });
+  const curves = trainingCharts(parts);
+  const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, acts.node);
+  const node = make(
+    "section",
+    { className: "ohwx-chosen", "aria-label": "Training" },
+    head,
+    bar.node,
+    fault,
+    ...curves.nodes,
+  );
+  /** @type {TrainingRun | null} */
+  let run = null;
+  /** @type {readonly TrainingRun[]} */
+  let all = [];
+  let told = parts.gathered();
+  const now = { next: 0, refused: "", isReading: false }; // next: byte of its events
 
-  async function press(act) {
-    const mine = run.id;
-    buttons[act].disabled = true;
+  /** @param {string} id */
+  const at = (id) => `api/train/runs/${encodeURIComponent(id)}`;
+
+  /** What is refused is said where the training's own errors stand. @param {(id: string) => Promise<void>} way */
+  async function asking(way) {
+    if (!run) return;
     try {
-      const answer = await server.post(`api/train/runs/${encodeURIComponent(mine)}/${act}`, {}, 120);
-      refused = "";
+      await way(run.id);
+      now.refused = "";
+    } catch (error) {
+      now.refused = /** @type {Error} */ (error).message;
+    }
+    draw();
+  }
+
+  /** @param {Action} act */
+  function press(act) {
+    return asking(async (mine) => {
+      const answer = await server.post(`${at(mine)}/${act}`, {}, 120);
       if (run?.id === mine) show(answer);
       hooks.changed();
-    } catch (error) {
-      refused = error.message;
-    }
-    buttons[act].disabled = false;
-    draw();
+    });
   }
 
-  async function hand() {
-    try {
-      const { request } = await server.post(`api/train/runs/${encodeURIComponent(run.id)}/compare`, { with: other.value ? [other.value] : [] });
+  /** Its checkpoints, and those of others, to the comparison. @param {string[]} others */
+  function hand(others) {
+    return asking(async (mine) => {
+      const { request } = await server.post(`${at(mine)}/compare`, { with: others });
       hooks.compare(request);
-      refused = "";
-    } catch (error) {
-      refused = error.message;
-    }
-    draw();
+    });
   }
 
-  // New lines of its events; asked again while there are more.
+  /** New lines of its events; asked again while there are more. */
   async function read() {
-    if (!run || isReading) return;
-    isReading = true;
+    if (!run || now.isReading) return;
+    now.isReading = true;
     const mine = run.id;
     try {
-      for (let more = true; more && run?.id === mine;) {
-        const answer = await server.get(`api/train/runs/${encodeURIComponent(mine)}?after=${next}`);
+      for (let more = true; more && run?.id === mine; ) {
+        const answer = await server.get(`${at(mine)}?after=${now.next}`);
         if (run?.id !== mine) break;
         told.add(answer.events);
-        next = answer.next;
+        now.next = answer.next;
         more = answer.more;
         show(answer.run);
       }
-      plot();
+      if (run) curves.show(run, told);
     } finally {
-      isReading = false;
+      now.isReading = false;
     }
-  }
-
-  function plot() {
-    const loss = told.line("loss");
-    charts.loss.show([{ name: "each step", points: loss, faint: true }, { name: "trend", points: parts.smoothed(loss) }], run.steps);
-    charts.validation.show(told.validation(), run.steps);
-    charts.norm.show([{ name: "norm", points: told.line("norm") }], run.steps);
-    charts.rate.show([{ name: "share", points: told.line("rate") }], run.steps);
-    charts.memory.show([{ name: "GB", points: told.memory() }], run.steps);
-    gallery.show(run, told.samples());
-    const remarks = told.missed();
-    if (missed.childElementCount !== remarks.length) missed.replaceChildren(...remarks.map((text) => make("li", {}, text)));
-    setShown(missed, remarks.length);
   }
 
   function draw() {
     if (!run) return;
     setText(name, run.id);
-    setText(words, parts.trainingStanding(run, parts));
-    bar.show({ percent: run.steps ? (100 * run.step) / run.steps : 0 });
+    setText(words, trainingStanding(run, parts));
+    bar.show(trained(run));
     bar.node.classList.toggle("ohwx-idle", run.state === "done");
-    setText(fault, refused || run.error || "");
-    setShown(fault, refused || run.error);
-    for (const [act, [, , states]] of Object.entries(ACTIONS)) setShown(buttons[act], states.includes(run.state));
-    const others = all.filter((one) => one.id !== run.id && one.checkpoints.length).map((one) => one.id);
-    other.offer(["", ...others], others.includes(other.value) ? other.value : "");
-    setShown(compare, run.checkpoints.length);
-    setShown(other, run.checkpoints.length && others.length);
-    setShown(again, run.recipe);
+    setText(fault, now.refused || run.error || "");
+    setShown(fault, now.refused || run.error);
+    acts.show(run, all);
   }
 
-  function show(now) {
-    if (run?.id !== now.id) {
-      [told, next, refused] = [gathered(), 0, ""];
-      run = now;
-      plot();
+  /** @param {TrainingRun} next */
+  function show(next) {
+    const isOther = run?.id !== next.id;
+    run = next;
+    if (isOther) {
+      told = parts.gathered();
+      Object.assign(now, { next: 0, refused: "" });
+      curves.show(run, told);
     }
-    run = now;
     draw();
   }
 
-  return { node, show, read, close() { run = null; }, others(runs) { all = runs; } };
-}
-
-// The pictures on the way: a row a prompt and seed, a column each time it was looked at.
-function sampleGrid({ make, setShown }) {
-  const table = make("table", { className: "ohwx-samples" });
-  const node = make("div", { className: "ohwx-table" }, table);
-  let shown = "";
   return {
     node,
-    show(run, samples) {
-      setShown(node, samples.length);
-      const key = `${run.id} ${samples.map((one) => one.path).join()}`;
-      if (key === shown) return;
-      shown = key;
-      const steps = [...new Set(samples.map((one) => one.step))].sort((a, b) => a - b);
-      const rows = [...new Set(samples.map((one) => JSON.stringify([one.prompt, one.seed])))];
-      const exposures = (step) => samples.find((one) => one.step === step).exposures;
-      const head = make("tr", {}, make("th", {}, "Exposures"), ...steps.map((step) => make("th", { scope: "col", title: `step ${step}` }, String(exposures(step)))));
-      const body = rows.map((row) => {
-        const [prompt, seed] = JSON.parse(row);
-        const cells = steps.map((step) => {
-          const one = samples.find((sample) => sample.step === step && sample.prompt === prompt && sample.seed === seed);
-          if (!one) return make("td");
-          const src = `ohwx/train/${encodeURIComponent(run.id)}/${one.path.split("/").map(encodeURIComponent).join("/")}`;
-          const image = make("img", { src, loading: "lazy", alt: `${prompt}, seed ${seed}, step ${step}` });
-          return make("td", {}, make("a", { href: src, target: "_blank", rel: "noopener" }, image));
-        });
-        return make("tr", {}, make("th", { scope: "row" }, `${prompt} · ${seed}`), ...cells);
-      });
-      table.replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
+    show,
+    read,
+    close() {
+      run = null;
+    },
+    /** @param {readonly TrainingRun[]} runs */
+    others(runs) {
+      all = runs;
+    },
+  };
+}
+
+/**
+ * What can be asked of a training.
+ *
+ * @param {TrainingParts} parts
+ * @param {object} hooks
+ * @param {(act: Action) => Promise<void>} hooks.press
+ * @param {(others: string[]) => Promise<void>} hooks.hand
+ * @param {() => void} hooks.copy
+ */
+function trainingActions({ make, button, choice, setShown }, { press, hand, copy }) {
+  const buttons = NAMES.map((act) => {
+    const { label, title, states } = ACTIONS[act];
+    const node = button(label, () => pressed(), { id: `ohwx-training-${act}`, title });
+    async function pressed() {
+      node.disabled = true;
+      await press(act);
+      node.disabled = false;
+    }
+    return { node, states };
+  });
+  const title = "Opens a draft in the tab ohwx compare, with the columns in the order of exposures";
+  const primary = { id: "ohwx-training-compare", className: "ohwx-button ohwx-primary", title };
+  const compare = button("Compare its checkpoints", () => hand(other.value ? [other.value] : []), primary);
+  const other = choice("ohwx-training-with", { "aria-label": "Compare with another training" }, "this training only");
+  const again = button("Copy to a new training", copy, { id: "ohwx-training-change" });
+  const node = make("span", { className: "ohwx-buttons" }, ...buttons.map((one) => one.node), compare, other, again);
+  return {
+    node,
+    /** @param {TrainingRun} run @param {readonly TrainingRun[]} all */
+    show(run, all) {
+      for (const one of buttons) setShown(one.node, one.states.includes(run.state));
+      const others = all.filter((one) => one.id !== run.id && one.checkpoints.length).map((one) => one.id);
+      other.offer(["", ...others], others.includes(other.value) ? other.value : "");
+      setShown(compare, run.checkpoints.length);
+      setShown(other, run.checkpoints.length && others.length);
+      setShown(again, run.recipe);
+    },
+  };
+}
+
+/** What it told: what went wrong beside it, charts, samples. @param {TrainingParts} parts */
+function trainingCharts(parts) {
+  const { make, items, setShown } = parts;
+  const missed = make("ul", { className: "ohwx-notes" });
+  const [loss, validation, norm, rate, memory] = [
+    parts.chart(parts, CHARTS.loss),
+    parts.chart(parts, CHARTS.validation),
+    parts.chart(parts, CHARTS.norm),
+    parts.chart(parts, CHARTS.rate),
+    parts.chart(parts, CHARTS.memory),
+  ];
+  const plots = [loss, validation, norm, rate, memory].map((one) => one.node);
+  const gallery = parts.sampleGrid(parts);
+  return {
+    nodes: [missed, make("div", { className: "ohwx-charts" }, ...plots), gallery.node],
+    /** @param {TrainingRun} run @param {ReturnType<TrainingParts["gathered"]>} told */
+    show(run, told) {
+      const losses = told.line("loss");
+      const trend = { name: "moving average", points: parts.smoothed(losses) };
+      loss.show([{ name: "every step", points: losses, faint: true }, trend], run.steps);
+      validation.show(told.validation(), run.steps);
+      norm.show([{ name: "norm", points: told.line("norm") }], run.steps);
+      rate.show([{ name: "share", points: told.line("rate") }], run.steps);
+      memory.show([{ name: "GB", points: told.memory() }], run.steps);
+      gallery.show(run, told.samples());
+      const remarks = told.missed();
+      if (missed.childElementCount !== remarks.length) missed.replaceChildren(...items(remarks));
+      setShown(missed, remarks.length);
     },
   };
 }

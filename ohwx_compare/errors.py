@@ -15,6 +15,7 @@ OhwxError
 ├── GeometryError            a box outside its picture, or empty
 ├── LedgerError              a run folder that cannot be used
 │   └── OtherExperimentError    a run folder with cells that the experiment does not ask for
+├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host generated something other than what was asked for
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot continue
@@ -34,6 +35,7 @@ __all__ = [
     "InfotextError",
     "Interrupted",
     "LedgerError",
+    "MeasureError",
     "MissingKeysError",
     "NotHereError",
     "OhwxError",
@@ -47,9 +49,15 @@ __all__ = [
     "WrongCheckpointError",
 ]
 
+_LONGEST = 2_000  # characters of a message
+
 
 class OhwxError(Exception):
-    """Base of all errors of this package; its text is fit to be shown to the user."""
+    """Base of all errors of this package; its text is fit to be shown to the user, whoever made what it quotes."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 400]} ... {text[-380:]}"
 
 
 class InfotextError(OhwxError):
@@ -106,6 +114,10 @@ class LedgerError(OhwxError):
 
 class OtherExperimentError(LedgerError):
     """A run folder with cells that the experiment does not ask for."""
+
+
+class MeasureError(OhwxError):
+    """Weights or photographs that nothing can be measured with."""
 
 
 class HostError(OhwxError):

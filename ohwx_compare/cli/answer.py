@@ -1,10 +1,9 @@
 """What a command answers: one JSON document on stdout with `--json`, and errors with the flag that helps."""
 
-import json
-import sys
 from types import MappingProxyType
 
 from ohwx_compare.errors import OhwxError, OtherExperimentError, UnknownCheckpointError, WrongCheckpointError
+from ohwx_compare.files.json_file import json_text
 
 __all__ = ["print_json", "words_of"]
 
@@ -19,7 +18,7 @@ _ADVICE = MappingProxyType(
 
 
 def words_of(error: Exception) -> str:
-    """The text of an error, and which flag helps; with the error's kind where it is none of ours."""
+    """The text of an error, and which flag helps; with the error's kind where it is not one of ours."""
     if not isinstance(error, OhwxError):
         return f"{type(error).__name__}: {error}"
     return " ".join([str(error), *(advice for kind, advice in _ADVICE.items() if isinstance(error, kind))])
@@ -27,5 +26,4 @@ def words_of(error: Exception) -> str:
 
 def print_json(value: object) -> None:
     """Print `value`, which is all that a command with --json writes to stdout."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    print()
+    print(json_text(value, indent=2))

@@ -1,6 +1,6 @@
-"""A progress bar with time left, on stderr; one line a finished cell where stderr is no terminal.
+"""A progress bar with the time left, on stderr; one line for each finished cell where stderr is not a terminal.
 
-Time left counts sampling steps, not cells, so a run whose cells differ in cost is foretold too.
+The time left counts sampling steps, not cells, so it holds for a run whose cells differ in cost too.
 """
 
 import shutil
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from ohwx_compare.cli.streams import printable
 from ohwx_compare.core.events import Entered, Event, Failed, Image, Learned, Missed, Saved, Skipped, Started, Step
 
 __all__ = ["Bar", "clock"]
@@ -57,7 +58,7 @@ class Bar:
         elif isinstance(event, Saved):
             self.say(f"saved {event.path}")
         elif isinstance(event, Missed):
-            self.say(f"step {event.step}: no {event.what}: {event.error}")
+            self.say(f"step {event.step}: the {event.what} failed: {event.error}")
         if self.is_live:
             self.draw()
 
@@ -84,14 +85,15 @@ class Bar:
         wanted = clock(left) + " left" if left is not None else ""
         head = f"{'█' * round(share * 24):<24} {self.done}/{self.total}  {wanted:<12}"
         width = shutil.get_terminal_size().columns - 1
-        self.stream.write("\r" + f"{head} {self.label}"[:width].ljust(width))
+        self.stream.write("\r" + f"{head} {printable(self.label)}"[:width].ljust(width))
         self.stream.flush()
         self.drawn = True
 
     def say(self, line: str) -> None:
         """Write a line that stays."""
-        blank = "\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r"  # no escape codes: Windows may print them
-        self.stream.write((blank if self.drawn else "") + line + "\n")
+        if self.drawn:  # blanks, no escape codes: Windows may print them
+            self.stream.write("\r" + " " * (shutil.get_terminal_size().columns - 1))
+        self.stream.write(("\r" if self.drawn else "") + printable(line) + "\n")
         self.stream.flush()
         self.drawn = False
 

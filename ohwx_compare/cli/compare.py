@@ -1,9 +1,8 @@
 """`ohwx compare`: an infotext or an experiment file in, a run folder with sheet and page out."""
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -30,7 +29,9 @@ from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.hashes import Hashes, cache_folder
+from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
+from ohwx_compare.words import counted, quoted
 
 __all__ = ["add_experiment_flags", "add_flags", "experiment_of", "read_experiment", "run_experiment"]
 
@@ -38,13 +39,13 @@ __all__ = ["add_experiment_flags", "add_flags", "experiment_of", "read_experimen
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Draw every checkpoint of an experiment, before and after the face pass, into a run folder with a "
-        "labelled sheet and a page. The same command again goes on where it stopped."
+        "Generate the pictures of every checkpoint of an experiment, before and after the face pass, into a run folder "
+        "with a labelled sheet and a page. The same command again resumes where it stopped."
     )
     parser.epilog = "example: ohwx compare --from grid.png --checkpoints models/Stable-diffusion --out my-comparison"
     add_experiment_flags(parser)
     add_model_flags(parser)
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, made or gone on with")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, new or to be resumed")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
@@ -60,7 +61,7 @@ def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="compare all of --checkpoints, whatever the infotext names")
     parser.add_argument(
-        "--batch", metavar="N", type=at_least_1, default=4, help="most pictures drawn together (default: 4)"
+        "--batch", metavar="N", type=at_least_1, default=4, help="most pictures generated together (default: 4)"
     )
     parser.add_argument(
         "--reuse",
@@ -68,8 +69,8 @@ def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         default=[],
-        help="another run folder, or a folder of them: pictures that are there, drawn from the same settings and the "
-        "same files, are taken instead of drawn; may be repeated",
+        help="another run folder, or a folder of them: its pictures of the same settings and the same files are reused "
+        "instead of generated; may be repeated",
     )
 
 
@@ -83,16 +84,36 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     """The experiment that the flags ask for.
 
     Raises ExperimentError, InfotextError, ImageError or CheckpointError, and UnsupportedKeyError naming what our engine
-    does not draw.
+    does not support.
     """
     experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints))
     if options.all:
         names = list_checkpoints(options.checkpoints)
         if not names:
             raise ExperimentError(f"--checkpoints {options.checkpoints} holds no .safetensors file to compare.")
-        experiment = experiment.with_checkpoints(map(CheckpointRef.parse, names))
+        experiment = experiment.with_checkpoints(_comparable(names))
+    elif not experiment.checkpoints:
+        raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis, or --all for all of them.")
     infotext.require_drawn((cell.job, cell.faces) for cell in experiment.cells())
     return experiment
+
+
+def _comparable(names: Sequence[str]) -> list[CheckpointRef]:
+    """All that can be asked for by name; the others are named on stderr and left out. Raises ExperimentError."""
+    refs = []
+    for name in names:
+        try:
+            ref = CheckpointRef.parse(name)
+        except ExperimentError as error:
+            print(f"ohwx: {error} It is left out.", file=sys.stderr)
+            continue
+        if str(ref) == name:
+            refs.append(ref)
+        else:
+            print(f"ohwx: {quoted(name)} would be read as {quoted(str(ref))}; it is left out.", file=sys.stderr)
+    if not refs:
+        raise ExperimentError("No checkpoint has a name that can be compared; rename the files.")
+    return refs
 
 
 def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, Style] | None = None) -> Experiment:
@@ -103,33 +124,34 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
     if file is None and source is not None:
         first, *more = texts_of(source)
         if more:
-            print(f"{first.stem} holds {1 + len(more)} infotexts; this is the first one's comparison.", file=sys.stderr)
+            print(f"{first.stem} holds {counted(1 + len(more), 'infotext')}; only the first is used.", file=sys.stderr)
         return Experiment.from_infotext(infotext.parse(first.text), styles)
     if file is None or source is not None:
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     try:
-        data = json.loads(file.read_text(encoding="utf-8-sig"))
+        data = load_json(file)
     except OSError as error:
         raise ExperimentError(f"{file} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise ExperimentError(
-            f"{file} is no experiment file (JSON): {error}. For a picture or infotext use --from."
+            f"{file} is not an experiment file (JSON): {error}. For a picture or infotext use --from."
         ) from error
     return Experiment.from_dict(data, styles).as_typed()
 
 
 def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
-    """Draw `experiment` as the flags say, then its sheet and page. Returns the exit status."""
+    """Generate `experiment` as the flags say, then its sheet and page. Returns the exit status."""
     from ohwx_compare.compare.run import Options
     from ohwx_compare.compare.run import draw_run as draw
     from ohwx_compare.engine.detect import find_detector
-    from ohwx_compare.files.ledger import open_run
+    from ohwx_compare.files.ledger.reader import open_run
     from ohwx_compare.look.page import write_page
     from ohwx_compare.look.sheet import write_sheets
 
     folders = folders_of_detectors(options.detectors, options.checkpoints)
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
-    print(f"{cells} cells over {checkpoints} checkpoints, into {options.out}", file=sys.stderr)
+    size = f"{counted(cells, 'cell')} over {counted(checkpoints, 'checkpoint')}"
+    print(f"{size}, into {options.out}", file=sys.stderr)
     if not options.out.exists():
         warn_of_disk(most_bytes(experiment), options.out)
     bar, hashes = Bar(), Hashes(cache_folder())
@@ -161,7 +183,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     if options.json:
         print_json(summary)
     else:
-        counts = ", ".join(f"{summary[name]} {name}" for name in ("drawn", "reused", "failed", "skipped"))
+        counts = f"{result.drawn} generated, {result.reused} reused, {result.failed} failed, {result.skipped} skipped"
         print(f"{counts} in {clock(result.seconds)}")
         print(*sheets, page, sep="\n")
     if result.is_interrupted:

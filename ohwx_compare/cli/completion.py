@@ -14,7 +14,7 @@ __all__ = ["add_flags", "script"]
 
 @dataclass(frozen=True, kw_only=True)
 class _Flag:
-    """A flag, or with an empty name what a command takes without one."""
+    """A flag, or with an empty name what a command takes without a flag."""
 
     name: str
     help: str

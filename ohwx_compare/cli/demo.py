@@ -13,6 +13,7 @@ from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import require_folder, warn_of_disk
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.words import counted
 
 if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.demo.answer import Answer
@@ -25,9 +26,9 @@ _BYTES = 700_000_000  # of eleven checkpoints, the states to go on from, and the
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "The whole job on a small model of a toy world, nothing downloaded: train a subject with and without "
+        "The whole job with a small model of a toy world, nothing to download: train a subject with and without "
         "regularization images, compare ten checkpoints with the face pass, measure likeness and style, and open a "
-        "page that says what regularization images did. The same command goes on where it stopped."
+        "page that says what regularization images did. The same command again resumes where it stopped."
     )
     parser.epilog = "example: ohwx demo --out demo"
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("demo"), help="folder (default: demo)")
@@ -37,8 +38,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--webui",
         metavar="DIR",
         type=Path,
-        help="a webui's folder: then put the checkpoints there too, with the face detector and all that it needs to "
-        "load them, so that it can draw the same comparisons",
+        help="a webui's folder: put the checkpoints there too, with the face detector and all that the webui needs to "
+        "load them, so that it can generate the same comparisons",
     )
     parser.set_defaults(run=run)
 
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     if not (options.out / "index.html").exists():
         warn_of_disk(_BYTES, options.out)
     bar = Bar()
-    with CtrlC(bar.say, "step or pictures in hand") as interrupt:
+    with CtrlC(bar.say, "current step or pictures") as interrupt:
         try:
             readings = work(options.out, sizes, toy_parts(), bar, lambda: interrupt.asked)
         finally:
@@ -71,11 +72,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _models(webui: Path) -> Path:
-    """Its folder of models. Raises ExperimentError where there is none that can be written into."""
+    """The webui's folder of models. Raises ExperimentError where there is none that can be written to."""
     models = webui / "models"
     if not models.is_dir():
         raise ExperimentError(
-            f"--webui {webui}: it has no folder models; name the webui's own folder, or its data dir."
+            f"--webui {webui}: there is no folder models in it; give the webui's own folder, or its data folder."
         )
     require_folder(models, "--webui")
     return models
@@ -87,10 +88,10 @@ def _put(models: Path, out: Path, checkpoints: list[Path]) -> None:
     try:
         folder = put_into_webui(models, checkpoints)
     except OSError as error:
-        raise ExperimentError(f"--webui: {models} cannot be written into: {error.strerror or error}.") from error
+        raise ExperimentError(f"--webui: {models} cannot be written to: {error.strerror or error}.") from error
     print(
-        f"ohwx: {len(checkpoints)} checkpoints lie in {folder}. To draw the same there: Reload UI, then drop a sheet "
-        f'of {out / "comparison"} onto the tab "ohwx compare".',
+        f"ohwx: {counted(len(checkpoints), 'checkpoint')} put into {folder}. To generate the same there: Reload UI, "
+        f'then drop a sheet of {out / "comparison"} onto the tab "ohwx compare".',
         file=sys.stderr,
     )
 

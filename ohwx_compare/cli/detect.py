@@ -1,7 +1,6 @@
 """`ohwx detect`: the faces in pictures, as boxes."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from ohwx_compare.cli.options import folders_of_detectors, require_device, requi
 from ohwx_compare.errors import DetectorError, OhwxError
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import load_rgb, write_result
+from ohwx_compare.files.json_file import json_text
 from ohwx_compare.files.names import FreeNames
 
 if TYPE_CHECKING:  # loads torch
@@ -25,7 +25,7 @@ __all__ = ["add_flags"]
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Print the boxes of the faces in each picture, one JSON object a line: XYXY in px and certainty."
+        "Print the boxes of the faces in each picture, one JSON object per line: XYXY in px, and confidence."
     )
     parser.epilog = "example: ohwx detect photos --detector face_yolov8n.pt --preview boxes"
     parser.add_argument("inputs", nargs="+", metavar="IMAGE", type=Path, help="pictures, or folders of them")
@@ -34,13 +34,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         default="face_yolov8n.pt",
         help="a YOLOv8 file, or its name in a detector folder (default: face_yolov8n.pt). Without it OpenCV's "
-        "frontal-face cascade stands in, and every line says so",
+        "frontal-face cascade is used, and every line says so",
     )
     parser.add_argument(
         "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"
     )
     parser.add_argument(
-        "--confidence", metavar="C", type=share, default=0.3, help="least certainty, 0 to 1 (default: 0.3)"
+        "--confidence", metavar="C", type=share, default=0.3, help="least confidence, 0 to 1 (default: 0.3)"
     )
     parser.add_argument("--preview", metavar="DIR", type=Path, help="also write the pictures with their boxes here")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
@@ -49,7 +49,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Detect picture by picture; one that cannot be read is reported and the rest go on. Returns the exit status."""
+    """Detect picture by picture; one that cannot be read is reported and skipped. Returns the exit status."""
     from ohwx_compare.engine.detect import Yolo, find_detector
 
     require_device(options.device)
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if named.is_file():
         detector: Detector = Yolo(named, device=options.device)
     elif named.parent != Path():
-        raise DetectorError(f"There is no detector file {named}.")
+        raise DetectorError(f"There is no detector file {named}; give a YOLOv8 file, or its name alone.")
     else:
         folders = folders_of_detectors(options.detectors, Path("models/Stable-diffusion"))
         detector = find_detector(options.detector, folders, device=options.device)
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             result = {"file": str(path), "error": str(error)}
         results.append(result)
         if not options.json:
-            print(json.dumps(result, ensure_ascii=False), flush=True)
+            print(json_text(result), flush=True)
     if options.json:
         print_json(results)
     return 1 if any("error" in result for result in results) else 0

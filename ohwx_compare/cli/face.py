@@ -1,7 +1,6 @@
 """`ohwx face`: the face pass on pictures that exist already."""
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, Interrupted, OhwxError
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.names import FreeNames
+from ohwx_compare.files.regular import load_json
 
 __all__ = ["add_flags"]
 
@@ -26,8 +26,8 @@ __all__ = ["add_flags"]
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Run the face pass on pictures that exist, with the prompt, sampler and seed of their infotexts, "
-        "and write them as <stem>.png. The infotext is kept, ADetailer's keys are added or replaced."
+        "Run the face pass on existing pictures, with the prompt, sampler and seed of their infotexts, "
+        "and write them as <stem>.png. The infotext is kept; ADetailer's keys are added or replaced."
     )
     parser.epilog = "example: ohwx face 00012-1382869474.png --checkpoints models/Stable-diffusion --out faces"
     parser.add_argument("inputs", nargs="+", metavar="IMAGE", type=Path, help="pictures, or folders of them")
@@ -37,18 +37,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--settings",
         metavar="FILE",
         type=Path,
-        help="face settings as JSON, like `faces` of an experiment file; else those of the infotext, else ADetailer's "
-        "defaults",
+        help="face settings as JSON, like `faces` of an experiment file (default: those of the infotext, or else "
+        "ADetailer's defaults)",
     )
     parser.add_argument(
-        "--checkpoint", metavar="NAME", help="draw the faces with this one instead of the infotext's checkpoint"
+        "--checkpoint", metavar="NAME", help="inpaint the faces with this one instead of the infotext's checkpoint"
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Redraw all of them; a picture that fails is reported and the rest go on. Returns the exit status."""
+    """Run the face pass on each; a picture that fails is reported and skipped. Returns the exit status."""
     require_folder(options.out)
     settings = _read_settings(options.settings) if options.settings else ()
     found = pictures(options.inputs)
@@ -82,14 +82,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _read_settings(file: Path) -> tuple[FaceSettings, ...]:
     try:
-        data = json.loads(file.read_text(encoding="utf-8-sig"))
+        data = load_json(file)
     except OSError as error:
         raise ExperimentError(f"{file} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
-        raise ExperimentError(f"{file} holds no face settings (JSON): {error}.") from error
+        raise ExperimentError(f"{file} is not a file of face settings (JSON): {error}.") from error
     tabs = data if isinstance(data, list) else [data]
     if not tabs:
-        raise ExperimentError(f"{file} lists no face settings; give at least one, {{}} for ADetailer's defaults.")
+        raise ExperimentError(f"{file} lists no face settings; give at least one, or {{}} for ADetailer's defaults.")
     return Experiment.from_dict({"job": {"prompt": "", "seed": 0}, "faces": tabs}).faces
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C in two steps: the first finishes the batch in hand, the second stops at once."""
+"""Ctrl-C in two steps: the first finishes the current batch, the second stops at once."""
 
 import signal
 from collections.abc import Callable
@@ -10,9 +10,7 @@ __all__ = ["CtrlC"]
 class CtrlC:
     """While entered, counts Ctrl-C; `asked` tells whether one came. The second one raises KeyboardInterrupt."""
 
-    def __init__(
-        self, say: Callable[[str], None] = lambda line: None, what: str = "pictures in hand (one batch)"
-    ) -> None:
+    def __init__(self, say: Callable[[str], None] = lambda line: None, what: str = "current batch of pictures") -> None:
         self.say = say
         self.what = what
         self.asked = False

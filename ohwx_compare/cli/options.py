@@ -2,15 +2,17 @@
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
+from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.hashes import Hashes, cache_folder
+from ohwx_compare.files.memory import free_bytes, nearest_there
+from ohwx_compare.words import quoted
 
 if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.cli.interrupt import CtrlC
@@ -21,7 +23,6 @@ __all__ = [
     "at_least_1",
     "checkpoint_map",
     "folders_of_detectors",
-    "free_bytes",
     "native_host",
     "require_device",
     "require_folder",
@@ -31,7 +32,7 @@ __all__ = [
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
-    """Add where models lie and what draws with them."""
+    """Add the flags that say where models are and what computes with them."""
     parser.add_argument("--checkpoints", metavar="DIR", type=Path, required=True, help="folder of SDXL .safetensors")
     parser.add_argument(
         "--detectors",
@@ -39,7 +40,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         default=[],
-        help="folder of face detectors (YOLOv8 .pt or .safetensors); may be repeated. Also looked at: models/adetailer "
+        help="folder of face detectors (YOLOv8 .pt or .safetensors); may be repeated. Also searched: models/adetailer "
         "and models/ohwx here and beside the checkpoints, and ADetailer's own cache",
     )
     parser.add_argument(
@@ -52,19 +53,19 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--vae", metavar="FILE", type=Path, help="VAE to use instead of the checkpoint's own")
     parser.add_argument(
-        "--device", default=None, help="where to draw: cpu, cuda, cuda:1, ... (default: cuda if it is there)"
+        "--device", default=None, help="where to compute: cpu, cuda, cuda:1, ... (default: cuda where there is one)"
     )
     parser.add_argument(
         "--dtype",
         choices=("float32", "float16", "bfloat16"),
-        help="precision to draw in (default: float32 on the CPU, float16 on CUDA)",
+        help="precision (default: float32 on the CPU, float16 on CUDA)",
     )
 
 
 def at_least_1(text: str) -> int:
     """The whole number in `text`, for argparse. Raises ArgumentTypeError for anything below 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {quoted(text)}")
     return int(text)
 
 
@@ -75,7 +76,7 @@ def share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
     return value
 
 
@@ -97,7 +98,7 @@ def folders_of_detectors(named: list[Path], checkpoints: Path) -> list[Path]:
     """
     for folder in named:
         if not folder.is_dir():
-            raise ExperimentError(f"--detectors: there is no folder {folder}.")
+            raise ExperimentError(f"--detectors: there is no folder {folder}; give an existing one.")
     beside = [checkpoints.parent, checkpoints.parent.parent / "models", Path("models")]
     usual = [root / name for root in beside for name in ("adetailer", "ohwx")]
     return [*named, *(folder for folder in usual if folder.is_dir())]
@@ -133,16 +134,18 @@ def native_host(
 
 
 def require_folder(folder: Path, flag: str = "--out") -> None:
-    """Raise ExperimentError unless `folder` is one that can be written into, or can be made; nothing is made here."""
-    there = _there(folder)
+    """Raise ExperimentError unless `folder` can be written to, or can be made; nothing is made here."""
+    if not is_unicode(str(folder)):
+        raise ExperimentError(f"{flag} {quoted(str(folder))} is not valid Unicode text; choose another {flag}.")
+    there = nearest_there(folder)
     if not there.is_dir():
         raise ExperimentError(f"{flag} {folder}: {there} is a file, expected a folder; choose another {flag}.")
     if not os.access(there, os.W_OK):
-        raise ExperimentError(f"{flag} {folder}: {there} cannot be written into; choose another {flag}.")
+        raise ExperimentError(f"{flag} {folder}: {there} cannot be written to; choose another {flag}.")
 
 
 def warn_of_disk(needed: int, folder: Path) -> None:
-    """Tell on stderr where `needed` bytes are more than is free for `folder`."""
+    """Warn on stderr where `needed` bytes are more than is free for `folder`."""
     if needed > (free := free_bytes(folder)):
         print(
             f"ohwx: about {needed / 1e6:,.0f} MB will be written and {free / 1e6:,.0f} MB are free for {folder}; free "
@@ -151,19 +154,8 @@ def warn_of_disk(needed: int, folder: Path) -> None:
         )
 
 
-def free_bytes(folder: Path) -> int:
-    """Bytes that are free on the disk where `folder` is or would be."""
-    return shutil.disk_usage(_there(folder)).free
-
-
-def _there(folder: Path) -> Path:
-    """`folder`, or the nearest above it that exists."""
-    folder = folder.absolute()
-    return next(path for path in (folder, *folder.parents) if path.exists())
-
-
 def require_device(device: str | None) -> None:
-    """Raise HostError unless `device` (None: the default) can be computed on here."""
+    """Raise HostError unless this machine can compute on `device` (None: the default)."""
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""`ohwx plan`: what a comparison will cost, told before anything is drawn."""
+"""`ohwx plan`: what a comparison will cost, counted before anything is generated."""
 
 import argparse
 import sys
@@ -15,19 +15,23 @@ from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
     folders_of_detectors,
-    free_bytes,
     native_host,
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_with, plan, shelved
+from ohwx_compare.compare.cost.forecast import Forecast
+from ohwx_compare.compare.cost.plan import ComparisonPlan, plan, shelved
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.shelf import run_folders
+from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run
+from ohwx_compare.files.memory import free_bytes
+from ohwx_compare.words import counted
 
 __all__ = ["add_flags"]
 
@@ -35,7 +39,7 @@ __all__ = ["add_flags"]
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Count what `ohwx compare` with the same flags would draw, load and write, and with --calibrate "
+        "Count what `ohwx compare` with the same flags would generate, load and write, and measure with --calibrate "
         "how long it will take here. Nothing is written."
     )
     parser.epilog = "example: ohwx plan --from grid.png --checkpoints models/Stable-diffusion --calibrate"
@@ -43,7 +47,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_model_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, help="run folder; what it holds already is not counted")
     parser.add_argument(
-        "--calibrate", action="store_true", help="draw a few steps with the first checkpoint to tell the time"
+        "--calibrate", action="store_true", help="take a few steps with the first checkpoint to measure the time"
     )
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
     parser.set_defaults(run=run)
@@ -56,8 +60,8 @@ def run(options: argparse.Namespace) -> int:
     experiment = experiment_of(options)
     for tabs in {cell.faces for cell in experiment.cells()}:
         require_built(tabs)
-    planned, seconds = _planned(experiment, options)
-    summary = {**planned.to_json(), "seconds": seconds and round(seconds, 1)}
+    forecast = _forecast(experiment, options)
+    planned, summary = forecast.plan, forecast.to_json()
     warn_of_disk(planned.disk_bytes, options.out or Path())
     wrong = list(_wrong(planned))
     for problem in wrong:
@@ -70,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _wrong(planned: ComparisonPlan) -> Iterator[str]:
-    """What the headers of the checkpoint files say against drawing with them."""
+    """What the headers of the checkpoint files show to be wrong with them."""
     for visit in planned.visits:
         try:
             if visit.checkpoint:
@@ -79,13 +83,13 @@ def _wrong(planned: ComparisonPlan) -> Iterator[str]:
             yield str(error)
 
 
-def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[ComparisonPlan, float | None]:
+def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     """The plan, and its seconds where they are asked for."""
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
     own = _opened([options.out] if options.out else [])
     lenders = _opened(run_folders(options.reuse))
     if not (own or lenders or options.calibrate):
-        return plan(experiment, resolve, batch=options.batch), None
+        return Forecast(plan(experiment, resolve, batch=options.batch), None)
     from ohwx_compare.compare.cost.calibrate import seconds
     from ohwx_compare.engine.detect import find_detector
 
@@ -96,12 +100,12 @@ def _planned(experiment: Experiment, options: argparse.Namespace) -> tuple[Compa
         try:
             detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
             if own or lenders:
-                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
                 there = shelved(own[0] if own else None, lenders)
+                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}, there)
                 planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
             else:
                 planned = plan(experiment, resolve, batch=options.batch)
-            return planned, seconds(planned, host, detectors) if options.calibrate else None
+            return Forecast(planned, seconds(planned, host, detectors) if options.calibrate else None)
         finally:
             host.close()
 
@@ -112,11 +116,12 @@ def _opened(folders: list[Path]) -> list[Run]:
 
 def _lines(summary: Mapping[str, Any], free: int) -> list[str]:
     lines = [
-        f"{summary['cells']} cells over {summary['checkpoints']} checkpoints",
-        f"to draw: {summary['renders']} pictures, {summary['inpaints']} faces, {summary['switches']} checkpoint loads",
+        f"{counted(summary['cells'], 'cell')} over {counted(summary['checkpoints'], 'checkpoint')}",
+        f"to generate: {counted(summary['renders'], 'picture')}, {counted(summary['inpaints'], 'face')}, "
+        f"{counted(summary['switches'], 'checkpoint load')}",
         f"on disk: about {summary['disk_bytes'] / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free",
     ]
     if summary["seconds"] is not None:
-        lines.append(f"time: about {clock(summary['seconds'])}, if each tab finds the faces it may keep, or one")
+        lines.append(f"time: about {clock(summary['seconds'])}, with top k faces in each picture (1 where top k is 0)")
     lines += [f"missing: {name}" for name in summary["missing"]]
     return lines

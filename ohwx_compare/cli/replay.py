@@ -1,4 +1,4 @@
-"""`ohwx replay`: draw pictures again from their infotexts, and say how far they are from the originals."""
+"""`ohwx replay`: generate pictures again from their infotexts, and measure how far they are from the originals."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ __all__ = ["Original", "Replayed", "add_flags", "differences", "read_original"]
 
 @dataclass(frozen=True, kw_only=True)
 class Original:
-    """A picture to be drawn again."""
+    """A picture to be generated again."""
 
     stem: str  # of the file to be written
     text: str  # its infotext, kept as it is
@@ -64,7 +64,7 @@ class Replayed:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Draw each picture again from its infotext as <stem>.png; of pictures, also tell the difference."
+        "Generate each picture again from its infotext as <stem>.png, and print how far it is from the original."
     )
     parser.epilog = "example: ohwx replay 00012-1382869474.png --checkpoints models/Stable-diffusion --out replayed"
     parser.add_argument(
@@ -77,7 +77,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw all of them; a picture that fails is reported and the rest go on. Returns the exit status."""
+    """Generate all of them; a picture that fails is reported and skipped. Returns the exit status."""
     require_folder(options.out)
     hashes = Hashes(cache_folder())
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes)
@@ -111,11 +111,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def read_original(text: str, *, stem: str, image: Path | None = None) -> Original:
-    """Read one infotext. Raises InfotextError for what cannot be drawn again: a grid, img2img, a key not built yet."""
+    """Read one infotext. Raises InfotextError for what cannot be replayed: a grid, img2img, an unsupported key."""
     parsed = infotext.parse(text)
     if infotext.xyz(parsed):
         raise InfotextError(
-            f"{stem} is the infotext of an X/Y/Z grid; draw the grid with: ohwx compare --from "
+            f"{stem} is the infotext of an X/Y/Z grid; for a grid use: ohwx compare --from "
             f"{image or 'INFOTEXT.txt'} --checkpoints DIR --out DIR"
         )
     infotext.require_supported(parsed)
@@ -128,14 +128,14 @@ def read_original(text: str, *, stem: str, image: Path | None = None) -> Origina
     require_built(faces)
     ref = checkpoint_of(parsed)
     if ref is None:
-        raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash.")
+        raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash. Add one.")
     return Original(stem=stem, text=text, job=job, faces=faces, checkpoint=ref, image=image)
 
 
 def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
     """Largest and mean absolute difference, 0..255, of two RGB pictures. Raises ImageError where sizes differ."""
     if drawn.size != original.size:
-        raise ImageError(f"The picture drawn is {drawn.size}, the original {original.size}; they cannot be compared.")
+        raise ImageError(f"The new picture is {drawn.size}, the original {original.size}; they cannot be compared.")
     difference = np.abs(np.asarray(drawn, np.int16) - np.asarray(original.convert("RGB"), np.int16))
     return int(difference.max()), float(difference.mean())
 
@@ -184,13 +184,13 @@ def _draw(
 
 
 def _text_with(original: Original, loaded: Loaded) -> tuple[str, tuple[str, ...]]:
-    """The picture's infotext, and a note where another checkpoint stands in, which the text then names."""
+    """The picture's infotext, and a note where another checkpoint was used, which the text then names."""
     ref = original.checkpoint
     if not ref.short_hash or loaded.sha256.startswith(ref.short_hash):
         return original.text, ()
     stem = CheckpointRef(loaded.checkpoint.name).stem
     text = infotext.parse(original.text).with_value("Model hash", loaded.sha256[:10]).with_value("Model", stem)
-    return infotext.render(text), (f"drawn with {loaded.checkpoint.name} [{loaded.sha256[:10]}] in place of {ref}",)
+    return infotext.render(text), (f"generated with {loaded.checkpoint.name} [{loaded.sha256[:10]}] in place of {ref}",)
 
 
 def _in_words(result: Replayed) -> str:
@@ -198,7 +198,7 @@ def _in_words(result: Replayed) -> str:
         return result.error
     notes = "".join(f"; {note}" for note in result.notes)
     if result.max_difference is None:
-        return f"drawn{notes}"
+        return f"generated{notes}"
     return f"differs by at most {result.max_difference}/255, mean {result.mean_difference:.4f}{notes}"
 
 

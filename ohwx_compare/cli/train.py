@@ -1,4 +1,4 @@
-"""`ohwx train`: a recipe carried out, or what it will do, step by step, before it starts."""
+"""`ohwx train`: carry out a recipe, or show what it will do, step by step, before it starts."""
 
 import argparse
 import sys
@@ -15,6 +15,7 @@ from ohwx_compare.errors import Interrupted
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.kohya import read_any
 from ohwx_compare.train.recipe.recipe import PRESETS
+from ohwx_compare.words import counted
 
 if TYPE_CHECKING:  # loads torch, which --plan alone does without
     from ohwx_compare.train.run.calibrate import Foretold
@@ -25,9 +26,8 @@ __all__ = ["add_flags"]
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Train as the recipe says, into its output folder; the same command again goes on where it "
-        "stopped. With --plan, tell what it will do: steps, saves and exposures, use of regularization images, disk "
-        "and memory."
+        "Train as the recipe says, into its output folder; the same command again resumes where it stopped. With "
+        "--plan, print what it will do: steps, saves and exposures, use of regularization images, disk and memory."
     )
     parser.epilog = f"presets: {', '.join(PRESETS)}. example: ohwx train --plan recipe.json"
     parser.add_argument(
@@ -38,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="print the plan and do nothing else")
     parser.add_argument(
-        "--calibrate", action="store_true", help="with --plan: take a few steps to foretell time and memory here"
+        "--calibrate", action="store_true", help="with --plan: take a few steps to measure time and memory here"
     )
     parser.add_argument("--device", metavar="DEVICE", help="where to compute (default: CUDA if there is one, or cpu)")
     parser.add_argument("--json", action="store_true", help="print the plan, or the result, as JSON")
@@ -46,7 +46,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, or print the plan. Returns 1 where something keeps the run from starting."""
+    """Train, or print the plan. Returns 1 where something prevents the start."""
     imported = read_any(options.recipe)
     plan = make_plan(imported.recipe)
     plan = replace(plan, notes=(*imported.notes, *plan.notes))
@@ -80,10 +80,10 @@ def _train(plan: TrainingPlan, options: argparse.Namespace) -> int:
         return 0
     for line in (*plan.dataset.skipped, *plan.notes):
         print(f"note    {line}", file=sys.stderr)
-    together = f", {group.size} processes" if group.size > 1 else ""
-    print(f"{plan.steps:,} steps into {plan.recipe.output}, on {device}{together}", file=sys.stderr)
+    together = f", in {counted(group.size, 'process', 'processes')}" if group.size > 1 else ""
+    print(f"{counted(plan.steps, 'step')} into {plan.recipe.output}, on {device}{together}", file=sys.stderr)
     bar = Bar()
-    with CtrlC(bar.say, "step in hand") as interrupt:
+    with CtrlC(bar.say, "current step") as interrupt:
         try:
             outcome = train(plan, bar, lambda: interrupt.asked, device, group)
             group.leave()
@@ -93,7 +93,7 @@ def _train(plan: TrainingPlan, options: argparse.Namespace) -> int:
         result = {"step": outcome.step, "finished": outcome.is_finished, "saved": [str(p) for p in outcome.checkpoints]}
         print_json(result)
     else:
-        print(*outcome.checkpoints or ["nothing was left to do" if outcome.is_finished else "stopped"], sep="\n")
+        print(*outcome.checkpoints or ["already finished" if outcome.is_finished else "stopped"], sep="\n")
     if not outcome.is_finished:
         raise Interrupted
     return 0
@@ -110,17 +110,17 @@ def _foretold(plan: TrainingPlan, options: argparse.Namespace) -> "Foretold":
 
 def _told(foretold: "Foretold") -> str:
     parts = ", ".join(f"{name} {clock(getattr(foretold, name))}" for name in ("start", "steps", "looks", "writing"))
-    peak = f"; at most {foretold.peak / 1e9:.2f} GB of memory, the runtime's own included" if foretold.peak else ""
+    peak = f"; at most {foretold.peak / 1e9:.2f} GB of memory, the runtime included" if foretold.peak else ""
     return f"here    {clock(foretold.seconds)} ({parts}){peak}"
 
 
 def _lines(plan: TrainingPlan) -> Iterator[str]:
     shown = sum(times for i, times in plan.shown.items() if not plan.pictures[i].reg)
-    images = f"{len(plan.dataset.train):,} training images shown {shown:,} times"
-    yield f"{plan.steps:,} steps, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}: {images}"
+    images = f"{counted(len(plan.dataset.train), 'training image')} shown {counted(shown, 'time')}"
+    yield f"{counted(plan.steps, 'step')}, {counted(plan.epochs, 'epoch')}: {images}"
     if plan.dataset.reg:
-        used = ", ".join(f"{images:,} of them {times} times" for times, images in plan.reg_use().items())
-        yield f"{len(plan.dataset.reg):,} regularization images: {used}"
+        used = ", ".join(f"{images:,} of them {counted(times, 'time')}" for times, images in plan.reg_use().items())
+        yield f"{counted(len(plan.dataset.reg), 'regularization image')}: {used}"
     for (width, height), (train, reg) in plan.buckets().items():
         yield f"bucket {width}x{height}: {train} training" + (f", {reg} regularization" if reg else "")
     yield ""
@@ -130,12 +130,12 @@ def _lines(plan: TrainingPlan) -> Iterator[str]:
         gone = "" if save.kept else "  (removed by keep_last)"
         yield f"{save.name:<{width}}  {save.step:>7,}  {save.exposures:g} ({save.least} to {save.most}){gone}"
     yield ""
-    states = f"each state to go on from {plan.state_bytes / 1e9:.2f}"
+    states = f"each state to resume from {plan.state_bytes / 1e9:.2f}"
     yield f"disk    {plan.disk_bytes / 1e9:.2f} GB at most ({states}), {plan.free_bytes / 1e9:.2f} GB free"
     memory = plan.memory
     parts = f"weights {memory.weights / 1e9:.2f}, gradients {memory.gradients / 1e9:.2f}, optimiser "
     parts += f"{memory.optimizer / 1e9:.2f}" + (f", masters {memory.masters / 1e9:.2f}" if memory.masters else "")
-    parts += f", activations {memory.activations / 1e9:.2f} with {len(plan.again)} blocks computed again"
-    yield f"memory  {memory.total / 1e9:.2f} GB by the shapes ({parts}); the runtime's own, under 1 GB, comes on top"
+    parts += f", activations {memory.activations / 1e9:.2f} with {counted(len(plan.again), 'block')} recomputed"
+    yield f"memory  {memory.total / 1e9:.2f} GB ({parts}), by the tensors' shapes; the runtime needs under 1 GB more"
     for line in (*plan.dataset.skipped, *plan.notes):
         yield f"note    {line}"

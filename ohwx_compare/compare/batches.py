@@ -11,6 +11,7 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.steps import expected_faces, face_steps, sampling_steps
 
 __all__ = ["Batch", "batches", "by_checkpoint", "cells_by_job", "cost", "face_cost"]
 
@@ -45,15 +46,13 @@ def batches(cells: Iterable[Cell], limit: int) -> list[Batch]:
 
 def cost(cells: Sequence[Cell]) -> float:
     """Sampling steps of cells of one checkpoint: each picture once, and the faces to be expected."""
-    return sum(job.steps for job in cells_by_job(cells)) + sum(face_cost(cell.job, cell.faces) for cell in cells)
+    pictures = sum(sampling_steps(job.steps, job.denoise) for job in cells_by_job(cells))
+    return pictures + sum(face_cost(cell.job, cell.faces) for cell in cells)
 
 
 def face_cost(job: Job, tabs: Sequence[FaceSettings]) -> float:
-    """Sampling steps of one picture's face pass; each tab counts as many faces as its top k allows, or one.
-
-    img2img at denoise d runs int(d * steps) + 1 steps (webui, modules/sd_samplers_common.py:setup_img2img_steps).
-    """
-    return sum(max(tab.top_k, 1) * (int(min(tab.denoise, 0.999) * (tab.steps or job.steps)) + 1) for tab in tabs)
+    """Sampling steps of one picture's face pass; each tab counts as many faces as its top k allows, or one."""
+    return sum(expected_faces(tab) * face_steps(job, tab) for tab in tabs)
 
 
 def _kind(job: Job) -> tuple[object, ...]:

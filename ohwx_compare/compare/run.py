@@ -5,32 +5,34 @@ written, then its cells are committed. On resume a batch whose PNGs are there is
 generated whole, and a committed cell is never generated again. Pictures of other run folders are found by key as well.
 
 A picture counts as a checkpoint's only if the file, as it is now, has the sha256 that generated it: a hash from an
-earlier process counts where `files.hashes.identity` proves the bytes the same, else the whole file is read. A file that
+earlier process counts where the file's identity proves the bytes the same, else the whole file is read. A file that
 must be loaded anyway is not read for that.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cells_by_job, cost
-from ohwx_compare.compare.drawing import Drawing
+from ohwx_compare.compare.commit import Commits
+from ohwx_compare.compare.drawing import HostWorker, Worker
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
+from ohwx_compare.compare.loads import Loads, is_there
 from ohwx_compare.compare.resolve import Resolve, resolve_all
-from ohwx_compare.compare.shelf import Shelf, Stored, run_folders
-from ohwx_compare.core.events import Failed, Image, Listener, Skipped, Started
+from ohwx_compare.compare.shelf import Shelf, run_folders
+from ohwx_compare.compare.work import KeysOf, Wanted, keys_with, needed
+from ohwx_compare.core.events import Listener, Started, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
-from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OhwxError, OutOfMemoryError
-from ohwx_compare.files.hashes import Stamp, identity
-from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result
+from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.files.ledger.rows import CheckpointRow
+from ohwx_compare.files.ledger.writer import Ledger
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -89,106 +91,123 @@ def draw_run(
     lenders = run_folders(options.reuse)
     with Ledger(folder) as ledger:
         ledger.plan(experiment)
-        visits = _Visits(Drawing(host, found, Shelf(folder, lenders), on_event), ledger)
-        visits.announce(cells)
         plan = {ref: batches(group, options.batch) for ref, group in by_checkpoint(cells)}
-        for number, (ref, own) in enumerate(plan.items()):
-            later = list(plan.items())[number + 1 :]
-            following = (chosen[other] for other, others in later if not visits.whole(chain(*others)))
-            visits.visit(ref, chosen[ref], own, following)
-        is_interrupted = visits.is_stopping and sum(visits.counts.values()) < len(cells)
-        return RunResult(
-            folder=folder, **visits.counts, is_interrupted=is_interrupted, seconds=time.monotonic() - started
-        )
+        shelf = Shelf(folder, lenders)
+        keys = keys_with(host.fingerprint, {name: detector.sha256 for name, detector in found.items()}, shelf)
+        commits = Commits(ledger, shelf, on_event)
+        run = _Conductor(host, HostWorker(host, found), commits, keys, {ref: (chosen[ref], plan[ref]) for ref in plan})
+        run.announce()
+        for ref in plan:
+            run.visit(ref)
+        counts = commits.counts
+        is_interrupted = run.is_stopping and sum(counts.values()) < len(cells)
+        return RunResult(folder=folder, **counts, is_interrupted=is_interrupted, seconds=time.monotonic() - started)
 
 
-class _Visits:
-    """One run: the checkpoints in turn, their batches in turn, and what came of each cell into the ledger."""
+class _Conductor:
+    """One run, checkpoint by checkpoint and batch by batch: a worker generates, `Commits` records."""
 
-    def __init__(self, drawing: Drawing, ledger: Ledger):
-        self.drawing, self.ledger = drawing, ledger
-        self.host, self.shelf, self.on_event = drawing.host, drawing.shelf, drawing.on_event
-        self.results = ledger.results()
-        self.counts = dict.fromkeys(("drawn", "reused", "failed", "skipped"), 0)
+    def __init__(
+        self,
+        host: Host,
+        worker: Worker,
+        commits: Commits,
+        keys: KeysOf,
+        plan: Mapping[CheckpointRef, tuple[Checkpoint, Sequence[Batch]]],
+    ):
+        self.host, self.worker, self.commits, self.keys, self.plan = host, worker, commits, keys, plan
+        self.ledger, self.shelf, self.on_event = commits.ledger, commits.shelf, commits.on_event
         self.is_stopping = False
+        self._rows = self.ledger.checkpoints()
+        self._cells = {ref: [cell for batch in own for cell in batch] for ref, (_, own) in plan.items()}
+        self._loads = Loads(self._cells, self._known(), keys, self.shelf)
+        self._next = dict(pairwise(plan))
         self._most: int | None = None  # pictures that memory has room for together, once it had none for more
-        self._seen: dict[Job, dict[str, tuple[Cell, str]]] = {}  # job: pixel digest: first cell, checkpoint sha256
 
-    def announce(self, cells: Sequence[Cell]) -> None:
+    def announce(self) -> None:
         """Announce the run; what seems to be there is not counted as cost."""
-        drawers = self.shelf.checkpoints
-
-        def is_open(cell: Cell) -> bool:
-            return not any(self.drawing.is_there((cell,), sha256) for sha256 in drawers)
-
-        steps = sum(cost(tuple(filter(is_open, group))) for _, group in by_checkpoint(cells))
+        cells = [cell for own in self._cells.values() for cell in own]
+        steps = sum(cost(tuple(filter(self._loads.is_open, own))) for own in self._cells.values())
         self.on_event(Started(self.ledger.folder.resolve().name, len(cells), steps))
 
-    def visit(
-        self, ref: CheckpointRef, checkpoint: Checkpoint, plan: Sequence[Batch], following: Iterator[Checkpoint]
-    ) -> None:
-        """Generate one checkpoint's batches; it is not even loaded where all of them are there.
-
-        following: the checkpoints after it that will be loaded; the host is told once this one is loaded.
-        """
-        cells = [cell for batch in plan for cell in batch]
-        there = self._there(ref, checkpoint, cells)
-        if there is None:
+    def visit(self, ref: CheckpointRef) -> None:
+        """Generate one checkpoint's batches; it is not even loaded where all of them are there."""
+        loaded = self._there(ref)
+        if loaded is None:
             self._ask()
             if self.is_stopping:
                 return
             try:
-                there = self._use(ref, checkpoint)
+                loaded = self._use(ref)
             except (Interrupted, LedgerError):
                 raise
             except Exception as error:  # noqa: BLE001  the boundary of a cell, here of all that lack this checkpoint
-                self._without(ref, checkpoint, cells, _words(error))
+                self._without(ref, _words(error))
                 return
-            if expected := next(following, None):
-                self.host.expect(expected)
-        for batch in plan:
-            self._try(batch, there)
+            if following := self._following(ref):
+                self.worker.expect(following)
+        for batch in self.plan[ref][1]:
+            self._try(batch, loaded)
 
-    def whole(self, cells: Iterable[Cell]) -> set[str]:
-        """Hashes of files of which every picture that `cells` need is on the shelf or lent."""
-        cells = tuple(cells)
-        return {sha256 for sha256 in self.shelf.checkpoints if self.drawing.is_there(cells, sha256)}
+    def _known(self) -> dict[CheckpointRef, str]:
+        """The sha256 of the checkpoints whose file looks as the ledger says."""
+        rows = {ref: row for ref in self.plan if (row := self._rows.get(str(ref)))}
+        same = {ref: row for ref, row in rows.items() if row.path == str(self.plan[ref][0].path)}
+        return {ref: row.sha256 for ref, row in same.items() if row.file.resembles(FileIdentity.of(Path(row.path)))}
 
-    def _there(self, ref: CheckpointRef, checkpoint: Checkpoint, cells: Sequence[Cell]) -> Loaded | None:
-        """The file, where every picture that `cells` need of it is on the shelf or lent."""
-        whole = self.whole(cells)
-        if not whole:
-            return None  # it must be loaded anyway
+    def _following(self, ref: CheckpointRef) -> Checkpoint | None:
+        """The checkpoint that will be loaded after this one."""
+        other = self._next.get(ref)
+        while other and self._loads.may_be_spared(other):
+            other = self._next.get(other)
+        return self.plan[other][0] if other else None
+
+    def _there(self, ref: CheckpointRef) -> Loaded | None:
+        """The file, where every picture that its cells need of it is on the shelf or lent; None to load it."""
+        if not self._loads.may_be_spared(ref):
+            return None
+        checkpoint = self.plan[ref][0]
         with suppress(CheckpointError):  # using it will say what is wrong
-            before = identity(checkpoint.path)
+            before = FileIdentity.of(checkpoint.path)
             loaded = Loaded(checkpoint, self._sha256(ref, checkpoint))
-            if loaded.sha256 in whole:
+            if is_there(self._cells[ref], loaded.sha256, self.keys, self.shelf):
                 self._remember(ref, loaded, before)
                 return loaded
         return None
 
-    def _use(self, ref: CheckpointRef, checkpoint: Checkpoint) -> Loaded:
-        before = identity(checkpoint.path)
-        loaded = self.drawing.use(checkpoint)
+    def _use(self, ref: CheckpointRef) -> Loaded:
+        checkpoint = self.plan[ref][0]
+        before = FileIdentity.of(checkpoint.path)
+        loaded = self.worker.use(checkpoint)
         self._remember(ref, loaded, before)
         return loaded
 
-    def _without(self, ref: CheckpointRef, checkpoint: Checkpoint, cells: Sequence[Cell], why: str) -> None:
+    def _without(self, ref: CheckpointRef, why: str) -> None:
         """The checkpoint cannot be used: what it generated before stays, even if the file is gone; the rest fails."""
+        row, cells = self._rows.get(str(ref)), self._cells[ref]
         try:
-            sha256 = self._sha256(ref, checkpoint)
+            sha256 = self._sha256(ref, self.plan[ref][0])
         except CheckpointError:
-            row = self.ledger.checkpoints().get(str(ref))
-            sha256 = row.sha256 if row else None
-        there = [cell for cell in cells if sha256 and self._is_done(cell, sha256)]
-        self._reuse(there, sha256)
+            sha256 = row.sha256 if row else ""
+        done, lost = self._parted(cells, sha256) if sha256 else ((), cells)
+        for cell in done:
+            self.commits.reuse(cell, sha256)
+        for cell in lost:  # also one generated before, with a file that is no longer this one
+            self.commits.fail(cell, why)
+
+    def _parted(self, cells: Sequence[Cell], sha256: str) -> tuple[Sequence[Cell], Sequence[Cell]]:
+        """Those of `cells` that this file generated and the ledger has, and the others."""
+        done: list[Cell] = []
+        todo: list[Cell] = []
         for cell in cells:
-            if cell not in there:  # also one drawn before, with a file that is no longer this one
-                self._fail(cell, why)
+            is_done = self.commits.is_recorded(cell) and self.commits.is_done(cell, self.keys(cell, sha256))
+            (done if is_done else todo).append(cell)
+        return done, todo
 
     def _try(self, batch: Batch, loaded: Loaded) -> None:
-        todo = [cell for cell in batch if not self._is_done(cell, loaded.sha256)]
-        self._reuse([cell for cell in batch if cell not in todo], loaded.sha256)
+        done, todo = self._parted(batch, loaded.sha256)
+        for cell in done:
+            self.commits.reuse(cell, loaded.sha256)
         parts = batches(todo, self._most) if self._most else [tuple(todo)]
         if not todo or self._looks_away(todo):
             return
@@ -200,7 +219,7 @@ class _Visits:
         if failure is None:
             return
         if len(todo) == 1:
-            self._fail(todo[0], failure.why, loaded)
+            self.commits.fail(todo[0], failure.why, self.keys(todo[0], loaded.sha256).before)
             return
         if failure.is_of_memory:
             self._most = max(len(cells_by_job(todo)) // 2, 1)
@@ -218,57 +237,29 @@ class _Visits:
         return None
 
     def _draw(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> None:
+        """Generate what `todo`, the rest of `batch`, lacks, and commit it, unless the user wants it left alone."""
         started = time.monotonic()
-        befores = self.drawing.befores(batch, todo, loaded)
+        keys = {cell.number: self.keys(cell, loaded.sha256) for cell in batch}
+        whole = needed(batch, todo, keys)
+        self.commits.borrow(whole)
+        befores, *afters = whole.lacking(self.shelf, is_fresh=len(todo) == len(batch)).stages
+        self._stage(befores, loaded)
         if self._looks_away(todo, is_begun=True):
             return
-        lasts = self.drawing.lasts(batch, todo, befores, loaded)
+        for stage in afters:
+            self._stage(stage, loaded)
         seconds = (time.monotonic() - started) / len(todo)
         for cell in todo:
-            before, last = befores[cell.job], lasts[cell.number]
-            is_new = not self.drawing.drawn.isdisjoint((before.record.key, last.record.key))
-            self._commit(cell, before, last, loaded, seconds if is_new else None)
+            self.commits.commit(cell, keys[cell.number], loaded, seconds, (_SHORT,) if self._most else ())
 
-    def _commit(self, cell: Cell, before: Stored, last: Stored, loaded: Loaded, seconds: float | None) -> None:
-        record = last.record
-        is_after = bool(cell.faces)
-        result = Result(
-            outcome=record.outcome,
-            before_key=before.record.key,
-            key=record.key,
-            before=before.path,
-            after=last.path if is_after else None,
-            before_thumb=before.thumb,
-            after_thumb=last.thumb if is_after else None,
-            faces=record.faces,
-            infotext=last.infotext,
-            notes=(*record.notes, *self._about(cell, record.pixels, loaded)),
-            seconds=seconds,
-        )
-        if self._most and seconds is not None:
-            result = replace(result, notes=(*result.notes, _SHORT))
-        self.ledger.commit(cell, result)
-        self.results[cell.number] = result
-        if seconds is None:
-            self.counts["reused"] += 1
-            self.on_event(Skipped(cell.number, cell.label, "its pictures are there"))
-        else:
-            self.counts["drawn"] += 1
-            self.on_event(Image(cell.number, cell.label, result.outcome.words))
-
-    def _fail(self, cell: Cell, text: str, loaded: Loaded | None = None) -> None:
-        before = self.shelf.find(self.drawing.keys(cell, loaded.sha256).before) if loaded else None
-        paths = {"before": before.path, "before_thumb": before.thumb, "infotext": before.infotext} if before else {}
-        self.ledger.commit(cell, Result(outcome=Outcome.FAILED, error=text, **paths))
-        self.counts["failed"] += 1
-        self.on_event(Failed(cell.number, cell.label, text))
-
-    def _reuse(self, cells: Iterable[Cell], sha256: str) -> None:
-        for cell in cells:
-            stored = self.shelf.find(self.results[cell.number].key)
-            self._seen.setdefault(cell.job, {}).setdefault(stored.record.pixels, (cell, sha256))
-            self.counts["reused"] += 1
-            self.on_event(Skipped(cell.number, cell.label, "generated before"))
+    def _stage(self, stage: Sequence[Wanted], loaded: Loaded) -> None:
+        """Have one stage of a batch generated, each picture put onto the shelf as it comes."""
+        drawn = self.worker.draw(loaded, stage, self.commits.image)
+        for wanted, picture in zip(stage, drawn, strict=True):
+            self.commits.keep(wanted, picture, loaded)
+        steps = sum(wanted.cost for wanted in stage)
+        if steps and not self.worker.reports_steps:
+            self.on_event(Step(steps))
 
     def _ask(self) -> Interruption:
         """What the user wants now. Raises Interrupted where the run shall stop at once."""
@@ -281,56 +272,34 @@ class _Visits:
     def _looks_away(self, cells: Sequence[Cell], *, is_begun: bool = False) -> bool:
         """Whether the user wants `cells` left alone."""
         if self._ask() is Interruption.SKIP:
-            self.counts["skipped"] += len(cells)
-            for cell in cells:
-                self.on_event(Skipped(cell.number, cell.label, "skipped by the user"))
+            self.commits.skip(cells)
             return True
         return self.is_stopping and not is_begun
 
-    def _is_done(self, cell: Cell, sha256: str) -> bool:
-        result = self.results.get(cell.number)
-        if result is None or result.outcome == Outcome.FAILED:
-            return False
-        keys = self.drawing.keys(cell, sha256)
-        is_same = (result.before_key, result.key) == (keys.before, keys.last)
-        return is_same and all(self.shelf.find(key) for key in (keys.before, keys.last))
-
-    def _about(self, cell: Cell, pixels: str, loaded: Loaded) -> list[str]:
-        """What a person should know about the checkpoint of this cell."""
-        notes = []
-        wanted = cell.checkpoint.short_hash
-        if wanted and not loaded.sha256.startswith(wanted):
-            used = f"{loaded.checkpoint.name} [{loaded.sha256[:10]}]"
-            notes.append(f"generated with {used} in place of {cell.checkpoint}")
-        first, sha256 = self._seen.setdefault(cell.job, {}).setdefault(pixels, (cell, loaded.sha256))
-        if first.checkpoint != cell.checkpoint:
-            why = "the files are copies" if sha256 == loaded.sha256 else "although the checkpoint files differ"
-            notes.append(f"same pixels as cell {first.number} of {first.checkpoint}: {why}")
-        return notes
-
     def _sha256(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str:
         """The file's, as it is now. Raises CheckpointError where it cannot be read."""
-        row = self.ledger.checkpoints().get(str(ref))
-        if row and row.identity and row.identity == identity(checkpoint.path):
+        row = self._rows.get(str(ref))
+        if row and row.file.proves(FileIdentity.of(checkpoint.path)):
             return row.sha256
         return self.host.sha256(checkpoint)
 
-    def _remember(self, ref: CheckpointRef, loaded: Loaded, before: Stamp) -> None:
+    def _remember(self, ref: CheckpointRef, loaded: Loaded, before: FileIdentity) -> None:
         """Record the file that `loaded` was read from; `before` is its identity before that."""
         path = loaded.checkpoint.path
-        is_same = before == identity(path)
-        with suppress(OSError):  # gone again: nothing to compare a later file with
-            stat = path.stat()
+        now = FileIdentity.of(path)
+        if now.size is not None and now.modified_ns is not None:  # else gone again: nothing to compare a file with
             row = CheckpointRow(
                 ref=str(ref),
                 path=str(path),
                 sha256=loaded.sha256,
-                size=stat.st_size,
-                modified_ns=stat.st_mtime_ns,
-                identity=before if is_same else (),
+                size=now.size,
+                modified_ns=now.modified_ns,
+                identity=now.proof if now.proves(before) else (),
             )
-            if row != self.ledger.checkpoints().get(str(ref)):
+            if row != self._rows.get(str(ref)):
                 self.ledger.remember(row)
+                self._rows[str(ref)] = row
+        self._loads.settle(ref, loaded.sha256)
 
 
 @dataclass(frozen=True)

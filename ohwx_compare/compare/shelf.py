@@ -7,7 +7,9 @@ Pictures of other run folders may be lent: found by their keys too, and copied i
 
 import hashlib
 import json
+import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 from PIL import Image
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
@@ -98,16 +101,28 @@ class Shelf:
             if told := _told(path):
                 self._lent.setdefault(told[1].key, (path, told[1]))
 
-    @property
-    def checkpoints(self) -> set[str]:
-        """sha256 of every checkpoint that generated something of what is here or lent."""
-        records = (*(s.record for s in self._stored.values()), *(record for _, record in self._lent.values()))
-        return {record.checkpoint for record in records}
+    def generators(self) -> Counter[str]:
+        """How many of the pictures that are here or lent each checkpoint generated, by the file's sha256."""
+        records = {key: record for key, (_, record) in self._lent.items()}
+        records |= {key: stored.record for key, stored in self._stored.items()}
+        return Counter(record.checkpoint for record in records.values())
 
     def find(self, key: str) -> Stored | None:
         """The picture with this key, None where there is none (any more)."""
         stored = self._stored.get(key)
-        return stored if stored and (self.folder / stored.path).is_file() else None
+        if stored and os.path.isfile(f"{self.folder}/{stored.path}"):  # noqa: PTH113  asked for many times a cell: fast
+            return stored
+        return None
+
+    def get(self, key: str) -> Stored:
+        """The picture with this key. Raises ImageError where it is gone."""
+        if stored := self.find(key):
+            return stored
+        raise ImageError(f"A picture of {self.folder} vanished while the run went on; start the run again.")
+
+    def key_here(self, forms: Forms) -> str:
+        """The key that a picture carries here, or else where it is lent; today's for one that nobody has."""
+        return next(filter(self.find, forms), None) or next(filter(self.is_lent, forms), forms[0])
 
     def is_lent(self, key: str) -> bool:
         """Whether another folder has a picture with this key, copied in already or not."""
@@ -220,10 +235,13 @@ def _is_same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
-def file_name(number: int, ref: CheckpointRef, seed: int, *, before: bool) -> str:
-    """The name of a cell's picture, without suffix: sortable, readable, fit for every file system."""
+def file_name(number: int, ref: CheckpointRef, seed: int, *, before: bool, digits: int = 4) -> str:
+    """The name of a cell's picture, without suffix: sortable, readable, fit for every file system.
+
+    digits: of the largest number of the experiment, 4 at least.
+    """
     stem = _UNSAFE.sub("_", ref.stem)[:_LONGEST].encode("utf-8")[:_LONGEST_BYTES].decode("utf-8", "ignore").strip(" .")
-    return f"{number:04d} {stem} {seed}{'-before' if before else ''}"
+    return f"{number:0{digits}d} {stem} {seed}{'-before' if before else ''}"
 
 
 def pixel_digest(image: Image.Image) -> str:

@@ -10,6 +10,7 @@ from ohwx_compare.judge.effects import Effect
 from ohwx_compare.judge.matching import LEAST_PAIRS
 from ohwx_compare.judge.verdict import BAND, Word, verdict
 from ohwx_compare.judge.words import Clause, line, listed, scope, signed, trainings
+from ohwx_compare.words import counted
 
 __all__ = ["findings", "headline", "limits", "name_of", "sentences"]
 
@@ -41,8 +42,8 @@ def sentences(found: Answer) -> Iterator[str]:
     if faces := found.faces:
         did = _moved(faces.change, "raises", "lowers", f"changes by less than {BAND:.0%}", "may or may not change")
         yield (
-            f"On {faces.faces} small faces, {faces.height:.0f} px high, the face pass {did} the share of traits "
-            f"that are wrong: {faces.before:.0%} before, {faces.after:.0%} after "
+            f"On {counted(faces.faces, 'small face')}, {faces.height:.0f} px high, the face pass {did} the share of "
+            f"traits that are wrong: {faces.before:.0%} before, {faces.after:.0%} after "
             f"({signed(faces.change, percent=True)}, {scope(faces.change)})."
         )
 
@@ -51,7 +52,7 @@ def limits(found: Answer) -> Iterator[str]:
     """How the numbers came to be and what they cannot tell."""
     reader = found.reader
     yield (
-        "Below each number its 95 % interval and n. Seeds of one style are no independent witnesses, so each style is "
+        "Below each number its 95 % interval and n. Seeds of one style are not independent witnesses, so each style is "
         "one value, the mean over its seeds, and n counts styles; of fewer than six styles n counts pictures, and the "
         "interval is of these styles only. All styles share the same seeds; where these agree across styles, it is "
         "said how far other seeds may lead. Differences are with minus without, of the same prompts, seeds and "
@@ -70,9 +71,9 @@ def limits(found: Answer) -> Iterator[str]:
         "shows them: a pencil sketch has no colours."
     )
     yield (
-        f"The reader's own error, on {reader.style.n} true pictures drawn for this page: it names the style rightly in "
-        f"{reader.style.value:.0%} and {reader.wrong.value:.0%} of the face's traits wrongly; the subject himself "
-        f"reads as {reader.subject.value:.2f}, other men as {reader.others.value:.2f}."
+        f"The reader's own error, on {counted(reader.style.n, 'true picture')} drawn for this page: it names the style "
+        f"rightly in {reader.style.value:.0%} and {reader.wrong.value:.0%} of the face's traits wrongly; the subject "
+        f"himself reads as {reader.subject.value:.2f}, other men as {reader.others.value:.2f}."
     )
     yield (
         "The intervals hold the chance of prompts and seeds. They do not hold another training seed, subject, class or "
@@ -108,8 +109,8 @@ def _training(found: Answer) -> str:
     last = found.arms["reg"][-1].trained.exposures
     reader = found.reader
     return (
-        f"The base draws “ohwx man” with a likeness of {found.base.values['likeness'].value:.2f}; after {last} "
-        f"exposures it is {_ends(found, 'likeness')}. True pictures of him read as "
+        f"The base draws “ohwx man” with a likeness of {found.base.values['likeness'].value:.2f}; after "
+        f"{counted(last, 'exposure')} it is {_ends(found, 'likeness')}. True pictures of him read as "
         f"{reader.subject.value:.2f}, of other men as {reader.others.value:.2f}."
     )
 

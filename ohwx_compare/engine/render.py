@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.steps import sampling_steps
 from ohwx_compare.engine.conditioning import Conditioning, condition
 from ohwx_compare.engine.denoiser import Blend, Denoiser
 from ohwx_compare.engine.noise import Brownian, ImageNoise, pick_source
@@ -64,7 +65,7 @@ class NotedImage:
 
 @dataclass(frozen=True)
 class Start:
-    """Where img2img starts: `latents` (B, 4, h, w) float32 and, for an inpaint, `mask` (B, 1, h, w), 1 = redraw."""
+    """Where img2img starts: `latents` (B, 4, h, w) float32 and, for an inpaint, `mask` (B, 1, h, w), 1 = inpaint."""
 
     latents: Tensor
     mask: Tensor | None
@@ -173,9 +174,9 @@ def latents(
 
 
 def img2img_path(sigmas: Tensor, denoise: float) -> Tensor:
-    """The last int(denoise * steps) + 1 steps of a schedule; `denoise` counts as 0.999 at most (the webui's)."""
+    """The last steps of a schedule, as many as `sampling_steps` counts."""
     steps = len(sigmas) - 1
-    return sigmas[steps - int(min(denoise, 0.999) * steps) - 1 :]
+    return sigmas[steps - sampling_steps(steps, denoise) :]
 
 
 def encode_start(model: Model, jobs: Sequence[Job], images: Sequence[Image.Image], mask: Tensor | None = None) -> Start:

@@ -172,7 +172,7 @@ def check(path: Path, *, vae: Path | None = None) -> Checked:
     if left := [name for name in shapes if not name.startswith(known) and not IGNORABLE.match(name)]:
         raise MissingKeysError(f"{path.name} holds {_some(left)} that no part of SDXL knows.")
     if vae is None and not any(name.startswith(PREFIXES["vae"]) for name in shapes):
-        raise CheckpointError(f"{path.name} holds no VAE; choose a VAE file beside it.")
+        raise CheckpointError(f"{path.name} holds no VAE; choose a VAE file for it.")
     sources = {part: _source(part, header, PREFIXES[part]) for part in PREFIXES if part != "vae" or vae is None}
     if vae is not None:
         sources["vae"] = _vae(vae)

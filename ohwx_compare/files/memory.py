@@ -1,11 +1,12 @@
-"""How much memory the system could give a program now."""
+"""What the system could give a program now: memory, and room on a disk."""
 
 import ctypes
 import re
+import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["available_memory"]
+__all__ = ["available_memory", "free_bytes", "nearest_there"]
 
 
 def available_memory() -> int | None:
@@ -21,6 +22,17 @@ def available_memory() -> int | None:
     except (OSError, ValueError):
         return None
     return int(found[1]) * 1024 if found else None
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that are free on the disk where `folder` is or would be."""
+    return shutil.disk_usage(nearest_there(folder)).free
+
+
+def nearest_there(path: Path) -> Path:
+    """`path`, or the nearest folder above it that exists; the current one where the drive is gone."""
+    path = path.absolute()
+    return next((one for one in (path, *path.parents) if one.exists()), Path())
 
 
 if sys.platform == "win32":

@@ -16,6 +16,7 @@ from ohwx_compare.judge.effects import LEAST_STYLES, mean_where
 from ohwx_compare.judge.intervals import CONFIDENCE
 from ohwx_compare.judge.seeds import seed_variance
 from ohwx_compare.judge.student import quantile, tail
+from ohwx_compare.words import counted
 
 __all__ = ["MOST_STYLES", "POWER", "Design", "Spread", "designs", "detectable", "power", "spread_of"]
 
@@ -72,7 +73,7 @@ def spread_of(differences: ArrayLike) -> Spread:
     seeds, style = (~np.isnan(values)).sum(1), mean_where(values, 1)
     spare = int((seeds - 1).sum())
     if len(style) < 2 or spare < 1:
-        told = f"{len(style)} styles and {int(seeds.sum())} pairs"
+        told = f"{counted(len(style), 'style')} and {counted(int(seeds.sum()), 'pair')}"
         raise ExperimentError(f"a plan needs two styles and two seeds, got {told}: generate more first")
     layout = seed_variance(values)
     shared = layout.shared if layout and layout.is_visible else 0.0

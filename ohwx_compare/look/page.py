@@ -17,13 +17,14 @@ from urllib.parse import quote
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
-from ohwx_compare.files.ledger import Run, RunCell
+from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.look.board import Board, board_of, face_caption, face_words, in_words, job_words, summary
 from ohwx_compare.look.sheet import sheet_files
 from ohwx_compare.words import counted
 
 __all__ = ["page_data", "render_page", "write_page"]
 
+_SCRIPTS = ("cells.js", "zoom.js", "grid.js", "viewer.js", "controls.js")  # one scope: each knows those before it
 _TONES = {
     Outcome.FAILED: "bad",
     Outcome.NO_FACE: "warn",
@@ -51,7 +52,7 @@ def write_page(run: Run) -> Path:
 def render_page(data: dict[str, Any]) -> str:
     """The page for what `page_data` gave."""
     style = _part("style.css")
-    script = '"use strict";\n' + _part("grid.js") + _part("viewer.js")
+    script = "".join(['"use strict";\n', *map(_part, _SCRIPTS)])
     page = _part("index.html")
     inlined = {
         "STYLE_HASH": _source_hash(style),

@@ -15,7 +15,7 @@ from ohwx_compare.cli.main import main
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.images import write_png
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 
 TEXT = "a man\nSteps: 1, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x64, Model: bad, RNG: CPU, Version: 1.10.1"
 UNET = "model.diffusion_model.input_blocks.0.0.weight"
@@ -56,7 +56,7 @@ CHECKPOINTS = {
     "LoRA": (with_tensors("lora_unet_down.lora_down.weight"), "a LoRA"),
     "no text encoders": (without("conditioner."), "without text encoders"),
     "no first text encoder": (without("conditioner.embedders.0."), "lacks"),
-    "no VAE": (without("first_stage_model."), "--vae"),
+    "no VAE": (without("first_stage_model."), "holds no VAE; choose a VAE file"),
     "a text file": (lambda path, tiny: path.write_text("these are not the weights"), "begins with the text 'these ar'"),
     "a header of 2 GB": (lambda path, tiny: path.write_bytes((2**31).to_bytes(8, "little") + b"{}"), "2,147,483,648"),
     "0 bytes": (lambda path, tiny: path.touch(), "is empty (0 bytes)"),
@@ -178,7 +178,7 @@ INPUTS = {
     "unknown sampler in an infotext": (lambda p: ["--from", TEXT.replace("Euler a", "Heun++")], "Heun++"),
     "unknown sampler in a file": (lambda p: [experiment(p / "e.json", sampler="Heun++")], "Heun++"),
     "text without parameters": (lambda p: ["--from", text(p / "t.txt", "just a prompt")], "No generation parameters"),
-    "picture without metadata": (lambda p: ["--from", plain(p / "p.png")], "carries no infotext"),
+    "picture without metadata": (lambda p: ["--from", plain(p / "p.png")], "has no infotext"),
     "picture of 0 bytes": (lambda p: ["--from", empty(p / "p.png")], "0 bytes"),
     "no such file": (lambda p: ["--from", p / "gone.png"], "There is no file"),
     "empty folder": (lambda p: ["--from", TEXT, "--checkpoints", p], "holds no .safetensors"),
@@ -190,7 +190,7 @@ INPUTS = {
     ),
     "unknown axis in a file": (lambda p: [experiment(p / "e.json", axis="sede")], "did you mean 'seed'"),
     "too many cells": (lambda p: ["--from", f"{TEXT}, {MANY}"], "90,000 cells"),
-    "no folder": (lambda p: ["--from", TEXT, "--checkpoints", p / "gone"], "is no folder"),
+    "no folder": (lambda p: ["--from", TEXT, "--checkpoints", p / "gone"], "is not a folder"),
 }
 
 
@@ -211,7 +211,7 @@ def test_a_wrong_request_is_one_sentence_and_nothing_is_made(name, command, tiny
 
 
 PICTURES = {
-    "no metadata": (plain, "carries no infotext"),
+    "no metadata": (plain, "has no infotext"),
     "0 bytes": (empty, "0 bytes"),
     "a decompression bomb": (bomb, "too large"),
     "a text file": (lambda p: text(p, "no picture"), "PNG"),
@@ -272,4 +272,4 @@ def test_a_device_that_is_not_here_is_one_sentence(goldens, capsys):
 @pytest.mark.parametrize("command", [["pnginfo"], ["detect", "--detector", "any.pt"]])
 def test_a_folder_without_pictures_is_one_sentence(command, tmp_path, capsys):
     assert main([command[0], str(tmp_path), *command[1:]]) == 1
-    assert "no PNG, JPEG, WebP or AVIF in there" in capsys.readouterr().err
+    assert "no PNG, JPEG, WebP or AVIF found" in capsys.readouterr().err

@@ -14,11 +14,11 @@ from ohwx_compare.cli.compare import read_experiment
 from ohwx_compare.cli.main import main
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.drawn_detector import draw_detector
 
 SEED = Path(__file__).parents[1] / "seed"
-ARTICLE = SEED / "article.txt"
+PAGE = SEED / "page.md"
 STAND_INS = [
     "--checkpoint-map", "me_15_StarlightXLAnimatedV3_noREG-000030=tiny_noreg",
     "--checkpoint-map", "4610bf5599=tiny_reg.safetensors",
@@ -38,7 +38,7 @@ def compare(tiny, out, *more) -> int:
     return main(["compare", "--checkpoints", str(tiny), "--out", str(out), "--device", "cpu", *map(str, more)])
 
 
-@pytest.mark.parametrize("source", [ARTICLE, SEED / "infotexts.txt"])
+@pytest.mark.parametrize("source", [PAGE, SEED / "infotexts.txt"])
 def test_the_article_plans_its_two_checkpoints(source):
     cells = read_experiment(None, str(source)).cells()
     assert [cell.checkpoint.stem for cell in cells] == [
@@ -51,7 +51,7 @@ def test_the_article_plans_its_two_checkpoints(source):
 
 
 def test_missing_checkpoints_are_named_in_one_sentence(tiny, tmp_path, capsys):
-    assert compare(tiny, tmp_path / "run", "--from", ARTICLE) == 1
+    assert compare(tiny, tmp_path / "run", "--from", PAGE) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert "noREG-000030" in said
     assert "step00000901" in said
@@ -113,13 +113,13 @@ def test_what_cannot_be_drawn_is_refused_before_anything_is(tiny, tmp_path, caps
     assert "Denoising strength" in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "run").exists()
     with pytest.raises(SystemExit):
-        compare(tiny, tmp_path / "run", "--from", ARTICLE, "--batch", "0")
+        compare(tiny, tmp_path / "run", "--from", PAGE, "--batch", "0")
 
 
 @pytest.mark.slow
 def test_the_article_as_it_is(tiny, tmp_path):
     """1024 px, 20 steps, 80 face steps, both checkpoints mapped."""
-    assert compare(tiny, tmp_path / "run", "--from", ARTICLE, *STAND_INS, "--batch", "1") == 0
+    assert compare(tiny, tmp_path / "run", "--from", PAGE, *STAND_INS, "--batch", "1") == 0
     assert [cell.result.outcome for cell in open_run(tmp_path / "run").cells].count(Outcome.FAILED) == 0
 
 

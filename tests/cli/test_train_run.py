@@ -43,14 +43,14 @@ def test_stopped_and_gone_on_with(recipe, tiny, capsys, monkeypatch):
     assert main(["train", str(recipe), "--device", "cpu"]) == 130
     said = capsys.readouterr()
     assert said.out == "stopped\n"
-    assert "Finishing the step in hand" in said.err
+    assert "Finishing the current step" in said.err
     assert main(["train", str(recipe), "--device", "cpu", "--json"]) == 0
     said = capsys.readouterr()
     result = json.loads(said.out)
     assert (result["step"], result["finished"], len(result["saved"])) == (3, True, 2)
     assert "saved" in said.err
     assert main(["train", str(recipe), "--device", "cpu"]) == 0
-    assert capsys.readouterr().out == "nothing was left to do\n"
+    assert capsys.readouterr().out == "already finished\n"
 
     job = Job(prompt="ohwx man", seed=1, steps=2, width=64, height=64)
     paths = (tiny / "tiny_base.safetensors", Path(result["saved"][1]))
@@ -62,4 +62,4 @@ def test_a_changed_recipe_is_refused(recipe, capsys):
     assert main(["train", str(recipe), "--device", "cpu"]) == 0
     recipe.write_text(recipe.read_text(encoding="utf-8").replace("0.001", "0.002"), encoding="utf-8")
     assert main(["train", str(recipe), "--device", "cpu"]) == 1
-    assert "is of another run" in capsys.readouterr().err
+    assert "belongs to another run" in capsys.readouterr().err

@@ -8,7 +8,6 @@ import sys
 import weakref
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,17 +16,17 @@ from drawing_runs import PLAIN, contents, draw
 from killed_run import EXPERIMENT
 
 from ohwx_compare.cli.main import main
-from ohwx_compare.compare import run as run_module
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
+from ohwx_compare.compare.shelf import Shelf
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.engine import memory, render
 from ohwx_compare.errors import LedgerError, OutOfMemoryError
-from ohwx_compare.files import atomic, hashes
+from ohwx_compare.files import atomic, hashes, identity
 from ohwx_compare.files.images import load_rgb
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.testing.fake_host import FakeHost
 
@@ -151,6 +150,35 @@ def test_a_checkpoint_that_vanishes_fails_its_cells_alone(tiny, tmp_path):
     assert {c.outcome for c in cells} == {Outcome.DRAWN}
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_picture_that_vanishes_after_any_look_ends_no_run(is_new, models, tmp_path, monkeypatch):
+    axes = (Axis("checkpoint", (CheckpointRef("a"),)), Axis("seed", (1,)), EXPERIMENT.axes[2])
+    experiment = replace(EXPERIMENT, axes=axes)
+    draw(experiment, models, tmp_path / "whole" / "out")
+    whole, find, left = contents(tmp_path / "whole" / "out"), Shelf.find, 0
+
+    def look(shelf, key):
+        nonlocal left
+        found = find(shelf, key)
+        left -= found is not None
+        if found and left == 0:
+            (shelf.folder / found.path).unlink()
+        return found
+
+    monkeypatch.setattr(Shelf, "find", look)
+    for moment in range(1, 200):
+        out, left = tmp_path / str(moment) / "out", 0
+        if not is_new:
+            shutil.copytree(tmp_path / "whole" / "out", out)
+        left = moment
+        draw(experiment, models, out)
+        if left > 0:
+            break
+        assert draw(experiment, models, out)[0].failed == 0
+        assert contents(out) == whole
+    assert moment > 8
+
+
 def real(*refs: CheckpointRef, seeds=(1, 2)):
     """An experiment that the engine draws in no time."""
     job = replace(PLAIN.job, steps=1, sampler="Euler", rng="CPU")
@@ -163,10 +191,10 @@ OVERWRITTEN = {"where the file system tells": True, "where it does not, as on Wi
 @pytest.mark.parametrize("tells", OVERWRITTEN)
 def test_a_file_overwritten_under_its_name_size_and_time_is_noticed(tells, models, tmp_path, monkeypatch):
     tells, path = OVERWRITTEN[tells], models / "b.safetensors"
-    monkeypatch.setattr(run_module, "identity", partial(hashes.identity, settled=0))
+    monkeypatch.setattr(identity, "SETTLED", 0)
     if not tells:
-        monkeypatch.setattr(hashes, "_MOUNTS", tmp_path / "none")
-    elif not hashes.identity(path, settled=0):
+        monkeypatch.setattr(identity, "_MOUNTS", tmp_path / "none")
+    elif not identity.FileIdentity.of(path).is_proof:
         pytest.skip("the temporary folder's file system does not tell changes")
 
     class Reading(FakeHost):
@@ -272,7 +300,7 @@ def test_the_ways_to_be_out_of_memory(error, is_memory):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from ohwx_compare.files.ledger import Ledger
+from ohwx_compare.files.ledger.writer import Ledger
 held = Ledger(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)

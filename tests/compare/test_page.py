@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.look.board import Board, summary
 from ohwx_compare.look.page import page_data, render_page, write_page
 from ohwx_compare.look.sheet import write_sheets
@@ -191,9 +191,20 @@ def test_the_filter_in_a_browser(tab):
     tab.keyboard.press("/")
     tab.keyboard.type("no face, seed 10")
     assert tab.locator(".tile:not(.dim):visible").count() == 1
-    assert tab.locator("#count").inner_text() == "1 of 12"
+    assert tab.locator("#count").inner_text() == "1 of 12 cells"
     tab.keyboard.press("Escape")
     assert tab.locator(".tile:visible").count() == 12
+    assert tab.locator("#count").inner_text() == "12 cells"
+
+
+def test_a_pill_tells_the_pass_that_is_seen(tab):
+    first = tab.locator(".tile").first
+    first.hover()
+    assert first.locator(".flip").inner_text() == "after"
+    assert "before" not in shown(tab, ".cell >> nth=0 >> img")
+    first.locator(".flip").click()
+    assert first.locator(".flip").inner_text() == "before"
+    assert "before" in shown(tab, ".cell >> nth=0 >> img")
 
 
 def test_the_viewer_in_a_browser(tab, sample_run):
@@ -232,6 +243,35 @@ def test_the_viewer_in_a_browser(tab, sample_run):
     tab.keyboard.press("Escape")
     assert not tab.locator("#viewer").is_visible()
     assert tab.evaluate("document.activeElement.className") == "cell"
+
+
+def test_outlines_are_as_thin_at_any_zoom(tab):
+    """2 px of the screen, however near the face."""
+    tab.locator(".cell").first.click()
+    tab.keyboard.press("o")
+    width = "parseFloat(getComputedStyle(document.querySelector('#v-faces rect')).strokeWidth)"
+    screen = f"{width} * document.querySelector('#v-faces').getScreenCTM().a"
+    for key in ("0", "f", "+", "1"):
+        tab.keyboard.press(key)
+        assert tab.evaluate(screen) == pytest.approx(2, rel=0.01)
+
+
+def test_the_viewer_has_the_window_to_itself(tab):
+    """The page's scrollbars are gone while it is open, and the page is where it was when it is closed."""
+    assert tab.evaluate("innerWidth - document.documentElement.clientWidth") > 0  # a page that scrolls
+    tab.evaluate("scrollTo(0, 150)")
+    tab.locator(".cell").nth(3).click()
+    assert tab.evaluate("[innerWidth - document.documentElement.clientWidth, innerHeight]") == [0, 900]
+    close = tab.get_by_role("button", name="Close", exact=True).bounding_box()
+    assert (
+        tab.evaluate("([x, y]) => document.elementFromPoint(x, y).dataset.do", [close["x"] + 5, close["y"] + 9])
+        == "close"
+    )
+    tab.mouse.wheel(0, 500)
+    tab.keyboard.press("Escape")
+    tab.locator("html:not(.viewing)").wait_for()
+    assert tab.evaluate("innerWidth > document.documentElement.clientWidth")
+    assert tab.evaluate("scrollY") == 150
 
 
 def test_a_failed_cell_in_a_browser(tab):

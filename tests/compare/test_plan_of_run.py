@@ -7,11 +7,12 @@ import pytest
 from killed_run import EXPERIMENT, Detector
 
 from ohwx_compare.compare.cost.calibrate import seconds
-from ohwx_compare.compare.cost.plan import keys_with, plan, shelved
+from ohwx_compare.compare.cost.plan import plan, shelved
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
+from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.fake_host import FakeHost
 
 
@@ -41,9 +42,10 @@ def draw(experiment, models, out, *lenders):
 
 def planned(experiment, models, out, *lenders):
     host = FakeHost(models)
-    keys = keys_with(host.fingerprint, {tab.model: Detector().sha256 for tab in EXPERIMENT.faces})
     own = open_run(out) if out.exists() else None
-    known = {"there": shelved(own, [*map(open_run, lenders)]), "keys": keys} if own or lenders else {}
+    there = shelved(own, [*map(open_run, lenders)])
+    keys = keys_with(host.fingerprint, {tab.model: Detector().sha256 for tab in EXPERIMENT.faces}, there)
+    known = {"there": there, "keys": keys} if own or lenders else {}
     return plan(experiment, in_folder(models, {}), batch=2, **known)
 
 
@@ -74,7 +76,8 @@ def test_pictures_that_are_gone_are_drawn_again(models, tmp_path):
     gone = open_run(out).cells[0].result
     (out / gone.before).unlink()
     again = planned(EXPERIMENT, models, out)
-    assert again.renders == draw(EXPERIMENT, models, out)["render"] == 1
+    done = draw(EXPERIMENT, models, out)
+    assert (again.renders, again.inpaints) == (done["render"], done["inpaint"]) == (1, 0)
 
 
 def test_what_is_lent_is_not_counted(models, tmp_path):

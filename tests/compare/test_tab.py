@@ -9,7 +9,7 @@ import tab_server
 from conftest import HOSTILE, NAMES, experiment_of
 
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 
 SECOND = "läufe #1 100%"
 TEXT = (
@@ -75,7 +75,7 @@ def page(chromium, server):
 def drafted(page, text=TEXT):
     page.fill("#ohwx-infotexts", text)
     page.click("#ohwx-read")
-    page.wait_for_selector("#ohwx-cost:not(:text('Counting'))")
+    page.wait_for_selector("#ohwx-cost:not(:text('Estimating'))")
 
 
 def said(page, words):
@@ -102,12 +102,15 @@ def drop(page, selector, name, data, kind):
 
 def test_an_infotext_becomes_a_request_that_is_started(page, server):
     drafted(page)
-    assert page.locator("#ohwx-notes li").all_inner_texts() == ["read 1", "No file here answers to nobody.safetensors."]
+    assert page.locator("#ohwx-notes li").all_inner_texts() == [
+        "read 1",
+        "The webui has no checkpoint nobody.safetensors.",
+    ]
     assert page.locator(".ohwx-chip.ohwx-missing").count() == 1
     assert page.input_value("#ohwx-job-prompt").startswith("<img src=x")
-    said(page, "1 of 2 checkpoints is not here; leave it out, or add its file.")
+    said(page, "1 of 2 checkpoints is missing. Remove it, or add its file.")
     assert page.locator("#ohwx-start").is_disabled()
-    page.get_by_role("button", name="Leave out nobody.safetensors").click()
+    page.get_by_role("button", name="Remove nobody.safetensors").click()
     page.locator(".ohwx-list input").nth(1).check()
     page.fill("#ohwx-job-steps", "8")
     page.fill("#ohwx-values-1", "10-12")
@@ -178,7 +181,7 @@ def test_the_chosen_run_and_the_draft_survive_a_reload(page):
 def test_a_run_is_interrupted_and_resumed(page, server):
     page.locator(".ohwx-run").nth(0).click()
     page.wait_for_selector("#ohwx-interrupt:visible")
-    assert page.locator("#ohwx-standing").inner_text() == "drawing · 3 of 12 · 3 min left"
+    assert page.locator("#ohwx-standing").inner_text() == "generating · 3 of 12 · 3 min left"
     assert not page.locator("#ohwx-resume").is_visible()
     page.click("#ohwx-interrupt")
     page.wait_for_selector("#ohwx-resume:visible")
@@ -224,7 +227,7 @@ def test_an_error_is_its_sentence_and_polling_recovers(page, server):
     server.faults.clear()
     page.wait_for_selector("#ohwx-away", state="hidden", timeout=10_000)
     drafted(page)
-    page.get_by_role("button", name="Leave out nobody.safetensors").click()
+    page.get_by_role("button", name="Remove nobody.safetensors").click()
     server.faults["ohwx/api/runs"] = (400, "No checkpoint is chosen.")
     page.click("#ohwx-start")
     said(page, "No checkpoint is chosen.")
@@ -242,6 +245,15 @@ def test_checkpoints_are_filtered_and_chosen_by_group(page, server):
     page.wait_for_function("document.querySelectorAll('.ohwx-chip').length === 4")
     assert page.get_by_role("button", name="me (2 epochs)").get_attribute("aria-pressed") == "true"
     assert "onerror" in page.locator(".ohwx-chip").last.inner_text()
+
+
+def test_many_checkpoints_scroll_down_and_never_sideways(page, server):
+    server.checkpoints += [f"me_15_StarlightXLAnimatedV3-{epoch:06d}.safetensors" for epoch in range(60)]
+    drafted(page)
+    page.locator(".ohwx-list label >> nth=60").wait_for(state="attached")
+    wide, tall = (f"node => node.scroll{side} > node.client{side}" for side in ("Width", "Height"))
+    assert page.eval_on_selector(".ohwx-list", tall)
+    assert not page.eval_on_selector(".ohwx-list", wide)
 
 
 def test_a_folder_is_read_filtered_and_compared_with(page):
@@ -271,6 +283,11 @@ def test_faces_of_existing_pictures_are_followed(page, server):
     page.wait_for_selector(".ohwx-results li")
     assert page.locator(".ohwx-results b").inner_text() == "<b>.png"
     assert not page.locator("#ohwx-face-stop").is_visible()
+    server.job |= {"state": "drawing", "done": 0, "total": 1, "results": []}  # the next job is followed too
+    page.click("#ohwx-face-start")
+    page.wait_for_selector("#ohwx-face-stop:visible")
+    server.job |= {"state": "done", "done": 1, "results": [{**found[0], "path": "/p/c.png"}]}
+    page.wait_for_selector(".ohwx-results b:text('c.png')")
 
 
 def test_the_keyboard_and_a_phone(chromium, page, server):

@@ -63,17 +63,17 @@ def last(server, path):
 
 
 def test_a_recipe_is_planned_while_it_is_typed_and_started(page, server):
-    plans(page, "Choose a base checkpoint and the folder of your pictures.")
+    plans(page, "Select a base checkpoint and enter the folder of your training pictures.")
     assert page.locator("#ohwx-train-start").is_disabled()
     page.select_option("#ohwx-base", "base.safetensors")
     fill(page, train="/bilder/ich", name=NAME, epochs="60", save_every_epochs="20")
-    plans(page, "2250 steps · 15 pictures · 2 checkpoints · 41 GB of disk · 9.4 GB of memory")
+    plans(page, "2250 steps · 15 training pictures · 2 checkpoints · 41 GB of disk · 9.4 GB of memory")
     page.click("summary:text('Checkpoints and notes')")
     assert page.locator(".ohwx-saves tbody tr").all_inner_texts() == ["me-000030\t450\t30", "me\t900\t60"]
     recipe = {"preset": "corrected", "base": "base.safetensors", "train": "/bilder/ich", "name": NAME, "epochs": 60}
     assert last(server, "ohwx/api/train/plan")["recipe"] == {**recipe, "save_every_epochs": 20}
     server.training.plan["problems"] = ["The disk has 3 GB free.", "No picture fits."]
-    page.click("summary:text('Everything else')")
+    page.click("summary:text('Other settings')")
     page.fill("#ohwx-recipe-rest", '{"ema": 0.999}')
     plans(page, "The disk has 3 GB free.")
     assert page.locator(".ohwx-planned .ohwx-notes li").first.inner_text() == "No picture fits."
@@ -85,12 +85,12 @@ def test_a_recipe_is_planned_while_it_is_typed_and_started(page, server):
         "saves": PLAN["saves"][:1],
     }
     page.fill("#ohwx-recipe-rest", '{"ema": 0.99}')
-    pictures = "1 picture and 1 regularization image"
+    pictures = "1 training picture and 1 regularization image"
     plans(page, f"2250 steps · {pictures} · 1 checkpoint · 41 GB of disk · 9.4 GB of memory · about 2 h")
     page.fill("#ohwx-recipe-rest", '{"ema": 0.99, "sede": 1}')
     plans(page, "The recipe has no 'sede'; did you mean 'seed'?")
     page.fill("#ohwx-recipe-rest", "[1]")
-    plans(page, '"Everything else" must be a JSON object, such as {"seed": 1}.')
+    plans(page, '"Other settings" must be a JSON object, such as {"seed": 1}.')
     page.fill("#ohwx-recipe-rest", '{"ema": 0.99}')
     page.wait_for_selector("#ohwx-train-start:enabled")
     look(page, server)  # a reload keeps what was typed

@@ -214,3 +214,12 @@ def test_every_kind_can_be_written_and_read():
     assert set(VALUES) | {"prompt s/r"} == set(KINDS)
     with pytest.raises((ExperimentError, InfotextError), match="name"):
         CheckpointRef.parse(" [0123456789]")
+
+
+@pytest.mark.parametrize(("seeds", "digits"), [(9_999, 4), (10_000, 5)])
+def test_names_of_any_number_of_cells_sort_as_the_cells_do(seeds, digits):
+    axes = (Axis("checkpoint", (CheckpointRef("a"),)), Axis("seed", tuple(range(seeds))))
+    cells = Experiment(job=JOB, axes=axes).cells()
+    assert {cell.digits for cell in cells} == {digits}
+    names = [f"{cell.number:0{cell.digits}d}" for cell in cells]
+    assert names == sorted(names)

@@ -140,7 +140,7 @@ def test_a_shape_without_sense_is_refused(write):
 
 
 def test_without_vae_one_must_be_named(write):
-    with pytest.raises(CheckpointError, match="holds no VAE; choose a VAE file beside it"):
+    with pytest.raises(CheckpointError, match="holds no VAE; choose a VAE file for it"):
         load(write("first_stage_model."))
 
 

@@ -1,6 +1,7 @@
 """Identity and hashes: a file is read once while it stays as it is, and again after every write."""
 
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -12,8 +13,10 @@ from safetensors.numpy import save_file
 
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files import hashes as module
+from ohwx_compare.files import identity
 from ohwx_compare.files.contents import read_contents
-from ohwx_compare.files.hashes import Hashes, identity
+from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.identity import FileIdentity
 
 HONEST = sys.platform == "linux"  # and the temporary folder on a file system of the list, or tests are skipped
 
@@ -41,7 +44,7 @@ def settle(path):
 def is_known(path):
     """Whether this machine's temporary folder tells changes."""
     settle(path)
-    return identity(path, settled=0.02) != ()
+    return FileIdentity.of(path, settled=0.02).is_proof
 
 
 def test_a_file_overwritten_with_its_size_and_time_is_read_again(path):
@@ -80,30 +83,58 @@ def copied(path):
 def test_every_way_to_write_changes_the_identity(path, write):
     if not is_known(path):
         pytest.skip("the temporary folder's file system does not tell changes")
-    before = identity(path, settled=0.02)
-    assert identity(path, settled=0.02) == before
+    before = FileIdentity.of(path, settled=0.02)
+    assert FileIdentity.of(path, settled=0.02) == before
+    assert before.proves(before)
     write(path)
     settle(path)
-    after = identity(path, settled=0.02)
-    assert after
-    assert after != before
+    after = FileIdentity.of(path, settled=0.02)
+    assert after.proof
+    assert after.proof != before.proof
+    assert not after.proves(before)
+    assert not after.seems_untouched(before)
 
 
 def test_what_cannot_be_told_has_no_identity(path, monkeypatch):
     settle(path)
-    assert identity(path, settled=60) == ()  # just written
-    assert identity(path.with_name("none"), settled=0.02) == ()
+    assert FileIdentity.of(path, settled=60).proof == ()  # just written
+    assert FileIdentity.of(path.with_name("none"), settled=0.02) == FileIdentity()
+    assert FileIdentity.of(path.parent, settled=0.02) == FileIdentity()
     if HONEST:
         stat = path.stat()
         line = f"1 1 {os.major(stat.st_dev)}:{os.minor(stat.st_dev)} / / rw - vfat /dev/sdb1 rw\n"
         for table in (line, "", "1 1 0:999999 / / rw - ext4 x rw\n"):
             path.with_name("mounts").write_text(table, encoding="utf-8")
-            monkeypatch.setattr(module, "_MOUNTS", path.with_name("mounts"))
-            assert identity(path, settled=0.02) == ()
+            monkeypatch.setattr(identity, "_MOUNTS", path.with_name("mounts"))
+            assert FileIdentity.of(path, settled=0.02).proof == ()
         path.with_name("mounts").write_text(line.replace("vfat", "ext4"), encoding="utf-8")
-        assert identity(path, settled=0.02) != ()
-    monkeypatch.setattr(module, "_MOUNTS", path.with_name("no table"))
-    assert identity(path, settled=0.02) == ()
+        assert FileIdentity.of(path, settled=0.02).proof != ()
+    monkeypatch.setattr(identity, "_MOUNTS", path.with_name("no table"))
+    assert FileIdentity.of(path, settled=0.02).proof == ()
+
+
+def test_the_three_questions_grow_stronger(path, monkeypatch):
+    settle(path)
+    now = FileIdentity.of(path, settled=0.02)
+    assert FileIdentity.recorded(now.proof, now.size, now.modified_ns) == (
+        now if now.is_proof else FileIdentity(now.size, now.modified_ns)
+    )
+    monkeypatch.setattr(identity, "_MOUNTS", path.with_name("no table"))
+    unproven = FileIdentity.of(path, settled=0.02)
+    assert unproven.seems_untouched(now)
+    assert not any(one.proves(other) for one in (now, unproven) for other in (unproven, FileIdentity()))
+    of_a_record = FileIdentity.recorded((), now.size, now.modified_ns)
+    assert now.resembles(of_a_record)
+    assert not any(one.seems_untouched(of_a_record) for one in (now, of_a_record))
+    assert not FileIdentity().resembles(FileIdentity())
+    path.write_bytes(b"three")
+    assert not FileIdentity.of(path).resembles(now)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in this file system")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert FileIdentity.of(tmp_path / "pipe") == FileIdentity()
 
 
 def test_what_was_just_written_is_not_remembered(path):
@@ -152,4 +183,21 @@ def test_the_oldest_are_forgotten(tmp_path, monkeypatch):
     known = Hashes(tmp_path / "cache", settled=0.02)
     for name in "abc":
         known(tmp_path / name)
-    assert len(list((tmp_path / "cache").glob("*"))) == (2 if identity(tmp_path / "a", settled=0.02) else 0)
+    assert len(list((tmp_path / "cache").glob("*"))) == (
+        2 if FileIdentity.of(tmp_path / "a", settled=0.02).is_proof else 0
+    )
+
+
+def test_a_cache_of_an_earlier_version_is_taken(earlier):
+    folder, counted = earlier("44c9ee7"), Counted()
+    path = folder / "models" / "small.safetensors"
+    if not is_known(path):
+        pytest.skip("the temporary folder's file system does not tell changes")
+    (file,) = (folder / "cache").glob("*.json")
+    said = json.loads(file.read_text(encoding="utf-8"))
+    stat = path.stat()  # the same file as then, were it not unpacked here
+    said["identity"] = [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    name = hashlib.sha256(str(path.resolve()).encode("utf-8", "replace")).hexdigest()[:32]
+    file.with_name(f"{name}.json").write_text(json.dumps(said), encoding="utf-8")
+    contents = Hashes(folder / "cache", read=counted, settled=0.02).contents(path)
+    assert (counted.reads, contents) == (0, read_contents(path))

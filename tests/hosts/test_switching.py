@@ -14,7 +14,8 @@ from ohwx_compare.engine import weights
 from ohwx_compare.engine.weights import PREFIXES, load
 from ohwx_compare.errors import CheckpointError, HostError
 from ohwx_compare.files.contents import read_contents
-from ohwx_compare.files.hashes import Hashes, identity
+from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.hosts import ahead
 from ohwx_compare.hosts.native import NativeHost
 
@@ -114,7 +115,7 @@ def test_what_is_expected_is_hashed_by_the_time_it_is_used(tiny):
     host.expect(noreg)  # another opinion
     host.use(noreg)
     threads = [thread for name, thread in counted.read if name == noreg.name]
-    assert threads == ["read ahead"] + ["MainThread"] * (not identity(noreg.path, settled=0.02))
+    assert threads == ["read ahead"] + ["MainThread"] * (not FileIdentity.of(noreg.path, settled=0.02).is_proof)
     assert holds(host, noreg)
     host.expect(Checkpoint("gone", tiny / "gone.safetensors"))
     host.expect(reg)

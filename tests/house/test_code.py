@@ -134,3 +134,22 @@ def test_programs_take_what_is_there(path):
             module = importlib.import_module(node.module)
             for alias in node.names:
                 assert hasattr(module, alias.name) or importlib.util.find_spec(f"{node.module}.{alias.name}")
+
+
+WEBUI = PACKAGE / "hosts" / "webui"
+ASKS = {WEBUI / "features.py", WEBUI / "generation" / "loading.py", WEBUI / "generation" / "loaded.py"}
+
+
+@pytest.mark.parametrize("path", sorted(WEBUI.rglob("*.py")), ids=lambda p: p.relative_to(WEBUI).as_posix())
+def test_what_a_webui_has_is_asked_in_one_room(path):
+    """Elsewhere nothing is looked for that may not be there, and no model loaded."""
+    if path in ASKS:
+        return
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", "")
+            assert name != "hasattr", f"line {node.lineno}: hasattr"
+            assert name != "getattr" or len(node.args) < 3, f"line {node.lineno}: getattr with a default"
+        if isinstance(node, ast.ImportFrom) and node.module == "modules":
+            names = {alias.name for alias in node.names}
+            assert not names & {"sd_models", "sd_vae"}, f"line {node.lineno}: {names}"

@@ -19,22 +19,22 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 WRITTEN_BY_A_PROGRAM = {"command-line.md"}
 
 AVOIDED = {  # what we do not say (a pattern, case does not matter): what we say, and where that holds
-    r"go(es|ne)? on (with|where|from)": ("resume", "docs"),
+    r"go(es|ne)? on (with|where|from)": ("resume", "all"),
     r"hypernetworks?": ("LoRA, or name it", "all"),
     r"classification images?": ("regularization images", "all"),
-    r"reg images?": ("regularization images", "docs"),
-    r"denoising(?! strength)": ("denoise", "docs"),
-    r"redraw(s|n|ing)?|redrew": ("inpaint", "docs"),
-    r"(?<!there )(is|are) no (?!longer)": ("is not a", "docs"),
+    r"reg images?": ("regularization images", "all"),
+    r"denoising(?! strength)": ("denoise", "all"),
+    r"redraw(s|n|ing)?|redrew": ("inpaint", "all"),
+    r"(?<!there )(is|are) no (?!longer)": ("is not a", "all"),
     r"finetun\w*": ("fine-tune", "all"),
-    r"ckpts?": ("checkpoint", "docs"),
-    r"arms?": ("training", "docs"),
-    r"answers? to": ("a file for the name", "docs"),
+    r"ckpts?": ("checkpoint", "all"),
+    r"arms?": ("training", "all"),
+    r"answers? to": ("a file for the name", "all"),
     r"drop down": ("dropdown", "all"),
     r"a1111": ("webui", "all"),
     r"e\.g\.|i\.e\.": ("for example, that is", "all"),
     r"please": ("say what to do", "program"),
-    r"simply|easily": ("leave it out", "docs"),
+    r"simply|easily": ("leave it out", "all"),
     r"whitespaces?": ("blank", "all"),
 }  # fmt: skip
 EXCEPTIONS = {  # titles and names of others, quoted

@@ -145,6 +145,7 @@ class State(SimpleNamespace):
         super().__init__(
             interrupted=False, skipped=False, job="", job_count=-1, textinfo=None, stopping_generation=False
         )
+        self.stop_generating = self._finish_first
 
     def begin(self, job=""):
         self.interrupted = self.skipped = False
@@ -155,6 +156,9 @@ class State(SimpleNamespace):
 
     def interrupt(self):
         self.interrupted = True
+
+    def _finish_first(self):
+        self.stopping_generation = True
 
     def skip(self):
         self.skipped = True
@@ -184,10 +188,13 @@ class FakeWebui:
         self.opts.add_option = self.opts.data_labels.__setitem__
         self.styles: dict = {}
         self.scripts_data: list = []
-        self.runner = SimpleNamespace(scripts=[1], alwayson_scripts=[], inputs=[None])
+        self.runner = SimpleNamespace(scripts=[1], alwayson_scripts=[], inputs=[None], callback_map={})
         self.lock = threading.Lock()
+        self.is_old, self.trash = is_old, []
+        self.model_data = SimpleNamespace(sd_model=None, loaded_sd_models=[], set_sd_model=self.set_model)
         if is_old:
-            del self.state.stopping_generation
+            del self.state.stopping_generation, self.state.stop_generating
+            del self.runner.callback_map, self.model_data.loaded_sd_models
         self.infos, self.aliases = {}, {}
 
     def list_models(self):
@@ -207,6 +214,9 @@ class FakeWebui:
         self.model = self.model or Model()
         self.model.load_state_dict(load_file(info.filename), strict=False)
         self.model.sd_checkpoint_info = info
+
+    def set_model(self, model):
+        self.model = self.model_data.sd_model = model
 
     def process_images(self, p):
         known = self.aliases.get(p.override_settings.get("sd_model_checkpoint"))
@@ -250,51 +260,60 @@ class FakeWebui:
 
     def _contents(self):
         """What each module holds."""
-        return self._drawing() | {
-            "script_callbacks": {
-                "on_script_unloaded": lambda callback: self.unloaded.append(callback),
-                "on_infotext_pasted": lambda callback: self.on_paste.append(callback),
-                "on_ui_settings": lambda callback: self.on_settings.append(callback),
-                "on_ui_tabs": lambda callback: self.tabs.append(callback),
-                "on_app_started": lambda callback: self.started.append(callback),
-            },
-            "call_queue": {"queue_lock": self.lock},
-            "progress": {
-                "pending_tasks": {},
-                "add_task_to_queue": lambda task: None,
-                "start_task": lambda task: None,
-                "finish_task": lambda task: None,
-            },
-            "errors": {"report": lambda *args, **kwargs: None},
-            "hashes": {"sha256_from_cache": lambda path, title: None},
-            "infotext_utils": {
+        ages = {
+            "generation_parameters_copypaste" if self.is_old else "infotext_utils": {
                 "ParamBinding": SimpleNamespace,
                 "register_paste_params_button": lambda binding: self.bindings.append(binding),
             },
-            "scripts": {
-                "Script": type(
-                    "Script", (), {"elem_id": lambda self, item: f"script_ohwx_{item}", "is_img2img": False}
-                ),
-                "scripts_data": self.scripts_data,
-                "scripts_txt2img": self.runner,
-            },
-            "shared": {
-                "opts": self.opts,
-                "cmd_opts": SimpleNamespace(ckpt_dir=None),
-                "state": self.state,
-                "total_tqdm": SimpleNamespace(clear=lambda: None),
-                "prompt_styles": SimpleNamespace(styles=self.styles),
-                "OptionInfo": lambda default, label, component, section: SimpleNamespace(
-                    default=default, label=label, component=component, section=section
-                ),
-            },
-            "ui_components": {"ToolButton": type("ToolButton", (Component,), {})},
         }
+        if not self.is_old:
+            labels = ("Automatic", "Uniform", "Karras")
+            ages["sd_schedulers"] = {"schedulers": [SimpleNamespace(label=label) for label in labels]}
+        return (
+            self._drawing()
+            | ages
+            | {
+                "script_callbacks": {
+                    "on_script_unloaded": lambda callback: self.unloaded.append(callback),
+                    "on_infotext_pasted": lambda callback: self.on_paste.append(callback),
+                    "on_ui_settings": lambda callback: self.on_settings.append(callback),
+                    "on_ui_tabs": lambda callback: self.tabs.append(callback),
+                    "on_app_started": lambda callback: self.started.append(callback),
+                },
+                "call_queue": {"queue_lock": self.lock},
+                "progress": {
+                    "pending_tasks": {},
+                    "add_task_to_queue": lambda task: None,
+                    "start_task": lambda task: None,
+                    "finish_task": lambda task: None,
+                },
+                "errors": {"report": lambda *args, **kwargs: None},
+                "hashes": {"sha256_from_cache": lambda path, title: None},
+                "scripts": {
+                    "Script": type(
+                        "Script", (), {"elem_id": lambda self, item: f"script_ohwx_{item}", "is_img2img": False}
+                    ),
+                    "scripts_data": self.scripts_data,
+                    "scripts_txt2img": self.runner,
+                },
+                "shared": {
+                    "opts": self.opts,
+                    "cmd_opts": SimpleNamespace(ckpt_dir=None),
+                    "state": self.state,
+                    "total_tqdm": SimpleNamespace(clear=lambda: None),
+                    "prompt_styles": SimpleNamespace(styles=self.styles),
+                    "OptionInfo": lambda default, label, component, section: SimpleNamespace(
+                        default=default, label=label, component=component, section=section
+                    ),
+                },
+                "ui_components": {"ToolButton": type("ToolButton", (Component,), {})},
+            }
+        )
 
     def _drawing(self):
         """Those that draw."""
         return {
-            "devices": {"device": "cpu", "dtype": torch.float32, "dtype_vae": torch.float32},
+            "devices": {"device": "cpu", "dtype": torch.float32, "dtype_vae": torch.float32, "torch_gc": lambda: None},
             "paths": {"data_path": str(self.data), "models_path": str(self.data / "models")},
             "processing": {
                 "StableDiffusionProcessing": Processing,
@@ -311,8 +330,10 @@ class FakeWebui:
                 "checkpoint_aliases": self.aliases,
                 "checkpoints_list": self.infos,
                 "list_models": self.list_models,
+                "model_data": self.model_data,
                 "model_path": str(self.folder),
                 "reload_model_weights": self.reload,
+                "send_model_to_trash": self.trash.append,
             },
             "sd_samplers": {
                 "all_samplers_map": {"DPM++ 2M SDE": 1, "DPM++ 2M SDE Karras": 1, "Euler": 1},

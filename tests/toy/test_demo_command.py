@@ -26,7 +26,7 @@ def test_what_it_trained_is_put_into_a_webui(demo, mini, monkeypatch, tmp_path):
 
 def test_a_folder_that_is_no_webuis_is_told_before_anything_is_done(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path / "out"), "--webui", str(tmp_path)]) == 1
-    assert "it has no folder models" in capsys.readouterr().err
+    assert "there is no folder models in it" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -90,7 +90,7 @@ def test_the_plan_follows_memory_gb(small):
 
     assert plan(memory_gb=8).again == frozenset()
     tight = plan(memory_gb=0.5)
-    with pytest.raises(ExperimentError, match=r"memory_gb is 0\.5, and the run needs \d\.\d GB at least"):
+    with pytest.raises(ExperimentError, match=r"memory_gb is 0\.5, and the run needs at least \d\.\d GB"):
         tight.require_runnable()
     least, most = (plan(checkpointing=again).memory.total for again in (True, False))
     some = plan(memory_gb=(least + most) / 2e9 + 0.8)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ohwx_compare.core.events import Learned
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.train.run.loop import train
@@ -19,7 +20,8 @@ CONFIGS = {
 @pytest.mark.parametrize("config", CONFIGS)
 def test_a_state_weighs_what_the_plan_says(small, config):
     plan = make_plan(Recipe.from_dict({**small, **CONFIGS[config], "state_every": 1, "epochs": None, "steps": 3}))
-    train(plan, lambda _: None, lambda: True)
+    learned = []
+    train(plan, lambda event: learned.append(event) if isinstance(event, Learned) else None, lambda: bool(learned))
     output = Path(plan.recipe.output)
     states = [path.stat().st_size for path in (output / "state").iterdir()]
     assert len(states) == 1

@@ -102,9 +102,9 @@ def test_quirks(change, expected):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"optimizer": "Prodigy"}, "'Prodigy' is not built"),
+        ({"optimizer": "Prodigy"}, "'Prodigy' is not supported"),
         ({"optimizer_args": ""}, "add scale_parameter=False"),
-        ({"lr_scheduler": "polynomial"}, "'polynomial' is not built"),
+        ({"lr_scheduler": "polynomial"}, "'polynomial' is not supported"),
         ({"learning_rate": "fast"}, "expected a number"),
         ({"bucket_reso_steps": 1}, "a multiple of 32"),
         ({"pretrained_model_name_or_path": ""}, "lacks base"),

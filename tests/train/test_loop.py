@@ -26,7 +26,7 @@ def run(values, *, stop: Callable[[int], bool] = lambda step: False, **changes):
     recipe = Recipe.from_dict({**values, **changes})
     learned = []
     train(make_plan(recipe), lambda e: learned.append(e) if isinstance(e, Learned) else None,
-          lambda: stop(learned[-1].step))  # fmt: skip
+          lambda: bool(learned) and stop(learned[-1].step))  # fmt: skip
     return Path(recipe.output) / f"{recipe.name}.safetensors", [one.loss for one in learned]
 
 
@@ -101,7 +101,7 @@ def test_another_recipe_does_not_go_on_with_it(small):
     with pytest.raises(TrainingError, match="state of another run"):
         run(small, seed=7)
     run(small)
-    with pytest.raises(TrainingError, match=r"me\.safetensors is of another run"):
+    with pytest.raises(TrainingError, match=r"me\.safetensors belongs to another run"):
         run(small, seed=7)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from math import prod
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from PIL import Image
 
 from ohwx_compare.errors import CheckpointError, ExperimentError
 from ohwx_compare.files.checkpoint import Header, Tensor, read_header
-from ohwx_compare.train.plan import plan as module
 from ohwx_compare.train.plan.estimate import RESERVE, choose_blocks, estimate_memory, trained_shapes
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
@@ -122,7 +122,7 @@ def test_keep_last_frees_the_disk(world):
 
 def test_uneven_saves_are_remarked(world):
     notes = plan(world, reg=reg(world), repeats=150, epochs=1, save_every_steps=675).notes
-    assert "save_every_steps 660 would make it 22" in notes[0]
+    assert "save_every_steps 660 would make that 22" in notes[0]
 
 
 def test_weights_and_sizes_follow_the_recipe(world):
@@ -197,8 +197,8 @@ def test_what_stands_in_the_way_is_told(world, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ExperimentError, match="cannot be a folder"):
         plan(world, output=str(tmp_path / "file" / "out")).require_runnable()
-    usage = module.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(ExperimentError, match=r"needs 0\.\d GB more"):
         plan(world).require_runnable()
 

@@ -57,16 +57,16 @@ def test_a_file_keeps_the_recipe_and_its_paths(tmp_path):
         ({"resolution": [1024]}, "two numbers"),
         ({"batch": 0}, "expected 1 to"),
         ({"state_every": 0}, "expected 1 to"),
-        ({"batch": True}, "must be int"),
+        ({"batch": True}, "must be a whole number"),
         ({"epochs": None}, "either `epochs` or `steps`"),
         ({"epochs": 2, "steps": 3}, "either `epochs` or `steps`"),
-        ({"lr_unet": None}, "Nothing is trained"),
+        ({"lr_unet": None}, "Nothing would be trained"),
         ({"lr_unet": float("nan")}, "0 or more"),
         ({"accumulation": 2}, "accumulation must be 1"),
         ({"clip_by": "global"}, "clip_by must be 'tensor'"),
         ({"optimizer": "adam"}, "expected 'adafactor' or 'adamw'"),
         ({"optimizer_args": {"weight_deca": 0}}, "did you mean 'weight_decay'"),
-        ({"optimizer_args": {"flatten": 1}}, "expected such as False"),
+        ({"optimizer_args": {"flatten": 1}}, "expected a value such as False"),
         ({"compat": ["crops"]}, "did you mean 'crop'"),
         ({"alpha": "white"}, "a colour such as"),
         ({"name": "a/b"}, "a file name"),
@@ -85,7 +85,7 @@ def test_an_unreadable_file_is_named(tmp_path):
     with pytest.raises(ExperimentError, match="cannot be read"):
         read_recipe(tmp_path / "none.json")
     (tmp_path / "bad.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ExperimentError, match="is no JSON"):
+    with pytest.raises(ExperimentError, match="is not JSON"):
         read_recipe(tmp_path / "bad.json")
 
 

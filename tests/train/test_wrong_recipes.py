@@ -1,6 +1,7 @@
 """What a user gets wrong, each told in one sentence before anything is written over."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from safetensors.numpy import load_file, save_file
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.files.lock import hold
-from ohwx_compare.train.plan import plan
 from ohwx_compare.train.run import loop
 
 
@@ -47,7 +47,7 @@ CASES = {
     "another family": (other_family, "expected a single-file SDXL checkpoint"),
     "no base": (setting(base="nothing.safetensors"), "cannot be read"),
     "not writable": (not_a_folder, "cannot be a folder"),
-    "memory budget": (setting(memory_gb=0.1), "the run needs 0.8 GB at least"),
+    "memory budget": (setting(memory_gb=0.1), "the run needs at least 0.8 GB"),
     "fused and accumulated": (setting(accumulation=2), "set fused to false"),
     "fused and clipped together": (setting(clip_by="global"), "clip_by must be 'tensor'"),
     "all held out": (setting(held_out=3), "leave some to train"),
@@ -74,8 +74,8 @@ def test_one_sentence(small, tmp_path, capsys, case):
 
 
 def test_not_enough_disk_or_memory(small, tmp_path, capsys, monkeypatch):
-    usage = plan.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(plan.shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     assert "GB free; free some space" in train(small, tmp_path, capsys)[1][0]
     monkeypatch.undo()
     monkeypatch.setattr(loop, "free_memory", lambda device: 1000)
@@ -85,5 +85,5 @@ def test_not_enough_disk_or_memory(small, tmp_path, capsys, monkeypatch):
 def test_a_second_run_in_the_folder(small, tmp_path, capsys):
     Path(small["output"]).mkdir()
     held = hold(Path(small["output"]))
-    assert "Another run is writing into" in train(small, tmp_path, capsys)[1][0]
+    assert "Another run is writing to" in train(small, tmp_path, capsys)[1][0]
     held.close()

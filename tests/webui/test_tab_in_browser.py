@@ -61,7 +61,7 @@ def start(page, steps=8):
         page.click("#ohwx-discard")
     page.fill("#ohwx-infotexts", TEXT.replace("STEPS", str(steps)))
     page.click("#ohwx-read")
-    page.get_by_role("button", name="Leave out nobody.safetensors").click()
+    page.get_by_role("button", name="Remove nobody.safetensors").click()
     page.fill("#ohwx-name", name)
     page.wait_for_function("document.querySelector('#ohwx-cost').textContent.startsWith('4 cells')")
     page.click("#ohwx-start")
@@ -76,7 +76,7 @@ def stands(page, word):
 
 def test_from_infotext_to_pictures_and_on_to_txt2img(page):
     name = start(page)
-    stands(page, "drawing")
+    stands(page, "generating")
     page.reload()
     look(page)
     assert page.locator("#ohwx-compare .ohwx-chosen h3").inner_text() == name
@@ -117,7 +117,7 @@ def test_a_picture_goes_to_img2img_and_inpaint(page):
 
 def test_interrupted_and_resumed(page):
     start(page, steps=30)
-    stands(page, "drawing")
+    stands(page, "generating")
     page.click("#ohwx-interrupt")
     stands(page, "stopped")
     done = int(re.search(r"(\d) of 4", page.locator("#ohwx-standing").inner_text())[1])

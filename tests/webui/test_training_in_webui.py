@@ -34,10 +34,12 @@ def test_trained_on_the_page_and_compared(webui, browser, pictures, tmp_path):
         "sample_prompts": "photo of ohwx man",
     }.items():  # fmt: skip
         page.fill(f"#ohwx-recipe-{field}", value)
-    page.click("summary:has-text('Everything else')")
+    page.click("summary:has-text('Other settings')")
     page.fill("#ohwx-recipe-rest", '{"bucket_min": 64, "precision": "fp32", "sample_steps": 4}')
     page.wait_for_selector("#ohwx-train-start:enabled")
-    assert page.inner_text("#ohwx-plan").startswith("24 steps · 6 pictures and 4 regularization images · 2 checkpoints")
+    assert page.inner_text("#ohwx-plan").startswith(
+        "24 steps · 6 training pictures and 4 regularization images · 2 checkpoints"
+    )
     page.click("#ohwx-train-start")
     page.wait_for_selector("#ohwx-training-standing:has-text('training')")
     page.reload()  # the run is found again

@@ -9,17 +9,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from ohwx_compare.compare.cost.plan import BatchWork, ComparisonPlan
+from ohwx_compare.compare.cost.plan import ComparisonPlan
 from ohwx_compare.compare.face_pass import face_job
 from ohwx_compare.compare.host import Checkpoint, Host
+from ohwx_compare.compare.work import BatchWork
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.core.request.steps import expected_faces, face_steps
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
 
 if TYPE_CHECKING:  # loads torch
@@ -54,14 +57,14 @@ def seconds(
     Loads the first checkpoint of the plan, switches to the second, whose switch stands for all that follow, and
     generates with the one loaded last; the caller closes `host`. Raises what the host raises.
     """
-    visits = [visit for visit in plan.visits if visit.checkpoint]
-    if not visits:
+    found = [visit.checkpoint for visit in plan.visits if visit.checkpoint]
+    if not found:
         return None if plan.visits else 0.0
     measure = _Measure(host, detectors, clock)
-    first, *others = [visit.checkpoint for visit in visits]
+    first, *others = found
     load = measure.load(first)
     switch = measure.switch(first, others[0]) / _size(others[0]) if others else load / _size(first)
-    loads = load + switch * (sum(map(_size, others)) + _size(first) * (len(plan.visits) - len(visits)))
+    loads = load + switch * (sum(map(_size, others)) + _size(first) * (len(plan.visits) - len(found)))
     return loads + sum(measure.cost(draw) for visit in plan.visits for draw in visit.draws)
 
 
@@ -70,13 +73,13 @@ class _Measure:
 
     def __init__(self, host: Host, detectors: Mapping[str, "Detector"], clock: Callable[[], float]):
         self.host, self.detectors, self.clock = host, detectors, clock
-        self.paces: dict[tuple, Pace] = {}
-        self.detections: dict[tuple, float] = {}
+        self.paces: dict[tuple[object, ...], Pace] = {}
+        self.detections: dict[tuple[object, ...], float] = {}
         self.savings: dict[tuple[int, int], float] = {}
 
     def time(self, do: Callable[[], object]) -> float:
         """Seconds that `do` takes: the mean of as many repetitions as make it certain."""
-        spent = []
+        spent: list[float] = []
         while sum(spent) < AT_LEAST and len(spent) < AT_MOST:
             started = self.clock()
             do()
@@ -114,7 +117,7 @@ class _Measure:
 
     def render(self, jobs: Sequence[Job]) -> Pace:
         """The pace of a batch from noise."""
-        kind = ("render", len(jobs), _kind(jobs[0]))
+        kind: tuple[object, ...] = ("render", len(jobs), _kind(jobs[0]))
         if kind not in self.paces:
             self.paces[kind] = self.pace(lambda steps: list(self.host.render(_with_steps(jobs, steps))))
         return self.paces[kind]
@@ -122,7 +125,7 @@ class _Measure:
     def tab(self, tab: FaceSettings, jobs: Sequence[Job]) -> float:
         """Seconds of one tab over pictures of one batch: detection, then face by face."""
         asked = [face_job(job, tab, 0) for job in jobs]
-        kind = ("inpaint", len(jobs), _kind(asked[0].job), jobs[0].width, jobs[0].height, tab.model)
+        kind: tuple[object, ...] = ("inpaint", len(jobs), _kind(asked[0].job), jobs[0].width, jobs[0].height, tab.model)
         if kind not in self.paces:
             images = [_noise(job) for job in jobs]
             detector = self.detectors[tab.model]
@@ -130,13 +133,12 @@ class _Measure:
             self.detections[kind] = self.time(lambda: detector.detect(images, tab.confidence))
             masks = [_face(image.size) for image in images]
             self.paces[kind] = self.pace(lambda steps: list(self.host.inpaint(_few(asked, steps), images, masks)))
-        steps = int(min(tab.denoise, 0.999) * asked[0].job.steps) + 1
-        return self.detections[kind] + max(tab.top_k, 1) * self.paces[kind].of(steps)
+        return self.detections[kind] + expected_faces(tab) * self.paces[kind].of(face_steps(jobs[0], tab))
 
     def pace(self, draw: Callable[[int], object]) -> Pace:
         """Two lengths give the line, after a first one that warms up."""
         draw(FEW)
-        few, more = (self.time(lambda n=steps: draw(n)) for steps in (FEW, MORE))
+        few, more = (self.time(partial(draw, steps)) for steps in (FEW, MORE))
         step = max(more - few, 0.0) / (MORE - FEW)
         return Pace(max(few - FEW * step, 0.0), step)
 
@@ -161,7 +163,7 @@ def _size(checkpoint: Checkpoint) -> int:
     return checkpoint.path.stat().st_size
 
 
-def _kind(job: Job) -> tuple:
+def _kind(job: Job) -> tuple[object, ...]:
     """What a step's cost depends on."""
     return job.width, job.height, job.sampler, job.prompt.count(" AND ")
 

@@ -12,7 +12,8 @@ from ohwx_compare.compare.cost.plan import ComparisonPlan
 from ohwx_compare.core.experiment.outcome import Fate
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.ledger import Run, RunCell
+from ohwx_compare.core.request.steps import expected_faces, face_steps, sampling_steps
+from ohwx_compare.files.ledger.rows import Run, RunCell
 
 __all__ = ["pace", "seconds_at"]
 
@@ -32,12 +33,14 @@ def pace(runs: Iterable[Run]) -> float | None:
 def seconds_at(pace: float, plan: ComparisonPlan) -> float:
     """Seconds for what `plan` lacks, without loads; each tab counts as many faces as its top k allows, or one."""
     draws = [draw for visit in plan.visits for draw in visit.draws]
-    faces = sum(max(tab.top_k, 1) * _face(cell.job, tab) for draw in draws for cell in draw.faces for tab in cell.faces)
+    faces = sum(
+        expected_faces(tab) * _face(cell.job, tab) for draw in draws for cell in draw.faces for tab in cell.faces
+    )
     return pace * (sum(_picture(job) for draw in draws for job in draw.jobs) + faces)
 
 
 def _picture(job: Job) -> float:
-    return _steps(job.steps, job.denoise) * job.width * job.height
+    return sampling_steps(job.steps, job.denoise) * job.width * job.height
 
 
 def _faces_drawn(cell: RunCell) -> float:
@@ -46,9 +49,4 @@ def _faces_drawn(cell: RunCell) -> float:
 
 
 def _face(job: Job, tab: FaceSettings) -> float:
-    return _steps(tab.steps or job.steps, tab.denoise) * (tab.width or job.width) * (tab.height or job.height)
-
-
-def _steps(steps: int, denoise: float | None) -> int:
-    """img2img at denoise d runs int(d * steps) + 1 (webui, modules/sd_samplers_common.py:setup_img2img_steps)."""
-    return steps if denoise is None else int(min(denoise, 0.999) * steps) + 1
+    return face_steps(job, tab) * (tab.width or job.width) * (tab.height or job.height)

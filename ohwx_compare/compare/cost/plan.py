@@ -1,43 +1,31 @@
 """What a run would generate, counted beforehand; what its folder holds already is left out.
 
-It follows `compare/run.py`: the same batches, the same keys, each checkpoint loaded once and only where it is needed.
+The batches and what they lack are those of `compare/work.py`, as in a run; each checkpoint is loaded once and only
+where it is needed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cells_by_job
+from ohwx_compare.compare.batches import Batch, batches, by_checkpoint
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve
+from ohwx_compare.compare.work import NO_KEYS, BatchWork, CellKeys, KeysOf, needed
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
-from ohwx_compare.core.experiment.keys import after_key, before_key
+from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import UnknownCheckpointError
-from ohwx_compare.files.ledger import CheckpointRow, Run
+from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.files.ledger.rows import Run
 
-__all__ = ["BatchWork", "ComparisonPlan", "Shelved", "Visit", "keys_in", "keys_with", "most_bytes", "plan", "shelved"]
+__all__ = ["ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
 
 PNG_BYTES = 2.0  # a px, until the run folder holds pictures of its own
 THUMB_BYTES = 25_000  # a JPEG of 384 px
-
-KeysOf = Callable[[Cell, str], tuple[str, str]]  # cell, checkpoint sha256: keys of its picture before and of its last
-
-
-@dataclass(frozen=True)
-class BatchWork:
-    """One batch's work: the pictures it lacks, and the cells whose face pass it lacks."""
-
-    jobs: tuple[Job, ...]
-    faces: tuple[Cell, ...]
-
-    @property
-    def inpaints(self) -> int:
-        """Faces to inpaint, if each tab finds as many as its top k allows, or one."""
-        return sum(max(tab.top_k, 1) for cell in self.faces for tab in cell.faces)
 
 
 @dataclass(frozen=True)
@@ -56,6 +44,18 @@ class Shelved:
     sha256: Mapping[Path, str]  # of the checkpoint files they know, by resolved path; only of those unchanged since
     png_bytes: float  # a px, the mean of their pictures
     lent: frozenset[str] = frozenset()  # those of `keys` that are taken from elsewhere
+
+    def has(self, key: str) -> bool:
+        """Whether a picture with this key need not be generated."""
+        return key in self.keys
+
+    def is_lent(self, key: str) -> bool:
+        """Whether it is taken from elsewhere."""
+        return key in self.lent
+
+    def key_here(self, forms: Forms) -> str:
+        """The key that a picture carries there; today's for one that nobody has."""
+        return next(filter(self.keys.__contains__, forms), forms[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,77 +136,63 @@ def most_bytes(experiment: Experiment) -> int:
 def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
     """What the run's own folder holds, and what other folders lend to it.
 
-    This is a forecast, so checkpoint files are compared by size and time alone; a run looks at their bytes.
+    This is a forecast, so a checkpoint file that resembles the recorded one counts as it; a run looks at its bytes.
     """
     runs = [*([own] if own else []), *lenders]
-    sizes = [(path.stat().st_size, pixels) for run in runs for path, _, pixels in _pictures(run)]
-    rows = [row for run in runs for row in run.checkpoints]
-    lent = frozenset(key for run in lenders for _, key, _ in _pictures(run))
+    pictures = [picture for run in runs for picture in _pictures(run)]
+    files = [(Path(row.path), row) for run in runs for row in run.checkpoints]
     return Shelved(
-        lent | {key for _, key, _ in (_pictures(own) if own else ())},
-        {Path(row.path).resolve(): row.sha256 for row in rows if _is_as_it_was(row)},
-        sum(size for size, _ in sizes) / sum(pixels for _, pixels in sizes) if sizes else PNG_BYTES,
-        lent,
+        frozenset(picture.key for picture in pictures),
+        {path.resolve(): row.sha256 for path, row in files if row.file.resembles(FileIdentity.of(path))},
+        sum(one.size for one in pictures) / sum(one.pixels for one in pictures) if pictures else PNG_BYTES,
+        frozenset(picture.key for picture in pictures if picture.run is not own),
     )
 
 
 def keys_in(run: Run) -> KeysOf:
     """The keys that a run's own cells have, whatever the host would say now: for a forecast without a host."""
-    known = {_ident(cell.cell): (cell.result.before_key, cell.result.key) for cell in run.cells if cell.result.key}
+    known = {_ident(c.cell): CellKeys(c.result.before_key or "", c.result.key) for c in run.cells if c.result.key}
 
-    def keys(cell: Cell, sha256: str) -> tuple[str, str]:
-        return known.get(_ident(cell), ("", ""))
-
-    return keys
-
-
-def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str]) -> KeysOf:
-    """Keys as a run makes them. fingerprint: the host's; detectors: name -> sha256."""
-
-    def keys(cell: Cell, sha256: str) -> tuple[str, str]:
-        before = before_key(cell.job, fingerprint(cell.job), sha256)
-        if not cell.faces:
-            return before, before
-        return before, after_key(before, cell.faces, [detectors[tab.model] for tab in cell.faces])
+    def keys(cell: Cell, sha256: str) -> CellKeys:
+        return known.get(_ident(cell), NO_KEYS)
 
     return keys
 
 
-def _ident(cell: Cell) -> tuple:
+def _ident(cell: Cell) -> tuple[object, ...]:
     return cell.checkpoint, cell.job, cell.faces
 
 
 def _lacks(batch: Batch, keys: KeysOf | None, sha256: str | None, there: Shelved) -> BatchWork:
-    """A batch with nothing committed is generated whole, but for what is lent; else only what is missing."""
     if keys is None or sha256 is None:
-        return BatchWork(tuple(cells_by_job(batch)), tuple(cell for cell in batch if cell.faces))
-    todo = [cell for cell in batch if not there.keys.issuperset(keys(cell, sha256))]
-    own = {job: keys(cells[0], sha256)[0] for job, cells in cells_by_job(todo).items()}
-    own = {job: key for job, key in own.items() if key not in there.lent}
-    lacking = [job for job, key in own.items() if key not in there.keys]
-    jobs = own if lacking and len(todo) == len(batch) else lacking
-    return BatchWork(
-        tuple(jobs), tuple(cell for cell in todo if cell.faces and keys(cell, sha256)[1] not in there.lent)
-    )
+        return needed(batch, batch, dict.fromkeys((cell.number for cell in batch), NO_KEYS))
+    own = {cell.number: keys(cell, sha256) for cell in batch}
+    todo = [cell for cell in batch if not there.keys.issuperset((own[cell.number].before, own[cell.number].last))]
+    return needed(batch, todo, own).lacking(there, is_fresh=len(todo) == len(batch))
 
 
-def _pictures(run: Run) -> list[tuple[Path, str, int]]:
-    """Path, key and px of every picture that is still there, before the face pass and last."""
-    done = [cell for cell in run.cells if cell.result.outcome not in (Outcome.PENDING, Outcome.FAILED)]
-    named = [
-        (run.folder / path, key, cell.cell.job.width * cell.cell.job.height)
-        for cell in done
-        for path, key in ((cell.result.before, cell.result.before_key), (cell.result.image, cell.result.key))
-    ]
-    return [picture for picture in named if picture[0].is_file()]
+class _Picture(NamedTuple):
+    """A picture of a run folder, before the face pass or last, that is still there."""
+
+    run: Run
+    key: str
+    size: int  # bytes
+    pixels: int
 
 
-def _is_as_it_was(row: CheckpointRow) -> bool:
-    try:
-        stat = Path(row.path).stat()
-    except OSError:
-        return False
-    return (stat.st_size, stat.st_mtime_ns) == (row.size, row.modified_ns)
+def _pictures(run: Run) -> Iterator[_Picture]:
+    for cell in run.cells:
+        done = cell.result
+        if done.outcome in (Outcome.PENDING, Outcome.FAILED):
+            continue
+        for path, key in ((done.before, done.before_key), (done.image, done.key)):
+            if path is None or key is None:
+                continue
+            try:
+                size = os.stat(f"{run.folder}/{path}").st_size  # noqa: PTH116  a Path for each costs more than the rest
+            except OSError:  # gone since
+                continue
+            yield _Picture(run, key, size, cell.cell.job.width * cell.cell.job.height)
 
 
 def _disk_bytes(visits: Sequence[Visit], cells: Sequence[Cell], png_bytes: float) -> int:

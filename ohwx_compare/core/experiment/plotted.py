@@ -5,7 +5,6 @@ A sheet's text has the X/Y/Z keys always, so that a plain webui takes it up; the
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +14,7 @@ from ohwx_compare.core.infotext.infotext import Infotext, XyzAxis, extra, xyz
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+from ohwx_compare.words import nearest, quoted
 
 __all__ = ["as_xyz", "axes_of", "kept", "kind_of", "read_axis", "require_drawn_axis"]
 
@@ -26,7 +26,7 @@ def kept(infotext: Infotext) -> dict[str, Any]:
     """What our own text says of its experiment beyond the X/Y/Z keys; {} for none. Raises InfotextError if damaged."""
     ours = extra(infotext).get("experiment", {})
     if not isinstance(ours, dict) or not isinstance(ours.get("base", {}), dict):
-        raise InfotextError(f"The key 'ohwx' has {ours!r} as its experiment, expected a JSON object.")
+        raise InfotextError(f"The key 'ohwx' has {quoted(ours)} as its experiment, expected a JSON object.")
     return ours
 
 
@@ -38,7 +38,7 @@ def axes_of(infotext: Infotext) -> tuple[Axis, ...]:
     ours = kept(infotext).get("axes")
     if ours is not None:
         if not isinstance(ours, list) or not all(isinstance(axis, dict) for axis in ours):
-            raise InfotextError(f"The key 'ohwx' has {ours!r} as its axes, expected a list of JSON objects.")
+            raise InfotextError(f"The key 'ohwx' has {quoted(ours)} as its axes, expected a list of JSON objects.")
         return tuple(Axis.read(str(axis.get("kind")), axis.get("values")) for axis in ours)
     plot = xyz(infotext)
     return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()) if kind_of(axis))
@@ -54,7 +54,7 @@ def read_axis(axis: XyzAxis, infotext: Infotext) -> Axis:
     kind = kind_of(axis)
     if kind is None:
         known = [kind.xyz for kind in KINDS.values() if kind.xyz]
-        near = get_close_matches(axis.type, known, 1, 0.0)[0]
+        near = nearest(axis.type, known)
         raise UnsupportedKeyError(
             f"The X/Y/Z axis {axis.type[:80]!r} is not supported yet; did you mean {near!r}? Known: {', '.join(known)}."
         )
@@ -104,4 +104,4 @@ def _xyz_value(value: Any) -> int | float | str:
 def _drawn_ones(what: str, values: Iterable[str], known: Iterable[str]) -> None:
     other = [value for value in values if value not in known]
     if other:
-        raise UnsupportedKeyError(f"The {what} {other[0]!r} is not supported yet; supported: {', '.join(known)}.")
+        raise UnsupportedKeyError(f"The {what} {quoted(other[0])} is not supported yet; supported: {', '.join(known)}.")

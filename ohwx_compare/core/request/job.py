@@ -16,7 +16,7 @@ class Job:
     prompt: str
     negative: str = ""
     seed: int
-    steps: int = 20  # as the user set them; img2img runs int(denoise * steps) + 1 of them
+    steps: int = 20  # as the user set them; `steps.sampling_steps` says how many of them run
     sampler: str = "DPM++ 2M SDE"  # without schedule
     schedule: str = "Automatic"  # "Automatic" (the sampler's own), "Uniform", "Karras", "Exponential"
     cfg: float = 7.0
@@ -31,7 +31,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class InpaintJob:
-    """A job that redraws the white of a mask; `job.width` x `job.height` is the size it is drawn at."""
+    """A job that inpaints the white of a mask, at the size `job.width` x `job.height`."""
 
     job: Job  # with denoise set
     mask_blur: int = 4  # sigma, px of the whole picture

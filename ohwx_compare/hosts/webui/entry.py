@@ -1,15 +1,18 @@
 """The entry "ohwx compare" of the webui's Script dropdown.
 
-What draws is imported when it is asked to: the webui's start takes no longer for it.
+What generates is imported when it is needed, so that the webui starts as fast as before.
 """
 
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any
 
 import modules.scripts as scripts
 from modules import processing, script_callbacks
 
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.generation.toy import register_encoder
 from ohwx_compare.hosts.webui.panel.choices import choices
 from ohwx_compare.hosts.webui.panel.panel import ScriptPanel, paste_fields, script_panel
@@ -26,7 +29,10 @@ _FIELDS = (
 
 
 class CompareScript(scripts.Script):
-    """Draws the chosen checkpoints side by side, before and after the face pass, into a run folder."""
+    """Compares the selected checkpoints side by side, before and after the face pass, in a run folder."""
+
+    _panel: ScriptPanel | None = None  # before `ui` was called
+    _fields: Mapping[str, Any] = MappingProxyType({})  # the tab's own components that were seen so far
 
     def title(self) -> str:
         """Its name in the dropdown and in the API's `script_name`."""
@@ -45,22 +51,21 @@ class CompareScript(scripts.Script):
 
     def after_component(self, component: Any, **kwargs: Any) -> None:
         """Called for every component of the tab: remember those that the estimate needs; the gallery is the last."""
-        tab, _, name = str(getattr(component, "elem_id", None) or "").partition("_")
+        tab, _, name = features.component_id(component).partition("_")
         if tab != ("img2img" if self.is_img2img else "txt2img"):
             return
         if name in _FIELDS or (self.is_img2img and name == "denoising_strength"):
-            self._fields = {**getattr(self, "_fields", {}), name: component}
-        shown: ScriptPanel | None = getattr(self, "_panel", None)
-        if name == "gallery" and shown:
+            self._fields = {**self._fields, name: component}
+        if name == "gallery" and self._panel:
             runner = scripts.scripts_img2img if self.is_img2img else scripts.scripts_txt2img
             theirs = adetailer_arguments(runner, runner.inputs)
-            fields = dict(getattr(self, "_fields", {}))
-            shown.show_estimate(_teller(list(fields), len(theirs)), [*fields.values(), *theirs])
+            fields = dict(self._fields)
+            self._panel.show_estimate(_teller(list(fields), len(theirs)), [*fields.values(), *theirs])
 
     def run(self, p: processing.StableDiffusionProcessing, *arguments: Any) -> processing.Processed:
         """Compare, and answer with the sheet first, then the cells, infotexts aligned.
 
-        Raises OhwxError, whose text the webui shows, for what cannot be drawn as asked.
+        Raises OhwxError, whose text the webui shows, for what cannot be generated as requested.
         """
         from ohwx_compare.hosts.webui.request.comparison import base_job, compare
         from ohwx_compare.hosts.webui.request.gallery import shown
@@ -72,7 +77,7 @@ class CompareScript(scripts.Script):
         pictures = shown(compared.run, keep_before=request.keep_before)
         summary = compared.summary()
         p.extra_generation_params["ohwx"] = summary  # the API's answer has it
-        for line in (*summary["failed"], f"The whole run: {compared.run.folder / 'index.html'}"):
+        for line in (*summary["failed"], f"The page of the whole run: {compared.run.folder / 'index.html'}"):
             p.comment(line)
         texts = [picture.infotext for picture in pictures]
         job = request.experiment.job
@@ -91,10 +96,10 @@ class CompareScript(scripts.Script):
 
 
 def register() -> None:
-    """Tell the webui what it shall call: once each time the entry is loaded.
+    """Register the webui's callbacks: once each time the entry is loaded.
 
     In a thread: for each callback the webui looks for its caller through the whole stack, and for frames of an import
-    and of the entry, which is no module, through all modules: 20 ms each. A thread's stack has none of them.
+    and of the entry, which is not a module, through all modules: 20 ms each. A thread's stack has none of them.
     """
     register_encoder()
     with ThreadPoolExecutor(1) as thread:

@@ -1,10 +1,11 @@
-"""Where things lie in this webui. Light: the entry needs it at start-up."""
+"""Where files are in this webui. Light: the entry needs it at start-up."""
 
 from pathlib import Path
 
-from modules import paths, sd_models, shared
+from modules import paths, shared
 
 from ohwx_compare.files.checkpoint import list_checkpoints
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
 
 __all__ = [
@@ -19,8 +20,8 @@ __all__ = [
 
 def checkpoint_folders() -> list[Path]:
     """Where checkpoints are: the webui's folders, `--ckpt-dir` first, then our trainings; those that exist."""
-    named = [getattr(shared.cmd_opts, "ckpt_dir", None), sd_models.model_path, trainings_folder()]
-    return [path for path in dict.fromkeys(Path(name).resolve() for name in named if name) if path.is_dir()]
+    named = [*features.model_folders(), trainings_folder()]
+    return [path for path in dict.fromkeys(folder.resolve() for folder in named) if path.is_dir()]
 
 
 def checkpoint_names() -> list[str]:
@@ -42,11 +43,11 @@ def detector_names() -> list[str]:
 
 
 def runs_folder() -> Path:
-    """Where run folders lie: where the settings say, else below the webui's data path, never inside the extension."""
+    """Where run folders are: where the settings say, else below the webui's data path, never inside the extension."""
     named = str(setting(RUNS_FOLDER) or "").strip()
     return Path(paths.data_path) / (Path(named).expanduser() if named else Path("outputs", "ohwx", "compare"))
 
 
 def trainings_folder() -> Path:
-    """Where trainings lie, a folder each with its checkpoints: below the webui's data path."""
+    """Where trainings are, each a folder with its checkpoints: below the webui's data path."""
     return Path(paths.data_path) / "outputs" / "ohwx" / "train"

@@ -1,289 +1,345 @@
-// One picture at full size. The view (zoom and centre) is kept in parts of the picture, so it stays while stepping.
-const viewer = (() => {
-  const box = $("viewer"), stage = $("stage"), layer = $("layer"), handle = $("wipe");
-  const images = { before: $("v-before"), after: $("v-after") };
-  let cell = null, show = "after", wipeAt = 0.5, face = -1; // face: the box zoomed to, -1 none
-  let view = { zoom: 1, x: 0.5, y: 0.5 }; // zoom 1 fits the stage
+// One picture at full size, with its details.
 
-  const fitScale = () => Math.min(stage.clientWidth / cell.width, stage.clientHeight / cell.height) || 1;
-  const scale = () => fitScale() * view.zoom;
-  const can = (pass) => Boolean(pass === "before" ? cell.before : pass === "after" ? cell.image : cell.before && cell.image);
-  // What is really seen: the wish, where the cell has it.
-  const seen = () => (can(show) ? show : can("after") ? "after" : can("before") ? "before" : "none");
+/** @typedef {Pass | "wipe"} Show */
 
-  function apply() {
-    if (!cell) return;
-    const k = scale(), left = stage.clientWidth / 2 - view.x * cell.width * k, top = stage.clientHeight / 2 - view.y * cell.height * k;
-    layer.style.transform = `translate(${left}px, ${top}px) scale(${k})`;
-    layer.style.width = `${cell.width}px`;
-    layer.style.height = `${cell.height}px`;
-    layer.classList.toggle("near", k * devicePixelRatio >= 3);
-    const now = seen(), cut = (wipeAt * stage.clientWidth - left) / k;
-    images.before.hidden = now === "after" || now === "none";
-    images.after.hidden = now === "before" || now === "none";
-    images.after.style.clipPath = now === "wipe" ? `inset(0 0 0 ${Math.min(Math.max(cut, 0), cell.width)}px)` : "none";
-    handle.hidden = now !== "wipe";
-    handle.style.left = `${wipeAt * 100}%`;
-    handle.setAttribute("aria-valuenow", String(Math.round(wipeAt * 100)));
-    handle.setAttribute("aria-valuetext", `${Math.round(wipeAt * 100)} % before`);
-    $("tag-left").textContent = now === "after" || now === "none" || !can("wipe") ? "" : "before";
-    $("tag-right").textContent = now === "before" || now === "none" || !can("wipe") ? "" : "after";
-    for (const button of $("v-passes").children) {
-      button.setAttribute("aria-pressed", String(button.dataset.show === now));
-      button.disabled = !can(button.dataset.show);
-    }
-    box.querySelector("[data-do=face]").setAttribute("aria-pressed", String(face >= 0));
-    box.querySelector("[data-do=face]").disabled = !cell.faces.length;
-    box.querySelector("[data-do=boxes]").disabled = !cell.faces.length;
+const STEP = 1.25; // of the zoom by a key
+const SVG = "http://www.w3.org/2000/svg";
+
+class Viewer {
+  constructor() {
+    this.box = /** @type {HTMLDialogElement} */ ($("viewer"));
+    this.stage = $("stage");
+    this.layer = $("layer");
+    this.handle = $("wipe");
+    this.panel = $("panel");
+    this.before = /** @type {HTMLImageElement} */ ($("v-before"));
+    this.after = /** @type {HTMLImageElement} */ ($("v-after"));
+    this.outlines = /** @type {SVGElement} */ (/** @type {unknown} */ ($("v-faces")));
+    /** @type {Cell | null} */
+    this.cell = null;
+    /** @type {Show} */
+    this.wish = "after";
+    this.wipeAt = 0.5;
+    this.face = -1; // the box zoomed to, -1 none
+    /** @type {View} */
+    this.view = { zoom: 1, x: 0.5, y: 0.5 };
+    this.outlines.toggleAttribute("hidden", true);
+    for (const image of [this.before, this.after]) image.addEventListener("error", () => this.missing(image));
+    new ResizeObserver(() => this.resized()).observe(this.stage);
   }
 
-  function setImage(image, href, thumb, alt) {
-    image.alt = alt;
-    image.style.backgroundImage = thumb ? `url("${thumb}")` : "none"; // seen until the file is read
-    if (!href) image.removeAttribute("src");
-    else if (image.getAttribute("src") !== href) image.src = href;
+  /** @param {Cell} cell */
+  open(cell) {
+    this.wish = passOf(cell, state.pass);
+    this.face = -1;
+    this.view = { zoom: 1, x: 0.5, y: 0.5 };
+    tell({ ohwx: "full", on: true });
+    document.documentElement.classList.add("viewing"); // the page below neither scrolls nor shows its scrollbars
+    this.box.showModal();
+    this.stage.focus();
+    this.put(cell);
   }
 
-  function put(next) {
-    cell = next;
-    setImage(images.after, cell.image, cell.thumb, `${cell.label}: ${cell.words}`);
-    setImage(images.before, cell.before, cell.beforeThumb, `${cell.label}, before the face pass`);
-    const [name, place] = $("v-title").children;
-    name.textContent = cell.columnLabel;
-    place.textContent = cell.rowLabel;
+  closed() {
+    tell({ ohwx: "full", on: false });
+    document.documentElement.classList.remove("viewing");
+    if (this.cell && !this.cell.hidden) this.cell.nodes.button.focus();
+  }
+
+  /** A cell's picture has arrived. @param {Cell} cell */
+  renew(cell) {
+    if (this.box.open && cell === this.cell) this.put(cell);
+  }
+
+  /** @param {Cell} cell */
+  put(cell) {
+    this.cell = cell;
+    setImage(this.after, cell.image, cell.thumb, `${cell.label}: ${cell.words}`);
+    setImage(this.before, cell.before, cell.beforeThumb, `${cell.label}, before the face pass`);
+    $("v-title").replaceChildren(make("b", {}, cell.columnLabel), make("span", {}, cell.rowLabel));
     $("v-none").textContent = cell.image || cell.before ? "" : cell.words;
-    const svg = $("v-faces");
-    svg.setAttribute("viewBox", `0 0 ${cell.width} ${cell.height}`);
-    svg.replaceChildren(...cell.faces.map((found) => {
-      const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      const [x1, y1, x2, y2] = found.box;
-      for (const [key, value] of Object.entries({ x: x1, y: y1, width: x2 - x1, height: y2 - y1 })) rect.setAttribute(key, value);
-      return rect;
-    }));
-    details();
-    if (face >= 0 && cell.faces.length) zoomToFace(Math.min(face, cell.faces.length - 1));
-    else apply();
-    for (const near of [neighbour(cell, 1, 0), neighbour(cell, 0, 1)]) if (near && near.image) new Image().src = near.image;
-  }
-
-  function details() {
-    $("p-words").textContent = cell.words;
-    $("p-words").className = `words ${cell.tone}`;
-    const column = data.columns[cell.column];
-    const rows = [["Row", cell.rowLabel], ["Checkpoint", cell.checkpoint], ["sha256", cell.hash, "hash"], ["Size", `${cell.width} × ${cell.height} px`]];
-    if (cell.seconds !== null) rows.push(["Drawn in", `${cell.seconds.toFixed(cell.seconds < 10 ? 2 : 0)} s`]);
-    if (!column.hash) rows.unshift(["Column", column.label]);
-    for (const note of cell.notes) rows.push(["Note", note]);
-    const facts = $("p-facts");
-    facts.replaceChildren();
-    for (const [what, value, kind] of rows) if (value) facts.append(make("dt", { textContent: what }), make("dd", { textContent: value, className: kind || "" }));
-    const links = [["after", cell.image], ["before", cell.before]].filter(([, href]) => href);
-    if (links.length) {
-      const line = make("dd");
-      links.forEach(([name, href], i) => line.append(i ? " · " : "", make("a", { href, textContent: links.length > 1 ? name : "picture", target: "_blank", rel: "noopener" })));
-      facts.append(make("dt", { textContent: "Files" }), line);
+    this.outlines.setAttribute("viewBox", `0 0 ${cell.width} ${cell.height}`);
+    this.outlines.replaceChildren(...cell.faces.map(({ box }) => outline(box)));
+    this.details(cell);
+    if (this.face >= 0 && cell.faces.length) this.zoomToFace(Math.min(this.face, cell.faces.length - 1));
+    else this.apply();
+    for (const near of [neighbourOf(places, cell, 1, 0), neighbourOf(places, cell, 0, 1)]) {
+      if (near?.image) new Image().src = near.image;
     }
-    $("p-text").textContent = cell.infotext || "(none)";
-    $("send").hidden = !embedded || seen() === "none";
-    $("copy").disabled = !cell.infotext;
-    $("copy").textContent = "Copy";
   }
 
-  function zoomToFace(number) {
-    face = number;
-    const [x1, y1, x2, y2] = cell.faces[number].box;
-    view.x = (x1 + x2) / 2 / cell.width;
-    view.y = (y1 + y2) / 2 / cell.height;
-    const wanted = 0.6 * Math.min(stage.clientWidth / Math.max(x2 - x1, 1), stage.clientHeight / Math.max(y2 - y1, 1));
-    view.zoom = Math.max(wanted / fitScale(), 0.2);
-    apply();
+  /** @param {Cell} cell */
+  details(cell) {
+    const words = $("p-words");
+    words.textContent = cell.words;
+    words.className = `words ${cell.tone}`;
+    $("p-facts").replaceChildren(...factsOf(cell));
+    $("p-text").textContent = cell.infotext || "This picture has no infotext.";
+    $("send").hidden = !embedded || this.seen(cell) === "none";
+    const copy = /** @type {HTMLButtonElement} */ ($("copy"));
+    copy.disabled = !cell.infotext;
+    copy.textContent = "Copy";
   }
 
-  function free(change) {
-    face = -1;
-    change();
-    view.zoom = Math.min(Math.max(view.zoom, 0.2), 64 / fitScale());
-    view.x = Math.min(Math.max(view.x, 0), 1);
-    view.y = Math.min(Math.max(view.y, 0), 1);
-    apply();
+  /** What is really seen: the wish, where the cell has it. @param {Cell} cell @returns {Show | "none"} */
+  seen(cell) {
+    if (has(cell, this.wish)) return this.wish;
+    if (has(cell, "after")) return "after";
+    return has(cell, "before") ? "before" : "none";
   }
 
-  // Zoom by a factor, the point (px of the stage) staying where it is.
-  function zoomAt(factor, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
-    free(() => {
-      const from = scale();
-      view.zoom = Math.min(Math.max(view.zoom * factor, 0.2), 64 / fitScale());
-      const shift = 1 / from - 1 / scale();
-      view.x += ((x - stage.clientWidth / 2) * shift) / cell.width;
-      view.y += ((y - stage.clientHeight / 2) * shift) / cell.height;
-    });
+  /** The stage's size. @returns {Size} */
+  get size() {
+    return { width: this.stage.clientWidth, height: this.stage.clientHeight };
   }
 
-  const fit = () => free(() => { view = { zoom: 1, x: 0.5, y: 0.5 }; });
-  const full = () => free(() => { view.zoom = 1 / devicePixelRatio / fitScale(); });
-  function step(dx, dy) { const next = neighbour(cell, dx, dy); if (next) put(next); }
-  function setShow(wish) { if (can(wish)) { show = wish; apply(); } }
-  function change() { const now = seen(); setShow(now === "before" ? "after" : "before"); }
-  function setWipe(part) { wipeAt = Math.min(Math.max(part, 0), 1); apply(); }
+  /** Draw the view. */
+  apply() {
+    const cell = this.cell;
+    if (!cell) return;
+    const { scale, left, top } = layerAt(this.view, this.size, cell);
+    const { style, classList } = this.layer;
+    style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
+    style.width = `${cell.width}px`;
+    style.height = `${cell.height}px`;
+    style.setProperty("--scale", String(scale)); // outlines stay as thin as they are
+    classList.toggle("near", scale * devicePixelRatio >= 3);
+    this.applyPass(cell, (this.wipeAt * this.size.width - left) / scale);
+    this.applyButtons(cell);
+  }
 
-  async function copy() {
-    if (!cell.infotext) return;
+  /** @param {Cell} cell @param {number} cut where the wipe stands, px of the picture */
+  applyPass(cell, cut) {
+    const now = this.seen(cell);
+    const [isBefore, isAfter] = [now === "before" || now === "wipe", now === "after" || now === "wipe"];
+    this.before.hidden = !isBefore;
+    this.after.hidden = !isAfter;
+    this.after.style.clipPath = now === "wipe" ? `inset(0 0 0 ${within(cut, 0, cell.width)}px)` : "none";
+    const percent = String(Math.round(this.wipeAt * 100));
+    this.handle.hidden = now !== "wipe";
+    this.handle.style.left = `${this.wipeAt * 100}%`;
+    this.handle.setAttribute("aria-valuenow", percent);
+    this.handle.setAttribute("aria-valuetext", `${percent} % before`);
+    $("tag-left").textContent = isBefore && has(cell, "wipe") ? "before" : "";
+    $("tag-right").textContent = isAfter && has(cell, "wipe") ? "after" : "";
+  }
+
+  /** @param {Cell} cell */
+  applyButtons(cell) {
+    for (const button of buttonsIn("v-passes")) {
+      const show = /** @type {Show} */ (button.dataset.show);
+      button.setAttribute("aria-pressed", String(show === this.seen(cell)));
+      button.disabled = !has(cell, show);
+    }
+    this.button("face").setAttribute("aria-pressed", String(this.face >= 0));
+    for (const name of ["face", "boxes"]) this.button(name).disabled = !cell.faces.length;
+  }
+
+  /** @param {string} name @returns {HTMLButtonElement} */
+  button(name) {
+    return /** @type {HTMLButtonElement} */ (this.box.querySelector(`[data-do=${name}]`));
+  }
+
+  /** @param {HTMLImageElement} image */
+  missing(image) {
+    const name = image.getAttribute("src");
+    if (name) $("v-none").textContent = `Picture missing: ${decodeURIComponent(name)}`;
+  }
+
+  resized() {
+    if (this.cell && this.face >= 0) this.zoomToFace(this.face);
+    else this.apply();
+  }
+
+  // ---- the view
+
+  /** @param {number} number of the face */
+  zoomToFace(number) {
+    const found = this.cell?.faces[number];
+    if (!this.cell || !found) return;
+    this.face = number;
+    this.view = viewOfBox(found.box, this.size, this.cell);
+    this.apply();
+  }
+
+  /** A view of its own, away from any face. @param {View} view */
+  look(view) {
+    if (!this.cell) return;
+    this.face = -1;
+    this.view = bounded(view, fitScale(this.size, this.cell));
+    this.apply();
+  }
+
+  /** @param {number} factor @param {Place} [point] px of the stage that stays where it is; its middle without */
+  zoom(factor, point = { x: this.size.width / 2, y: this.size.height / 2 }) {
+    if (this.cell) this.look(zoomedAt(this.view, factor, point, this.size, this.cell));
+  }
+
+  /** @param {Place} by px of the stage */
+  pan(by) {
+    if (this.cell) this.look(panned(this.view, by, this.size, this.cell));
+  }
+
+  fit() {
+    this.look({ zoom: 1, x: 0.5, y: 0.5 });
+  }
+
+  /** A pixel of the picture on a pixel of the screen. */
+  get fullZoom() {
+    return this.cell ? 1 / devicePixelRatio / fitScale(this.size, this.cell) : 1;
+  }
+
+  full() {
+    this.look({ ...this.view, zoom: this.fullZoom });
+  }
+
+  /** Nearer, or back where it is near. @param {Place} point px of the stage */
+  near(point) {
+    if (Math.abs(this.view.zoom - 1) > 0.01) this.fit();
+    else this.zoom(Math.max(this.fullZoom, 2), point);
+  }
+
+  nextFace() {
+    const count = this.cell?.faces.length ?? 0;
+    if (!count) return;
+    if (this.face + 1 < count) this.zoomToFace(this.face + 1);
+    else this.fit();
+  }
+
+  // ---- what is shown
+
+  /** @param {number} dx @param {number} dy */
+  step(dx, dy) {
+    const next = this.cell && neighbourOf(places, this.cell, dx, dy);
+    if (next) this.put(next);
+  }
+
+  /** @param {Show} wish */
+  show(wish) {
+    if (!this.cell || !has(this.cell, wish)) return;
+    this.wish = wish;
+    this.apply();
+  }
+
+  change() {
+    if (this.cell) this.show(this.seen(this.cell) === "before" ? "after" : "before");
+  }
+
+  wipe() {
+    if (this.cell) this.show(this.seen(this.cell) === "wipe" ? "after" : "wipe");
+  }
+
+  /** @param {number} part of the stage's width, 0..1 */
+  setWipe(part) {
+    this.wipeAt = within(part, 0, 1);
+    this.apply();
+  }
+
+  /** Show or hide a part of the viewer. @param {string} name of its button @param {Element} node */
+  toggle(name, node) {
+    const isOff = node.toggleAttribute("hidden");
+    this.button(name).setAttribute("aria-pressed", String(!isOff));
+    this.apply();
+  }
+
+  // ---- what goes out
+
+  async copy() {
+    if (!this.cell?.infotext) return;
     try {
-      await navigator.clipboard.writeText(cell.infotext);
+      await navigator.clipboard.writeText(this.cell.infotext);
+      $("copy").textContent = "Copied";
     } catch {
-      const range = document.createRange(); // no clipboard here: select it, and try the old way
-      range.selectNodeContents($("p-text"));
-      getSelection().removeAllRanges();
-      getSelection().addRange(range);
-      if (!document.execCommand("copy")) { $("copy").textContent = "Press Ctrl C"; return; }
+      $("copy").textContent = copySelected($("p-text")) ? "Copied" : "Press Ctrl+C";
     }
-    $("copy").textContent = "Copied";
   }
 
-  const tell = (message) => { if (embedded) parent.postMessage(message, location.origin); };
-
-  // To a tab of the webui: the picture that is seen, with the infotext.
-  function send(to) {
-    tell({ ohwx: "send", to, image: decodeURIComponent(seen() === "before" ? cell.before : cell.image), infotext: cell.infotext || "" });
-    box.close();
+  /** To a tab of the webui: the picture that is seen, with the infotext. @param {string} to */
+  send(to) {
+    if (!this.cell) return;
+    const { before, image, infotext } = this.cell;
+    const name = (this.seen(this.cell) === "before" ? before : image) ?? "";
+    tell({ ohwx: "send", to, image: decodeURIComponent(name), infotext: infotext || "" });
+    this.box.close();
   }
+}
 
-  const actions = {
-    left: () => step(-1, 0), right: () => step(1, 0), up: () => step(0, -1), down: () => step(0, 1),
-    fit, full, copy, closer: () => zoomAt(1.25), farther: () => zoomAt(0.8),
-    face() {
-      if (!cell.faces.length) return;
-      if (face + 1 < cell.faces.length) zoomToFace(face + 1); else fit();
-    },
-    boxes: () => toggle("boxes", $("v-faces")),
-    panel: () => { toggle("panel", $("panel")); apply(); },
-    wipe: () => setShow(seen() === "wipe" ? "after" : "wipe"),
-    help: () => $("keys").showModal(),
-    close: () => box.close(),
-  };
-  function toggle(name, node) {
-    const off = !node.hasAttribute("hidden");
-    node.toggleAttribute("hidden", off);
-    box.querySelector(`[data-do=${name}]`).setAttribute("aria-pressed", String(!off));
+/** Whether a cell has it. @param {CellData} cell @param {Show} show */
+function has({ before, image }, show) {
+  if (show === "wipe") return Boolean(before && image);
+  return Boolean(show === "before" ? before : image);
+}
+
+/**
+ * @param {HTMLImageElement} image
+ * @param {string | null} href
+ * @param {string | null} thumb seen until the file is read
+ * @param {string} alt
+ */
+function setImage(image, href, thumb, alt) {
+  image.alt = alt;
+  image.style.backgroundImage = thumb ? `url("${thumb}")` : "none";
+  if (!href) image.removeAttribute("src");
+  else if (image.getAttribute("src") !== href) image.src = href;
+}
+
+/** @param {Box} box */
+function outline([x1, y1, x2, y2]) {
+  const rect = document.createElementNS(SVG, "rect");
+  for (const [name, value] of Object.entries({ x: x1, y: y1, width: x2 - x1, height: y2 - y1 })) {
+    rect.setAttribute(name, String(value));
   }
+  return rect;
+}
 
-  const keys = {
-    ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", 0: "fit", 1: "full", "+": "closer", "=": "closer",
-    "-": "farther", f: "face", w: "wipe", o: "boxes", i: "panel", c: "copy", "?": "help",
-  };
-  const peek = holdable(change);
+/** Terms and what stands behind each. @param {Cell} cell */
+function factsOf(cell) {
+  const column = data.columns[cell.column];
+  const seconds = cell.seconds === null ? "" : `${cell.seconds.toFixed(cell.seconds < 10 ? 2 : 0)} s`;
+  /** @type {[what: string, value: string, kind?: string][]} */
+  const facts = [
+    ["Column", column?.hash ? "" : (column?.label ?? "")],
+    ["Row", cell.rowLabel],
+    ["Checkpoint", cell.checkpoint],
+    ["sha256", cell.hash ?? "", "hash"],
+    ["Size", `${cell.width} × ${cell.height} px`],
+    ["Generated in", seconds],
+    ...cell.notes.map((note) => /** @type {[string, string]} */ (["Note", note])),
+  ];
+  const known = facts.filter(([, value]) => value);
+  const lines = known.flatMap(([what, value, kind = ""]) => [
+    make("dt", { textContent: what }),
+    make("dd", { textContent: value, className: kind }),
+  ]);
+  return [...lines, ...filesOf(cell)];
+}
 
-  box.addEventListener("keydown", (event) => {
-    event.stopPropagation();
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (key === "b") { if (!event.repeat) peek.down(); return; }
-    if (event.target === $("p-text") && /^Arrow(Up|Down)$/.test(key)) return;
-    if (keys[key]) { event.preventDefault(); actions[keys[key]](); }
+/** Links to its files. @param {Cell} cell */
+function filesOf({ image, before }) {
+  const files = [
+    { name: "after", href: image },
+    { name: "before", href: before },
+  ].filter(({ href }) => href);
+  if (!files.length) return [];
+  const links = files.flatMap(({ name, href }, i) => {
+    const textContent = files.length > 1 ? name : "picture";
+    return [i ? " · " : "", make("a", { href, textContent, target: "_blank", rel: "noopener" })];
   });
-  box.addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "b") peek.up(); });
-  box.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
-    if (button.dataset.do) actions[button.dataset.do]();
-    else if (button.dataset.show) setShow(button.dataset.show);
-    else if (button.dataset.send) send(button.dataset.send);
-    else if (button.id === "copy") copy();
-  });
-  box.addEventListener("close", () => { tell({ ohwx: "full", on: false }); if (!cell.hidden) cell.button.focus(); });
+  return [make("dt", { textContent: "Files" }), make("dd", {}, ...links)];
+}
 
-  handle.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.01, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 }[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
-    setWipe(wipeAt + by * (event.shiftKey ? 5 : 1));
-  });
+/** Where there is no clipboard: select a text and try the old way. @param {Node} node */
+function copySelected(node) {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  getSelection()?.removeAllRanges();
+  getSelection()?.addRange(range);
+  return document.execCommand("copy");
+}
 
-  // Pointers: on the handle they wipe; one on the stage pans, two pinch.
-  const down = new Map();
-  let wiping = null;
-  const at = (event) => { const r = stage.getBoundingClientRect(); return { x: event.clientX - r.left, y: event.clientY - r.top }; };
-  stage.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
-    stage.setPointerCapture(event.pointerId);
-    if (event.target === handle) { wiping = event.pointerId; handle.focus(); }
-    else { down.set(event.pointerId, at(event)); stage.classList.add("moving"); }
-  });
-  stage.addEventListener("pointermove", (event) => {
-    const now = at(event);
-    if (event.pointerId === wiping) { setWipe(now.x / stage.clientWidth); return; }
-    const old = down.get(event.pointerId);
-    if (!old) return;
-    const other = [...down].find(([id]) => id !== event.pointerId);
-    down.set(event.pointerId, now);
-    const part = other ? 0.5 : 1;
-    const moved = { x: (now.x - old.x) * part, y: (now.y - old.y) * part };
-    if (moved.x || moved.y) free(() => { view.x -= moved.x / scale() / cell.width; view.y -= moved.y / scale() / cell.height; });
-    if (other) {
-      const apart = (p) => Math.hypot(p.x - other[1].x, p.y - other[1].y) || 1;
-      zoomAt(apart(now) / apart(old), (now.x + other[1].x) / 2, (now.y + other[1].y) / 2);
-    }
-  });
-  for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => {
-    if (event.pointerId === wiping) wiping = null;
-    down.delete(event.pointerId);
-    if (!down.size) stage.classList.remove("moving");
-  });
-  stage.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    const p = at(event), unit = event.deltaMode ? 30 : 1;
-    zoomAt(Math.exp(-event.deltaY * unit * 0.0016), p.x, p.y);
-  }, { passive: false });
-  stage.addEventListener("dblclick", (event) => {
-    const p = at(event);
-    if (Math.abs(view.zoom - 1) > 0.01) fit(); else zoomAt(Math.max(1 / devicePixelRatio / fitScale(), 2), p.x, p.y);
-  });
-  for (const image of Object.values(images)) image.addEventListener("error", () => {
-    if (image.getAttribute("src")) $("v-none").textContent = `Picture missing: ${decodeURIComponent(image.getAttribute("src"))}`;
-  });
-  new ResizeObserver(() => (face >= 0 && cell ? zoomToFace(face) : apply())).observe(stage);
-  $("v-faces").toggleAttribute("hidden", true);
+/** To the webui's tab around this page. @param {Record<string, unknown>} message */
+function tell(message) {
+  if (embedded) parent.postMessage(message, location.origin);
+}
 
-  return {
-    open(next) {
-      show = shownPass(next);
-      face = -1;
-      view = { zoom: 1, x: 0.5, y: 0.5 };
-      tell({ ohwx: "full", on: true });
-      box.showModal();
-      stage.focus();
-      put(next);
-    },
-    renew(changed) { if (box.open && changed === cell) put(cell); },
-  };
-})();
-
-if (embedded) document.documentElement.classList.add("embedded", ...location.hash === "#dark" ? ["dark"] : location.hash === "#light" ? ["light"] : []);
-buildHead();
-for (const group of data.groups) buildGroup(group);
-buildTop();
-filter();
-setPass("after");
-$("size").value = defaultSize();
-setSize($("size").value);
-
-$("size").addEventListener("input", () => setSize($("size").value));
-$("filter").addEventListener("input", filter);
-$("clear").addEventListener("click", () => { $("filter").value = ""; filter(); $("filter").focus(); });
-$("help").addEventListener("click", () => $("keys").showModal());
-$("k-close").addEventListener("click", () => $("keys").close());
-$("keys").addEventListener("keydown", (event) => event.stopPropagation());
-$("passes").addEventListener("click", (event) => { if (event.target.dataset.pass) setPass(event.target.dataset.pass); });
-document.addEventListener("keydown", gridKey);
-addEventListener("message", (event) => {
-  if (embedded && event.source === parent && event.origin === location.origin && event.data?.ohwx === "data") update(event.data.data);
-});
-document.addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "b") { allKey.up(); oneKey.up(); } });
-new ResizeObserver(() => {
-  const root = document.documentElement;
-  root.style.setProperty("--bar", `${document.querySelector(".bar").offsetHeight}px`);
-  root.style.setProperty("--view", `${root.clientWidth}px`);
-}).observe(document.querySelector(".bar"));
-addEventListener("resize", () => document.documentElement.style.setProperty("--view", `${document.documentElement.clientWidth}px`));
-document.documentElement.style.setProperty("--view", `${document.documentElement.clientWidth}px`);
+const viewer = new Viewer();

@@ -28,13 +28,13 @@ EncodeTokens = Callable[[Tensor], tuple[Tensor, ...]]  # tokens (N, 77) -> state
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """A picture in the VAE's eyes: (4, h, w) each, float32 on the CPU, scaled."""
+    """A picture as the VAE encodes it: mean and spread, (4, h, w) each, float32 on the CPU, scaled."""
 
     mean: Tensor
     std: Tensor
 
     def draw(self, *what: int | str) -> Tensor:
-        """One sample, a function of what it is drawn for."""
+        """One sample, which depends only on what it is drawn for."""
         return self.mean + self.std * normal(tuple(self.mean.shape), *what)
 
 
@@ -45,7 +45,7 @@ def encode_picture(vae: VAE, pixels: np.ndarray, name: str) -> Latents:
     x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(weight.device).float() / 255 * 2 - 1
     mean, log_variance = vae.encode(x.to(weight.dtype)).float()[0].cpu().chunk(2)
     if not torch.isfinite(mean).all():
-        raise CheckpointError(f"The VAE gave NaN for {name}; the checkpoint is damaged, take another base.")
+        raise CheckpointError(f"The VAE gave NaN for {name}; the base checkpoint is damaged, choose another.")
     return Latents(mean * LATENT_SCALE, (0.5 * log_variance.clamp(-30, 20)).exp() * LATENT_SCALE)
 
 
@@ -67,10 +67,10 @@ def read_g(clip_g: ClipG, *, transposed: bool = False) -> EncodeTokens:
 
 
 class EncodedCaptions:
-    """Captions to conditioning; what a frozen encoder says to a chunk of tokens is computed once.
+    """Captions to conditioning; what a frozen encoder makes of a chunk of tokens is computed once.
 
     `frozen` encoders are only needed while the object is made; `trained` ones are called in every step, with gradients.
-    Sides are "l" and "g", each in one of the two.
+    The encoders "l" and "g" are each in one of the two.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class EncodedCaptions:
                 self.known[side] = {tokens: self._one(encoder, tokens) for tokens in sorted(chunked)}
 
     def __call__(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Context (B, 77 * chunks, W) and pooled (B, P) of captions given at the start; short ones are filled up."""
+        """Context (B, 77 * chunks, W) and pooled (B, P) of captions given at the start; short ones are padded."""
         rows = [self.rows[caption] for caption in captions]
         count = max(len(row[side]) for row in rows for side in row)
         flat = {
@@ -111,5 +111,5 @@ class EncodedCaptions:
 
 
 def _literal(caption: str) -> str:
-    """The caption as a prompt that means nothing but its letters."""
+    """The caption as a prompt in which every letter is literal."""
     return re.sub(r"([()\[\]\\])", r"\\\1", caption)

@@ -1,4 +1,4 @@
-"""Randomness as a function of its name: a run that is resumed at any step draws what it would have drawn.
+"""Randomness as a function of its name: a run that is resumed at any step gets the numbers it would have had.
 
 No generator lives longer than one draw, so there is no generator state to save. Draws are made on the CPU, whose
 generator gives the same numbers on every machine.
@@ -13,7 +13,7 @@ __all__ = ["generator", "normal", "seed_of", "uniform_int"]
 
 
 def seed_of(*what: int | str) -> int:
-    """A 63-bit seed for what is drawn: the recipe's seed, a purpose, a step, ..."""
+    """A 63-bit seed from what it is for: the recipe's seed, a purpose, a step, ..."""
     return int.from_bytes(hashlib.sha256("/".join(map(str, what)).encode("utf-8")).digest()[:8], "little") >> 1
 
 

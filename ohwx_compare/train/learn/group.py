@@ -1,8 +1,8 @@
-"""Processes that train together, one a GPU; a run alone is a group of one.
+"""Processes that train together, one for each GPU; a single process is a group of one.
 
 A recipe's batch is that of the whole group: each process takes its share of the pictures, gradients are added up, and
-all take the same step. So plan, saves and results do not depend on how many GPUs there are, but for rounding. Started
-by torchrun, whose environment says who is who.
+all take the same step. So plan, saves and results do not depend on how many GPUs there are, but for rounding. They are
+started by torchrun, whose environment variables tell each process its rank.
 """
 
 import os
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from ohwx_compare.errors import TrainingError
+from ohwx_compare.words import counted
 
 __all__ = ["ProcessGroup", "join"]
 
@@ -23,7 +24,7 @@ _PATIENCE = timedelta(days=30)  # others wait for as long as a run is paused, sa
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """`rank` of `size` processes; the first leads: it alone writes, listens to controls and looks."""
+    """`rank` of `size` processes; the first leads: it alone writes, obeys controls, and makes samples."""
 
     rank: int = 0
     size: int = 1
@@ -57,7 +58,7 @@ class ProcessGroup:
         return held.item()
 
     def agree(self, said: bool, device: str | torch.device) -> bool:
-        """What the leader said; all wait for one another."""
+        """What the leader says; all wait for one another."""
         return bool(self.total(float(said and self.leads), device))
 
     def leave(self) -> None:
@@ -81,8 +82,8 @@ def join(environment: Mapping[str, str] = os.environ, device: str | None = None)
     local = int(environment.get("LOCAL_RANK", rank))
     if local >= torch.cuda.device_count():
         raise TrainingError(
-            f"Process {rank} would be GPU {local}, and this machine has {torch.cuda.device_count()}; start as many "
-            "processes a machine as it has GPUs."
+            f"Process {rank} would use GPU {local}, but this machine has {counted(torch.cuda.device_count(), 'GPU')}; "
+            "start one process for each GPU."
         )
     torch.cuda.set_device(local)
     dist.init_process_group("nccl", rank=rank, world_size=size, timeout=_PATIENCE)

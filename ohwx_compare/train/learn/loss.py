@@ -1,4 +1,4 @@
-"""What the UNet is asked for and how its answer is weighed: noise or v, min-SNR, debiased.
+"""What the UNet shall predict and how its error is weighted: noise or v, min-SNR, debiased.
 
 Source: Ho et al. (arXiv 2006.11239); Salimans & Ho, v (arXiv 2202.00512); Hang et al., min-SNR (arXiv 2303.09556);
 Yu et al., debiased (arXiv 2310.08442); Lin et al., zero terminal SNR (arXiv 2305.08891). Weights as sd-scripts writes
@@ -31,7 +31,7 @@ class Diffusion:
         if self.prediction not in ("eps", "v"):
             raise ExperimentError(f'prediction is {self.prediction!r}; expected "eps" or "v".')
         if self.min_snr is not None and not self.min_snr > 0:
-            raise ExperimentError(f"min_snr is {self.min_snr}; expected a number above 0, the paper's is 5.")
+            raise ExperimentError(f"min_snr is {self.min_snr}; expected a number above 0 (the paper uses 5).")
         if self.min_snr is not None and self.debiased:
             raise ExperimentError("min_snr and debiased are two weights for one loss; choose one.")
         if self.zero_snr and self.prediction == "eps":
@@ -56,7 +56,7 @@ class Diffusion:
         return a.sqrt() * latents + (1 - a).sqrt() * noise
 
     def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """What the UNet should answer: the noise, or v = sqrt(a) noise - sqrt(1 - a) latents; (B, 4, h, w)."""
+        """What the UNet should predict: the noise, or v = sqrt(a) noise - sqrt(1 - a) latents; (B, 4, h, w)."""
         if self.prediction == "eps":
             return noise
         a = self._level(timesteps, latents)

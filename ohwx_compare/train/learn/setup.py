@@ -1,7 +1,7 @@
-"""Everything a run computes with, made from its plan: encoders asked and let go, weights loaded, optimiser ready.
+"""Everything a run computes with, made from its plan: encoders run and freed, weights loaded, optimiser ready.
 
-One part of the checkpoint after the other is in memory: the VAE until all pictures are latents, a frozen text encoder
-until all captions are read, then the UNet.
+The parts of the checkpoint are in memory one after the other: the VAE until all pictures are latents, a frozen text
+encoder until all captions are encoded, then the UNet.
 """
 
 from collections.abc import Callable
@@ -100,7 +100,7 @@ def _latents(plan: TrainingPlan, device: str, on_picture: Callable[[], None]) ->
 
 
 def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> EncodedCaptions:
-    """The captions that are needed; a frozen encoder is loaded in float32, asked, and let go."""
+    """The captions that are needed; a frozen encoder is loaded in float32, run, and freed."""
     base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.needed}
     transposed = plan.recipe.compatible("pooled")
     trained: dict[str, EncodeTokens] = {}

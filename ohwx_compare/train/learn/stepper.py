@@ -1,7 +1,7 @@
 """The optimiser step of all trained tensors: after the backward pass, or inside it tensor by tensor.
 
 Inside ("fused") each gradient is used and freed as soon as it is there, so that no two are ever held: for SDXL's UNet
-5 GB less in bfloat16. What needs all gradients at once cannot be had then.
+5 GB less in bfloat16. What needs all gradients at once is impossible then.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class Precision:
 
 
 def _alone(grad: Tensor) -> None:
-    """One process has it all."""
+    """One process has everything already."""
 
 
 @dataclass(eq=False)

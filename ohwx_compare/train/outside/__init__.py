@@ -1,1 +1,1 @@
-"""A training as others see it: its process, its folder, its machine."""
+"""A training seen from outside: its process, its folder, its machine."""

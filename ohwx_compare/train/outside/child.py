@@ -1,7 +1,7 @@
 """A training in a process of its own, which outlives whoever started it: started detached, found again by its folder.
 
-Nothing is asked of the process itself. Whether it lives says the lock it holds (files/lock.py); what it does say
-`state.json` and `events.jsonl`; what it should do is told by files (train/outside/controls.py).
+The process itself is never asked. The lock it holds tells whether it is alive (files/lock.py), `state.json` and
+`events.jsonl` tell what it does, and files tell it what to do (train/outside/controls.py).
 """
 
 import json
@@ -12,18 +12,27 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ohwx_compare.errors import TrainingError
-from ohwx_compare.files.atomic import write_text
+from ohwx_compare.files.atomic import is_plain_file, write_text
+from ohwx_compare.files.json_file import read_object
 from ohwx_compare.files.lock import is_held
+from ohwx_compare.train.outside import controls
 from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
 
-__all__ = ["environment", "look", "start"]
+__all__ = ["environment", "is_awaited", "look", "start"]
 
 LOG = "train.log"
 ROOT = Path(__file__).parents[3]
 STARTING = 120.0  # seconds that a child may take until it holds its folder
+STATUSES = ("starting", "running", "paused", "ended", "failed", "cut off")
+_NUMBER = (int, float)
+_KINDS: Mapping[str, Any] = MappingProxyType({
+    "status": str, "pid": int, "step": int, "steps": int, "epoch": int, "loss": _NUMBER, "started": _NUMBER,
+    "time": _NUMBER, "error": str, "saved": list, "name": str,
+})  # fmt: skip
 # what a webui or a launcher sets for itself and a child must not inherit
 OWN = (
     "LD_PRELOAD", "COMMANDLINE_ARGS", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONWARNINGS", "RANK", "LOCAL_RANK",
@@ -46,33 +55,47 @@ def start(recipe: Recipe, device: str | None = None) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if is_held(folder):
-            raise TrainingError(f"Another run is writing into {folder}; wait for it or choose another output.")
+            raise TrainingError(f"Another run is writing to {folder}; wait for it, or choose another output.")
+        controls.clear(folder)
         write_recipe(folder / "recipe.json", recipe)
         began = time.time()
         with (folder / LOG).open("ab") as log:
             process = _spawn(folder, device, log)
         _note(folder, {"status": "starting", "pid": process.pid, "started": began, "time": began})
     except OSError as error:
-        raise TrainingError(f"No run can be started in {folder}: {error.strerror or error}.") from error
+        raise TrainingError(f"No run can start in {folder} ({error.strerror or error}); choose another one.") from error
     threading.Thread(target=_see_off, args=(process, folder), daemon=True).start()
     return process.pid
 
 
 def look(folder: Path) -> dict[str, Any]:
-    """The run in `folder` as it is now: `state.json`, its `status` held against the lock, and the end of its log.
+    """The run in `folder` as it is now: `state.json`, its `status` checked against the lock, and the end of its log.
 
     A status is "none", "starting", "running", "paused", "ended", "failed" or "cut off"; a killed run is "cut off".
     """
-    try:
-        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        state = {"status": "none"}
+    state = _state_in(folder)
     alive = is_held(folder)
     if state["status"] in ("running", "paused") and not alive:
         state["status"] = "cut off"
     if state["status"] == "starting" and not alive and time.time() - state["time"] > STARTING:
         state["status"] = "cut off"
     return {**state, "alive": alive, "log": _tail(folder / LOG)}
+
+
+def is_awaited(folder: Path) -> bool:
+    """Whether this process is the one that `start` started in `folder`; on Windows a launcher may stand between."""
+    state = _state_in(folder)
+    return state["status"] == "starting" and state.get("pid") in (os.getpid(), os.getppid())
+
+
+def _state_in(folder: Path) -> dict[str, Any]:
+    """`state.json`, as far as its values are of their kinds: a folder may be damaged, or a stranger's."""
+    found = read_object(folder / "state.json")
+    known = {name: value for name, value in found.items() if isinstance(value, _KINDS.get(name, object))}
+    known = {name: value for name, value in known.items() if not (name in _KINDS and isinstance(value, bool))}
+    if known.get("status") not in STATUSES:
+        known["status"] = "none"
+    return {"time": 0.0, **known}
 
 
 def _spawn(folder: Path, device: str | None, log: Any) -> subprocess.Popen[bytes]:
@@ -91,10 +114,10 @@ def _spawn(folder: Path, device: str | None, log: Any) -> subprocess.Popen[bytes
 
 
 def _see_off(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait for the child; where it never came to tell its state, tell it in its stead."""
+    """Wait for the child; if it ended before it wrote a state, write one for it."""
     status = process.wait()
     now = look(folder)
-    if now["status"] == "starting" and now["pid"] == process.pid:  # and not the next one's
+    if now["status"] == "starting" and now.get("pid") == process.pid:  # and not the next one's
         said = _tail(folder / LOG).strip().rpartition("\n")[2].removeprefix("ohwx: ")
         end = {"status": "failed", "error": said} if status else {"status": "ended"}
         _note(folder, {**end, "pid": process.pid, "time": time.time()})
@@ -106,9 +129,11 @@ def _note(folder: Path, state: Mapping[str, Any]) -> None:
 
 def _tail(path: Path, size: int = 4000) -> str:
     """The last `size` bytes of a log, as text; "" without one."""
+    if not is_plain_file(path):
+        return ""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - size))
-            return file.read().decode("utf-8", "replace")
+            return file.read(size).decode("utf-8", "replace")
     except OSError:
         return ""

@@ -1,14 +1,15 @@
-"""What a run is asked for from outside: files in its output folder, so that anything can ask, on any system.
+"""How a run is controlled from outside: files in its output folder, so that any program can do it, on any system.
 
-`stop` finishes the step in hand, `pause` waits for as long as it is there, `save` writes a checkpoint. A run takes
-`stop` and `save` away when it has seen them.
+`stop` ends the run after the current step, `pause` makes it wait for as long as the file exists, `save` writes a
+checkpoint. A run removes `stop` and `save` when it has seen them. Whoever starts a run clears what the one before left
+unseen, before it starts: what is asked for while a run starts counts.
 """
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["WORDS", "Controls", "ask", "unask"]
+__all__ = ["WORDS", "Controls", "ask", "clear", "unask"]
 
 WORDS = ("stop", "pause", "save")
 
@@ -16,34 +17,34 @@ WORDS = ("stop", "pause", "save")
 def ask(folder: Path, word: str) -> None:
     """Ask the run in `folder` for one of WORDS. Raises OSError."""
     if word not in WORDS:
-        raise ValueError(f"{word!r} is none of {WORDS}.")
+        raise ValueError(f"The control is {word!r}, expected one of {', '.join(WORDS)}.")
     (folder / word).touch()
 
 
 def unask(folder: Path, word: str) -> None:
-    """Take it back: a paused run goes on. Raises OSError."""
+    """Take it back: a paused run resumes. Raises OSError."""
     (folder / word).unlink(missing_ok=True)
 
 
+def clear(folder: Path) -> None:
+    """Forget everything asked for. Raises OSError."""
+    for word in WORDS:
+        unask(folder, word)
+
+
 class Controls:
-    """The run's side. What a run before this one left unseen is taken away first."""
+    """The run's side. What an earlier run left unseen is removed first."""
 
     def __init__(self, folder: Path, asked: Callable[[], bool]) -> None:
         """`asked`: another way to ask for a stop."""
         self.folder, self.asked = folder, asked
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything asked for."""
-        for word in WORDS:
-            unask(self.folder, word)
 
     def stops(self) -> bool:
         """Whether to stop after this step."""
         return self.asked() or (self.folder / "stop").exists()
 
     def saves(self) -> bool:
-        """Whether a checkpoint is wanted now; asked once, answered once."""
+        """Whether a checkpoint is wanted now; a request counts once."""
         try:
             (self.folder / "save").unlink()
         except FileNotFoundError:
@@ -54,7 +55,9 @@ class Controls:
         """Whether to wait; a stop ends it."""
         return (self.folder / "pause").exists() and not self.stops()
 
-    def wait(self) -> None:
-        """Return when no pause is asked for any more."""
+    def wait(self, save: Callable[[], None]) -> None:
+        """Return when the pause is over."""
         while self.pauses():
+            if self.saves():
+                save()
             time.sleep(0.5)

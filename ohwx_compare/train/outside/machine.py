@@ -1,4 +1,4 @@
-"""What the machine has and what this process took of it: memory, on whatever system it runs."""
+"""How much memory the machine has and this process used, on any system."""
 
 import ctypes
 import sys
@@ -11,7 +11,7 @@ __all__ = ["free_memory", "peak_memory"]
 
 
 def free_memory(device: str) -> int | None:
-    """Bytes that can be had on `device` now: a GPU's own, else the system's; None where nobody tells."""
+    """Bytes that are free on `device` now: a GPU's own, else the system's; None where the system does not say."""
     if device.startswith("cuda"):
         return torch.cuda.mem_get_info(device)[0]
     return available_memory()

@@ -1,22 +1,27 @@
-"""Trainings seen from outside: the run folders below one folder, read for whoever shows them.
+"""Trainings seen from outside: the run folders below one folder.
 
 A run folder holds `recipe.json`, `state.json`, `events.jsonl`, samples and checkpoints; nothing here asks the process.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ohwx_compare.errors import CheckpointError, TrainingError
+from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.files.json_file import parse_json, read_object
 from ohwx_compare.train.outside.child import look
 from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = ["SavedCheckpoint", "Trainings", "folder_for"]
 
 _CHUNK = 1 << 18  # bytes of events read at once
+_NOTHING: Mapping[str, Any] = MappingProxyType({
+    "step": 0, "steps": 0, "epoch": 0, "loss": None, "seconds_left": None, "started": 0, "checkpoints": (), "recipe": {}
+})  # fmt: skip
 _PACE = 1 << 14  # bytes at their end that tell how fast it goes
 
 
@@ -37,20 +42,20 @@ class Trainings:
         self._kept: dict[tuple[Path, int, int], SavedCheckpoint | None] = {}
 
     def path(self, name: str) -> Path:
-        """A run's folder. Raises TrainingError where there is none of that name."""
+        """A run's folder. Raises TrainingError where there is no run of that name."""
         is_plain = name not in ("", ".", "..") and not set(name) & set('/\\:*?"<>|') and name.isprintable()
         found = self.folder / name
-        if not is_plain or not (found / "recipe.json").is_file():
-            raise TrainingError(f"There is no training {name[:80]!r}.")
+        if not is_plain or not is_plain_file(found / "recipe.json"):
+            raise TrainingError(f"There is no training named {name[:80]!r}.")
         return found
 
     def all(self) -> list[dict[str, Any]]:
         """Every run as `one` tells it, the one started last first."""
         try:
-            folders = [path for path in self.folder.iterdir() if (path / "recipe.json").is_file()]
+            folders = [path for path in self.folder.iterdir() if is_plain_file(path / "recipe.json")]
         except OSError:  # no run yet
             return []
-        return sorted((self._told(path) for path in folders), key=lambda run: run["started"], reverse=True)
+        return sorted(map(self._told_or_why, folders), key=lambda run: run["started"], reverse=True)
 
     def one(self, name: str) -> dict[str, Any]:
         """A run as JSON values. Raises TrainingError.
@@ -60,15 +65,18 @@ class Trainings:
         return self._told(self.path(name))
 
     def events(self, name: str, after: int) -> tuple[list[dict[str, Any]], int, bool]:
-        """Events of a run from byte `after` of its file on, where to go on, and whether there is more.
+        """Events of a run from byte `after` of its file on, the byte to continue from, and whether there is more.
 
         Raises TrainingError.
         """
+        path = self.path(name) / "events.jsonl"
+        if not is_plain_file(path):
+            return [], 0, False
         try:
-            with (self.path(name) / "events.jsonl").open("rb") as file:
+            with path.open("rb") as file:
                 file.seek(max(after, 0))
                 data = file.read(_CHUNK)
-        except FileNotFoundError:
+        except OSError:
             return [], 0, False
         whole = data[: data.rfind(b"\n") + 1]  # a line that is being written counts the next time
         return _read(whole), after + len(whole), len(data) == _CHUNK and bool(whole)
@@ -77,8 +85,16 @@ class Trainings:
         """The checkpoints of a run, in the order of their steps. Raises TrainingError."""
         return self._checkpoints(self.path(name))
 
+    def _told_or_why(self, folder: Path) -> dict[str, Any]:
+        """A row for every folder: one that is damaged hides no other."""
+        try:
+            return self._told(folder)
+        except (OSError, ValueError, TypeError, KeyError, TrainingError) as error:
+            why = f"This training's folder is damaged: {type(error).__name__}: {str(error)[:200]}."
+            return {**_NOTHING, "id": folder.name, "state": "failed", "error": why}
+
     def _told(self, folder: Path) -> dict[str, Any]:
-        now, recipe = look(folder), _json(folder / "recipe.json")
+        now, recipe = look(folder), read_object(folder / "recipe.json")
         step, steps = now.get("step", 0), now.get("steps", 0)
         return {
             "id": folder.name,
@@ -95,19 +111,20 @@ class Trainings:
         }
 
     def _checkpoints(self, folder: Path) -> list[SavedCheckpoint]:
-        found = [self._read_kept(path) for path in folder.glob("*.safetensors")]
+        found = [self._read_kept(path) for path in folder.glob("*.safetensors") if is_plain_file(path)]
         return sorted(filter(None, found), key=lambda kept: (kept.step, kept.name))
 
     def _read_kept(self, path: Path) -> SavedCheckpoint | None:
-        """None for a file that is no checkpoint of ours, or goes away meanwhile."""
+        """None for a file that is not a checkpoint of ours, or disappears meanwhile."""
         try:
             stat = path.stat()
             key = (path, stat.st_size, stat.st_mtime_ns)
             if key not in self._kept:
-                record = json.loads(read_header(path).metadata["ohwx.training"])
-                self._kept[key] = SavedCheckpoint(name=path.name, step=record["step"], exposures=record["exposures"])
+                record = parse_json(read_header(path).metadata["ohwx.training"])
+                step, exposures = int(record["step"]), float(record["exposures"])
+                self._kept[key] = SavedCheckpoint(name=path.name, step=step, exposures=exposures)
             return self._kept[key]
-        except (OSError, CheckpointError, KeyError, ValueError):
+        except (OSError, CheckpointError, KeyError, TypeError, ValueError):
             return None
 
 
@@ -118,14 +135,14 @@ def folder_for(recipe: Mapping[str, Any], below: Path) -> Path:
     """
     wanted = str(recipe.get("name") or "ohwx")
     name, number = wanted, 1
-    while (below / name / "recipe.json").is_file() and not _is_same(recipe, below / name):
+    while (below / name / "recipe.json").exists() and not _is_same(recipe, below / name):
         number += 1
         name = f"{wanted} {number}"
     return below / name
 
 
 def _is_same(recipe: Mapping[str, Any], folder: Path) -> bool:
-    there = _json(folder / "recipe.json")
+    there = read_object(folder / "recipe.json")
     wanted = Recipe.from_dict({**recipe, "output": str(folder)}).to_dict()
     return all(there.get(key) == value for key, value in wanted.items() if key not in ("output", "preset"))
 
@@ -137,14 +154,16 @@ def _state(now: Mapping[str, Any], step: int, steps: int) -> str:
 
 
 def _seconds_left(folder: Path, step: int, steps: int) -> float | None:
-    """From the pace of the last steps; None before there is one."""
+    """Estimated from the pace of the last steps; None before there is one."""
+    if not is_plain_file(folder / "events.jsonl"):
+        return None
     try:
         with (folder / "events.jsonl").open("rb") as file:
             file.seek(max((folder / "events.jsonl").stat().st_size - _PACE, 0))
             lines = file.read().split(b"\n", 1)[-1]
     except OSError:
         return None
-    learned = [event for event in _read(lines) if event.get("event") == "Learned"]
+    learned = [event for event in _read(lines) if _is_learned(event)]
     gained = learned[-1]["step"] - learned[0]["step"] if learned else 0
     if gained <= 0:
         return None
@@ -152,19 +171,16 @@ def _seconds_left(folder: Path, step: int, steps: int) -> float | None:
 
 
 def _read(lines: bytes) -> list[dict[str, Any]]:
-    """Whole lines as events; a line that a kill cut is left out."""
+    """Whole lines as events; a line that a kill cut short is left out."""
     found = []
     for line in lines.splitlines():
         try:
-            found.append(json.loads(line))
+            found.append(parse_json(line))
         except ValueError:
             continue
     return [event for event in found if isinstance(event, dict)]
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
+def _is_learned(event: Mapping[str, Any]) -> bool:
+    numbers = (event.get("step"), event.get("time"))
+    return event.get("event") == "Learned" and all(isinstance(number, int | float) for number in numbers)

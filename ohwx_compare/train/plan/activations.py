@@ -1,4 +1,4 @@
-"""What the backward pass needs kept of the forward one, block by block, and which blocks to compute again instead.
+"""What the backward pass keeps of the forward pass, block by block, and which blocks to recompute instead.
 
 A block is a residual block or a transformer block of the UNet. Kept, it holds what its operations need of it; computed
 again (Chen et al., arXiv 1604.06174), its input alone, and for a moment of the backward pass everything else. Counts
@@ -37,7 +37,7 @@ class Block:
 def unet_blocks(shapes: Mapping[str, TensorShape], latent: tuple[int, int], tokens: int = 77) -> tuple[Block, ...]:
     """The blocks of a UNet (shapes by name after `model.diffusion_model.`) for latents of (height, width).
 
-    Raises CheckpointError where the UNet is not whole.
+    Raises CheckpointError where the UNet is incomplete.
     """
     found: list[Block] = []
     height, width = latent
@@ -52,7 +52,7 @@ def unet_blocks(shapes: Mapping[str, TensorShape], latent: tuple[int, int], toke
             height, width = 2 * height, 2 * width
     if "out.2.weight" not in shapes:
         raise CheckpointError(
-            "The base's UNet is not whole: it lacks model.diffusion_model.out.2.weight; choose another base."
+            "The base's UNet is incomplete: it lacks model.diffusion_model.out.2.weight; choose another base."
         )
     top = shapes["out.2.weight"][1]
     return (*found, Block("out", 0, 3 * top * height * width, 0, 0))
@@ -77,7 +77,7 @@ def kept_bytes(parts: Sequence[Block], again: Collection[str], sample: int, grad
 
 
 def choose(parts: Sequence[Block], budget: int, sample: int, gradient: int = 0) -> frozenset[str] | None:
-    """The blocks to compute again so that `kept_bytes` stays within `budget`, at little work; None: cannot be.
+    """The blocks to compute again so that `kept_bytes` stays within `budget`, at little work; None: impossible.
 
     Greedy: the block that gives most memory back for its work goes first.
     """

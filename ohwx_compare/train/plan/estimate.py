@@ -1,4 +1,4 @@
-"""What a training will need of disk and memory, as far as shapes alone can tell, and which blocks it computes again."""
+"""What disk and memory a training needs, as far as shapes alone can tell, and which blocks it computes again."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -81,8 +81,8 @@ def choose_blocks(header: Header, recipe: Recipe, latents: Iterable[tuple[int, i
         if (more := choose(parts, budget - _encoders(header, recipe), _sample(recipe), gathering)) is None:
             least = estimate_memory(header, recipe, latents, able).total + RESERVE
             raise ExperimentError(
-                f"memory_gb is {recipe.memory_gb:g}, and the run needs {least / 1e9:.1f} GB at least; give it more, or "
-                "take a smaller batch or resolution."
+                f"memory_gb is {recipe.memory_gb:g}, and the run needs at least {least / 1e9:.1f} GB; raise it, or "
+                "choose a smaller batch or resolution."
             )
         chosen |= more
     return chosen
@@ -115,7 +115,7 @@ def _sample(recipe: Recipe) -> int:
 
 
 def _gathering(recipe: Recipe) -> int:
-    """Bytes of a gradient that stays while activations go; 0 where none does, or all are there before."""
+    """Bytes of a gradient that stays while activations are freed; 0 where none does, or all are there before."""
     return 0 if recipe.fused or recipe.accumulation > 1 else _BYTES[recipe.precision]
 
 
@@ -127,7 +127,7 @@ def _encoders(header: Header, recipe: Recipe) -> int:
 
 
 def state_bytes(header: Header, recipe: Recipe) -> int:
-    """The tensors of what a run goes on from: trained weights, masters, optimiser and average."""
+    """The tensors of a state, from which a run resumes: trained weights, masters, optimiser and average."""
     numbers = sum(prod(shape) for shape in trained_shapes(header, recipe).values())
     memory = _without_activations(header, recipe)
     average = 4 * numbers if recipe.ema else 0
@@ -135,7 +135,7 @@ def state_bytes(header: Header, recipe: Recipe) -> int:
 
 
 def _state(shape: Shape, recipe: Recipe) -> int:
-    """Numbers that the optimiser keeps of a tensor."""
+    """How many numbers the optimiser keeps for a tensor."""
     if recipe.optimizer == "adamw":
         return 2 * prod(shape)
     if recipe.optimizer_settings["flatten"] and len(shape) > 2:

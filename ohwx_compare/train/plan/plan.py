@@ -4,7 +4,6 @@ The loop takes its order from here, so a plan cannot differ from the run.
 """
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -18,11 +17,15 @@ from ohwx_compare.core.buckets import BucketPlacement, Buckets
 from ohwx_compare.errors import ExperimentError, GeometryError
 from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
 from ohwx_compare.files.dataset import Dataset, DatasetPicture, ReadingRules, read_dataset
+from ohwx_compare.files.memory import free_bytes, nearest_there
 from ohwx_compare.train.plan.course import Course, CourseStep, Showable
 from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, state_bytes
 from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.words import counted
 
 __all__ = ["Save", "TrainingPlan", "make_plan"]
+
+_MOST_SAVES = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +87,13 @@ class TrainingPlan:
         return tuple(sorted(set(self.shown).union(*self.validated.values())))
 
     def exposures_at(self, step: int) -> tuple[float, int, int]:
-        """How often a training image is shown within the first `step` steps: on average, least, most."""
+        """How often a training image is shown within the first `step` steps: mean, least, most."""
         shown = self.course.exposures([batches for _, batches in islice(self.course.steps(), step)])
         seen = [shown[i] for i in range(len(self.dataset.train))]
         return round(sum(seen) / len(seen), 2), min(seen), max(seen)
 
     def walk(self, done: int = 0) -> Iterator[tuple[int, int, CourseStep]]:
-        """What is left after `done` steps: (number of the step from 1, its epoch, its batches)."""
+        """The steps left after `done` steps: (number of the step from 1, its epoch, its batches)."""
         for number, (epoch, step) in enumerate(islice(self.course.steps(), self.steps), 1):
             if number > done:
                 yield number, epoch, step
@@ -100,7 +103,7 @@ class TrainingPlan:
         return tuple(save for save in self.saves if save.step == step)
 
     def save_at(self, step: int, epoch: int) -> Save:
-        """A checkpoint that is asked for after `step`, as one saved by steps."""
+        """A checkpoint that is requested after `step`, named like one saved by steps."""
         mean, least, most = self.exposures_at(step)
         name = f"{self.recipe.name}-step{step:08d}"
         return Save(name=name, step=step, epoch=epoch, exposures=mean, least=least, most=most)
@@ -169,8 +172,8 @@ class TrainingPlan:
 def make_plan(recipe: Recipe) -> TrainingPlan:
     """Read the recipe's folders and the base checkpoint's header, and count.
 
-    Raises CheckpointError for another family of model and ExperimentError for folders that cannot be trained from;
-    what only stands in the way of starting is in `problems`.
+    Raises CheckpointError for another family of model and ExperimentError for folders that cannot be trained on;
+    what only prevents the start is in `problems`.
     """
     header = read_header(Path(recipe.base))
     require_sdxl(header)
@@ -184,13 +187,14 @@ def make_plan(recipe: Recipe) -> TrainingPlan:
     dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats), recipe)
     dataset, held_out, placements = _hold_out(dataset, placements, recipe)
     course = _course(recipe, dataset, placements)
+    course.require_countable(recipe.epochs, recipe.steps)
     ends = _epoch_ends(recipe, course)
     saves, shown = _saves(recipe, course, ends, len(dataset.train))
     state = state_bytes(header, recipe)
     disk_bytes = header.path.stat().st_size * _files(recipe, saves) + state * _states(recipe, saves)
     latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
     again, short = _again(header, recipe, latents)
-    free_bytes = shutil.disk_usage(_existing(Path(recipe.output))).free
+    free = free_bytes(Path(recipe.output))
     return TrainingPlan(
         recipe=recipe,
         reading=reading,
@@ -205,11 +209,11 @@ def make_plan(recipe: Recipe) -> TrainingPlan:
         shown=shown,
         disk_bytes=disk_bytes,
         state_bytes=state,
-        free_bytes=free_bytes,
+        free_bytes=free,
         again=again,
         memory=estimate_memory(header, recipe, latents, again),
         notes=(*dataset.notes, *_remarks(recipe, dataset, saves, shown)),
-        problems=(*_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free_bytes), *short),
+        problems=(*_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free), *short),
     )
 
 
@@ -239,7 +243,7 @@ def _placed(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, tuple[BucketPlac
 
 
 def _again(header: Header, recipe: Recipe, latents: set[tuple[int, int]]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The blocks to compute again, and what stands in the way."""
+    """The blocks to compute again, and what prevents the start."""
     try:
         return choose_blocks(header, recipe, latents), ()
     except ExperimentError as error:
@@ -253,7 +257,7 @@ def _hold_out(
     count = len(dataset.train)
     if recipe.held_out >= count:
         raise ExperimentError(
-            f"held_out is {recipe.held_out} and there are {count} training images; leave some to train."
+            f"held_out is {recipe.held_out}, but there are {counted(count, 'training image')}; leave some to train on."
         )
     out = _drawn(range(count), recipe.held_out, recipe.seed)
     stay = [i for i in range(len(placements)) if i not in out]
@@ -270,7 +274,7 @@ def _drawn(numbers: range, count: int, seed: int) -> tuple[int, ...]:
 
 
 def _looks(recipe: Recipe, ends: list[int], saves: tuple[Save, ...]) -> frozenset[int]:
-    """When samples are drawn and losses validated: at both ends, and as the recipe says."""
+    """When samples are generated and losses validated: at both ends, and as the recipe says."""
     if not (recipe.sample_prompts or recipe.validation):
         return frozenset()
     steps = {save.step for save in saves}
@@ -307,11 +311,13 @@ def _epoch_ends(recipe: Recipe, course: Course) -> list[int]:
 def _saves(recipe: Recipe, course: Course, ends: list[int], train: int) -> tuple[tuple[Save, ...], Counter[int]]:
     """Walk the whole course; the saves on the way and how often each picture was shown."""
     shown: Counter[int] = Counter()
-    saves = []
+    saves: list[Save] = []
     for number, (epoch, step) in enumerate(islice(course.steps(), ends[-1]), 1):
         for batch in step:
             shown.update(batch)
         for name in _names(recipe, number, epoch, ends):
+            if len(saves) == _MOST_SAVES:
+                raise ExperimentError(f"The training saves over {_MOST_SAVES:,} checkpoints; save less often.")
             seen = [shown[i] for i in range(train)]
             mean = round(sum(seen) / train, 2)
             saves.append(Save(name=name, step=number, epoch=epoch, exposures=mean, least=min(seen), most=max(seen)))
@@ -333,29 +339,24 @@ def _names(recipe: Recipe, number: int, epoch: int, ends: list[int]) -> Iterator
 
 
 def _files(recipe: Recipe, saves: tuple[Save, ...]) -> int:
-    """How many checkpoints lie in the output at most: an old one goes only when the new one is whole."""
+    """How many checkpoints the output holds at most: an old one is removed only when the new one is whole."""
     if recipe.keep_last is None:
         return len(saves)
     return min(len(saves), recipe.keep_last + 1)
 
 
 def _states(recipe: Recipe, saves: tuple[Save, ...]) -> int:
-    """How many states lie there at most: two, and the next one while it is written (train/run/state.py)."""
+    """How many states the output holds at most: two, and the next one while it is written (train/run/state.py)."""
     last = saves[-1].step
     steps = {save.step for save in saves} | set(range(recipe.state_every, last, recipe.state_every))
     return min(3, max(1, len(steps - {last})))  # stopping writes one too
 
 
 def _written(recipe: Recipe, saves: tuple[Save, ...]) -> int:
-    """Bytes of this run that are in its output already, if it goes on."""
+    """Bytes of this run that are in its output already, if it resumes."""
     output = Path(recipe.output)
     paths = [output / f"{save.name}.safetensors" for save in saves]
     return sum(path.stat().st_size for path in (*paths, *(output / "state").glob("step-*")) if path.is_file())
-
-
-def _existing(path: Path) -> Path:
-    """The nearest folder above that is there."""
-    return next((one for one in (path, *path.absolute().parents) if one.exists()), Path())
 
 
 def _remarks(recipe: Recipe, dataset: Dataset, saves: tuple[Save, ...], shown: Counter[int]) -> Iterator[str]:
@@ -364,26 +365,27 @@ def _remarks(recipe: Recipe, dataset: Dataset, saves: tuple[Save, ...], shown: C
         if abs(apart - wanted) > 0.1:
             even = round(wanted * saves[-1].step / saves[-1].exposures)
             yield (
-                f"Saves are {apart} exposures apart; save_every_steps {even} would make it {wanted}, to compare with "
-                f"runs saved by epochs."
+                f"Saves are {counted(apart, 'exposure')} apart; save_every_steps {even} would make that {wanted}, "
+                f"as in runs saved by epochs."
             )
     unused = len(dataset.reg) - sum(1 for i in shown if i >= len(dataset.train))
     if unused:
-        why = 'compat "reg" takes the first ones only' if recipe.compatible("reg") else "the run is too short for all"
-        yield f"{unused} of {len(dataset.reg)} regularization images are never shown: {why}."
+        why = 'compat "reg" uses the first ones only' if recipe.compatible("reg") else "the run is too short for all"
+        yield f"{unused:,} of {counted(len(dataset.reg), 'regularization image')} will never be shown: {why}."
     wordless = sum(1 for one in dataset.train if not one.caption)
     if wordless:
-        yield f"{wordless} training images have an empty caption; name their folder '1_ohwx man', or write captions."
+        images = counted(wordless, "training image")
+        yield f"{images} without a caption: name the folder '1_ohwx man', or write captions."
 
 
-def _problems(output: Path, disk_bytes: int, free_bytes: int) -> Iterator[str]:
-    there = _existing(output)
+def _problems(output: Path, disk_bytes: int, free: int) -> Iterator[str]:
+    there = nearest_there(output)
     if not there.is_dir():
         yield f"The output {output} cannot be a folder, because {there} is a file; choose another output."
     elif not os.access(there, os.W_OK):
-        yield f"The output {output} cannot be written: no permission in {there}; choose another output."
-    if free_bytes < disk_bytes:
+        yield f"The output {output} cannot be written: there is no permission for {there}; choose another output."
+    if free < disk_bytes:
         yield (
-            f"The run needs {disk_bytes / 1e9:.1f} GB more and {there} has {free_bytes / 1e9:.1f} GB free; "
+            f"The run needs {disk_bytes / 1e9:.1f} GB more and {there} has {free / 1e9:.1f} GB free; "
             f"free some space, save less often or set keep_last."
         )

@@ -1,1 +1,1 @@
-"""The recipe file, and the configurations of other trainers read as one."""
+"""The recipe file, and the settings of other trainers read as a recipe."""

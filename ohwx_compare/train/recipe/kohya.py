@@ -1,4 +1,4 @@
-"""kohya_ss settings (JSON) and sd-scripts' own (TOML) as a recipe, every key that has no place in it named.
+"""kohya_ss settings (JSON) and sd-scripts' own (TOML) as a recipe; every key that has no place in it is named.
 
 The recipe repeats sd-scripts, faults included (`compat` "kohya"). Of TOML the flat subset that kohya_ss writes is read:
 `key = value` on one line each, tables' names passed over (Python 3.10 has no reader of its own).
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.files.regular import read_text
 from ohwx_compare.train.recipe.recipe import OPTIMIZER_ARGS, Recipe, read_recipe
+from ohwx_compare.words import quoted
 
 __all__ = ["Imported", "from_kohya", "parse_toml", "read_any"]
 
@@ -49,7 +51,7 @@ class Imported:
 
 
 class _Settings:
-    """kohya_ss' keys, taken one by one; what is left at the end was not used."""
+    """kohya_ss' keys, used up one by one; what is left at the end was not used."""
 
     def __init__(self, values: Mapping[str, Any]):
         self.left = {_RENAMED.get(key, key): value for key, value in values.items()}
@@ -61,12 +63,12 @@ class _Settings:
         return str(value).strip() if value not in ("", None) else None
 
     def number(self, key: str, kind: Callable[[Any], Any] = int) -> Any:
-        """The value as a number; None where it is empty or 0, which kohya_ss takes for unset."""
+        """The value as a number; None where it is empty or 0, which mean unset in kohya_ss."""
         value = self.text(key)
         try:
             return (kind(float(value)) or None) if value is not None else None
         except (ValueError, OverflowError) as error:
-            raise ExperimentError(f"{key} is {value!r}, expected a number.") from error
+            raise ExperimentError(f"{key} is {quoted(value)}, expected a number.") from error
 
     def flag(self, key: str) -> bool:
         """The value as yes or no."""
@@ -83,15 +85,17 @@ def read_any(path: Path) -> Imported:
     Raises ExperimentError for a file that cannot be read and for settings that cannot be trained here.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ExperimentError(f"The recipe {path} cannot be read: {error}.") from error
     if path.suffix.lower() == ".toml":
         return from_kohya(parse_toml(text))
     try:
         data = json.loads(text)
+    except RecursionError as error:
+        raise ExperimentError(f"The recipe {path} nests lists and objects too deep in one another.") from error
     except ValueError as error:
-        raise ExperimentError(f"The recipe {path} is no JSON: {error}.") from error
+        raise ExperimentError(f"The recipe {path} is not JSON: {error}.") from error
     if isinstance(data, dict) and {"pretrained_model_name_or_path", "train_data_dir"} & data.keys():
         return from_kohya(data)
     return Imported(read_recipe(path))
@@ -134,14 +138,14 @@ def parse_toml(text: str) -> dict[str, Any]:
         match = re.fullmatch(r'("?)([\w.-]+)\1\s*=\s*(.+)', line)
         if not match:
             raise ExperimentError(
-                f"Line {number} is no `key = value` on one line, and more of TOML is not read: {line!r}."
+                f"Line {number} is not `key = value` on one line, and no other TOML is read: {quoted(line)}."
             )
         values[match[2]] = _toml_value(match[3], number)
     return values
 
 
 def _toml_value(text: str, number: int) -> Any:
-    bare = re.sub(r"""^((?:"(?:\\.|[^"\\])*"|'[^']*'|[^"'#])*?)\s*#.*$""", r"\1", text).strip()
+    bare = re.sub(r"""^((?:"(?:\\.|[^"\\])*"|'[^']*'|[^"'#])*)#.*$""", r"\1", text).strip()
     if re.fullmatch(r"'[^']*'", bare):
         return bare[1:-1]
     if re.fullmatch(r"\[.*\]", bare):
@@ -150,14 +154,14 @@ def _toml_value(text: str, number: int) -> Any:
         bare = bare.replace("_", "").lstrip("+")
     try:
         return json.loads(bare)
-    except ValueError as error:
-        raise ExperimentError(f"Line {number}: {text!r} is no text, number, true, false or list of them.") from error
+    except (ValueError, RecursionError) as error:
+        raise ExperimentError(f"Line {number}: {quoted(text)} is not text, a number, true, false or a list.") from error
 
 
 def _buckets(settings: _Settings) -> dict[str, Any]:
-    numbers = re.findall(r"\d+", settings.text("max_resolution") or "1024")[:2]
+    numbers = re.findall(r"\d{1,9}", settings.text("max_resolution") or "1024")[:2]
     if not numbers:
-        raise ExperimentError("max_resolution names no number; expected such as 1024,1024.")
+        raise ExperimentError("max_resolution has no number; expected one such as 1024,1024.")
     found = {
         "resolution": [int(numbers[0]), int(numbers[-1])],
         "buckets": settings.flag("enable_bucket"),
@@ -209,7 +213,7 @@ def _rates(settings: _Settings) -> dict[str, Any]:
     schedule = schedule.removesuffix("_with_warmup")
     if schedule not in ("constant", "cosine"):
         raise ExperimentError(
-            f"lr_scheduler {schedule!r} is not built; expected constant, constant_with_warmup or cosine."
+            f"lr_scheduler {schedule!r} is not supported; expected constant, constant_with_warmup or cosine."
         )
     return {"lr_unet": rate, **rates, "schedule": schedule, "warmup": warmup}
 
@@ -220,13 +224,14 @@ def _optimizer(settings: _Settings) -> dict[str, Any]:
         name.lower()
     )
     if kind is None:
-        raise ExperimentError(f"The optimizer {name!r} is not built; expected Adafactor or AdamW.")
+        raise ExperimentError(f"The optimizer {name!r} is not supported; expected Adafactor or AdamW.")
     if name.lower() not in OPTIMIZER_ARGS:
-        settings.note(f"{name} is taken as AdamW: its state is kept in float32, not in 8 bits.")
+        settings.note(f"{name} becomes AdamW: its state is kept in float32, not in 8 bits.")
     given = settings.left.pop("optimizer_args", None) or []
     if not isinstance(given, str | list):
-        raise ExperimentError(f"optimizer_args is {given!r}, expected a text or a list of texts.")
-    pairs = dict(re.findall(r"(\w+)=(\([^)]*\)|\S+)", given if isinstance(given, str) else " ".join(map(str, given))))
+        raise ExperimentError(f"optimizer_args is {quoted(given)}, expected text or a list of texts.")
+    given = given if isinstance(given, str) else " ".join(map(str, given))
+    pairs = dict(re.findall(r"(?<!\w)(\w+)=(\([^()]*\)|\S+)", given))
     if kind == "adafactor":
         pairs = _fixed_rate(pairs)
     fused = settings.flag("fused_backward_pass")
@@ -245,14 +250,18 @@ def _fixed_rate(pairs: dict[str, str]) -> dict[str, str]:
     for key in ("scale_parameter", "relative_step", "warmup_init"):
         value = pairs.pop(key, "False" if key == "warmup_init" else "True")
         if value.lower() != "false":
-            raise ExperimentError(f"Adafactor with {key} is not built; add {key}=False to optimizer_args.")
+            raise ExperimentError(f"Adafactor with {key} is not supported; add {key}=False to optimizer_args.")
     return pairs
 
 
 def _argument(kind: str, key: str, value: str) -> Any:
-    numbers = [float(one) for one in re.findall(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", value)]
+    found = re.findall(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", value)
+    try:
+        numbers = [float(one) for one in found]
+    except ValueError:
+        numbers = []
     if not numbers:
-        raise ExperimentError(f"optimizer_args {key}={value} is no number.")
+        raise ExperimentError(f"optimizer_args has {key}={quoted(value)}, expected a number.")
     return numbers if isinstance(OPTIMIZER_ARGS[kind].get(key), tuple) else numbers[0]
 
 
@@ -260,7 +269,7 @@ def _precision(settings: _Settings, fused: bool) -> str:
     """sd-scripts rounds stochastically in its fused Adafactor alone; without full_bf16 it keeps float32 weights."""
     mixed = settings.text("mixed_precision")
     if settings.flag("full_fp16"):
-        settings.note("full_fp16 is taken as full_bf16: fp16 weights are not built.")
+        settings.note("full_fp16 becomes full_bf16: fp16 weights are not supported.")
         settings.left.pop("full_bf16", None)
         return "bf16-nearest"
     if settings.flag("full_bf16"):
@@ -271,10 +280,10 @@ def _precision(settings: _Settings, fused: bool) -> str:
 def _loss(settings: _Settings) -> dict[str, Any]:
     gamma, debiased = settings.number("min_snr_gamma", float), settings.flag("debiased_estimation_loss")
     if gamma and debiased:
-        settings.note("debiased_estimation_loss is ignored beside min_snr_gamma; both at once are not built.")
+        settings.note("debiased_estimation_loss is ignored beside min_snr_gamma; both at once are not supported.")
     weight = settings.number("prior_loss_weight", float)
     if weight not in (None, 1.0):
-        settings.note('sdxl_train.py itself ignores prior_loss_weight; take "prior" out of compat to make it work.')
+        settings.note('sdxl_train.py itself ignores prior_loss_weight; remove "prior" from compat to make it work.')
     kinds = {"loss_weighting": "min-snr" if gamma else "debiased" if debiased else "none"}
     return {**kinds, "prior_loss_weight": weight or 1.0, **({"min_snr_gamma": gamma} if gamma else {})}
 
@@ -292,7 +301,7 @@ def _account(settings: _Settings) -> None:
     )  # fmt: skip
     loud = sorted(left.keys() - set(quiet) - set(unset))
     if loud:
-        settings.note("Ignored, though set: " + ", ".join(f"{key} = {left[key]!r}" for key in loud) + ".")
+        settings.note("Ignored, though set: " + ", ".join(f"{key} = {quoted(left[key])}" for key in loud) + ".")
     if quiet:
         settings.note(f"Ignored, without influence on the weights: {', '.join(quiet)}.")
     if unset:

@@ -1,1 +1,1 @@
-"""The loop, and what it leaves: states, checkpoints, records, samples."""
+"""The loop, and what it writes: states, checkpoints, records, samples."""

@@ -1,7 +1,7 @@
-"""How long a run will take here and how much memory, foretold from a few of its own steps.
+"""How long a run will take here and how much memory, estimated from a few of its own steps.
 
-The real thing in small: the plan's own encoders, weights, optimiser and batches, in a process of its own, whose peak is
-the run's. Nothing is written into the output but a file that is removed again.
+It is the real thing in small: the plan's own encoders, weights, optimiser and batches, in a process of its own, whose
+peak is the run's. Only one file is written into the output, and it is removed again.
 """
 
 import json
@@ -41,7 +41,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, kw_only=True)
 class Foretold:
-    """A whole run's seconds by what they go into, and its peak of memory in bytes (None: the system does not tell)."""
+    """A whole run's seconds by what they are spent on, and its peak memory in bytes (None: the system does not say)."""
 
     start: float  # loading, encoding pictures and captions
     steps: float
@@ -56,7 +56,7 @@ class Foretold:
 
 
 def foretell(recipe: Recipe, device: str) -> Foretold:
-    """Calibrate in a process of its own. Raises TrainingError where that fails, with what it said."""
+    """Calibrate in a process of its own. Raises TrainingError, with that process's last words, where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "recipe.json"
         write_recipe(path, recipe)
@@ -77,7 +77,7 @@ def foretell(recipe: Recipe, device: str) -> Foretold:
 
 
 def calibrate(plan: TrainingPlan, device: str, clock: Clock = time.perf_counter) -> Foretold:
-    """Take a few steps of each kind of batch and look once; what is measured is multiplied by the plan's counts."""
+    """Take a few steps of each kind of batch and sample once; the plan's counts multiply what is measured."""
     kinds = Counter(_kind(plan, step) for _, _, step in plan.walk())
     chosen: dict[_Kind, CourseStep] = {}
     for _, _, step in plan.walk():
@@ -111,7 +111,7 @@ def _kind(plan: TrainingPlan, step: CourseStep) -> _Kind:
 
 
 def _narrowed(plan: TrainingPlan, pictures: set[int]) -> TrainingPlan:
-    """The plan with these pictures alone to encode."""
+    """The plan with only these pictures to encode."""
     return replace(plan, shown=Counter(dict.fromkeys(pictures, 1)), recipe=replace(plan.recipe, validation=1))
 
 
@@ -126,7 +126,7 @@ def _step_seconds(setup: Setup, step: CourseStep, device: str, clock: Clock) -> 
 
 
 def _look_seconds(setup: Setup, plan: TrainingPlan, clock: Clock) -> float:
-    """Of one look: all pictures as long as the first of each kind, all prompts as the first."""
+    """Seconds of one look: every picture takes as long as the first of its kind, every prompt as long as the first."""
     began = clock()
     kinds, recipe = len(validate(setup)), plan.recipe
     seconds = (clock() - began) / max(1, kinds) * sum(map(len, plan.validated.values()))
@@ -147,7 +147,7 @@ def _written_bytes(plan: TrainingPlan) -> int:
 
 
 def _seconds_a_byte(folder: Path, clock: Clock) -> float:
-    """Of writing, hashing and reaching the disk, where the output goes."""
+    """Seconds to write and hash a byte until it is on the disk, where the output goes."""
     there = next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
     path = there / "ohwx-calibration"
     data = torch.randint(0, 256, (PIECE,), dtype=torch.uint8).numpy().tobytes()

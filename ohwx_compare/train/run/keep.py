@@ -1,8 +1,10 @@
-"""Checkpoints of a run: the base file with the trained tensors in place of its own, and a record of how they came."""
+"""Checkpoints of a run: the base file with the trained tensors in place of its own, and a record of the training."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +14,7 @@ from ohwx_compare import __version__
 from ohwx_compare.engine import weights
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.plan import Save, TrainingPlan
 from ohwx_compare.train.recipe.recipe import WATCHING
@@ -33,16 +36,40 @@ def keep(setup: Setup, save: Save, base_sha256: str, owner: str) -> tuple[Path, 
     """Write a checkpoint of the weights as they are, or of their average; then remove what `keep_last` says.
 
     owner: the run's fingerprint, by which it knows its own files again.
-    Returns its path and sha256. Raises TrainingError where the disk has no room; then the old files are untouched.
+    Returns its path and sha256. Raises TrainingError where the disk has no room, or the base file is another one by
+    now: what was not trained is copied from it. Then the old files are untouched.
     """
     plan = setup.plan
     base, folder = Path(plan.recipe.base), Path(plan.recipe.output)
     path = folder / f"{save.name}.safetensors"
     require_space(folder, base.stat().st_size, path.name)
+    before = base.stat()
+    if _hashes()(base) != base_sha256:
+        raise _changed(base, base_sha256, path)
     digest = weights.save(path, _tensors(setup), base, metadata(setup, save, base_sha256) | {"ohwx.run": owner})
+    if _stamp(base.stat()) != _stamp(before):
+        path.unlink(missing_ok=True)
+        raise _changed(base, base_sha256, path)
     for old in _outlived(plan, save):
         (folder / f"{old.name}.safetensors").unlink(missing_ok=True)
     return path, digest
+
+
+def _changed(base: Path, sha256: str, path: Path) -> TrainingError:
+    return TrainingError(
+        f"{base} changed while this training ran, so {path.name} was not saved. Put the file with the sha256 "
+        f"{sha256[:10]}... back, then resume: the last state is kept."
+    )
+
+
+def _stamp(stat: os.stat_result) -> tuple[int, ...]:
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
+@cache
+def _hashes() -> Hashes:
+    """A file that is proved unchanged is read once a process."""
+    return Hashes()
 
 
 def require_space(folder: Path, size: int, name: str) -> None:
@@ -50,8 +77,8 @@ def require_space(folder: Path, size: int, name: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + MARGIN:
         raise TrainingError(
-            f"{name} needs {size / 1e9:.2f} GB and {folder} has {free / 1e9:.2f} GB free; make room, then the same "
-            "command goes on."
+            f"{name} needs {size / 1e9:.2f} GB and {folder} has {free / 1e9:.2f} GB free; free some space, then start "
+            "the run again: it resumes."
         )
 
 
@@ -91,7 +118,7 @@ def _tensors(setup: Setup) -> Mapping[str, Tensor]:
 
 
 def _outlived(plan: TrainingPlan, save: Save) -> tuple[Save, ...]:
-    """The saves that `keep_last` lets go once `save` is there; the final one does not count."""
+    """The saves that `keep_last` removes once `save` is there; the final one does not count."""
     if plan.recipe.keep_last is None:
         return ()
     before = tuple(one for one in plan.saves if one.step <= save.step)

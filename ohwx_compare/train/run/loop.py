@@ -1,6 +1,6 @@
 """The training loop: the plan's steps, one after the other, from wherever the run stopped.
 
-Everything drawn is a function of (seed, step, place in the step), so a run that is killed and goes on ends with the
+Every random number is a function of (seed, step, place in the step), so a run that was killed and resumed ends with the
 same weights as one that was left alone: bit for bit on the CPU with the same number of threads.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ohwx_compare.core.events import Learned, Listener, Paused, Saved, Started
+from ohwx_compare.core.events import Learned, Listener, Missed, Paused, Saved, Started
 from ohwx_compare.core.events import Step as Counted
 from ohwx_compare.engine.conditioning import size_vector
 from ohwx_compare.errors import ExperimentError, TrainingError
@@ -25,22 +25,24 @@ from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import NOISE_LEVELS
 from ohwx_compare.train.learn.setup import Setup, set_up
 from ohwx_compare.train.learn.step import TrainingBatch, losses
-from ohwx_compare.train.outside.controls import Controls
+from ohwx_compare.train.outside.child import is_awaited
+from ohwx_compare.train.outside.controls import Controls, clear
 from ohwx_compare.train.outside.machine import free_memory, peak_memory
 from ohwx_compare.train.plan.course import CourseStep
-from ohwx_compare.train.plan.plan import TrainingPlan
+from ohwx_compare.train.plan.plan import Save, TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
 from ohwx_compare.train.run.keep import keep, require_space
 from ohwx_compare.train.run.record import recording
-from ohwx_compare.train.run.state import fingerprint, forget, newest, read_state, setup_state_bytes, write_state
+from ohwx_compare.train.run.state import fingerprint, forget, read_state, setup_state_bytes, usable_state, write_state
 from ohwx_compare.train.run.watch import Watch
+from ohwx_compare.words import counted
 
 __all__ = ["TrainingResult", "batch", "rate_scale", "take", "train"]
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What came of a sitting."""
+    """What came of one sitting: a start of the run, until it ends or is stopped."""
 
     step: int  # steps taken in all
     is_finished: bool
@@ -56,8 +58,8 @@ def train(
 ) -> TrainingResult:
     """Carry out `plan`, from the newest state in its output if there is one.
 
-    asked: whether to stop; looked at after each step, as are the files of train/outside/controls.py in the
-        output. The state is written before stopping or pausing.
+    asked: whether to stop; looked at before the first step and after each, as are the files of
+        train/outside/controls.py in the output. The state is written before stopping or pausing.
     group: the processes that share each batch; all call this with the same plan, and the leader writes.
     Raises TrainingError for numbers that are not finite, a full disk or GPU, the state of another run or a second run
     in the same folder; CheckpointError for a base that does not load; ExperimentError for a plan that cannot start.
@@ -69,17 +71,22 @@ def train(
     with _machine(folder):
         (folder / "state").mkdir(parents=True, exist_ok=True)
     with _machine(folder), _alone(folder) if group.leads else nullcontext():
+        if group.leads and not is_awaited(folder):  # whoever awaits it cleared them, and may have asked since
+            clear(folder)
         group.agree(True, device)  # the folder is ours
         base = sha256(Path(plan.recipe.base))
         owner = fingerprint(plan, base)
+        facts = {"steps": plan.steps, "name": plan.recipe.name}
         if _is_there(plan, owner):
+            if group.leads:
+                with recording(folder, {**facts, "step": plan.steps}, listen):
+                    clear(folder)
             return TrainingResult(plan.steps, True, ())
         sitting = _Sitting(plan, (base, owner), group)
         if not group.leads:
             return sitting.run(device, lambda event: None)
         sitting.controls = Controls(folder, asked)
         write_recipe(folder / "recipe.json", plan.recipe)
-        facts = {"steps": plan.steps, "name": plan.recipe.name}
         with recording(folder, facts, listen) as record, _machine(folder):
             return sitting.run(device, record)
 
@@ -101,53 +108,60 @@ class _Sitting:
             sweep(states)
         group.agree(True, device)  # swept
         setup = set_up(plan, device, group)
-        start = newest(states)
-        done = read_state(start, setup, self.hashes[1]) if start else 0
+        start, damage = usable_state(states, self.hashes[1])
+        done = read_state(start, setup) if start else 0
+        if damage:
+            listen(Missed(done, "state", f"{damage} The run resumes from step {done}."))
         if not group.leads:
             setup.ema.clear()  # the leader's is enough
         listen(Started("training", plan.steps - done, plan.steps - done))
         watch = Watch(setup, listen, self.controls.stops) if self.controls else None
         if watch:
             watch.look(done)
-        for number, epoch, step in plan.walk(done):
+        stops = group.agree(self.controls is not None and self.controls.stops(), setup.device)
+        for number, epoch, step in () if stops else plan.walk(done):
             listen(take(setup, number, epoch, step))
             listen(Counted(1))
             done = number
             stops = self.controls is not None and self._after(self.controls, setup, number, epoch, listen)
-            if group.agree(stops, setup.device):
+            is_last = done == plan.steps
+            if group.agree(stops, setup.device) and not is_last:
                 break
             if watch:
-                watch.look(done)
+                watch.look(done, to_the_end=is_last)
         if done == plan.steps and group.leads:
             forget(states)
         if self.controls:
-            self.controls.clear()
+            clear(self.controls.folder)
         return TrainingResult(done, done == plan.steps, tuple(self.written))
 
     def _after(self, controls: Controls, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
-        """Write what is to be written after a step, pause if that is wanted; whether to stop."""
-        plan, (base, owner) = self.plan, self.hashes
-        states = Path(plan.recipe.output) / "state"
+        """Write what is due after a step, pause if that is wanted; returns whether to stop."""
+        plan, states = self.plan, Path(self.plan.recipe.output) / "state"
         saves = plan.saves_after(step) or ((plan.save_at(step, epoch),) if controls.saves() else ())
         for save in saves:
-            self.written.append(keep(setup, save, base, owner)[0])
-            listen(Saved(str(self.written[-1])))
+            self._keep(setup, save, listen)
         stops, pauses = controls.stops(), controls.pauses()
         regular = saves or step % plan.recipe.state_every == 0
         if step < plan.steps and (regular or stops or pauses):
             require_space(states, setup_state_bytes(setup), "The state")
-            write_state(states, setup, step, owner)
+            write_state(states, setup, step, self.hashes[1])
         if pauses:
             listen(Paused(step, True))
-            controls.wait()
+            controls.wait(lambda: self._keep(setup, plan.save_at(step, epoch), listen))
             listen(Paused(step, False))
         return stops or (pauses and controls.stops())
+
+    def _keep(self, setup: Setup, save: Save, listen: Listener) -> None:
+        self.written.append(keep(setup, save, *self.hashes)[0])
+        listen(Saved(str(self.written[-1])))
 
 
 def _require_shares(plan: TrainingPlan, group: ProcessGroup) -> None:
     if plan.recipe.batch < group.size:
         raise ExperimentError(
-            f"batch is {plan.recipe.batch}, shared by {group.size} processes; set it to {group.size} or a multiple."
+            f"batch is {plan.recipe.batch}, shared by {counted(group.size, 'process', 'processes')}; set it to "
+            f"{group.size} or a multiple."
         )
 
 
@@ -156,7 +170,7 @@ def _require_memory(plan: TrainingPlan, device: str) -> None:
     if free is not None and free < plan.memory.total:
         raise TrainingError(
             f"The run needs {plan.memory.total / 1e9:.1f} GB of memory and {device} has {free / 1e9:.1f} GB free; "
-            'close what else uses it, or take the preset "lean", a smaller batch or resolution.'
+            'close other programs that use it, or choose the preset "lean", a smaller batch or resolution.'
         )
 
 
@@ -166,7 +180,7 @@ def _is_there(plan: TrainingPlan, owner: str) -> bool:
         path = Path(plan.recipe.output) / f"{save.name}.safetensors"
         if path.exists() and read_header(path).metadata.get("ohwx.run") != owner:
             raise TrainingError(
-                f"{path} is of another run: recipe, base or pictures differ. Choose another output or name."
+                f"{path} belongs to another run: recipe, base or pictures differ. Choose another output or name."
             )
     return (Path(plan.recipe.output) / f"{plan.saves[-1].name}.safetensors").exists()
 
@@ -206,15 +220,15 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
     if not (math.isfinite(total) and math.isfinite(norm)):
         names = ", ".join(str(plan.pictures[i].path) for batch in step for i in batch)
         raise TrainingError(
-            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}; lower the learning rate, or look "
-            "at these files. The last state is untouched."
+            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}; lower the learning rate, or "
+            "check these files. The last state is untouched."
         )
     _average(setup)
     return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))
 
 
 def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
-    """What the UNet sees of `shown`, place in the step -> picture: no draw depends on how a step is cut up."""
+    """What the UNet sees of `shown`, place in the step -> picture: no number depends on how a step is divided."""
     plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
     places, pictures = list(shown), list(shown.values())
     fixed = plan.recipe.compatible("latents")
@@ -247,28 +261,28 @@ def _average(setup: Setup) -> None:
 
 @contextmanager
 def _machine(folder: Path) -> Iterator[None]:
-    """What disk and memory refuse, in a sentence."""
+    """Raise TrainingError, in a sentence, for what disk and memory refuse."""
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
         raise TrainingError(
-            'The GPU\'s memory is full. Take the preset "lean", a smaller batch or resolution, or close what else uses '
-            "the card."
+            'The GPU\'s memory is full. Choose the preset "lean", a smaller batch or resolution, or close other '
+            "programs that use the card."
         ) from error
     except OSError as error:
         raise TrainingError(
-            f"Writing to {folder} failed: {error.strerror or error}. What was whole before is untouched; the same "
-            "command goes on from the last state."
+            f"Writing to {folder} failed: {error.strerror or error}. What was whole before is untouched; start the "
+            "run again, and it resumes from the last state."
         ) from error
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder against a second run."""
+    """Hold the folder, so that a second run is refused."""
     try:
         held = lock.hold(folder)
     except BlockingIOError as error:
-        raise TrainingError(f"Another run is writing into {folder}; wait for it or choose another output.") from error
+        raise TrainingError(f"Another run is writing to {folder}; wait for it, or choose another output.") from error
     except OSError as error:
         raise TrainingError(f"{folder / lock.LOCK_FILE} cannot be used ({error}); choose another output.") from error
     with closing(held):

@@ -1,6 +1,5 @@
-"""A run's own account, for whoever follows it from outside: `events.jsonl`, a line an event, and `state.json`, now."""
+"""A run's own record, for programs that follow it: `events.jsonl`, one line for each event, and `state.json`, now."""
 
-import json
 import os
 import threading
 import time
@@ -8,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ohwx_compare.core.events import Event, Learned, Listener, Paused, Saved, Step
 from ohwx_compare.errors import OhwxError
-from ohwx_compare.files.atomic import write_text
+from ohwx_compare.files.atomic import is_plain_file, write_text
+from ohwx_compare.files.json_file import json_text
 
 __all__ = ["recording"]
 
@@ -23,7 +23,7 @@ EVERY = 2.0  # seconds between two heartbeats
 def recording(
     folder: Path, facts: dict[str, Any], listen: Listener, now: Callable[[], float] = time.time
 ) -> Iterator[Listener]:
-    """A listener that writes every event into `folder` (but for bare counts), then passes it on to `listen`.
+    """A listener that writes every event into `folder` (except bare counts), then passes it on to `listen`.
 
     state.json holds `facts`, the last step, the checkpoints of this sitting, pid, when it started, the time of its last
     heartbeat (seconds since 1970; every two seconds, whatever the training does) and a status: "running", "paused",
@@ -36,7 +36,7 @@ def recording(
     def write(**changes: Any) -> None:
         with turn:
             state.update(changes, time=now())
-            _put(folder / "state.json", json.dumps(state, ensure_ascii=False, indent=1) + "\n")
+            _put(folder / "state.json", json_text(state, indent=1) + "\n")
 
     def beat() -> None:
         while not over.wait(EVERY):
@@ -46,7 +46,7 @@ def recording(
     def record(event: Event) -> None:
         if not isinstance(event, Step):
             line = {"event": type(event).__name__, "time": now(), **asdict(event)}
-            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+            lines.write(json_text(line) + "\n")
             lines.flush()
         if isinstance(event, Learned):
             with turn:
@@ -62,7 +62,7 @@ def recording(
     heart.start()
     end = {"status": "cut off"}
     try:
-        with (folder / "events.jsonl").open("a", encoding="utf-8") as lines:
+        with _appending(folder / "events.jsonl") as lines:
             yield record
         end = {"status": "ended"}
     except OhwxError as error:
@@ -74,8 +74,15 @@ def recording(
         write(**end)
 
 
+def _appending(path: Path) -> TextIO:
+    """The file of events, at its end. Raises OSError for one that is a link, a pipe or a device."""
+    if path.exists() and not is_plain_file(path):
+        raise OSError(f"{path} is not a regular file; delete it")
+    return path.open("a", encoding="utf-8")
+
+
 def _put(path: Path, text: str) -> None:
-    """Write `path`; on Windows nobody can while somebody reads it, so it is tried a few times."""
+    """Write `path`; on Windows that fails while another process reads it, so it is tried a few times."""
     for _ in range(5):
         try:
             return write_text(path, text)

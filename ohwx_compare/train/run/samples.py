@@ -1,6 +1,6 @@
-"""Pictures drawn on the way, by the engine that draws all others, from the weights as they are.
+"""Samples during a training, by the engine that generates all other pictures, from the weights as they are.
 
-What is not trained is read from the base when it is needed and let go again; the text encoders work on the CPU, so that
+What is not trained is read from the base when it is needed and freed again; the text encoders work on the CPU, so that
 beside the training only the VAE needs room on the device.
 """
 
@@ -39,7 +39,7 @@ class _Autoencoder(NamedTuple):
 
 
 class Samples:
-    """Draws the recipe's prompts with its seeds into `samples/`; what no trained encoder changes is encoded once."""
+    """Generates the recipe's prompts with its seeds into `samples/`; what a frozen encoder reads is encoded once."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -47,7 +47,7 @@ class Samples:
         self.texts: dict[str, Conditioning] = {}
 
     def draw(self, step: int, on_step: Callable[[int], None]) -> Iterator[tuple[Path, Job]]:
-        """Draw the pictures of `step`, but for those that are there already; yields each when it is on the disk.
+        """Generate the samples of `step`, except those that are there already; yields each when it is on the disk.
 
         `on_step` may raise Interrupted between sampling steps. Raises as `engine.render` does, ImageError.
         """
@@ -93,7 +93,7 @@ class Samples:
         return self.texts
 
     def _encoders(self) -> _Encoders:
-        """Those that are trained as they are now, the others as the base has them."""
+        """Those in training as they are now, the others as the base has them."""
         parts, base = self.setup.parts, Path(self.setup.plan.recipe.base)
         clip_l, clip_g = parts.get("clip_l"), parts.get("clip_g")
         return _Encoders(
@@ -107,7 +107,7 @@ class Samples:
         )
 
     def _unet(self) -> LoadedUNet:
-        """The live UNet as the engine knows models."""
+        """The UNet in training, as the engine takes models."""
         setup, diffusion = self.setup, self.setup.diffusion
         return LoadedUNet(
             unet=setup.unet,
@@ -117,7 +117,7 @@ class Samples:
         )
 
     def _is_there(self, path: Path, job: Job) -> bool:
-        """Whether a sitting before this one drew it."""
+        """Whether an earlier sitting generated it."""
         try:
             return path.is_file() and read_infotext(path) == self._infotext(path, job)
         except ImageError:

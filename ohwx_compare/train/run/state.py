@@ -1,4 +1,4 @@
-"""What a run needs to go on from a step as if nothing had happened: weights, optimiser, average, and the step's number.
+"""What a run needs to resume at a step as if nothing had happened: weights, optimiser, average, and the step's number.
 
 Order, noise, timesteps and learning rate are functions of the step, so nothing else is there to keep. A state is one
 safetensors file; the newest two stay, and a newer one is whole before an older one goes.
@@ -12,13 +12,14 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from ohwx_compare.errors import TrainingError
+from ohwx_compare.errors import CheckpointError, TrainingError
+from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import WATCHING
 
-__all__ = ["fingerprint", "forget", "newest", "read_state", "setup_state_bytes", "write_state"]
+__all__ = ["fingerprint", "forget", "newest", "read_state", "setup_state_bytes", "usable_state", "write_state"]
 
 KEPT = 2
 NAMES = {torch.float32: "F32", torch.bfloat16: "BF16"}
@@ -39,8 +40,31 @@ def fingerprint(plan: TrainingPlan, base: str) -> str:
 
 
 def newest(folder: Path) -> Path | None:
-    """The state to go on from, if there is one."""
+    """The state to resume from, if there is one."""
     return max(folder.glob("step-*.state"), default=None)
+
+
+def usable_state(folder: Path, owner: str) -> tuple[Path | None, str]:
+    """The newest state that is whole, None for none; and what is wrong with newer ones, "" for nothing.
+
+    Raises TrainingError where all are damaged, or the newest whole one is another run's.
+    """
+    damage = []
+    for path in sorted(folder.glob("step-*.state"), reverse=True):
+        try:
+            metadata = read_header(path).metadata
+        except CheckpointError as error:
+            damage.append(str(error))
+            continue
+        if metadata.get("run") != owner:
+            raise TrainingError(
+                f"{path} is the state of another run: recipe, base or pictures differ. Choose another output, or "
+                "delete the state to start again."
+            )
+        return path, " ".join(damage)
+    if damage:
+        raise TrainingError(f"No state is whole: {' '.join(damage)} Delete {folder} to start again.")
+    return None, ""
 
 
 def forget(folder: Path) -> None:
@@ -65,18 +89,10 @@ def write_state(folder: Path, setup: Setup, step: int, owner: str) -> Path:
     return path
 
 
-def read_state(path: Path, setup: Setup, owner: str) -> int:
-    """Put `path`'s tensors into `setup`; returns the step it was written after.
-
-    Raises TrainingError where the state is of another run.
-    """
+def read_state(path: Path, setup: Setup) -> int:
+    """Put the tensors of `path`, a usable state, into `setup`; returns the step it was written after."""
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
-        if metadata.get("run") != owner:
-            raise TrainingError(
-                f"{path} is the state of another run: recipe, base or pictures differ. Choose another output, or "
-                "delete the state to begin anew."
-            )
         for name in file.keys():  # noqa: SIM118  the file is no mapping
             kind, _, rest = name.partition("/")
             _put(setup, kind, rest, file.get_tensor(name))

@@ -1,8 +1,8 @@
-"""The loss at fixed noise: what training moves, without the chance of which timestep and noise a step drew.
+"""The loss at fixed noise: what training changes, without the chance of a step's own timestep and noise.
 
-Levels are told one by one, never averaged: at 100 the picture's details decide, at 900 its composition, and their sizes
-differ by a factor of ten or more. Falling on training images while it rises on held-out ones is learning by heart;
-rising on regularization images is forgetting the class.
+Timesteps are reported one by one, never averaged: at 100 the picture's details decide, at 900 its composition, and
+their sizes differ by a factor of ten or more. Falling on training images while it rises on held-out ones is learning
+by heart; rising on regularization images is forgetting the class.
 """
 
 from collections.abc import Sequence

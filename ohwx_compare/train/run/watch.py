@@ -1,7 +1,7 @@
-"""Looking at a run while it trains: losses at fixed noise and samples, which can neither stop nor change it.
+"""Watching a run while it trains: losses at fixed noise and samples, which can neither stop nor change it.
 
-Both are functions of the weights and the recipe and draw from no generator that training uses. What fails is told as an
-event, and training goes on.
+Both are functions of the weights and the recipe and use no generator that training uses. What fails becomes an event,
+and training continues.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,15 +19,20 @@ __all__ = ["Watch"]
 
 
 class Watch:
-    """Looks after the plan's `looks` steps, at the averaged weights if the run keeps them."""
+    """Validates and samples after the plan's `looks` steps, with the averaged weights if the run keeps them."""
 
     def __init__(self, setup: Setup, listen: Listener, asked: Callable[[], bool]) -> None:
-        """`asked`: whether to stop, looked at between sampling steps; what is left, the next sitting draws."""
+        """asked: whether to stop, called between sampling steps; the next sitting generates what is left."""
         self.setup, self.listen, self.asked = setup, listen, asked
+        self.is_patient = False
         self.samples = Samples(setup)
 
-    def look(self, step: int) -> None:
-        """Validate and draw, if it is time to."""
+    def look(self, step: int, *, to_the_end: bool = False) -> None:
+        """Validate and sample, if `step` is one of the looks.
+
+        to_the_end: whoever asks to stop waits, for no sitting follows.
+        """
+        self.is_patient = to_the_end
         if step in self.setup.plan.looks:
             self._guarded(step, "validation", self._validate)
             self._guarded(step, "sample", self._sample)
@@ -52,13 +57,13 @@ class Watch:
             self.listen(Sampled(step, exposures, f"{path.parent.name}/{path.name}", job.prompt, job.seed))
 
     def _on_step(self, done: int) -> None:
-        if self.asked():
-            raise Interrupted("Asked to stop.")
+        if self.asked() and not self.is_patient:
+            raise Interrupted("Stopped.")
 
 
 @contextmanager
 def _averaged(setup: Setup) -> Iterator[None]:
-    """The averaged weights in the model's place; afterwards its own again, bit for bit."""
+    """The averaged weights in place of the model's own, which come back afterwards, bit for bit."""
     held = {}
     with torch.no_grad():
         try:

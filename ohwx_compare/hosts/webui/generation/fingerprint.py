@@ -6,11 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from modules import devices, paths, processing, sd_vae, shared
+from modules import devices, processing, shared
 from PIL import Image
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.checkpoint import sha256
+from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.passes import nested_scripts
 
 __all__ = ["Fingerprint"]
@@ -29,7 +31,7 @@ _LORA = re.compile(r"<(?:lora|lyco):([^:>]+)")
 
 
 class Fingerprint:
-    """Made once from the user's processing object, asked for each job; files are hashed once."""
+    """Made once from the user's processing object, called for each job; files are hashed once."""
 
     def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool):
         self._p, self._own_faces = p, own_faces
@@ -56,16 +58,15 @@ class Fingerprint:
 
     def _lora(self, name: str) -> str | None:
         if name not in self._loras:
-            folder = Path(getattr(shared.cmd_opts, "lora_dir", None) or Path(paths.models_path) / "Lora")
-            files = (path for path in sorted(folder.rglob("*")) if path.stem == name and path.is_file())
+            files = (path for path in sorted(features.lora_folder().rglob("*")) if path.stem == name and path.is_file())
             found = next((path for path in files if path.suffix in (".safetensors", ".pt", ".ckpt")), None)
             self._loras[name] = sha256(found) if found else None
         return self._loras[name]
 
 
 def _vae(p: processing.StableDiffusionProcessing) -> Any:
-    named = getattr(shared.cmd_opts, "vae_path", None) or p.override_settings.get("sd_vae", shared.opts.sd_vae)
-    file = Path(sd_vae.vae_dict.get(named, named) or "")
+    named = features.vae_of_command_line() or p.override_settings.get("sd_vae", shared.opts.sd_vae)
+    file = loading.vae_file(named)
     return [Path(str(named)).name, sha256(file)] if file.is_file() else named
 
 
@@ -74,7 +75,7 @@ def _settings(p: processing.StableDiffusionProcessing) -> dict[str, Any]:
     found = {}
     for name, info in shared.opts.data_labels.items():
         section = info.section[0] if info.section else None
-        value = p.override_settings.get(name, getattr(shared.opts, name, info.default))
+        value = p.override_settings.get(name, features.option(name, info.default))
         if section in _SECTIONS and not _NOT_PIXELS.fullmatch(name) and value != info.default:
             found[name] = _plain(value)
     return dict(sorted(found.items()))
@@ -85,11 +86,11 @@ def _fields(p: processing.StableDiffusionProcessing) -> dict[str, Any]:
     blank = type(p)()
     found = {}
     for name, value in vars(p).items():
-        is_plain = isinstance(value, bool | int | float | str) and value != getattr(blank, name, None)
+        is_plain = isinstance(value, bool | int | float | str) and value != features.field_of(blank, name)
         if is_plain and name not in _JOBS_OWN and not name.startswith("_"):
             found[name] = value
     for name in ("init_images", "image_mask"):
-        if value := getattr(p, name, None):
+        if value := features.field_of(p, name):
             found[name] = _plain(value)
     return dict(sorted(found.items()))
 
@@ -97,7 +98,7 @@ def _fields(p: processing.StableDiffusionProcessing) -> dict[str, Any]:
 def _scripts(p: processing.StableDiffusionProcessing, *, own_faces: bool) -> dict[str, str]:
     """Each always-on script's arguments as a short digest; seed and sampler are the job's."""
     found = {}
-    for script in getattr(p.scripts, "alwayson_scripts", ()):
+    for script in features.always_on(p.scripts):
         stem = Path(script.filename).stem
         if script.section in ("seed", "sampler") or (own_faces and stem == "!adetailer"):
             continue

@@ -1,13 +1,12 @@
-"""The webui as a `Host`: it draws with its own samplers, LoRAs, styles and settings, and is believed nothing."""
+"""The webui as a `Host`: it generates with its own samplers, LoRAs, styles and settings; what it says is verified."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import torch
-from modules import devices, processing, sd_models, sd_vae, shared
+from modules import devices, processing, shared
 from PIL import Image
 
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
@@ -25,19 +24,22 @@ from ohwx_compare.errors import (
     UnknownCheckpointError,
 )
 from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl
-from ohwx_compare.files.hashes import Hashes
-from ohwx_compare.hosts.webui.folders import checkpoint_folders, trainings_folder
+from ohwx_compare.files.hashes import Hashes, cache_folder
+from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.folders import checkpoint_folders
+from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
 from ohwx_compare.hosts.webui.generation.loaded import differing, missing
 from ohwx_compare.hosts.webui.generation.passes import Template
 from ohwx_compare.hosts.webui.generation.together import can_be_together, paste_crop, together
 from ohwx_compare.hosts.webui.generation.toy import describe_toy
+from ohwx_compare.words import counted
 
 __all__ = ["WebuiHost"]
 
 
 class WebuiHost:
-    """Draws with the running webui; it satisfies `compare.host.Host`.
+    """Generates with the running webui; it satisfies `compare.host.Host`.
 
     p: the user's processing object, as a script's `run` gets it. It is copied for each call and never changed.
     own_faces: the comparison does the faces; ADetailer stays out of the pictures then.
@@ -48,14 +50,14 @@ class WebuiHost:
     reports_steps = False
 
     def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool):
-        if getattr(shared.cmd_opts, "freeze_settings", False):
+        if features.is_frozen():
             raise HostError(
                 "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
             )
         self._template = Template(p, own_faces)
         self._fingerprint = Fingerprint(p, own_faces=own_faces)
         self._users = {name: shared.opts.data.get(name) for name in ("sd_model_checkpoint", "sd_checkpoint_hash")}
-        self._hashes = Hashes()
+        self._hashes = Hashes(cache_folder())
         self._in_use: tuple[Loaded, Header] | None = None
         self._is_finishing = self._is_closed = False
 
@@ -68,7 +70,7 @@ class WebuiHost:
         return sorted(found.values(), key=lambda checkpoint: (checkpoint.name.casefold(), checkpoint.name))
 
     def resolve(self, ref: CheckpointRef) -> Checkpoint:
-        """The file of a reference. Raises UnknownCheckpointError, or CheckpointError where several answer."""
+        """The file of a reference. Raises UnknownCheckpointError, or CheckpointError where several fit."""
         error: CheckpointError = UnknownCheckpointError(f"{ref} cannot be found: the webui has no checkpoint folder.")
         for folder in checkpoint_folders():
             try:
@@ -90,28 +92,29 @@ class WebuiHost:
         header = read_header(checkpoint.path)
         require_sdxl(header)
         describe_toy(header)
-        info = _info(checkpoint)
-        was_there = _is_loaded(checkpoint.path)
-        _load(info, forced=False)
-        own_vae = sd_vae.loaded_vae_file is None
-        if differing(shared.sd_model, header, whole=was_there, own_vae=own_vae):
-            _load(info, forced=True)  # the file was overwritten, and the webui goes by the name
+        entry = loading.entry_of(checkpoint)
+        was_there = loading.is_loaded(checkpoint.path)
+        loading.load_entry(entry, forced=False)
+        own_vae = loading.has_own_vae()
+        if differing(loading.in_memory(), header, whole=was_there, own_vae=own_vae):
+            loading.load_entry(entry, forced=True)  # the file was overwritten, and the webui goes by the name
         loaded = Loaded(checkpoint, self.sha256(checkpoint))
         self._in_use = (loaded, header)
         self._verify()
-        if lost := missing(shared.sd_model, header, own_vae=own_vae):
+        if lost := missing(loading.in_memory(), header, own_vae=own_vae):
+            some = ", ".join(lost[:3]) + (", ..." if lost[3:] else "")
             raise MissingKeysError(
-                f"{checkpoint.name} lacks {len(lost)} tensors ({', '.join(lost[:3])}, ...); the webui would draw with "
-                f"those of the model before. Save the checkpoint whole{', or set a VAE' if own_vae else ''}."
+                f"{checkpoint.name} lacks {counted(len(lost), 'tensor')} ({some}); the webui would use those of the "
+                f"model before. Save the checkpoint whole{', or set a VAE' if own_vae else ''}."
             )
-        self._template.use(_alias(info))
+        self._template.use(loading.alias_of(entry))
         return loaded
 
     def expect(self, checkpoint: Checkpoint) -> None:
         """Nothing: the webui reads checkpoints in its own way."""
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
-        """Draw jobs in order; neighbours that differ in the seed only are one batch."""
+        """Generate jobs in order; neighbours that differ in the seed only are one batch."""
         for _, group in groupby(jobs, key=lambda job: replace(job, seed=0) if not job.subseed_strength else job):
             same = list(group)
             yield from self._draw(self._template.picture(same), same)
@@ -119,7 +122,7 @@ class WebuiHost:
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
     ) -> Iterator[Rendered]:
-        """Redraw the white of each mask ("L", the image's size) in each image (RGB).
+        """Inpaint the white of each mask ("L", the image's size) in each image (RGB).
 
         Neighbours that differ in the seed only are one batch.
         """
@@ -160,8 +163,7 @@ class WebuiHost:
                 shared.opts.data.pop(name, None)
             else:
                 shared.opts.data[name] = value
-        sd_models.reload_model_weights()
-        sd_vae.reload_vae_weights()
+        loading.load_as_the_user_has_it()
 
     def _draw(self, p: processing.StableDiffusionProcessing, jobs: Sequence[Job]) -> Iterator[Rendered]:
         self._take_over_finishing()
@@ -174,15 +176,15 @@ class WebuiHost:
             raise Interrupted("Interrupted; what is finished is kept.")
         if shared.state.skipped:
             shared.state.skipped = False
-            raise HostError("Skipped by the user while it was drawn; the next run draws it.")
+            raise HostError("Skipped by the user while it was generated; resume the run to generate it.")
         images = processed.images[processed.index_of_first_image :][: len(jobs)]
         if len(images) != len(jobs):
-            raise HostError(f"The webui drew {len(images)} pictures of {len(jobs)}; its log says why.")
+            raise HostError(f"The webui generated {len(images)} of {counted(len(jobs), 'picture')}; its log says why.")
         self._verify()
         notes = tuple(p.comments)
         texts = processed.infotexts[processed.index_of_first_image :]
         for job, image, prompt, text in zip(jobs, images, processed.all_prompts, texts, strict=False):
-            changed = () if prompt == job.prompt else (f"prompt as drawn: {prompt}",)
+            changed = () if prompt == job.prompt else (f"prompt as used: {prompt}",)
             yield Rendered(image.convert("RGB"), (*notes, *changed), _keys(text))
 
     def _verify(self) -> None:
@@ -191,19 +193,18 @@ class WebuiHost:
             raise HostError("No checkpoint is loaded; call use() first.")
         loaded, header = self._in_use
         path = loaded.checkpoint.path
-        if not _is_loaded(path):
-            info = getattr(shared.sd_model, "sd_checkpoint_info", None)
-            raise HostError(f"Asked for {path.name}, but the webui has loaded {getattr(info, 'name', 'nothing')}.")
+        if not loading.is_loaded(path):
+            raise HostError(f"Asked for {path.name}, but the webui has loaded {loading.loaded_name()}.")
         try:
-            others = differing(shared.sd_model, header)
+            others = differing(loading.in_memory(), header)
         except OSError as error:
-            raise HostError(f"{path} cannot be read any more: {error.strerror or error}.") from error
+            raise HostError(f"{path} can no longer be read: {error.strerror or error}.") from error
         if others:
             raise HostError(f"{path.name} is not what the webui has in memory: {others[0]} differs. Load it again.")
 
     def _take_over_finishing(self) -> None:
         """From 1.8 Interrupt first asks to finish; left in place, it would stop the face pass of the cell in hand."""
-        if getattr(shared.state, "stopping_generation", False):
+        if features.is_finishing():
             shared.state.stopping_generation = False
             self._is_finishing = True
 
@@ -222,43 +223,3 @@ def _keys(text: str) -> tuple[tuple[str, str], ...]:
     except InfotextError:
         return ()
     return tuple((pair.key, pair.value) for pair in pairs if pair.key not in ("Version", "User"))
-
-
-def _is_loaded(path: Path) -> bool:
-    info = getattr(shared.sd_model, "sd_checkpoint_info", None)
-    return info is not None and _is_same_file(info.filename, path)
-
-
-def _load(info: sd_models.CheckpointInfo, *, forced: bool) -> None:
-    with sd_models.SkipWritingToConfig():  # the user's choice in the settings stays
-        sd_models.reload_model_weights(info=info, **({"forced_reload": True} if forced else {}))
-
-
-def _info(checkpoint: Checkpoint) -> sd_models.CheckpointInfo:
-    """The webui's entry of exactly this file; its list is read again where it has none.
-
-    A file of our trainings lies outside the webui's folders and is entered into its list.
-    """
-    for is_read_again in (False, True):
-        if is_read_again:
-            sd_models.list_models()
-        for info in list(sd_models.checkpoints_list.values()):
-            if _is_same_file(info.filename, checkpoint.path):
-                return info
-    if checkpoint.path.resolve().is_relative_to(trainings_folder().resolve()) and checkpoint.path.is_file():
-        info = sd_models.CheckpointInfo(str(checkpoint.path))
-        info.register()
-        return info
-    raise HostError(f"The webui does not list {checkpoint.path}; press the refresh button of its checkpoint list.")
-
-
-def _alias(info: sd_models.CheckpointInfo) -> str:
-    """A name that the webui's table leads to this file: several files may share a stem or an old hash."""
-    for name in (info.name, info.title, *info.ids):
-        if sd_models.checkpoint_aliases.get(name) is info:
-            return name
-    raise HostError(f"The webui takes every name of {info.filename} for another file; rename it.")
-
-
-def _is_same_file(one: str | Path, other: str | Path) -> bool:
-    return Path(one).resolve() == Path(other).resolve()

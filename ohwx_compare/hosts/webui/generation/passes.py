@@ -17,6 +17,7 @@ from PIL import Image
 from ohwx_compare.core.infotext.sampler_names import one_name
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
 
 __all__ = ["PINNED", "Template", "nested_scripts", "txt2img_processing"]
@@ -48,7 +49,7 @@ def nested_scripts() -> frozenset[str]:
 
 @dataclass
 class Template:
-    """The user's processing object, never drawn with itself, and the checkpoint that its copies ask for."""
+    """The user's processing object, of which only copies are used, and the checkpoint that they ask for."""
 
     p: processing.StableDiffusionProcessing
     own_faces: bool  # the comparison does the faces, so ADetailer must not
@@ -61,7 +62,7 @@ class Template:
         self._conds = [[None, None] for _ in range(6)]
 
     def picture(self, jobs: Sequence[Job]) -> processing.StableDiffusionProcessing:
-        """Draw jobs that differ in the seed only, as one batch."""
+        """Generate jobs that differ in the seed only, as one batch."""
         p, job = copy(self.p), jobs[0]
         p.extra_generation_params = dict(p.extra_generation_params)
         p.override_settings = self._settings(job)
@@ -75,7 +76,7 @@ class Template:
             p.denoising_strength = job.denoise
         p.do_not_save_samples = p.do_not_save_grid = True
         p.cached_c, p.cached_uc = self._conds[0], self._conds[1]
-        if hasattr(p, "cached_hr_c"):
+        if features.has_hires_conds(p):
             p.cached_hr_c, p.cached_hr_uc = self._conds[2], self._conds[3]
         for name, value in _sampler(job, p).items():
             setattr(p, name, value)
@@ -86,7 +87,7 @@ class Template:
     def face(
         self, asked: InpaintJob, image: Image.Image, mask: Image.Image
     ) -> processing.StableDiffusionProcessingImg2Img:
-        """Redraw the white of `mask` in `image` as ADetailer asks for it, none of the user's other hooks called."""
+        """Inpaint the white of `mask` in `image` as ADetailer does, without the user's other hooks."""
         job, user = asked.job, self.p
         p = processing.StableDiffusionProcessingImg2Img(
             sd_model=shared.sd_model,
@@ -110,7 +111,7 @@ class Template:
             tiling=user.tiling,
             do_not_save_samples=True,
             do_not_save_grid=True,
-            override_settings={**self._settings(job), **{k: v for k, v in PINNED.items() if _has(k)}},
+            override_settings={**self._settings(job), **{k: v for k, v in PINNED.items() if features.has_option(k)}},
             init_images=[image],
             resize_mode=0,
             denoising_strength=job.denoise,
@@ -135,7 +136,7 @@ class Template:
         wanted = {"randn_source": job.rng, "CLIP_stop_at_last_layers": job.clip_skip}
         return {
             **self.p.override_settings,
-            **{name: value for name, value in wanted.items() if _has(name)},
+            **{name: value for name, value in wanted.items() if features.has_option(name)},
             "sd_model_checkpoint": self.checkpoint,
         }
 
@@ -144,24 +145,20 @@ def _nested(users: Any) -> Any:
     """The user's script runner, with the scripts of face passes only."""
     runner, allowed = copy(users), nested_scripts()
     runner.alwayson_scripts = [script for script in users.alwayson_scripts if Path(script.filename).stem in allowed]
-    if hasattr(runner, "callback_map"):
-        runner.callback_map = {}  # since 1.9: made from the scripts, and told apart by their number only
+    if features.has_callback_map(runner):
+        runner.callback_map = {}  # made from the scripts, and told apart by their number only
     return runner
-
-
-def _has(setting: str) -> bool:
-    return setting in shared.opts.data_labels
 
 
 def _sampler(job: Job, p: processing.StableDiffusionProcessing) -> dict[str, str]:
     """The fields that name sampler and schedule. Raises HostError for a sampler that this webui does not have."""
     known = sd_samplers.all_samplers_map
-    if hasattr(p, "scheduler"):  # since 1.9
+    if features.has_scheduler(p):
         fields = {"sampler_name": job.sampler, "scheduler": job.schedule}
     else:
         fields = {"sampler_name": one_name(job.sampler, job.schedule)}
     if fields["sampler_name"] not in known:
-        raise HostError(f"This webui has no sampler {fields['sampler_name']!r}; it has {', '.join(known)}.")
+        raise HostError(f"This webui has no sampler {fields['sampler_name']!r}; choose one of {', '.join(known)}.")
     return fields
 
 
@@ -184,8 +181,8 @@ def txt2img_processing(job: Job | None = None) -> processing.StableDiffusionProc
         }
     p = processing.StableDiffusionProcessingTxt2Img(
         sd_model=shared.sd_model,
-        outpath_samples=getattr(shared.opts, "outdir_txt2img_samples", ""),
-        outpath_grids=getattr(shared.opts, "outdir_txt2img_grids", ""),
+        outpath_samples=features.option("outdir_txt2img_samples", ""),
+        outpath_grids=features.option("outdir_txt2img_grids", ""),
         sampler_name=_default_sampler(),
         denoising_strength=None,  # as the webui's page has it without hires fix; before 1.10 infotexts would name it
         **asked,
@@ -208,7 +205,7 @@ def _runner() -> Any:
 
 def _default_arguments(runner: Any) -> tuple[Any, ...]:
     """What each script's components hold at start; the first says that no selectable script runs."""
-    return (0, *(getattr(component, "value", None) for component in runner.inputs[1:]))
+    return (0, *map(features.component_value, runner.inputs[1:]))
 
 
 def _default_sampler() -> str:

@@ -1,47 +1,44 @@
-"""What a comparison will cost, told in the panel before Generate is pressed. Nothing is drawn, loaded or hashed.
+"""What a comparison will cost, shown in the panel before Generate is pressed. Nothing is generated, loaded or hashed.
 
-What its run folder holds is taken as it lies there: whether a setting of the webui changed since is not asked.
+The arithmetic is `compare/cost`'s; here the webui is read and the words are found.
 """
 
 import html
-import shutil
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from modules import processing, shared
+from modules import processing
 
-from ohwx_compare.compare.cost.earlier import pace, seconds_at
-from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_in, plan, shelved
+from ohwx_compare.compare.cost.forecast import Forecast, forecast
 from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.errors import ExperimentError, LedgerError, OhwxError, UnknownCheckpointError
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.errors import ExperimentError, OhwxError, UnknownCheckpointError
+from ohwx_compare.files.memory import free_bytes
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
 from ohwx_compare.hosts.webui.request.request import Request, read_request
+from ohwx_compare.words import counted
 
-__all__ = ["estimate_html", "held", "measured_pace"]
-
-_RUNS = 3  # the newest ones, for the time
+__all__ = ["estimate_html", "estimate_of"]
 
 
 def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any] = ()) -> str:
-    """The cost as HTML, or in one sentence why this cannot be drawn.
+    """The cost as HTML, or in one sentence why this cannot be generated.
 
     fields: values of the tab's own components, by the name their elem_id ends with ("steps", "width", ...).
     adetailer: values of ADetailer's components.
     """
     try:
-        return _told(_planned(fields, arguments, adetailer))
+        return _told(_estimated(fields, arguments, adetailer))
     except OhwxError as error:
         return f'<p class="ohwx-estimate">{html.escape(str(error))}</p>'
 
 
-def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> ComparisonPlan:
+def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> Forecast:
     library = style_library()
     count, size = (max(int(fields.get(name) or 1), 1) for name in ("batch_count", "batch_size"))
     given = TabContext(
@@ -50,18 +47,18 @@ def _planned(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Seq
         adetailer=lambda: tabs_of(adetailer),
     )
     request = read_request(arguments, _job(fields), count * size, given)
-    return plan(request.experiment, _resolve, batch=size, **held(request))
+    return estimate_of(request, _resolve, batch=size)
 
 
-def held(request: Request) -> dict[str, Any]:
-    """What the folder that `request` would go on with holds, as `plan` takes it; {} where there is none."""
+def estimate_of(request: Request, resolve: Resolve, *, batch: int) -> Forecast:
+    """What `request` costs besides what its folder holds. resolve: must not read files."""
     from ohwx_compare.hosts.webui.request.comparison import run_folder
 
     try:
-        run = open_run(run_folder(request))
-    except (LedgerError, ExperimentError):
-        return {}
-    return {"there": shelved(run), "keys": keys_in(run)}
+        own = run_folder(request)
+    except ExperimentError:  # a name that no folder can have: said when the run is started
+        own = None
+    return forecast(request.experiment, resolve, batch=batch, own=own, runs=runs_folder())
 
 
 def _job(fields: Mapping[str, Any]) -> Job:
@@ -84,51 +81,35 @@ def _job(fields: Mapping[str, Any]) -> Job:
         width=int(fields.get("width") or Job.width),
         height=int(fields.get("height") or Job.height),
         denoise=float(fields["denoising_strength"]) if is_img2img else None,
-        rng=str(getattr(shared.opts, "randn_source", Job.rng)),
-        clip_skip=int(getattr(shared.opts, "CLIP_stop_at_last_layers", Job.clip_skip)),
+        rng=features.noise_source(),
+        clip_skip=features.clip_skip(),
     )
 
 
 def _resolve(ref: CheckpointRef) -> Checkpoint:
-    """By name alone: a hash would have to be computed."""
+    """The file of that name; a hash would have to be computed."""
     for folder in checkpoint_folders():
         for name in (ref.name, f"{ref.name}.safetensors"):
             if (folder / name).is_file():
                 return Checkpoint(name, folder / name)
-    raise UnknownCheckpointError(f"{ref} cannot be found.")
+    raise UnknownCheckpointError(f"There is no checkpoint named {ref} here.")
 
 
-def _told(planned: ComparisonPlan) -> str:
-    free = shutil.disk_usage(next(path for path in runs_folder().parents if path.is_dir())).free
-    faces = f", {planned.inpaints} faces" if planned.inpaints else ""
+def _told(told: Forecast) -> str:
+    planned, free = told.plan, free_bytes(runs_folder())
+    faces = f", {counted(planned.inpaints, 'face')}" if planned.inpaints else ""
     said = [
-        f"<b>{planned.cells} cells</b>: {planned.renders} pictures{faces}, {planned.switches} checkpoint loads",
+        f"<b>{counted(planned.cells, 'cell')}</b>: {counted(planned.renders, 'picture')}{faces}, "
+        f"{counted(planned.switches, 'checkpoint load')}",
         f"{_size(planned.disk_bytes)} on disk ({_size(free)} free)",
     ]
-    if measured := measured_pace():
-        said.append(f"about {_time(seconds_at(measured, planned))} besides the loads, after earlier runs here")
+    if told.seconds is not None:
+        said.append(f"about {_time(told.seconds)} plus the loads, by the pace of earlier runs")
     if planned.missing:
         said.append(f"not found: {', '.join(map(html.escape, planned.missing))}")
     if planned.disk_bytes > free:
-        said.append("the disk is too small for that")
+        said.append("the disk has too little room for that")
     return f'<p class="ohwx-estimate">{"; ".join(said)}.</p>'
-
-
-def measured_pace() -> float | None:
-    """Seconds a step and px of the newest runs; None before the first."""
-    ledgers = sorted(runs_folder().glob("*/run.sqlite"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    return _pace(tuple((ledger.parent, ledger.stat().st_mtime_ns) for ledger in ledgers[:_RUNS]))
-
-
-@lru_cache(maxsize=8)
-def _pace(ledgers: tuple[tuple[Path, int], ...]) -> float | None:
-    runs = []
-    for folder, _ in ledgers:
-        try:
-            runs.append(open_run(folder))
-        except (LedgerError, ExperimentError):  # one of another version: it tells nothing
-            continue
-    return pace(runs)
 
 
 def _size(count: float) -> str:

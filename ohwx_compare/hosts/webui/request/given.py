@@ -1,15 +1,16 @@
-"""What the webui's tab has besides the picture it would draw: its styles, and ADetailer's panel."""
+"""What the webui's tab holds besides the picture it would generate: its styles, and ADetailer's panel."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from modules import processing, scripts, shared
+from modules import processing, shared
 
 from ohwx_compare.core.infotext.face_payload import from_arguments
 from ohwx_compare.core.prompt.styles import Style, known
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 
 __all__ = ["adetailer_arguments", "given_by", "has_adetailer", "style_library", "tabs_of"]
@@ -33,7 +34,7 @@ def given_by(p: processing.StableDiffusionProcessing) -> TabContext:
         styles=known((Style(name) for name in p.styles or [] if name != "None"), library),
         library=library,
         adetailer=lambda: tabs_of(adetailer_arguments(p.scripts, p.script_args)),
-        has_comments=bool(getattr(shared.opts, "enable_prompt_comments", False)),
+        has_comments=features.has_prompt_comments(),
     )
 
 
@@ -45,12 +46,12 @@ def style_library() -> dict[str, Style]:
 
 def has_adetailer() -> bool:
     """Whether ADetailer is installed and on; known once scripts are loaded."""
-    return any(Path(data.path).stem == ADETAILER_SCRIPT for data in getattr(scripts, "scripts_data", ()))
+    return any(path.stem == ADETAILER_SCRIPT for path in features.script_files())
 
 
 def adetailer_arguments(runner: Any, arguments: Iterable[Any] | None) -> list[Any]:
     """ADetailer's own of all scripts' `arguments` (values or components); [] without it."""
-    for script in getattr(runner, "alwayson_scripts", ()):
+    for script in features.always_on(runner):
         if Path(script.filename).stem == ADETAILER_SCRIPT:
             return list(arguments or ())[script.args_from : script.args_to]
     return []
@@ -59,11 +60,11 @@ def adetailer_arguments(runner: Any, arguments: Iterable[Any] | None) -> list[An
 def tabs_of(arguments: Sequence[Any]) -> list[dict[str, Any]]:
     """The face settings that ADetailer's arguments and settings ask for; [] where it is off.
 
-    Raises ExperimentError for what is not drawn here.
+    Raises ExperimentError for what is not supported here.
     """
     tabs = from_arguments(arguments)
     changed = [name for name, value in _NOT_DRAWN.items() if shared.opts.data.get(name, value) != value]
     if tabs and changed:
-        raise ExperimentError(f"ADetailer's setting {changed[0]} is not drawn here; set it to its default.")
+        raise ExperimentError(f"ADetailer's setting {changed[0]} is not supported here; set it to its default.")
     sort = _SORTS.get(shared.opts.data.get("ad_bbox_sortby", ""), "None")
     return [{**tab, "sort": sort} for tab in tabs]

@@ -1,4 +1,4 @@
-"""What this webui has to choose from on an axis."""
+"""What this webui offers as the values of an axis."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from modules import sd_samplers, shared
 
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.request.limits import MERGES, SORTS, TOP_K_BY
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_names
 from ohwx_compare.hosts.webui.request.given import style_library
 
@@ -41,8 +42,4 @@ def _visible() -> list[str]:
 
 
 def _schedules() -> list[str]:
-    try:
-        from modules import sd_schedulers
-    except ImportError:  # before 1.9 the samplers' names hold them
-        return list(dict.fromkeys(split_sampler(name, None, None)[1] for name in _visible()))
-    return [schedule.label for schedule in sd_schedulers.schedulers]
+    return features.schedules() or list(dict.fromkeys(split_sampler(name, None, None)[1] for name in _visible()))

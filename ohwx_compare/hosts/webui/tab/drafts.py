@@ -3,10 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from modules import hashes, sd_models
-
-from ohwx_compare.compare.cost.earlier import seconds_at
-from ohwx_compare.compare.cost.plan import plan
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment import draft as core_draft
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -15,7 +11,8 @@ from ohwx_compare.core.infotext.infotext import parse, split
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import InfotextError, UnknownCheckpointError
-from ohwx_compare.hosts.webui.request.cost import held, measured_pace
+from ohwx_compare.hosts.webui.generation import loading
+from ohwx_compare.hosts.webui.request.cost import estimate_of
 from ohwx_compare.hosts.webui.request.given import style_library
 from ohwx_compare.hosts.webui.request.record import request_json
 from ohwx_compare.hosts.webui.request.request import Request
@@ -23,14 +20,14 @@ from ohwx_compare.hosts.webui.request.request import Request
 __all__ = ["ARTICLE", "draft_request", "estimate_request"]
 
 ARTICLE = FaceSettings(top_k=1, denoise=0.5, steps=80)
-"""The face pass that a comparison starts with: one face, drawn anew in detail."""
+"""The face pass that a comparison starts with: one face, inpainted in detail."""
 
 
 def draft_request(texts: Sequence[str], checkpoints: Sequence[Checkpoint], default: Job) -> dict[str, Any]:
     """`{"request", "notes", "missing"}` of pasted texts, each of which may hold several infotexts.
 
     default: the picture of a draft from nothing. Raises InfotextError where nothing can be read, ExperimentError for
-    values nobody could draw.
+    values that no host accepts.
     """
     if not any(text.strip() for text in texts):
         request = request_json(Experiment(job=default, faces=(ARTICLE,)), "")
@@ -51,20 +48,15 @@ def draft_request(texts: Sequence[str], checkpoints: Sequence[Checkpoint], defau
 
 
 def estimate_request(request: Request, checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
-    """A plan's counts, and seconds at the pace of the newest runs (None before the first), without checkpoint loads.
-
-    Nothing is read but ledgers.
-    """
+    """A plan's counts and its time, see `Forecast.to_json`; nothing is read but ledgers."""
 
     def resolve(ref: CheckpointRef) -> Checkpoint:
         name, _ = _known(ref, checkpoints)
         if name is None:
-            raise UnknownCheckpointError(f"There is no checkpoint {ref} here.")
+            raise UnknownCheckpointError(f"There is no checkpoint named {ref} here.")
         return next(checkpoint for checkpoint in checkpoints if checkpoint.name == name)
 
-    planned = plan(request.experiment, resolve, batch=1, **held(request))
-    measured = measured_pace()
-    return {**planned.to_json(), "seconds": round(seconds_at(measured, planned), 1) if measured else None}
+    return estimate_of(request, resolve, batch=1).to_json()
 
 
 def _split(text: str) -> list[str]:
@@ -72,7 +64,7 @@ def _split(text: str) -> list[str]:
 
 
 def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str | None, str | None]:
-    """The file that `ref` means, and a doubt about it; no file is read: only hashes that the webui knows count."""
+    """The file that `ref` means, and a warning about it; no file is read: only hashes that the webui knows count."""
     by_name = [
         c for c in checkpoints if ref.name.casefold() in (c.name.casefold(), c.name.rpartition("/")[2].casefold())
     ]
@@ -80,7 +72,7 @@ def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str |
     named = by_name or by_stem
     if ref.short_hash is None:
         return (named[0].name if named else None), None
-    shown = {checkpoint.name: _hash(checkpoint) for checkpoint in checkpoints}
+    shown = {checkpoint.name: loading.known_sha256(checkpoint.path) for checkpoint in checkpoints}
     same = [c for c in (*named, *checkpoints) if (shown[c.name] or "").startswith(ref.short_hash)]
     if same:
         return same[0].name, None
@@ -91,16 +83,8 @@ def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str |
         other = (shown[named[0].name] or "")[:10]
         return named[
             0
-        ].name, f"{named[0].name} here is another file [{other}] than the one that drew [{ref.short_hash}]."
+        ].name, f"{named[0].name} here has another hash, [{other}], than the infotext says, [{ref.short_hash}]."
     return None, None
-
-
-def _hash(checkpoint: Checkpoint) -> str | None:
-    """The sha256 that the webui keeps of the file; None where it never read it."""
-    for info in list(sd_models.checkpoints_list.values()):
-        if str(info.filename) == str(checkpoint.path):
-            return hashes.sha256_from_cache(info.filename, f"checkpoint/{info.name}")
-    return None
 
 
 def texts_in_request(body: dict[str, Any]) -> list[str]:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from ohwx_compare.hosts.webui import features
+
 __all__ = ["Login", "is_own_page"]
 
 
@@ -30,29 +32,15 @@ class Login:
     @property
     def asks_password(self) -> bool:
         """Whether HTTP Basic is the only way in, so that a browser shall ask for it."""
-        return bool(self._passwords) and not self._has_sessions
+        return bool(self._passwords) and not features.gradio_login(self._app)
 
     def admits(self, request: Request) -> bool:
         """Whether the request carries one of the logins that are asked for; all are admitted where none is."""
-        if not (self._has_sessions or self._passwords):
+        has_sessions = features.gradio_login(self._app)
+        if not (has_sessions or self._passwords):
             return True
-        return self._has_session(request) or self._knows_password(request.headers)
-
-    @property
-    def _has_sessions(self) -> bool:
-        """Gradio asks for a login: `auth`, from gradio 4 `auth_dependency` too (gradio/routes.py, login_check)."""
-        return bool(getattr(self._app, "auth", None) or getattr(self._app, "auth_dependency", None))
-
-    def _has_session(self, request: Request) -> bool:
-        """As `get_current_user` of gradio/routes.py: 3.41.2 names the cookies plainly, 4 adds the app's `cookie_id`."""
-        if not self._has_sessions:
-            return False
-        if own := getattr(self._app, "auth_dependency", None):
-            return own(request) is not None
-        suffix = f"-{self._app.cookie_id}" if hasattr(self._app, "cookie_id") else ""
-        cookies = (request.cookies.get(name + suffix) for name in ("access-token", "access-token-unsecure"))
-        token = next(filter(None, cookies), None)
-        return token is not None and getattr(self._app, "tokens", {}).get(token) is not None
+        is_in_session = has_sessions and features.session_user(self._app, request) is not None
+        return is_in_session or self._knows_password(request.headers)
 
     def _knows_password(self, headers: Mapping[str, str]) -> bool:
         scheme, _, code = headers.get("authorization", "").partition(" ")

@@ -1,7 +1,6 @@
 """The webui's tabs "ohwx compare" and "ohwx train": empty places that javascript/ fills, and what "send to" needs."""
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import gradio as gr
 from PIL import Image
 
 from ohwx_compare.errors import OhwxError
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import runs_folder
 
 __all__ = ["ui_tabs"]
@@ -58,7 +58,7 @@ def _sending() -> _Tab:
     text = gr.Textbox(label="ohwx: infotext to send", elem_id="ohwx_send_infotext", render=False)
     done = gr.Textbox(label="ohwx: sent", elem_id="ohwx_send_done", render=False)
     buttons = {target: gr.Button(target, elem_id=f"ohwx_send_{target}", render=False) for target in _TARGETS}
-    paste = _paste_module()
+    paste = features.pasting()
     for target, button in buttons.items():
         paste.register_paste_params_button(
             paste.ParamBinding(
@@ -88,9 +88,3 @@ def _load(what: str) -> tuple[Image.Image | None, str, str]:
 def _open(path: Path) -> Image.Image:
     with Image.open(path) as picture:
         return picture.convert("RGB")
-
-
-def _paste_module() -> Any:
-    """The webui's own pasting, loaded by now: it has the first name since 1.8."""
-    names = ("modules.infotext_utils", "modules.generation_parameters_copypaste")
-    return next(sys.modules[name] for name in names if name in sys.modules)

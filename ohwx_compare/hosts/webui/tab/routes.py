@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any
 
-from modules import errors, script_callbacks, shared
+from modules import errors, script_callbacks
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ohwx_compare.errors import NotHereError, OhwxError
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.tab.files import HEADERS, answer_file
 from ohwx_compare.hosts.webui.tab.http import Handler, HttpRequest
 from ohwx_compare.hosts.webui.tab.login import Login, is_own_page
@@ -30,7 +31,7 @@ _ANY_TYPE = "/ohwx/api/read"  # takes a dropped picture as it is
 
 def add_routes(demo: Any, app: Any) -> None:
     """Add them to a FastAPI application, once; a new one comes after "Reload UI". demo: None under --nowebui."""
-    if any(getattr(route, "path", None) == _STATE for route in app.routes):
+    if features.has_route(app, _STATE):
         return
     made, guard = cache(_desk), threading.Lock()
 
@@ -38,21 +39,21 @@ def add_routes(demo: Any, app: Any) -> None:
         with guard:  # the first requests come together
             return made()
 
-    login = Login(app, getattr(shared.cmd_opts, "api_auth", None))
+    login = Login(app, features.api_passwords())
     training = training_table(lambda: desk().draft({"texts": []})["request"])
     for method, path, answer in (*_table(desk), *training):
         app.router.add_route(path, guarded(answer, login), methods=[method])
 
 
 def guarded(answer: Handler, login: Login) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint that lets `answer` be asked: login, own page, size, and each error as one sentence."""
+    """The endpoint around `answer`: it checks login, own page and size, and answers each error as one sentence."""
 
     async def endpoint(request: Request) -> Response:
         if refused := _refusal(request, login):
             return refused
         body = await _body(request)
         if body is None:
-            return _error(413, f"The request is too large; {_MOST_BYTES >> 20} MB are the most.")
+            return _error(413, f"The request is too large; expected at most {_MOST_BYTES >> 20} MB.")
         ask = HttpRequest(request.path_params, request.query_params, request.headers, body)
         return await run_in_threadpool(_answered, answer, ask)
 

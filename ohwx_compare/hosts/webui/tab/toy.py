@@ -1,8 +1,7 @@
 """The button "Put a toy model here"."""
 
-from modules import sd_models
-
 from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.webui.generation.loading import list_again
 from ohwx_compare.hosts.webui.generation.toy import models_folder, register_encoder
 from ohwx_compare.hosts.webui.request.given import has_adetailer
 
@@ -10,9 +9,9 @@ __all__ = ["put_toy"]
 
 
 def put_toy() -> str:
-    """Put the toy checkpoint and its face detector into the webui's folders, to be loaded at once.
+    """Put the toy checkpoint and its face detector into the webui's folders, ready to be loaded.
 
-    Returns what can be chosen now, in a sentence. Raises HostError where the folders cannot be written into.
+    Returns what can be selected now, in a sentence. Raises HostError where the folders cannot be written to.
     """
     from ohwx_compare.toy.checkpoint import TOY
     from ohwx_compare.toy.face_detector import DETECTOR
@@ -26,6 +25,6 @@ def put_toy() -> str:
             "let the webui write there."
         ) from error
     register_encoder()
-    sd_models.list_models()
-    theirs = "; ADetailer's own list has the second after Reload UI" if has_adetailer() else ""
-    return f"{FOLDER}/{TOY} and {DETECTOR} can be chosen now{theirs}."
+    list_again()
+    theirs = " ADetailer's own list shows the detector after Reload UI." if has_adetailer() else ""
+    return f"The checkpoint {FOLDER}/{TOY} and the detector {DETECTOR} can be selected now.{theirs}"

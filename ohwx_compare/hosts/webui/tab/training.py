@@ -1,4 +1,4 @@
-"""The training tab's side of the webui: recipes in, a child process started, its folder read, its checkpoints shown on.
+"""The training tab's server side: it reads recipes, starts a child process and reads its folder and checkpoints.
 
 The child is the command line's `ohwx train`; it outlives the webui and is found again by its folder.
 """
@@ -10,11 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-from modules import devices, paths, sd_models
+from modules import paths
 from modules.call_queue import queue_lock
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoint_names, trainings_folder
+from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.train.outside import child, controls
 from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.outside.runs import Trainings, folder_for
@@ -24,8 +25,8 @@ from ohwx_compare.train.recipe.recipe import PRESETS, Recipe
 __all__ = ["Training"]
 
 _WORDS: Mapping[str, str] = MappingProxyType({
-    "article-no-reg": "As the article trained without regularization images, sd-scripts' faults included.",
-    "article-reg": "As the article trained with regularization images, sd-scripts' faults included.",
+    "article-no-reg": "As the article trained without regularization images, with the faults of sd-scripts.",
+    "article-reg": "As the article trained with regularization images, with the faults of sd-scripts.",
     "corrected": "Without those faults. Its learning rate is not tuned yet.",
     "lean": "The least memory: 8 GB. Its learning rate is not tuned yet.",
     "10 GB": "For cards of 10 GB. Its learning rate is not tuned yet.",
@@ -58,14 +59,15 @@ class Training:
         return {name: value for name, value in told.items() if name not in ("recipe", "reg_images")}
 
     def start(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
-        """Start a recipe, or go on with its run; the webui's model makes room first where the GPU is too full."""
+        """Start a recipe, or resume its run; where the GPU is too full, the webui's model is unloaded first."""
         return self._start(self._plan(recipe))
 
     def act(self, name: str, act: str) -> dict[str, Any]:
-        """Carry out "start", "pause", "resume", "save" or "stop"; the training sees it after its step in hand."""
+        """Carry out "start", "pause", "resume", "save" or "stop"; the training obeys after its current step."""
         folder = self._runs.path(name)
         if act == "start":
-            return self._start(make_plan(Recipe.from_dict(_recipe_in(folder))))
+            # a folder that was renamed, or made elsewhere, names another one in its recipe
+            return self._start(make_plan(Recipe.from_dict({**_recipe_in(folder), "output": str(folder)})))
         if act == "resume":
             controls.unask(folder, "pause")
         else:
@@ -73,7 +75,7 @@ class Training:
         return self._runs.one(name)
 
     def read(self, name: str, after: int) -> dict[str, Any]:
-        """A run, and its events from byte `after` on; ask again from `next`, at once where there is `more`."""
+        """A run, and its events from byte `after` on; continue from `next`, at once where there is `more`."""
         events, following, more = self._runs.events(name, after)
         return {"run": self._runs.one(name), "events": events, "next": following, "more": more}
 
@@ -112,7 +114,7 @@ class Training:
 
     def _note(self) -> str | None:
         if not torch.cuda.is_available():
-            return "This webui sees no GPU; the training will run on the CPU, which is for trying out only."
+            return "This webui has no GPU; the training will run on the CPU, which is too slow for more than a trial."
         return None
 
 
@@ -120,7 +122,7 @@ def _recipe_in(folder: Path) -> dict[str, Any]:
     try:
         return json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ExperimentError(f"The recipe of {folder.name} cannot be read: {error}. Start it anew.") from error
+        raise ExperimentError(f"The recipe of {folder.name} cannot be read: {error}. Start a new training.") from error
 
 
 def _checkpoint(name: str) -> Path:
@@ -128,20 +130,14 @@ def _checkpoint(name: str) -> Path:
     found = (folder / name for folder in (*checkpoint_folders(), Path()))
     path = next((path for path in found if path.is_file()), None)
     if path is None:
-        raise ExperimentError(f"There is no base checkpoint {name!r} in the webui's folders; choose one of the list.")
+        raise ExperimentError(f"There is no base checkpoint {name!r} in the webui's folders; select one from the list.")
     return path
 
 
 def _make_room(plan: TrainingPlan) -> None:
-    """Let the webui's model go where the training would not fit beside it; the next picture loads it again."""
+    """Unload the webui's model where the training would not fit beside it; the next picture loads it again."""
     free = free_memory("cuda") if torch.cuda.is_available() else None
     if free is None or free >= plan.memory.total:
         return
     with queue_lock:  # a picture that is being drawn is finished first
-        data = sd_models.model_data
-        for model in [*getattr(data, "loaded_sd_models", ())] or [data.sd_model]:
-            if model is not None:
-                sd_models.send_model_to_trash(model)
-        data.set_sd_model(None)
-        getattr(data, "loaded_sd_models", []).clear()
-        devices.torch_gc()
+        loading.unload()

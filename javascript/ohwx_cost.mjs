@@ -1,0 +1,117 @@
+// What a comparison will cost, in words, and Start beside it.
+
+/** @import { CompareRequest, Cost, Parts, Server, Words } from "./ohwx_types" */
+
+/** @param {Cost} cost @param {Words} words */
+export function costWords(cost, { counted, bytes, seconds, joined }) {
+  const pictures = counted(cost.renders, "picture");
+  const faces = cost.inpaints && counted(cost.inpaints, "face");
+  const left = cost.renders || cost.inpaints;
+  return joined([
+    counted(cost.cells, "cell"),
+    left ? `${[pictures, faces].filter(Boolean).join(" and ")} to generate` : "all generated already",
+    left && counted(cost.switches, "checkpoint load"),
+    left && `${bytes(cost.disk_bytes)} of disk`,
+    cost.seconds && `about ${seconds(cost.seconds)}`,
+  ]);
+}
+
+/**
+ * Why it cannot start, "" where no checkpoint is missing.
+ *
+ * @param {Pick<Cost, "missing" | "checkpoints">} cost
+ * @param {Pick<Words, "counted">} words
+ */
+export function missingWords({ missing, checkpoints }, { counted }) {
+  if (!missing.length) return "";
+  const [are, them, files] = missing.length > 1 ? ["are", "them", "their files"] : ["is", "it", "its file"];
+  return `${missing.length} of ${counted(checkpoints, "checkpoint")} ${are} missing. Remove ${them}, or add ${files}.`;
+}
+
+const AWAY = "The webui does not answer, so the cost is unknown.";
+
+/**
+ * `ask` estimates a moment after the last change, `again` where the webui did not answer; `freeze` and `block` keep it
+ * from starting.
+ *
+ * @param {Parts} parts
+ * @param {Server} server
+ * @param {() => CompareRequest} request
+ * @param {() => void} begin
+ */
+export function costLine(parts, server, request, begin) {
+  const { make, button, setText } = parts;
+  const words = make("span", { id: "ohwx-cost", role: "status" }, "Estimating…");
+  const start = button("Start", begin, { id: "ohwx-start", className: "ohwx-button ohwx-primary" });
+  const node = make("div", { className: "ohwx-cost" }, words, start);
+  /** @type {{ timer: number, turn: number, isStale: boolean, isEmpty: boolean }} */
+  const now = { timer: 0, turn: 0, isStale: false, isEmpty: false };
+  /** frozen: for good; fault: of the estimate; refusal: of the last start, which may be tried again */
+  const said = { frozen: /** @type {string | null} */ (null), fault: "", refusal: "", starting: "" };
+
+  /** @param {string} [text] */
+  function draw(text) {
+    const trouble = said.frozen || said.fault || said.refusal;
+    if (trouble || text !== undefined) setText(words, trouble || text || "");
+    node.classList.toggle("ohwx-bad", Boolean(trouble));
+    start.disabled = Boolean(said.frozen || said.fault || said.starting || now.isEmpty);
+    setText(start, said.starting || "Start");
+  }
+
+  /** @param {string} text @param {string} [fault] */
+  function tell(text, fault = "") {
+    now.isStale = false;
+    Object.assign(said, { fault, refusal: "" });
+    draw(text);
+  }
+
+  async function estimate() {
+    now.turn += 1;
+    const mine = now.turn;
+    const asked = request();
+    now.isEmpty = !asked.checkpoints.length;
+    if (now.isEmpty) {
+      tell("Select the checkpoints to compare.");
+      return;
+    }
+    try {
+      /** @type {Cost} */
+      const cost = await server.post("api/estimate", { request: asked });
+      if (mine === now.turn) tell(costWords(cost, parts), missingWords(cost, parts));
+    } catch (error) {
+      if (mine === now.turn) failed(error);
+    }
+  }
+
+  /** @param {any} error */
+  function failed(error) {
+    now.isStale = error.isAway;
+    said.fault = error.isAway ? "" : error.message;
+    draw(error.isAway ? AWAY : undefined);
+  }
+
+  return {
+    node,
+    ask() {
+      clearTimeout(now.timer);
+      now.timer = window.setTimeout(estimate, 350);
+    },
+    again() {
+      if (!now.isStale) return;
+      now.isStale = false;
+      estimate();
+    },
+    /** @param {string | null} sentence */
+    freeze(sentence) {
+      if (said.frozen === sentence) return;
+      said.frozen = sentence;
+      draw();
+      if (!sentence) estimate();
+    },
+    /** @param {string} starting @param {string} [refusal] */
+    block(starting, refusal = "") {
+      Object.assign(said, { starting, refusal });
+      draw();
+    },
+  };
+}

@@ -1,0 +1,182 @@
+// A draft that can be changed in every field.
+
+/** @import { CompareRequest, Draft, FaceSettings, Parts, RequestFields } from "./ohwx_types" */
+/** @import { Run, Server, State, View } from "./ohwx_types" */
+
+const FIGURES = /** @type {const} */ ([
+  ["seed", "Seed", { step: 1, min: -1 }],
+  ["steps", "Steps", { step: 1, min: 1, max: 150 }],
+  ["cfg", "CFG", { step: 0.5, min: 0 }],
+  ["width", "Width, px", { step: 8, min: 64 }],
+  ["height", "Height, px", { step: 8, min: 64 }],
+]);
+const NO_ADETAILER = "ADetailer does not run on these pictures, so no face is inpainted twice.";
+
+/**
+ * A request as the form edits it, a copy.
+ *
+ * @param {Partial<CompareRequest>} request
+ * @param {Pick<Parts, "asRow">} parts
+ * @returns {RequestFields}
+ */
+export function asForm(request, { asRow }) {
+  return /** @type {RequestFields} */ ({
+    ...request,
+    job: { ...request.job },
+    checkpoints: [...(request.checkpoints ?? [])],
+    axes: (request.axes ?? []).map(asRow),
+    faces: (request.faces ?? []).map((tab) => ({ ...tab })),
+  });
+}
+
+/**
+ * @param {Parts} parts
+ * @param {Server} server
+ * @param {Draft} draft
+ * @param {object} hooks
+ * @param {(draft: Draft) => void} hooks.remember
+ * @param {() => void} hooks.discard
+ * @param {(run: Run) => void} hooks.started
+ * @returns {View<State>}
+ */
+export function requestForm(parts, server, { request, notes = [], missing = [] }, hooks) {
+  const { make, button, part, items } = parts;
+  const form = asForm(request, parts);
+  const cost = parts.costLine(parts, server, asRequest, begin);
+  const picker = parts.checkpointPicker(parts, form.checkpoints, changed);
+  const axes = parts.axesForm(parts, form.axes, changed);
+  const picture = pictureFields(parts, form, changed);
+  const faces = facePass(parts, form, changed);
+  const remarks = [...notes, ...missing.map((name) => `The webui has no checkpoint ${name}.`)];
+  const discard = button("Discard draft", hooks.discard, { id: "ohwx-discard" });
+  const node = make(
+    "section",
+    { className: "ohwx-form", "aria-label": "Draft" },
+    make("div", { className: "ohwx-line ohwx-head" }, make("h3", {}, "New comparison"), discard),
+    remarks.length ? make("ul", { id: "ohwx-notes", className: "ohwx-notes" }, ...items(remarks)) : null,
+    part("Checkpoints", picker.node),
+    picture.node,
+    part("Other axes", axes.node),
+    faces.node,
+    resultFields(parts, form, changed),
+    cost.node,
+  );
+
+  /** @returns {CompareRequest} */
+  function asRequest() {
+    return { ...form, axes: parts.asAxes(form.axes) };
+  }
+
+  function changed() {
+    hooks.remember({ request: asRequest(), notes, missing });
+    cost.ask();
+  }
+
+  async function begin() {
+    cost.block("Starting…");
+    try {
+      hooks.started(await server.post("api/runs", { request: asRequest() }, 120));
+    } catch (error) {
+      cost.block("", /** @type {Error} */ (error).message);
+    }
+  }
+
+  changed();
+  return {
+    node,
+    show(state) {
+      for (const view of [picker, axes, picture, faces]) view.show(state);
+      cost.freeze(state.freeze);
+      cost.again();
+    },
+  };
+}
+
+/**
+ * @param {Parts} parts
+ * @param {RequestFields} form
+ * @param {() => void} changed
+ * @returns {View<State>}
+ */
+function pictureFields({ field, fields, part, bind, number, choice, textArea }, { job }, changed) {
+  const sampler = bind(choice("ohwx-job-sampler"), job, "sampler", changed);
+  const schedule = bind(choice("ohwx-job-schedule"), job, "schedule", changed);
+  const figures = FIGURES.map(([name, words, props]) =>
+    field(words, bind(number(`ohwx-job-${name}`, props), job, name, changed)),
+  );
+  const node = part(
+    "Picture",
+    field("Prompt", bind(textArea("ohwx-job-prompt"), job, "prompt", changed), "ohwx-wide"),
+    field("Negative prompt", bind(textArea("ohwx-job-negative", { rows: 1 }), job, "negative", changed), "ohwx-wide"),
+    fields(field("Sampler", sampler, "ohwx-double"), field("Schedule", schedule), ...figures),
+  );
+  return {
+    node,
+    show(state) {
+      sampler.offer(state.samplers, job.sampler);
+      schedule.offer(state.schedules, job.schedule);
+    },
+  };
+}
+
+/**
+ * Its switch and its tabs; switched off, the tabs are kept for when it is switched on again.
+ *
+ * @param {Parts} parts
+ * @param {RequestFields} form
+ * @param {() => void} changed
+ * @returns {View<State>}
+ */
+function facePass(parts, form, changed) {
+  const { make, part, check, setShown } = parts;
+  const place = make("div", { className: "ohwx-faces" });
+  const isOn = make("input", { id: "ohwx-face-pass", type: "checkbox" });
+  const without = make("p", { className: "ohwx-grey" }, NO_ADETAILER);
+  /** @type {View<State>[]} */
+  let tabs = [];
+  /** @type {FaceSettings[]} */
+  let kept = [];
+  /** @type {State | null} */
+  let state = null;
+
+  function draw() {
+    isOn.checked = form.faces.length > 0;
+    tabs = form.faces.map((tab, i) => parts.faceForm(parts, `ohwx-face-${i + 1}`, tab, changed));
+    place.replaceChildren(...tabs.map((tab) => tab.node));
+    if (state) show(state);
+  }
+
+  /** @param {State} now */
+  function show(now) {
+    state = now;
+    for (const tab of tabs) tab.show(now);
+    setShown(without, now.adetailer && form.faces.length > 0);
+  }
+
+  isOn.addEventListener("change", () => {
+    if (!isOn.checked) kept = form.faces.splice(0);
+    else if (kept.length) form.faces.push(...kept);
+    else if (state) form.faces.push({ ...state.face });
+    draw();
+    changed();
+  });
+  draw();
+  return { node: part("Face pass", check("Detect the faces and inpaint each one", isOn), without, place), show };
+}
+
+/**
+ * @param {Parts} parts
+ * @param {RequestFields} form
+ * @param {() => void} changed
+ */
+function resultFields({ make, field, fields, part, check, bind, textInput }, form, changed) {
+  const folder = textInput("ohwx-name", { placeholder: "named after the start time" });
+  const before = make("input", { id: "ohwx-keep-before", type: "checkbox" });
+  return part(
+    "Result",
+    fields(
+      field("Run folder", bind(folder, form, "name", changed), "ohwx-double"),
+      check("Keep the pictures before the face pass", bind(before, form, "keep_before", changed), "ohwx-double"),
+    ),
+  );
+}

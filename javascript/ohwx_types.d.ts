@@ -1,0 +1,329 @@
+// The JSON of the routes under ohwx/, and what the modules hand to each other. For the type checker and for readers:
+// no browser loads this file.
+
+/** All modules of a tab as one object: each gets the others this way, see ohwx_compare.mjs. */
+export type Parts = typeof import("./ohwx_words.mjs") &
+  typeof import("./ohwx_dom.mjs") &
+  typeof import("./ohwx_memory.mjs") &
+  typeof import("./ohwx_polling.mjs") &
+  typeof import("./ohwx_views.mjs") &
+  typeof import("./ohwx_face.mjs") &
+  typeof import("./ohwx_axes.mjs") &
+  typeof import("./ohwx_axes_form.mjs") &
+  typeof import("./ohwx_checkpoints.mjs") &
+  typeof import("./ohwx_toy.mjs") &
+  typeof import("./ohwx_cost.mjs") &
+  typeof import("./ohwx_request_form.mjs") &
+  typeof import("./ohwx_draft.mjs") &
+  typeof import("./ohwx_runs.mjs") &
+  typeof import("./ohwx_page.mjs") &
+  typeof import("./ohwx_run.mjs") &
+  typeof import("./ohwx_faces.mjs") &
+  typeof import("./ohwx_pnginfo.mjs");
+
+/** The same of the training tab. */
+export type TrainingParts = typeof import("./ohwx_words.mjs") &
+  typeof import("./ohwx_dom.mjs") &
+  typeof import("./ohwx_memory.mjs") &
+  typeof import("./ohwx_polling.mjs") &
+  typeof import("./ohwx_runs.mjs") &
+  typeof import("./ohwx_chart.mjs") &
+  typeof import("./ohwx_recipe.mjs") &
+  typeof import("./ohwx_plan.mjs") &
+  typeof import("./ohwx_recipe_form.mjs") &
+  typeof import("./ohwx_events.mjs") &
+  typeof import("./ohwx_samples.mjs") &
+  typeof import("./ohwx_training.mjs");
+
+export type Words = typeof import("./ohwx_words.mjs");
+export type Server = typeof import("./ohwx_server.mjs");
+
+/** A part of the page: its node, and how it follows what is new. */
+export interface View<T> {
+  node: HTMLElement;
+  show: (now: T) => void;
+}
+
+/** A select that keeps its value even where the names offered lack it. */
+export interface Choice extends HTMLSelectElement {
+  offer: (names: readonly string[], value?: string | null, titles?: Record<string, string>) => void;
+}
+
+// ---- a comparison
+
+export interface Job {
+  prompt: string;
+  negative: string;
+  seed: number | null;
+  steps: number | null;
+  cfg: number | null;
+  width: number | null;
+  height: number | null;
+  sampler: string;
+  schedule: string;
+  [other: string]: unknown;
+}
+
+/** One ADetailer tab under our names: core/request/face.py. */
+export interface FaceSettings {
+  model: string;
+  [setting: string]: unknown;
+}
+
+export interface PromptPair {
+  prompt: string;
+  /** null: the picture's own. */
+  negative: string | null;
+}
+
+export interface Style {
+  name: string;
+}
+
+export type AxisValue = string | number | boolean | PromptPair | readonly Style[];
+
+/** As a request has it; text is read by the server as X/Y/Z plot reads it. */
+export interface Axis {
+  kind: string;
+  values: string | readonly AxisValue[];
+}
+
+/** As a person edits it: a text, or pairs for prompts. */
+export interface AxisRow {
+  kind: string;
+  values: string;
+  pairs: PromptPair[];
+}
+
+export interface Kind {
+  name: string;
+  title: string;
+  hint: string;
+}
+
+export interface CompareRequest {
+  job: Job;
+  checkpoints: string[];
+  axes: Axis[];
+  faces: FaceSettings[];
+  keep_before: boolean;
+  name: string;
+}
+
+export type RequestFields = Omit<CompareRequest, "axes"> & { axes: AxisRow[] };
+
+/** What pasted infotexts ask for. missing: checkpoints that no file stands for. */
+export interface Draft {
+  request: Partial<CompareRequest>;
+  notes?: string[];
+  missing?: string[];
+}
+
+export interface Cost {
+  cells: number;
+  renders: number;
+  inpaints: number;
+  checkpoints: number;
+  switches: number;
+  missing: string[];
+  disk_bytes: number;
+  seconds: number | null;
+}
+
+export interface Experiment {
+  axes?: Axis[];
+  notes?: string[];
+  [other: string]: unknown;
+}
+
+export type RunState = "queued" | "drawing" | "stopped" | "done" | "failed";
+
+export interface Run {
+  id: string;
+  state: RunState;
+  cells: number;
+  done: number;
+  failed: number;
+  percent: number;
+  seconds_left: number | null;
+  now: string;
+  error: string | null;
+  title: string;
+  thumb: string | null;
+  page: string;
+  /** Only where one run was asked for. */
+  experiment?: Experiment | null;
+  request?: Partial<CompareRequest> | null;
+}
+
+export interface CheckpointGroup {
+  name: string;
+  checkpoints: string[];
+}
+
+/** What the tab shows before anything is chosen: GET ohwx/api/state. */
+export interface State {
+  checkpoints: string[];
+  groups: CheckpointGroup[];
+  detectors: string[];
+  samplers: string[];
+  schedules: string[];
+  kinds: Kind[];
+  face: FaceSettings;
+  adetailer: boolean;
+  /** Why no checkpoint can be switched. */
+  freeze: string | null;
+  runs: Run[];
+}
+
+export interface FaceResult {
+  path: string;
+  outcome: string;
+  image: string | null;
+  error?: string | null;
+  notes?: string[];
+}
+
+export interface FaceJob {
+  state: RunState;
+  done: number;
+  total: number;
+  results: FaceResult[];
+  error: string | null;
+}
+
+export interface InfoRow {
+  path: string;
+  infotext: string | null;
+  pair: string | null;
+  values: Record<string, string> | null;
+  error?: string | null;
+}
+
+export interface FolderInfo {
+  rows: InfoRow[];
+  columns: string[];
+  total: number;
+}
+
+/** What a run's page asks to be sent to a tab of the webui. */
+export interface Sent {
+  run: string;
+  to: string;
+  image: string;
+  infotext: string;
+}
+
+// ---- a training
+
+export type RecipeValue = string | number | boolean | null | readonly unknown[] | Record<string, unknown>;
+export type Recipe = Record<string, RecipeValue>;
+
+/** What a recipe is filled up with: defaults, and over them the values of each preset. */
+export interface Presets {
+  defaults: Recipe;
+  values: Record<string, Recipe>;
+}
+
+/** What the recipe form edits; `rest` is the JSON of what has no field of its own. */
+export interface RecipeFields {
+  preset: RecipeValue;
+  base: RecipeValue;
+  train: RecipeValue;
+  reg: RecipeValue;
+  name: RecipeValue;
+  width: number | null;
+  height: number | null;
+  sample_prompts: string;
+  rest: string;
+  [field: string]: RecipeValue;
+}
+
+export interface Save {
+  name: string;
+  step: number;
+  exposures: number;
+}
+
+export interface Plan {
+  steps: number;
+  images: { train: number; reg: number };
+  saves: Save[];
+  disk_bytes: number;
+  memory_bytes: { total: number };
+  seconds?: number | null;
+  skipped: string[];
+  notes: string[];
+  problems: string[];
+}
+
+export type TrainingRunState = "starting" | "running" | "paused" | "stopped" | "done" | "failed" | "killed";
+
+export interface TrainingRun {
+  id: string;
+  state: TrainingRunState;
+  step: number;
+  steps: number;
+  seconds_left: number | null;
+  error: string | null;
+  checkpoints: Save[];
+  recipe: Recipe;
+}
+
+/** GET ohwx/api/train. */
+export interface TrainingState extends Presets {
+  words: Record<string, string>;
+  checkpoints: string[];
+  note: string | null;
+  runs: TrainingRun[];
+}
+
+/** Kind of picture -> timestep -> mean loss. */
+export type Losses = Record<string, Record<string, number>>;
+
+export interface Learned {
+  event: "Learned";
+  step: number;
+  loss: number;
+  rate: number;
+  norm: number;
+  memory?: number | null;
+}
+
+export interface Sampled {
+  event: "Sampled";
+  step: number;
+  exposures: number;
+  path: string;
+  prompt: string;
+  seed: number;
+}
+
+export interface Validated {
+  event: "Validated";
+  step: number;
+  losses: Losses;
+}
+
+export interface Missed {
+  event: "Missed";
+  step: number;
+  what: string;
+  error: string;
+}
+
+export interface Other {
+  event: "Started" | "Entered" | "Saved" | "Skipped" | "Failed" | "Image" | "Paused";
+}
+
+/** A line of a training's events.jsonl: core/events.py. */
+export type TrainingEvent = Learned | Sampled | Validated | Missed | Other;
+
+export type Point = readonly [x: number, y: number];
+
+export interface Series {
+  name: string;
+  points: readonly Point[];
+  /** Drawn thin and without a key. */
+  faint?: boolean;
+}

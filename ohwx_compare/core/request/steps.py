@@ -1,0 +1,25 @@
+"""How many sampling steps a request runs, and how many faces it is expected to inpaint."""
+
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.job import Job
+
+__all__ = ["expected_faces", "face_steps", "sampling_steps"]
+
+
+def sampling_steps(steps: int, denoise: float | None = None) -> int:
+    """The steps that run of `steps`: all of them from noise, int(denoise * steps) + 1 in img2img and inpaint.
+
+    denoise: 0..1, counted as 0.999 at most; None is from noise. Source: `setup_img2img_steps` in
+    https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/82a973c0/modules/sd_samplers_common.py
+    """
+    return steps if denoise is None else int(min(denoise, 0.999) * steps) + 1
+
+
+def face_steps(job: Job, tab: FaceSettings) -> int:
+    """The steps that run for one face of the picture of `job`."""
+    return sampling_steps(tab.steps or job.steps, tab.denoise)
+
+
+def expected_faces(tab: FaceSettings) -> int:
+    """Faces to inpaint in one picture: as many as the tab's top k allows, or one; nobody knows beforehand."""
+    return max(tab.top_k, 1)

@@ -1,0 +1,98 @@
+"""Which bytes a file holds, by what its file system tells: one class, and three questions of growing strength.
+
+`resembles` (size and time) is enough where a mistake costs a wrong forecast; `seems_untouched` (all that the system
+tells) for a moment within one process; only `proves` stands for the bytes themselves, also in another process.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ohwx_compare.files.regular import require_regular
+
+__all__ = ["SETTLED", "FileIdentity"]
+
+SETTLED = 3.0  # s, longer than any file system's tick
+_MOUNTS = Path("/proc/self/mountinfo")  # Linux; https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
+_HONEST = frozenset({"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs", "zfs"})
+
+
+@dataclass(frozen=True)
+class FileIdentity:
+    """What is told of a file at one moment; `FileIdentity()` of one that is not there, cannot be read or is no file."""
+
+    size: int | None = None  # bytes
+    modified_ns: int | None = None  # the file's own time, which any program may set
+    marks: tuple[int, ...] = ()  # device, inode, time of change in ns; () where they are not known any more
+    is_proof: bool = False  # the marks are others after every write
+
+    @classmethod
+    def of(cls, path: Path, *, settled: float | None = None) -> "FileIdentity":
+        """`path` as it is now.
+
+        It is proof by the inode's own time of change, which every write moves and no call sets, so a file overwritten
+        under its name, size and modification time has other marks. Not seen are a clock set back to the nanosecond, and
+        stores through a memory map that was opened before and goes on after the file is read. Only file systems known
+        to keep that time are trusted, on Linux by the mount table. Everywhere else nothing is proof, hence never on
+        Windows and macOS and on FAT, network and FUSE drives; nor is it for a file that changed less than `settled`
+        seconds (SETTLED) ago, since a second write could fall into the same tick.
+        """
+        try:
+            require_regular(path)
+            with path.open("rb") as file:
+                told = os.fstat(file.fileno())
+        except OSError:
+            return cls()
+        age = time.time_ns() - told.st_ctime_ns
+        is_proof = age >= (SETTLED if settled is None else settled) * 1e9 and _tells_changes(told.st_dev)
+        return cls(told.st_size, told.st_mtime_ns, (told.st_dev, told.st_ino, told.st_ctime_ns), is_proof)
+
+    @classmethod
+    def recorded(cls, proof: Sequence[int], size: int | None = None, modified_ns: int | None = None) -> "FileIdentity":
+        """From a record: `proof` as it was, which may be (), and then perhaps size and time."""
+        if not proof:
+            return cls(size, modified_ns)
+        device, inode, size, modified_ns, changed_ns = proof
+        return cls(size, modified_ns, (device, inode, changed_ns), is_proof=True)
+
+    @property
+    def proof(self) -> tuple[int, ...]:
+        """Five numbers that stand for the bytes: device, inode, size, both times; () where nothing does."""
+        if not self.is_proof:
+            return ()
+        device, inode, changed_ns = self.marks
+        return device, inode, self.size or 0, self.modified_ns or 0, changed_ns
+
+    def resembles(self, other: "FileIdentity") -> bool:
+        """Whether size and modification time are the same. A file overwritten with both in mind resembles the old."""
+        return self.size is not None and (self.size, self.modified_ns) == (other.size, other.modified_ns)
+
+    def seems_untouched(self, before: "FileIdentity") -> bool:
+        """Whether all that is told is the same; where nothing is proof, the last tick's write may be missed."""
+        return self.resembles(before) and bool(self.marks) and self.marks == before.marks
+
+    def proves(self, other: "FileIdentity") -> bool:
+        """Whether both are of the same bytes for certain; where this is False, who needs to know reads them."""
+        return self.is_proof and other.is_proof and self.seems_untouched(other)
+
+
+def _tells_changes(device: int) -> bool:
+    """Whether the file system on `device` keeps a time of change that no program can set.
+
+    FAT and sshfs show the modification time in its place. A device that the table does not list (btrfs' subvolumes,
+    some overlays) is not trusted either, nor is any where there is no table.
+    """
+    if not hasattr(os, "major"):
+        return False
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        mount, _, source = line.partition(" - ")
+        if mount.split(" ")[2] == wanted:
+            return source.split(" ")[0] in _HONEST
+    return False

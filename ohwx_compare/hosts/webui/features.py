@@ -1,0 +1,218 @@
+"""What this webui has: every question that versions and forks answer differently, each under a name.
+
+It is asked by looking at what is there; no version is compared. How models are loaded is asked in
+`generation/loading.py`. Light: the entry needs it at start-up.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from modules import paths, scripts, sd_models, shared
+
+__all__ = [
+    "always_on",
+    "api_passwords",
+    "can_finish_first",
+    "clip_skip",
+    "component_id",
+    "component_value",
+    "field_of",
+    "finishes_first",
+    "gradio_login",
+    "has_blur",
+    "has_callback_map",
+    "has_hires_conds",
+    "has_option",
+    "has_prompt_comments",
+    "has_route",
+    "has_scheduler",
+    "hides_folders",
+    "is_finishing",
+    "is_frozen",
+    "lora_folder",
+    "model_folders",
+    "noise_source",
+    "option",
+    "pasting",
+    "schedules",
+    "script_files",
+    "session_user",
+    "vae_of_command_line",
+]
+
+
+# ---- the command line
+
+
+def is_frozen() -> bool:
+    """Whether settings cannot be changed (--freeze-settings), and so no checkpoint switched."""
+    return bool(_flag("freeze_settings"))
+
+
+def hides_folders() -> bool:
+    """Whether users shall not name folders of the machine (--hide-ui-dir-config)."""
+    return bool(_flag("hide_ui_dir_config"))
+
+
+def api_passwords() -> str:
+    """--api-auth, "user:password,user:password"; "" asks for none."""
+    return str(_flag("api_auth") or "")
+
+
+def vae_of_command_line() -> str | None:
+    """--vae-path."""
+    return _flag("vae_path")
+
+
+def lora_folder() -> Path:
+    """Where LoRAs are: --lora-dir, else the models folder's own."""
+    return Path(_flag("lora_dir") or Path(paths.models_path) / "Lora")
+
+
+def model_folders() -> list[Path]:
+    """Where checkpoints are: --ckpt-dir, then the webui's own folder."""
+    return [Path(name) for name in (_flag("ckpt_dir"), sd_models.model_path) if name]
+
+
+def _flag(name: str) -> Any:
+    return getattr(shared.cmd_opts, name, None)
+
+
+# ---- settings
+
+
+def has_option(name: str) -> bool:
+    """Whether there is a setting of this name, so that a picture may override it."""
+    return name in shared.opts.data_labels
+
+
+def option(name: str, default: Any) -> Any:
+    """The value of a setting; `default` where there is none of this name."""
+    return getattr(shared.opts, name, default)
+
+
+def noise_source() -> str:
+    """Who draws the noise: "GPU", "CPU" or "NV"."""
+    return str(option("randn_source", "GPU"))
+
+
+def clip_skip() -> int:
+    """The layer of CLIP to stop at, from 1."""
+    return int(option("CLIP_stop_at_last_layers", 1))
+
+
+def has_prompt_comments() -> bool:
+    """Whether `#` begins a comment in a prompt (since 1.8, a setting)."""
+    return bool(option("enable_prompt_comments", False))
+
+
+# ---- what is generated
+
+
+def has_scheduler(p: Any) -> bool:
+    """Whether the schedule is a field of its own (since 1.9), or part of the sampler's name."""
+    return hasattr(p, "scheduler")
+
+
+def schedules() -> list[str] | None:
+    """The labels of all schedules; None where they are part of the samplers' names."""
+    try:
+        from modules import sd_schedulers
+    except ImportError:
+        return None
+    return [schedule.label for schedule in sd_schedulers.schedulers]
+
+
+def has_hires_conds(p: Any) -> bool:
+    """Whether the second pass of hires fix has a cache of conditioning."""
+    return hasattr(p, "cached_hr_c")
+
+
+def field_of(p: Any, name: str) -> Any:
+    """A field of a processing object; None where its kind has none of this name."""
+    return getattr(p, name, None)
+
+
+# ---- state
+
+
+def can_finish_first() -> bool:
+    """Whether Interrupt can ask to finish the picture in hand (since 1.8)."""
+    return hasattr(shared.state, "stop_generating")
+
+
+def finishes_first() -> bool:
+    """Whether the first press of Interrupt does so, by the user's setting."""
+    return can_finish_first() and bool(option("interrupt_after_current", False))
+
+
+def is_finishing() -> bool:
+    """Whether it was pressed so."""
+    return bool(getattr(shared.state, "stopping_generation", False))
+
+
+# ---- scripts
+
+
+def script_files() -> list[Path]:
+    """The files of all scripts; [] before they are loaded."""
+    return [Path(data.path) for data in getattr(scripts, "scripts_data", ())]
+
+
+def always_on(runner: Any) -> Sequence[Any]:
+    """The always-on scripts of a runner; () of none."""
+    return getattr(runner, "alwayson_scripts", ())
+
+
+def has_callback_map(runner: Any) -> bool:
+    """Whether the runner keeps its scripts' callbacks by script number (since 1.9)."""
+    return hasattr(runner, "callback_map")
+
+
+def pasting() -> Any:
+    """The module that pastes infotexts, which is loaded by now: it has the first name since 1.8."""
+    names = ("modules.infotext_utils", "modules.generation_parameters_copypaste")
+    return next(sys.modules[name] for name in names if name in sys.modules)
+
+
+# ---- gradio and the server
+
+
+def component_id(component: Any) -> str:
+    """Its `elem_id`; "" without."""
+    return str(getattr(component, "elem_id", None) or "")
+
+
+def component_value(component: Any) -> Any:
+    """What it holds at start; None where there is no component."""
+    return getattr(component, "value", None)
+
+
+def has_blur(component: Any) -> bool:
+    """Whether a text box tells that it was left."""
+    return hasattr(component, "blur")
+
+
+def has_route(app: Any, path: str) -> bool:
+    """Whether the server answers to `path` already."""
+    return any(getattr(route, "path", None) == path for route in app.routes)
+
+
+def gradio_login(app: Any) -> bool:
+    """Whether gradio asks for a login: `auth`, from gradio 4 `auth_dependency` too (gradio/routes.py, login_check)."""
+    return bool(getattr(app, "auth", None) or getattr(app, "auth_dependency", None))
+
+
+def session_user(app: Any, request: Any) -> Any:
+    """Who is logged in to gradio, None for nobody; as `get_current_user` of gradio/routes.py.
+
+    3.41.2 names its cookies plainly, 4 adds the app's `cookie_id`.
+    """
+    if own := getattr(app, "auth_dependency", None):
+        return own(request)
+    suffix = f"-{app.cookie_id}" if hasattr(app, "cookie_id") else ""
+    cookies = (request.cookies.get(name + suffix) for name in ("access-token", "access-token-unsecure"))
+    token = next(filter(None, cookies), None)
+    return None if token is None else getattr(app, "tokens", {}).get(token)

@@ -1,0 +1,142 @@
+"""Which checkpoint the webui has in memory and how that is changed: all that calls its `sd_models` and `sd_vae`.
+
+Forks load in ways of their own, behind the same names or behind others; what they do differently belongs here. What a
+model's tensors are called is `loaded.py`'s question. Light: the panel needs the list at start-up.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from modules import devices, hashes, sd_models, sd_vae, shared
+
+from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.webui.folders import trainings_folder
+
+__all__ = [
+    "alias_of",
+    "entry_of",
+    "has_own_vae",
+    "in_memory",
+    "is_loaded",
+    "known_sha256",
+    "list_again",
+    "load_as_the_user_has_it",
+    "load_entry",
+    "loaded_name",
+    "unload",
+    "vae_file",
+]
+
+
+def in_memory() -> Any:
+    """The model in memory; loads the user's where there is none yet."""
+    return shared.sd_model
+
+
+def is_loaded(path: Path) -> bool:
+    """Whether the webui says that the model in memory is this file's."""
+    info = _info()
+    return info is not None and _is_same_file(info.filename, path)
+
+
+def loaded_name() -> str:
+    """What the webui calls the checkpoint in memory."""
+    return getattr(_info(), "name", "nothing")
+
+
+def has_own_vae() -> bool:
+    """Whether the VAE in memory came with the checkpoint."""
+    return sd_vae.loaded_vae_file is None
+
+
+def vae_file(name: Any) -> Path:
+    """The file of a VAE as the settings name it; one that is not there where that is no file's name."""
+    return Path(sd_vae.vae_dict.get(name, name) or "")
+
+
+def load_entry(entry: Any, *, forced: bool) -> None:
+    """Put an entry's checkpoint into memory, the user's choice in the settings kept; forced: read the file anyway."""
+    with _without_writing():
+        sd_models.reload_model_weights(info=entry, **({"forced_reload": True} if forced else {}))
+
+
+def load_as_the_user_has_it() -> None:
+    """Put checkpoint and VAE of the settings into memory."""
+    sd_models.reload_model_weights()
+    sd_vae.reload_vae_weights()
+
+
+def unload() -> None:
+    """Let every model go; the next picture loads the user's again. Hold the queue lock."""
+    data = sd_models.model_data
+    for model in [*getattr(data, "loaded_sd_models", ())] or [data.sd_model]:
+        if model is not None:
+            sd_models.send_model_to_trash(model)
+    data.set_sd_model(None)
+    getattr(data, "loaded_sd_models", []).clear()
+    devices.torch_gc()
+
+
+def list_again() -> None:
+    """Have the webui read its checkpoint folders again."""
+    sd_models.list_models()
+
+
+def entry_of(checkpoint: Checkpoint) -> Any:
+    """The webui's entry of exactly this file; its list is read again where it has none.
+
+    A file of our trainings lies outside the webui's folders and is entered into its list. Raises HostError for any
+    other that the list does not hold.
+    """
+    found = _entry(checkpoint.path)
+    if found is None:
+        list_again()
+        found = _entry(checkpoint.path)
+    if found is not None:
+        return found
+    if checkpoint.path.resolve().is_relative_to(trainings_folder().resolve()) and checkpoint.path.is_file():
+        entry = sd_models.CheckpointInfo(str(checkpoint.path))
+        entry.register()
+        return entry
+    raise HostError(f"The webui does not list {checkpoint.path}; press the refresh button of its checkpoint list.")
+
+
+def alias_of(entry: Any) -> str:
+    """A name that the webui's table leads to this file: several files may share a stem or an old hash.
+
+    Raises HostError where there is none.
+    """
+    for name in (entry.name, entry.title, *entry.ids):
+        if sd_models.checkpoint_aliases.get(name) is entry:
+            return name
+    raise HostError(f"The webui takes every name of {entry.filename} for another file; rename it.")
+
+
+def known_sha256(path: Path) -> str | None:
+    """The hash that the webui keeps of a file; None where it never read it."""
+    for info in list(sd_models.checkpoints_list.values()):
+        if str(info.filename) == str(path):
+            return hashes.sha256_from_cache(info.filename, f"checkpoint/{info.name}")
+    return None
+
+
+def _info() -> Any:
+    """The entry of the checkpoint in memory; None of none."""
+    return getattr(in_memory(), "sd_checkpoint_info", None)
+
+
+def _entry(path: Path) -> Any:
+    return next(
+        (info for info in list(sd_models.checkpoints_list.values()) if _is_same_file(info.filename, path)), None
+    )
+
+
+def _without_writing() -> AbstractContextManager[Any]:
+    """Keeps a load from becoming the user's choice, where the webui would make it that."""
+    return sd_models.SkipWritingToConfig() if hasattr(sd_models, "SkipWritingToConfig") else nullcontext()
+
+
+def _is_same_file(one: str | Path, other: str | Path) -> bool:
+    return Path(one).resolve() == Path(other).resolve()

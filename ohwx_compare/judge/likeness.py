@@ -1,0 +1,78 @@
+"""Likeness: how far the face of a picture lies from photographs of the person, by dlib's face network.
+
+The value is the Euclidean distance of the picture's descriptor to the mean of the photographs' descriptors: less is
+more alike. Drawn faces lie far from every photograph, whoever they are, so distances of two styles are not compared;
+`style_scale.py` puts each style on a scale of its own.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from PIL import Image
+
+from ohwx_compare.judge.families import StyleFamily
+from ohwx_compare.judge.measure import MeasureContext, Score, measure_key
+from ohwx_compare.judge.references import FaceSight, References, SeenFace
+from ohwx_compare.judge.weights import FACE_LANDMARKS, FACE_LICENCE, FACE_NET
+
+__all__ = ["NO_FACE", "Likeness", "ceiling_distances"]
+
+NO_FACE = "no face"
+"""The outcome of a picture in which the detector found none."""
+
+
+class Likeness:
+    """The measure, against the photographs that a person's checkpoints are judged by.
+
+    `faces` says beforehand which face of a picture counts: the "largest", or the "best", that nearest to the
+    photographs. Details of a score: `nearest` and `nearest_distance` (the photograph nearest to the picture; one far
+    nearer than the photographs are to each other is a copy), the face's `box` (px, as text) and `confidence`.
+    """
+
+    name = "likeness"
+    version = 1
+    sha256 = FACE_NET.sha256
+    licence = FACE_LICENCE
+    needs = ("photographs of the person", "a face detector", "dlib's face network")
+
+    def __init__(
+        self, sight: FaceSight, references: References, *, faces: Literal["largest", "best"] = "largest"
+    ) -> None:
+        self._sight, self._references, self._faces = sight, references, faces
+        self.key = measure_key(
+            self.name, self.version, network=FACE_NET.sha256, landmarks=FACE_LANDMARKS.sha256, faces=faces,
+            detector=sight.detector.sha256, confidence=sight.confidence, photographs=references.sha256,
+        )  # fmt: skip
+
+    def score(self, pictures: Sequence[Image.Image], context: MeasureContext) -> list[Score]:
+        """See `PictureMeasure.score`; nothing of the context is needed."""
+        seen = self._sight.see(pictures, largest=self._faces == "largest")
+        return [self._score(faces) for faces in seen]
+
+    def _score(self, faces: Sequence[SeenFace]) -> Score:
+        if not faces:
+            return Score(None, NO_FACE)
+        distance, face = min(
+            ((self._references.distance(face.descriptor), face) for face in faces), key=lambda pair: pair[0]
+        )
+        nearest, nearest_distance = self._references.nearest(face.descriptor)
+        box = " ".join(f"{edge:.0f}" for edge in face.box.xyxy)
+        details: dict[str, float | str] = {"nearest": nearest, "nearest_distance": nearest_distance}
+        return Score(distance, details={**details, "box": box, "confidence": face.confidence})
+
+
+def ceiling_distances(
+    sight: FaceSight, references: References, family: StyleFamily, held_out: References | None = None
+) -> list[float]:
+    """How far true photographs of the person lie from the references once they are drawn in a style, one each.
+
+    Held-out photographs through the filter of the style's family; without any, each reference against the mean of
+    the others, for which two are needed. The face is where it was found before the filter.
+    """
+    photographs = (held_out or references).faces
+    distances = []
+    for i, photograph in enumerate(photographs):
+        drawn = Image.fromarray(family.draw(photograph.crop))
+        descriptor = sight.reader.read([drawn], [photograph.box])[0]
+        distances.append(references.distance(descriptor, without=None if held_out else i))
+    return distances

@@ -1,0 +1,56 @@
+"""What every measure of a picture is: one small protocol, so that whoever runs measures knows none of them.
+
+A score is kept under the picture and the measure's `key`; a measure of another key has another name's scores, never
+these, so numbers of two kinds of weights are not mixed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from PIL import Image
+
+__all__ = ["MEASURED", "MeasureContext", "PictureMeasure", "Score", "measure_key"]
+
+MEASURED = "measured"
+"""The outcome of a picture that was measured; any other is a word for why it was not."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a measure says of one picture."""
+
+    value: float | None  # in the measure's own unit; None where `outcome` is not "measured", never 0 in its place
+    outcome: str = MEASURED  # or "no face", ...
+    details: Mapping[str, float | str] = field(default_factory=dict)  # what a report shows beside it
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureContext:
+    """What stands beside pictures that are scored together; they are all of one style."""
+
+    style: str = ""  # the value of the style axis, else the prompt
+    controls: Sequence[Image.Image] = ()  # the base's picture of the same prompt and seed, one for each, or none
+
+
+class PictureMeasure(Protocol):
+    """A number for each picture. Made once for a run, with what it holds pictures against."""
+
+    name: str
+    version: int  # raised when the same picture would get another number
+    sha256: str  # of its weights, lower case hex; "" without any
+    licence: str  # of its weights
+    needs: tuple[str, ...]  # what must be given for it, in words: "photographs of the person", ...
+    key: str  # see `measure_key`
+
+    def score(self, pictures: Sequence[Image.Image], context: MeasureContext) -> list[Score]:
+        """A score for each picture, in order; any mode and size. Memory holds no more than these pictures need."""
+        ...
+
+
+def measure_key(name: str, version: int, **given: object) -> str:
+    """sha256 of all that decides a measure's numbers: 64 hex digits. `given` is JSON: hashes of weights, rules, ..."""
+    text = json.dumps({"measure": name, "version": version, **given}, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

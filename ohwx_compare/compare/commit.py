@@ -1,4 +1,4 @@
-"""What comes of a run: pictures onto the shelf, then cells into the ledger, each counted and reported as an event.
+"""The results of a run: pictures onto the shelf, then cells into the ledger, each counted and reported as an event.
 
 Only the process that holds the run folder's lock has its `Commits`; a worker hands pictures in and touches no file.
 """
@@ -35,7 +35,7 @@ class Commits:
         self._seen: dict[Job, dict[str, tuple[Cell, str]]] = {}  # job: pixel digest: first cell, checkpoint sha256
 
     def borrow(self, work: BatchWork) -> None:
-        """Take in what other folders lend of it."""
+        """Copy in what other folders lend of it."""
         for wanted in (*work.befores, *work.afters):
             self.shelf.borrow(wanted.key, wanted.name)
 

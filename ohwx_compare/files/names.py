@@ -1,4 +1,4 @@
-"""The one rule by which a program names what it makes of files that people give it.
+"""The one rule for the names of results that are made from a user's files.
 
 `<stem>.png`; where that name is taken, `<stem>-2.png`, `<stem>-3.png`, ... A name is taken that an earlier input of the
 same call got, that one of the inputs has, and that a file has which this program did not make. So nothing of the user's

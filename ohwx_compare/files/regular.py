@@ -1,6 +1,6 @@
-"""Files that somebody names: regular ones alone, and texts of a bounded size.
+"""Files that a user names: only regular ones, and texts of a bounded size.
 
-A pipe would be waited on for ever and a device never ends, so both are refused before they are opened.
+Reading a pipe could wait for ever and a device never ends, so both are refused before they are opened.
 """
 
 import errno

@@ -29,7 +29,7 @@ class FaceNetConfig:
 
 class _Conv2d(nn.Conv2d):
     def reset_parameters(self) -> None:
-        """Draw nothing: all weights come from a file."""
+        """Do nothing: all weights come from a file."""
 
 
 class FaceBlock(nn.Module):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ohwx_compare.cli.main import parsers
+
 PACKAGE = Path(__file__).parents[2] / "ohwx_compare"
 AVOIDED = {  # a pattern: what to say
     r"(?<![Tt]here )\b(is|are) no (?!longer)[a-z]": "is not a ...",
@@ -81,6 +83,13 @@ def test_strings_are_plain(pattern):
 def test_what_is_counted_has_its_singular():
     found = ((file, line, name) for file, line, node in sayings() for name in uncounted(node))
     assert [(file, line, name) for file, line, name in found if (file, name) not in ALLOWED] == []
+
+
+def test_only_the_command_line_names_its_flags():
+    flags = {flag for parser in parsers().values() for action in parser._actions for flag in action.option_strings}
+    named = re.compile(rf" ({'|'.join(flag for flag in sorted(flags) if flag.startswith('--'))})\b")
+    said = ((file, line, text_of(node)) for file, line, node in sayings() if not file.startswith("cli/"))
+    assert [(file, line, text) for file, line, text in said if named.search(text)] == []
 
 
 def test_the_search_finds_what_it_should():

@@ -1,6 +1,6 @@
-"""What an experiment will cost where earlier runs are: the counts of its plan, and the time after the newest of them.
+"""What an experiment will cost, where there are earlier runs: its plan's counts, and the time by their pace.
 
-Nothing is generated, loaded or hashed; only ledgers are read. What the run's own folder holds counts as it is there,
+Nothing is generated, loaded or hashed; only ledgers are read. What the run's own folder holds counts as finished,
 whatever the host would say now.
 """
 

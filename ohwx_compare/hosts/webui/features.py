@@ -52,7 +52,7 @@ def is_frozen() -> bool:
 
 
 def hides_folders() -> bool:
-    """Whether users shall not name folders of the machine (--hide-ui-dir-config)."""
+    """Whether users may not enter folders of the machine (--hide-ui-dir-config)."""
     return bool(_flag("hide_ui_dir_config"))
 
 
@@ -94,7 +94,7 @@ def option(name: str, default: Any) -> Any:
 
 
 def noise_source() -> str:
-    """Who draws the noise: "GPU", "CPU" or "NV"."""
+    """Where the noise comes from: "GPU", "CPU" or "NV"."""
     return str(option("randn_source", "GPU"))
 
 
@@ -139,7 +139,7 @@ def field_of(p: Any, name: str) -> Any:
 
 
 def can_finish_first() -> bool:
-    """Whether Interrupt can ask to finish the picture in hand (since 1.8)."""
+    """Whether Interrupt can ask to finish the current picture (since 1.8)."""
     return hasattr(shared.state, "stop_generating")
 
 
@@ -191,7 +191,7 @@ def component_value(component: Any) -> Any:
 
 
 def has_blur(component: Any) -> bool:
-    """Whether a text box tells that it was left."""
+    """Whether a text box has an event for losing the focus."""
     return hasattr(component, "blur")
 
 

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +19,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.words import did_you_mean
 
 __all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair"]
 
@@ -71,8 +71,7 @@ class Axis:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            near = get_close_matches(self.kind, KINDS, 1, 0.0)[0]
-            raise ExperimentError(f"Unknown axis {self.kind!r}; did you mean {near!r}? Known: {', '.join(KINDS)}.")
+            raise ExperimentError(f"Unknown axis {self.kind!r}; {did_you_mean(self.kind, KINDS)}")
         if not self.values:
             raise ExperimentError(f"The axis {self.kind!r} has no values; list at least one or leave the axis out.")
         twice = [value for value, times in Counter(self.values).items() if times > 1]

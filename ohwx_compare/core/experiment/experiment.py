@@ -6,7 +6,6 @@ axis, the others keep their order. Adding a checkpoint at the end therefore renu
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from difflib import get_close_matches
 from itertools import product
 from math import prod
 from types import MappingProxyType
@@ -30,7 +29,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
-from ohwx_compare.words import counted
+from ohwx_compare.words import counted, did_you_mean
 
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
@@ -314,8 +313,7 @@ def _known(data: Any, names: Iterable[str], what: str) -> None:
         raise ExperimentError(f"{what} must be a JSON object, got {data!r}.")
     for name in data:
         if name not in names:
-            near = get_close_matches(str(name), names, 1, 0.0)[0]
-            raise ExperimentError(f"{what} has no {name!r}; did you mean {near!r}? Known: {', '.join(names)}.")
+            raise ExperimentError(f"{what} has no {name!r}; {did_you_mean(name, names)}")
 
 
 def _read(kind: type[Settings], data: Any, what: str) -> Settings:

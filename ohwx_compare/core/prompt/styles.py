@@ -6,10 +6,10 @@ here it is an error.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.words import did_you_mean
 
 __all__ = ["Style", "known", "styled", "unstyled"]
 
@@ -54,8 +54,7 @@ def unstyled(job: Job, styles: Iterable[Style]) -> Job:
 def _found(name: str, library: Mapping[str, Style]) -> Style:
     if name in library:
         return library[name]
-    near = get_close_matches(name, library, 1, 0.0)
-    hint = f"did you mean {near[0]!r}?" if near else "no styles.csv was found, or it has no styles."
+    hint = did_you_mean(name, library) if library else "no styles.csv was found, or it has no styles."
     raise ExperimentError(f"There is no style {name!r}; {hint}")
 
 

@@ -7,12 +7,12 @@ A preset is a set of values that the user's own override; what neither names has
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
+from ohwx_compare.words import did_you_mean
 
 __all__ = ["COMPAT", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]
 
@@ -208,8 +208,7 @@ class Recipe:
             raise ExperimentError(f"A recipe must be a JSON object, got {data!r}.")
         for name in data:
             if name not in known:
-                near = get_close_matches(str(name), known, 1, 0.0)[0]
-                raise ExperimentError(f"The recipe has no {name!r}; did you mean {near!r}?")
+                raise ExperimentError(f"The recipe has no {name!r}; {did_you_mean(name, known)}")
         missing = [name for name in ("base", "train", "output") if not data.get(name)]
         if missing:
             raise ExperimentError(f"The recipe lacks {', '.join(missing)}.")
@@ -247,8 +246,8 @@ class Recipe:
             raise ExperimentError(f"alpha is {self.alpha!r}, expected a colour such as '#ffffff'.")
         for name in self.optimizer_args:
             if name not in OPTIMIZER_ARGS[self.optimizer]:
-                near = get_close_matches(name, OPTIMIZER_ARGS[self.optimizer], 1, 0.0)[0]
-                raise ExperimentError(f"optimizer_args of {self.optimizer} has no {name!r}; did you mean {near!r}?")
+                hint = did_you_mean(name, OPTIMIZER_ARGS[self.optimizer])
+                raise ExperimentError(f"optimizer_args of {self.optimizer} has no {name!r}; {hint}")
             if not _alike(self.optimizer_args[name], OPTIMIZER_ARGS[self.optimizer][name]):
                 like = OPTIMIZER_ARGS[self.optimizer][name]
                 raise ExperimentError(
@@ -256,8 +255,7 @@ class Recipe:
                 )
         for fault in self.compat:
             if fault not in COMPAT:
-                near = get_close_matches(fault, [*COMPAT, "kohya"], 1, 0.0)[0]
-                raise ExperimentError(f"compat has no {fault!r}; did you mean {near!r}?")
+                raise ExperimentError(f"compat has no {fault!r}; {did_you_mean(fault, [*COMPAT, 'kohya'])}")
 
     def _check_together(self) -> None:
         if not any((self.lr_unet, self.lr_te1, self.lr_te2)):
@@ -301,8 +299,7 @@ def _preset(data: Mapping[str, Any]) -> dict[str, Any]:
     elif isinstance(name, str) and name in PRESETS:
         values = dict(PRESETS[name])
     else:
-        near = get_close_matches(str(name), PRESETS, 1, 0.0)[0]
-        raise ExperimentError(f"There is no preset {name!r}; did you mean {near!r}? Known: {', '.join(PRESETS)}.")
+        raise ExperimentError(f"There is no preset {name!r}; {did_you_mean(name, PRESETS)}")
     for pair in _PAIRS:
         named = [one for one in pair if data.get(one) is not None]
         if named:

@@ -19,7 +19,7 @@ from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.engine.detect import find_detector
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.look.sheet import write_sheets
 from ohwx_compare.testing.drawn_detector import draw_detector

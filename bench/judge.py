@@ -22,6 +22,7 @@ from ohwx_compare.judge.keep import beaten, keep_set
 from ohwx_compare.judge.many import screen
 from ohwx_compare.judge.matching import match
 from ohwx_compare.judge.planner import Spread, detectable
+from ohwx_compare.judge.seeds import other_seeds
 from ohwx_compare.judge.trainings import compare_trainings
 from ohwx_compare.judge.verdict import Word, verdict
 
@@ -278,11 +279,30 @@ def trap(n: int) -> Iterator[Row]:
         yield row(f"matched likeness clear, {name}", [each.is_clear for each in matched], 0, 5.7)
 
 
+def shared_seeds(n: int) -> Iterator[Row]:
+    """Arms that are alike, but a seed acts alike in all styles: said without "with these seeds only", and at all.
+
+    share: of the variance within styles. Without any, how often an honest word is qualified needlessly is told.
+    """
+    for styles in STYLES:
+        for share in (0.0, 0.07, 0.15):
+            name = f"ICC 0.3, seeds share {share:.0%}, {styles} styles"
+            random, shape = chance(name), (n // 2, styles, SEEDS)
+            own = sqrt(0.3) * random.standard_normal((*shape[:2], 1))
+            seeds = sqrt(0.7 * share) * random.standard_normal((len(own), 1, SEEDS))
+            values = SD * (own + seeds + sqrt(0.7 * (1 - share)) * random.standard_normal(shape))
+            found = [verdict(effect(each), wider=other_seeds(each)) for each in values]
+            is_clear = np.array([each.word in (Word.MORE, Word.LESS) for each in found])
+            bare = is_clear & ~np.array([each.of_these_seeds for each in found])
+            yield row(f"false clear, {name}", is_clear)
+            yield row(f"false clear and not of these seeds only, {name}", bare)
+
+
 TABLES: dict[str, Callable[[int], Iterator[Row]]] = {
     each.__name__: each
     for each in (
         clear, yes_no, yes_no_coverage, same, yes_no_same, power, few_styles, kept_best, chosen, planned, screened,
-        by_trainings, trap,
+        by_trainings, trap, shared_seeds,
     )
 }  # fmt: skip
 

@@ -1,11 +1,15 @@
-"""The judge on real pictures where nothing differs: one checkpoint against itself; and two trainings of one recipe.
+"""The judge on real pictures where nothing differs, two trainings of one recipe, and what seeds share across styles.
 
-usage: python bench/judge_rendered.py DEMO [--experiments 50] [--checkpoint no-reg/no-reg-000060.safetensors]
+usage: python bench/judge_rendered.py DEMO [--experiments 50] [--shared]
 
-DEMO is the folder of a finished `ohwx demo`. An experiment is six styles x four seeds of two "arms" that are the
-same checkpoint with other seeds. The second training has the demo's recipe without regularization images and another
-training seed; both are judged as a user would, by their pictures alone. Everything lies in DEMO/judge; the same command
-resumes it. Exit status 1 where more than 6 of 50 experiments are clear, which a judge that errs in 5 % does once in 85.
+DEMO is the folder of a finished `ohwx demo`. An experiment is six styles x four seeds of two "arms" that are the same
+checkpoint with other seeds, each style with seeds of its own: a pair of a real comparison shares its seed, whose own
+effect so cancels, while here it would not. Exit status 1 where more than 6 of 50 are clear, which a judge that errs in
+5 % does once in 85. The second training has the demo's recipe without regularization images and another training seed;
+both are judged as a user would, by their pictures alone.
+
+--shared adds what that leaves out: the same with seeds that all styles share, and how much of the difference between two
+checkpoints is a seed's, alike in all styles. Everything lies in DEMO/judge; the same command resumes it.
 """
 
 import argparse
@@ -24,13 +28,14 @@ from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.demo.sizes import WHOLE
+from ohwx_compare.demo.sizes import WHOLE, subject_prompt
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
-from ohwx_compare.judge.effects import Effect, effect
+from ohwx_compare.judge.effects import effect
+from ohwx_compare.judge.seeds import other_seeds, seed_variance
 from ohwx_compare.judge.verdict import Word, verdict
 from ohwx_compare.judge.words import Clause, line
 from ohwx_compare.toy.person import OHWX_MAN
@@ -39,13 +44,17 @@ from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.run.loop import train
 
 SEEDS = 4
-FIRST = 1001  # seeds that the demo does not have
+CHECKPOINT = "no-reg/no-reg-000060.safetensors"
+OTHERS = ("judge/again/again-000060.safetensors", "reg/reg-000060.safetensors")
+OWN, SHARED = 5001, 1001  # first seeds, which the demo does not have
+APART = 10_000  # between the styles' own seeds
+PAIRS = 200  # seeds of two checkpoints
 TOGETHER = 32  # pictures read at once
 
 
-def experiment(files: Sequence[str], seeds: Sequence[int]) -> Experiment:
-    """These checkpoints over the demo's styles and settings, without a face pass."""
-    whole = replace(WHOLE, seeds=tuple(seeds)).comparison("")
+def experiment(files: Sequence[str], seeds: Sequence[int], styles: Sequence[str] = WHOLE.styles) -> Experiment:
+    """These checkpoints over styles with the demo's settings, without a face pass."""
+    whole = replace(WHOLE, styles=tuple(styles), seeds=tuple(seeds)).comparison("")
     checkpoints = Axis("checkpoint", tuple(map(CheckpointRef, files)))
     return replace(whole, axes=(checkpoints, *whole.axes[1:]), faces=())
 
@@ -71,29 +80,58 @@ def pictures(demo: Path, name: str, wanted: Experiment) -> NDArray[np.float64]:
             key = (cell.cell.checkpoint.name, cell.cell.job.prompt, cell.cell.job.seed)
             place = tuple(values.index(value) for values, value in zip(places, key, strict=True))
             style = max(seen["style"], key=seen["style"].__getitem__)
-            found[place] = likeness(seen, OHWX_MAN), style == WHOLE.styles[place[1]]
+            found[place] = likeness(seen, OHWX_MAN), subject_prompt(style) == key[1]
     return found
 
 
-def say(name: str, found: Effect, *, is_share: bool = False) -> bool:
-    """Print the clause; whether it is more or less."""
-    told = verdict(found, is_share=is_share)
-    print(line(Clause(subject=name, more="", less="", effect=found, verdict=told)), flush=True)
-    return told.word in (Word.MORE, Word.LESS)
+def say(name: str, values: NDArray[np.float64], *, is_share: bool = False) -> tuple[bool, bool]:
+    """Print the clause of (K, M) differences; whether it is more or less, and whether of these seeds only."""
+    found, wider = effect(values), other_seeds(values)
+    told = verdict(found, is_share=is_share, wider=wider)
+    print(line(Clause(subject=name, more="", less="", effect=found, verdict=told, wider=wider)), flush=True)
+    return told.word in (Word.MORE, Word.LESS), told.of_these_seeds
 
 
-def against_itself(demo: Path, checkpoint: str, count: int) -> int:
-    """How many of `count` experiments are clear in likeness."""
-    seeds = range(FIRST, FIRST + 2 * SEEDS * count)
-    name = Path(checkpoint).stem
-    found = pictures(demo, f"alike-{name}", experiment([checkpoint], seeds))[0]  # (styles, seeds, 2)
+def against_itself(found: NDArray[np.float64], name: str) -> int:
+    """Judge (styles, seeds, 2) pictures of one checkpoint as experiments of two arms; how many are clear in likeness."""
+    count = found.shape[1] // (2 * SEEDS)
     arms = found.reshape(len(found), count, 2, SEEDS, 2)
     apart = arms[:, :, 1] - arms[:, :, 0]  # (styles, experiments, seeds, 2)
-    clear = sum(say(f"{name}, {n + 1}, likeness", effect(apart[:, n, :, 0])) for n in range(count))
-    drawn = slice(1, None)  # a photograph has no style to keep; five styles are left, read by their seeds
-    kept = sum(say(f"{name}, {n + 1}, style kept", effect(apart[drawn, n, :, 1]), is_share=True) for n in range(count))
-    print(f"{name} against itself: likeness clear in {clear} of {count}, style kept in {kept}")
+    likeness = [say(f"{name}, {n + 1}, likeness", apart[:, n, :, 0]) for n in range(count)]
+    drawn = apart[1:, :, :, 1]  # a photograph has no style to keep; five styles are left, read by their seeds
+    kept = [say(f"{name}, {n + 1}, style kept", drawn[:, n], is_share=True) for n in range(count)]
+    clear = sum(is_clear for is_clear, _ in likeness)
+    seeds = sum(is_clear and of_these for is_clear, of_these in likeness)
+    print(
+        f"{name}: likeness clear in {clear} of {count} ({seeds} of these seeds only), "
+        f"style kept in {sum(is_clear for is_clear, _ in kept)}"
+    )
     return clear
+
+
+def own_seeds(demo: Path, count: int) -> NDArray[np.float64]:
+    """(styles, seeds, 2) of `CHECKPOINT`, each style with seeds of its own."""
+    rows = []
+    for place, style in enumerate(WHOLE.styles):
+        seeds = range(OWN + APART * place, OWN + APART * place + 2 * SEEDS * count)
+        rows.append(pictures(demo, f"own-seeds-{place}", experiment([CHECKPOINT], seeds, [style]))[0, 0])
+    return np.stack(rows)
+
+
+def shared_seeds(demo: Path, count: int) -> None:
+    """The same with the same seeds in all styles, then pairs of checkpoints: what part of their variance seeds share."""
+    seeds = range(SHARED, SHARED + 2 * SEEDS * max(count, PAIRS // (2 * SEEDS)))
+    first = pictures(demo, "alike-no-reg-000060", experiment([CHECKPOINT], seeds))[0]
+    against_itself(first[:, : 2 * SEEDS * count], "itself, seeds shared")
+    for file in OTHERS:
+        other = pictures(demo, f"paired-{Path(file).stem}", experiment([file], seeds[:PAIRS]))[0]
+        for place, name in enumerate(("likeness", "style kept")):
+            pairs = (other - first[:, :PAIRS])[place:, :, place]
+            found = seed_variance(pairs)
+            share = found.shared / (found.shared + found.rest)
+            print(
+                f"{Path(file).stem} minus no-reg-000060, {name}: seeds share {share:.1%} of the variance within styles"
+            )
 
 
 def two_trainings(demo: Path) -> None:
@@ -105,9 +143,9 @@ def two_trainings(demo: Path) -> None:
     found = pictures(demo, "two-trainings", experiment([*first, *again], WHOLE.seeds))
     apart = found[len(first) :] - found[: len(first)]  # (exposures, styles, seeds, 2)
     for file, values in zip(first, apart, strict=True):
-        say(f"two trainings of one recipe, {Path(file).stem}, likeness", effect(values[..., 0]))
-    say("two trainings of one recipe, all exposures, likeness", effect(apart[..., 0].mean(0)))
-    say("two trainings of one recipe, all exposures, style kept", effect(apart[:, 1:, :, 1].mean(0)), is_share=True)
+        say(f"two trainings of one recipe, {Path(file).stem}, likeness", values[..., 0])
+    say("two trainings of one recipe, all exposures, likeness", apart[..., 0].mean(0))
+    say("two trainings of one recipe, all exposures, style kept", apart[:, 1:, :, 1].mean(0), is_share=True)
 
 
 def main() -> int:
@@ -115,11 +153,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("demo", type=Path)
     parser.add_argument("--experiments", type=int, default=50)
-    parser.add_argument("--checkpoint", default="no-reg/no-reg-000060.safetensors")
+    parser.add_argument("--shared", action="store_true", help="seeds shared among styles too; twice the pictures")
     options = parser.parse_args()
     torch.set_num_threads(1)
     two_trainings(options.demo)
-    clear = against_itself(options.demo, options.checkpoint, options.experiments)
+    if options.shared:
+        shared_seeds(options.demo, options.experiments)
+    clear = against_itself(own_seeds(options.demo, options.experiments), "itself, each style its own seeds")
     return int(clear > 0.12 * options.experiments)
 
 

@@ -195,7 +195,7 @@ def _engine(options: argparse.Namespace, folder: Path, names: Sequence[str], see
     from ohwx_compare.core.experiment.experiment import Experiment
     from ohwx_compare.core.infotext.face_payload import from_payload
     from ohwx_compare.engine.detect import find_detector
-    from ohwx_compare.files.ledger import open_run
+    from ohwx_compare.files.ledger.reader import open_run
     from ohwx_compare.hosts.native import NativeHost
 
     experiment = Experiment.from_dict({

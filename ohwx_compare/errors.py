@@ -50,9 +50,15 @@ __all__ = [
     "sentence_of",
 ]
 
+_LONGEST = 2_000  # characters of a message
+
 
 class OhwxError(Exception):
-    """Base of all errors of this package; its text is fit to be shown to the user."""
+    """Base of all errors of this package; its text is fit to be shown to the user, whoever made what it quotes."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 400]} ... {text[-380:]}"
 
 
 class InfotextError(OhwxError):

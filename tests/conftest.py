@@ -1,6 +1,8 @@
 """Shared parts of the tests: the goldens' folder and the tiny checkpoints, drawn once a session."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ settings.load_profile("repeat" if os.environ.get("CI") else "explore")
 
 GOLDENS = Path(__file__).parent / "goldens"
 SEED = Path(__file__).parent / "seed"
+EARLIER = Path(__file__).parent / "earlier"
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +30,17 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
     cache = str(tmp_path_factory.getbasetemp() / "cache")
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, cache)
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Callable[[str], Path]:
+    """`earlier("44c9ee7")`: a copy of what that version made, see tests/earlier/README.md."""
+
+    def unpack(version: str) -> Path:
+        shutil.unpack_archive(EARLIER / f"{version}.tar.xz", tmp_path / version)
+        return tmp_path / version
+
+    return unpack
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,9 @@
 """What a command answers: one JSON document on stdout with `--json`, and errors with the flag that helps."""
 
-import json
-import sys
 from types import MappingProxyType
 
 from ohwx_compare.errors import OtherExperimentError, UnknownCheckpointError, WrongCheckpointError, sentence_of
+from ohwx_compare.files.json_file import json_text
 
 __all__ = ["print_json", "words_of"]
 
@@ -25,5 +24,4 @@ def words_of(error: Exception) -> str:
 
 def print_json(value: object) -> None:
     """Print `value`, which is all that a command with --json writes to stdout."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    print()
+    print(json_text(value, indent=2))

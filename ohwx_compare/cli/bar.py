@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from ohwx_compare.cli.streams import printable
 from ohwx_compare.core.events import Entered, Event, Failed, Image, Learned, Missed, Saved, Skipped, Started, Step
 
 __all__ = ["Bar", "clock"]
@@ -84,14 +85,15 @@ class Bar:
         wanted = clock(left) + " left" if left is not None else ""
         head = f"{'█' * round(share * 24):<24} {self.done}/{self.total}  {wanted:<12}"
         width = shutil.get_terminal_size().columns - 1
-        self.stream.write("\r" + f"{head} {self.label}"[:width].ljust(width))
+        self.stream.write("\r" + f"{head} {printable(self.label)}"[:width].ljust(width))
         self.stream.flush()
         self.drawn = True
 
     def say(self, line: str) -> None:
         """Write a line that stays."""
-        blank = "\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r"  # no escape codes: Windows may print them
-        self.stream.write((blank if self.drawn else "") + line + "\n")
+        if self.drawn:  # blanks, no escape codes: Windows may print them
+            self.stream.write("\r" + " " * (shutil.get_terminal_size().columns - 1))
+        self.stream.write(("\r" if self.drawn else "") + printable(line) + "\n")
         self.stream.flush()
         self.drawn = False
 

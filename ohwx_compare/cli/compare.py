@@ -1,9 +1,8 @@
 """`ohwx compare`: an infotext or an experiment file in, a run folder with sheet and page out."""
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -30,8 +29,9 @@ from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.hashes import Hashes, cache_folder
+from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
-from ohwx_compare.words import counted
+from ohwx_compare.words import counted, quoted
 
 __all__ = ["add_experiment_flags", "add_flags", "experiment_of", "read_experiment", "run_experiment"]
 
@@ -91,11 +91,29 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
         names = list_checkpoints(options.checkpoints)
         if not names:
             raise ExperimentError(f"--checkpoints {options.checkpoints} holds no .safetensors file to compare.")
-        experiment = experiment.with_checkpoints(map(CheckpointRef.parse, names))
+        experiment = experiment.with_checkpoints(_comparable(names))
     elif not experiment.checkpoints:
         raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis, or --all for all of them.")
     infotext.require_drawn((cell.job, cell.faces) for cell in experiment.cells())
     return experiment
+
+
+def _comparable(names: Sequence[str]) -> list[CheckpointRef]:
+    """All that can be asked for by name; the others are named on stderr and left out. Raises ExperimentError."""
+    refs = []
+    for name in names:
+        try:
+            ref = CheckpointRef.parse(name)
+        except ExperimentError as error:
+            print(f"ohwx: {error} It is left out.", file=sys.stderr)
+            continue
+        if str(ref) == name:
+            refs.append(ref)
+        else:
+            print(f"ohwx: {quoted(name)} would be read as {quoted(str(ref))}; it is left out.", file=sys.stderr)
+    if not refs:
+        raise ExperimentError("No checkpoint has a name that can be compared; rename the files.")
+    return refs
 
 
 def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, Style] | None = None) -> Experiment:
@@ -111,7 +129,7 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
     if file is None or source is not None:
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     try:
-        data = json.loads(file.read_text(encoding="utf-8-sig"))
+        data = load_json(file)
     except OSError as error:
         raise ExperimentError(f"{file} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
@@ -126,7 +144,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     from ohwx_compare.compare.run import Options
     from ohwx_compare.compare.run import draw_run as draw
     from ohwx_compare.engine.detect import find_detector
-    from ohwx_compare.files.ledger import open_run
+    from ohwx_compare.files.ledger.reader import open_run
     from ohwx_compare.look.page import write_page
     from ohwx_compare.look.sheet import write_sheets
 

@@ -1,7 +1,6 @@
 """`ohwx detect`: the faces in pictures, as boxes."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from ohwx_compare.cli.options import folders_of_detectors, require_device, requi
 from ohwx_compare.errors import DetectorError, OhwxError
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import load_rgb, write_result
+from ohwx_compare.files.json_file import json_text
 from ohwx_compare.files.names import FreeNames
 
 if TYPE_CHECKING:  # loads torch
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             result = {"file": str(path), "error": str(error)}
         results.append(result)
         if not options.json:
-            print(json.dumps(result, ensure_ascii=False), flush=True)
+            print(json_text(result), flush=True)
     if options.json:
         print_json(results)
     return 1 if any("error" in result for result in results) else 0

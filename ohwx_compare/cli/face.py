@@ -1,7 +1,6 @@
 """`ohwx face`: the face pass on pictures that exist already."""
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, Interrupted, OhwxError
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.names import FreeNames
+from ohwx_compare.files.regular import load_json
 
 __all__ = ["add_flags"]
 
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _read_settings(file: Path) -> tuple[FaceSettings, ...]:
     try:
-        data = json.loads(file.read_text(encoding="utf-8-sig"))
+        data = load_json(file)
     except OSError as error:
         raise ExperimentError(f"{file} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:

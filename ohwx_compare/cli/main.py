@@ -5,15 +5,18 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 import argparse
 import logging
-import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from types import MappingProxyType
 
 from ohwx_compare import __version__
 from ohwx_compare.cli.answer import print_json, words_of
+from ohwx_compare.cli.streams import OutputError, Plain, open_missing, silence
 from ohwx_compare.errors import Interrupted, OhwxError
+from ohwx_compare.words import quoted
 
 __all__ = ["COMMANDS", "build_parser", "main", "parsers"]
 
@@ -27,6 +30,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "detect": "find the faces in pictures",
         "pnginfo": "read the infotexts of pictures",
         "train": "train SDXL with DreamBooth from a recipe",
+        "weights": "fetch the weights that a measure needs",
         "demo": "see the whole job in a toy world, from training to the answer",
         "completion": "print a script that completes commands and flags in your shell",
     }
@@ -58,21 +62,50 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the exit status; never raises for what a user can cause."""
-    for stream in (sys.stdout, sys.stderr):
+    open_missing()
+    out, talk = sys.stdout, sys.stderr
+    for stream in (out, talk):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    arguments = sys.argv[1:] if arguments is None else arguments
-    options = build_parser(*arguments[:1]).parse_args(arguments)
+    with redirect_stdout(Plain(out)), redirect_stderr(Plain(talk, is_talk=True)):
+        try:
+            status = _run(sys.argv[1:] if arguments is None else arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever read our output has enough of it
+            silence(out)
+            return 1
+        except OutputError as error:
+            print(f"ohwx: {error} Free some space, or write it elsewhere.", file=sys.stderr)
+            silence(out)
+            return 1
     try:
-        return options.run(options)
+        talk.flush()
+    except (OSError, ValueError):  # nobody hears it
+        silence(talk)
+    return status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser = build_parser(*arguments[:1])
+    for argument in arguments:
+        if re.fullmatch(r"(--[\w-]+=)?", argument):
+            parser.error(f"{argument or 'an argument'} is empty; give a value, or leave the flag out")
+        if "\0" in argument:
+            parser.error("an argument holds a NUL character, which nothing here can have")
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
     except (Interrupted, KeyboardInterrupt):
         print("ohwx: stopped; what is finished is kept, and the same command resumes from there.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read our output has enough of it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except (BrokenPipeError, OutputError):
+        raise
     except OhwxError as error:
         print(f"ohwx: {words_of(error)}", file=sys.stderr)
+        return _failed(options, error)
+    except OSError as error:  # of the disk or a folder, not of the program
+        where = f"{quoted(str(error.filename))}: " if error.filename else ""
+        print(f"ohwx: {where}{error.strerror or error}.", file=sys.stderr)
         return _failed(options, error)
     except Exception as error:
         logger.exception("ohwx: this is a fault of the program; report the lines below.")

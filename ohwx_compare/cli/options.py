@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
+from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.memory import free_bytes, nearest_there
+from ohwx_compare.words import quoted
 
 if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.cli.interrupt import CtrlC
@@ -62,8 +64,8 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
 
 def at_least_1(text: str) -> int:
     """The whole number in `text`, for argparse. Raises ArgumentTypeError for anything below 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    if not text.isdecimal() or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {quoted(text)}")
     return int(text)
 
 
@@ -133,6 +135,8 @@ def native_host(
 
 def require_folder(folder: Path, flag: str = "--out") -> None:
     """Raise ExperimentError unless `folder` can be written to, or can be made; nothing is made here."""
+    if not is_unicode(str(folder)):
+        raise ExperimentError(f"{flag} {quoted(str(folder))} is not valid Unicode text; choose another {flag}.")
     there = nearest_there(folder)
     if not there.is_dir():
         raise ExperimentError(f"{flag} {folder}: {there} is a file, expected a folder; choose another {flag}.")

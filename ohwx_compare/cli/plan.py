@@ -28,7 +28,8 @@ from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.words import counted
 
@@ -99,8 +100,8 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
         try:
             detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
             if own or lenders:
-                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()})
                 there = shelved(own[0] if own else None, lenders)
+                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}, there)
                 planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
             else:
                 planned = plan(experiment, resolve, batch=options.batch)

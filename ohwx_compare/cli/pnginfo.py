@@ -1,13 +1,13 @@
 """`ohwx pnginfo`: the infotexts of pictures and folders, as text, CSV or JSON."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.files.folder_infos import Info, infos, write_csv
 from ohwx_compare.files.gallery import pictures
+from ohwx_compare.files.json_file import json_text
 
 __all__ = ["add_flags"]
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         write_csv(sys.stdout, read)
     elif options.jsonl:
         for info in read:
-            print(json.dumps(vars(info), ensure_ascii=False))
+            print(json_text(vars(info)))
     elif options.json:
         print_json([vars(info) for info in read])
     else:

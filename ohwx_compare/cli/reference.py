@@ -83,7 +83,7 @@ def _words(action: argparse.Action) -> str:
 
 
 def _plain(words: str | None) -> str:
-    """As Markdown shows them: `<stem>` is no tag."""
+    """As Markdown shows them: `<stem>` is not a tag."""
     return (words or "").replace("<", "&lt;")
 
 

@@ -7,6 +7,7 @@ from ohwx_compare.core.infotext.infotext import split
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import PICTURES
 from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.regular import read_text
 
 __all__ = ["InputText", "is_file", "texts_of"]
 
@@ -37,7 +38,7 @@ def texts_of(given: str) -> tuple[InputText, ...]:
             raise InfotextError(f"{path} has no infotext: it was saved without, or by a program that drops it.")
         return (InputText(text, path.stem, path),)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(f"{path} cannot be read as UTF-8 text: {error}.") from error
     return tuple(InputText(part.strip(), path.stem) for part in split(text))

@@ -18,7 +18,8 @@ from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import EXTRA_KEY, Infotext, from_job, parse, render
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.ledger import Ledger, Result
+from ohwx_compare.files.ledger.rows import Result
+from ohwx_compare.files.ledger.writer import Ledger
 
 __all__ = ["Commits"]
 

@@ -39,7 +39,7 @@ class Worker(Protocol):
         ...
 
     def expect(self, checkpoint: Checkpoint) -> None:
-        """Hear what will be used next, while the one in use still works; returns at once and raises nothing."""
+        """Be told what will be used next, while the one in use is still at work; returns at once, raises nothing."""
         ...
 
     def draw(
@@ -78,7 +78,7 @@ class HostWorker:
         if not stage:
             return
         if self._in_use != loaded and self.use(loaded.checkpoint) != loaded:
-            raise HostError(f"{loaded.checkpoint.name} changed while this run went on; start the run again.")
+            raise HostError(f"{loaded.checkpoint.name} changed during this run; start the run again.")
         jobs, tabs = [wanted.cell.job for wanted in stage], stage[0].cell.faces
         if not tabs:
             for drawn in self.host.render(jobs):

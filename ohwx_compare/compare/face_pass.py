@@ -123,8 +123,10 @@ def segment(text: str, index: int, own: str) -> str:
 
     own: the picture's prompt, which a blank part and [PROMPT] stand for.
     """
-    parts = re.split(r"\s*\[SEP\]\s*", text)
-    part = parts[min(index, len(parts) - 1)]
+    parts = text.split("[SEP]")  # blanks around a [SEP] belong to it, those at the ends of the text do not
+    at = min(index, len(parts) - 1)
+    part = parts[at] if at == 0 else parts[at].lstrip()
+    part = part if at == len(parts) - 1 else part.rstrip()
     return part.replace("[PROMPT]", own) if part else own
 
 

@@ -86,7 +86,11 @@ class Host(Protocol):
         ...
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
-        """What else changes this job's pixels besides job and checkpoint: JSON values. Needs no loaded checkpoint."""
+        """What else changes this job's pixels besides job and checkpoint: JSON values. Needs no loaded checkpoint.
+
+        The same for the same job as long as the host lives. An entry that a host gains later is left out where it is
+        off, so that what was generated before it is still found.
+        """
         ...
 
     def interruption(self) -> Interruption:

@@ -1,4 +1,4 @@
-"""Which checkpoints a run will have to load: told from the pictures that are there when it begins.
+"""Which checkpoints a run will have to load, judged by the pictures that are there when it begins.
 
 A picture's key says which file generated it; which file a name of the experiment stands for is certain only once that
 file is read. Until then the ledger is believed for a name whose file looks as it did. Any other name may be any file
@@ -15,7 +15,7 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.ledger import CheckpointRow
+from ohwx_compare.files.ledger.rows import CheckpointRow
 
 __all__ = ["Loads", "is_there", "looks_unchanged"]
 

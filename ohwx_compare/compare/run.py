@@ -31,7 +31,8 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OutOfMemoryError, sentence_of
 from ohwx_compare.files.hashes import Stamp, identity
-from ohwx_compare.files.ledger import CheckpointRow, Ledger
+from ohwx_compare.files.ledger.rows import CheckpointRow
+from ohwx_compare.files.ledger.writer import Ledger
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -91,8 +92,9 @@ def draw_run(
     with Ledger(folder) as ledger:
         ledger.plan(experiment)
         plan = {ref: batches(group, options.batch) for ref, group in by_checkpoint(cells)}
-        keys = keys_with(host.fingerprint, {name: detector.sha256 for name, detector in found.items()})
-        commits = Commits(ledger, Shelf(folder, lenders), on_event)
+        shelf = Shelf(folder, lenders)
+        keys = keys_with(host.fingerprint, {name: detector.sha256 for name, detector in found.items()}, shelf)
+        commits = Commits(ledger, shelf, on_event)
         run = _Conductor(host, HostWorker(host, found), commits, keys, {ref: (chosen[ref], plan[ref]) for ref in plan})
         run.announce()
         for ref in plan:

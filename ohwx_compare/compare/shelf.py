@@ -7,6 +7,7 @@ Pictures of other run folders may be lent: found by their keys too, and copied i
 
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 from PIL import Image
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
@@ -108,13 +110,19 @@ class Shelf:
     def find(self, key: str) -> Stored | None:
         """The picture with this key, None where there is none (any more)."""
         stored = self._stored.get(key)
-        return stored if stored and (self.folder / stored.path).is_file() else None
+        if stored and os.path.isfile(f"{self.folder}/{stored.path}"):  # noqa: PTH113  asked for many times a cell: fast
+            return stored
+        return None
 
     def get(self, key: str) -> Stored:
         """The picture with this key. Raises ImageError where it is gone."""
         if stored := self.find(key):
             return stored
         raise ImageError(f"A picture of {self.folder} vanished while the run went on; start the run again.")
+
+    def key_here(self, forms: Forms) -> str:
+        """The key that a picture carries here, or else where it is lent; today's for one that nobody has."""
+        return next(filter(self.find, forms), None) or next(filter(self.is_lent, forms), forms[0])
 
     def is_lent(self, key: str) -> bool:
         """Whether another folder has a picture with this key, copied in already or not."""

@@ -1,6 +1,6 @@
-"""What a run generates, apart from who does it and from what becomes of it.
+"""What a run generates, apart from which host does it and where the pictures go.
 
-A batch of one checkpoint is the unit of work: `needed` tells which pictures it is made of, `BatchWork.lacking` which of
+A batch of one checkpoint is the unit of work: `needed` says which pictures it is made of, `BatchWork.lacking` which of
 them are missing. Both are values without host, file or lock, so they can be sent to whoever generates, here or on
 another machine; a larger unit is several batches of a checkpoint, cut where `batches()` cuts.
 """
@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from ohwx_compare.compare.batches import Batch, cells_by_job, face_cost
 from ohwx_compare.compare.shelf import file_name
 from ohwx_compare.core.experiment.experiment import Cell
-from ohwx_compare.core.experiment.keys import after_key, before_key
+from ohwx_compare.core.experiment.key_text import Forms
+from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.steps import expected_faces, sampling_steps
 
@@ -33,18 +34,6 @@ NO_KEYS = CellKeys("", "")  # of a cell of which none is known: no picture has t
 KeysOf = Callable[[Cell, str], CellKeys]  # of a cell, with the checkpoint file of this sha256
 
 
-def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str]) -> KeysOf:
-    """Keys as a run makes them. fingerprint: the host's; detectors: name -> sha256."""
-
-    def keys(cell: Cell, sha256: str) -> CellKeys:
-        before = before_key(cell.job, fingerprint(cell.job), sha256)
-        if not cell.faces:
-            return CellKeys(before, before)
-        return CellKeys(before, after_key(before, cell.faces, [detectors[tab.model] for tab in cell.faces]))
-
-    return keys
-
-
 class Holdings(Protocol):
     """Pictures that are there, by their keys."""
 
@@ -55,6 +44,23 @@ class Holdings(Protocol):
     def is_lent(self, key: str) -> bool:
         """Whether another folder has it, copied in already or not."""
         ...
+
+    def key_here(self, forms: Forms) -> str:
+        """The key that a picture carries there, of the forms its settings may be written in; today's for none."""
+        ...
+
+
+def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str], there: Holdings) -> KeysOf:
+    """Keys as a run makes them: of a picture that is there, the one that it carries, also an earlier version's.
+
+    fingerprint: the host's; detectors: name -> sha256.
+    """
+    forms = PictureKeys(fingerprint, detectors).of
+
+    def keys(cell: Cell, sha256: str) -> CellKeys:
+        return CellKeys(*map(there.key_here, forms(cell, sha256)))
+
+    return keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +79,7 @@ class Wanted:
 
     @property
     def cost(self) -> float:
-        """Sampling steps, a face pass being as long as is to be expected."""
+        """Sampling steps; a face pass counts as many as are to be expected."""
         job = self.cell.job
         return sampling_steps(job.steps, job.denoise) if self.before is None else face_cost(job, self.cell.faces)
 

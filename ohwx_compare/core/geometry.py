@@ -84,7 +84,7 @@ def _ratio(size: Size) -> float:
 
 
 def crop_region(box: Box, padding: int, picture: Size, canvas: Size) -> Box:
-    """The part of `picture` that is cut out to redraw `box` at `canvas` size: whole px, inside the picture.
+    """The part of `picture` that is cut out to inpaint `box` at `canvas` size: whole px, inside the picture.
 
     `box` (whole px) grows by `padding` px, clamped, then on one axis to `canvas`'s proportions, shifted
     inside the picture where it would leave it. A picture too small for the proportions is used whole on that axis.
@@ -115,10 +115,10 @@ def _widen(low: int, high: int, extra: int, limit: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class CropPaste:
-    """Cut `crop` out of a picture of size `picture`, draw it at size `canvas`, paste it back.
+    """Cut `crop` out of a picture of size `picture`, generate it at size `canvas`, paste it back.
 
-    `into` places the cut-out on the canvas (contained, the rest filled by its edges); `back` places the drawn canvas on
-    the crop (covering it).
+    `into` places the cut-out on the canvas (contained, the rest filled by its edges); `back` places the finished canvas
+    on the crop (covering it).
     """
 
     picture: Size
@@ -127,7 +127,7 @@ class CropPaste:
 
     @classmethod
     def around(cls, box: Box, *, padding: int, picture: Size, canvas: Size) -> "CropPaste":
-        """The change for redrawing `box` with `padding` px around it; see `crop_region`."""
+        """The change for inpainting `box` with `padding` px around it; see `crop_region`."""
         return cls(picture, crop_region(box, padding, picture, canvas), canvas)
 
     @property

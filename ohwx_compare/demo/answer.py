@@ -20,6 +20,7 @@ from ohwx_compare.judge.intervals import Estimate, mean_of, share_of
 from ohwx_compare.judge.keep import keep_set
 from ohwx_compare.judge.many import Screened, screen
 from ohwx_compare.judge.matching import Matched, match
+from ohwx_compare.judge.seeds import other_seeds
 from ohwx_compare.judge.verdict import Verdict, verdict
 from ohwx_compare.toy.styles import PHOTO
 
@@ -64,6 +65,7 @@ class Difference:
 
     at: Mapping[int, Effect]
     pooled: Effect
+    wider: Effect | None  # the same with other seeds too, where that matters
     verdict: Verdict
     contrasts: tuple[Contrast, ...]  # regularization x exposures x face pass
 
@@ -175,7 +177,7 @@ def _difference(
     measure: Measure, readings: Readings, table: Table, arms: Mapping[str, Sequence[Trained]]
 ) -> Difference:
     pairs, exposures = _pairs(table, arms), [one.exposures for one in arms["reg"]]
-    pooled = effect(mean_where(pairs, 0))
+    pooled, wider = effect(mean_where(pairs, 0)), other_seeds(mean_where(pairs, 0))
     passes = [table]
     if not measure.of_class and any(picture.before for picture in readings.subject):
         passes.insert(0, _table(measure, replace(readings, subject=tuple(map(_before, readings.subject))), list(table)))
@@ -183,7 +185,8 @@ def _difference(
     return Difference(
         at={each: effect(values) for each, values in zip(exposures, pairs, strict=True)},
         pooled=pooled,
-        verdict=verdict(pooled, is_share=measure.is_share),
+        wider=wider,
+        verdict=verdict(pooled, is_share=measure.is_share, wider=wider),
         contrasts=factorial(cells, exposures),
     )
 

@@ -1,4 +1,4 @@
-"""One progress for the whole demo: what each stage will cost, told before the first begins.
+"""One progress for the whole demo: what each stage will cost, known before the first begins.
 
 The unit is one image's sampling step with CFG, which is what the engine counts; the other costs are measured in it.
 """
@@ -12,7 +12,7 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.demo.sizes import Sizes
 from ohwx_compare.errors import LedgerError
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.train.run.state import newest
 
 __all__ = ["DRAWN", "READ", "SHOWN", "DemoProgress", "drawing_left", "training_left"]

@@ -1,6 +1,6 @@
 """Every picture of the demo, read back: whom it shows, in what style, and what the face pass changed.
 
-What can be known is measured beside it: the same reader on true pictures, whose every word is known.
+The reader's own error is measured beside it, on true pictures, whose every word is known.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from ohwx_compare.core.experiment.outcome import Fate
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.demo.sizes import PICTURE_SIDE, Sizes, Trained
 from ohwx_compare.files.images import load_rgb
-from ohwx_compare.files.ledger import Run, RunCell
+from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.toy.person import OHWX_MAN, Person, random_person, random_pose, random_scene
 from ohwx_compare.toy.portrait import draw_portrait
 from ohwx_compare.toy.reader import LIKENESS_FIELDS, Reader, Reading, is_visible, likeness

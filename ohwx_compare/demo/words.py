@@ -53,10 +53,11 @@ def limits(found: Answer) -> Iterator[str]:
     yield (
         "Below each number its 95 % interval and n. Seeds of one style are no independent witnesses, so each style is "
         "one value, the mean over its seeds, and n counts styles; of fewer than six styles n counts pictures, and the "
-        "interval is of other seeds of these styles only. Differences are with minus without, of the same prompts, "
-        "seeds and exposures, so they are surer than the two numbers beside them; bold where the interval leaves "
-        "0 out, which one in twenty would do by chance. The last row takes each prompt and seed once, as the mean over "
-        "all exposures, and it alone answers: the others are there to look at."
+        "interval is of these styles only. All styles share the same seeds; where these agree across styles, it is "
+        "said how far other seeds may lead. Differences are with minus without, of the same prompts, seeds and "
+        "exposures, so they are surer than the two numbers beside them; bold where the interval leaves 0 out, which "
+        "one in twenty would do by chance. The last row takes each prompt and seed once, as the mean over all "
+        "exposures, and it alone answers: the others are there to look at."
     )
     yield (
         f"More or less is said where the 95 % interval leaves 0 out, the same where the 90 % interval lies within "
@@ -86,8 +87,8 @@ def name_of(arm: str) -> str:
 
 def _clauses(found: Answer) -> Iterator[Clause]:
     for name, (subject, more, less) in _EFFECTS.items():
-        difference = found.differences[name]
-        yield Clause(subject=subject, more=more, less=less, effect=difference.pooled, verdict=difference.verdict)
+        own = found.differences[name]
+        yield Clause(subject=subject, more=more, less=less, effect=own.pooled, verdict=own.verdict, wider=own.wider)
 
 
 def _matched(found: Answer) -> str:

@@ -1,4 +1,4 @@
-"""The demo's work: datasets, two trainings, three comparisons, every picture read. Each goes on where it stopped.
+"""The demo's work: datasets, two trainings, three comparisons, every picture read. Each resumes where it stopped.
 
 What is whole is left alone and all else is a function of the sizes, so a demo that was killed ends with the answer of
 one that was not. Trainings run side by side, and so do comparisons, one thread each: so small a model keeps two cores
@@ -28,7 +28,8 @@ from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.errors import Interrupted
 from ohwx_compare.files.atomic import replacing
 from ohwx_compare.files.hashes import Hashes
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets
@@ -89,7 +90,7 @@ def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Call
     _prepare(here)
     here.progress.enter("training with and without regularization images", BATCH * SHOWN)
     _side_by_side(failed, [partial(_train, here, arm) for arm in ARMS])
-    here.progress.enter("drawing the subject, “a man” and small faces")
+    here.progress.enter("generating the subject, “a man” and small faces")
     experiments = sizes.experiments(parts.detector)
     runs = _side_by_side(failed, [partial(_compare, here, name, each) for name, each in experiments.items()])
     here.progress.enter("reading every picture", READ)

@@ -97,7 +97,7 @@ class Conditioning:
 
 @torch.no_grad()
 def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int) -> Conditioning:
-    """Conditioning of a job drawn at `width` x `height` px; `steps` are what prompt schedules count.
+    """Conditioning of a job at `width` x `height` px; `steps` are what prompt schedules count.
 
     Tensors have the encoders' device and dtype. Raises PromptError for a tag that names an extra network, and for
     weights beyond what a float holds.

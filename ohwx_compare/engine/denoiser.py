@@ -20,7 +20,7 @@ __all__ = ["Blend", "Denoiser", "in_force"]
 
 @dataclass(frozen=True)
 class Blend:
-    """What stays: `mask` (B, 1, h, w), 1 where the picture is redrawn, and the picture's own `latents` (B, 4, h, w)."""
+    """What stays: `mask` (B, 1, h, w), 1 where it is inpainted, and the picture's own `latents` (B, 4, h, w)."""
 
     mask: Tensor
     latents: Tensor

@@ -13,11 +13,14 @@ from torch import Tensor
 from ohwx_compare.engine.unpickle import Record, read_pt
 from ohwx_compare.errors import DetectorError
 from ohwx_compare.files.atomic import write_bytes
+from ohwx_compare.files.regular import require_regular
 
 __all__ = ["DetectorFile", "read_detector", "write_detector"]
 
 _MOST_PARTS = 100_000  # modules and tensors; YOLOv8x has some 1,500
 _LONGEST_NAME = 1_000
+_MOST_LETTERS = 10_000_000  # of all names
+_NUMBERS = 2  # of all tensors, in bytes of the file: real ones take two bytes each or four
 _HEADS = {"DetectionModel": "detect", "SegmentationModel": "segment"}
 
 
@@ -52,6 +55,7 @@ def write_detector(path: Path, detector: DetectorFile) -> None:
 
 def _from_safetensors(path: Path) -> DetectorFile:
     try:
+        require_regular(path)
         with safe_open(path, "pt") as file:
             about = json.loads((file.metadata() or {}).get("detector", "{}"))
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  no iterator
@@ -77,7 +81,7 @@ def _from_pt(path: Path) -> DetectorFile:
         raise DetectorError(f"{path.name} holds a {kind}; expected YOLOv8's {' or '.join(_HEADS)}.")
     try:
         return DetectorFile(
-            state=dict(_tensors(model)),
+            state=_bounded(dict(_tensors(model)), path),
             names=_names(model.state.get("names")),
             task=task,
             size=_size(checkpoint.get("train_args")),
@@ -101,9 +105,19 @@ def _tensors(model: Record) -> Iterator[tuple[str, Tensor]]:
             raise ValueError(f"more than {_MOST_PARTS:,} modules and tensors, or names over {_LONGEST_NAME:,} letters")
         for group in ("_parameters", "_buffers"):
             for name, value in module.state[group].items():
+                if len(str(name)) > _LONGEST_NAME:
+                    raise ValueError(f"names over {_LONGEST_NAME:,} letters")
                 if isinstance(value, Tensor):
                     yield prefix + name, value
         waiting += reversed([(f"{prefix}{name}.", child) for name, child in module.state["_modules"].items()])
+
+
+def _bounded(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """`state`, unless its modules share so few tensors so often that in float32 they would outgrow the file."""
+    numbers = sum(tensor.numel() for tensor in state.values())
+    if numbers > _NUMBERS * path.stat().st_size or sum(map(len, state)) > _MOST_LETTERS:
+        raise ValueError(f"{len(state):,} tensors of {numbers:,} numbers in a file of {path.stat().st_size:,} bytes")
+    return state
 
 
 def _names(names: Any) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from ohwx_compare.errors import MeasureError
 
 __all__ = ["DlibStream", "integers", "read_dlib"]
 
-_LONGEST = 64_000_000  # bytes of a file; those we know have 22 and 9 million
+_LONGEST = 32_000_000  # bytes of a file; those we know have 22 and 9 million
 _LONGEST_TEXT = 100
 _SPECIAL = {32000: float("inf"), 32001: float("-inf"), 32002: float("nan")}  # powers that stand for no number
 
@@ -93,7 +93,7 @@ class DlibStream:
 
     def wrong(self, what: str) -> MeasureError:
         """The error that says `what` was found where the last value lies."""
-        return MeasureError(f"{self.name} is no readable file of dlib's: at byte {self._at:,} it has {what}.")
+        return MeasureError(f"{self.name} is not a readable dlib file: at byte {self._at:,} it has {what}.")
 
     def _take(self, count: int) -> memoryview:
         start, self._at = self._at, self._at + count
@@ -111,7 +111,7 @@ def integers(data: bytes, name: str) -> np.ndarray:
     size = head & 0x0F
     ends_whole = len(starts) and starts[-1] + 1 + size[-1] == len(data)
     if not ends_whole or size.min() < 1 or size.max() > 7:
-        raise MeasureError(f"{name} is no readable file of dlib's: it does not hold whole numbers from end to end.")
+        raise MeasureError(f"{name} is not a readable dlib file: it does not hold whole numbers from end to end.")
     value = np.zeros(len(starts), np.int64)
     for place in range(int(size.max())):
         value |= np.where(place < size, padded[starts + 1 + place], 0).astype(np.int64) << (8 * place)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.engine.face_chip import face_chip
+from ohwx_compare.engine.face_chip import MEAN_FACE, face_chip
 from ohwx_compare.engine.face_net_file import read_face_net
 from ohwx_compare.engine.landmarks import FaceFrame, FacePoints, Landmarks
 from ohwx_compare.engine.landmarks_file import read_landmarks
+from ohwx_compare.errors import MeasureError
 from ohwx_compare.models.face import FaceNet
 
 __all__ = ["FaceReader"]
@@ -32,7 +33,10 @@ class FaceReader:
     @classmethod
     def load(cls, network: Path, landmarks: Path, *, device: str = "cpu") -> "FaceReader":
         """The reader of two files of dlib's. Raises MeasureError for files that are not theirs."""
-        return cls(read_face_net(network), read_landmarks(landmarks), device=device)
+        found = read_landmarks(landmarks)
+        if (points := len(found.mean) // 2) != len(MEAN_FACE):
+            raise MeasureError(f"{landmarks.name} finds {points} points of a face, expected {len(MEAN_FACE)}.")
+        return cls(read_face_net(network), found, device=device)
 
     def read(self, images: Sequence[Image.Image], boxes: Sequence[Box]) -> NDArray[np.float32]:
         """(N, 128): the face in each box, px of the image beside it. An image may come as often as it has faces."""

@@ -1,4 +1,4 @@
-"""Inpaint: redraw the white of a mask, either in the whole picture or in a crop that is drawn at the job's own size.
+"""Inpaint: generate the white of a mask anew, in the whole picture or in a crop at the job's own size.
 
 The webui's arithmetic (StableDiffusionProcessingImg2Img.init and apply_overlay, modules/processing.py, 82a973c), with
 "masked content: original" and a rounded latent mask. The blur comes before the crop, so the crop grows with it.
@@ -24,7 +24,7 @@ __all__ = ["inpaint"]
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A picture ready to be redrawn, and how it goes back."""
+    """A picture ready to be inpainted, and how it goes back."""
 
     canvas: Image.Image  # RGB, the job's size
     mask: np.ndarray  # float32 (h, w) at latent size, 1 = redraw
@@ -45,9 +45,9 @@ def inpaint(
     masks: Sequence[Image.Image],
     on_step: Counter | None = None,
 ) -> list[NotedImage]:
-    """Redraw the white of each mask ("L", its image's size) in each image (RGB), in the jobs' order.
+    """Inpaint the white of each mask ("L", its image's size) in each image (RGB), in the jobs' order.
 
-    With `only_masked` a picture keeps its size, else it gets the job's. A black mask with `only_masked` redraws
+    With `only_masked` a picture keeps its size, else it gets the job's. A black mask with `only_masked` inpaints
     everything, as in the webui, with a note. Raises ImageError where a mask has another size; else like `txt2img`.
     """
     ready = [_prepare(*one) for one in zip(jobs, images, masks, strict=True)]
@@ -74,7 +74,7 @@ def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image) -> _Prepare
     if box is None:
         everything = np.ones(latent_size[::-1], np.float32)
         return _Prepared(
-            m.stretch(image, size), everything, notes=("the mask is black: the whole picture was redrawn",)
+            m.stretch(image, size), everything, notes=("the mask is black: the whole picture was inpainted",)
         )
     change = CropPaste.around(box, padding=job.padding, picture=image.size, canvas=size)
     latent = m.latent_mask(m.crop(blurred, change), latent_size)

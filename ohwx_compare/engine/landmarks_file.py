@@ -104,7 +104,7 @@ class _Reading:
             raise self.wrong(f"{what} {indices.min():,} to {indices.max():,} of {length:,}")
 
     def wrong(self, what: str) -> MeasureError:
-        return MeasureError(f"{self._name} is no shape predictor of dlib's: by number {self._at:,} it has {what}.")
+        return MeasureError(f"{self._name} is not a shape predictor of dlib: by number {self._at:,} it has {what}.")
 
 
 def _floats(pairs: _Integers) -> _Floats:

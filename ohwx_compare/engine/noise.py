@@ -61,7 +61,7 @@ def _philox4x32_10(counter: list[torch.Tensor], key: tuple[int, int]) -> list[to
 
 @dataclass(frozen=True)
 class Source:
-    """Who draws: `kind` "CPU", "GPU" or "NV", and the device on which "GPU" and "NV" draw."""
+    """Where the numbers come from: `kind` "CPU", "GPU" or "NV", and the device on which "GPU" and "NV" compute."""
 
     kind: str
     device: torch.device

@@ -65,7 +65,7 @@ class NotedImage:
 
 @dataclass(frozen=True)
 class Start:
-    """Where img2img starts: `latents` (B, 4, h, w) float32 and, for an inpaint, `mask` (B, 1, h, w), 1 = redraw."""
+    """Where img2img starts: `latents` (B, 4, h, w) float32 and, for an inpaint, `mask` (B, 1, h, w), 1 = inpaint."""
 
     latents: Tensor
     mask: Tensor | None

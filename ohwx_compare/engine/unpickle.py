@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from ohwx_compare.errors import DetectorError, UnsafePickleError
+from ohwx_compare.files.regular import require_regular
 
 __all__ = ["Record", "read_pt"]
 
@@ -75,6 +76,8 @@ _PUSH_NEW: dict[str, Callable[[], Any]] = {
 _SKIP = {"PROTO", "FRAME"}
 
 # What a small file may cost: real ones stay far below.
+_LARGEST_SIZE = 2**40  # of a side, a stride, an offset
+_MOST_NUMBERS = 100  # in the size, stride and offset of a tensor
 _LARGEST_PICKLE = 4_000_000  # bytes; YOLOv8x has 0.3 MB
 _COPIES = 4  # values copied by calls, in bytes of the pickle: each value is an opcode of its own
 _VIEWS = 8  # bytes of all tensors, in bytes of the file: tensors may share storages, but few do
@@ -107,6 +110,7 @@ def read_pt(path: Path) -> Any:
     that is not a zip of torch's, is damaged or cut off, or points outside its own storages.
     """
     try:
+        require_regular(path)
         with zipfile.ZipFile(path) as archive:
             return _read(_Archive(archive, path.name))
     except zipfile.BadZipFile as error:
@@ -331,7 +335,7 @@ class _Machine:
     def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any) -> torch.Tensor:
         storage = _expect(storage, torch.Tensor)
         numbers = (offset, *_expect(size, tuple), *_expect(stride, tuple))
-        if len(size) != len(stride) or not all(type(number) is int and number >= 0 for number in numbers):
+        if len(size) != len(stride) or not all(_is_size(number) for number in numbers) or len(numbers) > _MOST_NUMBERS:
             wrong = reprlib.repr((size, stride, offset))
             raise DetectorError(f"{self._archive.name}: a tensor has an impossible size, stride and offset: {wrong}.")
         last = offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True))
@@ -349,6 +353,10 @@ def _expect(value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
         raise TypeError(f"{type(value).__name__} where a {kind.__name__} belongs")
     return value
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _LARGEST_SIZE
 
 
 def _key(value: Any) -> Any:

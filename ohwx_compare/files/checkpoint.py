@@ -16,10 +16,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
+from ohwx_compare.core.experiment.axes import split_hash
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
 from ohwx_compare.files.atomic import write_stream
+from ohwx_compare.files.regular import require_regular
 from ohwx_compare.files.tensors import header_bytes
-from ohwx_compare.words import counted
+from ohwx_compare.words import counted, quoted
 
 __all__ = [
     "Header",
@@ -79,7 +81,7 @@ def read_header(path: Path) -> Header:
     Raises CheckpointError where the file cannot be read, is something else, or is cut short.
     """
     try:
-        size = path.stat().st_size
+        size = require_regular(path)
         with path.open("rb") as file:
             start = file.read(8)
             length = int.from_bytes(start, "little")
@@ -183,6 +185,7 @@ def sha256(path: Path) -> str:
     block = bytearray(1 << 20)
     view = memoryview(block)
     try:
+        require_regular(path)
         with path.open("rb", buffering=0) as file:
             while count := file.readinto(block):
                 digest.update(view[:count])
@@ -285,7 +288,7 @@ def find(reference: str, folder: Path, *, digest: Callable[[Path], str] = sha256
         if not found:
             got = ", ".join(f"{candidate} [{short_hash(value)}]" for candidate, value in hashes.items())
             raise WrongCheckpointError(
-                f"{reference!r} has another hash than the file here, {got}. "
+                f"{quoted(reference)} has another hash than the file here, {got}. "
                 f"Put the right file there, or name the checkpoint without its hash."
             )
     elif wanted:
@@ -293,41 +296,43 @@ def find(reference: str, folder: Path, *, digest: Callable[[Path], str] = sha256
     if not found:
         raise UnknownCheckpointError(_unknown(reference, name, names, folder))
     if len(found) > 1:
-        raise CheckpointError(f"{reference!r} could be {' or '.join(found)}; add its folder to the name.")
+        raise CheckpointError(f"{quoted(reference)} could be {' or '.join(found)}; add its folder to the name.")
     return folder / found[0]
 
 
 def _split(reference: str) -> tuple[str, str]:
     """Name and hash (lower case, either may be empty) of what the webui writes."""
     text = reference.strip()
-    if match := re.fullmatch(r"(.*?)\s*\[([0-9a-fA-F]{10,64})\]", text):
-        return match[1], match[2].lower()
+    name, digits = split_hash(text)
+    if digits:
+        return name, digits
     return text, text.lower() if re.fullmatch(r"[0-9a-fA-F]{10}|[0-9a-fA-F]{64}", text) else ""
 
 
 def _by_name(name: str, names: list[str]) -> list[str]:
-    """The names that fit `name` by the first of three rules that any name fits."""
+    """The names that fit `name` by the first of four rules that any name fits."""
     path = name.replace("\\", "/").strip("/").casefold()
     base = path.rpartition("/")[2]
     stem = re.sub(r"\.(safetensors|ckpt)$", "", base)
     rules = (
-        lambda known: path in (known, known.removesuffix(CHECKPOINT_SUFFIX)),
-        lambda known: known.rpartition("/")[2] == base,
-        lambda known: known.rpartition("/")[2].removesuffix(CHECKPOINT_SUFFIX) == stem,
+        lambda known: known == name,  # "A" and "a" may be two files
+        lambda known: path in (known.casefold(), known.casefold().removesuffix(CHECKPOINT_SUFFIX)),
+        lambda known: known.casefold().rpartition("/")[2] == base,
+        lambda known: known.casefold().rpartition("/")[2].removesuffix(CHECKPOINT_SUFFIX) == stem,
     )
     for rule in rules:
-        if path and (found := [known for known in names if rule(known.casefold())]):
+        if path and (found := [known for known in names if rule(known)]):
             return found
     return []
 
 
 def _unknown(reference: str, name: str, names: list[str], folder: Path) -> str:
     if not names:
-        return f"There is no checkpoint {reference!r}: {folder} holds no {CHECKPOINT_SUFFIX} file."
+        return f"There is no checkpoint {quoted(reference)}: {folder} holds no {CHECKPOINT_SUFFIX} file."
     stems = {Path(known).stem.casefold(): known for known in names}
     wanted = re.sub(r"\.(safetensors|ckpt)$", "", name.replace("\\", "/").rpartition("/")[2].casefold())
-    near = [stems[stem] for stem in get_close_matches(wanted, stems, n=3, cutoff=0.4)] or names[:3]
+    near = [stems[stem] for stem in get_close_matches(wanted[:100], stems, n=3, cutoff=0.4)] or names[:3]
     return (
-        f"There is no checkpoint named {reference!r} in {folder}; the nearest names are {', '.join(near)}. "
+        f"There is no checkpoint named {quoted(reference)} in {folder}; the nearest names are {', '.join(near)}. "
         f"Put it there, or choose another checkpoint."
     )

@@ -1,6 +1,7 @@
 """The infotexts of the pictures of a folder, as records and as a table."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from ohwx_compare.files.gallery import befores
 from ohwx_compare.files.infotexts import read_infotext
 
 __all__ = ["Info", "columns", "infos", "write_csv"]
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +66,21 @@ def columns(read: Iterable[Info]) -> list[str]:
 
 
 def write_csv(out: TextIO, read: Iterable[Info]) -> None:
-    """One row for each picture: file, before, after, prompt, negative, a column for each key, error."""
+    """One row for each picture: file, before, after, prompt, negative, a column for each key, error.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front, which spreadsheets do not show
+    (OWASP, CSV Injection); numbers stay numbers.
+    """
     read = list(read)
     keys = columns(read)
     own = ("file", "before", "after", "prompt", "negative")
     table = csv.writer(out, lineterminator="\n")
-    table.writerow((*own, *keys, "error"))
+    table.writerow(map(_harmless, (*own, *keys, "error")))
     for info in read:
         values = (info.parameters.get(key, "") for key in keys)
-        table.writerow((*(getattr(info, name) or "" for name in own), *values, info.error or ""))
+        row = (*(getattr(info, name) or "" for name in own), *values, info.error or "")
+        table.writerow(map(_harmless, row))
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell

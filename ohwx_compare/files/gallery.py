@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ohwx_compare.errors import ImageError
+from ohwx_compare.words import quoted
 
-__all__ = ["PICTURES", "befores", "pictures"]
+__all__ = ["PICTURES", "befores", "is_possible", "pictures"]
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 _BEFORE = re.compile(r"(?P<stem>.+?)(?:-ad)?-before")  # a run's own name; the one that ADetailer gives
-_COUNTED = re.compile(r"(?P<number>\d{3,})(?P<rest>-.+)")  # the webui's: 00012-1382869474
+_COUNTED = re.compile(r"(?P<number>\d{3,15})(?P<rest>-.+)")  # the webui's: 00012-1382869474
 
 
 def pictures(paths: Iterable[Path]) -> list[Path]:
@@ -22,6 +23,10 @@ def pictures(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     paths = list(paths)
     for path in paths:
+        if not is_possible(path):
+            raise ImageError(
+                f"No file or folder can be called {quoted(str(path))}; give pictures, or folders of pictures."
+            )
         if path.is_dir():
             inside = (file for file in path.rglob("*") if file.suffix.lower() in PICTURES and file.is_file())
             found |= dict.fromkeys(sorted(inside, key=lambda file: (file.as_posix().casefold(), file.as_posix())))
@@ -32,6 +37,15 @@ def pictures(paths: Iterable[Path]) -> list[Path]:
     if not found:
         raise ImageError(f"{', '.join(map(str, paths))}: no PNG, JPEG, WebP or AVIF found; give a folder of pictures.")
     return list(found)
+
+
+def is_possible(path: Path) -> bool:
+    """Whether the system can look for `path` at all: a prompt given in its place may be longer than names are."""
+    try:
+        path.exists()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def befores(paths: Iterable[Path]) -> dict[Path, Path]:

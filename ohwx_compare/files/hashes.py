@@ -26,7 +26,7 @@ def identity(path: Path, *, settled: float = SETTLED) -> Stamp:
 
     The proof is the inode's own time of change, which every write moves and no call sets, so a file overwritten under
     its name, size and modification time has another identity. Not seen are a clock set back to the nanosecond, and
-    stores through a memory map that was opened before and goes on after the file is read. Only file systems known to
+    stores through a memory map that is used before and after the file is read. Only file systems known to
     keep that time are trusted, on Linux by the mount table. () is the answer everywhere else, hence always on Windows
     and macOS and on FAT, network and FUSE drives; for a file that changed less than `settled` seconds ago, since a
     second write could fall into the same tick; and for one that cannot be read. After () the file's bytes are read

@@ -10,6 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.atomic import is_plain_file, write_bytes
+from ohwx_compare.files.regular import require_regular
 
 __all__ = ["THUMB_SIDE", "is_made_here", "load_rgb", "write_png", "write_result", "write_thumbnail"]
 
@@ -21,6 +22,7 @@ _SOFTWARE, _NAME = "Software", "sd-webui-ohwx-compare"  # PNG specification, 11.
 def load_rgb(path: Path) -> Image.Image:
     """Return the whole picture as "RGB", alpha dropped. Raises ImageError, which says what is wrong with the file."""
     try:
+        require_regular(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is fine, absurd is an error below
             with Image.open(path) as image:

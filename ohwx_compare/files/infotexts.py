@@ -12,13 +12,15 @@ from typing import BinaryIO
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.exif import exif_blocks, user_comment
+from ohwx_compare.files.regular import require_regular
 
 __all__ = ["read_infotext"]
 
 _AHEAD = 4096  # bytes of a file's beginning: most texts lie in them, so most files are read once
 _PNG = b"\x89PNG\r\n\x1a\n"
 _KEY = b"parameters"
-_LONGEST = 10_000_000  # bytes of an infotext
+_LONGEST = 5_000_000  # bytes of an infotext
+_MOST_CHUNKS = 200_000  # a picture of 1.6 GB in chunks of 8 kB
 
 
 def read_infotext(path: Path) -> str | None:
@@ -27,6 +29,7 @@ def read_infotext(path: Path) -> str | None:
     Raises ImageError for a file that cannot be read, is cut short before its text, or holds a damaged one.
     """
     try:
+        require_regular(path)
         with path.open("rb", buffering=0) as file:
             start = file.read(_AHEAD)
             if start.startswith(_PNG):
@@ -54,13 +57,15 @@ def _png_text(file: BinaryIO, start: bytes) -> str | None:
 def _chunks(file: BinaryIO, start: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, place and length of each chunk's data. Raises ValueError where the file ends before its last chunk."""
     at = len(_PNG)
-    while len(head := _part(file, start, at, 8)) == 8:
+    for _ in range(_MOST_CHUNKS):
+        if len(head := _part(file, start, at, 8)) < 8:
+            raise ValueError("is cut short: it ends before an infotext is found")
         length, kind = struct.unpack(">I4s", head)
         yield kind, at + 8, length
         if kind == b"IEND":
             return
         at += length + 12  # length, kind, data, checksum
-    raise ValueError("is cut short: it ends before an infotext is found")
+    raise ValueError(f"has over {_MOST_CHUNKS:,} chunks and no infotext before them")
 
 
 def _part(file: BinaryIO, start: bytes, at: int, length: int) -> bytes:

@@ -8,12 +8,12 @@ from typing import Any
 
 from ohwx_compare.files.atomic import is_plain_file
 
-__all__ = ["json_text", "parse_json", "read_json"]
+__all__ = ["json_text", "parse_json", "read_object"]
 
 _LARGEST = 4_000_000  # bytes
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in `path`; {} where there is none, or no regular file of at most 4 MB."""
     try:
         if not is_plain_file(path) or path.stat().st_size > _LARGEST:

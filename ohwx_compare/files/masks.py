@@ -1,4 +1,4 @@
-"""Masks as pictures: "L", white is redrawn. OpenCV's and PIL's own arithmetic, because it sets the crop box.
+"""Masks as pictures: "L", white is inpainted. OpenCV's and PIL's own arithmetic, because it sets the crop box.
 
 What the webui does to a mask (modules/processing.py, 82a973c) and what ADetailer does before it (adetailer/mask.py,
 25.3.0), and the resizes that both need.
@@ -59,7 +59,7 @@ def bounding_box(mask: Image.Image) -> Box | None:
 
 
 def is_black(mask: Image.Image) -> bool:
-    """Whether nothing would be redrawn."""
+    """Whether nothing would be inpainted."""
     return mask.getbbox() is None
 
 
@@ -98,12 +98,12 @@ def gaussian_blur(mask: Image.Image, sigma: int) -> Image.Image:
 
 
 def double(mask: Image.Image) -> Image.Image:
-    """`mask` times 2, cut at 255: what the webui overlays with when it redraws whole pictures."""
+    """`mask` times 2, cut at 255: what the webui overlays with when it inpaints whole pictures."""
     return Image.fromarray(np.clip(np.array(mask, dtype=np.float32) * 2, 0, 255).astype(np.uint8))
 
 
 def latent_mask(mask: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """`mask` at latent `size` (width, height), bicubic, rounded: float32 (height, width), 0 keeps and 1 redraws."""
+    """`mask` at latent `size` (width, height), bicubic, rounded: float32 (height, width), 0 keeps and 1 inpaints."""
     small = mask.convert("L").resize(size, Image.Resampling.BICUBIC)
     return np.around(np.asarray(small, dtype=np.float32) / 255)
 
@@ -150,7 +150,7 @@ def _strips(place: Placement, size: tuple[int, int]) -> list[tuple[_Corners, _Co
 
 
 def overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
-    """What of `image` (RGB) lies over the redrawn picture: RGBA, alpha 255 - `mask` ("L", same size).
+    """What of `image` (RGB) lies over the inpainted picture: RGBA, alpha 255 - `mask` ("L", same size).
 
     The colours pass through premultiplied RGBa and back, and lose there what the webui's lose.
     """

@@ -1,12 +1,17 @@
 """The webui's styles.csv."""
 
 import csv
+import io
+from itertools import islice
 from pathlib import Path
 
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.files.regular import read_text
 
 __all__ = ["read_styles", "styles_near"]
+
+_MOST = 20_000  # rows
 
 
 def read_styles(path: Path) -> dict[str, Style]:
@@ -16,10 +21,11 @@ def read_styles(path: Path) -> dict[str, Style]:
     read or has other columns.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
+        rows = list(islice(csv.DictReader(io.StringIO(read_text(path)), skipinitialspace=True), _MOST + 1))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ExperimentError(f"{path} cannot be read as styles: {error}.") from error
+    if len(rows) > _MOST:
+        raise ExperimentError(f"{path} has over {_MOST:,} rows, more than anybody has styles; choose another file.")
     if rows and not {"name"} < rows[0].keys() & {"name", "prompt", "text"}:
         raise ExperimentError(f"{path} is not a styles.csv: expected the columns name, prompt and negative_prompt.")
     named = (row for row in rows if row["name"] and not row["name"].startswith("#"))

@@ -1,1 +1,1 @@
-"""Who draws the pictures: implementations of compare.host.Host."""
+"""What generates the pictures: implementations of compare.host.Host."""

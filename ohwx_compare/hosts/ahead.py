@@ -1,4 +1,4 @@
-"""The next checkpoint read ahead, while the last one is still drawing."""
+"""The next checkpoint read ahead, while the last one is still at work."""
 
 import threading
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ _BLOCK = 1 << 22  # bytes in hand
 
 
 class Ahead:
-    """A thread that hashes a file, where that was not done before, and draws what a switch will read of it into the
-    system's page cache, where so much memory is free.
+    """A thread that hashes a file, where that was not done before, and brings what a switch will read of it into the
+    system's page cache, if enough memory is free.
 
     It holds 4 MiB itself; the page cache gives way to any program that asks for memory.
     """
@@ -30,7 +30,7 @@ class Ahead:
         self._thread.start()
 
     def wait(self) -> None:
-        """Until all is read."""
+        """Return when all is read."""
         self._thread.join()
 
     def stop(self) -> None:
@@ -40,7 +40,7 @@ class Ahead:
 
     def _go_on(self) -> None:
         if self._is_stopped.is_set():
-            raise Interrupted("The reading ahead was stopped.")
+            raise Interrupted("Reading ahead was stopped.")
 
     def _read(self) -> None:
         try:

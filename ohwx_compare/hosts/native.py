@@ -22,6 +22,7 @@ from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.hosts.ahead import Ahead
+from ohwx_compare.words import counted
 
 __all__ = ["NativeHost", "default_device", "default_dtype"]
 
@@ -39,12 +40,12 @@ def default_dtype(device: torch.device) -> torch.dtype:
 
 
 def run_on() -> Interruption:
-    """The answer of somebody who never interrupts."""
+    """What a user who never interrupts asks for."""
     return Interruption.RUN_ON
 
 
 class NativeHost:
-    """Draws with the SDXL checkpoints of one or more folders.
+    """Generates with the SDXL checkpoints of one or more folders.
 
     It satisfies `compare.host.Host`. A file is hashed when it is loaded and each time it is asked for again (which
     `files.hashes.Hashes` makes cheap where the file system allows), so one that was overwritten meanwhile is loaded
@@ -118,7 +119,7 @@ class NativeHost:
         )
         if _stamp(checkpoint.path) != stamp:
             self.close()
-            raise HostError(f"{checkpoint.path.name} changed while it was loaded; try again once it is written.")
+            raise HostError(f"{checkpoint.path.name} changed while it was loaded; try again when it is written.")
         self._in_use = wanted
         return wanted
 
@@ -130,7 +131,7 @@ class NativeHost:
             self._ahead = Ahead(checkpoint.path, self._hashes, own)
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
-        """Draw jobs in order; neighbours that differ only in texts, seeds and CFG are one batch.
+        """Generate jobs in order; neighbours that differ only in texts, seeds and CFG are one batch.
 
         Raises OutOfMemoryError where that is too much at once.
         """
@@ -141,14 +142,14 @@ class NativeHost:
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
     ) -> Iterator[Rendered]:
-        """Redraw the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
+        """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
         for group in render.job_batches([job.job for job in jobs]):
             chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
             draw = partial(inpaint.inpaint, self._model(), chosen, canvases, holes, self._on_step)
             yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
-        """Who draws, whose noise, on what kind of device, in what precision, with whose VAE."""
+        """The engine, its noise, the kind of device, the precision and the VAE."""
         source, _ = pick_source(job.rng, self.device)
         return {
             "host": self.name,
@@ -159,7 +160,7 @@ class NativeHost:
         }
 
     def interruption(self) -> Interruption:
-        """What the callable given at construction says."""
+        """What the callable given at construction returns."""
         return self._ask()
 
     def close(self) -> None:
@@ -171,7 +172,7 @@ class NativeHost:
 
     def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[NotedImage]]) -> Iterator[Rendered]:
         """The pictures that `draw` gives of jobs of one size."""
-        pictures = "1 picture" if len(jobs) == 1 else f"{len(jobs)} pictures at once"
+        pictures = counted(len(jobs), "picture", "pictures at once")
         drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
         return (Rendered(picture.image, picture.notes) for picture in drawn)
 
@@ -183,7 +184,7 @@ class NativeHost:
     def _switched(self, checked: weights.Checked, contents: Contents) -> weights.Model:
         """The checkpoint in memory, in the place of the last one; after an error there is none."""
         if self.vae and _stamp(self.vae) != self._vae_stamp:
-            raise HostError(f"{self.vae.name} changed since the run began; start it again.")
+            raise HostError(f"{self.vae.name} changed since the run began; start the run again.")
         seals = {checked.path: contents.tensors}
         if self.vae and self._vae:
             seals[self.vae] = self._vae.tensors
@@ -193,7 +194,7 @@ class NativeHost:
         return checked.load(device=self.device, dtype=self.dtype, seals=seals.__getitem__, into=held)
 
     def _contents(self, path: Path) -> Contents:
-        """The file's hashes as it is now; those that are on their way are waited for."""
+        """The hashes of the file as it is now; waits for those that are being computed."""
         if self._ahead and self._ahead.path == path:
             self._ahead.wait()
         return self._hashes.contents(path)

@@ -63,9 +63,9 @@ class Effect(Estimate):
     styles: int  # with at least one value
     missing: int  # styles without any
     error: float  # standard error; 0 where units do not differ: then there is no interval, low = value = high
-    freedom: int
+    freedom: float
     p: float  # two-sided, by Student's t, by sign flips where units do not differ
-    flips: float | None  # two-sided, by sign flips; None where the unit is a training
+    flips: float | None  # two-sided, by sign flips; None where the unit is a training, or other seeds are held too
 
     @property
     def is_even(self) -> bool:

@@ -16,6 +16,7 @@ from ohwx_compare.engine.face_reader import FaceReader
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.dataset import ReadingRules, load_picture
 from ohwx_compare.files.gallery import pictures
+from ohwx_compare.words import counted
 
 __all__ = ["CROP_FACE", "SAME_PERSON", "FaceSight", "Reference", "References", "SeenFace", "read_references"]
 
@@ -127,9 +128,9 @@ def read_references(photographs: Iterable[Path], sight: FaceSight, *, least: int
     if crowded := [face.name for face in kept if face.is_crowded]:
         notes.append(f"More than one person is in {_listed(crowded)}; the largest face was taken.")
     if len(kept) < least:
+        usable = f"{counted(len(kept), 'photograph')} with a face that can be used"
         raise MeasureError(
-            f"{len(kept)} photograph shows a face that can be used ({_listed([face.name for face in kept])}), expected "
-            f"at least {least} of the person; give more."
+            f"{usable} ({_listed([face.name for face in kept])}), expected at least {least} of the person; give more."
         )
     return References(tuple(kept), tuple(notes))
 

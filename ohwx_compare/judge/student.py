@@ -1,4 +1,4 @@
-"""Student's t: how much of it lies beyond a value, and which value a share of it lies beyond. Exact, without SciPy.
+"""Student's t and Fisher's F: how much lies beyond a value, and which value a share lies beyond. Exact, without SciPy.
 
 Student 1908, Biometrika 6:1. Formulas by their numbers in Abramowitz & Stegun, "Handbook of Mathematical Functions"
 (1964).
@@ -7,7 +7,7 @@ Student 1908, Biometrika 6:1. Formulas by their numbers in Abramowitz & Stegun, 
 from functools import lru_cache
 from math import exp, inf, isinf, lgamma, log
 
-__all__ = ["quantile", "tail", "two_sided"]
+__all__ = ["f_tail", "quantile", "tail", "two_sided"]
 
 _TINY = 1e-300
 
@@ -25,6 +25,12 @@ def tail(t: float, freedom: float) -> float:
 def two_sided(t: float, freedom: float) -> float:
     """P(|T| > |t|)."""
     return 2.0 * tail(abs(t), freedom)
+
+
+def f_tail(ratio: float, upper: float, lower: float) -> float:
+    """P(F > `ratio`) with degrees of freedom u and d, at least 1: I_x(d/2, u/2) with x = d/(d + u ratio) (26.6.2)."""
+    whole = lower + upper * ratio
+    return _beta(lower / whole, upper * ratio / whole, lower / 2, upper / 2)
 
 
 @lru_cache(maxsize=4096)

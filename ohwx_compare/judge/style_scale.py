@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ohwx_compare.words import counted
+
 __all__ = ["LEAST_APART", "StyleScale", "style_scale"]
 
 LEAST_APART = 0.95
@@ -37,10 +39,10 @@ def style_scale(floor: Sequence[float], ceiling: Sequence[float]) -> StyleScale:
     """
     low, high = np.asarray(floor, np.float64), np.asarray(ceiling, np.float64)
     if min(len(low), len(high)) < _LEAST:
-        what = "pictures of the base's own man" if len(low) < _LEAST else "photographs of the person"
-        count = min(len(low), len(high))
+        what = "picture of the base's own man" if len(low) < _LEAST else "photograph of the person"
+        count = counted(min(len(low), len(high)), what, what.replace(" of", "s of", 1))
         nothing = float("nan")
-        refusal = f"{count} {what} with a face in this style, expected {_LEAST} or more"
+        refusal = f"{count} with a face in this style, expected {_LEAST} or more"
         return StyleScale(floor=nothing, ceiling=nothing, apart=nothing, refusal=refusal)
     differences = low[:, None] - high[None]
     apart = float((differences > 0).mean() + (differences == 0).mean() / 2)

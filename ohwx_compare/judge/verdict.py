@@ -33,16 +33,20 @@ class Verdict:
     is_within: the 90 % interval lies inside the band; more or less may be so too, and then it matters little.
     needed: of "cannot tell", how many more of the effect's units (of a seed: of each style, of a training: of each arm)
     would tell, spread as these; `MOST_NEEDED` + 1 for any number beyond. Else None.
+    of_these_seeds: with the interval that holds other seeds too the word would be "cannot tell".
     """
 
     word: Word
     band: float
     is_within: bool
     needed: int | None
+    of_these_seeds: bool = False
 
 
-def verdict(effect: Effect, band: float = BAND, *, is_share: bool = False) -> Verdict:
+def verdict(effect: Effect, band: float = BAND, *, is_share: bool = False, wider: Effect | None = None) -> Verdict:
     """The word for an effect; `band` > 0: differences up to it do not matter; `is_share`: the measure is yes or no.
+
+    wider: what `other_seeds` gave; it does not change the word, but whether the word is of these seeds only.
 
     More or less where the 95 % interval leaves 0 out; else the same where the 90 % interval lies inside the band: two
     one-sided tests at 5 % (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15:657); else cannot tell.
@@ -51,12 +55,18 @@ def verdict(effect: Effect, band: float = BAND, *, is_share: bool = False) -> Ve
     yet, and "the same" is false in up to 21 % (docs/judge.md). There it must also survive one more unit that differs in
     every picture, either way; and without an interval a sign is believed by sign flips.
     """
-    within = _is_within(effect, band, is_share=is_share or effect.is_even)
+    is_share = is_share or effect.is_even
+    word, within = _word(effect, band, is_share=is_share)
+    needed = _needed(effect, band, is_share=is_share) if word is Word.CANNOT_TELL else None
+    of_these = wider is not None and _word(wider, band, is_share=is_share)[0] is not word
+    return Verdict(word, band, within, needed, of_these)
+
+
+def _word(effect: Effect, band: float, *, is_share: bool) -> tuple[Word, bool]:
+    within = _is_within(effect, band, is_share=is_share)
     if effect.p <= 1 - CONFIDENCE if effect.is_even else effect.is_clear:
-        return Verdict(Word.MORE if effect.value > 0 else Word.LESS, band, within, None)
-    if within:
-        return Verdict(Word.SAME, band, within, None)
-    return Verdict(Word.CANNOT_TELL, band, within, _needed(effect, band, is_share=is_share or effect.is_even))
+        return (Word.MORE if effect.value > 0 else Word.LESS), within
+    return (Word.SAME if within else Word.CANNOT_TELL), within
 
 
 def _is_within(effect: Effect, band: float, *, is_share: bool) -> bool:

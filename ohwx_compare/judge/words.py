@@ -20,6 +20,7 @@ class Clause:
     less: str  # "less likeness"
     effect: Effect
     verdict: Verdict
+    wider: Effect | None = None  # what `other_seeds` gave
 
 
 def one_sentence(opening: str, clauses: Sequence[Clause]) -> str:
@@ -37,7 +38,7 @@ def line(clause: Clause) -> str:
         word += f", though within {found.band:g}"
     flips = "" if effect.flips is None or effect.is_even else f", {chance(effect.flips)} by sign flips"
     needed = f" {_capital(_needed(clause))} tell a difference of {found.band:g}." if found.needed else ""
-    return f"{_capital(clause.subject)}: {word}. {signed(effect)}, {scope(effect)}{flips}.{needed}"
+    return f"{_capital(clause.subject)}: {word}. {signed(effect)}, {scope(effect)}{flips}.{_seeds(clause)}{needed}"
 
 
 def scope(effect: Effect) -> str:
@@ -114,8 +115,16 @@ def _every(effect: Effect) -> str:
 
 def _aside(clause: Clause, *more: str) -> str:
     """In brackets: of what it speaks where that is not styles like these, and what else is to be said."""
-    said = [*([] if clause.effect.unit is Unit.STYLE else [scope(clause.effect)]), *more]
+    said = [] if clause.effect.unit is Unit.STYLE else [scope(clause.effect)]
+    said += [*(["with these seeds only"] if clause.verdict.of_these_seeds else []), *more]
     return f" ({'; '.join(said)})" if said else ""
+
+
+def _seeds(clause: Clause) -> str:
+    if clause.wider is None:
+        return ""
+    low, high = rounded(clause.wider.low), rounded(clause.wider.high)
+    return f" Seeds agree across styles: with other seeds it may be {low} to {high}."
 
 
 def _needed(clause: Clause) -> str:

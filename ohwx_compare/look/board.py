@@ -1,6 +1,6 @@
 """A run as a person looks at it: columns, rows in groups of one prompt, and what came of each cell in words.
 
-Sheet and page are both drawn from it. Nothing here asks for a model: the ledger has it all.
+Sheet and page are both made from it. No model is needed: the ledger has everything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.ledger import Result, Run, RunCell
+from ohwx_compare.files.ledger.rows import Result, Run, RunCell
 from ohwx_compare.words import counted
 
 __all__ = [

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
-from ohwx_compare.files.ledger import Run, RunCell
+from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.look.board import Board, board_of, face_caption, face_words, in_words, job_words, summary
 from ohwx_compare.look.sheet import sheet_files
 from ohwx_compare.words import counted

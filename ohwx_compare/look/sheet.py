@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import load_rgb, write_png
-from ohwx_compare.files.ledger import Result, Run
+from ohwx_compare.files.ledger.rows import Result, Run
 from ohwx_compare.look.board import Board, board_of, face_caption, face_words, job_words, summary
 from ohwx_compare.look.layout import Grid, Page, Rect, TextHeights, lay_out
 from ohwx_compare.look.lettering import Lettering

@@ -9,7 +9,7 @@ from ohwx_compare.core.infotext.infotext import extra, from_job
 from ohwx_compare.core.infotext.pairs import Infotext, parse, render
 from ohwx_compare.core.infotext.xyz import Xyz, with_xyz
 from ohwx_compare.errors import InfotextError
-from ohwx_compare.files.ledger import Run, RunCell
+from ohwx_compare.files.ledger.rows import Run, RunCell
 
 __all__ = ["sheet_infotext"]
 

@@ -57,7 +57,7 @@ class UNetConfig:
 
 
 def _run(shapes: Mapping[str, tuple[int, ...]], name: str, start: int = 0, step: int = 1) -> range:
-    """The numbers from `start` on, in steps, up to the first for which `name` is no tensor."""
+    """The numbers from `start` on, in steps, up to the first for which `name` is not a tensor."""
     stop = start
     while name.format(stop) in shapes:
         stop += step

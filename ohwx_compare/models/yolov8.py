@@ -60,6 +60,7 @@ class YOLOv8Config:
             ) from error
 
 
+_LARGEST = 10_000  # channels or blocks; YOLOv8x has 640
 _C2F = (2, 4, 6, 8, 12, 15, 18, 21)
 
 
@@ -241,7 +242,11 @@ class YOLOv8(nn.Module):
 
         Float32, in evaluation mode. Raises DetectorError listing what is missing or left over.
         """
-        network = YOLOv8(YOLOv8Config.of(state))
+        config = YOLOv8Config.of(state)
+        if max(*config.widths, config.box_width, config.class_width, *config.depths) > _LARGEST:
+            raise DetectorError(f"not laid out as YOLOv8: it has a width or depth over {_LARGEST:,}")
+        with torch.device("meta"):  # the shapes may be a stranger's: memory is what the file's tensors take
+            network = YOLOv8(config)
         folded = fold_batch_norm(state)
         own = network.state_dict()
         wrong = sorted(own.keys() ^ folded.keys())
@@ -262,7 +267,7 @@ def fold_batch_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state dict with every `bn` folded into its `conv`, float32; the fixed tensor of the box head is left out.
 
     With scale = weight / sqrt(variance + eps): weight' = weight * scale, bias' = bias_bn + (bias - mean) * scale.
-    Computed in float64, so that folding adds no error of its own.
+    Computed in float64, so that folding adds no error of its own. Raises DetectorError where shapes do not agree.
     """
     folded = {}
     for key, value in state.items():
@@ -270,6 +275,8 @@ def fold_batch_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             weight, bias, mean, variance = (
                 state[bn + part].double() for part in ("weight", "bias", "running_mean", "running_var")
             )
+            if value.dim() != 4 or {one.shape for one in (weight, bias, mean, variance)} != {value.shape[:1]}:
+                raise DetectorError(f"not laid out as YOLOv8: {key} and its batch norm differ in shape")
             scale = weight / (variance + _BATCH_NORM_EPS).sqrt()
             before = state.get(key.removesuffix("weight") + "bias", torch.zeros(())).double()
             folded[key] = (value.double() * scale.view(-1, 1, 1, 1)).float()

@@ -1,4 +1,4 @@
-"""A host without a model, for tests and for trying the rest of the house: pictures that are functions of their job.
+"""A host without a model, for tests and for trying the rest of the package: pictures that are functions of their job.
 
 Every picture is a coarse mosaic from the sha256 of all that a real one would depend on, so a wrong checkpoint, job,
 mask or order shows as another picture.
@@ -28,7 +28,7 @@ _TILES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """What shall go wrong."""
+    """What goes wrong on purpose."""
 
     wrong: frozenset[str] = frozenset()  # checkpoints for which another file turns out to be loaded
     sticks: bool = False  # draws with the first checkpoint for ever and says nothing
@@ -37,7 +37,7 @@ class Faults:
 
 
 class FakeHost:
-    """Draws mosaics with any files as checkpoints; see `ohwx_compare.compare.host.Host`.
+    """Generates mosaics with any files as checkpoints; see `ohwx_compare.compare.host.Host`.
 
     log: a file that gets a line for each use, expect, render and inpaint, flushed before the picture is given.
     """
@@ -77,7 +77,7 @@ class FakeHost:
         self._say("expect", checkpoint.name)
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
-        """Draw each job by itself. Raises HostError for one that `faults.fails` names."""
+        """Generate each job by itself. Raises HostError for one that `faults.fails` names."""
         for job in jobs:
             self._work("render", job)
             yield Rendered(_mosaic(job.width, job.height, self._drawn_with, asdict(job)))

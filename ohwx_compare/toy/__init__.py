@@ -1,1 +1,1 @@
-"""The toy world: people drawn with known traits, what was learned from their pictures, and drawn stand-ins."""
+"""The toy world: people drawn with known traits, models that learned them, and models with drawn weights."""

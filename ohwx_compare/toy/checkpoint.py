@@ -1,8 +1,8 @@
-"""The toy checkpoint: SDXL's layout and names in small, trained from nothing on the toy world.
+"""The toy checkpoint: SDXL's layout and names at a small size, trained from scratch on the toy world.
 
 It is kept packed: the matrices of the UNet in 6 bits and of the other parts in 7, with a scale for each row, all else
-in float16, and of the two token tables only the rows of words that its lessons hold. The others are drawn when the file
-is written: nobody taught it those words.
+in float16, and of the two token tables only the rows of words that its lessons hold. The other rows are random numbers,
+made when the file is written: the model never learned those words.
 """
 
 import json
@@ -77,7 +77,7 @@ def toy_sha256() -> str:
 def pack(checkpoint: Path, path: Path, captions: Iterable[str], metadata: Mapping[str, str]) -> None:
     """Write `checkpoint`, a file of `toy_shapes`, to `path` without what `unpack` can draw or round back.
 
-    captions: all that its text encoders were taught; rows of other tokens are left out.
+    captions: all that its text encoders were trained on; rows of other tokens are left out.
     """
     texts = sorted(set(captions))
     packed: dict[str, np.ndarray] = {}

@@ -63,7 +63,7 @@ def toy_sample(number: int, *, size: int = 128, near: float = 0.55, far: float =
 
 
 def lesson(number: int, *, size: int = 96) -> Sample:
-    """The base model's lesson of that number: as `sample`, from other distances too, in the words of all who caption.
+    """The base model's lesson of that number: like `toy_sample`, but from other distances too and in other words.
 
     A tenth have no caption, so that the model knows the empty prompt that guidance needs; some photographs have no more
     than the class token, as regularization images do.

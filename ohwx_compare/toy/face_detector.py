@@ -1,4 +1,4 @@
-"""The toy face detector: YOLOv8's layout in small, trained from nothing on the toy world, saved as ultralytics does."""
+"""The toy face detector: YOLOv8's layout at a small size, trained on the toy world alone, saved as ultralytics does."""
 
 from importlib import resources
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a webui needs beside a toy checkpoint, whose sizes are none of those it knows: made on request, never by itself.
+"""What a webui needs beside a toy checkpoint, whose sizes it does not know: written on request only.
 
 A webui reads NAME.yaml beside NAME.safetensors for the sizes; that file names a folder for the first text encoder and
 an architecture of open_clip for the second, which our extension registers when it finds the folder.

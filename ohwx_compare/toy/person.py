@@ -1,6 +1,6 @@
 """Who stands in a toy picture, and where: a few words each, so that every one can be read back from the picture.
 
-The words are those of the captions. A person is what training shall learn; a scene is what it shall leave alone.
+The words are those of the captions. Training should learn the person and ignore the scene.
 """
 
 from collections.abc import Mapping

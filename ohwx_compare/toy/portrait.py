@@ -28,7 +28,7 @@ class Portrait:
 def draw_portrait(person: Person, scene: Scene, pose: Pose, style: str, *, size: int = 128, seed: int = 0) -> Portrait:
     """Draw `person` in `style` (one of `styles.STYLES`) on `size` x `size` px; `seed` is the grain's and the wash's.
 
-    Raises KeyError for a style or a trait that is none.
+    Raises KeyError for an unknown style or trait.
     """
     behind = scene_shapes(scene)
     shapes = [*behind, *face_shapes(person, scene, pose, EYES.get(style, 1.0))]
@@ -41,7 +41,7 @@ def draw_portrait(person: Person, scene: Scene, pose: Pose, style: str, *, size:
 
 
 def caption(person: Person, scene: Scene, style: str, random: Random, *, detail: float = 0.5) -> str:
-    """The picture in words, as people caption: "photo of a man with red hair, wearing a blue suit, city background".
+    """The picture in words, as in captions: "photo of a man with red hair, wearing a blue suit, city background".
 
     detail: how likely each trait is named, 0 to 1; at 0 only style and kind are.
     """

@@ -15,7 +15,7 @@ from ohwx_compare.cli.main import main
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.images import write_png
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 
 TEXT = "a man\nSteps: 1, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x64, Model: bad, RNG: CPU, Version: 1.10.1"
 UNET = "model.diffusion_model.input_blocks.0.0.weight"

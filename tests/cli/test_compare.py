@@ -14,7 +14,7 @@ from ohwx_compare.cli.compare import read_experiment
 from ohwx_compare.cli.main import main
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.drawn_detector import draw_detector
 
 SEED = Path(__file__).parents[1] / "seed"

@@ -17,7 +17,7 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.drawn_detector import draw_detector
 
 TEXT = "ohwx man, ß日本\nNegative prompt: hat\nSteps: 3, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, Model: m"

@@ -16,7 +16,9 @@ from ohwx_compare.core.infotext.pairs import render
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.images import write_png, write_thumbnail
-from ohwx_compare.files.ledger import CheckpointRow, Ledger, Result, Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import CheckpointRow, Result, Run
+from ohwx_compare.files.ledger.writer import Ledger
 
 HOSTILE = "portrait </script><script>window.hurt=1</script><img src=x onerror='window.hurt=1'> & \u2028 \"quoted\""
 NAMES = ("me_15_StarlightXLAnimatedV3_noREG-000030.safetensors", "me15img/модель 星 #1 50%?.safetensors",

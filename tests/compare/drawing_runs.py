@@ -6,7 +6,7 @@ from killed_run import EXPERIMENT, Detector
 
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.fake_host import FakeHost
 
 PLAIN = replace(EXPERIMENT, axes=EXPERIMENT.axes[:2], faces=())

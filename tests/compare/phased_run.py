@@ -17,7 +17,7 @@ from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.engine.detect import find_detector
-from ohwx_compare.files import ledger
+from ohwx_compare.files.ledger import schema, writer
 from ohwx_compare.hosts.native import NativeHost
 
 PHASES = ("not begun", "between", "load", "render", "detect", "inpaint", "PNG write", "commit")
@@ -89,7 +89,7 @@ class PhasedHost(NativeHost):
 
 def draw(models: Path, detectors: Path, out: Path, file: Path) -> None:
     """Draw the twelve cells into `out` on a slow disk, phases into `file`, the log beside it."""
-    phase, flush, connect = Phase(file), os.fsync, ledger._connect
+    phase, flush, connect = Phase(file), os.fsync, schema._connect
 
     def slow_flush(descriptor):
         time.sleep(FLUSH)
@@ -100,10 +100,10 @@ def draw(models: Path, detectors: Path, out: Path, file: Path) -> None:
         db.set_trace_callback(lambda sql: time.sleep(3 * FLUSH) if sql == "COMMIT" else None)
         return db
 
-    os.fsync, ledger._connect = slow_flush, slow_connect
+    os.fsync, schema._connect = slow_flush, slow_connect
     shelf.write_png = phase.during("PNG write", shelf.write_png)
     shelf.write_thumbnail = phase.during("PNG write", shelf.write_thumbnail)
-    ledger.Ledger.commit = phase.during("commit", ledger.Ledger.commit)
+    writer.Ledger.commit = phase.during("commit", writer.Ledger.commit)
     detector = find_detector("drawn_yolov8.pt", [detectors])
     detector.detect = phase.during("detect", detector.detect)
     host = PhasedHost(models, phase, file.with_suffix(".log"))

@@ -17,7 +17,7 @@ from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.look.page import page_data, render_page
 
 ROOT = Path(__file__).parents[2]

@@ -28,7 +28,7 @@ from ohwx_compare.engine import memory, render
 from ohwx_compare.errors import LedgerError, OutOfMemoryError
 from ohwx_compare.files import atomic, hashes
 from ohwx_compare.files.images import load_rgb
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.testing.fake_host import FakeHost
 
@@ -302,7 +302,7 @@ def test_the_ways_to_be_out_of_memory(error, is_memory):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from ohwx_compare.files.ledger import Ledger
+from ohwx_compare.files.ledger.writer import Ledger
 held = Ledger(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)

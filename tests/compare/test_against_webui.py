@@ -15,7 +15,7 @@ from ohwx_compare.core.infotext.infotext import faces, parse, to_job
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
 
 CORNERS = ((96, 224, 352), (21, 149))  # of the grid's cells, px: columns, rows

@@ -8,7 +8,7 @@ from ohwx_compare.compare.cost.earlier import pace, seconds_at
 from ohwx_compare.compare.cost.forecast import forecast
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.experiment.axes import CheckpointRef
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 
 
 def test_nothing_tells_the_time_before_the_first_run(models, tmp_path):

@@ -6,11 +6,11 @@ from dataclasses import replace
 from drawing_runs import PLAIN, draw
 from killed_run import EXPERIMENT
 
-from ohwx_compare.compare import work
 from ohwx_compare.compare.run import Options
 from ohwx_compare.compare.shelf import Shelf
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.testing.fake_host import FakeHost
 
 ABC = [CheckpointRef(name) for name in "abc"]
@@ -76,7 +76,7 @@ class Counting:
 
     def __init__(self, monkeypatch):
         self.count = 0
-        self.patch(monkeypatch, work, "before_key")
+        self.patch(monkeypatch, PictureKeys, "of")
         self.patch(monkeypatch, Shelf, "has")
         self.patch(monkeypatch, Shelf, "find")
 

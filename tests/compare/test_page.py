@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.look.board import Board, summary
 from ohwx_compare.look.page import page_data, render_page, write_page
 from ohwx_compare.look.sheet import write_sheets

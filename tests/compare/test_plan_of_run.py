@@ -12,7 +12,7 @@ from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.fake_host import FakeHost
 
 
@@ -42,9 +42,10 @@ def draw(experiment, models, out, *lenders):
 
 def planned(experiment, models, out, *lenders):
     host = FakeHost(models)
-    keys = keys_with(host.fingerprint, {tab.model: Detector().sha256 for tab in EXPERIMENT.faces})
     own = open_run(out) if out.exists() else None
-    known = {"there": shelved(own, [*map(open_run, lenders)]), "keys": keys} if own or lenders else {}
+    there = shelved(own, [*map(open_run, lenders)])
+    keys = keys_with(host.fingerprint, {tab.model: Detector().sha256 for tab in EXPERIMENT.faces}, there)
+    known = {"there": there, "keys": keys} if own or lenders else {}
     return plan(experiment, in_folder(models, {}), batch=2, **known)
 
 

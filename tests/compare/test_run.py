@@ -30,10 +30,11 @@ from ohwx_compare.errors import (
     UnknownCheckpointError,
     WrongCheckpointError,
 )
-from ohwx_compare.files import atomic, ledger
+from ohwx_compare.files import atomic
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger import writer
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.fake_host import FakeHost, Faults
 
 ROOT = Path(__file__).parents[2]
@@ -274,7 +275,7 @@ def test_cut_between_any_two_writes(models, tmp_path, monkeypatch):
     experiment = replace(EXPERIMENT, axes=(Axis("checkpoint", (CheckpointRef("a"),)), *EXPERIMENT.axes[1:]))
     draw(experiment, models, tmp_path / "whole" / "out")
     whole = contents(tmp_path / "whole" / "out")
-    write, commit = atomic.os.replace, ledger._insert
+    write, commit = atomic.os.replace, writer.insert_cell
     left = 0
 
     def cut(action):
@@ -288,7 +289,7 @@ def test_cut_between_any_two_writes(models, tmp_path, monkeypatch):
         return done
 
     monkeypatch.setattr(atomic.os, "replace", cut(write))
-    monkeypatch.setattr(ledger, "_insert", cut(commit))
+    monkeypatch.setattr(writer, "insert_cell", cut(commit))
     for moment in range(1, 1000):
         out = tmp_path / str(moment) / "out"
         left = moment

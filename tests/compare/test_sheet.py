@@ -16,7 +16,7 @@ from ohwx_compare.core.infotext.xyz import xyz
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import Result
+from ohwx_compare.files.ledger.rows import Result
 from ohwx_compare.look.board import board_of, face_caption, in_words
 from ohwx_compare.look.layout import _SIDE
 from ohwx_compare.look.lettering import Lettering

@@ -12,7 +12,7 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.prompt.styles import Style
-from ohwx_compare.files.ledger import Result, Run, RunCell
+from ohwx_compare.files.ledger.rows import Result, Run, RunCell
 from ohwx_compare.look.sheet_infotext import sheet_infotext
 
 

@@ -21,7 +21,7 @@ from phased_run import PHASES, Phase
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 
 KILLS = 20
 MUST = {"render", "inpaint", "PNG write", "commit"}

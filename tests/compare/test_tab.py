@@ -9,7 +9,7 @@ import tab_server
 from conftest import HOSTILE, NAMES, experiment_of
 
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 
 SECOND = "läufe #1 100%"
 TEXT = (

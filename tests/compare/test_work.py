@@ -15,7 +15,7 @@ from ohwx_compare.compare.work import keys_with, needed
 from ohwx_compare.core.experiment.axes import Axis
 
 SWITCHED = replace(EXPERIMENT, axes=(*EXPERIMENT.axes[:2], Axis("face pass", (True, False)), EXPERIMENT.axes[2]))
-KEYS = keys_with(lambda job: {}, {"face_yolov8n.pt": "0"})
+KEYS = keys_with(lambda job: {}, {"face_yolov8n.pt": "0"}, Shelved(frozenset(), {}, 2.0))
 BATCHES = [batch for _, group in by_checkpoint(SWITCHED.cells()) for batch in batches(group, 2)]
 
 

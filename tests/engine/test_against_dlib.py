@@ -89,16 +89,12 @@ def test_a_batch_answers_as_each_face_alone(reader, photograph):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("scale", "shift"), [(0.9, 0.0), (1.25, 0.1), (1.6, 0.0)])
-def test_the_second_look_forgives_a_detectors_box(reader, photograph, scale, shift):
-    """Whatever detector drew the box, the face is cut out alike: nearer than two photographs of one person are."""
-    image, (left, top, right, bottom) = Image.fromarray(photograph), CASES["as it is"][1]
-    half, x, y = (right - left) / 2, (left + right) / 2, (top + bottom) / 2
-    moved = Box(
-        *(
-            value + 2 * half * shift
-            for value in (x - half * scale, y - half * scale, x + half * scale, y + half * scale)
-        )
-    )
-    first, second = reader.read([image] * 2, [Box(left, top, right, bottom), moved])
-    assert np.linalg.norm(first - second) < 0.15
+@pytest.mark.parametrize(("scale", "right", "down"), [(0.65, 0, 0), (0.7, 0, -0.25), (2, 0, 0), (2, 0.15, -0.15)])
+def test_the_second_look_forgives_a_detectors_box(reader, photograph, scale, right, down):
+    """The face is cut out alike although the first look alone lands 0.17 to 0.72 away."""
+    left, top, end, bottom = CASES["as it is"][1]
+    side, x, y = end - left, (left + end) / 2, (top + bottom) / 2
+    half, x2, y2 = side * scale / 2, x + right * side, y + down * side
+    boxes = [Box(left, top, end, bottom), Box(x2 - half, y2 - half, x2 + half, y2 + half)]
+    first, second = reader.read([Image.fromarray(photograph)] * 2, boxes)
+    assert np.linalg.norm(first - second) < 0.1

@@ -278,6 +278,20 @@ def test_a_small_file_cannot_cost_much(tmp_path, data, words):
     assert time.process_time() - started < 5
 
 
+def doubled(generations):
+    """A model of two equal children each, the last of which holds one tensor."""
+    if not generations:
+        return MODULE + b"}(X\x0b\0\0\0_parameters}X\1\0\0\0wh\xffsX\x08\0\0\0_buffers}X\x08\0\0\0_modules}ub"
+    number = generations
+    return MODULE + STATE + b"}(X\1\0\0\0a%bq%cX\1\0\0\0bh%cuub" % (doubled(number - 1), number, number)
+
+
+def test_one_tensor_under_many_names_does_not_grow(tmp_path):
+    data = b"\x80\x04}X\x01\0\0\0t" + ONE + b"q\xffsX\x05\0\0\0model" + doubled(14) + b"s."
+    with pytest.raises(DetectorError, match="16,384 tensors of 4,096,000 numbers in a file of"):
+        Yolo(pt(tmp_path / "grown.pt", data, {"0": bytes(1_000)}))
+
+
 # What is broken
 
 

@@ -1,6 +1,7 @@
 """Identity and hashes: a file is read once while it stays as it is, and again after every write."""
 
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -153,3 +154,18 @@ def test_the_oldest_are_forgotten(tmp_path, monkeypatch):
     for name in "abc":
         known(tmp_path / name)
     assert len(list((tmp_path / "cache").glob("*"))) == (2 if identity(tmp_path / "a", settled=0.02) else 0)
+
+
+def test_a_cache_of_an_earlier_version_is_taken(earlier):
+    folder, counted = earlier("44c9ee7"), Counted()
+    path = folder / "models" / "small.safetensors"
+    if not is_known(path):
+        pytest.skip("the temporary folder's file system does not tell changes")
+    (file,) = (folder / "cache").glob("*.json")
+    said = json.loads(file.read_text(encoding="utf-8"))
+    stat = path.stat()  # the same file as then, were it not unpacked here
+    said["identity"] = [stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    name = hashlib.sha256(str(path.resolve()).encode("utf-8", "replace")).hexdigest()[:32]
+    file.with_name(f"{name}.json").write_text(json.dumps(said), encoding="utf-8")
+    contents = Hashes(folder / "cache", read=counted, settled=0.02).contents(path)
+    assert (counted.reads, contents) == (0, read_contents(path))

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 
@@ -12,9 +13,13 @@ import pytest
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import LedgerError
-from ohwx_compare.files.ledger import SCHEMA, CheckpointRow, Ledger, Result, open_run
+from ohwx_compare.files.ledger.reader import experiment_in, open_run, read_cells, read_summary
+from ohwx_compare.files.ledger.rows import CheckpointRow, Result
+from ohwx_compare.files.ledger.schema import SCHEMA
+from ohwx_compare.files.ledger.writer import Ledger
 
 FACE = FaceRecord(tab=1, box=(1.0, 2.5, 3.0, 4.0), confidence=0.5, detector="d.pt", fate=Fate.INPAINTED, mask=0, seed=4)
 RESULT = Result(
@@ -90,7 +95,7 @@ CREATE TABLE faces (
     PRIMARY KEY (cell, place)
 );
 INSERT INTO checkpoints VALUES ('a.safetensors', 'C:\\modèles\\a.safetensors', :sha256, 1, 1152921504606846976);
-INSERT INTO cells VALUES (1, 'told', 'b', 'k', 'images/ä.png', 'images/å.png', 'thumbs/ä.jpg', 'thumbs/å.jpg',
+INSERT INTO cells VALUES (1, :request, 'b', 'k', 'images/ä.png', 'images/å.png', 'thumbs/ä.jpg', 'thumbs/å.jpg',
     'faces inpainted', '男' || char(10) || 'Steps: 1', '["VAE ran in float32", "é"]', NULL, 1.5);
 INSERT INTO faces VALUES (1, 0, '{"tab": 1, "box": [1.0, 2.5, 3.0, 4.0], "confidence": 0.5, "detector": "d.pt",
     "fate": "inpainted", "reason": "", "mask": 0, "prompt": "", "seed": 4}');
@@ -98,12 +103,17 @@ INSERT INTO faces VALUES (1, 1, '{"tab": 1, "box": [1.0, 2.5, 3.0, 4.0], "confid
     "fate": "filtered", "reason": "too small", "mask": null, "prompt": "", "seed": 4}');
 PRAGMA user_version = 1;
 """
+REQUEST = (
+    '["a.safetensors",{"cfg":7,"clip_skip":1,"denoise":null,"height":1024,"negative":"","prompt":"ohwx","rng":"GPU",'
+    '"sampler":"DPM++ 2M SDE","schedule":"Automatic","seed":1,"steps":20,"subseed":0,"subseed_strength":0,'
+    '"width":1024},[]]'
+)
 
 
 def test_a_ledger_of_the_first_schema_is_read_and_brought_up_to_date(tmp_path):
     path = tmp_path / "run.sqlite"
     with closing(sqlite3.connect(path)) as db:
-        db.executescript(OF_SCHEMA_1.replace(":sha256", f"'{ROW.sha256}'"))
+        db.executescript(OF_SCHEMA_1.replace(":sha256", f"'{ROW.sha256}'").replace(":request", f"'{REQUEST}'"))
         db.execute("INSERT INTO experiment VALUES (1, ?)", (json.dumps(experiment().to_dict()),))
         db.commit()
     as_it_was = path.read_bytes()
@@ -122,7 +132,8 @@ def test_a_ledger_of_the_first_schema_is_read_and_brought_up_to_date(tmp_path):
 
 
 def test_one_writer_at_a_time(tmp_path):
-    code = f"from pathlib import Path; from ohwx_compare.files.ledger import Ledger; Ledger(Path({str(tmp_path)!r}))"
+    code = "from pathlib import Path; from ohwx_compare.files.ledger.writer import Ledger; "
+    code += f"Ledger(Path({str(tmp_path)!r}))"
     with Ledger(tmp_path):
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert "LedgerError: Another run is writing to" in other.stderr
@@ -143,15 +154,17 @@ def test_a_half_done_change_is_no_change(tmp_path, monkeypatch):
 
 
 def test_other_folders_are_refused(tmp_path):
-    with pytest.raises(LedgerError, match="is not a run folder"):
-        open_run(tmp_path)
+    for read in (open_run, read_summary):
+        with pytest.raises(LedgerError, match="is not a run folder"):
+            read(tmp_path)
     (tmp_path / "run.sqlite").touch()  # killed before it held anything
     with pytest.raises(LedgerError, match="holds no experiment"):
         open_run(tmp_path)
     with Ledger(tmp_path):
         pass
-    with pytest.raises(LedgerError, match="holds no experiment"):
-        open_run(tmp_path)
+    for read in (open_run, read_summary):
+        with pytest.raises(LedgerError, match="holds no experiment"):
+            read(tmp_path)
     db = sqlite3.connect(tmp_path / "run.sqlite")
     db.execute("PRAGMA user_version = 7")
     db.close()
@@ -175,3 +188,82 @@ def test_the_plan_is_the_experiment_file(tmp_path):
     text = db.execute("SELECT json FROM experiment").fetchone()[0]
     db.close()
     assert Experiment.from_dict(json.loads(text)) == experiment()
+
+
+def test_rows_find_their_cells_whatever_the_numbers(tmp_path):
+    """Face pass off makes cells that ask for the same: each has a row of its own, and keeps it."""
+    tab = FaceSettings(denoise=0.3)
+    axes = (*experiment().axes, Axis("face denoise", (0.3, 0.5)), Axis("face pass", (True, False)))
+    first = replace(experiment(), axes=axes, faces=(tab,))
+    with Ledger(tmp_path) as ledger:
+        ledger.plan(first)
+        for cell in first.cells():
+            ledger.commit(cell, replace(RESULT, key=f"{cell.checkpoint} {cell.job.seed} {cell.faces}"))
+        rows = ledger.results()
+        ledger.plan(first)
+        assert ledger.results() == rows
+        for order in ((3, 2, 1), (2, 1, 3)):
+            more = replace(first, axes=(Axis("seed", order), axes[1], axes[3], axes[2]))
+            ledger.plan(more)
+            wanted = {c.number: f"{c.checkpoint} {c.job.seed} {c.faces}" for c in more.cells() if c.job.seed != 3}
+            found = ledger.results()
+            assert {number: result.key for number, result in found.items()} == wanted
+            assert all(result.faces == RESULT.faces for result in found.values())
+
+
+def partly_drawn(folder):
+    """Eight cells: drawn, failed, drawn without a time, failed; four pending."""
+    axes = (*experiment().axes, Axis("cfg", (5.0, 9.0)))
+    outcomes = (
+        replace(RESULT, after_thumb=None, before_thumb=None),
+        Result(outcome=Outcome.FAILED, error="no memory"),
+        replace(RESULT, seconds=None),
+        Result(outcome=Outcome.FAILED, error="no file"),
+    )
+    with Ledger(folder) as ledger:
+        ledger.plan(replace(experiment(), axes=axes))
+        ledger.remember(ROW)
+        for cell, result in zip(replace(experiment(), axes=axes).cells(), outcomes, strict=False):
+            ledger.commit(cell, result)
+        yield
+    yield
+
+
+def test_a_summary_tells_what_the_cells_do(tmp_path):
+    for _ in partly_drawn(tmp_path):  # while it is held, and after
+        run, told = open_run(tmp_path), read_summary(tmp_path)
+        ended = [cell.result for cell in run.cells if cell.result.outcome is not Outcome.PENDING]
+        assert (told.cells, told.done, told.failed) == (len(run.cells), len(ended), 2)
+        assert told.outcomes == Counter(result.outcome for result in ended)
+        assert told.axes == tuple((axis.kind, len(axis.values)) for axis in run.experiment.axes)
+        assert (told.seconds, told.thumb, told.error) == (1.5, "thumbs/å.jpg", "no memory")
+        assert experiment_in(tmp_path) == run.experiment
+
+
+def test_an_empty_run_has_a_summary_too(tmp_path):
+    with Ledger(tmp_path) as ledger:
+        ledger.plan(experiment())
+    told = read_summary(tmp_path)
+    assert (told.cells, told.done, told.outcomes, told.seconds, told.thumb, told.error) == (4, 0, {}, None, None, None)
+
+
+def test_a_slice_of_cells_is_a_slice_of_the_run(tmp_path):
+    for _ in partly_drawn(tmp_path):
+        cells = open_run(tmp_path).cells
+        for start in range(10):
+            for stop in range(10):
+                assert read_cells(tmp_path, start, stop) == cells[start:stop]
+
+
+def test_a_ledger_without_the_index_is_read_and_gets_it(tmp_path):
+    """Those that 44c9ee7 made have none."""
+    list(partly_drawn(tmp_path))
+    told = read_summary(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "run.sqlite")) as db:
+        db.execute("DROP INDEX cells_in_short")
+    assert read_summary(tmp_path) == told
+    with Ledger(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "run.sqlite")) as db:
+        plan = db.execute("EXPLAIN QUERY PLAN SELECT outcome, sum(seconds) FROM cells GROUP BY outcome").fetchall()
+    assert "COVERING INDEX cells_in_short" in plan[0][3]

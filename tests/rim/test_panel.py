@@ -107,7 +107,7 @@ def as_the_webui_parses(text):
 def test_pasting_the_sheets_infotext_restores_every_field(webui):
     webui.load_script()
     from ohwx_compare.core.experiment.outcome import Outcome
-    from ohwx_compare.files.ledger import Result, Run, RunCell
+    from ohwx_compare.files.ledger.rows import Result, Run, RunCell
     from ohwx_compare.hosts.webui.panel.paste import corrections, pasted_arguments
     from ohwx_compare.hosts.webui.request.arguments import Panel
     from ohwx_compare.hosts.webui.request.gallery import _brief
@@ -230,7 +230,7 @@ def test_the_estimate_is_told_in_the_panel(webui):
     components["checkpoints"].value = list(FILES)
     components["checkpoints"].fire("change")
     assert "<b>4 cells</b>: 4 pictures, 4 faces, 2 checkpoint loads; " in told.value
-    assert "after earlier runs" not in told.value
+    assert "of earlier runs" not in told.value
     components["axis_1"].value, components["values_1"].value = "Face denoise", "0.3, 0.5"
     components["values_1"].fire("blur")
     assert "<b>8 cells</b>: 4 pictures, 8 faces" in told.value
@@ -250,7 +250,7 @@ def test_the_estimate_knows_how_long_earlier_runs_took(webui):
     from ohwx_compare.hosts.webui.request.cost import estimate_html
 
     told = estimate_html({"steps": 20}, list(vars(Panel(checkpoints=[*FILES, "gone.safetensors"])).values()))
-    assert "after earlier runs here" in told
+    assert "plus the loads, by the pace of earlier runs" in told
     assert "not found: gone.safetensors" in told
 
 
@@ -265,7 +265,7 @@ def test_the_estimate_leaves_out_what_the_run_folder_holds(webui):
     fields = {"prompt": job.prompt, "neg_prompt": job.negative, "seed": 7, "steps": job.steps, "cfg_scale": job.cfg,
               "sampling": job.sampler, "scheduler": job.schedule, "width": job.width, "height": job.height}  # fmt: skip
     panel = Panel(checkpoints=FILES, faces=False, name="first")
-    assert "<b>2 cells</b>: 1 pictures, 1 checkpoint loads" in estimate_html(fields, list(vars(panel).values()))
+    assert "<b>2 cells</b>: 1 picture, 1 checkpoint load;" in estimate_html(fields, list(vars(panel).values()))
     assert "<b>2 cells</b>: 2 pictures" in estimate_html({**fields, "seed": 8}, list(vars(panel).values()))
 
 

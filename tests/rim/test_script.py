@@ -1,5 +1,6 @@
 """The script in a fake webui: loaded, asked, answered; what it draws with, leaves alone and puts back."""
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -209,7 +210,7 @@ def test_weights_left_over_from_the_model_before_are_refused(webui):
     write_checkpoint(webui.folder / "bare.safetensors", 5, without=["first_stage_model.decoder.conv.weight"])
     processed = webui.load_script().run(Txt2Img(seed=7), asked(checkpoints=["one.safetensors", "bare.safetensors"]))
     assert len(processed.images) == 2
-    assert "bare.safetensors lacks 1 tensors" in processed.comments
+    assert "bare.safetensors lacks 1 tensor (" in processed.comments
 
 
 def paste(webui, script, parameters):
@@ -285,7 +286,7 @@ def test_frozen_settings_are_said(webui):
         ({"axis": []}, "'axis'"),
         ({"axes": [{"kind": "sead", "values": [1]}]}, "'seed'"),
         ({"faces": [{"ad_modell": "x"}]}, "'ad_modell'"),
-        ({"name": "../up"}, "cannot name a run folder"),
+        ({"name": "../up"}, "cannot be the name of a run folder"),
         ({"checkpoints": ["nobody"]}, "nobody"),
     ],
 )
@@ -304,3 +305,19 @@ def test_a_webui_before_1_9_names_schedule_and_sampler_in_one(fakes):
     processed = webui.load_script().run(OldTxt2Img(seed=7, sampler_name="DPM++ 2M SDE Karras"), asked())
     assert {call.sampler_name for call in webui.calls} == {"DPM++ 2M SDE Karras"}
     assert "Schedule type: Karras" in processed.infotexts[1]
+
+
+def test_a_request_without_a_name_goes_on_with_its_folder_whichever_version_named_it(webui):
+    script = webui.load_script()
+    script.run(Txt2Img(seed=7), asked(name=""))
+    runs = webui.data / "outputs" / "ohwx" / "compare"
+    (named,) = runs.iterdir()
+    from ohwx_compare.core.experiment.key_text import canonical
+    from ohwx_compare.files.ledger.reader import open_run
+
+    written = open_run(named).experiment.to_dict()
+    digest = hashlib.sha256(canonical(written).encode()).hexdigest()[:8]  # as 44c9ee7 named it: of every setting
+    assert not named.name.endswith(digest)
+    first, drawn = named.rename(runs / f"2020-01-01 10-00-{digest}"), len(webui.calls)
+    script.run(Txt2Img(seed=7), asked(name=""))
+    assert (list(runs.iterdir()), len(webui.calls)) == ([first], drawn)

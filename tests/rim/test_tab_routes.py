@@ -135,7 +135,7 @@ def test_the_tab_does_not_go_on_without_hires_fix(webui, page):
     webui.load_script().run(p, json.dumps({"checkpoints": BOTH, "name": "scripted"}))
     answer = page.post("/ohwx/api/runs/scripted/resume")
     assert answer.status_code == 400
-    assert "hires fix; Generate in txt2img again" in answer.json()["error"]
+    assert "hires fix; press Generate in txt2img again" in answer.json()["error"]
 
 
 TEXT = (

@@ -74,7 +74,7 @@ def test_stopped_it_goes_on_to_the_end(page, recipe):
     ("change", "says"),
     [
         ({"base": "nobody.safetensors"}, "There is no base checkpoint 'nobody.safetensors'"),
-        ({"base": "one.safetensors"}, "UNet is not whole"),
+        ({"base": "one.safetensors"}, "UNet is incomplete"),
         ({"train": "/no/where"}, "does not exist"),
         ({"resolution": 100}, "multiples of 64"),
         ({"leraning_rate": 1}, "did you mean"),

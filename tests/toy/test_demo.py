@@ -18,7 +18,7 @@ from ohwx_compare.demo.sizes import ARMS, QUICK, WHOLE
 from ohwx_compare.demo.words import headline
 from ohwx_compare.demo.work import work
 from ohwx_compare.errors import TrainingError
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.train.plan.plan import make_plan
 
 

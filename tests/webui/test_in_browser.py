@@ -8,7 +8,7 @@ from PIL import Image
 from webui_api import NAMES, difference, open_ui, wait
 
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 
 GRADIOS = ("Cannot read properties of undefined (reading 'props')",)  # its own, at any Generate
 PANEL = "#script_txt2img_ohwx_compare_"

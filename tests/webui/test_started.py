@@ -10,7 +10,7 @@ from starting import ROOT, kill, put_extension, started
 from webui_api import NAMES, difference, open_ui, wait
 
 from ohwx_compare.errors import LedgerError
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 
 SCRIPTS = "JSON.stringify(gradio_config.components.map(component => component.props.choices || 0))"
 

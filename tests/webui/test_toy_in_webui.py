@@ -17,7 +17,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.demo.sizes import Sizes
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import open_run
+from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.toy.checkpoint import TOY
 from ohwx_compare.toy.face_detector import DETECTOR
@@ -45,7 +45,7 @@ def test_the_demos_comparisons_are_those_of_our_engine(webui, browser, models, t
     page = open_ui(browser, webui)
     page.click("#tabs > .tab-nav > button:has-text('ohwx compare')")
     page.click("#ohwx-toy")
-    page.wait_for_selector("#ohwx-toy-said:text('ohwx-toy/toy.safetensors and toy_face_yolov8.pt can be chosen now')")
+    page.wait_for_selector("#ohwx-toy-said:text('the detector toy_face_yolov8.pt can be selected now')")
     page.close()
     assert "ohwx-toy/toy.safetensors" in json.loads(tab.get("ohwx/api/state"))["checkpoints"]
     monkeypatch.setattr("ohwx_compare.demo.sizes.WHOLE", CUT)

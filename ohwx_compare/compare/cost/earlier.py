@@ -13,7 +13,7 @@ from ohwx_compare.core.experiment.outcome import Fate
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.steps import expected_faces, face_steps, sampling_steps
-from ohwx_compare.files.ledger import Run, RunCell
+from ohwx_compare.files.ledger.rows import Run, RunCell
 
 __all__ = ["pace", "seconds_at"]
 

@@ -14,7 +14,8 @@ from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_in, plan, shelve
 from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import ExperimentError, LedgerError
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run
 
 __all__ = ["Forecast", "forecast"]
 

@@ -16,9 +16,10 @@ from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.compare.work import NO_KEYS, BatchWork, CellKeys, KeysOf, needed
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
+from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import UnknownCheckpointError
-from ohwx_compare.files.ledger import Run
+from ohwx_compare.files.ledger.rows import Run
 
 __all__ = ["ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
 
@@ -50,6 +51,10 @@ class Shelved:
     def is_lent(self, key: str) -> bool:
         """Whether it is taken from elsewhere."""
         return key in self.lent
+
+    def key_here(self, forms: Forms) -> str:
+        """The key that a picture carries there; today's for one that nobody has."""
+        return next(filter(self.keys.__contains__, forms), forms[0])
 
 
 @dataclass(frozen=True, kw_only=True)

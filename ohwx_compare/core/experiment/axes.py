@@ -14,17 +14,25 @@ from typing import Any
 from ohwx_compare.core.experiment.face_kinds import FACE_KINDS
 from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, text, whole
 from ohwx_compare.core.infotext.sampler_names import split_sampler
-from ohwx_compare.core.prompt.styles import Style, styled
+from ohwx_compare.core.prompt.styles import Style, styled, substituted
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.words import did_you_mean
+from ohwx_compare.words import did_you_mean, quoted
 
-__all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair"]
+__all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair", "split_hash"]
 
-_REF = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<hash>[0-9a-fA-F]{10,64})\])?\s*")
+_HASH = re.compile(r"([0-9a-fA-F]{10,64})\]")
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
+
+
+def split_hash(text: str) -> tuple[str, str]:
+    """The name and the hash (10 to 64 digits, lower case; "" without one) of `name [hash]`, no blanks around them."""
+    text = text.strip()
+    name, bracket, rest = text.rpartition("[")
+    found = _HASH.fullmatch(rest) if bracket else None
+    return (name.rstrip(), found[1].lower()) if found else (text, "")
 
 
 @dataclass(frozen=True)
@@ -37,13 +45,17 @@ class CheckpointRef:
     @classmethod
     def parse(cls, text: str) -> "CheckpointRef":
         r"""Read the webui's title, `dir\name.safetensors [f31347de70]`, hash or not. Raises ExperimentError."""
-        found = _REF.fullmatch(text.strip())
-        name = found["name"].replace("\\", "/").strip() if found else ""
-        if found is None or not name:
-            raise ExperimentError(f"A checkpoint needs a name, got {text!r}; write it as name.safetensors [hash].")
-        if not is_unicode(name):
-            raise ExperimentError(f"The checkpoint name {name!r} is not valid Unicode text; rename the file.")
-        return cls(name, found["hash"] and found["hash"].lower())
+        name, short_hash = split_hash(text)
+        name = name.replace("\\", "/").strip()
+        if not name:
+            raise ExperimentError(
+                f"A checkpoint needs a name, got {quoted(text)}; write it as name.safetensors [hash]."
+            )
+        if not is_unicode(name) or set(name) & {"\n", "\0"}:
+            raise ExperimentError(
+                f"The checkpoint name {quoted(name)} is not one line of valid Unicode text; rename the file."
+            )
+        return cls(name, short_hash or None)
 
     @property
     def stem(self) -> str:
@@ -71,13 +83,13 @@ class Axis:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ExperimentError(f"Unknown axis {self.kind!r}; {did_you_mean(self.kind, KINDS)}")
+            raise ExperimentError(f"Unknown axis {quoted(self.kind)}; {did_you_mean(self.kind, KINDS)}")
         if not self.values:
             raise ExperimentError(f"The axis {self.kind!r} has no values; list at least one or leave the axis out.")
         twice = [value for value, times in Counter(self.values).items() if times > 1]
         if twice:
             raise ExperimentError(
-                f"The axis {self.kind!r} lists {KINDS[self.kind].show(twice[0])} twice; list it once."
+                f"The axis {self.kind!r} lists {quoted(KINDS[self.kind].show(twice[0]))} twice; list it once."
             )
 
     @cached_property
@@ -94,13 +106,13 @@ class Axis:
         if kind not in KINDS:
             return cls(kind, ())
         if not isinstance(values, list):
-            raise ExperimentError(f"The values of the axis {kind!r} must be a list, got {values!r}.")
+            raise ExperimentError(f"The values of the axis {kind!r} must be a list, got {quoted(values)}.")
         read = []
         for value in values:
             try:
                 read.append(KINDS[kind].read(value))
             except (TypeError, ValueError, OverflowError) as error:
-                raise ExperimentError(f"The axis {kind!r} cannot take {value!r}: {error}.") from error
+                raise ExperimentError(f"The axis {kind!r} cannot take {quoted(value)}: {error}.") from error
         return cls(kind, tuple(read))
 
     def to_json(self) -> dict[str, Any]:
@@ -127,8 +139,9 @@ def _apply_prompt(job: Job, faces: tuple[FaceSettings, ...], pair: PromptPair, _
 
 def _replace_text(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str) -> Applied:
     if old not in job.prompt and old not in job.negative:
-        raise ExperimentError(f"Prompt S/R: {old!r} is in neither the prompt nor the negative prompt.")
-    return replace(job, prompt=job.prompt.replace(old, new), negative=job.negative.replace(old, new)), faces
+        raise ExperimentError(f"Prompt S/R: {quoted(old)} is in neither the prompt nor the negative prompt.")
+    prompt, negative = (substituted(text, old, new) for text in (job.prompt, job.negative))
+    return replace(job, prompt=prompt, negative=negative), faces
 
 
 def _sampler(job: Job, faces: tuple[FaceSettings, ...], name: str, _: Any) -> Applied:

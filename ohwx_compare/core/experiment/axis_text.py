@@ -8,8 +8,9 @@ from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
 from ohwx_compare.core.experiment.kind import AxisKind, Form
-from ohwx_compare.core.infotext.xyz import from_csv, numbers, to_csv
+from ohwx_compare.core.infotext.xyz import from_csv, limit, numbers, to_csv
 from ohwx_compare.errors import ExperimentError, InfotextError
+from ohwx_compare.words import quoted
 
 __all__ = ["kind_called", "read_values", "write_values"]
 
@@ -60,12 +61,13 @@ def _read(kind: AxisKind, text: str) -> list[Any]:
             values.append(_of_line(part))
         else:
             values += numbers([part], kind.title, whole=kind.form is Form.WHOLE)
+            limit(len(values))
     return values
 
 
 def _switch(kind: AxisKind, text: str) -> bool:
     if text.casefold() not in _SWITCHES:
-        raise ExperimentError(f"The axis {kind.name!r} takes on or off, got {text!r}.")
+        raise ExperimentError(f"The axis {kind.name!r} takes on or off, got {quoted(text)}.")
     return _SWITCHES[text.casefold()]
 
 
@@ -90,5 +92,5 @@ def _of_line(text: str) -> Any:
         return text
     try:
         return json.loads(text)
-    except ValueError:  # a prompt may begin so
+    except (ValueError, RecursionError):  # a prompt may begin so
         return text

@@ -125,12 +125,13 @@ def _axes(pictures: Sequence[_Picture], notes: list[str]) -> dict[str, tuple[Any
 
 
 def _distinct(kind: str, pictures: Sequence[_Picture]) -> tuple[Any, ...]:
-    values: list[Any] = []
+    values: dict[Any, None] = {}
     for picture in pictures:
         own = picture.axes.get(kind) or ((_VALUES[kind](picture),) if kind in _VALUES else ())
-        values += [value for value in own if value is not None and value not in values]
+        values |= dict.fromkeys(value for value in own if value is not None)
     if kind == "checkpoint":
-        values = list({ref.stem.casefold(): ref for ref in reversed(values)}.values())[::-1]  # with hash or without
+        by_name = {ref.stem.casefold(): ref for ref in reversed(values)}  # with hash or without
+        return tuple(by_name.values())[::-1]
     return tuple(values)
 
 

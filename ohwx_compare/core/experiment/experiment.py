@@ -4,14 +4,17 @@ Cells are numbered from 1 in the order of generation, which visits each checkpoi
 axis, the others keep their order. Adding a checkpoint at the end therefore renumbers nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
+from functools import cached_property
 from itertools import product
 from math import prod
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef
+from ohwx_compare.core.experiment.key_text import completed
+from ohwx_compare.core.experiment.kind import Applied
 from ohwx_compare.core.experiment.plotted import axes_of, kept, kind_of, read_axis, require_drawn_axis
 from ohwx_compare.core.infotext.infotext import (
     Infotext,
@@ -29,11 +32,12 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
-from ohwx_compare.words import counted, did_you_mean
+from ohwx_compare.words import counted, did_you_mean, quoted
 
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
 _MOST_CELLS = 50_000
+_MOST_LETTERS = 50_000_000  # of all prompts: 1,000 for each of the most cells
 _WORDS = MappingProxyType(
     {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 )
@@ -79,14 +83,14 @@ class Experiment:
         if twice:
             raise ExperimentError(f"The experiment has two {twice[0]!r} axes; put their values into one.")
         if self.columns not in KINDS:
-            raise ExperimentError(f"The columns name no known axis: {self.columns!r}. Known: {', '.join(KINDS)}.")
+            raise ExperimentError(f"The columns name no known axis: {quoted(self.columns)}. Known: {', '.join(KINDS)}.")
         if not self.faces and any(KINDS[kind].varies_faces for kind in kinds):
             raise ExperimentError("An axis varies the face pass, but there is no face pass; add one, or drop the axis.")
         if (cells := prod(len(axis.values) for axis in self.axes)) > _MOST_CELLS:
             raise ExperimentError(
                 f"The experiment has {counted(cells, 'cell')}, expected at most {_MOST_CELLS:,}; split it."
             )
-        for job, tabs in dict.fromkeys(self._drawn()):
+        for job, tabs in dict.fromkeys(self._pictures):
             require_valid(job)
             for tab in tabs:
                 require_valid(tab)
@@ -124,14 +128,18 @@ class Experiment:
             faces=tuple(map(_typed_face, self.faces)),
         )
 
-    def cells(self) -> tuple[Cell, ...]:
-        """All cells in the order of generation. Raises ExperimentError without a checkpoint."""
+    def cells(self, start: int = 0, stop: int | None = None) -> tuple[Cell, ...]:
+        """The cells in the order of generation, all or a slice. Raises ExperimentError without a checkpoint."""
         if not self.checkpoints:
             raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis.")
         at = next(i for i, axis in enumerate(self.axes) if axis.kind == "checkpoint")
-        everywhere = product(*(range(len(axis.values)) for axis in self.axes))
-        order = sorted(everywhere, key=lambda coordinates: coordinates[at])  # stable: the other axes keep theirs
-        return tuple(self._cell(number, coordinates) for number, coordinates in enumerate(order, 1))
+        places = tuple(product(*self._ranges))
+        cells = []
+        for i in range(len(self.checkpoints) * len(places))[start:stop]:
+            ref, place = divmod(i, len(places))
+            before, after = places[place][:at], places[place][at + 1 :]
+            cells.append(self._cell(i + 1, (*before, ref, *after), self._pictures[place]))
+        return tuple(cells)
 
     def to_dict(self) -> dict[str, Any]:
         """The experiment as JSON values; `from_dict` gives the same experiment back. Every setting is written."""
@@ -156,7 +164,7 @@ class Experiment:
         lists = {name: data.get(name, []) for name in ("axes", "faces", "styles", "notes")}
         for name, value in lists.items():
             if not isinstance(value, list):
-                raise ExperimentError(f"`{name}` must be a list, got {value!r}.")
+                raise ExperimentError(f"`{name}` must be a list, got {quoted(value)}.")
         for axis in lists["axes"]:
             _known(axis, ("kind", "values"), "an axis")
         axes = (Axis.read(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
@@ -196,13 +204,14 @@ class Experiment:
         for axis in axes:
             if axis.kind == "styles" and "base" not in ours:
                 job = unstyled(job, axis.values[0])
-        return cls.from_dict({
+        written = {
             "job": asdict(job) | ours.get("base", {}),
             "axes": [axis.to_json() for axis in axes],
             "faces": ours.get("faces", [asdict(tab) for tab in faces(infotext)]),
             "columns": ours.get("columns", axes[0].kind if plot and plot.x else "checkpoint"),
             "styles": ours.get("styles", []),
-        }, styles)  # fmt: skip
+        }  # fmt: skip
+        return cls.from_dict(completed(written), styles)
 
     def kept_beside(self, infotext: Infotext) -> dict[str, Any]:
         """What the text of our sheet needs under the key `ohwx` (see `plotted.kept`) to give these cells back.
@@ -219,37 +228,64 @@ class Experiment:
         beside = {name: written[name] for name in ("axes", "columns", "styles") if name in written}
         return beside | {"base": base} | ({"faces": written["faces"]} if faces(infotext) != self.faces else {})
 
-    def _cell(self, number: int, coordinates: tuple[int, ...]) -> Cell:
-        job, faces = self._at(coordinates)
-        chosen = [(axis.kind, axis.values[i]) for axis, i in zip(self.axes, coordinates, strict=True)]
+    def _cell(self, number: int, coordinates: tuple[int, ...], picture: Applied) -> Cell:
+        axes = list(zip(self.axes, coordinates, strict=True))
         return Cell(
             number=number,
             coordinates=coordinates,
-            labels=tuple(axis.labels[i] for axis, i in zip(self.axes, coordinates, strict=True)),
-            checkpoint=dict(chosen)["checkpoint"],
-            job=job,
-            faces=faces,
+            labels=tuple(axis.labels[i] for axis, i in axes),
+            checkpoint=next(axis.values[i] for axis, i in axes if axis.kind == "checkpoint"),
+            job=picture[0],
+            faces=picture[1],
         )
 
-    def _at(self, coordinates: tuple[int, ...]) -> tuple[Job, tuple[FaceSettings, ...]]:
-        job, faces = self.job, self.faces
+    @cached_property
+    def _pictures(self) -> tuple[Applied, ...]:
+        """What is generated at every place of one checkpoint, in the order of the other axes."""
         order = list(KINDS)
-        steps = sorted(zip(self.axes, coordinates, strict=True), key=lambda step: order.index(step[0].kind))
-        is_styled = False
-        for axis, i in steps:
-            if not is_styled and order.index(axis.kind) >= order.index("styles"):
-                job, is_styled = styled(job, self._own_styles), True
-            job, faces = KINDS[axis.kind].apply(job, faces, axis.values[i], axis.values[0])
-        return job if is_styled else styled(job, self._own_styles), faces
+        axes = sorted(enumerate(self.axes), key=lambda numbered: order.index(numbered[1].kind))
+        plain = [one for one in axes if order.index(one[1].kind) < order.index("styles")]
+        later, styles = axes[len(plain) :], self._own_styles
+
+        def at(coordinates: tuple[int, ...]) -> Applied:
+            job, faces = _applied(plain, coordinates, self.job, self.faces)
+            return _applied(later, coordinates, styled(job, styles), faces)
+
+        return tuple(_bounded(map(at, product(*self._ranges))))
+
+    @property
+    def _ranges(self) -> tuple[range, ...]:
+        """The coordinates of one checkpoint's places, axis by axis."""
+        return tuple(range(1 if axis.kind == "checkpoint" else len(axis.values)) for axis in self.axes)
 
     @property
     def _own_styles(self) -> tuple[Style, ...]:
         chosen = {style.name for axis in self.axes if axis.kind == "styles" for value in axis.values for style in value}
         return tuple(style for style in self.styles if style.name not in chosen)
 
-    def _drawn(self) -> Iterable[tuple[Job, tuple[FaceSettings, ...]]]:
-        ranges = (range(1 if axis.kind == "checkpoint" else len(axis.values)) for axis in self.axes)
-        return map(self._at, product(*ranges))
+
+def _applied(
+    axes: Iterable[tuple[int, Axis]], coordinates: tuple[int, ...], job: Job, faces: tuple[FaceSettings, ...]
+) -> Applied:
+    """Job and face settings with the values of `axes`, each with its place among all, at `coordinates`."""
+    for place, axis in axes:
+        job, faces = KINDS[axis.kind].apply(job, faces, axis.values[coordinates[place]], axis.values[0])
+    return job, faces
+
+
+def _bounded(pictures: Iterable[Applied]) -> Iterator[Applied]:
+    """The same pictures. Raises ExperimentError before their prompts fill the memory."""
+    kept: set[int] = set()  # one text that many cells share takes its memory once
+    letters = 0
+    for picture in pictures:
+        texts = {id(text): len(text) for text in (picture[0].prompt, picture[0].negative) if id(text) not in kept}
+        kept |= texts.keys()
+        letters += sum(texts.values())
+        if letters > _MOST_LETTERS:
+            raise ExperimentError(
+                f"The prompts have over {_MOST_LETTERS:,} characters together; use fewer or shorter ones."
+            )
+        yield picture
 
 
 def checkpoint_of(infotext: Infotext) -> CheckpointRef | None:
@@ -310,10 +346,10 @@ def _with_texts(axis: Axis, styles: Mapping[str, Style]) -> Axis:
 
 def _known(data: Any, names: Iterable[str], what: str) -> None:
     if not isinstance(data, dict):
-        raise ExperimentError(f"{what} must be a JSON object, got {data!r}.")
+        raise ExperimentError(f"{what} must be a JSON object, got {quoted(data)}.")
     for name in data:
         if name not in names:
-            raise ExperimentError(f"{what} has no {name!r}; {did_you_mean(name, names)}")
+            raise ExperimentError(f"{what} has no {quoted(name)}; {did_you_mean(name, names)}")
 
 
 def _read(kind: type[Settings], data: Any, what: str) -> Settings:
@@ -330,5 +366,5 @@ def _read(kind: type[Settings], data: Any, what: str) -> Settings:
             values[name] = float(value)
         elif type(value) not in allowed:
             names = " or ".join(_WORDS.get(t, t.__name__) for t in allowed)
-            raise ExperimentError(f"{what}.{name} must be {names}, got {value!r}.")
+            raise ExperimentError(f"{what}.{name} must be {names}, got {quoted(value)}.")
     return kind(**values)

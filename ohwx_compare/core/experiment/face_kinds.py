@@ -95,7 +95,7 @@ FACE_KINDS = (
     _kind("dilate", "Face mask dilation", Form.WHOLE, xyz="Mask erosion / dilation"),
     _kind("blur", "Face mask blur", Form.WHOLE),
     _kind("prompt", "Face prompt", Form.LINES, xyz="ADetailer prompt"),
-    _kind("negative", "Face negative", Form.LINES, xyz="ADetailer negative prompt"),
+    _kind("negative", "Face negative prompt", Form.LINES, xyz="ADetailer negative prompt"),
     AxisKind(
         name="face size",
         title="Face size",

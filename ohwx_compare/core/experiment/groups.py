@@ -10,7 +10,9 @@ __all__ = ["CheckpointGroup", "groups"]
 
 # kohya writes -000030 after an epoch, -step00000901 after a step and no suffix at the end (sd-scripts,
 # library/train_util.py: EPOCH_FILE_NAME, STEP_FILE_NAME, DEFAULT_LAST_OUTPUT_NAME); -e30, -ep30, _epoch_30 are common.
-_SAVE = re.compile(r"(?P<run>.+?)[-_ ](?:(?P<epoch>\d{6}|e(?:p(?:och)?)?[-_]?\d+)|steps?[-_]?(?P<step>\d+))", re.I)
+_SAVE = re.compile(
+    r"(?P<run>.+?)[-_ ](?:(?P<epoch>\d{6}|e(?:p(?:och)?)?[-_]?\d{1,15})|steps?[-_]?(?P<step>\d{1,15}))", re.I
+)
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
 
 

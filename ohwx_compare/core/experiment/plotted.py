@@ -14,7 +14,7 @@ from ohwx_compare.core.infotext.infotext import Infotext, XyzAxis, extra, xyz
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
-from ohwx_compare.words import did_you_mean
+from ohwx_compare.words import did_you_mean, quoted
 
 __all__ = ["as_xyz", "axes_of", "kept", "kind_of", "read_axis", "require_drawn_axis"]
 
@@ -26,7 +26,7 @@ def kept(infotext: Infotext) -> dict[str, Any]:
     """What our own text says of its experiment beyond the X/Y/Z keys; {} for none. Raises InfotextError if damaged."""
     ours = extra(infotext).get("experiment", {})
     if not isinstance(ours, dict) or not isinstance(ours.get("base", {}), dict):
-        raise InfotextError(f"The key 'ohwx' has {ours!r} as its experiment, expected a JSON object.")
+        raise InfotextError(f"The key 'ohwx' has {quoted(ours)} as its experiment, expected a JSON object.")
     return ours
 
 
@@ -38,7 +38,7 @@ def axes_of(infotext: Infotext) -> tuple[Axis, ...]:
     ours = kept(infotext).get("axes")
     if ours is not None:
         if not isinstance(ours, list) or not all(isinstance(axis, dict) for axis in ours):
-            raise InfotextError(f"The key 'ohwx' has {ours!r} as its axes, expected a list of JSON objects.")
+            raise InfotextError(f"The key 'ohwx' has {quoted(ours)} as its axes, expected a list of JSON objects.")
         return tuple(Axis.read(str(axis.get("kind")), axis.get("values")) for axis in ours)
     plot = xyz(infotext)
     return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()) if kind_of(axis))
@@ -102,4 +102,4 @@ def _xyz_value(value: Any) -> int | float | str:
 def _drawn_ones(what: str, values: Iterable[str], known: Iterable[str]) -> None:
     other = [value for value in values if value not in known]
     if other:
-        raise UnsupportedKeyError(f"The {what} {other[0]!r} is not supported yet; supported: {', '.join(known)}.")
+        raise UnsupportedKeyError(f"The {what} {quoted(other[0])} is not supported yet; supported: {', '.join(known)}.")

@@ -27,6 +27,7 @@ from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+from ohwx_compare.words import quoted
 
 __all__ = [
     "EXTRA_KEY",
@@ -93,7 +94,7 @@ def to_job(infotext: Infotext) -> Job:
 def to_inpaint_job(infotext: Infotext) -> InpaintJob:
     """The inpaint that the text asks for; only its mask and picture are missing. Raises InfotextError for another text.
 
-    Without `Mask blur` there was none, without `Inpaint area` the whole picture was drawn (webui 1.8 and later).
+    Without `Mask blur` there was none, without `Inpaint area` the whole picture was inpainted (webui 1.8 and later).
     """
     job = to_job(infotext)
     if job.denoise is None:
@@ -142,7 +143,7 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
     orders = extra(infotext).get(_SORT, [])
     if not isinstance(orders, list) or len(orders) not in (0, len(settings)):
         raise InfotextError(
-            f"The key {EXTRA_KEY!r} lists {orders!r} as {_SORT!r}, expected one for each tab ({len(settings)})."
+            f"The key {EXTRA_KEY!r} lists {quoted(orders)} as {_SORT!r}, expected one for each tab ({len(settings)})."
         )
     return (
         tuple(replace(tab, sort=str(order)) for tab, order in zip(settings, orders, strict=True))

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from ohwx_compare.errors import InfotextError
 
@@ -17,6 +18,7 @@ __all__ = ["Infotext", "Pair", "parse", "quote", "read_real", "read_whole", "ren
 
 _NEGATIVE = "Negative prompt:"
 _LEAST_PAIRS = 3  # fewer, and the webui takes the last line for prompt
+_MOST_PAIRS = 10_000  # one with three face tabs has 100
 _KEY = re.compile(r"\w[\w \-/]+")
 _SEGMENT = re.compile(
     r"([^,:]*)"
@@ -205,7 +207,7 @@ def _pairs_line(lines: list[str]) -> tuple[int, tuple[Pair, ...]]:
 
 def _pairs(line: str) -> tuple[Pair, ...]:
     """The pairs of a line that holds enough of them to be what the webui writes, else ()."""
-    found = (segment.groups() for segment in _SEGMENT.finditer(line))
+    found = (segment.groups() for segment in islice(_SEGMENT.finditer(line), _MOST_PAIRS + 1))
     pairs = tuple(Pair(key.strip(), raw) for key, raw in found if raw or key.strip())
     named = sum(1 for pair in pairs if pair.raw is not None and _KEY.fullmatch(pair.key))
-    return pairs if named >= _LEAST_PAIRS else ()
+    return pairs if named >= _LEAST_PAIRS and len(pairs) <= _MOST_PAIRS else ()

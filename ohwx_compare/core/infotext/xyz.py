@@ -16,7 +16,7 @@ from ohwx_compare.core.infotext.sampler_names import Version, read_version
 from ohwx_compare.errors import InfotextError
 from ohwx_compare.words import counted
 
-__all__ = ["SCRIPT", "Xyz", "XyzAxis", "from_csv", "numbers", "to_csv", "with_xyz", "xyz"]
+__all__ = ["SCRIPT", "Xyz", "XyzAxis", "from_csv", "limit", "numbers", "to_csv", "with_xyz", "xyz"]
 
 SCRIPT = "X/Y/Z plot"
 
@@ -141,12 +141,13 @@ def _plain(value: float | str) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-_INT, _FLOAT = r"[+-]?\s*\d+", r"[+-]?\s*\d+(?:\.\d*)?"
+# Between two numbers blanks may be matched in one way only: else many of them cost their square.
+_INT, _FLOAT = r"(?:[+-]\s*)?\d+", r"(?:[+-]\s*)?\d+(?:\.\d*)?"
 
 
 def _range_pattern(number: str, sized: str) -> re.Pattern[str]:
     step, count = rf"\(\s*([+-]{sized})\s*\)", r"\[\s*(\d+)\s*\]"
-    return re.compile(rf"\s*({number})\s*-\s*({number})\s*(?:{step}|{count})?\s*")
+    return re.compile(rf"\s*({number})\s*-\s*({number})\s*(?:(?:{step}|{count})\s*)?")
 
 
 _WHOLE_RANGE = _range_pattern(_INT, r"\d+")
@@ -172,12 +173,13 @@ def numbers(texts: Iterable[str], kind: str, *, whole: bool) -> tuple[int | floa
                 values += _steps(start, end, step, end + (1 if whole else step))
         except OverflowError as error:
             raise InfotextError(f"The X/Y/Z range {text[:40]!r} is too large; give smaller numbers.") from error
+        limit(len(values))
     return tuple(values)
 
 
 def _spread(start: float, end: float, count: int) -> Iterator[float]:
     """`count` values evenly from start to end, both ends included, as numpy's linspace."""
-    _limit(count)
+    limit(count)
     width = (end - start) / (count - 1) if count > 1 else 0.0
     return (end if 0 < i == count - 1 else start + i * width for i in range(count))
 
@@ -188,12 +190,13 @@ def _steps(start: float, end: float, step: float, stop: float) -> Iterator[float
         raise InfotextError(f"The X/Y/Z range {start}-{end} has a step of 0; give another step.")
     whole = isinstance(step, int)
     count = max(0, int(-((start - stop) // step)) if whole else math.ceil((stop - start) / step))
-    _limit(count)
+    limit(count)
     step = step if whole else (start + step) - start  # arange's own rounding
     return (start + i * step for i in range(count))
 
 
-def _limit(count: int) -> None:
+def limit(count: int) -> None:
+    """Raise InfotextError for more values than an axis may have."""
     if count > _MOST_VALUES:
         raise InfotextError(
             f"An X/Y/Z range has {counted(count, 'value')}, expected at most {_MOST_VALUES}; give a larger step."

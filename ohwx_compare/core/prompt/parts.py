@@ -23,7 +23,7 @@ class Part(NamedTuple):
 
 
 def strip_comments(prompt: str) -> str:
-    """`prompt` without what stands between "#" and the end of a line, as the webui since 1.8 before it draws."""
+    """`prompt` without what stands between "#" and the end of a line, which the webui removes since 1.8."""
     prompt = re.sub(r"(?:\A|\n)#[^\n]*\n?", "\n", prompt)  # a whole line
     return re.sub(r"#[^\n]*\n?", "\n", prompt)
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.words import did_you_mean
+from ohwx_compare.words import did_you_mean, quoted
 
-__all__ = ["Style", "known", "styled", "unstyled"]
+__all__ = ["Style", "known", "styled", "substituted", "unstyled"]
 
 _PLACE = "{prompt}"
+LONGEST_PROMPT = 500_000  # characters
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,17 @@ class Style:
     name: str
     prompt: str | None = None
     negative: str | None = None
+
+
+def substituted(text: str, old: str, new: str) -> str:
+    """`text` with `new` for each `old`. Raises ExperimentError before it grows longer than a prompt may be."""
+    length = len(text) + text.count(old) * (len(new) - len(old))
+    if length > LONGEST_PROMPT:
+        raise ExperimentError(
+            f"With {quoted(new)} for {quoted(old)} a prompt has {length:,} characters, expected at most "
+            f"{LONGEST_PROMPT:,}; shorten one of them."
+        )
+    return text.replace(old, new)
 
 
 def known(styles: Iterable[Style], library: Mapping[str, Style]) -> tuple[Style, ...]:
@@ -55,12 +67,12 @@ def _found(name: str, library: Mapping[str, Style]) -> Style:
     if name in library:
         return library[name]
     hint = did_you_mean(name, library) if library else "no styles.csv was found, or it has no styles."
-    raise ExperimentError(f"There is no style {name!r}; {hint}")
+    raise ExperimentError(f"There is no style {quoted(name)}; {hint}")
 
 
 def _merged(style: str, prompt: str) -> str:
     if _PLACE in style:
-        return style.replace(_PLACE, prompt)
+        return substituted(style, _PLACE, prompt)
     return ", ".join(filter(None, (prompt.strip(), style.strip())))
 
 

@@ -31,7 +31,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class InpaintJob:
-    """A job that redraws the white of a mask; `job.width` x `job.height` is the size it is drawn at."""
+    """A job that inpaints the white of a mask, at the size `job.width` x `job.height`."""
 
     job: Job  # with denoise set
     mask_blur: int = 4  # sigma, px of the whole picture

@@ -8,6 +8,7 @@ from typing import Any
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.words import quoted
 
 __all__ = ["MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
 
@@ -20,7 +21,11 @@ Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for
 
 def is_unicode(text: str) -> bool:
     """Whether `text` can be written in UTF-8; half a surrogate pair (JSON's \\ud800, a file name's odd byte) cannot."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def require_valid(settings: Job | FaceSettings) -> None:
@@ -34,7 +39,7 @@ def require_valid(settings: Job | FaceSettings) -> None:
         if isinstance(value, str) and not is_unicode(value):
             good, expected = _never, "valid Unicode text"
         if value is not None and not good(value):
-            raise ExperimentError(f"{what}: {field.name} is {value!r}, expected {expected}.")
+            raise ExperimentError(f"{what}: {field.name} is {quoted(value)}, expected {expected}.")
 
 
 def _one_of(*known: str) -> tuple[Callable[[str], bool], str]:

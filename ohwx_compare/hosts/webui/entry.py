@@ -1,6 +1,6 @@
 """The entry "ohwx compare" of the webui's Script dropdown.
 
-What draws is imported when it is asked to: the webui's start takes no longer for it.
+What generates is imported when it is needed, so that the webui starts as fast as before.
 """
 
 import sys
@@ -29,7 +29,7 @@ _FIELDS = (
 
 
 class CompareScript(scripts.Script):
-    """Draws the chosen checkpoints side by side, before and after the face pass, into a run folder."""
+    """Compares the selected checkpoints side by side, before and after the face pass, in a run folder."""
 
     _panel: ScriptPanel | None = None  # before `ui` was called
     _fields: Mapping[str, Any] = MappingProxyType({})  # the tab's own components that were seen so far
@@ -65,7 +65,7 @@ class CompareScript(scripts.Script):
     def run(self, p: processing.StableDiffusionProcessing, *arguments: Any) -> processing.Processed:
         """Compare, and answer with the sheet first, then the cells, infotexts aligned.
 
-        Raises OhwxError, whose text the webui shows, for what cannot be drawn as asked.
+        Raises OhwxError, whose text the webui shows, for what cannot be generated as requested.
         """
         from ohwx_compare.hosts.webui.request.comparison import base_job, compare
         from ohwx_compare.hosts.webui.request.gallery import shown
@@ -77,7 +77,7 @@ class CompareScript(scripts.Script):
         pictures = shown(compared.run, keep_before=request.keep_before)
         summary = compared.summary()
         p.extra_generation_params["ohwx"] = summary  # the API's answer has it
-        for line in (*summary["failed"], f"The whole run: {compared.run.folder / 'index.html'}"):
+        for line in (*summary["failed"], f"The page of the whole run: {compared.run.folder / 'index.html'}"):
             p.comment(line)
         texts = [picture.infotext for picture in pictures]
         job = request.experiment.job
@@ -96,10 +96,10 @@ class CompareScript(scripts.Script):
 
 
 def register() -> None:
-    """Tell the webui what it shall call: once each time the entry is loaded.
+    """Register the webui's callbacks: once each time the entry is loaded.
 
     In a thread: for each callback the webui looks for its caller through the whole stack, and for frames of an import
-    and of the entry, which is no module, through all modules: 20 ms each. A thread's stack has none of them.
+    and of the entry, which is not a module, through all modules: 20 ms each. A thread's stack has none of them.
     """
     register_encoder()
     with ThreadPoolExecutor(1) as thread:

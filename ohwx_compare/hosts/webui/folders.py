@@ -1,4 +1,4 @@
-"""Where things lie in this webui. Light: the entry needs it at start-up."""
+"""Where files are in this webui. Light: the entry needs it at start-up."""
 
 from pathlib import Path
 
@@ -43,11 +43,11 @@ def detector_names() -> list[str]:
 
 
 def runs_folder() -> Path:
-    """Where run folders lie: where the settings say, else below the webui's data path, never inside the extension."""
+    """Where run folders are: where the settings say, else below the webui's data path, never inside the extension."""
     named = str(setting(RUNS_FOLDER) or "").strip()
     return Path(paths.data_path) / (Path(named).expanduser() if named else Path("outputs", "ohwx", "compare"))
 
 
 def trainings_folder() -> Path:
-    """Where trainings lie, a folder each with its checkpoints: below the webui's data path."""
+    """Where trainings are, each a folder with its checkpoints: below the webui's data path."""
     return Path(paths.data_path) / "outputs" / "ohwx" / "train"

@@ -19,8 +19,8 @@ _DEFAULTS = {
 def add_settings() -> None:
     """Add the section; the webui calls it before it builds its interface, without one perhaps never."""
     labels = {
-        RUNS_FOLDER: "Folder of the runs, absolute or below the webui's data (empty: outputs/ohwx/compare)",
-        NESTED_SCRIPTS: "Always-on scripts that run in the face pass too, by file name, comma-separated",
+        RUNS_FOLDER: "Folder of the runs, absolute or below the webui's data folder (empty: outputs/ohwx/compare)",
+        NESTED_SCRIPTS: "Always-on scripts that run in the face pass too: file names, comma-separated",
     }
     for key, label in labels.items():
         shared.opts.add_option(key, shared.OptionInfo(_DEFAULTS[key], label, gr.Textbox, section=_SECTION))

@@ -1,4 +1,4 @@
-"""Randomness as a function of its name: a run that is resumed at any step draws what it would have drawn.
+"""Randomness as a function of its name: a run that is resumed at any step gets the numbers it would have had.
 
 No generator lives longer than one draw, so there is no generator state to save. Draws are made on the CPU, whose
 generator gives the same numbers on every machine.

@@ -17,7 +17,7 @@ from typing import Any
 
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.atomic import is_plain_file, write_text
-from ohwx_compare.files.json_file import read_json
+from ohwx_compare.files.json_file import read_object
 from ohwx_compare.files.lock import is_held
 from ohwx_compare.train.outside import controls
 from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
@@ -90,7 +90,7 @@ def is_awaited(folder: Path) -> bool:
 
 def _state_in(folder: Path) -> dict[str, Any]:
     """`state.json`, as far as its values are of their kinds: a folder may be damaged, or a stranger's."""
-    found = read_json(folder / "state.json")
+    found = read_object(folder / "state.json")
     known = {name: value for name, value in found.items() if isinstance(value, _KINDS.get(name, object))}
     known = {name: value for name, value in known.items() if not (name in _KINDS and isinstance(value, bool))}
     if known.get("status") not in STATUSES:

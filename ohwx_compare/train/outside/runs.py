@@ -12,7 +12,7 @@ from typing import Any
 from ohwx_compare.errors import CheckpointError, TrainingError
 from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.checkpoint import read_header
-from ohwx_compare.files.json_file import parse_json, read_json
+from ohwx_compare.files.json_file import parse_json, read_object
 from ohwx_compare.train.outside.child import look
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -94,7 +94,7 @@ class Trainings:
             return {**_NOTHING, "id": folder.name, "state": "failed", "error": why}
 
     def _told(self, folder: Path) -> dict[str, Any]:
-        now, recipe = look(folder), read_json(folder / "recipe.json")
+        now, recipe = look(folder), read_object(folder / "recipe.json")
         step, steps = now.get("step", 0), now.get("steps", 0)
         return {
             "id": folder.name,
@@ -142,7 +142,7 @@ def folder_for(recipe: Mapping[str, Any], below: Path) -> Path:
 
 
 def _is_same(recipe: Mapping[str, Any], folder: Path) -> bool:
-    there = read_json(folder / "recipe.json")
+    there = read_object(folder / "recipe.json")
     wanted = Recipe.from_dict({**recipe, "output": str(folder)}).to_dict()
     return all(there.get(key) == value for key, value in wanted.items() if key not in ("output", "preset"))
 

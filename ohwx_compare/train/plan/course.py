@@ -15,9 +15,12 @@ from random import Random
 
 from ohwx_compare.core.buckets import Size
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.words import counted
 
 __all__ = ["Course", "CourseStep", "Showable"]
 
+_MOST_AN_EPOCH, _MOST_SHOWN = 300_000, 2_000_000  # pictures, each time that one is shown
+_MOST_EPOCHS = 100_000
 CourseStep = tuple[tuple[int, ...], ...]  # the batches of one optimiser step, each of indices of pictures
 _Shown = tuple[float, int]  # when in its epoch (0..1) a picture is shown, and which
 
@@ -44,7 +47,22 @@ class Course:
 
     def __post_init__(self) -> None:
         if not self._train:
-            raise ExperimentError("There are no training images.")
+            raise ExperimentError("There are no training images; put some into the folder.")
+
+    def require_countable(self, epochs: int | None, steps: int | None) -> None:
+        """Raise ExperimentError for a training too long to be counted step by step, before anything is counted.
+
+        epochs, steps: its length, one of the two.
+        """
+        an_epoch = self._shown_an_epoch + (round(self.reg_ratio * self._shown_an_epoch) if self._has_reg else 0)
+        epochs = epochs or -(-(steps or 0) * self.batch * self.accumulation // an_epoch)
+        for what, shown, most in (("epoch", an_epoch, _MOST_AN_EPOCH), ("training", an_epoch * epochs, _MOST_SHOWN)):
+            if shown > most:
+                raise ExperimentError(
+                    f"The {what} shows {counted(shown, 'picture')}, expected at most {most:,}; lower repeats or epochs."
+                )
+        if epochs > _MOST_EPOCHS:
+            raise ExperimentError(f"The training has {counted(epochs, 'epoch')}, expected at most {_MOST_EPOCHS:,}.")
 
     def epoch(self, number: int) -> tuple[CourseStep, ...]:
         """All optimiser steps of one epoch, in order."""
@@ -69,6 +87,10 @@ class Course:
     @cached_property
     def _train(self) -> tuple[int, ...]:
         return tuple(i for i, one in enumerate(self.pictures) if not one.reg and one.repeats > 0)
+
+    @cached_property
+    def _has_reg(self) -> bool:
+        return any(one.reg for one in self.pictures)
 
     @cached_property
     def _deck(self) -> tuple[int, ...]:

@@ -25,6 +25,8 @@ from ohwx_compare.words import counted
 
 __all__ = ["Save", "TrainingPlan", "make_plan"]
 
+_MOST_SAVES = 2_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Save:
@@ -185,6 +187,7 @@ def make_plan(recipe: Recipe) -> TrainingPlan:
     dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats), recipe)
     dataset, held_out, placements = _hold_out(dataset, placements, recipe)
     course = _course(recipe, dataset, placements)
+    course.require_countable(recipe.epochs, recipe.steps)
     ends = _epoch_ends(recipe, course)
     saves, shown = _saves(recipe, course, ends, len(dataset.train))
     state = state_bytes(header, recipe)
@@ -271,7 +274,7 @@ def _drawn(numbers: range, count: int, seed: int) -> tuple[int, ...]:
 
 
 def _looks(recipe: Recipe, ends: list[int], saves: tuple[Save, ...]) -> frozenset[int]:
-    """When samples are drawn and losses validated: at both ends, and as the recipe says."""
+    """When samples are generated and losses validated: at both ends, and as the recipe says."""
     if not (recipe.sample_prompts or recipe.validation):
         return frozenset()
     steps = {save.step for save in saves}
@@ -308,11 +311,13 @@ def _epoch_ends(recipe: Recipe, course: Course) -> list[int]:
 def _saves(recipe: Recipe, course: Course, ends: list[int], train: int) -> tuple[tuple[Save, ...], Counter[int]]:
     """Walk the whole course; the saves on the way and how often each picture was shown."""
     shown: Counter[int] = Counter()
-    saves = []
+    saves: list[Save] = []
     for number, (epoch, step) in enumerate(islice(course.steps(), ends[-1]), 1):
         for batch in step:
             shown.update(batch)
         for name in _names(recipe, number, epoch, ends):
+            if len(saves) == _MOST_SAVES:
+                raise ExperimentError(f"The training saves over {_MOST_SAVES:,} checkpoints; save less often.")
             seen = [shown[i] for i in range(train)]
             mean = round(sum(seen) / train, 2)
             saves.append(Save(name=name, step=number, epoch=epoch, exposures=mean, least=min(seen), most=max(seen)))

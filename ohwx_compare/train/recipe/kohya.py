@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.files.regular import read_text
 from ohwx_compare.train.recipe.recipe import OPTIMIZER_ARGS, Recipe, read_recipe
+from ohwx_compare.words import quoted
 
 __all__ = ["Imported", "from_kohya", "parse_toml", "read_any"]
 
@@ -66,7 +68,7 @@ class _Settings:
         try:
             return (kind(float(value)) or None) if value is not None else None
         except (ValueError, OverflowError) as error:
-            raise ExperimentError(f"{key} is {value!r}, expected a number.") from error
+            raise ExperimentError(f"{key} is {quoted(value)}, expected a number.") from error
 
     def flag(self, key: str) -> bool:
         """The value as yes or no."""
@@ -83,13 +85,15 @@ def read_any(path: Path) -> Imported:
     Raises ExperimentError for a file that cannot be read and for settings that cannot be trained here.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ExperimentError(f"The recipe {path} cannot be read: {error}.") from error
     if path.suffix.lower() == ".toml":
         return from_kohya(parse_toml(text))
     try:
         data = json.loads(text)
+    except RecursionError as error:
+        raise ExperimentError(f"The recipe {path} nests lists and objects too deep in one another.") from error
     except ValueError as error:
         raise ExperimentError(f"The recipe {path} is not JSON: {error}.") from error
     if isinstance(data, dict) and {"pretrained_model_name_or_path", "train_data_dir"} & data.keys():
@@ -134,14 +138,14 @@ def parse_toml(text: str) -> dict[str, Any]:
         match = re.fullmatch(r'("?)([\w.-]+)\1\s*=\s*(.+)', line)
         if not match:
             raise ExperimentError(
-                f"Line {number} is not `key = value` on one line, and no other TOML is read: {line!r}."
+                f"Line {number} is not `key = value` on one line, and no other TOML is read: {quoted(line)}."
             )
         values[match[2]] = _toml_value(match[3], number)
     return values
 
 
 def _toml_value(text: str, number: int) -> Any:
-    bare = re.sub(r"""^((?:"(?:\\.|[^"\\])*"|'[^']*'|[^"'#])*?)\s*#.*$""", r"\1", text).strip()
+    bare = re.sub(r"""^((?:"(?:\\.|[^"\\])*"|'[^']*'|[^"'#])*)#.*$""", r"\1", text).strip()
     if re.fullmatch(r"'[^']*'", bare):
         return bare[1:-1]
     if re.fullmatch(r"\[.*\]", bare):
@@ -150,12 +154,12 @@ def _toml_value(text: str, number: int) -> Any:
         bare = bare.replace("_", "").lstrip("+")
     try:
         return json.loads(bare)
-    except ValueError as error:
-        raise ExperimentError(f"Line {number}: {text!r} is not text, a number, true, false or a list.") from error
+    except (ValueError, RecursionError) as error:
+        raise ExperimentError(f"Line {number}: {quoted(text)} is not text, a number, true, false or a list.") from error
 
 
 def _buckets(settings: _Settings) -> dict[str, Any]:
-    numbers = re.findall(r"\d+", settings.text("max_resolution") or "1024")[:2]
+    numbers = re.findall(r"\d{1,9}", settings.text("max_resolution") or "1024")[:2]
     if not numbers:
         raise ExperimentError("max_resolution has no number; expected one such as 1024,1024.")
     found = {
@@ -225,8 +229,9 @@ def _optimizer(settings: _Settings) -> dict[str, Any]:
         settings.note(f"{name} becomes AdamW: its state is kept in float32, not in 8 bits.")
     given = settings.left.pop("optimizer_args", None) or []
     if not isinstance(given, str | list):
-        raise ExperimentError(f"optimizer_args is {given!r}, expected text or a list of texts.")
-    pairs = dict(re.findall(r"(\w+)=(\([^)]*\)|\S+)", given if isinstance(given, str) else " ".join(map(str, given))))
+        raise ExperimentError(f"optimizer_args is {quoted(given)}, expected text or a list of texts.")
+    given = given if isinstance(given, str) else " ".join(map(str, given))
+    pairs = dict(re.findall(r"(?<!\w)(\w+)=(\([^()]*\)|\S+)", given))
     if kind == "adafactor":
         pairs = _fixed_rate(pairs)
     fused = settings.flag("fused_backward_pass")
@@ -250,9 +255,13 @@ def _fixed_rate(pairs: dict[str, str]) -> dict[str, str]:
 
 
 def _argument(kind: str, key: str, value: str) -> Any:
-    numbers = [float(one) for one in re.findall(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", value)]
+    found = re.findall(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", value)
+    try:
+        numbers = [float(one) for one in found]
+    except ValueError:
+        numbers = []
     if not numbers:
-        raise ExperimentError(f"optimizer_args has {key}={value}, expected a number.")
+        raise ExperimentError(f"optimizer_args has {key}={quoted(value)}, expected a number.")
     return numbers if isinstance(OPTIMIZER_ARGS[kind].get(key), tuple) else numbers[0]
 
 
@@ -292,7 +301,7 @@ def _account(settings: _Settings) -> None:
     )  # fmt: skip
     loud = sorted(left.keys() - set(quiet) - set(unset))
     if loud:
-        settings.note("Ignored, though set: " + ", ".join(f"{key} = {left[key]!r}" for key in loud) + ".")
+        settings.note("Ignored, though set: " + ", ".join(f"{key} = {quoted(left[key])}" for key in loud) + ".")
     if quiet:
         settings.note(f"Ignored, without influence on the weights: {', '.join(quiet)}.")
     if unset:

@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
-from ohwx_compare.words import did_you_mean
+from ohwx_compare.files.regular import load_json
+from ohwx_compare.words import did_you_mean, quoted
 
 __all__ = ["COMPAT", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]
 
@@ -74,6 +76,7 @@ _CHOICES = {
     "schedule": ("constant", "cosine"),
 }
 _MOST = 10_000_000
+_LARGEST_SIDE = 16_384  # px, as of pictures
 _WORDS = {
     int: "a whole number",
     float: "a number",
@@ -175,14 +178,17 @@ class Recipe:
         for name in _COUNTS:
             value = getattr(self, name)
             if value is not None and not 1 <= value <= _MOST:
-                raise ExperimentError(f"{name} is {value}, expected 1 to {_MOST:,}.")
+                raise ExperimentError(f"{name} is {quoted(value)}, expected 1 to {_MOST:,}.")
         for name, known in _CHOICES.items():
             if (value := getattr(self, name)) not in known:
-                raise ExperimentError(f"{name} is {value!r}, expected {_listed(known)}.")
+                raise ExperimentError(f"{name} is {quoted(value)}, expected {_listed(known)}.")
         if (self.epochs is None) == (self.steps is None):
             raise ExperimentError("The recipe needs either `epochs` or `steps`: set one, and the other to null.")
+        for name in ("base", "train", "reg", "output", "name"):
+            if (value := getattr(self, name)) and (not is_unicode(value) or "\0" in value):
+                raise ExperimentError(f"{name} is {quoted(value)}, which no file can be called.")
         if not self.name or set(self.name) & set('/\\:*?"<>|'):
-            raise ExperimentError(f"name is {self.name!r}, expected a file name without folder and suffix.")
+            raise ExperimentError(f"name is {quoted(self.name)}, expected a file name without folder and suffix.")
         self._check_sizes()
         self._check_numbers()
         self._check_together()
@@ -205,10 +211,10 @@ class Recipe:
         """Read a recipe: fields of this class, over the values of `preset`. Raises ExperimentError."""
         known = {each.name: each for each in fields(cls)}
         if not isinstance(data, dict):
-            raise ExperimentError(f"A recipe must be a JSON object, got {data!r}.")
+            raise ExperimentError(f"A recipe must be a JSON object, got {quoted(data)}.")
         for name in data:
             if name not in known:
-                raise ExperimentError(f"The recipe has no {name!r}; {did_you_mean(name, known)}")
+                raise ExperimentError(f"The recipe has no {quoted(name)}; {did_you_mean(name, known)}")
         missing = [name for name in ("base", "train", "output") if not data.get(name)]
         if missing:
             raise ExperimentError(f"The recipe lacks {', '.join(missing)}.")
@@ -217,8 +223,9 @@ class Recipe:
 
     def _check_sizes(self) -> None:
         for side in self.resolution:
-            if side < 64 or side % 64:
-                raise ExperimentError(f"resolution is {self.resolution}, expected positive multiples of 64.")
+            if not 64 <= side <= _LARGEST_SIDE or side % 64:
+                got = quoted(self.resolution)
+                raise ExperimentError(f"resolution is {got}, expected positive multiples of 64 up to {_LARGEST_SIDE}.")
         if self.bucket_step < 32 or self.bucket_step % 32:
             raise ExperimentError(f"bucket_step is {self.bucket_step}, expected a multiple of 32.")
         sides = [self.bucket_step, self.bucket_min, *sorted(self.resolution), self.bucket_max]
@@ -234,28 +241,30 @@ class Recipe:
                      "memory_gb"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not 0 <= value < 2**63:
-                raise ExperimentError(f"{name} is {value}, expected 0 or more, below 2^63.")
+                raise ExperimentError(f"{name} is {quoted(value)}, expected 0 or more, below 2^63.")
         if not all(0 <= seed < 2**63 for seed in self.sample_seeds):
-            raise ExperimentError(f"sample_seeds is {list(self.sample_seeds)}, expected numbers from 0, below 2^63.")
+            raise ExperimentError(
+                f"sample_seeds is {quoted(list(self.sample_seeds))}, expected numbers from 0, below 2^63."
+            )
         if self.reg_ratio > 100:
             raise ExperimentError(f"reg_ratio is {self.reg_ratio}, expected at most 100 (for each training image).")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ExperimentError(f"ema is {self.ema}, expected a decay between 0 and 1, such as 0.999.")
         hexadecimal = set("0123456789abcdefABCDEF")
         if len(self.alpha) != 7 or self.alpha[0] != "#" or not set(self.alpha[1:]) <= hexadecimal:
-            raise ExperimentError(f"alpha is {self.alpha!r}, expected a colour such as '#ffffff'.")
+            raise ExperimentError(f"alpha is {quoted(self.alpha)}, expected a colour such as '#ffffff'.")
         for name in self.optimizer_args:
             if name not in OPTIMIZER_ARGS[self.optimizer]:
                 hint = did_you_mean(name, OPTIMIZER_ARGS[self.optimizer])
-                raise ExperimentError(f"optimizer_args of {self.optimizer} has no {name!r}; {hint}")
+                raise ExperimentError(f"optimizer_args of {self.optimizer} has no {quoted(name)}; {hint}")
             if not _alike(self.optimizer_args[name], OPTIMIZER_ARGS[self.optimizer][name]):
                 like = OPTIMIZER_ARGS[self.optimizer][name]
                 raise ExperimentError(
-                    f"optimizer_args.{name} is {self.optimizer_args[name]!r}, expected a value such as {like!r}."
+                    f"optimizer_args.{name} is {quoted(self.optimizer_args[name])}, expected a value such as {like!r}."
                 )
         for fault in self.compat:
             if fault not in COMPAT:
-                raise ExperimentError(f"compat has no {fault!r}; {did_you_mean(fault, [*COMPAT, 'kohya'])}")
+                raise ExperimentError(f"compat has no {quoted(fault)}; {did_you_mean(fault, [*COMPAT, 'kohya'])}")
 
     def _check_together(self) -> None:
         if not any((self.lr_unet, self.lr_te1, self.lr_te2)):
@@ -275,7 +284,7 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe file (UTF-8 JSON); relative paths are taken from its folder. Raises ExperimentError."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = load_json(path)
     except OSError as error:
         raise ExperimentError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
@@ -299,7 +308,7 @@ def _preset(data: Mapping[str, Any]) -> dict[str, Any]:
     elif isinstance(name, str) and name in PRESETS:
         values = dict(PRESETS[name])
     else:
-        raise ExperimentError(f"There is no preset {name!r}; {did_you_mean(name, PRESETS)}")
+        raise ExperimentError(f"There is no preset {quoted(name)}; {did_you_mean(name, PRESETS)}")
     for pair in _PAIRS:
         named = [one for one in pair if data.get(one) is not None]
         if named:
@@ -322,17 +331,17 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         length = 2 if kind == tuple[int, int] else None
         if isinstance(value, tuple) and all(type(v) is inner for v in value) and length in (None, len(value)):
             return value
-        raise ExperimentError(f"{name} must be {_WORDS[kind]}, got {value!r}.")
+        raise ExperimentError(f"{name} must be {_WORDS[kind]}, got {quoted(value)}.")
     if name == "optimizer_args":
         if not isinstance(value, Mapping):
-            raise ExperimentError(f"{name} must be a JSON object, got {value!r}.")
+            raise ExperimentError(f"{name} must be a JSON object, got {quoted(value)}.")
         return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
     allowed = get_args(kind) or (kind,)
     if type(value) is int and float in allowed and abs(value) < 2**63:
         return float(value)
     if type(value) not in allowed:
         names = " or ".join(_WORDS[t] for t in allowed)
-        raise ExperimentError(f"{name} must be {names}, got {value!r}.")
+        raise ExperimentError(f"{name} must be {names}, got {quoted(value)}.")
     return value
 
 

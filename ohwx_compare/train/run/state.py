@@ -63,7 +63,7 @@ def usable_state(folder: Path, owner: str) -> tuple[Path | None, str]:
             )
         return path, " ".join(damage)
     if damage:
-        raise TrainingError(f"No state is whole: {' '.join(damage)} Delete {folder} to begin anew.")
+        raise TrainingError(f"No state is whole: {' '.join(damage)} Delete {folder} to start again.")
     return None, ""
 
 

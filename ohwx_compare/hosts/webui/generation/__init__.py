@@ -1,1 +1,1 @@
-"""The webui as a host: it draws, and is verified."""
+"""The webui as a host: it generates, and is verified."""

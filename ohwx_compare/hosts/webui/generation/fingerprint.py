@@ -31,7 +31,7 @@ _LORA = re.compile(r"<(?:lora|lyco):([^:>]+)")
 
 
 class Fingerprint:
-    """Made once from the user's processing object, asked for each job; files are hashed once."""
+    """Made once from the user's processing object, called for each job; files are hashed once."""
 
     def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool):
         self._p, self._own_faces = p, own_faces

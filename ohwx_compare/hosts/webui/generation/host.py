@@ -1,4 +1,4 @@
-"""The webui as a `Host`: it draws with its own samplers, LoRAs, styles and settings, and is believed nothing."""
+"""The webui as a `Host`: it generates with its own samplers, LoRAs, styles and settings; what it says is verified."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -33,12 +33,13 @@ from ohwx_compare.hosts.webui.generation.loaded import differing, missing
 from ohwx_compare.hosts.webui.generation.passes import Template
 from ohwx_compare.hosts.webui.generation.together import can_be_together, paste_crop, together
 from ohwx_compare.hosts.webui.generation.toy import describe_toy
+from ohwx_compare.words import counted
 
 __all__ = ["WebuiHost"]
 
 
 class WebuiHost:
-    """Draws with the running webui; it satisfies `compare.host.Host`.
+    """Generates with the running webui; it satisfies `compare.host.Host`.
 
     p: the user's processing object, as a script's `run` gets it. It is copied for each call and never changed.
     own_faces: the comparison does the faces; ADetailer stays out of the pictures then.
@@ -69,7 +70,7 @@ class WebuiHost:
         return sorted(found.values(), key=lambda checkpoint: (checkpoint.name.casefold(), checkpoint.name))
 
     def resolve(self, ref: CheckpointRef) -> Checkpoint:
-        """The file of a reference. Raises UnknownCheckpointError, or CheckpointError where several answer."""
+        """The file of a reference. Raises UnknownCheckpointError, or CheckpointError where several fit."""
         error: CheckpointError = UnknownCheckpointError(f"{ref} cannot be found: the webui has no checkpoint folder.")
         for folder in checkpoint_folders():
             try:
@@ -101,9 +102,10 @@ class WebuiHost:
         self._in_use = (loaded, header)
         self._verify()
         if lost := missing(loading.in_memory(), header, own_vae=own_vae):
+            some = ", ".join(lost[:3]) + (", ..." if lost[3:] else "")
             raise MissingKeysError(
-                f"{checkpoint.name} lacks {len(lost)} tensors ({', '.join(lost[:3])}, ...); the webui would draw with "
-                f"those of the model before. Save the checkpoint whole{', or set a VAE' if own_vae else ''}."
+                f"{checkpoint.name} lacks {counted(len(lost), 'tensor')} ({some}); the webui would use those of the "
+                f"model before. Save the checkpoint whole{', or set a VAE' if own_vae else ''}."
             )
         self._template.use(loading.alias_of(entry))
         return loaded
@@ -112,7 +114,7 @@ class WebuiHost:
         """Nothing: the webui reads checkpoints in its own way."""
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
-        """Draw jobs in order; neighbours that differ in the seed only are one batch."""
+        """Generate jobs in order; neighbours that differ in the seed only are one batch."""
         for _, group in groupby(jobs, key=lambda job: replace(job, seed=0) if not job.subseed_strength else job):
             same = list(group)
             yield from self._draw(self._template.picture(same), same)
@@ -120,7 +122,7 @@ class WebuiHost:
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
     ) -> Iterator[Rendered]:
-        """Redraw the white of each mask ("L", the image's size) in each image (RGB).
+        """Inpaint the white of each mask ("L", the image's size) in each image (RGB).
 
         Neighbours that differ in the seed only are one batch.
         """
@@ -174,15 +176,15 @@ class WebuiHost:
             raise Interrupted("Interrupted; what is finished is kept.")
         if shared.state.skipped:
             shared.state.skipped = False
-            raise HostError("Skipped by the user while it was drawn; the next run draws it.")
+            raise HostError("Skipped by the user while it was generated; resume the run to generate it.")
         images = processed.images[processed.index_of_first_image :][: len(jobs)]
         if len(images) != len(jobs):
-            raise HostError(f"The webui drew {len(images)} pictures of {len(jobs)}; its log says why.")
+            raise HostError(f"The webui generated {len(images)} of {counted(len(jobs), 'picture')}; its log says why.")
         self._verify()
         notes = tuple(p.comments)
         texts = processed.infotexts[processed.index_of_first_image :]
         for job, image, prompt, text in zip(jobs, images, processed.all_prompts, texts, strict=False):
-            changed = () if prompt == job.prompt else (f"prompt as drawn: {prompt}",)
+            changed = () if prompt == job.prompt else (f"prompt as used: {prompt}",)
             yield Rendered(image.convert("RGB"), (*notes, *changed), _keys(text))
 
     def _verify(self) -> None:
@@ -196,7 +198,7 @@ class WebuiHost:
         try:
             others = differing(loading.in_memory(), header)
         except OSError as error:
-            raise HostError(f"{path} cannot be read any more: {error.strerror or error}.") from error
+            raise HostError(f"{path} can no longer be read: {error.strerror or error}.") from error
         if others:
             raise HostError(f"{path.name} is not what the webui has in memory: {others[0]} differs. Load it again.")
 

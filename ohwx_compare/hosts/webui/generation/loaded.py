@@ -1,6 +1,6 @@
 """Whether the weights in the webui's memory are those of a file.
 
-The webui takes its own word for what is loaded: a file overwritten under the same name is not read again, and keys
+The webui goes by names for what is loaded: a file overwritten under the same name is not read again, and keys
 that a file lacks keep the values of the model before (`modules/sd_models.py` at 82a973c, `reload_model_weights`,
 `load_model_weights` with `strict=False`). So a few tensors are compared with the file's own bytes.
 """
@@ -27,7 +27,7 @@ _DTYPES: Mapping[str, torch.dtype] = {
 def missing(model: torch.nn.Module, header: Header, *, own_vae: bool) -> list[str]:
     """Parameters of `model` that the file lacks, so that they are what the model before had.
 
-    own_vae: the VAE comes from the file; otherwise its keys are not asked for.
+    own_vae: the VAE comes from the file; otherwise its keys do not count.
     """
     parts = _PARTS if own_vae else _PARTS[:2]
     return [

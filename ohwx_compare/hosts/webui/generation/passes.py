@@ -49,7 +49,7 @@ def nested_scripts() -> frozenset[str]:
 
 @dataclass
 class Template:
-    """The user's processing object, never drawn with itself, and the checkpoint that its copies ask for."""
+    """The user's processing object, of which only copies are used, and the checkpoint that they ask for."""
 
     p: processing.StableDiffusionProcessing
     own_faces: bool  # the comparison does the faces, so ADetailer must not
@@ -62,7 +62,7 @@ class Template:
         self._conds = [[None, None] for _ in range(6)]
 
     def picture(self, jobs: Sequence[Job]) -> processing.StableDiffusionProcessing:
-        """Draw jobs that differ in the seed only, as one batch."""
+        """Generate jobs that differ in the seed only, as one batch."""
         p, job = copy(self.p), jobs[0]
         p.extra_generation_params = dict(p.extra_generation_params)
         p.override_settings = self._settings(job)
@@ -87,7 +87,7 @@ class Template:
     def face(
         self, asked: InpaintJob, image: Image.Image, mask: Image.Image
     ) -> processing.StableDiffusionProcessingImg2Img:
-        """Redraw the white of `mask` in `image` as ADetailer asks for it, none of the user's other hooks called."""
+        """Inpaint the white of `mask` in `image` as ADetailer does, without the user's other hooks."""
         job, user = asked.job, self.p
         p = processing.StableDiffusionProcessingImg2Img(
             sd_model=shared.sd_model,
@@ -158,7 +158,7 @@ def _sampler(job: Job, p: processing.StableDiffusionProcessing) -> dict[str, str
     else:
         fields = {"sampler_name": one_name(job.sampler, job.schedule)}
     if fields["sampler_name"] not in known:
-        raise HostError(f"This webui has no sampler {fields['sampler_name']!r}; it has {', '.join(known)}.")
+        raise HostError(f"This webui has no sampler {fields['sampler_name']!r}; choose one of {', '.join(known)}.")
     return fields
 
 

@@ -20,7 +20,7 @@ _Pass: TypeAlias = processing.StableDiffusionProcessingImg2Img
 def can_be_together(one: _Pass) -> bool:
     """Whether a pass, and with it others of its kind, can be one of a batch.
 
-    Not with a black mask, which is none to the webui, nor where soft inpainting is on: it works on a batch's one mask.
+    Not with a black mask, which the webui ignores, nor where soft inpainting is on: it works on a batch's one mask.
     """
     if one.image_mask.getbbox() is None:
         return False
@@ -31,7 +31,7 @@ def can_be_together(one: _Pass) -> bool:
 
 
 def together(passes: Sequence[_Pass]) -> _Pass:
-    """One pass that draws all of `passes`, which differ in picture, mask and seed only; it answers with the crops.
+    """One pass that draws all of `passes`, which differ in picture, mask and seed only; it returns the crops.
 
     Each is cropped, masked and encoded by the webui as if it were alone, and then all are sampled as one batch.
     """
@@ -42,7 +42,7 @@ def together(passes: Sequence[_Pass]) -> _Pass:
 
 
 def paste_crop(one: _Pass, crop: Image.Image) -> Image.Image:
-    """The picture of `one` with its redrawn crop in place, as the webui pastes it. RGB."""
+    """The picture of `one` with its inpainted crop in place, as the webui pastes it. RGB."""
     result: Any = processing.apply_overlay(crop, one.paste_to, one.overlay_images[0])
     return result[0] if isinstance(result, tuple) else result  # since 1.8 with the crop as it was drawn
 

@@ -1,4 +1,4 @@
-"""The toy checkpoint in this webui: loadable where it was asked for (toy/for_webui.py), else nothing."""
+"""The toy checkpoint in this webui: it can be loaded where it was put on request (toy/for_webui.py)."""
 
 from pathlib import Path
 

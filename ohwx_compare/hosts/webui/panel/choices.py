@@ -1,4 +1,4 @@
-"""What this webui has to choose from in the panel."""
+"""What the panel offers in this webui."""
 
 from ohwx_compare.hosts.webui.folders import checkpoint_names
 from ohwx_compare.hosts.webui.generation.loading import list_again

@@ -1,4 +1,4 @@
-"""The face pass in the script's panel: what the article sets in sight, the rest in an accordion."""
+"""The face pass in the script's panel: the settings of the article in sight, the rest in an accordion."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -43,7 +43,7 @@ def face_panel(
     """
     parts = _Parts(elem_id, of_kind)
     with gr.Row():
-        parts.checkbox("faces", "Face pass, in ADetailer's place")
+        parts.checkbox("faces", "Face pass, in place of ADetailer")
         parts.checkbox("adetailer", "with the settings of ADetailer's panel", visible=has_adetailer)
     with gr.Column() as settings:
         _common(parts)
@@ -66,17 +66,17 @@ def _common(parts: _Parts) -> None:
         parts.slider("top_k", "Face top k (0: all)", 0, 10, 1)
     with gr.Row():
         parts.slider("denoise", "Face denoise", 0.0, 1.0, 0.01)
-        parts.slider("steps", "Face steps (0: own)", 0, 150, 1)
+        parts.slider("steps", "Face steps (0: as the picture)", 0, 150, 1)
         parts.slider("padding", "Face padding", 0, 256, 4)
     with gr.Row():
         parts.slider("dilate", "Face mask dilation", -128, 128, 4)
         parts.slider("blur", "Face mask blur", 0, 64, 1)
         parts.checkbox("only_masked", "Face only masked")
-    parts.text("prompt", "Face prompt", "as the picture; [SEP] between faces, [SKIP] leaves one out, [PROMPT] the own")
+    parts.text("prompt", "Face prompt", "as the picture; [SEP] between faces, [SKIP] skips one, [PROMPT]: its prompt")
 
 
 def _rare(parts: _Parts) -> None:
-    parts.text("negative", "Face negative", "as the picture")
+    parts.text("negative", "Face negative prompt", "as the picture")
     with gr.Row():
         parts.slider("width", "Face width", 0, 2048, 8)
         parts.slider("height", "Face height", 0, 2048, 8)
@@ -87,12 +87,12 @@ def _rare(parts: _Parts) -> None:
         parts.choice("sort", "Face order", "face sort")
     with gr.Row():
         parts.choice("top_k_by", "Face top k by", "face top k by")
-        parts.slider("min_ratio", "Face least share", 0.0, 1.0, 0.001)
-        parts.slider("max_ratio", "Face largest share", 0.0, 1.0, 0.001)
+        parts.slider("min_ratio", "Face min area", 0.0, 1.0, 0.001)
+        parts.slider("max_ratio", "Face max area", 0.0, 1.0, 0.001)
     with gr.Row():
         parts.choice("merge", "Face mask merging", "face merge")
-        parts.slider("x_offset", "Face mask right by", -200, 200, 1)
-        parts.slider("y_offset", "Face mask up by", -200, 200, 1)
+        parts.slider("x_offset", "Face mask x offset", -200, 200, 1)
+        parts.slider("y_offset", "Face mask y offset", -200, 200, 1)
     parts.text(
         "more_tabs", "More face tabs (JSON); with detector None: all of them", '[{"ad_model": "hand_yolov8n.pt"}]'
     )

@@ -1,8 +1,8 @@
 """The script's panel: one component for each of `arguments.ARGUMENTS`, in their order, and what helps to fill them in.
 
-Helpers (filter, groups, pickers, estimate) are no arguments. Their handlers are plain functions: the webui's own
-wrapper would clear the state of whatever job is running. What a handler alone needs is imported there: the webui's
-start takes no longer for it.
+Helpers (filter, groups, pickers, estimate) are not arguments. Their handlers are plain functions: the webui's own
+wrapper would clear the state of whatever job is running. What only a handler needs is imported there, so that the webui
+starts as fast as before.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ _ESTIMATE = '<p class="ohwx-estimate"></p>'
 
 @dataclass(frozen=True)
 class Choices:
-    """What this webui has to choose from; asked anew each time."""
+    """What this webui offers; read again each time."""
 
     checkpoints: Callable[[], Sequence[str]]
     of_kind: Callable[[str], Sequence[str]]  # known values of a kind of axis, () where there is no list
@@ -81,7 +81,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
         name = gr.Textbox(
             value="",
             label="Run folder",
-            placeholder="named by time; the same settings go on with it",
+            placeholder="named by time; the same settings resume the run in it",
             elem_id=elem_id("name"),
         )
     with gr.Row(elem_classes=["ohwx-row"]):
@@ -96,7 +96,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
 def paste_fields(
     components: Sequence[gr.components.Component], checkpoints: Callable[[], Sequence[str]]
 ) -> list[tuple[gr.components.Component, Callable[[Mapping[str, Any]], Any]]]:
-    """What the webui calls for each component when an infotext is pasted; None leaves the component as it is."""
+    """The functions that the webui calls when an infotext is pasted; None leaves the component as it is."""
 
     def reader(name: str) -> Callable[[Mapping[str, Any]], Any]:
         def read(parameters: Mapping[str, Any]) -> Any:

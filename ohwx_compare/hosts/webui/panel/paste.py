@@ -29,7 +29,7 @@ def is_ours(parameters: Mapping[str, Any]) -> bool:
 
 
 def corrections(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What the webui's own fields need besides: an experiment's base, where its first cell has something else."""
+    """What the webui's own fields need as well: an experiment's base, where its first cell has something else."""
     try:
         ours = kept(_infotext(parameters))
     except OhwxError:
@@ -105,7 +105,7 @@ def _changed(tab: FaceSettings) -> dict[str, Any]:
 
 
 def _shown(infotext: Infotext) -> dict[str, Any]:
-    """How it was shown, and the run folder where the user named it."""
+    """Which pictures were shown, and the run folder where the user named it."""
     ours = extra(infotext)
     found: dict[str, Any] = {}
     run = ours.get("run")

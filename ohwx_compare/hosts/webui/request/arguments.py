@@ -1,4 +1,4 @@
-"""What the script is asked with: its panel's values, and what the tab around it holds. Light: start-up needs it."""
+"""The script's arguments: its panel's values, and what the tab around it holds. Light: start-up needs it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -68,7 +68,7 @@ ARGUMENTS = tuple(field.name for field in fields(Panel))
 
 @dataclass(frozen=True, kw_only=True)
 class TabContext:
-    """What the webui's tab that asks has besides the picture it would draw."""
+    """What the webui's tab holds besides the picture it would generate."""
 
     styles: tuple[Style, ...] = ()  # chosen there
     library: Mapping[str, Style] = field(default_factory=dict)  # all that the webui knows

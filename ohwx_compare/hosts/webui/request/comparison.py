@@ -1,6 +1,5 @@
 """From the webui's processing object and a request to a run folder."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,12 +10,13 @@ from modules import devices, processing
 
 from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.core.experiment.keys import canonical
+from ohwx_compare.core.experiment.folder_text import folder_digests
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.errors import ExperimentError, Interrupted
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
@@ -30,7 +30,7 @@ __all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder
 
 
 def base_job(p: processing.StableDiffusionProcessing) -> Job:
-    """The one picture that `p` asks for: seed drawn where it is random, without the styles chosen beside it."""
+    """The one picture that `p` asks for: a random seed becomes a number, the styles selected beside it are left out."""
 
     seed = p.seed[0] if isinstance(p.seed, list) else p.seed
     scheduler, has_scheduler = features.field_of(p, "scheduler"), features.has_scheduler(p)
@@ -57,13 +57,13 @@ def base_job(p: processing.StableDiffusionProcessing) -> Job:
 
 @dataclass(frozen=True)
 class Compared:
-    """A run as it stands after drawing, and how many of its cells were drawn just now."""
+    """A run after generation, and how many of its cells were generated just now."""
 
     run: Run
     drawn: int
 
     def summary(self) -> dict[str, Any]:
-        """For the API: the run folder, cells drawn now, and each failure in words."""
+        """For the API: the run folder, cells generated now, and each failure as a sentence."""
         failed = [f"{cell.cell.label}: {cell.result.error}" for cell in self.run.cells if cell.result.error]
         return {"folder": str(self.run.folder), "drawn": self.drawn, "failed": failed}
 
@@ -77,11 +77,11 @@ def sampler_of(name: str, scheduler: str | None, *, has_scheduler: bool) -> tupl
 
 
 def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: str = "script") -> Compared:
-    """Draw what the run folder lacks, then its sheet and page; the user's checkpoint is loaded again at the end.
+    """Generate what the run folder lacks, then its sheet and page; the user's checkpoint is loaded again at the end.
 
-    by: who asks, "script" or "tab"; the folder keeps it. The folder of an earlier run of the same experiment is gone
-    on with. A user's Interrupt ends it early, without error. Raises what `compare.run.run` raises before anything is
-    drawn.
+    by: who asks, "script" or "tab"; the folder keeps it. An earlier run of the same experiment is resumed in its
+    folder. A user's Interrupt ends it early, without error. Raises what `compare.run.draw_run` raises before anything
+    is generated.
     """
     folder = run_folder(request)
     experiment = request.experiment
@@ -110,7 +110,7 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
 
 
 def run_folder(request: Request) -> Path:
-    """Where `request` draws: its own name, the folder of an earlier run of the same experiment, or a new one.
+    """The folder of `request`: its own name, the folder of an earlier run of the same experiment, or a new one.
 
     Raises ExperimentError for a name that is more than one folder's.
     """
@@ -129,13 +129,14 @@ def _besides(p: processing.StableDiffusionProcessing) -> str:
 
 
 def _folder_name(experiment: Experiment, folder: Path) -> str:
-    digest = hashlib.sha256(canonical(experiment.to_dict()).encode()).hexdigest()[:8]
-    earlier = sorted(folder.glob(f"*-{digest}"))
-    return earlier[-1].name if earlier else f"{datetime.now():%Y-%m-%d %H-%M}-{digest}"
+    """The newest folder of this experiment, whichever version named it; a new name where there is none."""
+    digests = folder_digests(experiment)
+    earlier = sorted(found.name for digest in digests for found in folder.glob(f"*-{digest}"))
+    return earlier[-1] if earlier else f"{datetime.now():%Y-%m-%d %H-%M}-{digests[0]}"
 
 
 def _safe(name: str) -> str:
     """Raises ExperimentError for a name that is more than one folder's."""
     if name.startswith(".") or set(name) & set('<>:"/\\|?*') or name != name.rstrip(" ."):
-        raise ExperimentError(f"{name!r} cannot name a run folder; use letters, digits, spaces and -_().")
+        raise ExperimentError(f"{name!r} cannot be the name of a run folder; use letters, digits, spaces and -_().")
     return name

@@ -1,4 +1,4 @@
-"""What a comparison will cost, told in the panel before Generate is pressed. Nothing is drawn, loaded or hashed.
+"""What a comparison will cost, shown in the panel before Generate is pressed. Nothing is generated, loaded or hashed.
 
 The arithmetic is `compare/cost`'s; here the webui is read and the words are found.
 """
@@ -21,12 +21,13 @@ from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
 from ohwx_compare.hosts.webui.request.request import Request, read_request
+from ohwx_compare.words import counted
 
 __all__ = ["estimate_html", "estimate_of"]
 
 
 def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any] = ()) -> str:
-    """The cost as HTML, or in one sentence why this cannot be drawn.
+    """The cost as HTML, or in one sentence why this cannot be generated.
 
     fields: values of the tab's own components, by the name their elem_id ends with ("steps", "width", ...).
     adetailer: values of ADetailer's components.
@@ -86,27 +87,28 @@ def _job(fields: Mapping[str, Any]) -> Job:
 
 
 def _resolve(ref: CheckpointRef) -> Checkpoint:
-    """By name alone: a hash would have to be computed."""
+    """The file of that name; a hash would have to be computed."""
     for folder in checkpoint_folders():
         for name in (ref.name, f"{ref.name}.safetensors"):
             if (folder / name).is_file():
                 return Checkpoint(name, folder / name)
-    raise UnknownCheckpointError(f"{ref} cannot be found.")
+    raise UnknownCheckpointError(f"There is no checkpoint named {ref} here.")
 
 
 def _told(told: Forecast) -> str:
     planned, free = told.plan, free_bytes(runs_folder())
-    faces = f", {planned.inpaints} faces" if planned.inpaints else ""
+    faces = f", {counted(planned.inpaints, 'face')}" if planned.inpaints else ""
     said = [
-        f"<b>{planned.cells} cells</b>: {planned.renders} pictures{faces}, {planned.switches} checkpoint loads",
+        f"<b>{counted(planned.cells, 'cell')}</b>: {counted(planned.renders, 'picture')}{faces}, "
+        f"{counted(planned.switches, 'checkpoint load')}",
         f"{_size(planned.disk_bytes)} on disk ({_size(free)} free)",
     ]
     if told.seconds is not None:
-        said.append(f"about {_time(told.seconds)} besides the loads, after earlier runs here")
+        said.append(f"about {_time(told.seconds)} plus the loads, by the pace of earlier runs")
     if planned.missing:
         said.append(f"not found: {', '.join(map(html.escape, planned.missing))}")
     if planned.disk_bytes > free:
-        said.append("the disk is too small for that")
+        said.append("the disk has too little room for that")
     return f'<p class="ohwx-estimate">{"; ".join(said)}.</p>'
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from ohwx_compare.core.infotext.infotext import extra, parse, render
 from ohwx_compare.errors import InfotextError
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import Run
+from ohwx_compare.files.ledger.rows import Run
 
 __all__ = ["Shown", "shown"]
 
@@ -25,7 +25,7 @@ class Shown:
 
 
 def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
-    """The sheet, then the cells in drawing order, each after its face pass; before it (if wanted) once a picture."""
+    """The sheet, then the cells in order, each after its face pass; the picture before it (if wanted) comes once."""
     names: list[str | None] = ["sheet.png" if (finished.folder / "sheet.png").is_file() else "sheet-1.png"]
     for cell in finished.cells:
         result = cell.result

@@ -1,4 +1,4 @@
-"""What the webui's tab has besides the picture it would draw: its styles, and ADetailer's panel."""
+"""What the webui's tab holds besides the picture it would generate: its styles, and ADetailer's panel."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -60,11 +60,11 @@ def adetailer_arguments(runner: Any, arguments: Iterable[Any] | None) -> list[An
 def tabs_of(arguments: Sequence[Any]) -> list[dict[str, Any]]:
     """The face settings that ADetailer's arguments and settings ask for; [] where it is off.
 
-    Raises ExperimentError for what is not drawn here.
+    Raises ExperimentError for what is not supported here.
     """
     tabs = from_arguments(arguments)
     changed = [name for name, value in _NOT_DRAWN.items() if shared.opts.data.get(name, value) != value]
     if tabs and changed:
-        raise ExperimentError(f"ADetailer's setting {changed[0]} is not drawn here; set it to its default.")
+        raise ExperimentError(f"ADetailer's setting {changed[0]} is not supported here; set it to its default.")
     sort = _SORTS.get(shared.opts.data.get("ad_bbox_sortby", ""), "None")
     return [{**tab, "sort": sort} for tab in tabs]

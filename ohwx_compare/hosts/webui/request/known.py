@@ -1,4 +1,4 @@
-"""What this webui has to choose from on an axis."""
+"""What this webui offers as the values of an axis."""
 
 from collections.abc import Sequence
 

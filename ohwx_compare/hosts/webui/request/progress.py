@@ -1,4 +1,4 @@
-"""How far the run is that is drawn right now, for the webui's own progress bar and for the tab."""
+"""How far the current run is, for the webui's own progress bar and for the tab."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +8,7 @@ from modules import shared
 
 from ohwx_compare.core.events import Event, Failed, Image, Skipped, Started, Step
 from ohwx_compare.core.experiment.experiment import Cell
+from ohwx_compare.words import counted
 
 __all__ = ["RunProgress", "drawing_now"]
 
@@ -15,7 +16,7 @@ _PLACE = "ohwx_drawing"  # on the webui's `shared`: it outlives "Reload UI", whi
 
 
 class RunProgress:
-    """A listener to one run's events; entered while it draws. Only one run draws at a time: it holds the queue lock."""
+    """A listener to one run's events, entered while it runs. Only one runs at a time: it holds the queue lock."""
 
     def __init__(self, run: str, cells: Sequence[Cell], now: Callable[[], float] = time.monotonic):
         self._run, self._cells, self._now = run, cells, now
@@ -42,11 +43,11 @@ class RunProgress:
             self._done += 1
             self._failed += isinstance(event, Failed)
             self.drawn += [event.number] if isinstance(event, Image) else []
-            shared.state.textinfo = f"{event.number} of {len(self._cells)} cells: {event.label}"
+            shared.state.textinfo = f"{event.number} of {counted(len(self._cells), 'cell')}: {event.label}"
         self._publish()
 
     def _publish(self) -> None:
-        """Plain values only: who reads them may be another generation of this package."""
+        """Plain values only: their reader may be another version of this package."""
         told = {"run": self._run, "done": self._done, "now": self._words(), "seconds_left": self._seconds_left()}
         share = self._cost_done / self._cost if self._cost else self._done / len(self._cells)
         setattr(shared, _PLACE, {**told, "percent": round(100 * min(share, 1.0), 1)})

@@ -53,7 +53,7 @@ def request_json(experiment: Experiment, name: str, *, keep_before: bool = True)
 
 
 def read_saved_request(folder: Path) -> SavedRequest | None:
-    """What `write_asked` wrote; None where there is nothing that can be read."""
+    """What `write_request` wrote; None where nothing can be read."""
     try:
         return SavedRequest(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

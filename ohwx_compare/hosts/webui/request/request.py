@@ -37,7 +37,7 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
     panel = Panel.of(arguments)
     asked = _object(panel.json) or _of_panel(panel)
     if unknown := sorted(set(asked) - set(_KEYS)):
-        raise ExperimentError(f"ohwx compare knows no {', '.join(map(repr, unknown))}; it knows {', '.join(_KEYS)}.")
+        raise ExperimentError(f"ohwx compare has no {', '.join(map(repr, unknown))}; it has {', '.join(_KEYS)}.")
     axes = _axes(asked)
     if pictures > 1 and "seed" not in [axis["kind"] for axis in axes]:
         axes.append({"kind": "seed", "values": [job.seed + i for i in range(pictures)]})
@@ -49,7 +49,7 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
         "styles": asked.get("styles", [asdict(style) for style in given.styles]),
     }, given.library)  # fmt: skip
     if not experiment.checkpoints:
-        raise ExperimentError("No checkpoint is chosen; choose at least one to compare.")
+        raise ExperimentError("No checkpoint is selected; select at least one to compare.")
     return Request(
         experiment=experiment.as_typed() if given.has_comments else experiment,
         keep_before=bool(asked.get("keep_before", True)),
@@ -62,7 +62,7 @@ def _object(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         if not value.strip():
             return {}
-        value = _json(value, "The first argument of ohwx compare is no JSON object")
+        value = _json(value, "The first argument of ohwx compare is not a JSON object")
     return dict(_mapping(value, "the first argument of ohwx compare"))
 
 
@@ -110,7 +110,7 @@ def _face(panel: Panel) -> dict[str, Any]:
 
 
 def _more_tabs(text: str) -> list[Any]:
-    tabs = _json(text, "The other face tabs are no JSON list") if text.strip() else []
+    tabs = _json(text, "The other face tabs are not a JSON list") if text.strip() else []
     if not isinstance(tabs, list):
         raise ExperimentError(f"The other face tabs must be a JSON list, got {tabs!r}.")
     return tabs
@@ -142,7 +142,7 @@ def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _faces(tabs: Any, given: TabContext) -> list[dict[str, Any]]:
-    """Tabs under our names or ADetailer's; "adetailer" takes over those of its panel."""
+    """Tabs under our names or ADetailer's; "adetailer" uses those of its panel."""
     if tabs == "adetailer":
         taken = [dict(settings) for settings in given.adetailer()]
         if not taken:

@@ -1,4 +1,4 @@
-"""What the tab can ask for: the list of runs, drafts and estimates, and runs to be drawn, gone on with or ended."""
+"""What the tab can ask for: the list of runs, drafts and estimates, and runs to start, resume or end."""
 
 import tempfile
 import time
@@ -12,11 +12,13 @@ from modules import processing, shared
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
+from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, HostError, sentence_of
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger import Ledger, open_run
+from ohwx_compare.files.ledger.reader import experiment_in, open_run
+from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_names, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
@@ -48,11 +50,11 @@ class Desk:
         self._folders: tuple[float, list[Checkpoint], list[str]] | None = None
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Start nothing more."""
         self.queue.close()
 
     def state(self) -> dict[str, Any]:
-        """All that the tab shows before anything is chosen, and the runs without their experiments."""
+        """All that the tab shows before anything is selected, and the runs without their experiments."""
         names = [checkpoint.name for checkpoint in self.checkpoints()]
         found = groups(names)
         return {
@@ -101,9 +103,7 @@ class Desk:
             dropped.write_bytes(data)
             text = read_infotext(dropped)
         if not text:
-            raise ExperimentError(
-                "This picture carries no infotext; it was saved without, or by a program that drops it."
-            )
+            raise ExperimentError("This picture has no infotext: it was saved without, or by a program that drops it.")
         return {"infotext": text}
 
     def draft(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Desk:
         return drafts.estimate_request(_request(body), self.checkpoints())
 
     def add(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Queue the run that the body's `request` asks for; the same again goes on with its folder."""
+        """Queue the run that the body's `request` asks for; the same again resumes it in its folder."""
         from ohwx_compare.hosts.webui.request.comparison import run_folder
 
         request = _request(body)
@@ -124,28 +124,25 @@ class Desk:
         return self._queue(request, run_folder(request))
 
     def resume(self, name: str) -> dict[str, Any]:
-        """Go on with a run: what it lacks is drawn, what failed is tried again."""
+        """Resume a run: what it lacks is generated, what failed is tried again."""
         seen = self.runs.seen(name)
-        if seen.asked is not None:
-            asked = seen.asked.request
-        elif seen.experiment is not None:
-            asked = request_json(seen.experiment, name)
-        else:
+        if seen.asked is None and seen.run is None:
             raise ExperimentError(f"{name} cannot be read: {seen.error}")
-        return self._queue(_request({"request": {**asked, "name": name}}), seen.folder)
+        asked = seen.asked.request if seen.asked else request_json(experiment_in(seen.folder), name)
+        return self._queue(_request({"request": {**completed(asked), "name": name}}), seen.folder)
 
     def interrupt(self, name: str) -> dict[str, Any]:
-        """End a run that draws as the webui's own Interrupt does; take one that waits out of the queue."""
+        """End the current run as the webui's own Interrupt does; take one that waits out of the queue."""
         self.runs.path(name)
         if not self.queue.drop(name) and _draws(name):
             press_interrupt()
         return self.run(name)
 
     def skip(self, name: str) -> dict[str, Any]:
-        """Leave the cell in hand, as the webui's own Skip. Raises ExperimentError for a run that does not draw."""
+        """Skip the current cell, as the webui's own Skip does. Raises ExperimentError for another run."""
         self.runs.path(name)
         if not _draws(name):
-            raise ExperimentError(f"{name} does not draw now, so there is nothing to skip.")
+            raise ExperimentError(f"{name} is not running now, so there is nothing to skip.")
         shared.state.skip()
         return self.run(name)
 
@@ -168,11 +165,11 @@ class Desk:
         if _draws(name) or name in self.queue.waiting:
             return self.run(name)
         if request.experiment.job.denoise is not None:
-            raise ExperimentError("This run was drawn from a picture in img2img; Generate there again goes on with it.")
+            raise ExperimentError("This run was started in img2img; press Generate there again to resume it.")
         before = read_saved_request(folder)
         if before and before.besides:
             raise ExperimentError(
-                f"This run was drawn with {before.besides}; Generate in txt2img again goes on with it."
+                f"This run was started with {before.besides}; press Generate in txt2img again to resume it."
             )
         with Ledger(folder) as ledger:
             ledger.plan(request.experiment)
@@ -201,7 +198,7 @@ class Desk:
 
 
 def press_interrupt() -> None:
-    """As the webui's button: from 1.8 the first press finishes the picture in hand where the settings say so."""
+    """As the webui's button: from 1.8 the first press finishes the current picture where the settings say so."""
     state = shared.state
     if features.finishes_first() and not state.stopping_generation and state.job_count > 1:
         state.stop_generating()
@@ -223,7 +220,7 @@ def _draw(request: Request, name: str) -> None:
 
 
 def _request(body: dict[str, Any]) -> Request:
-    """What `{"request": {...}}` asks for; a seed of -1, or none, is drawn. Raises ExperimentError."""
+    """What `{"request": {...}}` asks for; a seed of -1, or none, becomes a random one. Raises ExperimentError."""
     asked = body.get("request")
     if not isinstance(asked, dict):
         raise ExperimentError("`request` must be a JSON object.")

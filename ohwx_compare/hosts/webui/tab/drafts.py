@@ -20,14 +20,14 @@ from ohwx_compare.hosts.webui.request.request import Request
 __all__ = ["ARTICLE", "draft_request", "estimate_request"]
 
 ARTICLE = FaceSettings(top_k=1, denoise=0.5, steps=80)
-"""The face pass that a comparison starts with: one face, drawn anew in detail."""
+"""The face pass that a comparison starts with: one face, inpainted in detail."""
 
 
 def draft_request(texts: Sequence[str], checkpoints: Sequence[Checkpoint], default: Job) -> dict[str, Any]:
     """`{"request", "notes", "missing"}` of pasted texts, each of which may hold several infotexts.
 
     default: the picture of a draft from nothing. Raises InfotextError where nothing can be read, ExperimentError for
-    values nobody could draw.
+    values that no host accepts.
     """
     if not any(text.strip() for text in texts):
         request = request_json(Experiment(job=default, faces=(ARTICLE,)), "")
@@ -53,7 +53,7 @@ def estimate_request(request: Request, checkpoints: Sequence[Checkpoint]) -> dic
     def resolve(ref: CheckpointRef) -> Checkpoint:
         name, _ = _known(ref, checkpoints)
         if name is None:
-            raise UnknownCheckpointError(f"There is no checkpoint {ref} here.")
+            raise UnknownCheckpointError(f"There is no checkpoint named {ref} here.")
         return next(checkpoint for checkpoint in checkpoints if checkpoint.name == name)
 
     return estimate_of(request, resolve, batch=1).to_json()
@@ -64,7 +64,7 @@ def _split(text: str) -> list[str]:
 
 
 def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str | None, str | None]:
-    """The file that `ref` means, and a doubt about it; no file is read: only hashes that the webui knows count."""
+    """The file that `ref` means, and a warning about it; no file is read: only hashes that the webui knows count."""
     by_name = [
         c for c in checkpoints if ref.name.casefold() in (c.name.casefold(), c.name.rpartition("/")[2].casefold())
     ]
@@ -83,7 +83,7 @@ def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str |
         other = (shown[named[0].name] or "")[:10]
         return named[
             0
-        ].name, f"{named[0].name} here is another file [{other}] than the one that drew [{ref.short_hash}]."
+        ].name, f"{named[0].name} here has another hash, [{other}], than the infotext says, [{ref.short_hash}]."
     return None, None
 
 

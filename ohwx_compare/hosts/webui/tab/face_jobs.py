@@ -1,4 +1,4 @@
-"""The face pass on pictures that exist, drawn by the webui: one job for each request, its pictures in a folder."""
+"""The face pass on existing pictures, by the webui: one job for each request, its pictures in a folder."""
 
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ from ohwx_compare.hosts.webui.request.request import face_settings
 from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.pictures_of import found_pictures
 from ohwx_compare.hosts.webui.tab.queue import Queue
+from ohwx_compare.words import counted
 
 __all__ = ["FaceJobs"]
 
@@ -81,14 +82,12 @@ class FaceJobs:
         return self.job(name)
 
     def file(self, name: str, path: str) -> Path:
-        """A picture that a job drew, also one of an earlier start. Raises NotHereError."""
+        """A picture that a job wrote, also before a restart. Raises NotHereError."""
         return inside(_folder(), f"{name}/{path}")
 
     def _known(self, name: str) -> _Job:
         if name not in self._jobs:
-            raise NotHereError(
-                f"There is no job {name[:80]!r}; the webui was started again since. Its pictures remain."
-            )
+            raise NotHereError(f"There is no job {name[:80]!r}; the webui was restarted since. Its pictures remain.")
         return self._jobs[name]
 
     def _draw(self, job: _Job) -> None:
@@ -102,7 +101,7 @@ class FaceJobs:
         with closing(txt2img_processing()) as p, closing(WebuiHost(p, own_faces=True)) as host:
             detector, names = cache(find_webui_detector), FreeNames(job.folder, job.pictures)
             for number, path in enumerate(job.pictures, 1):
-                shared.state.textinfo = f"{number} of {len(job.pictures)} pictures: {path.name}"
+                shared.state.textinfo = f"{number} of {counted(len(job.pictures), 'picture')}: {path.name}"
                 if host.interruption() in (Interruption.STOP, Interruption.FINISH_CELL):
                     job.state = "stopped"
                     return

@@ -16,7 +16,7 @@ TYPES: Mapping[str, str] = MappingProxyType({
     ".png": "image/png",
     ".webp": "image/webp",
 })  # fmt: skip
-"""What is served, by suffix. A page is never read from disk: a folder may come from anywhere, so it is made anew."""
+"""What is served, by suffix. A page is never read from disk: a folder may come from a stranger, so it is made anew."""
 
 HEADERS: Mapping[str, str] = MappingProxyType({
     "Cache-Control": "private, no-cache",  # kept, but asked for again: a cell may be drawn anew under its name

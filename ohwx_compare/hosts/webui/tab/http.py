@@ -1,4 +1,4 @@
-"""What a route is asked and what it answers, without HTTP's own words."""
+"""What a route is asked and what it answers, without the details of HTTP."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ class HttpRequest:
         try:
             data = json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise ExperimentError(f"The request is no JSON: {error}.") from error
+            raise ExperimentError(f"The request is not JSON: {error}.") from error
         if not isinstance(data, dict):
             raise ExperimentError(f"The request must be a JSON object, got {str(data)[:80]!r}.")
         return data

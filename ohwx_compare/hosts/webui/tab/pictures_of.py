@@ -19,11 +19,11 @@ _MOST = 5000  # rows that a page is sent
 def found_pictures(named: list[str]) -> list[Path]:
     """The pictures that files and folders name, as `files.gallery.pictures`.
 
-    Raises ImageError, and ExperimentError for places that the webui's own --hide-ui-dir-config keeps from its users.
+    Raises ImageError, and ExperimentError for places that the webui's own --hide-ui-dir-config hides from its users.
     """
     chosen = [Path(name.strip().strip('"')) for name in named if name.strip()]
     if not chosen:
-        raise ExperimentError("Name a folder of pictures, or a picture, on the machine that the webui runs on.")
+        raise ExperimentError("Enter a picture or a folder of pictures on the machine that runs the webui.")
     data = Path(paths.data_path).resolve()
     if features.hides_folders() and not all(path.resolve().is_relative_to(data) for path in chosen):
         raise ExperimentError("The webui runs with --hide-ui-dir-config: only folders below its own can be read.")

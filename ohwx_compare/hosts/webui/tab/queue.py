@@ -1,4 +1,4 @@
-"""The tab's work for the webui's one GPU: piece after piece, each in turn with the webui's own jobs."""
+"""The tab's work for the webui's one GPU: one job after the other, each in turn with the webui's own jobs."""
 
 import threading
 from collections.abc import Callable
@@ -25,9 +25,9 @@ class _Piece:
 
 
 class Queue:
-    """Pieces of work by name, drawn by one thread that takes the webui's queue lock as its own jobs do.
+    """Jobs by name, done by one thread that takes the webui's queue lock as its own jobs do.
 
-    An Interrupt ends the piece in hand and leaves those that wait. Nothing is kept: after a restart the run folders
+    An Interrupt ends the current job and leaves those that wait. Nothing is kept: after a restart the run folders
     tell what is not finished.
     """
 
@@ -38,7 +38,7 @@ class Queue:
         self._is_working = self._is_closed = False
 
     def add(self, name: str, work: Work, on_error: Callable[[Exception], None]) -> None:
-        """Let `work` be done when its turn comes; one of that name that waits already keeps its place."""
+        """Queue `work`; one of that name that waits already keeps its place."""
         piece = _Piece(name, work, on_error)
         with self._guard:
             if self._is_closed or name in self._waiting:
@@ -50,7 +50,7 @@ class Queue:
                 threading.Thread(target=self._work, name="ohwx compare", daemon=True).start()
 
     def drop(self, name: str) -> bool:
-        """Take `name` out of those that wait; False where it does not wait."""
+        """Remove `name` from those that wait; False where it does not wait."""
         with self._guard:
             piece = self._waiting.pop(name, None)
         if piece:
@@ -59,7 +59,7 @@ class Queue:
         return piece is not None
 
     def close(self) -> None:
-        """Let nothing more begin: "Reload UI" makes another queue."""
+        """Start nothing more: "Reload UI" makes another queue."""
         with self._guard:
             self._is_closed = True
             names = list(self._waiting)
@@ -89,7 +89,7 @@ class Queue:
             return self._is_working
 
     def _take(self) -> _Piece | None:
-        """The next piece; None where all were dropped while another job held the lock."""
+        """The next job; None where all were dropped while another job held the lock."""
         with self._guard:
             name = next(iter(self._waiting), None)
             self._in_hand = name

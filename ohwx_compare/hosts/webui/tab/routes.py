@@ -46,14 +46,14 @@ def add_routes(demo: Any, app: Any) -> None:
 
 
 def guarded(answer: Handler, login: Login) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint that lets `answer` be asked: login, own page, size, and each error as one sentence."""
+    """The endpoint around `answer`: it checks login, own page and size, and answers each error as one sentence."""
 
     async def endpoint(request: Request) -> Response:
         if refused := _refusal(request, login):
             return refused
         body = await _body(request)
         if body is None:
-            return _error(413, f"The request is too large; {_MOST_BYTES >> 20} MB are the most.")
+            return _error(413, f"The request is too large; expected at most {_MOST_BYTES >> 20} MB.")
         ask = HttpRequest(request.path_params, request.query_params, request.headers, body)
         return await run_in_threadpool(_answered, answer, ask)
 

@@ -1,19 +1,18 @@
 """The list of runs, read from their folders: the folders are the truth, and only what changed is read again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import NotHereError, OhwxError
-from ohwx_compare.files.ledger import Run, open_run
+from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_summary
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
 from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.words import counted
 
 __all__ = ["Runs", "Seen"]
 
@@ -27,12 +26,7 @@ class Seen:
     folder: Path
     asked: SavedRequest | None
     changed: float  # seconds since 1970
-    experiment: Experiment | None = None  # None where the ledger cannot be read
-    cells: int = 0
-    done: int = 0  # drawn or failed
-    failed: int = 0
-    seconds: float | None = None  # a cell, the mean of those drawn
-    thumb: str | None = None  # relative to the folder
+    run: RunSummary | None = None  # None where the ledger cannot be read
     error: str | None = None  # why it cannot be read, or its first failed cell's reason
 
 
@@ -65,8 +59,11 @@ class Runs:
 
     def one(self, name: str, waiting: Sequence[str]) -> dict[str, Any]:
         """A run as JSON values. waiting: names of the runs that are queued. Raises NotHereError."""
-        seen = self.seen(name)
-        experiment = seen.experiment.to_dict() if seen.experiment else None
+        seen, experiment = self.seen(name), None
+        try:
+            experiment = experiment_in(seen.folder).to_dict() if seen.run else None
+        except OhwxError as error:
+            seen = replace(seen, run=None, error=str(error))
         return {**_told(seen, waiting), "experiment": experiment, "request": seen.asked and seen.asked.request}
 
     def seen(self, name: str) -> Seen:
@@ -98,30 +95,14 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def _look(folder: Path, changed: float) -> Seen:
     asked = read_saved_request(folder)
     try:
-        run = open_run(folder)
+        run = read_summary(folder)
     except OhwxError as error:
         return Seen(folder=folder, asked=asked, changed=changed, error=(asked and asked.error) or str(error))
-    outcomes = [cell.result.outcome for cell in run.cells]
-    seconds = [cell.result.seconds for cell in run.cells if cell.result.seconds is not None]
-    return Seen(
-        folder=folder,
-        asked=asked,
-        changed=changed,
-        experiment=run.experiment,
-        cells=len(outcomes),
-        done=len(outcomes) - outcomes.count(Outcome.PENDING),
-        failed=outcomes.count(Outcome.FAILED),
-        seconds=sum(seconds) / len(seconds) if seconds else None,
-        thumb=next((cell.result.thumb for cell in run.cells if cell.result.thumb), None),
-        error=(asked and asked.error) or _first_failure(run),
-    )
+    return Seen(folder=folder, asked=asked, changed=changed, run=run, error=(asked and asked.error) or _failure(run))
 
 
-def _first_failure(run: Run) -> str | None:
-    errors = [cell.result.error for cell in run.cells if cell.result.error]
-    if len(errors) > 1:
-        return f"{len(errors)} cells failed, the first one: {errors[0]}"
-    return errors[0] if errors else None
+def _failure(run: RunSummary) -> str | None:
+    return f"{counted(run.failed, 'cell')} failed, the first: {run.error}" if run.failed > 1 else run.error
 
 
 def _started(seen: Seen) -> str:
@@ -133,38 +114,39 @@ def _told(seen: Seen, waiting: Sequence[str]) -> dict[str, Any]:
     name = seen.folder.name
     now = drawing_now()
     now = now if now and now["run"] == name else None
-    at = f"ohwx/runs/{quote(name)}"
-    left = seen.cells - seen.done
+    at, run = f"ohwx/runs/{quote(name)}", seen.run
+    cells, done = (run.cells, run.done) if run else (0, 0)
     return {
         "id": name,
         "state": "drawing" if now else _state(seen, is_waiting=name in waiting),
-        "cells": seen.cells,
-        "done": now["done"] if now else seen.done,
-        "failed": seen.failed,
-        "percent": now["percent"] if now else round(100 * seen.done / seen.cells, 1) if seen.cells else 0,
-        "seconds_left": now["seconds_left"]
-        if now
-        else round(seen.seconds * left, 1)
-        if seen.seconds and left
-        else None,
+        "cells": cells,
+        "done": now["done"] if now else done,
+        "failed": run.failed if run else 0,
+        "percent": now["percent"] if now else round(100 * done / cells, 1) if cells else 0,
+        "seconds_left": now["seconds_left"] if now else _seconds_left(run),
         "now": now["now"] if now else "",
         "started": _started(seen),
         "error": seen.error,
-        "thumb": seen.thumb and f"{at}/{quote(seen.thumb)}",
+        "thumb": run and run.thumb and f"{at}/{quote(run.thumb)}",
         "page": f"{at}/index.html",
-        "title": _title(seen.experiment),
+        "title": _title(run),
     }
 
 
+def _seconds_left(run: RunSummary | None) -> float | None:
+    left = run.cells - run.done if run else 0
+    return round(run.seconds * left, 1) if run and run.seconds and left else None
+
+
 def _state(seen: Seen, *, is_waiting: bool) -> str:
+    run = seen.run
     if is_waiting:
         return "queued"
-    if seen.experiment is None or (seen.asked and seen.asked.error) or (seen.failed and seen.failed == seen.cells):
+    if run is None or (seen.asked and seen.asked.error) or (run.failed and run.failed == run.cells):
         return "failed"
-    return "stopped" if seen.done < seen.cells else "done"
+    return "stopped" if run.done < run.cells else "done"
 
 
-def _title(experiment: Experiment | None) -> str:
-    axes = experiment.axes if experiment else ()
-    sizes = [(len(axis.values), axis.kind) for axis in axes if len(axis.values) > 1 or axis.kind == "checkpoint"]
+def _title(run: RunSummary | None) -> str:
+    sizes = [(count, kind) for kind, count in (run.axes if run else ()) if count > 1 or kind == "checkpoint"]
     return " × ".join(f"{count} {kind}{'s' if count > 1 and not kind.endswith('s') else ''}" for count, kind in sizes)

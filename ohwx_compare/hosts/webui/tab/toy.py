@@ -9,9 +9,9 @@ __all__ = ["put_toy"]
 
 
 def put_toy() -> str:
-    """Put the toy checkpoint and its face detector into the webui's folders, to be loaded at once.
+    """Put the toy checkpoint and its face detector into the webui's folders, ready to be loaded.
 
-    Returns what can be chosen now, in a sentence. Raises HostError where the folders cannot be written into.
+    Returns what can be selected now, in a sentence. Raises HostError where the folders cannot be written to.
     """
     from ohwx_compare.toy.checkpoint import TOY
     from ohwx_compare.toy.face_detector import DETECTOR
@@ -26,5 +26,5 @@ def put_toy() -> str:
         ) from error
     register_encoder()
     list_again()
-    theirs = "; ADetailer's own list has the second after Reload UI" if has_adetailer() else ""
-    return f"{FOLDER}/{TOY} and {DETECTOR} can be chosen now{theirs}."
+    theirs = " ADetailer's own list shows the detector after Reload UI." if has_adetailer() else ""
+    return f"The checkpoint {FOLDER}/{TOY} and the detector {DETECTOR} can be selected now.{theirs}"

@@ -1,4 +1,4 @@
-"""The training tab's side of the webui: recipes in, a child process started, its folder read, its checkpoints shown on.
+"""The training tab's server side: it reads recipes, starts a child process and reads its folder and checkpoints.
 
 The child is the command line's `ohwx train`; it outlives the webui and is found again by its folder.
 """
@@ -25,8 +25,8 @@ from ohwx_compare.train.recipe.recipe import PRESETS, Recipe
 __all__ = ["Training"]
 
 _WORDS: Mapping[str, str] = MappingProxyType({
-    "article-no-reg": "As the article trained without regularization images, sd-scripts' faults included.",
-    "article-reg": "As the article trained with regularization images, sd-scripts' faults included.",
+    "article-no-reg": "As the article trained without regularization images, with the faults of sd-scripts.",
+    "article-reg": "As the article trained with regularization images, with the faults of sd-scripts.",
     "corrected": "Without those faults. Its learning rate is not tuned yet.",
     "lean": "The least memory: 8 GB. Its learning rate is not tuned yet.",
     "10 GB": "For cards of 10 GB. Its learning rate is not tuned yet.",
@@ -59,11 +59,11 @@ class Training:
         return {name: value for name, value in told.items() if name not in ("recipe", "reg_images")}
 
     def start(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
-        """Start a recipe, or go on with its run; the webui's model makes room first where the GPU is too full."""
+        """Start a recipe, or resume its run; where the GPU is too full, the webui's model is unloaded first."""
         return self._start(self._plan(recipe))
 
     def act(self, name: str, act: str) -> dict[str, Any]:
-        """Carry out "start", "pause", "resume", "save" or "stop"; the training sees it after its step in hand."""
+        """Carry out "start", "pause", "resume", "save" or "stop"; the training obeys after its current step."""
         folder = self._runs.path(name)
         if act == "start":
             # a folder that was renamed, or made elsewhere, names another one in its recipe
@@ -75,7 +75,7 @@ class Training:
         return self._runs.one(name)
 
     def read(self, name: str, after: int) -> dict[str, Any]:
-        """A run, and its events from byte `after` on; ask again from `next`, at once where there is `more`."""
+        """A run, and its events from byte `after` on; continue from `next`, at once where there is `more`."""
         events, following, more = self._runs.events(name, after)
         return {"run": self._runs.one(name), "events": events, "next": following, "more": more}
 
@@ -114,7 +114,7 @@ class Training:
 
     def _note(self) -> str | None:
         if not torch.cuda.is_available():
-            return "This webui sees no GPU; the training will run on the CPU, which is for trying out only."
+            return "This webui has no GPU; the training will run on the CPU, which is too slow for more than a trial."
         return None
 
 
@@ -122,7 +122,7 @@ def _recipe_in(folder: Path) -> dict[str, Any]:
     try:
         return json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ExperimentError(f"The recipe of {folder.name} cannot be read: {error}. Start it anew.") from error
+        raise ExperimentError(f"The recipe of {folder.name} cannot be read: {error}. Start a new training.") from error
 
 
 def _checkpoint(name: str) -> Path:
@@ -130,12 +130,12 @@ def _checkpoint(name: str) -> Path:
     found = (folder / name for folder in (*checkpoint_folders(), Path()))
     path = next((path for path in found if path.is_file()), None)
     if path is None:
-        raise ExperimentError(f"There is no base checkpoint {name!r} in the webui's folders; choose one of the list.")
+        raise ExperimentError(f"There is no base checkpoint {name!r} in the webui's folders; select one from the list.")
     return path
 
 
 def _make_room(plan: TrainingPlan) -> None:
-    """Let the webui's model go where the training would not fit beside it; the next picture loads it again."""
+    """Unload the webui's model where the training would not fit beside it; the next picture loads it again."""
     free = free_memory("cuda") if torch.cuda.is_available() else None
     if free is None or free >= plan.memory.total:
         return

@@ -1,0 +1,150 @@
+"""Writing a run folder's ledger: one process at a time, one transaction a cell, when the cell's files are on disk."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ohwx_compare.core.experiment.experiment import Cell, Experiment
+from ohwx_compare.core.experiment.folder_text import CellRequests
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.errors import LedgerError, OtherExperimentError
+from ohwx_compare.files import lock
+from ohwx_compare.files.ledger.rows import (
+    CheckpointRow,
+    Result,
+    checkpoint_rows,
+    insert_cell,
+    insert_checkpoint,
+    insert_experiment,
+    results_in,
+    stored_experiment,
+)
+from ohwx_compare.files.ledger.schema import LEDGER_FILE, advice, explained, open_ledger
+from ohwx_compare.words import counted
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """A run folder held for writing. A context manager; a second holder is refused with LedgerError."""
+
+    def __init__(self, folder: Path):
+        """Make or open the ledger of `folder`, which is made too. Raises LedgerError."""
+        self.folder, self.path = folder, folder / LEDGER_FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
+        with ExitStack() as held:
+            held.enter_context(closing(_hold(folder)))
+            with explained(self.path):
+                self._db = held.enter_context(closing(open_ledger(self.path)))
+            self._held = held.pop_all()
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the folder go; safe to call twice."""
+        self._held.close()
+
+    def plan(self, experiment: Experiment) -> None:
+        """Make `experiment` the folder's own; results of cells move along with them, whatever their numbers are now.
+
+        It may ask for more than the folder's experiment did. Raises OtherExperimentError if it lacks a cell that
+        is there: nothing is dropped.
+        """
+        with self._change() as db:
+            rows = db.execute("SELECT number, request, outcome FROM cells ORDER BY number").fetchall()
+            moves, lost = _moves(rows, experiment.cells())
+            if lost:
+                raise OtherExperimentError(
+                    f"{self.folder} holds {counted(len(lost), 'cell')} that this experiment does not ask for (the "
+                    f"first: {self._label(lost[0])}). Choose another folder for the run; it can reuse the pictures of "
+                    f"{self.folder}."
+                )
+            insert_experiment(db, experiment)
+            gone = [(row["number"],) for row in rows if row["number"] not in moves]
+            db.executemany("DELETE FROM cells WHERE number = ?", gone)
+            _renumber(db, [(new, old) for old, new in moves.items() if new != old])
+
+    def commit(self, cell: Cell, result: Result) -> None:
+        """Record what came of `cell`, in one transaction; its files must be on disk. Replaces an earlier record."""
+        with self._change() as db:
+            db.execute("DELETE FROM cells WHERE number = ?", (cell.number,))
+            insert_cell(db, cell, result)
+
+    def remember(self, row: CheckpointRow) -> None:
+        """Record a checkpoint file; replaces an earlier record of the same reference."""
+        with self._change() as db:
+            insert_checkpoint(db, row)
+
+    def results(self) -> dict[int, Result]:
+        """All recorded results by cell number."""
+        with explained(self.path):
+            return results_in(self._db)
+
+    def checkpoints(self) -> dict[str, CheckpointRow]:
+        """All recorded checkpoint files by reference."""
+        with explained(self.path):
+            return checkpoint_rows(self._db)
+
+    def _label(self, number: int) -> str:
+        """What a person reads beside the cell that had this number so far."""
+        experiment = stored_experiment(self._db, self.path)
+        cells = experiment.cells(number - 1, number) if experiment else ()
+        return cells[0].label if cells else f"cell {number}"
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+
+def _hold(folder: Path) -> BinaryIO:
+    try:
+        return lock.hold(folder)
+    except BlockingIOError as error:
+        raise LedgerError(f"Another run is writing to {folder}; wait for it, or choose another folder.") from error
+    except OSError as error:
+        raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be used: {error}. {advice(str(error))}") from error
+
+
+def _moves(rows: Sequence[sqlite3.Row], cells: Iterable[Cell]) -> tuple[dict[int, int], list[int]]:
+    """What number each row of the cells has now that these are asked for, and the drawn rows that nobody asks for.
+
+    A row is known by its request, in whatever version's form it was written. Rows of one request keep their numbers
+    where they can; those that are too many, and failures that nobody asks for, are in neither.
+    """
+    asked: dict[str, list[int]] = {}  # request, in every form: numbers of the cells that ask for it
+    requests = CellRequests()
+    for cell in cells:
+        now, *earlier = requests.of(cell)
+        asked.setdefault(now, []).append(cell.number)
+        asked.update(dict.fromkeys(earlier, asked[now]))
+    lost = [r["number"] for r in rows if r["request"] not in asked and r["outcome"] != Outcome.FAILED.value]
+    moves = {}
+    for row in sorted(rows, key=lambda row: row["number"] not in asked.get(row["request"], ())):
+        if free := asked.get(row["request"]):
+            moves[row["number"]] = row["number"] if row["number"] in free else free[0]
+            free.remove(moves[row["number"]])
+    return moves, lost
+
+
+def _renumber(db: sqlite3.Connection, moves: Sequence[tuple[int, int]]) -> None:
+    """Give cells their new numbers, (new, old); nothing else of a committed cell is ever written again."""
+    db.execute("PRAGMA defer_foreign_keys = ON")  # to the end of this transaction
+    for table, column in (("cells", "number"), ("faces", "cell")):
+        db.executemany(f"UPDATE {table} SET {column} = -? WHERE {column} = ?", moves)
+        db.execute(f"UPDATE {table} SET {column} = -{column} WHERE {column} < 0")

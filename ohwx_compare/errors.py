@@ -47,6 +47,7 @@ __all__ = [
     "UnsafePickleError",
     "UnsupportedKeyError",
     "WrongCheckpointError",
+    "sentence_of",
 ]
 
 _LONGEST = 2_000  # characters of a message
@@ -138,3 +139,8 @@ class NotHereError(OhwxError):
 
 class Interrupted(OhwxError):  # noqa: N818  named after the webui's own
     """The user asked to stop; what was committed stays."""
+
+
+def sentence_of(error: Exception) -> str:
+    """What is recorded and shown of an error at a boundary: its text, with its kind where it is not one of ours."""
+    return str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"

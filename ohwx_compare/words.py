@@ -1,11 +1,12 @@
-"""Words in sentences: numbers with what they count, and what somebody gave, quoted."""
+"""Words in sentences: numbers with what they count, what somebody gave, quoted, and the nearest of known names."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["counted", "nearest", "quoted"]
+__all__ = ["counted", "did_you_mean", "quoted"]
 
 _LONGEST = 200  # characters of a quotation
+_MOST_NAMES = 40  # that a sentence lists
 _ALIKE = 100  # characters of a name that are compared: comparing costs their square
 
 
@@ -25,6 +26,11 @@ def quoted(given: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 60]} ... {text[-40:]}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The one of `known` that is most like `name`; there must be one."""
-    return get_close_matches(name[:_ALIKE], list(known), 1, 0.0)[0]
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """The end of a sentence about a `name` that there is not: the nearest that there is, and all of them if not many.
+
+    known: at least one.
+    """
+    names = list(known)
+    nearest = get_close_matches(str(name)[:_ALIKE], names, 1, 0.0)[0]
+    return f"did you mean {nearest!r}?" + (f" Known: {', '.join(names)}." if len(names) <= _MOST_NAMES else "")

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from ohwx_compare.errors import OhwxError, OtherExperimentError, UnknownCheckpointError, WrongCheckpointError
+from ohwx_compare.errors import OtherExperimentError, UnknownCheckpointError, WrongCheckpointError, sentence_of
 from ohwx_compare.files.json_file import json_text
 
 __all__ = ["print_json", "words_of"]
@@ -19,9 +19,7 @@ _ADVICE = MappingProxyType(
 
 def words_of(error: Exception) -> str:
     """The text of an error, and which flag helps; with the error's kind where it is not one of ours."""
-    if not isinstance(error, OhwxError):
-        return f"{type(error).__name__}: {error}"
-    return " ".join([str(error), *(advice for kind, advice in _ADVICE.items() if isinstance(error, kind))])
+    return " ".join([sentence_of(error), *(advice for kind, advice in _ADVICE.items() if isinstance(error, kind))])
 
 
 def print_json(value: object) -> None:

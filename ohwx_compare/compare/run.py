@@ -29,7 +29,7 @@ from ohwx_compare.compare.work import KeysOf, Wanted, keys_with, needed
 from ohwx_compare.core.events import Listener, Started, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
-from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OhwxError, OutOfMemoryError
+from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OutOfMemoryError, sentence_of
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.ledger.rows import CheckpointRow
 from ohwx_compare.files.ledger.writer import Ledger
@@ -142,7 +142,7 @@ class _Conductor:
             except (Interrupted, LedgerError):
                 raise
             except Exception as error:  # noqa: BLE001  the boundary of a cell, here of all that lack this checkpoint
-                self._without(ref, _words(error))
+                self._without(ref, sentence_of(error))
                 return
             if following := self._following(ref):
                 self.worker.expect(following)
@@ -233,7 +233,7 @@ class _Conductor:
         except (Interrupted, LedgerError):
             raise
         except Exception as error:  # noqa: BLE001  the boundary of a cell: a batch that fails is tried cell by cell
-            return _Failure(_words(error), isinstance(error, OutOfMemoryError))
+            return _Failure(sentence_of(error), isinstance(error, OutOfMemoryError))
         return None
 
     def _draw(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> None:
@@ -306,7 +306,3 @@ class _Conductor:
 class _Failure:
     why: str
     is_of_memory: bool
-
-
-def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"

@@ -20,6 +20,7 @@ from ohwx_compare.core.experiment.axes import split_hash
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
 from ohwx_compare.files.atomic import write_stream
 from ohwx_compare.files.regular import require_regular
+from ohwx_compare.files.tensors import header_bytes
 from ohwx_compare.words import counted, quoted
 
 __all__ = [
@@ -155,14 +156,10 @@ def rewrite(
     """
     tensors = sorted(source.tensors.items(), key=lambda item: item[1].start)
     base = tensors[0][1].start if tensors else 0
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-    for name, t in source.tensors.items():
-        header[name] = {"dtype": t.dtype, "shape": t.shape, "data_offsets": (t.start - base, t.end - base)}
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-    text += b" " * (-len(text) % 8)  # the format aligns the tensors so
+    places = {name: (t.dtype, t.shape, t.start - base, t.end - base) for name, t in source.tensors.items()}
 
     def contents() -> Iterator[bytes]:
-        yield len(text).to_bytes(8, "little") + text
+        yield header_bytes(places, metadata)
         with source.path.open("rb") as old:
             for name, t in tensors:
                 data = replacement(name, t)
@@ -273,13 +270,12 @@ def list_checkpoints(folder: Path) -> list[str]:
     return sorted(names, key=lambda name: (name.casefold(), name))
 
 
-def find(reference: str, folder: Path, *, any_hash: bool = False, digest: Callable[[Path], str] = sha256) -> Path:
+def find(reference: str, folder: Path, *, digest: Callable[[Path], str] = sha256) -> Path:
     r"""The file in `folder` that `reference` means.
 
     reference: as the webui writes it: "model\name.safetensors [4610bf5599]", "name.safetensors", "name", a hash.
         Tried in turn: the path below `folder`, the file name, the name without suffix, the hash; case and slashes do
         not matter.
-    any_hash: take a file of the right name although its hash is another.
     digest: gives a file's sha256; pass a caching one to look up many.
     Raises UnknownCheckpointError where no file fits, WrongCheckpointError where only the hash differs, CheckpointError
     where several files fit.
@@ -287,17 +283,16 @@ def find(reference: str, folder: Path, *, any_hash: bool = False, digest: Callab
     name, wanted = _split(reference)
     names = list_checkpoints(folder)
     found = _by_name(name, names)
-    if wanted and (len(found) > 1 or (found and not any_hash)):
+    if wanted and found:
         hashes = {candidate: digest(folder / candidate) for candidate in found}
-        same = [candidate for candidate, value in hashes.items() if value.startswith(wanted)]
-        if not same and not any_hash:
+        found = [candidate for candidate, value in hashes.items() if value.startswith(wanted)]
+        if not found:
             got = ", ".join(f"{candidate} [{short_hash(value)}]" for candidate, value in hashes.items())
             raise WrongCheckpointError(
                 f"{quoted(reference)} has another hash than the file here, {got}. "
                 f"Put the right file there, or name the checkpoint without its hash."
             )
-        found = same or found
-    elif not found and wanted:
+    elif wanted:
         found = [candidate for candidate in names if digest(folder / candidate).startswith(wanted)][:1]
     if not found:
         raise UnknownCheckpointError(_unknown(reference, name, names, folder))

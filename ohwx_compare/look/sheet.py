@@ -20,7 +20,7 @@ from ohwx_compare.look.layout import Grid, Page, Rect, TextHeights, lay_out
 from ohwx_compare.look.lettering import Lettering
 from ohwx_compare.look.sheet_infotext import sheet_infotext
 
-__all__ = ["plan_sheet", "sheet_files", "write_sheets"]
+__all__ = ["sheet_files", "write_sheets"]
 
 PAPER, INK, GREY, RULE = "#fcfbf9", "#1d1c1a", "#76726b", "#dedad2"
 WARN, BAD, TILE, BAD_TILE = "#8f5400", "#a1242b", "#f1eee8", "#f8eae8"
@@ -54,11 +54,6 @@ def sheet_files(folder: Path) -> list[Path]:
     """The sheets of a run folder in reading order: last pictures, then those before the face pass, by page."""
     found = [path for path in folder.glob("sheet*.png") if _NAME.fullmatch(path.name)]
     return sorted(found, key=lambda path: ("before" in path.name, len(path.name), path.name))
-
-
-def plan_sheet(run: Run, pictures: str = "after") -> tuple[Page, ...]:
-    """Where everything will lie on the sheet's pages; `pictures` is "after" or "before"."""
-    return _Sheet(board_of(run), pictures).pages
 
 
 @dataclass(frozen=True)

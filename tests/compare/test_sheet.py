@@ -20,7 +20,12 @@ from ohwx_compare.files.ledger.rows import Result
 from ohwx_compare.look.board import board_of, face_caption, in_words
 from ohwx_compare.look.layout import _SIDE
 from ohwx_compare.look.lettering import Lettering
-from ohwx_compare.look.sheet import plan_sheet, sheet_files, write_sheets
+from ohwx_compare.look.sheet import _Sheet, sheet_files, write_sheets
+
+
+def pages_of(run, pictures="after"):
+    """Where everything lies on the sheets that `write_sheets` writes."""
+    return _Sheet(board_of(run), pictures).pages
 
 
 def crop(image, rect):
@@ -40,7 +45,7 @@ def test_every_picture_lies_at_its_rectangle(sample_run, sheets):
     )
     rows = board_of(sample_run).rows
     for path, pictures in zip(sheets, ("after", "before"), strict=True):
-        (page,) = plan_sheet(sample_run, pictures)
+        (page,) = pages_of(sample_run, pictures)
         sheet = load_rgb(path)
         assert sheet.size == (page.width, page.height)
         shown = 0
@@ -64,7 +69,7 @@ def test_columns_are_checkpoints_and_rows_stand_by_prompt(sample_run):
 
 
 def test_no_cell_and_no_head_is_blank(sample_run, sheets):
-    (page,) = plan_sheet(sample_run)
+    (page,) = pages_of(sample_run)
     sheet = load_rgb(sheets[0])
     for rect in [page.title] + [part[-1] for part in (*page.heads, *page.bands, *page.sides, *page.cells)]:
         assert len(crop(sheet, rect).getcolors(1 << 20)) > 3
@@ -74,7 +79,7 @@ def test_a_lost_or_damaged_picture_is_a_tile_that_says_so(make_run, make_experim
     run = make_run(tmp_path, make_experiment(64, (1,), ("a",)))
     (tmp_path / run.cells[0].result.after).unlink()
     (tmp_path / run.cells[1].result.after).write_bytes(b"no picture")
-    (page,) = plan_sheet(run)
+    (page,) = pages_of(run)
     sheet = load_rgb(write_sheets(run)[0])
     for _, column, rect in page.cells:
         corner = sheet.getpixel((rect.x, rect.y))
@@ -101,7 +106,7 @@ def test_a_large_grid_becomes_pages_and_old_ones_go(make_run, tmp_path):
     axes = (Axis("checkpoint", refs), Axis("seed", tuple(range(7))))
     run = make_run(tmp_path, Experiment(job=Job(prompt="p", seed=0, width=2048, height=2048), axes=axes),
                    {number: Outcome.PENDING for number in range(1, 64)})  # fmt: skip
-    pages = plan_sheet(run)
+    pages = pages_of(run)
     assert len(pages) > 1
     assert all(max(page.width, page.height) < _SIDE for page in pages)
     for name in ("sheet-99.png", "sheet-before.png", "sheet-mine.png"):

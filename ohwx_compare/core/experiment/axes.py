@@ -19,7 +19,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.words import counted, nearest, quoted
+from ohwx_compare.words import counted, did_you_mean, quoted
 
 __all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair", "split_hash"]
 
@@ -83,10 +83,7 @@ class Axis:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            near = nearest(self.kind, KINDS)
-            raise ExperimentError(
-                f"Unknown axis {quoted(self.kind)}; did you mean {near!r}? Known: {', '.join(KINDS)}."
-            )
+            raise ExperimentError(f"Unknown axis {quoted(self.kind)}; {did_you_mean(self.kind, KINDS)}")
         if not self.values:
             raise ExperimentError(f"The axis {self.kind!r} has no values; list at least one or leave the axis out.")
         twice = [value for value, times in Counter(self.values).items() if times > 1]

@@ -32,7 +32,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
-from ohwx_compare.words import counted, nearest, quoted
+from ohwx_compare.words import counted, did_you_mean, quoted
 
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
 
@@ -355,8 +355,7 @@ def _known(data: Any, names: Iterable[str], what: str) -> None:
         raise ExperimentError(f"{what} must be a JSON object, got {quoted(data)}.")
     for name in data:
         if name not in names:
-            near = nearest(str(name), names)
-            raise ExperimentError(f"{what} has no {quoted(name)}; did you mean {near!r}? Known: {', '.join(names)}.")
+            raise ExperimentError(f"{what} has no {quoted(name)}; {did_you_mean(name, names)}")
 
 
 def _read(kind: type[Settings], data: Any, what: str) -> Settings:

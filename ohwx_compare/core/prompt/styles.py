@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.words import counted, nearest, quoted
+from ohwx_compare.words import counted, did_you_mean, quoted
 
 __all__ = ["Style", "known", "styled", "substituted", "unstyled"]
 
@@ -66,7 +66,7 @@ def unstyled(job: Job, styles: Iterable[Style]) -> Job:
 def _found(name: str, library: Mapping[str, Style]) -> Style:
     if name in library:
         return library[name]
-    hint = f"did you mean {nearest(name, library)!r}?" if library else "no styles.csv was found, or it has no styles."
+    hint = did_you_mean(name, library) if library else "no styles.csv was found, or it has no styles."
     raise ExperimentError(f"There is no style {quoted(name)}; {hint}")
 
 

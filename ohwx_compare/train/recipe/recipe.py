@@ -14,7 +14,7 @@ from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.regular import load_json
-from ohwx_compare.words import nearest, quoted
+from ohwx_compare.words import did_you_mean, quoted
 
 __all__ = ["COMPAT", "FREE_SIDES", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]
 
@@ -219,8 +219,7 @@ class Recipe:
             raise ExperimentError(f"A recipe must be a JSON object, got {quoted(data)}.")
         for name in data:
             if name not in known:
-                near = nearest(str(name), known)
-                raise ExperimentError(f"The recipe has no {quoted(name)}; did you mean {near!r}?")
+                raise ExperimentError(f"The recipe has no {quoted(name)}; {did_you_mean(name, known)}")
         missing = [name for name in ("base", "train", "output") if not data.get(name)]
         if missing:
             raise ExperimentError(f"The recipe lacks {', '.join(missing)}.")
@@ -263,10 +262,8 @@ class Recipe:
             raise ExperimentError(f"alpha is {quoted(self.alpha)}, expected a colour such as '#ffffff'.")
         for name in self.optimizer_args:
             if name not in OPTIMIZER_ARGS[self.optimizer]:
-                near = nearest(name, OPTIMIZER_ARGS[self.optimizer])
-                raise ExperimentError(
-                    f"optimizer_args of {self.optimizer} has no {quoted(name)}; did you mean {near!r}?"
-                )
+                hint = did_you_mean(name, OPTIMIZER_ARGS[self.optimizer])
+                raise ExperimentError(f"optimizer_args of {self.optimizer} has no {quoted(name)}; {hint}")
             if not _alike(self.optimizer_args[name], OPTIMIZER_ARGS[self.optimizer][name]):
                 like = OPTIMIZER_ARGS[self.optimizer][name]
                 raise ExperimentError(
@@ -274,8 +271,8 @@ class Recipe:
                 )
         for fault in self.compat:
             if fault not in COMPAT and fault != FREE_SIDES:
-                near = nearest(fault, [*COMPAT, FREE_SIDES, "kohya"])
-                raise ExperimentError(f"compat has no {quoted(fault)}; did you mean {near!r}?")
+                near = did_you_mean(fault, [*COMPAT, FREE_SIDES, "kohya"])
+                raise ExperimentError(f"compat has no {quoted(fault)}; {near}")
 
     def _check_together(self) -> None:
         if not any((self.lr_unet, self.lr_te1, self.lr_te2)):
@@ -319,8 +316,7 @@ def _preset(data: Mapping[str, Any]) -> dict[str, Any]:
     elif isinstance(name, str) and name in PRESETS:
         values = dict(PRESETS[name])
     else:
-        near = nearest(str(name), PRESETS)
-        raise ExperimentError(f"There is no preset {quoted(name)}; did you mean {near!r}? Known: {', '.join(PRESETS)}.")
+        raise ExperimentError(f"There is no preset {quoted(name)}; {did_you_mean(name, PRESETS)}")
     for pair in _PAIRS:
         named = [one for one in pair if data.get(one) is not None]
         if named:

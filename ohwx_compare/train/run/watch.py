@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 
 from ohwx_compare.core.events import Listener, Missed, Sampled, Validated
-from ohwx_compare.errors import Interrupted, OhwxError
+from ohwx_compare.errors import Interrupted, sentence_of
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.run.samples import Samples
 from ohwx_compare.train.run.validation import validate
@@ -44,7 +44,7 @@ class Watch:
         except Interrupted:
             return
         except Exception as error:  # noqa: BLE001  the boundary: whatever goes wrong beside the training
-            said = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
+            said = sentence_of(error)
             self.listen(Missed(step, what, said))
 
     def _validate(self, step: int) -> None:

@@ -14,7 +14,7 @@ from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.errors import ExperimentError, HostError, OhwxError
+from ohwx_compare.errors import ExperimentError, HostError, sentence_of
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.reader import experiment_in, open_run
@@ -176,7 +176,7 @@ class Desk:
         write_request(folder, SavedRequest.now(request, folder, "tab"))
 
         def failed(error: Exception) -> None:
-            sentence = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
+            sentence = sentence_of(error)
             write_request(
                 folder,
                 replace(

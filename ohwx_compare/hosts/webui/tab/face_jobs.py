@@ -13,7 +13,7 @@ from modules import paths, shared
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, OhwxError
+from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, OhwxError, sentence_of
 from ohwx_compare.files.names import FreeNames
 from ohwx_compare.hosts.webui.request.request import face_settings
 from ohwx_compare.hosts.webui.tab.files import inside
@@ -131,7 +131,7 @@ def _told(drawn: dict[str, Any], job: _Job) -> dict[str, Any]:
 
 def _fail(job: _Job, error: Exception) -> None:
     job.state = "failed"
-    job.error = str(error) if isinstance(error, OhwxError) else f"{type(error).__name__}: {error}"
+    job.error = sentence_of(error)
 
 
 def _folder() -> Path:

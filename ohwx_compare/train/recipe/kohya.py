@@ -152,7 +152,7 @@ def _give_up(settings: _Settings, given_up: Collection[str]) -> None:
         named = "; ".join(f"{key} = {_shown(left[key])} ({reasons.get(key, 'not known here')})" for key in refused)
         raise ExperimentError(
             f"These settings change the training and are not supported: {named}. Take them out, or give them up by "
-            f"name: --without {','.join(refused)} (in the file: {WITHOUT})."
+            f"name: set {WITHOUT} to {','.join(refused)}."
         )
     if changing:
         settings.note("Given up, though set: " + ", ".join(f"{key} = {_shown(left[key])}" for key in changing) + ".")

@@ -86,7 +86,7 @@ def test_a_checkpoint_without_vae_is_a_failed_cell_with_the_reason(webui, ask, p
     [
         ({"checkpoints": NAMES[:1], "axis": []}, "'axis'"),
         ({"checkpoints": ["nobody.safetensors"]}, "nobody"),
-        ({"checkpoints": []}, "No checkpoint is chosen"),
+        ({"checkpoints": []}, "No checkpoint is selected"),
         ({"checkpoints": NAMES[:1], "faces": [{"ad_modell": "x"}]}, "'ad_modell'"),
     ],
 )

@@ -61,10 +61,10 @@ def test_reload_ui_takes_an_update_over_and_doubles_nothing(data, asking, browse
     put_extension(data)
     with started(data) as (api, _):
         body = asking(api, {"checkpoints": []})
-        assert "No checkpoint is chosen" in api.refused(body)
+        assert "No checkpoint is selected" in api.refused(body)
         asked_for = data.extension / "ohwx_compare" / "hosts" / "webui" / "request.py"
         text = asked_for.read_text(encoding="utf-8")
-        asked_for.write_text(text.replace("No checkpoint is chosen", "Updated: none is chosen"), encoding="utf-8")
+        asked_for.write_text(text.replace("No checkpoint is selected", "Updated: none is chosen"), encoding="utf-8")
         page = open_ui(browser, api)
         page.evaluate("gradioApp().getElementById('settings_restart_gradio').click()")
         wait(lambda: data.starts == 2)

@@ -93,27 +93,8 @@ def readers() -> Iterator[Use]:
     text = "a\nSteps: 1, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x64, Model: m, Script: X/Y/Z plot, "
     kohya = {"pretrained_model_name_or_path": "b", "train_data_dir": "t", "output_dir": "o", "optimizer": "Adafactor"}
     here = Path(__file__).parent
-    pool = [
-        " ",
-        "a",
-        "1",
-        "-",
-        "- ",
-        "[",
-        "]",
-        "[SEP]",
-        "a=",
-        "a=( ",
-        '"',
-        "\\",
-        '\\"',
-        "{",
-        "<a:",
-        "(",
-        ":",
-        ": ",
-        ",",
-    ]
+    pool = [" ", "a", "1", "-", "- ", "[", "]", "[SEP]", "a=", "a=( ", '"', "\\", '\\"', "{", "<a:", "("]
+    pool += [":", ": ", ","]
     pool += ["\n", "\r", "```\n", "---\n", "Steps: 1, ", "Hashes: {", "#", "|", "[a|b]", "1-", "e1-", "-before"]
     tried = {
         "infotext.parse": infotext.parse,

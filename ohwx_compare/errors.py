@@ -7,6 +7,7 @@ OhwxError
 ├── PromptError              a prompt that cannot be encoded
 ├── CheckpointError          a model file that is not what it should be
 │   ├── MissingKeysError     tensors missing or left over
+│   ├── MissingVaeError      a checkpoint without a VAE, and no VAE file beside it
 │   ├── WrongCheckpointError    a file of the right name whose hash is another
 │   └── UnknownCheckpointError  a name or hash for which there is no file
 ├── DetectorError            a face detector that cannot be found or read
@@ -37,6 +38,7 @@ __all__ = [
     "LedgerError",
     "MeasureError",
     "MissingKeysError",
+    "MissingVaeError",
     "NotHereError",
     "OhwxError",
     "OtherExperimentError",
@@ -87,6 +89,10 @@ class MissingKeysError(CheckpointError):
 
 class WrongCheckpointError(CheckpointError):
     """A file of the right name whose hash is another."""
+
+
+class MissingVaeError(CheckpointError):
+    """A checkpoint without a VAE, and no VAE file beside it."""
 
 
 class UnknownCheckpointError(CheckpointError):

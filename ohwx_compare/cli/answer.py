@@ -2,7 +2,13 @@
 
 from types import MappingProxyType
 
-from ohwx_compare.errors import OtherExperimentError, UnknownCheckpointError, WrongCheckpointError, sentence_of
+from ohwx_compare.errors import (
+    MissingVaeError,
+    OtherExperimentError,
+    UnknownCheckpointError,
+    WrongCheckpointError,
+    sentence_of,
+)
 from ohwx_compare.files.json_file import json_text
 
 __all__ = ["print_json", "words_of"]
@@ -10,6 +16,7 @@ __all__ = ["print_json", "words_of"]
 _MAP = "Or use another file in its place: --checkpoint-map NAME=FILE."
 _ADVICE = MappingProxyType(
     {
+        MissingVaeError: "The flag for that: --vae FILE.",
         UnknownCheckpointError: _MAP,
         WrongCheckpointError: _MAP,
         OtherExperimentError: "Flags for that: --out for the other folder, --reuse for this one.",

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ohwx_compare.engine.conditioning import Encoded
 from ohwx_compare.engine.reading import DTYPES, read_into, require_whole
-from ohwx_compare.errors import CheckpointError, MissingKeysError
+from ohwx_compare.errors import CheckpointError, MissingKeysError, MissingVaeError
 from ohwx_compare.files.checkpoint import Header, describe, prediction, read_header, require_sdxl, rewrite
 from ohwx_compare.files.checkpoint import Tensor as Stored
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
@@ -172,7 +172,7 @@ def check(path: Path, *, vae: Path | None = None) -> Checked:
     if left := [name for name in shapes if not name.startswith(known) and not IGNORABLE.match(name)]:
         raise MissingKeysError(f"{path.name} holds {_some(left)} that no part of SDXL knows.")
     if vae is None and not any(name.startswith(PREFIXES["vae"]) for name in shapes):
-        raise CheckpointError(f"{path.name} holds no VAE; choose a VAE file for it.")
+        raise MissingVaeError(f"{path.name} holds no VAE; choose a VAE file for it.")
     sources = {part: _source(part, header, PREFIXES[part]) for part in PREFIXES if part != "vae" or vae is None}
     if vae is not None:
         sources["vae"] = _vae(vae)

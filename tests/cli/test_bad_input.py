@@ -11,8 +11,15 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
+from ohwx_compare.cli.answer import words_of
 from ohwx_compare.cli.main import main
 from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.errors import (
+    MissingVaeError,
+    OtherExperimentError,
+    UnknownCheckpointError,
+    WrongCheckpointError,
+)
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.ledger.reader import open_run
@@ -85,6 +92,19 @@ def test_a_wrong_checkpoint_fails_its_cells_and_says_what_it_is(name, tiny, tmp_
     assert "\n" not in cell.result.error
 
 
+@pytest.mark.parametrize(
+    ("error", "flags"),
+    [
+        (MissingVaeError, ["--vae"]),
+        (UnknownCheckpointError, ["--checkpoint-map"]),
+        (WrongCheckpointError, ["--checkpoint-map"]),
+        (OtherExperimentError, ["--out", "--reuse"]),
+    ],
+)
+def test_the_command_line_names_the_flag_that_helps(error, flags):
+    assert all(flag in words_of(error("What happened.")) for flag in flags)
+
+
 IN_THE_WEIGHTS = ("no first text encoder", "no VAE", "more data than tensors", "NaN")  # which plan does not read
 PARTS = ("no text encoders", "no first text encoder", "NaN")  # whose VAE is as good as any
 
@@ -105,9 +125,12 @@ def test_every_other_command_says_it_too(name, tiny, tmp_path, capsys):
 
     if name not in IN_THE_WEIGHTS:
         refused("plan", "--from", TEXT, *flags)
+    flag = "--vae FILE" if name == "no VAE" else words
     refused("replay", picture, *flags, "--out", tmp_path / "o")
+    refused("replay", picture, *flags, "--out", tmp_path / "o", words=flag)
     if name != "NaN":  # no face, nothing to draw
         refused("face", picture, *flags, "--out", tmp_path / "o")
+        refused("face", picture, *flags, "--out", tmp_path / "o", words=flag)
     if name not in PARTS:
         vae = "expected a VAE" if name == "no VAE" else words
         elsewhere = ["--checkpoints", tiny, "--checkpoint-map", "bad=tiny_base.safetensors", "--device", "cpu"]

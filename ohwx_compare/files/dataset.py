@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 
 from ohwx_compare.core.buckets import BucketPlacement, Size
 from ohwx_compare.errors import ExperimentError, ImageError
+from ohwx_compare.files.images import open_picture
 from ohwx_compare.words import counted
 
 __all__ = ["EXTENSIONS", "Dataset", "DatasetPicture", "ReadingRules", "load_picture", "pixels", "read_dataset"]
@@ -107,7 +108,7 @@ def load_picture(path: Path, reading: ReadingRules) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; what it cannot read is an error below
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 image.load()
                 turn = reading.upright and image.format != "TIFF"  # Pillow turns those by itself
                 return _rgb(ImageOps.exif_transpose(image) if turn else image, reading.background)
@@ -244,7 +245,7 @@ def _decoded(paths: list[Path], upright: bool) -> list[_Seen]:
 def _look(path: Path, upright: bool) -> _Seen:
     try:
         data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
+        with open_picture(io.BytesIO(data)) as image:
             size = image.size
             frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photo and its preview
             if image.format == "PNG" and not any(word in data for word in _MAY_LIE):

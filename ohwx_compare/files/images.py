@@ -4,18 +4,23 @@ import io
 import warnings
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.atomic import is_plain_file, write_bytes
+from ohwx_compare.files.png_chunks import PNG_HEAD, png_chunks
 from ohwx_compare.files.regular import require_regular
 
-__all__ = ["THUMB_SIDE", "is_made_here", "load_rgb", "write_png", "write_result", "write_thumbnail"]
+__all__ = ["THUMB_SIDE", "is_made_here", "load_rgb", "open_picture", "write_png", "write_result", "write_thumbnail"]
 
 THUMB_SIDE = 384  # px, the longer side
 _KEY = "parameters"
+# Pillow opens 40 formats by their first bytes, whatever a file's name; for EPS it starts Ghostscript.
+_FORMATS = frozenset({"PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "HEIF", "JXL"})
+_AHEAD = 4096  # bytes of a file's beginning, which are read at once
 _SOFTWARE, _NAME = "Software", "sd-webui-ohwx-compare"  # PNG specification, 11.3.3.2: what made the picture
 
 
@@ -25,7 +30,7 @@ def load_rgb(path: Path) -> Image.Image:
         require_regular(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is fine, absurd is an error below
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 rgb: Image.Image = image.convert("RGB")
                 return rgb
     except Image.DecompressionBombError as error:
@@ -35,6 +40,28 @@ def load_rgb(path: Path) -> Image.Image:
         raise ImageError(f"{path} {what}; give a PNG, JPEG or WebP.") from error
     except (OSError, SyntaxError, ValueError, zlib.error) as error:  # Pillow's ways to say "damaged"
         raise ImageError(f"{path} cannot be read: {error}.") from error
+
+
+def open_picture(source: Path | BinaryIO) -> Image.Image:
+    """`Image.open` for files of strangers: formats of pictures alone, and no PNG of a million chunks.
+
+    Raises what Pillow does, and ValueError for such a PNG.
+    """
+    Image.init()
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            _require_few_chunks(file)
+    else:
+        _require_few_chunks(source)
+        source.seek(0)
+    return Image.open(source, formats=sorted(_FORMATS & Image.OPEN.keys()))
+
+
+def _require_few_chunks(file: BinaryIO) -> None:
+    """Pillow takes its time over each, before any limit of its own."""
+    if (start := file.read(_AHEAD)).startswith(PNG_HEAD):
+        for _ in png_chunks(file, start):
+            pass
 
 
 def write_png(path: Path, image: Image.Image, infotext: str) -> None:

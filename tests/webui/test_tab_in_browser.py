@@ -84,7 +84,7 @@ def test_from_infotext_to_pictures_and_on_to_txt2img(page):
     frame = page.frame_locator("#ohwx-page")
     frame.locator(".tile.idle").first.wait_for(state="detached")
     assert frame.locator(".cell").count() == 4
-    assert "All 4 cells done" in frame.locator("#summary").inner_text()
+    assert "4 cells, all done" in frame.locator("#summary").inner_text()
     frame.locator(".cell").nth(3).click()
     text = frame.locator("#p-text").inner_text()
     assert "Seed: 11" in text

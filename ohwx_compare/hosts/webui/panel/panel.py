@@ -67,13 +67,13 @@ def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel
 def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     default = Panel()
     json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
-    chosen, helpers = _checkpoints(elem_id, choices)
+    chosen, reread, helpers = _checkpoints(elem_id, choices)
     axes: list[gr.components.Component] = []
     for number in AXES:
         kind, text, picker = _axis(elem_id, choices, number)
         axes += [kind, text]
         helpers.append(picker)
-    faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
+    faces = face_panel(elem_id, choices.of_kind, reread, has_adetailer=choices.has_adetailer())
     with gr.Row(elem_classes=["ohwx-row"]):
         before = gr.Checkbox(
             value=default.keep_before, label="Show the pictures before the face pass", elem_id=elem_id("before")
@@ -127,8 +127,8 @@ def _known(names: Sequence[str], files: Sequence[str]) -> list[str]:
 
 def _checkpoints(
     elem_id: Callable[[str], str], choices: Choices
-) -> tuple[gr.components.Component, list[gr.components.Component]]:
-    """The checkpoints and, as helpers: what narrows their list, and what adds a whole run or folder."""
+) -> tuple[gr.components.Component, gr.components.Component, list[gr.components.Component]]:
+    """The checkpoints, the button that reads the folders again, and helpers: a filter, and whole runs or folders."""
     files = list(choices.checkpoints())
     with gr.Row():
         chosen = gr.Dropdown(
@@ -164,7 +164,7 @@ def _checkpoints(
     add.click(add_shown, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
     group.input(add_group, inputs=[group, chosen], outputs=[chosen, group], show_progress="hidden")
     reread.click(read_again, inputs=[shown, chosen], outputs=[chosen, group], show_progress="hidden")
-    return chosen, [shown, group]
+    return chosen, reread, [shown, group]
 
 
 def _narrowed(files: Sequence[str], text: str, held: Sequence[str] | None) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from modules import devices, processing
 
 from ohwx_compare.compare.run import Options, draw_run
+from ohwx_compare.core.events import Event, Started
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.folder_text import folder_digests
 from ohwx_compare.core.infotext.sampler_names import split_sampler
@@ -87,14 +88,19 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     experiment = request.experiment
     host = WebuiHost(p, own_faces=bool(experiment.faces))
     with RunProgress(folder.name, experiment.cells()) as progress:
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Started):  # the folder took the request: one that it refuses must not be resumed
+                write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
+            progress(event)
+
         try:
-            write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
             draw_run(
                 experiment,
                 host,
                 cache(find_webui_detector),
                 folder,
-                progress,
+                listen,
                 resolve=host.resolve,
                 options=Options(batch=max(p.batch_size, 1)),
             )

@@ -47,7 +47,8 @@ def test_what_came_into_the_folders_can_be_selected_once_they_are_read_again(web
     components, by_id = every_component(webui)
     put_into_webui(webui.data / "models")
     by_id["files_refresh"].fire("click")
-    assert "ohwx-toy/toy.safetensors" in components["checkpoints"].choices
+    for name in ("checkpoints", "control"):
+        assert "ohwx-toy/toy.safetensors" in components[name].choices
     assert components["detector"].choices == ["face_yolov8n.pt", "None", "toy_face_yolov8.pt"]
 
 
@@ -105,6 +106,8 @@ def panels(draw):
         height=sides[1], cfg=draw(st.sampled_from((0.0, 3.5))), sampler=draw(st.sampled_from((AS_PICTURE, "Euler a"))),
         schedule=draw(st.sampled_from((AS_PICTURE, "Karras"))),
         more_tabs=draw(st.sampled_from(("", '[{"model": "hand.pt", "denoise": 0.3}]'))),
+        control=NOTHING if "prompt" in kinds else draw(st.sampled_from((NOTHING, *FILES))),
+        class_words=draw(st.sampled_from(("", "someone"))),
     )  # fmt: skip
 
 

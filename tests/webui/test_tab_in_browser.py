@@ -116,7 +116,7 @@ def test_a_picture_goes_to_img2img_and_inpaint(page):
 
 
 def test_interrupted_and_resumed(page):
-    start(page, steps=30)
+    start(page, steps=150)  # long enough for a slow browser to press the button
     stands(page, "generating")
     page.click("#ohwx-interrupt")
     stands(page, "stopped")

@@ -252,7 +252,7 @@ def _first_line(file: Path) -> str:
     try:
         lines = read_text(file).splitlines()
     except UnicodeDecodeError as error:
-        raise ExperimentError(f"The caption {file} is not UTF-8; save it as UTF-8.") from error
+        raise ExperimentError(f"The caption {file} cannot be read as UTF-8; save it as UTF-8.") from error
     except OSError as error:
         raise ExperimentError(f"The caption {file} cannot be read: {error.strerror or error}.") from error
     return lines[0].strip() if lines else ""

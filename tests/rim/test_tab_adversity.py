@@ -133,7 +133,12 @@ def test_folders_that_are_hidden_are_hidden_from_everything(page, webui, tmp_pat
     (webui.data / "pictures" / "a.png").symlink_to(outside / "1_ohwx man" / "a.png")
     recipe = {"base": "one.safetensors", "train": str(webui.data / "train"), "name": "me"}
     hidden = "--hide-ui-dir-config"
-    for place in (outside, webui.data / "link", webui.data / "pictures" / ".." / ".." / "outside", "//host.invalid/share"):
+    for place in (
+        outside,
+        webui.data / "link",
+        webui.data / "pictures" / ".." / ".." / "outside",
+        "//host.invalid/share",
+    ):
         for change in ({"train": str(place)}, {"reg": str(place)}, {"base": f"{place}/base.safetensors"}):
             for path in ("plan", "runs"):
                 answer = page.post(f"/ohwx/api/train/{path}", {"recipe": {**recipe, **change}})

@@ -1,4 +1,4 @@
-"""What the tabs ask the webui for: nothing twice, nothing while nobody looks, and no plan that is not wanted any more."""
+"""What the tabs ask the webui for: nothing twice, nothing while nobody looks, no plan that is typed over."""
 
 import threading
 from collections import Counter

@@ -19,7 +19,7 @@ from ohwx_compare.train.outside.child import look
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import on_one_line, quoted
 
-__all__ = ["SavedCheckpoint", "Trainings", "folder_for"]
+__all__ = ["SavedCheckpoint", "Trainings", "class_token_of", "folder_for"]
 
 _ERROR, _LONGEST = 2_000, 400_000  # characters of an error and of a row: 2,000 checkpoints have 200,000
 _HEADER = 4_000_000  # bytes of a checkpoint's: SDXL's has 0.3 MB
@@ -148,6 +148,19 @@ class Trainings:
             return self._kept[key]
         except (OSError, CheckpointError, KeyError, TypeError, ValueError, OverflowError):
             return None
+
+
+def class_token_of(path: Path) -> str | None:
+    """Token and class ("ohwx man") that a checkpoint of ours learned as the caption of every picture.
+
+    None for captions that differ or have one word, and for other files.
+    """
+    try:
+        captions = parse_json(read_header(path).metadata["ohwx.training"])["captions"]
+        (only,) = captions
+        return str(only) if len(str(only).split()) > 1 else None
+    except (OSError, CheckpointError, KeyError, TypeError, ValueError):
+        return None
 
 
 def folder_for(recipe: Mapping[str, Any], below: Path) -> Path:

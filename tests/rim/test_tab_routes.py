@@ -208,7 +208,7 @@ def test_png_info_of_a_folder(page, drawn, webui):
     told = page.post("/ohwx/api/pnginfo", {"folder": folder}).json()
     assert told["total"] == len(told["rows"]) == 5  # sheet, cells, thumbnails
     assert "Model" in told["columns"]
-    table = page.get("/ohwx/api/pnginfo.csv", params={"folder": folder})
+    table = page.post("/ohwx/api/pnginfo.csv", {"folder": folder})
     assert table.headers["content-type"].startswith("text/csv")
     assert len(table.content.decode("utf-8-sig").splitlines()) >= 4
     assert page.post("/ohwx/api/pnginfo", {"folder": folder + "/nothing"}).status_code == 400

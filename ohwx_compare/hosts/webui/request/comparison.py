@@ -18,6 +18,7 @@ from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
+from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
@@ -26,8 +27,11 @@ from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets
+from ohwx_compare.words import quoted
 
 __all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder", "sampler_of"]
+
+_LONGEST_NAME = 200  # bytes; file systems take 255
 
 
 def base_job(p: processing.StableDiffusionProcessing) -> Job:
@@ -142,7 +146,9 @@ def _folder_name(experiment: Experiment, folder: Path) -> str:
 
 
 def _safe(name: str) -> str:
-    """Raises ExperimentError for a name that is more than one folder's."""
-    if name.startswith(".") or set(name) & set('<>:"/\\|?*') or name != name.rstrip(" ."):
-        raise ExperimentError(f"{name!r} cannot be the name of a run folder; use letters, digits, spaces and -_().")
+    """Raises ExperimentError for a name that is more than one folder's, or that the tab could not ask for."""
+    if name and (not is_plain_name(name) or name.endswith(".") or len(name.encode()) > _LONGEST_NAME):
+        raise ExperimentError(
+            f"{quoted(name)} cannot be the name of a run folder; use letters, digits, spaces and -_()."
+        )
     return name

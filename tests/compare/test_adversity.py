@@ -171,7 +171,7 @@ def test_a_picture_that_vanishes_after_any_look_ends_no_run(is_new, models, tmp_
         out, left = tmp_path / str(moment) / "out", 0
         if not is_new:
             shutil.copytree(tmp_path / "whole" / "out", out)
-            mark(out)
+            mark(out / "run.sqlite")
         left = moment
         draw(experiment, models, out)
         if left > 0:

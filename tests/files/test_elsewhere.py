@@ -15,7 +15,7 @@ from test_ledger import RESULT, experiment
 
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import ElsewhereError, LedgerError
-from ohwx_compare.files.ledger.own import MARK_FILE, has_own_mark, mark
+from ohwx_compare.files.ledger.own import has_own_mark, mark
 from ohwx_compare.files.ledger.reader import open_run, read_summary
 from ohwx_compare.files.ledger.writer import Ledger
 
@@ -171,7 +171,7 @@ def test_reading_a_copy_touches_nothing_in_it(tmp_path):
     (folder / "run.sqlite").chmod(0o444)
     before = contents(folder)
     assert open_run(folder).cells == open_run(tmp_path / "run").cells
-    assert (contents(folder), has_own_mark(folder)) == (before, False)
+    assert (contents(folder), has_own_mark(folder / "run.sqlite")) == (before, False)
 
 
 CUT_OFF = """
@@ -212,7 +212,7 @@ def test_a_folder_that_is_renamed_or_moved_stays_ours(tmp_path):
 def stolen(folder):
     """A mark that was once ours, beside files that are others."""
     other = copied(folder, "stolen")
-    (other / MARK_FILE).write_bytes((folder / MARK_FILE).read_bytes())
+    (other / "run.mark").write_bytes((folder / "run.mark").read_bytes())
     return other
 
 
@@ -236,27 +236,27 @@ def returned(folder):
 
 def forged(folder):
     other = copied(folder, "forged")
-    (other / MARK_FILE).write_bytes(b"0" * 64)
+    (other / "run.mark").write_bytes(b"0" * 64)
     return other
 
 
 def linked(folder):
     other = copied(folder, "linked")
-    (other / MARK_FILE).unlink()
-    (other / MARK_FILE).symlink_to(folder / MARK_FILE)
+    (other / "run.mark").unlink()
+    (other / "run.mark").symlink_to(folder / "run.mark")
     return other
 
 
 @pytest.mark.parametrize("make", [copied, stolen, unpacked_over, returned, forged, linked])
 def test_a_mark_cannot_be_had_by_others(tmp_path, make):
     folder = made(tmp_path / "run")
-    assert has_own_mark(folder)
+    assert has_own_mark(folder / "run.sqlite")
     folder = make(folder)
-    assert not has_own_mark(folder)
+    assert not has_own_mark(folder / "run.sqlite")
     with pytest.raises(ElsewhereError, match="was made elsewhere"):
         Ledger(folder)
     with Ledger(folder, adopt=True):
-        assert has_own_mark(folder)
+        assert has_own_mark(folder / "run.sqlite")
 
 
 @pytest.mark.parametrize("kind", ["another user's", "gone", "cannot be written to"])
@@ -289,7 +289,7 @@ def test_an_empty_ledger_is_a_new_one(tmp_path):
     (tmp_path / "run.sqlite").touch()
     with Ledger(tmp_path) as ledger:
         assert ledger.adopted is None
-    assert has_own_mark(tmp_path)
+    assert has_own_mark(tmp_path / "run.sqlite")
 
 
 def test_a_journal_without_a_ledger_is_not_made_one_of_ours(tmp_path):
@@ -366,7 +366,7 @@ def test_a_thousand_reads_during_a_run_and_after_kills_see_the_committed_cells(t
         writer.kill()
         writer.wait()
         kills += 1
-        assert has_own_mark(folder)
+        assert has_own_mark(folder / "run.sqlite")
     assert kills >= 10
 
 
@@ -374,8 +374,8 @@ def test_a_marked_folder_is_not_read_from_a_copy(tmp_path, monkeypatch):
     folder = made(tmp_path / "run")
     monkeypatch.setattr("ohwx_compare.files.ledger.access.tempfile.mkdtemp", None)
     assert len(open_run(folder).cells) == 4
-    (folder / MARK_FILE).unlink()
+    (folder / "run.mark").unlink()
     with pytest.raises(TypeError):
         open_run(folder)
-    mark(folder)
+    mark(folder / "run.sqlite")
     assert len(open_run(folder).cells) == 4

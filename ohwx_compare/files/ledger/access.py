@@ -42,16 +42,16 @@ _Stamp = tuple[tuple[object, ...], tuple[object, ...]]
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+def reading(folder: Path, name: str = LEDGER_FILE) -> Iterator[sqlite3.Connection]:
     """The ledger of `folder` to read from; nothing is written to it. Every reader comes in here.
 
-    Raises LedgerError where there is none, for a newer schema, for what is not a ledger of ours, and for whatever
-    SQLite finds wrong meanwhile.
+    name: of another ledger than a run's. Raises LedgerError where there is none, for a newer schema, for what is not a
+    ledger of ours, and for whatever SQLite finds wrong meanwhile.
     """
-    path = folder / LEDGER_FILE
+    path = folder / name
     if not os.path.lexists(path):
         raise LedgerError(
-            f"{folder} is not a run folder: it has no {LEDGER_FILE}. Choose a folder that a comparison was written to."
+            f"{folder} is not a run folder: it has no {name}. Choose a folder that a comparison was written to."
         )
     require_harmless(path)
     with explained(path), _opened(path) as db, closing(connect(":memory:")) as copy:
@@ -63,17 +63,15 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def schema_in(folder: Path) -> int:
-    """The schema that the ledger of `folder` was written with. Raises LedgerError as `reading`."""
-    path = folder / LEDGER_FILE
+def schema_in(path: Path) -> int:
+    """The schema that the ledger at `path` was written with. Raises LedgerError as `reading`."""
     require_harmless(path)
     with explained(path), _opened(path) as db:
         return schema_of(db, path)
 
 
-def settled(folder: Path) -> Iterator[bytes]:
+def settled(path: Path) -> Iterator[bytes]:
     """The bytes of a ledger from elsewhere after its last whole transaction. Raises LedgerError as `reading`."""
-    path = folder / LEDGER_FILE
     with explained(path):
         copy = _copied(path, _stamp(path))
     with copy.path.open("rb") as file:
@@ -83,7 +81,7 @@ def settled(folder: Path) -> Iterator[bytes]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    if has_own_mark(path.parent):
+    if has_own_mark(path):
         with closing(connect(path)) as db:
             yield db
         return
@@ -159,7 +157,8 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
         raise LedgerError(f"{path} is damaged: {str(said)[:200]}. Choose another folder.")
     if schema_of(db, path) == 0:
         return
-    for table in ("checkpoints", "cells", "faces"):
+    tables = {row["name"] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table in sorted(tables & {"checkpoints", "cells", "faces", "scores", "votes", "pictures"}):
         if (rows := db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) > _MOST_ROWS:
             raise LedgerError(f"{path} has {counted(rows, 'row')} of {table}, more than any run can have.")
     if (db.execute("SELECT max(length(json)) FROM experiment").fetchone()[0] or 0) > _MOST_TEXT:

@@ -7,12 +7,13 @@ that is missing or is another one becomes undone, and is generated again.
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from ohwx_compare.core.events import Adopted
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
@@ -24,9 +25,10 @@ from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb, pixel_digest
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.inner import require_inner_folder
+from ohwx_compare.files.json_file import parse_json
 from ohwx_compare.files.ledger.access import reading, schema_in, settled
 from ohwx_compare.files.ledger.journal import has_journal, journal_of, require_harmless
-from ohwx_compare.files.ledger.own import MARK_FILE, has_own_mark, mark
+from ohwx_compare.files.ledger.own import has_own_mark, mark, mark_of
 from ohwx_compare.files.ledger.rows import (
     CheckpointRow,
     PictureRow,
@@ -40,40 +42,46 @@ from ohwx_compare.files.ledger.rows import (
     results_in,
     stored_experiment,
 )
-from ohwx_compare.files.ledger.schema import LEDGER_FILE, connect, explained, update
+from ohwx_compare.files.ledger.schema import connect, explained, update
 
 __all__ = ["claim"]
 
-_UNMARKED = 2  # the last schema whose folders have no mark
+_UNMARKED = 3  # the last schema whose folders have no mark
+_JUDGED: Mapping[str, tuple[str, ...]] = (
+    MappingProxyType(  # tables of what was measured and voted; what is JSON in them
+        {"measures": ("settings",), "scores": ("details",), "votes": ("shown",)}
+    )
+)
+_TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType({"TEXT": (str,), "INTEGER": (int,), "REAL": (float, int)})
 _LANES = 4  # pictures compared at once
 _MOST_PX = 64 << 20  # of a picture: 200 MB in memory
 
 
-def claim(folder: Path, *, adopt: bool) -> Adopted | None:
-    """Make sure that the ledger of `folder` is ours, made anew or adopted; None where nothing had to be adopted.
+def claim(path: Path, *, adopt: bool) -> Adopted | None:
+    """Make sure that the ledger at `path` is ours, made anew or adopted; None where nothing had to be adopted.
 
     The caller holds the folder's lock. A folder that an earlier version made has no mark, like one from elsewhere; it
     is adopted in either case. Raises ElsewhereError for any other that was made elsewhere unless `adopt`; LedgerError
     for one that cannot be used, OSError where it cannot be written to.
     """
-    path = folder / LEDGER_FILE
+    folder = path.parent
     require_harmless(path)
-    if has_own_mark(folder):
+    if has_own_mark(path):
         return None
     if not os.path.lexists(path) or (path.stat().st_size == 0 and not has_journal(path)):
         if has_journal(path):
             raise LedgerError(f"{journal_of(path)} belongs to no ledger; delete it.")
         path.touch()
-        mark(folder)
+        mark(path)
         return None
-    told = _read(folder)
+    told = _read(path)
     if not (adopt or told.is_of_earlier_version):
         raise ElsewhereError(
             f"{folder} was made elsewhere: on another machine, by another user, or it is a copy. It can be looked at; "
             "before anything is generated into it, it must be adopted: its rows and pictures are checked then."
         )
     kept, pictures, undone = _sound(folder, told)
-    _put(folder, told, kept, pictures)
+    _put(path, told, kept, pictures)
     return Adopted(len(kept), tuple(undone))
 
 
@@ -86,19 +94,34 @@ class _Told:
     results: Mapping[int, Result]
     requests: Mapping[int, str]
     pictures: Mapping[str, PictureRow]
+    judged: Mapping[str, Sequence[tuple[object, ...]]]  # rows by table
     is_of_earlier_version: bool
 
 
-def _read(folder: Path) -> _Told:
-    with reading(folder) as db:
+def _read(path: Path) -> _Told:
+    with reading(path.parent, path.name) as db:
         return _Told(
-            experiment=stored_experiment(db, folder / LEDGER_FILE),
+            experiment=stored_experiment(db, path),
             checkpoints=tuple(replace(row, identity=()) for row in checkpoint_rows(db).values()),  # another machine's
             results=results_in(db),
             requests={row["number"]: str(row["request"]) for row in db.execute("SELECT number, request FROM cells")},
             pictures=picture_rows(db),
-            is_of_earlier_version=not os.path.lexists(folder / MARK_FILE) and schema_in(folder) <= _UNMARKED,
+            judged={table: _judged_rows(db, table) for table in _JUDGED},
+            is_of_earlier_version=not os.path.lexists(mark_of(path)) and schema_in(path) <= _UNMARKED,
         )
+
+
+def _judged_rows(db: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+    """The rows of a table of what was measured or voted. Raises ValueError for a value that we would not write."""
+    columns = db.execute('SELECT name, type, "notnull" FROM pragma_table_info(?)', (table,)).fetchall()
+    rows = [tuple(row) for row in db.execute(f"SELECT * FROM {table}")]
+    for row in rows:
+        for (name, kind, is_needed), value in zip(columns, row, strict=True):
+            if not (isinstance(value, _TYPES[kind]) or (value is None and not is_needed)):
+                raise ValueError(f"a row of {table} cannot be read: its {name} is not of type {kind}")
+            if name in _JUDGED[table]:
+                parse_json(str(value))
+    return rows
 
 
 _Kept = tuple[Cell, Result, str]
@@ -162,11 +185,10 @@ def _compared(folder: Path, recorded: Mapping[str, PictureRow], named: tuple[str
     return PictureRow(path=path, pixels=pixels, size=told.st_size, modified_ns=told.st_mtime_ns)
 
 
-def _put(folder: Path, told: _Told, kept: Iterable[_Kept], pictures: Iterable[PictureRow]) -> None:
+def _put(path: Path, told: _Told, kept: Iterable[_Kept], pictures: Iterable[PictureRow]) -> None:
     """Put a new ledger into the place of the old one, and mark it. A kill at any moment loses nothing."""
-    path = folder / LEDGER_FILE
     if has_journal(path):  # its transaction is rolled back for good; doing that twice gives the same
-        atomic.write_stream(path, settled(folder))
+        atomic.write_stream(path, settled(path))
         journal_of(path).unlink()
     with _beside(path) as db:
         db.execute("PRAGMA journal_mode = MEMORY")
@@ -179,8 +201,11 @@ def _put(folder: Path, told: _Told, kept: Iterable[_Kept], pictures: Iterable[Pi
         for cell, result, request in kept:
             insert_cell(db, cell, result, request)
         insert_pictures(db, pictures)
+        for table, rows in told.judged.items():
+            if rows:
+                db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
         db.execute("COMMIT")
-    mark(folder)
+    mark(path)
 
 
 @contextmanager

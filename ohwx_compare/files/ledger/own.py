@@ -18,18 +18,21 @@ from pathlib import Path
 
 from ohwx_compare.files.atomic import UNFINISHED, is_plain_file, write_bytes
 from ohwx_compare.files.hashes import cache_folder
-from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.lock import LOCK_FILE
 
-__all__ = ["MARK_FILE", "has_own_mark", "mark"]
+__all__ = ["has_own_mark", "mark", "mark_of"]
 
-MARK_FILE = "run.mark"
 _BYTES = 32  # of the key
 
 
-def has_own_mark(folder: Path) -> bool:
-    """Whether this user's programs made the ledger in `folder`, here."""
-    path, expected = folder / MARK_FILE, _signature(folder)
+def mark_of(ledger: Path) -> Path:
+    """The file that holds the mark of the ledger at this path."""
+    return ledger.with_suffix(".mark")
+
+
+def has_own_mark(ledger: Path) -> bool:
+    """Whether this user's programs made the ledger at this path, here."""
+    path, expected = mark_of(ledger), _signature(ledger)
     if expected is None or not is_plain_file(path):
         return False
     try:
@@ -39,16 +42,16 @@ def has_own_mark(folder: Path) -> bool:
         return False
 
 
-def mark(folder: Path) -> None:
-    """Say that the ledger in `folder` is ours. The caller holds the folder's lock. Raises OSError."""
-    signed = _signature(folder)
+def mark(ledger: Path) -> None:
+    """Say that the ledger at this path is ours. The caller holds the folder's lock. Raises OSError."""
+    signed = _signature(ledger)
     if signed is not None:
-        write_bytes(folder / MARK_FILE, signed)
+        write_bytes(mark_of(ledger), signed)
 
 
-def _signature(folder: Path) -> bytes | None:
+def _signature(ledger: Path) -> bytes | None:
     """None where ledger or lock is missing or is no file."""
-    ledger, lock = folder / LEDGER_FILE, folder / LOCK_FILE
+    lock = ledger.with_name(LOCK_FILE)
     if not (is_plain_file(ledger) and is_plain_file(lock)):
         return None
     try:
@@ -58,7 +61,7 @@ def _signature(folder: Path) -> bytes | None:
     files: tuple[object, ...] = (told[0].st_ino, told[1].st_ino, told[1].st_ctime_ns)
     key = _kept_key(cache_folder())
     if not all(files):
-        key, files = _passing_key(), (str(folder.resolve()), *files)
+        key, files = _passing_key(), (str(ledger.resolve()), *files)
     return hmac.new(key, repr(("run", *files)).encode("utf-8", "replace"), hashlib.sha256).hexdigest().encode()
 
 

@@ -32,7 +32,7 @@ __all__ = [
     "update",
 ]
 
-SCHEMA = 3  # in the file's user_version
+SCHEMA = 4  # in the file's user_version
 LEDGER_FILE = "run.sqlite"
 _FIRST = """
 CREATE TABLE experiment (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
@@ -49,10 +49,26 @@ CREATE TABLE faces (
     PRIMARY KEY (cell, place)
 );
 """
+_JUDGED = """
+CREATE TABLE measures (
+    key TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, sha256 TEXT NOT NULL, licence TEXT NOT NULL,
+    settings TEXT NOT NULL
+);
+CREATE TABLE scores (
+    measure TEXT NOT NULL REFERENCES measures (key), picture TEXT NOT NULL, control TEXT NOT NULL, value REAL,
+    outcome TEXT NOT NULL, details TEXT NOT NULL, PRIMARY KEY (measure, picture, control)
+) WITHOUT ROWID;
+CREATE TABLE votes (
+    number INTEGER PRIMARY KEY, rater TEXT NOT NULL, question TEXT NOT NULL, style TEXT NOT NULL, shown TEXT NOT NULL,
+    answer TEXT NOT NULL, best INTEGER, worst INTEGER, seconds REAL, time REAL NOT NULL, rule TEXT NOT NULL,
+    is_repeat INTEGER NOT NULL, is_undone INTEGER NOT NULL
+);
+"""
 _STEPS: Mapping[int, str] = MappingProxyType({  # from a version to the next; 0: an empty file
     0: _FIRST,
     1: "ALTER TABLE checkpoints ADD COLUMN identity TEXT NOT NULL DEFAULT '[]';",
-    2: """
+    2: _JUDGED,
+    3: """
 CREATE TABLE pictures (
     path TEXT PRIMARY KEY, pixels TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL
 );

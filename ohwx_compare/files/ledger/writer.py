@@ -29,7 +29,7 @@ from ohwx_compare.files.ledger.rows import (
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, advice, explained, open_ledger
 from ohwx_compare.words import counted
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "claim_folder", "hold_folder"]
 
 
 class Ledger:
@@ -49,8 +49,8 @@ class Ledger:
         except OSError as error:
             raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
         with ExitStack() as held:
-            held.enter_context(closing(_hold(folder)))
-            self.adopted = _claim(folder, adopt=adopt)
+            held.enter_context(closing(hold_folder(folder)))
+            self.adopted = claim_folder(self.path, adopt=adopt)
             with explained(self.path):
                 self._db = held.enter_context(closing(open_ledger(self.path)))
             self._held = held.pop_all()
@@ -133,7 +133,8 @@ class Ledger:
                     self._db.execute("ROLLBACK")
 
 
-def _hold(folder: Path) -> BinaryIO:
+def hold_folder(folder: Path) -> BinaryIO:
+    """Hold a run folder until the returned file is closed. Raises LedgerError where somebody else does."""
     try:
         return lock.hold(folder)
     except BlockingIOError as error:
@@ -142,11 +143,12 @@ def _hold(folder: Path) -> BinaryIO:
         raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be used: {error}. {advice(str(error))}") from error
 
 
-def _claim(folder: Path, *, adopt: bool) -> Adopted | None:
+def claim_folder(path: Path, *, adopt: bool) -> Adopted | None:
+    """See `claim`; what the file system says against it is a LedgerError too."""
     try:
-        return claim(folder, adopt=adopt)
+        return claim(path, adopt=adopt)
     except OSError as error:
-        raise LedgerError(f"{folder} cannot be used: {error}. {advice(str(error))}") from error
+        raise LedgerError(f"{path.parent} cannot be used: {error}. {advice(str(error))}") from error
 
 
 def _moves(rows: Sequence[sqlite3.Row], cells: Iterable[Cell]) -> tuple[dict[int, int], list[int]]:

@@ -55,6 +55,7 @@ def reading(folder: Path, name: str = LEDGER_FILE) -> Iterator[sqlite3.Connectio
         )
     require_harmless(path)
     with explained(path), _opened(path) as db, closing(connect(":memory:")) as copy:
+        db.execute("BEGIN")  # all that is read is of one moment, also while a run commits its cells
         require_our_tables(db, path)
         if schema_of(db, path) < SCHEMA:
             db.backup(copy)

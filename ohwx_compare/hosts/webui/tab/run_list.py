@@ -8,7 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ohwx_compare.errors import NotHereError, OhwxError
+from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_summary
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
 from ohwx_compare.hosts.webui.tab.files import inside
@@ -28,6 +30,11 @@ class Seen:
     changed: float  # seconds since 1970
     run: RunSummary | None = None  # None where the ledger cannot be read
     error: str | None = None  # why it cannot be read, or its first failed cell's reason
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it was made elsewhere, or by an earlier version, and is not adopted."""
+        return not has_own_mark(self.folder / LEDGER_FILE)
 
 
 class Runs:
@@ -127,6 +134,7 @@ def _told(seen: Seen, waiting: Sequence[str]) -> dict[str, Any]:
         "now": now["now"] if now else "",
         "started": _started(seen),
         "error": seen.error,
+        "elsewhere": seen.is_elsewhere,
         "thumb": run and run.thumb and f"{at}/{quote(run.thumb)}",
         "page": f"{at}/index.html",
         "title": _title(run),

@@ -15,8 +15,8 @@ from ohwx_compare.core.experiment.folder_text import folder_digests
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.detect import Detector, find_detector
-from ohwx_compare.errors import ExperimentError, Interrupted
-from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.errors import ExperimentError, Interrupted, LedgerError
+from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui import features
@@ -106,10 +106,10 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
                 folder,
                 listen,
                 resolve=host.resolve,
-                options=Options(batch=max(p.batch_size, 1)),
+                options=Options(batch=max(p.batch_size, 1), adopt=by == "tab"),
             )
         except Interrupted:
-            if not (folder / "run.sqlite").is_file():
+            if not _is_planned(folder):
                 raise
         finally:
             host.close()
@@ -117,6 +117,14 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
         write_sheets(finished)
         write_page(finished)
     return Compared(finished, len(progress.drawn))
+
+
+def _is_planned(folder: Path) -> bool:
+    try:
+        experiment_in(folder)
+    except LedgerError:
+        return False
+    return True
 
 
 def run_folder(request: Request) -> Path:

@@ -15,7 +15,7 @@ from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.errors import ExperimentError, HostError, sentence_of
+from ohwx_compare.errors import ElsewhereError, ExperimentError, HostError, sentence_of
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.reader import experiment_in, open_run
@@ -134,10 +134,18 @@ class Desk:
         seen = self.runs.seen(name)
         if seen.asked is None and seen.run is None:
             raise ExperimentError(f"{name} cannot be read: {seen.error}")
+        if seen.is_elsewhere:
+            raise ElsewhereError(f"{name} was made elsewhere, or by an earlier version; press Adopt first.")
         with read_as_found(seen.folder):
             asked = seen.asked.request if seen.asked else request_json(experiment_in(seen.folder), name)
             request = _request({"request": {**completed(asked), "name": name}})
         return self._queue(request, seen.folder)
+
+    def adopt(self, name: str) -> dict[str, Any]:
+        """Take over a run that was made elsewhere, see `files.ledger.adopt`; `said` tells what became of it."""
+        with Ledger(self.runs.path(name), adopt=True) as ledger:
+            adopted = ledger.adopted
+        return {**self.run(name), "said": adopted.words if adopted else ""}
 
     def interrupt(self, name: str) -> dict[str, Any]:
         """End the current run as the webui's own Interrupt does; take one that waits out of the queue."""

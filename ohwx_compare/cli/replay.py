@@ -26,7 +26,7 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
-from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
+from ohwx_compare.errors import InfotextError, Interrupted, OhwxError
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb, write_result
 from ohwx_compare.files.names import FreeNames
@@ -47,6 +47,7 @@ class Original:
     faces: tuple[FaceSettings, ...]
     checkpoint: CheckpointRef
     image: Path | None  # None where only the text is there
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +130,13 @@ def read_original(text: str, *, stem: str, image: Path | None = None) -> Origina
     ref = checkpoint_of(parsed)
     if ref is None:
         raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash. Add one.")
-    return Original(stem=stem, text=text, job=job, faces=faces, checkpoint=ref, image=image)
+    return Original(
+        stem=stem, text=text, job=job, faces=faces, checkpoint=ref, image=image, notes=infotext.notes_of(parsed)
+    )
 
 
 def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
-    """Largest and mean absolute difference, 0..255, of two RGB pictures. Raises ImageError where sizes differ."""
-    if drawn.size != original.size:
-        raise ImageError(f"The new picture is {drawn.size}, the original {original.size}; they cannot be compared.")
+    """Largest and mean absolute difference, 0..255, of two RGB pictures of one size."""
     difference = np.abs(np.asarray(drawn, np.int16) - np.asarray(original.convert("RGB"), np.int16))
     return int(difference.max()), float(difference.mean())
 
@@ -175,12 +176,36 @@ def _draw(
         detailed = detail(host, detectors, original.faces, [original.job], [image])[0]
         image, notes = detailed.image, (*notes, detailed.outcome.value, *detailed.notes)
     text, stands_in = _text_with(original, loaded)
-    notes = (*notes, *stands_in)
     write_result(path, image, text)
-    largest, mean = differences(image, load_rgb(original.image)) if original.image else (None, None)
+    largest, mean, compared = _compared(image, original.image)
+    notes = (*original.notes, *notes, *stands_in, *compared)
     return Replayed(
         name=original.stem, file=str(path), max_difference=largest, mean_difference=mean, notes=tuple(notes)
     )
+
+
+def _compared(drawn: Image.Image, path: Path | None) -> tuple[int | None, float | None, tuple[str, ...]]:
+    """How far a picture is from the original, and a note where that has another size: upscaled, or a grid of a batch.
+
+    What fits better counts: the original resized, or the first picture of a grid.
+    """
+    if path is None:
+        return None, None, ()
+    original, (width, height) = load_rgb(path), drawn.size
+    if original.size == drawn.size:
+        return *differences(drawn, original), ()
+    size = f"{original.width}x{original.height}, the new picture {width}x{height}"
+    found = []
+    if original.width * height == original.height * width:
+        small = original.resize(drawn.size, Image.Resampling.LANCZOS)
+        found.append((differences(drawn, small), f"the original is {size}; it was resized to compare them"))
+    if original.width % width == original.height % height == 0:
+        first = original.crop((0, 0, width, height))
+        found.append((differences(drawn, first), f"the original is {size}; its first picture was compared"))
+    if not found:
+        return None, None, (f"the original is {size}; they were not compared",)
+    (largest, mean), note = min(found, key=lambda one: one[0][1])
+    return largest, mean, (note,)
 
 
 def _text_with(original: Original, loaded: Loaded) -> tuple[str, tuple[str, ...]]:

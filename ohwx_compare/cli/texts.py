@@ -6,7 +6,7 @@ from pathlib import Path
 from ohwx_compare.core.infotext.infotext import split
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import PICTURES
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import find_infotext
 from ohwx_compare.files.regular import read_text
 
 __all__ = ["InputText", "is_file", "texts_of"]
@@ -33,10 +33,10 @@ def texts_of(given: str) -> tuple[InputText, ...]:
         given = given if len(given) < 160 else f"{given[:77]}...{given[-77:]}"  # a path is known by its end
         raise ImageError(f"There is no file {given}; give a picture, a text file, or the infotext itself in quotes.")
     if path.suffix.lower() in PICTURES:
-        text = read_infotext(path)
-        if text is None:
-            raise InfotextError(f"{path} has no infotext: it was saved without, or by a program that drops it.")
-        return (InputText(text, path.stem, path),)
+        found = find_infotext(path)
+        if found.text is None:
+            raise InfotextError(f"{path}: {found.reason}")
+        return (InputText(found.text, path.stem, path),)
     try:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:

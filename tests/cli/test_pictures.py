@@ -135,6 +135,22 @@ def test_pictures_are_never_overwritten(drawn, capsys):
     assert picture.read_bytes() == content
 
 
+def test_a_photograph_needs_a_prompt_and_a_checkpoint(drawn, tmp_path, capsys):
+    run, flags = drawn
+    (cell,) = open_run(run).cells
+    photo, settings = tmp_path / "photo.jpg", tmp_path / "face.json"
+    load_rgb(run / cell.result.before).save(photo)
+    settings.write_text(json.dumps(TAB | {"prompt": "a man", "width": 64, "height": 64}), encoding="utf-8")
+    capsys.readouterr()
+    given = ["face", str(photo), *flags, "--settings", str(settings), "--json"]
+    assert main([*given, "--out", str(tmp_path / "a")]) == 1
+    assert "Give a face prompt and a checkpoint" in json.loads(capsys.readouterr().out)[0]["error"]
+    assert main([*given, "--out", str(tmp_path / "a"), "--checkpoint", "tiny_reg"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["notes"][0].startswith("it has no infotext")
+    assert infotext.parse(read_infotext(Path(result["file"]))).prompt == "a man"
+
+
 def test_the_rest_of_an_infotext_stays():
     text = infotext.parse(
         f"{TEXT}, ADetailer model: old.pt, ADetailer confidence: 0.9, Lora hashes: x, Version: 1.10.1"

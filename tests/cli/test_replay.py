@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.cli.replay import differences
-from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.infotexts import read_infotext
 
 PLAIN = [
@@ -128,3 +129,25 @@ def test_a_missing_file_and_a_picture_without_infotext_are_named(tiny, goldens, 
     missing, bare = json.loads(capsys.readouterr().out)
     assert "no such.png" in missing["error"]
     assert "no infotext" in bare["error"]
+
+
+@pytest.mark.parametrize(("change", "note"), [
+    (lambda image: image.resize((4 * image.width, 4 * image.height), Image.Resampling.NEAREST), "resized to compare"),
+    (lambda image: batch_of(image), "its first picture was compared"),
+    (lambda image: image.crop((0, 0, 50, 40)), "not compared"),
+])  # fmt: skip
+def test_an_original_of_another_size_is_a_note(tiny, goldens, tmp_path, capsys, change, note):
+    write_png(tmp_path / "upscaled.png", change(load_rgb(goldens / "article.png")), text(goldens))
+    assert replay(tiny, goldens, tmp_path / "out", tmp_path / "upscaled.png") == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["error"] is None
+    assert note in " ".join(result["notes"])
+    assert (result["max_difference"] is None) == (note == "not compared")
+    assert result["max_difference"] is None or result["mean_difference"] < (2 if "resized" in note else 0.002)
+
+
+def batch_of(image):
+    """The grid of a batch: this picture and one of noise."""
+    grid = Image.new("RGB", (2 * image.width, image.height), "red")
+    grid.paste(image, (0, 0))
+    return grid

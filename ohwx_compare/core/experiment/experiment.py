@@ -20,6 +20,7 @@ from ohwx_compare.core.infotext.infotext import (
     Infotext,
     faces,
     model,
+    notes_of,
     require_from_noise,
     require_supported,
     to_job,
@@ -211,6 +212,7 @@ class Experiment:
             "faces": ours.get("faces", [asdict(tab) for tab in faces(infotext)]),
             "columns": ours.get("columns", axes[0].kind if plot and plot.x else "checkpoint"),
             "styles": ours.get("styles", []),
+            "notes": list(notes_of(infotext)),
         }  # fmt: skip
         return cls.from_dict(completed(written), styles)
 

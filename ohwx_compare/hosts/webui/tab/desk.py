@@ -16,7 +16,7 @@ from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, HostError, sentence_of
 from ohwx_compare.files.checkpoint import list_checkpoints
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import find_infotext
 from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.hosts.webui import features
@@ -101,10 +101,10 @@ class Desk:
         with tempfile.TemporaryDirectory() as folder:
             dropped = Path(folder) / "dropped picture"
             dropped.write_bytes(data)
-            text = read_infotext(dropped)
-        if not text:
-            raise ExperimentError("This picture has no infotext: it was saved without, or by a program that drops it.")
-        return {"infotext": text}
+            found = find_infotext(dropped)
+        if not found.text:
+            raise ExperimentError(found.reason)
+        return {"infotext": found.text}
 
     def draft(self, body: dict[str, Any]) -> dict[str, Any]:
         """See `drafts.draft`; the body is `{"texts": [...]}`."""

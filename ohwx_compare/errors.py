@@ -18,6 +18,7 @@ OhwxError
 │   └── OtherExperimentError    a run folder with cells that the experiment does not ask for
 ├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host generated something other than what was asked for
+│   └── SkippedError         the user skipped what was being generated
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot continue
 ├── NotHereError             a file or run that was requested over HTTP and does not exist
@@ -44,6 +45,7 @@ __all__ = [
     "OtherExperimentError",
     "OutOfMemoryError",
     "PromptError",
+    "SkippedError",
     "TrainingError",
     "UnknownCheckpointError",
     "UnsafePickleError",
@@ -129,6 +131,10 @@ class MeasureError(OhwxError):
 
 class HostError(OhwxError):
     """The host generated something other than what was asked for."""
+
+
+class SkippedError(HostError):
+    """The user skipped what was being generated; nothing is recorded of it, and the next run generates it."""
 
 
 class OutOfMemoryError(OhwxError):

@@ -14,7 +14,7 @@ from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
-from ohwx_compare.cli.texts import is_file, texts_of
+from ohwx_compare.cli.texts import is_file, texts_of, with_vae
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
 from ohwx_compare.compare.host import Host, Loaded
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     hashes = Hashes(cache_folder())
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes)
     results: list[Replayed] = []
-    originals = list(_readable(options.inputs, options.out, results))
+    originals = list(_readable(options, results))
     bar = Bar()
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(events.Step(count)), hashes)
@@ -111,9 +111,12 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(result.error for result in results) else 0
 
 
-def read_original(text: str, *, stem: str, image: Path | None = None) -> Original:
-    """Read one infotext. Raises InfotextError for what cannot be replayed: a grid, img2img, an unsupported key."""
-    parsed = infotext.parse(text)
+def read_original(text: str, *, stem: str, image: Path | None = None, vae: Path | None = None) -> Original:
+    """Read one infotext; `vae` stands for the one that it names.
+
+    Raises InfotextError for what cannot be replayed: a grid, img2img, an unsupported key.
+    """
+    parsed, about_vae = with_vae(infotext.parse(text), vae)
     if infotext.xyz(parsed):
         raise InfotextError(
             f"{stem} is the infotext of an X/Y/Z grid; for a grid use: ohwx compare --from "
@@ -131,7 +134,13 @@ def read_original(text: str, *, stem: str, image: Path | None = None) -> Origina
     if ref is None:
         raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash. Add one.")
     return Original(
-        stem=stem, text=text, job=job, faces=faces, checkpoint=ref, image=image, notes=infotext.notes_of(parsed)
+        stem=stem,
+        text=text,
+        job=job,
+        faces=faces,
+        checkpoint=ref,
+        image=image,
+        notes=(*infotext.notes_of(parsed), *about_vae),
     )
 
 
@@ -141,9 +150,9 @@ def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
     return int(difference.max()), float(difference.mean())
 
 
-def _readable(inputs: list[str], folder: Path, results: list[Replayed]) -> Iterator[Original]:
-    names = FreeNames(folder, filter(is_file, map(Path, inputs)), advice="choose another --out")
-    for given in inputs:
+def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[Original]:
+    names = FreeNames(options.out, filter(is_file, map(Path, options.inputs)), advice="choose another --out")
+    for given in options.inputs:
         name = given if len(given) < 80 else f"{given[:77]}..."
         try:
             texts = texts_of(given)
@@ -154,7 +163,7 @@ def _readable(inputs: list[str], folder: Path, results: list[Replayed]) -> Itera
             stem = found.stem
             try:
                 stem = names.take(found.stem, found.image).stem
-                yield read_original(found.text, stem=stem, image=found.image)
+                yield read_original(found.text, stem=stem, image=found.image, vae=options.vae)
             except OhwxError as error:
                 results.append(Replayed(name=stem if len(texts) > 1 else name, error=words_of(error)))
 
@@ -169,10 +178,10 @@ def _detectors(options: argparse.Namespace, device: str) -> "Callable[[str], Det
 def _draw(
     host: Host, detector: "Callable[[str], Detector]", original: Original, loaded: Loaded, path: Path
 ) -> Replayed:
+    detectors = [detector(tab.model) for tab in original.faces]  # one that is not there is said before all work
     drawn = next(iter(host.render([original.job])))
     image, notes = drawn.image, drawn.notes
     if original.faces:
-        detectors = [detector(tab.model) for tab in original.faces]
         detailed = detail(host, detectors, original.faces, [original.job], [image])[0]
         image, notes = detailed.image, (*notes, detailed.outcome.value, *detailed.notes)
     text, stands_in = _text_with(original, loaded)

@@ -1,10 +1,12 @@
 """`ohwx replay`: the webui's pictures drawn again through the command line, and what it refuses."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.cli.replay import differences
@@ -151,3 +153,17 @@ def batch_of(image):
     grid = Image.new("RGB", (2 * image.width, image.height), "red")
     grid.paste(image, (0, 0))
     return grid
+
+
+def test_the_vae_given_stands_for_the_one_that_a_text_names(tiny, goldens, tmp_path, capsys):
+    vae = tmp_path / "mine.safetensors"
+    parts = load_file(tiny / "tiny_base.safetensors")
+    save_file({name: part for name, part in parts.items() if name.startswith("first_stage_model.")}, vae)
+    own = hashlib.sha256(vae.read_bytes()).hexdigest()[:10]
+    for short, notes in ((own, False), ("235745af8d", True)):
+        named = text(goldens, lambda t, short=short: f"{t}, VAE hash: {short}, VAE: sdxl_vae.safetensors")
+        assert replay(tiny, goldens, tmp_path / "none", named) == 1
+        assert "VAE hash" in json.loads(capsys.readouterr().out)[0]["error"]
+        assert replay(tiny, goldens, tmp_path / short, named, "--vae", vae) == 0
+        said = " ".join(json.loads(capsys.readouterr().out)[0]["notes"])
+        assert ("names the VAE sdxl_vae.safetensors [235745af8d]; mine.safetensors" in said) == notes

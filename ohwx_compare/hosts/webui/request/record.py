@@ -1,6 +1,7 @@
 """What a run folder was asked for: `request.json`, written before its first cell, and again when an error ends it."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.hosts.webui.request.request import Request
 
-__all__ = ["SavedRequest", "read_saved_request", "request_json", "write_request"]
+__all__ = ["SavedRequest", "forget_request", "read_saved_request", "request_json", "write_request"]
 
 REQUEST_FILE = "request.json"
 
@@ -67,3 +69,11 @@ def write_request(folder: Path, asked: SavedRequest) -> None:
         write_text(folder / REQUEST_FILE, json.dumps(asdict(asked), ensure_ascii=False, indent=1))
     except OSError as error:
         raise LedgerError(f"{folder} cannot be used: {error.strerror or error}. Free some space.") from error
+
+
+def forget_request(folder: Path) -> None:
+    """Take back what `write_request` wrote for a run that was refused: a folder without a ledger is no run."""
+    if not (folder / LEDGER_FILE).is_file():
+        with suppress(OSError):
+            (folder / REQUEST_FILE).unlink()
+            folder.rmdir()

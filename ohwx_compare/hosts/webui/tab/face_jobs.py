@@ -15,6 +15,7 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, OhwxError, sentence_of
 from ohwx_compare.files.names import FreeNames
+from ohwx_compare.hosts.webui.request.known import require_detectors
 from ohwx_compare.hosts.webui.request.request import face_settings
 from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.pictures_of import found_pictures
@@ -51,13 +52,14 @@ class FaceJobs:
     def add(self, body: dict[str, Any]) -> dict[str, str]:
         """Queue `{"paths": [...], "faces": [...], "checkpoint": name or null}`; answers with the job's name.
 
-        Raises ImageError and ExperimentError.
+        Raises ImageError, ExperimentError, and DetectorError for a detector that is not there.
         """
         paths = body.get("paths")
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
             raise ExperimentError("`paths` must be a list of files and folders.")
         tabs = face_settings(body.get("faces") or [])
         faces = Experiment.from_dict({"job": {"prompt": "", "seed": 0}, "faces": tabs}).faces
+        require_detectors(tab.model for tab in faces)
         name = f"{datetime.now():%Y-%m-%d %H-%M-%S}"
         name = next(n for n in (name, *(f"{name} {i}" for i in range(2, 1000))) if n not in self._jobs)
         checkpoint = body.get("checkpoint") or None

@@ -12,6 +12,7 @@ from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_sum
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
 from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.look.board import counted_values
 from ohwx_compare.words import counted
 
 __all__ = ["Runs", "Seen"]
@@ -149,4 +150,4 @@ def _state(seen: Seen, *, is_waiting: bool) -> str:
 
 def _title(run: RunSummary | None) -> str:
     sizes = [(count, kind) for kind, count in (run.axes if run else ()) if count > 1 or kind == "checkpoint"]
-    return " × ".join(f"{count} {kind}{'s' if count > 1 and not kind.endswith('s') else ''}" for count, kind in sizes)
+    return " × ".join(counted_values(kind, count) for count, kind in sizes)

@@ -19,6 +19,7 @@ OhwxError
 │   └── ElsewhereError          a run folder that was made elsewhere and is not adopted yet
 ├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host generated something other than what was asked for
+│   └── SkippedError         the user skipped what was being generated
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot continue
 ├── NotHereError             a file or run that was requested over HTTP and does not exist
@@ -46,6 +47,7 @@ __all__ = [
     "OtherExperimentError",
     "OutOfMemoryError",
     "PromptError",
+    "SkippedError",
     "TrainingError",
     "UnknownCheckpointError",
     "UnsafePickleError",
@@ -135,6 +137,10 @@ class MeasureError(OhwxError):
 
 class HostError(OhwxError):
     """The host generated something other than what was asked for."""
+
+
+class SkippedError(HostError):
+    """The user skipped what was being generated; nothing is recorded of it, and the next run generates it."""
 
 
 class OutOfMemoryError(OhwxError):

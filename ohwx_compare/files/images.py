@@ -60,12 +60,11 @@ def pixel_digest(image: Image.Image) -> str:
 def write_png(path: Path, image: Image.Image, infotext: str) -> None:
     """Write `image` (RGB) losslessly with its infotext, whole or not at all.
 
-    Like the webui: a tEXt chunk where the text is Latin-1, else iTXt. The same picture and text give the same bytes.
+    Like the webui: a tEXt chunk where the text is Latin-1 (and could not be taken for UTF-8), else iTXt. The same
+    picture and text give the same bytes.
     Raises ImageError.
     """
-    chunks = PngInfo()
-    chunks.add_text(_KEY, infotext)
-    _write(path, image, "PNG", pnginfo=chunks)
+    _write(path, image, "PNG", pnginfo=_chunks(infotext))
 
 
 def write_result(path: Path, image: Image.Image, infotext: str) -> None:
@@ -73,9 +72,7 @@ def write_result(path: Path, image: Image.Image, infotext: str) -> None:
 
     An empty infotext is left out. Raises ImageError.
     """
-    chunks = PngInfo()
-    if infotext:
-        chunks.add_text(_KEY, infotext)
+    chunks = _chunks(infotext) if infotext else PngInfo()
     chunks.add_text(_SOFTWARE, _NAME)
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, image, "PNG", pnginfo=chunks)
@@ -99,6 +96,23 @@ def write_thumbnail(path: Path, image: Image.Image, side: int = THUMB_SIDE) -> N
     small = image.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     _write(path, small, "JPEG", quality=88)
+
+
+def _chunks(infotext: str) -> PngInfo:
+    chunks = PngInfo()
+    if _is_mistakable(infotext):
+        chunks.add_itxt(_KEY, infotext)
+    else:
+        chunks.add_text(_KEY, infotext)
+    return chunks
+
+
+def _is_mistakable(text: str) -> bool:
+    """Whether the text's Latin-1 is another text's UTF-8, for which readers would take it."""
+    try:
+        return not text.isascii() and text.encode("latin-1").decode("utf-8") != text
+    except UnicodeError:
+        return False
 
 
 def _write(path: Path, image: Image.Image, kind: str, **options: object) -> None:

@@ -16,9 +16,10 @@ from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.inner import inner_file
 from ohwx_compare.files.ledger.rows import Result, Run
-from ohwx_compare.look.board import Board, board_of, face_caption, face_words, job_words, summary
+from ohwx_compare.look.board import Board, board_of, face_caption, summary
 from ohwx_compare.look.layout import Grid, Page, Rect, TextHeights, lay_out
 from ohwx_compare.look.lettering import Lettering
+from ohwx_compare.look.settings_words import settings_words
 from ohwx_compare.look.sheet_infotext import sheet_infotext
 
 __all__ = ["sheet_files", "write_sheets"]
@@ -141,9 +142,8 @@ class _Sheet:
         return sheet_infotext(self.board.run, cells, pictures=self.pictures, page=number, pages=len(self.pages))
 
     def _facts(self, width: int) -> list[str]:
-        experiment = self.board.run.experiment
-        facts = [f"{summary(self.board)} · {job_words(experiment.job)}"]
-        facts += [f"Face pass: {face_words(tab)}" for tab in experiment.faces]
+        picture, *faces = settings_words(self.board.run.cells)
+        facts = [f"{summary(self.board)} · {picture}", *faces]
         return [line for fact in facts for line in self.small.wrap(fact, width)]
 
     def _band(self, group: int, width: int) -> list[str]:

@@ -171,9 +171,9 @@ def test_name_and_display_come_back_too(webui):
 
     asked = {"checkpoints": FILES, "name": "mine", "keep_before": False, "faces": []}
     sheet, cell, _ = script.run(Txt2Img(seed=7), json.dumps(asked)).infotexts
-    for text in (sheet, cell):
-        values = pasted_arguments(as_the_webui_parses(text))
-        assert (values["name"], values["keep_before"], values["faces"]) == ("mine", False, False)
+    values = pasted_arguments(as_the_webui_parses(sheet))
+    assert (values["name"], values["keep_before"], values["faces"]) == ("mine", False, False)
+    assert pasted_arguments(as_the_webui_parses(cell)) == {}  # a picture, not a comparison
     sheet, *_ = script.run(Txt2Img(seed=7), json.dumps(asked | {"name": ""})).infotexts
     assert pasted_arguments(as_the_webui_parses(sheet))["name"] == ""
 
@@ -308,3 +308,27 @@ def test_settings_decide_where_runs_lie(webui):
     webui.opts.data["ohwx_runs_folder"] = "my runs ü"
     script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "name": "run", "faces": []}))
     assert (webui.data / "my runs ü" / "run" / "run.sqlite").is_file()
+
+
+def test_pasting_chooses_the_script_for_what_it_can_say_and_for_nothing_else(webui):
+    script, _ = script_with_panel(webui)
+    (paste,) = webui.on_paste
+    title = script.title()
+
+    def chosen(text):
+        parameters = as_the_webui_parses(text)
+        paste(text, parameters)
+        return parameters.get("Script")
+
+    sheet, cell, _ = script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "faces": []})).infotexts
+    assert chosen(sheet) == title
+    assert chosen(cell) is None
+    base = "a\nSteps: 1, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 64x64"
+    plot = base + ', Script: X/Y/Z plot, X Type: {}, X Values: "{}"'
+    assert chosen(plot.format("Checkpoint name", "one.safetensors, two.safetensors")) == title
+    assert chosen(plot.format("Seed", "1, 2")) == "X/Y/Z plot"
+    both = plot.format("Checkpoint name", "one, two") + ', Y Type: Hires steps, Y Values: "5, 10"'
+    assert chosen(both) == "X/Y/Z plot"
+    from ohwx_compare.hosts.webui.panel.paste import pasted_arguments
+
+    assert pasted_arguments(as_the_webui_parses(both)) == {}

@@ -1,5 +1,6 @@
 """From the webui's processing object and a request to a run folder."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -18,16 +19,18 @@ from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.errors import ExperimentError, Interrupted, LedgerError
 from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.files.ledger.rows import Run
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
+from ohwx_compare.hosts.webui.request.known import require_known, require_ready
 from ohwx_compare.hosts.webui.request.progress import RunProgress
 from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets
-from ohwx_compare.words import quoted
+from ohwx_compare.words import counted, quoted
 
 __all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder", "sampler_of"]
 
@@ -72,6 +75,11 @@ class Compared:
         failed = [f"{cell.cell.label}: {cell.result.error}" for cell in self.run.cells if cell.result.error]
         return {"folder": str(self.run.folder), "drawn": self.drawn, "failed": failed}
 
+    def notes(self) -> list[str]:
+        """Each note of its cells once, with the number of cells that have it."""
+        counts = Counter(note for cell in self.run.cells for note in cell.result.notes)
+        return [f"{counted(count, 'cell')}: {note}" for note, count in counts.items()]
+
 
 def sampler_of(name: str, scheduler: str | None, *, has_scheduler: bool) -> tuple[str, str]:
     """Sampler and schedule of the webui's names; before 1.9 (no scheduler) a bare name means the model's own."""
@@ -90,6 +98,8 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     """
     folder = run_folder(request)
     experiment = request.experiment
+    require_ready(p)
+    require_known(experiment, stood_in=(folder / LEDGER_FILE).is_file())
     host = WebuiHost(p, own_faces=bool(experiment.faces))
     with RunProgress(folder.name, experiment.cells()) as progress:
 

@@ -21,6 +21,7 @@ from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
 from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.look.board import counted_values
 from ohwx_compare.words import counted, on_one_line, quoted
 
 __all__ = ["Runs", "Seen", "read_as_found"]
@@ -241,5 +242,4 @@ def _state(seen: Seen, *, is_waiting: bool) -> str:
 
 def _title(run: RunSummary | None) -> str:
     sizes = [(count, kind) for kind, count in (run.axes if run else ()) if count > 1 or kind == "checkpoint"]
-    title = " × ".join(f"{count} {kind}{'s' if count > 1 and not kind.endswith('s') else ''}" for count, kind in sizes)
-    return on_one_line(title[:_TITLE])
+    return on_one_line(" × ".join(counted_values(kind, count) for count, kind in sizes)[:_TITLE])

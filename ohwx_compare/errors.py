@@ -15,7 +15,8 @@ OhwxError
 ├── ImageError               a picture or mask that cannot be read or written
 ├── GeometryError            a box outside its picture, or empty
 ├── LedgerError              a run folder that cannot be used
-│   └── OtherExperimentError    a run folder with cells that the experiment does not ask for
+│   ├── OtherExperimentError    a run folder with cells that the experiment does not ask for
+│   └── ElsewhereError          a run folder that was made elsewhere and is not adopted yet
 ├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host generated something other than what was asked for
 │   └── SkippedError         the user skipped what was being generated
@@ -30,6 +31,7 @@ A message is one sentence or two: what, got, expected, what to do. It names no f
 __all__ = [
     "CheckpointError",
     "DetectorError",
+    "ElsewhereError",
     "ExperimentError",
     "GeometryError",
     "HostError",
@@ -123,6 +125,10 @@ class LedgerError(OhwxError):
 
 class OtherExperimentError(LedgerError):
     """A run folder with cells that the experiment does not ask for."""
+
+
+class ElsewhereError(LedgerError):
+    """A run folder that was made elsewhere and is not adopted yet; it can be looked at."""
 
 
 class MeasureError(OhwxError):

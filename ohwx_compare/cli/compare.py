@@ -50,6 +50,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_experiment_flags(parser)
     add_model_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, new or to be resumed")
+    parser.add_argument(
+        "--adopt",
+        action="store_true",
+        help="resume a run folder that was made elsewhere (on another machine, by another user, a copy): its rows and "
+        "pictures are checked first, and a cell whose picture is missing or was changed is generated again",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
@@ -204,7 +210,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
                 options.out,
                 bar,
                 resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes),
-                options=Options(batch=options.batch, reuse=tuple(options.reuse)),
+                options=Options(batch=options.batch, reuse=tuple(options.reuse), adopt=options.adopt),
             )
         finally:
             bar.close()

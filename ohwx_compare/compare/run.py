@@ -48,6 +48,7 @@ class Options:
 
     batch: int = 4  # most pictures drawn together
     reuse: tuple[Path, ...] = ()  # run folders, or folders that hold some: their pictures are taken where keys agree
+    adopt: bool = False  # take over a run folder that was made elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +79,9 @@ def draw_run(
     detectors: gives a tab's detector by name; called once for each name, before anything is generated.
     resolve: the file of a reference; called for all of them first, and all missing ones are named together.
     A cell that fails is recorded and the run continues; the next run tries it again. Raises LedgerError where the
-    folder cannot be used, is another run's or another experiment's, or is full; DetectorError, CheckpointError,
-    ExperimentError and UnsupportedKeyError before anything is generated; Interrupted where the user stops at once. The
-    folder is consistent then.
+    folder cannot be used, was made elsewhere, is another run's or another experiment's, or is full; DetectorError,
+    CheckpointError, ExperimentError and UnsupportedKeyError before anything is generated; Interrupted where the user
+    stops at once. The folder is consistent then.
     """
     started = time.monotonic()
     cells = experiment.cells()
@@ -89,10 +90,12 @@ def draw_run(
     chosen = resolve_all(experiment.checkpoints, resolve)
     found = resolve_detectors((tab.model for cell in cells for tab in cell.faces), detectors, folder)
     lenders = run_folders(options.reuse)
-    with Ledger(folder) as ledger:
+    with Ledger(folder, adopt=options.adopt) as ledger:
+        if ledger.adopted:
+            on_event(ledger.adopted)
         ledger.plan(experiment)
         plan = {ref: batches(group, options.batch) for ref, group in by_checkpoint(cells)}
-        shelf = Shelf(folder, lenders)
+        shelf = Shelf(folder, lenders, ledger.pictures())
         keys = keys_with(host.fingerprint, {name: detector.sha256 for name, detector in found.items()}, shelf)
         commits = Commits(ledger, shelf, on_event)
         run = _Conductor(host, HostWorker(host, found), commits, keys, {ref: (chosen[ref], plan[ref]) for ref in plan})

@@ -1,6 +1,8 @@
 """Pictures on disk: RGB in, PNG with its infotext out, thumbnails."""
 
+import hashlib
 import io
+import json
 import warnings
 import zlib
 from pathlib import Path
@@ -12,20 +14,33 @@ from ohwx_compare.errors import ImageError
 from ohwx_compare.files.atomic import is_plain_file, write_bytes
 from ohwx_compare.files.regular import require_regular
 
-__all__ = ["THUMB_SIDE", "is_made_here", "load_rgb", "write_png", "write_result", "write_thumbnail"]
+__all__ = [
+    "THUMB_SIDE",
+    "is_made_here",
+    "load_rgb",
+    "pixel_digest",
+    "write_png",
+    "write_result",
+    "write_thumbnail",
+]
 
 THUMB_SIDE = 384  # px, the longer side
 _KEY = "parameters"
 _SOFTWARE, _NAME = "Software", "sd-webui-ohwx-compare"  # PNG specification, 11.3.3.2: what made the picture
 
 
-def load_rgb(path: Path) -> Image.Image:
-    """Return the whole picture as "RGB", alpha dropped. Raises ImageError, which says what is wrong with the file."""
+def load_rgb(path: Path, *, most_px: int | None = None) -> Image.Image:
+    """Return the whole picture as "RGB", alpha dropped. Raises ImageError, which says what is wrong with the file.
+
+    most_px: one with more is not loaded.
+    """
     try:
         require_regular(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is fine, absurd is an error below
             with Image.open(path) as image:
+                if most_px and image.width * image.height > most_px:
+                    raise ImageError(f"{path} has {image.width} x {image.height} px, which is too large to load.")
                 rgb: Image.Image = image.convert("RGB")
                 return rgb
     except Image.DecompressionBombError as error:
@@ -35,6 +50,11 @@ def load_rgb(path: Path) -> Image.Image:
         raise ImageError(f"{path} {what}; give a PNG, JPEG or WebP.") from error
     except (OSError, SyntaxError, ValueError, zlib.error) as error:  # Pillow's ways to say "damaged"
         raise ImageError(f"{path} cannot be read: {error}.") from error
+
+
+def pixel_digest(image: Image.Image) -> str:
+    """sha256 of an RGB picture's size and pixels: equal for equal pictures whatever file holds them."""
+    return hashlib.sha256(json.dumps(image.size).encode() + image.tobytes()).hexdigest()
 
 
 def write_png(path: Path, image: Image.Image, infotext: str) -> None:

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.inner import inner_file
 from ohwx_compare.files.ledger.rows import Result, Run
 from ohwx_compare.look.board import Board, board_of, face_caption, summary
 from ohwx_compare.look.layout import Grid, Page, Rect, TextHeights, lay_out
@@ -190,7 +191,12 @@ class _Sheet:
     def _picture(self, result: Result) -> Image.Image | None:
         failed = result.outcome is Outcome.FAILED  # what there is of it was not meant to be last
         name = result.before if self.pictures == "before" else None if failed else result.image
-        return load_rgb(self.board.run.folder / name) if name else None
+        if not name:
+            return None
+        path = inner_file(self.board.run.folder, name)
+        if path is None:
+            raise ImageError(f"There is no file {name} in {self.board.run.folder}.")
+        return load_rgb(path)
 
     def _draw_tile(self, canvas: ImageDraw.ImageDraw, rect: Rect, title: str, text: str, *, bad: bool) -> None:
         canvas.rectangle((rect.x, rect.y, rect.right - 1, rect.bottom - 1), fill=BAD_TILE if bad else TILE)

@@ -68,7 +68,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     default = Panel()
     json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
     chosen, helpers, reread = _checkpoints(elem_id, choices)
-    control = _control(elem_id, choices)
+    control = _control(elem_id, choices, reread)
     axes: list[gr.components.Component] = []
     for number in AXES:
         kind, text, picker = _axis(elem_id, choices, number)
@@ -181,12 +181,18 @@ def _reread_faces(button: gr.components.Component, faces: Sequence[gr.components
     button.click(read_again, inputs=[], outputs=[components[name] for name in FACE_LISTS], show_progress="hidden")
 
 
-def _control(elem_id: Callable[[str], str], choices: Choices) -> tuple[gr.components.Component, ...]:
+def _control(
+    elem_id: Callable[[str], str], choices: Choices, reread: gr.components.Component
+) -> tuple[gr.components.Component, ...]:
     """The checkpoint that is asked for the class, and which words that changes."""
     default = Panel()
+
+    def files() -> list[str]:
+        return [NOTHING, *choices.checkpoints()]
+
     with gr.Row(elem_classes=["ohwx-row"]):
         base = gr.Dropdown(
-            [NOTHING, *choices.checkpoints()],
+            files(),
             value=NOTHING,
             label="Add the base as control",
             elem_id=elem_id("control"),
@@ -195,6 +201,7 @@ def _control(elem_id: Callable[[str], str], choices: Choices) -> tuple[gr.compon
         words = gr.Textbox(
             value="", label="Class", placeholder="the class token without its first word", elem_id=elem_id("class")
         )
+    reread.click(lambda: gr.update(choices=files()), inputs=[], outputs=[base], show_progress="hidden")
     return base, token, words
 
 

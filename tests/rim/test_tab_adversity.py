@@ -202,6 +202,7 @@ def test_work_ends_when_nobody_waits_for_it(page):
     """As uvicorn tells it: the page dropped its request, or was closed."""
     import asyncio
 
+    from ohwx_compare.errors import Interrupted
     from ohwx_compare.hosts.webui.tab import login, routes
 
     ended = threading.Event()
@@ -211,7 +212,7 @@ def test_work_ends_when_nobody_waits_for_it(page):
             time.sleep(0.02)
             try:
                 ask.check()
-            except Exception:
+            except Interrupted:
                 ended.set()
                 raise
         return {}

@@ -198,6 +198,28 @@ def test_one_folder_is_read_at_a_time(page, tmp_path, monkeypatch):
     assert all("reading another folder" in sentence for sentence in refused)
 
 
+def test_one_page_is_made_at_a_time(page, drawn, monkeypatch):
+    from ohwx_compare.hosts.webui.tab import desk
+
+    now, most, guard = 0, 0, threading.Lock()
+    read = desk.open_run
+
+    def slow(folder):
+        nonlocal now, most
+        with guard:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with guard:
+            now -= 1
+        return read(folder)
+
+    monkeypatch.setattr(desk, "open_run", slow)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: page.get("/ohwx/runs/run/index.html"), range(8)))
+    assert ({answer.status_code for answer in answers}, most) == ({200}, 1)
+
+
 def test_work_ends_when_nobody_waits_for_it(page):
     """As uvicorn tells it: the page dropped its request, or was closed."""
     import asyncio

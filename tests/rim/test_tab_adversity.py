@@ -99,6 +99,24 @@ def test_forty_face_jobs_at_once_are_forty_jobs(page, webui, tmp_path, monkeypat
             assert page.post(f"/ohwx/api/jobs/{quote(name)}/interrupt").json()["state"] == "stopped"
 
 
+def test_a_picture_that_the_webui_fails_at_ends_no_other(page, drawn, webui, face):
+    def fail_once():
+        webui.before_draw = lambda: None
+        raise UnboundLocalError("local variable 'h' referenced before assignment")  # k-diffusion's, after one step
+
+    webui.before_draw = fail_once
+    pictures = str(webui.data / "outputs/ohwx/compare/run/images")
+    job = page.post("/ohwx/api/faces", {"paths": [pictures], "faces": [face]}).json()["job"]
+    for _ in range(500):
+        found = page.get(f"/ohwx/api/jobs/{quote(job)}").json()
+        if found["state"] in ("done", "failed"):
+            break
+        time.sleep(0.02)
+    assert (found["state"], found["error"]) == ("done", None)
+    assert [result["outcome"] for result in found["results"]] == ["failed", "faces inpainted"]
+    assert "UnboundLocalError" in found["results"][0]["error"]
+
+
 def test_the_same_run_asked_for_forty_times_at_once_is_one(page, webui):
     with webui.lock:
         with ThreadPoolExecutor(40) as pool:

@@ -11,7 +11,7 @@ from typing import TextIO
 from ohwx_compare.core.infotext.pairs import parse
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import befores
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import find_infotext
 
 __all__ = ["Info", "columns", "infos", "write_csv"]
 
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 @dataclass(frozen=True, kw_only=True)
 class Info:
-    """What one picture says of itself. Without infotext all is empty; `error` says what could not be read."""
+    """What one picture says of itself. Without infotext all is empty; `error` says what was not read."""
 
     file: str
     before: str | None = None  # the same picture before its face pass, where both were given
@@ -31,6 +31,7 @@ class Info:
     prompt: str = ""
     negative: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
+    reason: str | None = None  # why there is no infotext
     error: str | None = None
 
 
@@ -47,7 +48,8 @@ def infos(found: Iterable[Path]) -> Iterator[Info]:
         )
         text = None
         try:
-            text = read_infotext(path)
+            has = find_infotext(path)
+            text = has.text
             parsed = parse(text) if text else None
         except ImageError as error:
             yield replace(info, error=str(error))
@@ -56,7 +58,7 @@ def infos(found: Iterable[Path]) -> Iterator[Info]:
             yield replace(info, infotext=text, error=f"{path}: {error}")
             continue
         if parsed is None:
-            yield info
+            yield replace(info, reason=has.reason)
             continue
         values = {pair.key: pair.value for pair in parsed.pairs}
         yield replace(info, infotext=text, prompt=parsed.prompt, negative=parsed.negative, parameters=values)

@@ -7,6 +7,7 @@ from modules import paths, shared
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import list_checkpoints
+from ohwx_compare.files.detectors import detectors_there
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
 from ohwx_compare.words import quoted
@@ -41,9 +42,8 @@ def detector_folders() -> list[Path]:
 
 
 def detector_names() -> list[str]:
-    """The detector files in those folders, sorted without regard to case."""
-    files = (path for folder in detector_folders() if folder.is_dir() for path in folder.rglob("*"))
-    return sorted({path.name for path in files if path.suffix in (".pt", ".safetensors")}, key=str.casefold)
+    """All detectors that can be chosen: the files in those folders and in ADetailer's own, OpenCV's last."""
+    return detectors_there(detector_folders())
 
 
 def runs_folder() -> Path:

@@ -15,16 +15,17 @@ from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.errors import ExperimentError, HostError, sentence_of
+from ohwx_compare.errors import ElsewhereError, ExperimentError, HostError, sentence_of
 from ohwx_compare.files.checkpoint import list_checkpoints
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import find_infotext
 from ohwx_compare.files.ledger.reader import experiment_in, open_run
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_names, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
-from ohwx_compare.hosts.webui.request.known import known_values
+from ohwx_compare.hosts.webui.request.known import known_values, require_known
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json, write_request
 from ohwx_compare.hosts.webui.request.request import Request, read_request
@@ -108,10 +109,10 @@ class Desk:
         with tempfile.TemporaryDirectory() as folder:
             dropped = Path(folder) / "dropped picture"
             dropped.write_bytes(data)
-            text = read_infotext(dropped)
-        if not text:
-            raise ExperimentError("This picture has no infotext: it was saved without, or by a program that drops it.")
-        return {"infotext": text}
+            found = find_infotext(dropped)
+        if not found.text:
+            raise ExperimentError(found.reason)
+        return {"infotext": found.text}
 
     def draft(self, body: dict[str, Any]) -> dict[str, Any]:
         """See `drafts.draft`; the body is `{"texts": [...]}`."""
@@ -128,17 +129,27 @@ class Desk:
         request = _request(body)
         if frozen := _frozen():
             raise HostError(frozen)
-        return self._queue(request, run_folder(request))
+        folder = run_folder(request)
+        require_known(request.experiment, stood_in=(folder / LEDGER_FILE).is_file())
+        return self._queue(request, folder)
 
     def resume(self, name: str) -> dict[str, Any]:
         """Resume a run: what it lacks is generated, what failed is tried again."""
         seen = self.runs.seen(name)
         if seen.asked is None and seen.run is None:
             raise ExperimentError(f"{name} cannot be read: {seen.error}")
+        if seen.is_elsewhere:
+            raise ElsewhereError(f"{name} was made elsewhere, or by an earlier version; press Adopt first.")
         with read_as_found(seen.folder):
             asked = seen.asked.request if seen.asked else request_json(experiment_in(seen.folder), name)
             request = _request({"request": {**completed(asked), "name": name}})
         return self._queue(request, seen.folder)
+
+    def adopt(self, name: str) -> dict[str, Any]:
+        """Take over a run that was made elsewhere, see `files.ledger.adopt`; `said` tells what became of it."""
+        with Ledger(self.runs.path(name), adopt=True) as ledger:
+            adopted = ledger.adopted
+        return {**self.run(name), "said": adopted.words if adopted else ""}
 
     def interrupt(self, name: str) -> dict[str, Any]:
         """End the current run as the webui's own Interrupt does; take one that waits out of the queue."""

@@ -18,6 +18,7 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, sentence_of
 from ohwx_compare.files.names import FreeNames
+from ohwx_compare.hosts.webui.request.known import require_detectors
 from ohwx_compare.hosts.webui.request.request import face_settings
 from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.pictures_of import found_pictures
@@ -56,8 +57,8 @@ class FaceJobs:
     def add(self, body: dict[str, Any], check: Callable[[], None]) -> dict[str, str]:
         """Queue `{"paths": [...], "faces": [...], "checkpoint": name or null}`; answers with the job's name.
 
-        check: called for each file that is looked at; what it raises ends the search. Raises ImageError and
-        ExperimentError.
+        check: called for each file that is looked at; what it raises ends the search. Raises ImageError,
+        ExperimentError, and DetectorError for a detector that is not there.
         """
         paths, checkpoint = body.get("paths"), body.get("checkpoint") or None
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
@@ -66,6 +67,7 @@ class FaceJobs:
             raise ExperimentError(f"`checkpoint` must be a name or null, got {quoted(checkpoint)}.")
         tabs = face_settings(body.get("faces") or [])
         faces = Experiment.from_dict({"job": {"prompt": "", "seed": 0}, "faces": tabs}).faces
+        require_detectors(tab.model for tab in faces)
         pictures = tuple(found_pictures(paths, check))
         with self._guard:
             wanted = f"{datetime.now():%Y-%m-%d %H-%M-%S}"

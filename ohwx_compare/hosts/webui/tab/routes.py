@@ -104,6 +104,7 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         ("POST", "/ohwx/api/estimate", lambda ask: desk().estimate(ask.json())),
         ("POST", "/ohwx/api/runs", lambda ask: desk().add(ask.json())),
         ("POST", "/ohwx/api/runs/{run}/resume", lambda ask: desk().resume(ask.path["run"])),
+        ("POST", "/ohwx/api/runs/{run}/adopt", lambda ask: desk().adopt(ask.path["run"])),
         ("POST", "/ohwx/api/runs/{run}/interrupt", lambda ask: desk().interrupt(ask.path["run"])),
         ("POST", "/ohwx/api/runs/{run}/skip", lambda ask: desk().skip(ask.path["run"])),
         ("POST", "/ohwx/api/faces", lambda ask: desk().add_faces(ask.json(), ask.check)),

@@ -14,11 +14,14 @@ from urllib.parse import quote
 
 from ohwx_compare.errors import LedgerError, NotHereError, OhwxError, sentence_of
 from ohwx_compare.files.json_file import json_text
+from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_summary
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
 from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.look.board import counted_values
 from ohwx_compare.words import counted, on_one_line, quoted
 
 __all__ = ["Runs", "Seen", "read_as_found"]
@@ -40,6 +43,11 @@ class Seen:
     run: RunSummary | None = None  # None where the ledger cannot be read
     error: str | None = None  # why it cannot be read, or its first failed cell's reason
     is_lost: bool = False  # it failed, and could not write down why
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it was made elsewhere, or by an earlier version, and is not adopted."""
+        return not has_own_mark(self.folder / LEDGER_FILE)
 
 
 @contextmanager
@@ -211,6 +219,7 @@ def _told(seen: Seen, waiting: Sequence[str]) -> dict[str, Any]:
         "now": now["now"] if now else "",
         "started": _started(seen),
         "error": seen.error,
+        "elsewhere": seen.is_elsewhere,
         "thumb": run and run.thumb and f"{at}/{quote(run.thumb)}",
         "page": f"{at}/index.html",
         "title": _title(run),
@@ -233,5 +242,4 @@ def _state(seen: Seen, *, is_waiting: bool) -> str:
 
 def _title(run: RunSummary | None) -> str:
     sizes = [(count, kind) for kind, count in (run.axes if run else ()) if count > 1 or kind == "checkpoint"]
-    title = " × ".join(f"{count} {kind}{'s' if count > 1 and not kind.endswith('s') else ''}" for count, kind in sizes)
-    return on_one_line(title[:_TITLE])
+    return on_one_line(" × ".join(counted_values(kind, count) for count, kind in sizes)[:_TITLE])

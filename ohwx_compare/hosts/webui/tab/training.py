@@ -30,7 +30,7 @@ __all__ = ["Training"]
 _WORDS: Mapping[str, str] = MappingProxyType({
     "article-no-reg": "As the article trained without regularization images, with the faults of sd-scripts.",
     "article-reg": "As the article trained with regularization images, with the faults of sd-scripts.",
-    "corrected": "Without those faults. Its learning rate is not tuned yet.",
+    "corrected": "The defaults, without the faults of sd-scripts. Its learning rate is not tuned yet.",
     "lean": "The least memory: 8 GB. Its learning rate is not tuned yet.",
     "10 GB": "For cards of 10 GB. Its learning rate is not tuned yet.",
     "fast": "The least recomputing, for cards of 24 GB. Its learning rate is not tuned yet.",

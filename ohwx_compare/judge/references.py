@@ -89,6 +89,14 @@ class References:
         """Of the photographs in whatever order: 64 hex digits."""
         return hashlib.sha256("".join(sorted(face.pixels for face in self.faces)).encode()).hexdigest()
 
+    @cached_property
+    def closest(self) -> float:
+        """The least distance between the faces of two photographs; 0 of one alone."""
+        if len(self.faces) < 2:
+            return 0.0
+        apart = np.linalg.norm(self.descriptors[:, None] - self.descriptors[None], axis=2)
+        return float(apart[np.triu_indices(len(apart), 1)].min())
+
     def distance(self, descriptor: NDArray[np.float32], *, without: int | None = None) -> float:
         """To the mean of the photographs' descriptors, one of them left out where asked (of two or more)."""
         others = self.descriptors if without is None else np.delete(self.descriptors, without, 0)

@@ -91,6 +91,8 @@ def panels(draw):
         height=sides[1], cfg=draw(st.sampled_from((0.0, 3.5))), sampler=draw(st.sampled_from((AS_PICTURE, "Euler a"))),
         schedule=draw(st.sampled_from((AS_PICTURE, "Karras"))),
         more_tabs=draw(st.sampled_from(("", '[{"model": "hand.pt", "denoise": 0.3}]'))),
+        control=NOTHING if "prompt" in kinds else draw(st.sampled_from((NOTHING, *FILES))),
+        class_words=draw(st.sampled_from(("", "someone"))),
     )  # fmt: skip
 
 

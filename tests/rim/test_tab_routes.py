@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from PIL import Image
 from tab_page import BOTH, OWN, Page, asked, started
 
+from ohwx_compare.files.infotexts import read_infotext
+
 
 def test_a_run_is_drawn_listed_and_shown(page, drawn, webui):
     assert drawn["state"] == "done"
@@ -153,6 +155,20 @@ def test_infotexts_become_a_request(page):
     assert answer["missing"] == ["gone"]
     page.post("/ohwx/api/runs", {"request": {**request, "checkpoints": BOTH, "name": "run"}})
     assert page.until("run", "done", "failed")["done"] == 4
+
+
+def test_a_control_is_drawn_saved_and_found_again(page, webui):
+    control = {"checkpoint": "two.safetensors", "class_token": "ohwx man", "class": ""}
+    text = TEXT.format(7, "one")
+    request = page.post("/ohwx/api/draft", {"texts": [text]}).json()["request"]
+    page.post("/ohwx/api/runs", {"request": {**request, "control": control, "name": "run"}})
+    run = page.until("run", "done", "failed")
+    assert run["done"] == 2
+    assert run["request"]["control"] == {**control, "class": "man"}
+    assert [call.prompt for call in webui.calls] == ["photo of ohwx man", "photo of man"]
+    sheet = read_infotext(webui.data / "outputs/ohwx/compare/run/sheet.png")
+    again = page.post("/ohwx/api/draft", {"texts": [sheet]}).json()["request"]
+    assert (again["checkpoints"], again["control"]) == (BOTH, {**control, "class": "man"})
 
 
 def test_an_estimate_counts_and_foretells_from_earlier_runs(page):

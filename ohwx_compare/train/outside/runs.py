@@ -16,7 +16,7 @@ from ohwx_compare.files.json_file import parse_json, read_object
 from ohwx_compare.train.outside.child import look
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["SavedCheckpoint", "Trainings", "folder_for"]
+__all__ = ["SavedCheckpoint", "Trainings", "class_token_of", "folder_for"]
 
 _CHUNK = 1 << 18  # bytes of events read at once
 _NOTHING: Mapping[str, Any] = MappingProxyType({
@@ -126,6 +126,19 @@ class Trainings:
             return self._kept[key]
         except (OSError, CheckpointError, KeyError, TypeError, ValueError):
             return None
+
+
+def class_token_of(path: Path) -> str | None:
+    """Token and class ("ohwx man") that a checkpoint of ours learned as the caption of every picture.
+
+    None for captions that differ or have one word, and for other files.
+    """
+    try:
+        captions = parse_json(read_header(path).metadata["ohwx.training"])["captions"]
+        (only,) = captions
+        return str(only) if len(str(only).split()) > 1 else None
+    except (OSError, CheckpointError, KeyError, TypeError, ValueError):
+        return None
 
 
 def folder_for(recipe: Mapping[str, Any], below: Path) -> Path:

@@ -46,7 +46,7 @@ def request_json(experiment: Experiment, name: str, *, keep_before: bool = True)
         "axes": axes,
         "faces": data["faces"],
         "columns": data["columns"],
-        **({"styles": data["styles"]} if "styles" in data else {}),
+        **{name: data[name] for name in ("styles", "control") if name in data},
         "keep_before": keep_before,
         "name": name,
     }

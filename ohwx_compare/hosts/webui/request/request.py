@@ -14,7 +14,7 @@ from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETE
 
 __all__ = ["Request", "face_settings", "read_request"]
 
-_KEYS = ("axes", "checkpoints", "columns", "faces", "job", "keep_before", "name", "styles")
+_KEYS = ("axes", "checkpoints", "columns", "control", "faces", "job", "keep_before", "name", "styles")
 _REAL = ("confidence", "denoise", "min_ratio", "max_ratio")
 _WHOLE = ("top_k", "dilate", "blur", "padding", "x_offset", "y_offset")
 
@@ -41,15 +41,16 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
     axes = _axes(asked)
     if pictures > 1 and "seed" not in [axis["kind"] for axis in axes]:
         axes.append({"kind": "seed", "values": [job.seed + i for i in range(pictures)]})
+    if not any(axis["kind"] == "checkpoint" for axis in axes):
+        raise ExperimentError("No checkpoint is selected; select at least one to compare.")
     experiment = Experiment.from_dict({
         "job": {**asdict(job), **_mapping(asked.get("job", {}), "job")},
         "axes": axes,
         "faces": _faces(asked.get("faces", []), given),
         "columns": asked.get("columns", "checkpoint"),
         "styles": asked.get("styles", [asdict(style) for style in given.styles]),
+        "control": asked.get("control"),
     }, given.library)  # fmt: skip
-    if not experiment.checkpoints:
-        raise ExperimentError("No checkpoint is selected; select at least one to compare.")
     return Request(
         experiment=experiment.as_typed() if given.has_comments else experiment,
         keep_before=bool(asked.get("keep_before", True)),
@@ -88,9 +89,14 @@ def _of_panel(panel: Panel) -> dict[str, Any]:
         "checkpoints": list(panel.checkpoints),
         "axes": axes,
         "faces": faces if panel.faces else [],
+        "control": None if panel.control in ("", NOTHING) else _control(panel),
         "keep_before": panel.keep_before,
         "name": panel.name,
     }
+
+
+def _control(panel: Panel) -> dict[str, str]:
+    return {"checkpoint": panel.control, "class_token": panel.class_token, "class": panel.class_words}
 
 
 def _face(panel: Panel) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoint_name
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.train.outside import child, controls
 from ohwx_compare.train.outside.machine import free_memory
-from ohwx_compare.train.outside.runs import Trainings, folder_for
+from ohwx_compare.train.outside.runs import Trainings, class_token_of, folder_for
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.recipe import PRESETS, Recipe
 
@@ -84,15 +84,23 @@ class Training:
         return self._runs.path(name)
 
     def request(self, names: Sequence[str], draft: Mapping[str, Any]) -> dict[str, Any]:
-        """`draft` with the checkpoints of these runs, ordered by how often each picture had been shown by then."""
+        """`draft` with the checkpoints of these runs, ordered by how often each picture had been shown by then.
+
+        The first run's base is the control, where it is among the webui's checkpoints and the words of the class are
+        known.
+        """
         kept = [(one.exposures, one.step, name, one.name) for name in names for one in self._runs.kept(name)]
         if not kept:
             raise ExperimentError(f"{', '.join(names)} has saved no checkpoint yet.")
         recipe = Recipe.from_dict(_recipe_in(self._runs.path(names[0])))
+        learned = class_token_of(self._runs.path(kept[0][2]) / kept[0][3])
         width, height = (side - side % 64 for side in recipe.resolution)
-        prompt = next(iter(recipe.sample_prompts), "photo of ohwx man")
+        prompt = next(iter(recipe.sample_prompts), f"photo of {learned or 'ohwx man'}")
         job = {**draft["job"], "prompt": prompt, "width": width, "height": height}
-        return {**draft, "job": job, "checkpoints": [f"{name}/{file}" for _, _, name, file in sorted(kept)]}
+        base = _name_of(Path(recipe.base))
+        control = {"checkpoint": base, "class_token": learned} if base and learned and learned in prompt else None
+        files = [f"{name}/{file}" for _, _, name, file in sorted(kept)]
+        return {**draft, "job": job, "checkpoints": files, "control": control}
 
     def _plan(self, recipe: Mapping[str, Any]) -> TrainingPlan:
         asked = {name: value for name, value in recipe.items() if name != "output"}
@@ -132,6 +140,12 @@ def _checkpoint(name: str) -> Path:
     if path is None:
         raise ExperimentError(f"There is no base checkpoint {name!r} in the webui's folders; select one from the list.")
     return path
+
+
+def _name_of(path: Path) -> str | None:
+    """What the webui calls a checkpoint; None outside of its folders."""
+    folders = (folder for folder in checkpoint_folders() if path.resolve().is_relative_to(folder))
+    return next((path.resolve().relative_to(folder).as_posix() for folder in folders), None)
 
 
 def _make_room(plan: TrainingPlan) -> None:

@@ -20,7 +20,7 @@ from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.judge.measure import Asked
 from ohwx_compare.words import counted
 
-__all__ = ["JudgedColumn", "JudgedPicture", "JudgedRun", "judged_folder", "judged_run"]
+__all__ = ["JudgedColumn", "JudgedPicture", "JudgedRun", "judged_folder", "judged_run", "with_class_token"]
 
 _AXES_OF_PROMPT = ("styles", "prompt", "prompt s/r")  # the first that varies gives the styles
 _OF_PICTURE = ("Seed", "Model", "Model hash", "Version", "Size", "VAE", "VAE hash")  # vary without making a repeat
@@ -87,8 +87,8 @@ def judged_run(run: Run, class_token: str = "") -> JudgedRun:
 
     class_token: "ohwx man", where the run does not tell: prompts without its first word ask for the class.
     """
-    control = getattr(run.experiment, "control", None)
-    words = class_token or str(getattr(control, "class_token", ""))
+    control = run.experiment.control
+    words = class_token or (control.class_token if control else "")
     axes = run.experiment.axes
     by = next((i for kind in _AXES_OF_PROMPT for i, axis in enumerate(axes) if _gives_styles(axis, kind)), None)
     labels = [axis.labels for axis in axes]
@@ -139,6 +139,13 @@ def judged_folder(folder: Path, digest: Callable[[Path], str] = sha256, class_to
     )
 
 
+def with_class_token(run: JudgedRun, class_token: str) -> JudgedRun:
+    """The run with what a record tells of its prompts, where nobody said it before."""
+    if run.class_token or not class_token:
+        return run
+    return replace(run, class_token=class_token, pictures=_with_asked(run.pictures, class_token))
+
+
 def _gives_styles(axis: Axis, kind: str) -> bool:
     return axis.kind == kind and len(axis.values) > 1
 
@@ -150,7 +157,7 @@ def _of_cell(folder: Path, cell: RunCell, style: str, repeat: tuple[str, ...]) -
     last = JudgedPicture(
         key=result.key, path=folder / result.image, thumb=folder / result.thumb if result.thumb else None,
         checkpoint=str(cell.cell.checkpoint), style=style, seed=job.seed, prompt=job.prompt, repeat=repeat,
-        is_control=bool(getattr(cell.cell, "is_control", False)), outcome=result.outcome.words,
+        is_control=cell.cell.is_control, outcome=result.outcome.words,
     )  # fmt: skip
     yield last
     if result.before and result.after:
@@ -170,7 +177,7 @@ def _lost(run: Run) -> Iterator[str]:
 
 def _columns(run: Run) -> Iterator[JudgedColumn]:
     rows = {row.ref: row for row in run.checkpoints}
-    control = getattr(run.experiment, "control", None)
+    control = run.experiment.control
     for ref in run.experiment.checkpoints:
         row, is_control = rows.get(str(ref)), control is not None and control.checkpoint == ref
         yield JudgedColumn(
@@ -183,9 +190,14 @@ def _columns(run: Run) -> Iterator[JudgedColumn]:
 
 
 def _with_asked(found: Sequence[JudgedPicture], class_token: str) -> tuple[JudgedPicture, ...]:
-    """Of the class are the places whose prompts lack the token, but for the control's, which lack it everywhere."""
+    """Of the class are the places whose prompts lack the token, but for the control's, which lack it everywhere.
+
+    A token that no prompt has is another's: then all pictures are the subject's.
+    """
     token = (class_token.split() or [""])[0]
     of_class = {each.place for each in found if token not in each.prompt and not each.is_control}
+    if all(each.place in of_class or each.is_control for each in found):
+        return tuple(found)
     return tuple(replace(each, asked=Asked.CLASS) if each.place in of_class else each for each in found)
 
 

@@ -78,7 +78,7 @@ def trained_in(run: JudgedRun, base_sha256: str = "", checkpoints: Path | None =
     known = {base_sha256} - {""} or told
     bases = [c.name for c in run.columns if c.is_control or (c.sha256 and any(k.startswith(c.sha256) for k in known))]
     others = [column for column in run.columns if column.name not in bases]
-    captions = [str(each) for record in records.values() for each in _list(record.get("captions"))]
+    captions = {str(each) for record in records.values() for each in _list(record.get("captions"))}
     found: dict[str, dict[str, list[JudgedSave]]] = {}
     regs: dict[str, bool | None] = {}
     for column in others:
@@ -90,7 +90,7 @@ def trained_in(run: JudgedRun, base_sha256: str = "", checkpoints: Path | None =
     notes = [*_unplaced(groups)]
     return Trained(
         bases=tuple(bases), groups=tuple(_named(sorted(groups, key=lambda group: bool(group.has_reg)))),
-        class_token=captions[0] if captions else "", notes=tuple(notes),
+        class_token=_class_token(captions), notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -188,6 +188,12 @@ def _row(wanted: Sequence[JudgedSave], there: Sequence[JudgedSave]) -> list[Judg
         is_near = nearest is not None and abs(nearest.number - save.number) <= _NEAR * save.number
         row.append(nearest if is_near else None)
     return row
+
+
+def _class_token(captions: Iterable[str]) -> str:
+    """The caption of all pictures, where it is one of two words or more, as a folder of Kohya's names it; else ""."""
+    only, *others = [*captions, ""]
+    return only if not any(others) and len(only.split()) > 1 else ""
 
 
 def _is_number(value: object) -> bool:

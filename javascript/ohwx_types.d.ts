@@ -160,6 +160,10 @@ export interface Run {
   title: string;
   thumb: string | null;
   page: string;
+  /** Made on another machine, by another user or an earlier version, or a copy: it is adopted before it is resumed. */
+  elsewhere?: boolean;
+  /** What became of a run that was adopted just now. */
+  said?: string;
   /** Only where one run was asked for. */
   experiment?: Experiment | null;
   request?: Partial<CompareRequest> | null;

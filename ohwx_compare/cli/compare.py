@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ohwx_compare.cli.options import (
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.cli.texts import texts_of
+from ohwx_compare.cli.texts import texts_of, with_vae
 from ohwx_compare.compare.cost.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.events import Step
@@ -49,6 +50,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_experiment_flags(parser)
     add_model_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, new or to be resumed")
+    parser.add_argument(
+        "--adopt",
+        action="store_true",
+        help="resume a run folder that was made elsewhere (on another machine, by another user, a copy): its rows and "
+        "pictures are checked first, and a cell whose picture is missing or was changed is generated again",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
@@ -96,7 +103,7 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     Raises ExperimentError, InfotextError, ImageError or CheckpointError, and UnsupportedKeyError naming what our engine
     does not support.
     """
-    experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints))
+    experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints), options.vae)
     if options.all:
         names = list_checkpoints(options.checkpoints)
         if not names:
@@ -147,8 +154,10 @@ def _comparable(names: Sequence[str]) -> list[CheckpointRef]:
     return refs
 
 
-def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, Style] | None = None) -> Experiment:
-    """The experiment of a JSON file or of an infotext; styles: the webui's, by name.
+def read_experiment(
+    file: Path | None, source: str | None, styles: Mapping[str, Style] | None = None, vae: Path | None = None
+) -> Experiment:
+    """The experiment of a JSON file or of an infotext; styles: the webui's, by name; vae: for the one that it names.
 
     Raises ExperimentError, InfotextError or ImageError.
     """
@@ -156,7 +165,12 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
         first, *more = texts_of(source)
         if more:
             print(f"{first.stem} holds {counted(1 + len(more), 'infotext')}; only the first is used.", file=sys.stderr)
-        return Experiment.from_infotext(infotext.parse(first.text), styles)
+        text, about_vae = with_vae(infotext.parse(first.text), vae)
+        experiment = Experiment.from_infotext(text, styles)
+        experiment = replace(experiment, notes=(*experiment.notes, *about_vae))
+        for note in experiment.notes:
+            print(f"ohwx: {note}", file=sys.stderr)
+        return experiment
     if file is None or source is not None:
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     try:
@@ -196,7 +210,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
                 options.out,
                 bar,
                 resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes),
-                options=Options(batch=options.batch, reuse=tuple(options.reuse)),
+                options=Options(batch=options.batch, reuse=tuple(options.reuse), adopt=options.adopt),
             )
         finally:
             bar.close()

@@ -16,7 +16,8 @@ from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.ledger.rows import Run, RunCell
-from ohwx_compare.look.board import Board, board_of, face_caption, face_words, in_words, job_words, summary
+from ohwx_compare.look.board import Board, board_of, face_caption, in_words, summary
+from ohwx_compare.look.settings_words import noted, settings_words
 from ohwx_compare.look.sheet import sheet_files
 from ohwx_compare.look.templating import filled, source_hash
 from ohwx_compare.words import counted
@@ -66,12 +67,10 @@ def page_data(run: Run) -> dict[str, Any]:
     """All that the page shows, as JSON values; links are relative to the run folder and percent-encoded."""
     board = board_of(run)
     experiment = run.experiment
-    facts = [job_words(experiment.job)]
-    facts += [f"Face pass: {face_words(tab)}" for tab in experiment.faces]
     return {
         "folder": run.folder.resolve().name,
         "summary": f"{summary(board)}. {_progress(run)}",
-        "facts": [*facts, *experiment.notes],
+        "facts": [*settings_words(run.cells), *experiment.notes],
         "troubles": _troubles(run),
         "hasBefore": board.has_face_pass,
         "columns": [{"label": column.label, "hash": column.hash} for column in board.columns],
@@ -127,7 +126,10 @@ def _progress(run: Run) -> str:
 def _troubles(run: Run) -> str:
     counts = Counter(cell.result.outcome for cell in run.cells)
     said = {Outcome.FAILED: "failed", Outcome.NO_FACE: "without a face", Outcome.NONE_KEPT: "with no face inpainted"}
-    return ", ".join(f"{counts[outcome]:,} {words}" for outcome, words in said.items() if counts[outcome])
+    told = [f"{counts[outcome]:,} {words}" for outcome, words in said.items() if counts[outcome]]
+    if notes := noted(run.cells):
+        told.append(f"{notes:,} with notes")
+    return ", ".join(told)
 
 
 def _link(name: str | None) -> str | None:

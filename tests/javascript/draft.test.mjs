@@ -74,13 +74,14 @@ test("what was asked for goes before the experiment", () => {
 });
 
 test("a run offers what its state allows", () => {
-  const run = (state, failed = 0) =>
-    ["interrupt", "skip", "resume"].filter((act) => isPossible(act, { state, failed }));
+  const run = (state, failed = 0, elsewhere = false) =>
+    ["interrupt", "skip", "adopt", "resume"].filter((act) => isPossible(act, { state, failed, elsewhere }));
   assert.deepEqual(run("drawing"), ["interrupt", "skip"]);
   assert.deepEqual(run("queued"), ["interrupt"]);
   assert.deepEqual(run("stopped"), ["resume"]);
   assert.deepEqual(run("done"), []);
   assert.deepEqual(run("done", 1), ["resume"]);
+  assert.deepEqual([run("stopped", 0, true), run("done", 1, true)], [["adopt"], ["adopt"]]);
   assert.deepEqual([isRetry({ state: "done", failed: 1 }), isRetry({ state: "stopped", failed: 1 })], [true, false]);
 });
 

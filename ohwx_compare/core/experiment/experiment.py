@@ -21,6 +21,7 @@ from ohwx_compare.core.infotext.infotext import (
     Infotext,
     faces,
     model,
+    notes_of,
     require_from_noise,
     require_supported,
     to_job,
@@ -231,7 +232,7 @@ class Experiment:
             "faces": ours.get("faces", [asdict(tab) for tab in faces(infotext)]),
             "columns": ours.get("columns", axes[0].kind if plot and plot.x else "checkpoint"),
             "styles": ours.get("styles", []),
-            "control": ours.get("control"),
+            "notes": list(notes_of(infotext)), "control": ours.get("control"),
         }  # fmt: skip
         return cls.from_dict(completed(written), styles)
 

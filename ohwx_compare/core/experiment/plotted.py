@@ -15,7 +15,7 @@ from ohwx_compare.core.infotext.infotext import Infotext, XyzAxis, extra, faces,
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
-from ohwx_compare.words import counted, did_you_mean, quoted
+from ohwx_compare.words import counted, quoted
 
 __all__ = ["as_xyz", "axes_of", "kept", "kind_of", "plotted_axes", "read_axis", "require_drawn_axis"]
 
@@ -61,9 +61,10 @@ def read_axis(axis: XyzAxis, infotext: Infotext) -> Axis:
     kind = kind_of(axis)
     if kind is None:
         known = [kind.xyz for kind in KINDS.values() if kind.xyz]
-        hint = did_you_mean(axis.type, known)
-        raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type[:80]!r} is not supported yet; {hint}")
-    values: list[Any] = list(axis.values)
+        raise UnsupportedKeyError(
+            f"The X/Y/Z axis {axis.type[:80]!r} is not supported yet; supported: {', '.join(known)}."
+        )
+    values: list[Any] = list(dict.fromkeys(axis.values))  # what the plot drew twice is drawn once
     if kind.name == "sampler":  # what a bare name means depends on the webui that wrote it
         version, schedule = read_version(infotext.get("Version")), infotext.get("Schedule type")
         values = [" ".join(split_sampler(name, schedule, version)) for name in values]

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ohwx_compare.errors import LedgerError
-from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained, open_ledger, reading
-from ohwx_compare.files.ledger.writer import hold_folder
+from ohwx_compare.files.ledger.access import reading
+from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained, open_ledger
+from ohwx_compare.files.ledger.writer import claim_folder, hold_folder
 
 __all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_votes"]
 
@@ -67,13 +68,15 @@ class VoteRow:
 class MeasureLedger:
     """The scores of a folder, held for writing; a run's ledger, else `JUDGE_FILE`. A context manager.
 
-    Raises LedgerError where another process writes to the folder, or nothing can be written into it.
+    Raises LedgerError where another process writes to the folder, or nothing can be written into it, and
+    ElsewhereError for one that was made elsewhere, unless `adopt`.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *, adopt: bool = False):
         self.path = folder / (LEDGER_FILE if (folder / LEDGER_FILE).is_file() else JUDGE_FILE)
         with ExitStack() as held:
             held.enter_context(closing(hold_folder(folder)))
+            self.adopted = claim_folder(self.path, adopt=adopt)
             with explained(self.path):
                 self._db = held.enter_context(closing(open_ledger(self.path)))
             self._held = held.pop_all()

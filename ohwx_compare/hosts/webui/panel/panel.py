@@ -15,7 +15,7 @@ from modules.ui_components import ToolButton
 from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.panel.face_panel import face_panel
+from ohwx_compare.hosts.webui.panel.face_panel import FACE_LISTS, face_choices, face_panel
 from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AXES, NOTHING, Panel
 
 __all__ = ["Choices", "ScriptPanel", "paste_fields", "script_panel"]
@@ -67,14 +67,15 @@ def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel
 def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     default = Panel()
     json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
-    chosen, helpers = _checkpoints(elem_id, choices)
-    control = _control(elem_id, choices)
+    chosen, helpers, reread = _checkpoints(elem_id, choices)
+    control = _control(elem_id, choices, reread)
     axes: list[gr.components.Component] = []
     for number in AXES:
         kind, text, picker = _axis(elem_id, choices, number)
         axes += [kind, text]
         helpers.append(picker)
     faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
+    _reread_faces(reread, faces, choices)
     with gr.Row(elem_classes=["ohwx-row"]):
         before = gr.Checkbox(
             value=default.keep_before, label="Show the pictures before the face pass", elem_id=elem_id("before")
@@ -130,8 +131,8 @@ def _known(names: Sequence[str], files: Sequence[str]) -> list[str]:
 
 def _checkpoints(
     elem_id: Callable[[str], str], choices: Choices
-) -> tuple[gr.components.Component, list[gr.components.Component]]:
-    """The checkpoints and, as helpers: what narrows their list, and what adds a whole run or folder."""
+) -> tuple[gr.components.Component, list[gr.components.Component], gr.components.Component]:
+    """The checkpoints; as helpers what narrows their list and what adds a run or folder; what reads folders again."""
     files = list(choices.checkpoints())
     with gr.Row():
         chosen = gr.Dropdown(
@@ -167,15 +168,31 @@ def _checkpoints(
     add.click(add_shown, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
     group.input(add_group, inputs=[group, chosen], outputs=[chosen, group], show_progress="hidden")
     reread.click(read_again, inputs=[shown, chosen], outputs=[chosen, group], show_progress="hidden")
-    return chosen, [shown, group]
+    return chosen, [shown, group], reread
 
 
-def _control(elem_id: Callable[[str], str], choices: Choices) -> tuple[gr.components.Component, ...]:
+def _reread_faces(button: gr.components.Component, faces: Sequence[gr.components.Component], choices: Choices) -> None:
+    """Let `button` list the detectors, samplers and schedules of the face pass again."""
+    components = dict(zip(ARGUMENTS[ARGUMENTS.index("faces") :], faces, strict=False))
+
+    def read_again() -> tuple[Any, ...]:
+        return tuple(gr.update(choices=face_choices(name, choices.of_kind)) for name in FACE_LISTS)
+
+    button.click(read_again, inputs=[], outputs=[components[name] for name in FACE_LISTS], show_progress="hidden")
+
+
+def _control(
+    elem_id: Callable[[str], str], choices: Choices, reread: gr.components.Component
+) -> tuple[gr.components.Component, ...]:
     """The checkpoint that is asked for the class, and which words that changes."""
     default = Panel()
+
+    def files() -> list[str]:
+        return [NOTHING, *choices.checkpoints()]
+
     with gr.Row(elem_classes=["ohwx-row"]):
         base = gr.Dropdown(
-            [NOTHING, *choices.checkpoints()],
+            files(),
             value=NOTHING,
             label="Add the base as control",
             elem_id=elem_id("control"),
@@ -184,6 +201,7 @@ def _control(elem_id: Callable[[str], str], choices: Choices) -> tuple[gr.compon
         words = gr.Textbox(
             value="", label="Class", placeholder="the class token without its first word", elem_id=elem_id("class")
         )
+    reread.click(lambda: gr.update(choices=files()), inputs=[], outputs=[base], show_progress="hidden")
     return base, token, words
 
 

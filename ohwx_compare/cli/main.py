@@ -30,6 +30,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "face": "run the face pass on existing pictures",
         "detect": "find the faces in pictures",
         "pnginfo": "read the infotexts of pictures",
+        "sort": "sort pictures by likeness to photographs",
         "train": "train SDXL with DreamBooth from a recipe",
         "weights": "fetch the weights that a measure needs",
         "demo": "see the whole job in a toy world, from training to the answer",

@@ -38,7 +38,7 @@ class Likeness:
     version = 1
     sha256 = FACE_NET.sha256
     licence = FACE_LICENCE
-    needs = ("photographs of the person", "a face detector", "dlib's face network")
+    needs: tuple[str, ...] = ("photographs of the person", "a face detector", "dlib's face network")
 
     def __init__(
         self, sight: FaceSight, references: References, *, faces: Literal["largest", "best"] = "largest"

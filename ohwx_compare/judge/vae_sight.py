@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.engine import weights
@@ -17,9 +17,9 @@ from ohwx_compare.models.vae import VAE
 
 __all__ = ["VaeSight"]
 
-_LEVEL = 3  # of the encoder: how many are passed
+_LEVELS = 3  # of the encoder, that are passed
 _LONGEST = 512  # px of a picture's longer side; larger ones are shrunk to it
-_FACE = 128  # px: the side that a face's crop is scaled to
+_FACE = 64  # px: the side that a face's crop is scaled to
 _AROUND = 1.3  # sides of the face in its crop
 _TOGETHER = 8
 
@@ -41,7 +41,7 @@ class VaeSight:
         return cls(weights.load_part("vae", checkpoint, device=device, dtype=torch.float32))
 
     def texture(self, images: Iterable[Image.Image]) -> NDArray[np.float64]:
-        """(N, 2 C): mean and log of the standard deviation of each channel after the encoder's third level.
+        """(N, F): mean and log of the standard deviation of each channel, before the encoder's levels and after three.
 
         They say what surfaces and edges are like, hardly what is shown (Gatys 2016, Huang and Belongie 2017). Images
         are RGB of any size, taken one after the other.
@@ -50,24 +50,26 @@ class VaeSight:
         return np.concatenate(found) if found else np.empty((0, 0))
 
     def faces(self, images: Sequence[Image.Image], boxes: Sequence[Box]) -> NDArray[np.float64]:
-        """(N, 1024): the latent's mean of one face of each image, cut square around its box and scaled to 128 px."""
+        """(N, 256): the latent's mean of one face of each image, cut square around its box and scaled to 64 px."""
         crops = [_cropped(image, box) for image, box in zip(images, boxes, strict=True)]
         found = [self._latent(torch.stack(batch)) for batch in _batches(crops)]
         return np.concatenate(found) if found else np.empty((0, 0))
 
     @torch.inference_mode()
     def _texture(self, pixels: Tensor) -> NDArray[np.float64]:
-        encoder = self._vae.encoder
+        encoder, found = self._vae.encoder, []
         h = encoder.conv_in(pixels.to(self._device))
-        for level in encoder.down[:_LEVEL]:
-            h = level(h)
-        flat = h.flatten(2).double()
-        return torch.cat([flat.mean(2), flat.std(2).clamp_min(1e-6).log()], 1).cpu().numpy()
+        for step in (nn.Identity(), *encoder.down[:_LEVELS]):
+            h = step(h)
+            flat = h.flatten(2).double()
+            found += [flat.mean(2), flat.std(2).clamp_min(1e-6).log()]
+        return np.asarray(torch.cat(found, 1).cpu().numpy(), np.float64)
 
     @torch.inference_mode()
     def _latent(self, pixels: Tensor) -> NDArray[np.float64]:
         moments = self._vae.encode(pixels.to(self._device))
-        return moments[:, : self._vae.config.latent].flatten(1).double().cpu().numpy()
+        mean = moments[:, : self._vae.config.latent].flatten(1).double()
+        return np.asarray(mean.cpu().numpy(), np.float64)
 
 
 def _whole(image: Image.Image) -> Tensor:
@@ -80,7 +82,7 @@ def _whole(image: Image.Image) -> Tensor:
 def _cropped(image: Image.Image, box: Box) -> Tensor:
     side = _AROUND * max(box.width, box.height) / 2
     x, y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
-    edges = tuple(round(edge) for edge in (x - side, y - side, x + side, y + side))
+    edges = (round(x - side), round(y - side), round(x + side), round(y + side))
     return _pixels(image.convert("RGB").crop(edges).resize((_FACE, _FACE), Image.Resampling.LANCZOS))
 
 

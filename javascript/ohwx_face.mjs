@@ -13,13 +13,14 @@ const FIGURES = /** @type {const} */ ([
 ]);
 
 /**
- * @param {Pick<Parts, "field" | "fields" | "check" | "bind" | "number" | "choice" | "textArea" | "make">} parts
+ * @param {Pick<Parts, "field" | "fields" | "check" | "bind" | "number" | "choice" | "textArea" | "make" | "button" | "setShown">} parts
  * @param {string} id where the ids of its inputs begin
  * @param {FaceSettings} tab what it edits
  * @param {() => void} changed
  * @returns {View<State>}
  */
-export function faceForm({ make, field, fields, check, bind, number, choice, textArea }, id, tab, changed) {
+export function faceForm(parts, id, tab, changed) {
+  const { make, field, fields, check, bind, number, choice, textArea, button, setShown } = parts;
   const detector = bind(choice(`${id}-model`), tab, "model", changed);
   const masked = make("input", { id: `${id}-only_masked`, type: "checkbox" });
   const figures = FIGURES.map(([name, words, props]) =>
@@ -30,12 +31,32 @@ export function faceForm({ make, field, fields, check, bind, number, choice, tex
     const area = textArea(`${id}-${name}`, { rows: 1, placeholder: "the picture's own" });
     return field(words, bind(area, tab, name, changed), "ohwx-wide");
   };
+  const missing = make("p", { id: `${id}-missing`, className: "ohwx-bad ohwx-wide", role: "status" });
   const node = fields(
     field("Detector", detector, "ohwx-double"),
+    missing,
     ...figures,
     check("Only masked", bind(masked, tab, "only_masked", changed)),
     text("prompt", "Face prompt"),
     text("negative", "Face negative prompt"),
   );
-  return { node, show: (state) => detector.offer(state.detectors, tab.model) };
+  let said = "";
+  /** @param {readonly string[]} names */
+  function offer(names) {
+    detector.offer([...names], tab.model);
+    const isMissing = Boolean(tab.model) && !names.includes(tab.model);
+    setShown(missing, isMissing);
+    const now = JSON.stringify([isMissing, tab.model, names]);
+    if (!isMissing || said === now) return;
+    said = now;
+    const take = names.map((name) =>
+      button(`Use ${name}`, () => {
+        tab.model = name;
+        offer(names);
+        changed();
+      }),
+    );
+    missing.replaceChildren(`There is no detector ${tab.model} here. `, ...take);
+  }
+  return { node, show: (state) => offer(state.detectors) };
 }

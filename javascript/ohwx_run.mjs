@@ -2,7 +2,7 @@
 
 /** @import { Axis, CompareRequest, Parts, Run, RunState, Sent, Server } from "./ohwx_types" */
 
-/** @typedef {"interrupt" | "skip" | "resume"} Action */
+/** @typedef {"interrupt" | "skip" | "adopt" | "resume"} Action */
 
 /** @type {Record<Action, { label: string, title: string, states: readonly RunState[] }>} */
 const ACTIONS = {
@@ -12,6 +12,11 @@ const ACTIONS = {
     states: ["drawing", "queued"],
   },
   skip: { label: "Skip", title: "Skip the current picture", states: ["drawing"] },
+  adopt: {
+    label: "Adopt",
+    title: "Check its rows and pictures, and take it over; nothing is generated yet",
+    states: ["stopped", "failed", "done"],
+  },
   resume: { label: "Resume", title: "Generate the missing pictures", states: ["stopped", "failed"] },
 };
 const NAMES = /** @type {Action[]} */ (Object.keys(ACTIONS));
@@ -19,9 +24,14 @@ const NAMES = /** @type {Action[]} */ (Object.keys(ACTIONS));
 /** Whether it is done, and some of its cells can be tried again. @param {Pick<Run, "state" | "failed">} run */
 export const isRetry = (run) => run.state === "done" && run.failed > 0;
 
-/** @param {Action} name @param {Pick<Run, "state" | "failed">} run */
+/** @param {Action} name @param {Pick<Run, "state" | "failed" | "elsewhere">} run */
 export const isPossible = (name, run) =>
-  ACTIONS[name].states.includes(run.state) || (name === "resume" && isRetry(run));
+  (ACTIONS[name].states.includes(run.state) || (name === "resume" && isRetry(run))) &&
+  (name === "adopt" ? Boolean(run.elsewhere) : name !== "resume" || !run.elsewhere);
+
+const ELSEWHERE =
+  "This run was made elsewhere, or by an earlier version. You can look at it. Adopt it to resume it here: its rows and " +
+  "pictures are checked first.";
 
 /**
  * What a run was asked for, or its experiment, as the request of a new draft.
@@ -59,6 +69,7 @@ export function runView(parts, server, hooks) {
   const now = make("span", { className: "ohwx-grey ohwx-now", id: "ohwx-now" });
   const bar = parts.progress(parts, "Progress");
   const fault = make("p", { className: "ohwx-error", id: "ohwx-fault", role: "alert" });
+  const note = make("p", { className: "ohwx-grey", id: "ohwx-elsewhere", role: "status" });
   const buttons = new Map(
     NAMES.map((act) => {
       const { label, title } = ACTIONS[act];
@@ -71,7 +82,7 @@ export function runView(parts, server, hooks) {
   const page = parts.pageFrame(parts, server, hooks.send);
   const acts = make("span", { className: "ohwx-buttons" }, ...buttons.values(), change, alone);
   const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, now, acts);
-  const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" }, head, bar.node, fault, page.node);
+  const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" }, head, bar.node, note, fault, page.node);
   /** @type {Run | null} */
   let run = null;
   let refused = "";
@@ -121,11 +132,14 @@ export function runView(parts, server, hooks) {
     bar.node.classList.toggle("ohwx-idle", run.state === "done");
     setText(fault, refused || run.error || "");
     setShown(fault, refused || run.error);
+    setText(note, run.elsewhere ? ELSEWHERE : run.said || "");
+    setShown(note, run.elsewhere || run.said);
     for (const [act, one] of buttons) {
       setShown(one, isPossible(act, run));
       one.disabled = busy === act;
     }
     drawResume(isRetry(run));
+    setShown(alone, run.page);
     if (alone.getAttribute("href") !== run.page) alone.href = run.page;
   }
 
@@ -142,7 +156,8 @@ export function runView(parts, server, hooks) {
     if (run?.id !== next.id) refused = "";
     run = next;
     draw();
-    page.show(run);
+    if (run.page) page.show(run);
+    else page.close(); // a damaged folder has none
   }
 
   return {

@@ -101,11 +101,20 @@ export interface Kind {
   hint: string;
 }
 
+/** The base, asked for the class ("man") in place of the class token ("ohwx man"): core/experiment/control.py. */
+export interface Control {
+  checkpoint: string;
+  class_token: string;
+  /** "": the class token without its first word. */
+  class: string;
+}
+
 export interface CompareRequest {
   job: Job;
   checkpoints: string[];
   axes: Axis[];
   faces: FaceSettings[];
+  control?: Control | null;
   keep_before: boolean;
   name: string;
 }
@@ -151,6 +160,10 @@ export interface Run {
   title: string;
   thumb: string | null;
   page: string;
+  /** Made on another machine, by another user or an earlier version, or a copy: it is adopted before it is resumed. */
+  elsewhere?: boolean;
+  /** What became of a run that was adopted just now. */
+  said?: string;
   /** Only where one run was asked for. */
   experiment?: Experiment | null;
   request?: Partial<CompareRequest> | null;

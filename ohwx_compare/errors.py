@@ -15,9 +15,11 @@ OhwxError
 ├── ImageError               a picture or mask that cannot be read or written
 ├── GeometryError            a box outside its picture, or empty
 ├── LedgerError              a run folder that cannot be used
-│   └── OtherExperimentError    a run folder with cells that the experiment does not ask for
+│   ├── OtherExperimentError    a run folder with cells that the experiment does not ask for
+│   └── ElsewhereError          a run folder that was made elsewhere and is not adopted yet
 ├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host generated something other than what was asked for
+│   └── SkippedError         the user skipped what was being generated
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot continue
 ├── NotHereError             a file or run that was requested over HTTP and does not exist
@@ -29,6 +31,7 @@ A message is one sentence or two: what, got, expected, what to do. It names no f
 __all__ = [
     "CheckpointError",
     "DetectorError",
+    "ElsewhereError",
     "ExperimentError",
     "GeometryError",
     "HostError",
@@ -44,6 +47,7 @@ __all__ = [
     "OtherExperimentError",
     "OutOfMemoryError",
     "PromptError",
+    "SkippedError",
     "TrainingError",
     "UnknownCheckpointError",
     "UnsafePickleError",
@@ -123,12 +127,20 @@ class OtherExperimentError(LedgerError):
     """A run folder with cells that the experiment does not ask for."""
 
 
+class ElsewhereError(LedgerError):
+    """A run folder that was made elsewhere and is not adopted yet; it can be looked at."""
+
+
 class MeasureError(OhwxError):
     """Weights or photographs that nothing can be measured with."""
 
 
 class HostError(OhwxError):
     """The host generated something other than what was asked for."""
+
+
+class SkippedError(HostError):
+    """The user skipped what was being generated; nothing is recorded of it, and the next run generates it."""
 
 
 class OutOfMemoryError(OhwxError):

@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from ohwx_compare.errors import (
+    ElsewhereError,
     MissingVaeError,
     OtherExperimentError,
     UnknownCheckpointError,
@@ -19,6 +20,7 @@ _ADVICE = MappingProxyType(
         MissingVaeError: "The flag for that: --vae FILE.",
         UnknownCheckpointError: _MAP,
         WrongCheckpointError: _MAP,
+        ElsewhereError: "The flag for that: --adopt.",
         OtherExperimentError: "Flags for that: --out for the other folder, --reuse for this one.",
     }
 )

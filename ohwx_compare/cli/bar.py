@@ -10,7 +10,19 @@ from collections.abc import Callable
 from typing import TextIO
 
 from ohwx_compare.cli.streams import printable
-from ohwx_compare.core.events import Entered, Event, Failed, Image, Learned, Missed, Saved, Skipped, Started, Step
+from ohwx_compare.core.events import (
+    Adopted,
+    Entered,
+    Event,
+    Failed,
+    Image,
+    Learned,
+    Missed,
+    Saved,
+    Skipped,
+    Started,
+    Step,
+)
 
 __all__ = ["Bar", "clock"]
 
@@ -57,6 +69,8 @@ class Bar:
             self.done, self.label = self.done + 1, f"loss {event.loss:.4f}"
         elif isinstance(event, Saved):
             self.say(f"saved {event.path}")
+        elif isinstance(event, Adopted):
+            self.say(event.words)
         elif isinstance(event, Missed):
             self.say(f"step {event.step}: the {event.what} failed: {event.error}")
         if self.is_live:

@@ -3,6 +3,8 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -18,19 +20,21 @@ from ohwx_compare.cli.options import (
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.cli.texts import texts_of
+from ohwx_compare.cli.texts import texts_of, with_vae
 from ohwx_compare.compare.cost.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.events import Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.prompt.styles import Style
-from ohwx_compare.errors import ExperimentError, Interrupted
+from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
+from ohwx_compare.train.outside.runs import class_token_of
 from ohwx_compare.words import counted, quoted
 
 __all__ = ["add_experiment_flags", "add_flags", "experiment_of", "read_experiment", "run_experiment"]
@@ -46,6 +50,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_experiment_flags(parser)
     add_model_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, new or to be resumed")
+    parser.add_argument(
+        "--adopt",
+        action="store_true",
+        help="resume a run folder that was made elsewhere (on another machine, by another user, a copy): its rows and "
+        "pictures are checked first, and a cell whose picture is missing or was changed is generated again",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
@@ -60,6 +70,13 @@ def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
         help="a picture or X/Y/Z grid, a text file, or the infotext itself, instead of an experiment file",
     )
     parser.add_argument("--all", action="store_true", help="compare all of --checkpoints, whatever the infotext names")
+    parser.add_argument(
+        "--control",
+        metavar="BASE[=WORDS]",
+        help="the checkpoint that the trainings began from, asked for the class in place of the subject (man for ohwx "
+        "man): one more column. WORDS: token and class in your prompts (default: what a checkpoint says that it was "
+        "trained with, else ohwx man)",
+    )
     parser.add_argument(
         "--batch", metavar="N", type=at_least_1, default=4, help="most pictures generated together (default: 4)"
     )
@@ -86,7 +103,7 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     Raises ExperimentError, InfotextError, ImageError or CheckpointError, and UnsupportedKeyError naming what our engine
     does not support.
     """
-    experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints))
+    experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints), options.vae)
     if options.all:
         names = list_checkpoints(options.checkpoints)
         if not names:
@@ -94,8 +111,29 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
         experiment = experiment.with_checkpoints(_comparable(names))
     elif not experiment.checkpoints:
         raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis, or --all for all of them.")
+    if options.control:
+        experiment = experiment.with_control(_control(experiment, options))
     infotext.require_drawn((cell.job, cell.faces) for cell in experiment.cells())
     return experiment
+
+
+def _control(experiment: Experiment, options: argparse.Namespace) -> Control:
+    """The base as control. Raises ExperimentError."""
+    name, _, words = options.control.partition("=")
+    base = CheckpointRef.parse(name)
+    if not set(experiment.checkpoints) - {base}:
+        raise ExperimentError(f"--control {base} is the only checkpoint; name one to compare with it.")
+    return Control.of(base, words or _learned(experiment, options) or "ohwx man")
+
+
+def _learned(experiment: Experiment, options: argparse.Namespace) -> str | None:
+    """Token and class by the record that our trainer left in one of the checkpoints."""
+    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), Hashes(cache_folder()))
+    for ref in experiment.checkpoints:
+        with suppress(CheckpointError):  # the run says what is wrong
+            if learned := class_token_of(resolve(ref).path):
+                return learned
+    return None
 
 
 def _comparable(names: Sequence[str]) -> list[CheckpointRef]:
@@ -116,8 +154,10 @@ def _comparable(names: Sequence[str]) -> list[CheckpointRef]:
     return refs
 
 
-def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, Style] | None = None) -> Experiment:
-    """The experiment of a JSON file or of an infotext; styles: the webui's, by name.
+def read_experiment(
+    file: Path | None, source: str | None, styles: Mapping[str, Style] | None = None, vae: Path | None = None
+) -> Experiment:
+    """The experiment of a JSON file or of an infotext; styles: the webui's, by name; vae: for the one that it names.
 
     Raises ExperimentError, InfotextError or ImageError.
     """
@@ -125,7 +165,12 @@ def read_experiment(file: Path | None, source: str | None, styles: Mapping[str, 
         first, *more = texts_of(source)
         if more:
             print(f"{first.stem} holds {counted(1 + len(more), 'infotext')}; only the first is used.", file=sys.stderr)
-        return Experiment.from_infotext(infotext.parse(first.text), styles)
+        text, about_vae = with_vae(infotext.parse(first.text), vae)
+        experiment = Experiment.from_infotext(text, styles)
+        experiment = replace(experiment, notes=(*experiment.notes, *about_vae))
+        for note in experiment.notes:
+            print(f"ohwx: {note}", file=sys.stderr)
+        return experiment
     if file is None or source is not None:
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
     try:
@@ -165,7 +210,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
                 options.out,
                 bar,
                 resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes),
-                options=Options(batch=options.batch, reuse=tuple(options.reuse)),
+                options=Options(batch=options.batch, reuse=tuple(options.reuse), adopt=options.adopt),
             )
         finally:
             bar.close()

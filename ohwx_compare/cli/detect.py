@@ -33,8 +33,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--detector",
         metavar="NAME",
         default="face_yolov8n.pt",
-        help="a YOLOv8 file, or its name in a detector folder (default: face_yolov8n.pt). Without it OpenCV's "
-        "frontal-face cascade is used, and every line says so",
+        help="a YOLOv8 file, its name in a detector folder, or opencv-frontalface, which needs no file and misses more "
+        "faces (default: face_yolov8n.pt)",
     )
     parser.add_argument(
         "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"

@@ -41,7 +41,8 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="folder of face detectors (YOLOv8 .pt or .safetensors); may be repeated. Also searched: models/adetailer "
-        "and models/ohwx here and beside the checkpoints, and ADetailer's own cache",
+        "and models/ohwx here and beside the checkpoints, and ADetailer's own cache. The detector opencv-frontalface "
+        "needs no file",
     )
     parser.add_argument(
         "--checkpoint-map",
@@ -51,7 +52,12 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="use FILE (below --checkpoints, or a path) for the checkpoint that the infotext calls NAME (its name or "
         "hash); may be repeated",
     )
-    parser.add_argument("--vae", metavar="FILE", type=Path, help="VAE to use instead of the checkpoint's own")
+    parser.add_argument(
+        "--vae",
+        metavar="FILE",
+        type=Path,
+        help="VAE to use instead of the checkpoint's own, and for the one that an infotext names",
+    )
     parser.add_argument(
         "--device", default=None, help="where to compute: cpu, cuda, cuda:1, ... (default: cuda where there is one)"
     )

@@ -22,12 +22,14 @@ from ohwx_compare.cli.options import (
 from ohwx_compare.compare.cost.forecast import Forecast
 from ohwx_compare.compare.cost.plan import ComparisonPlan, plan, shelved
 from ohwx_compare.compare.face_pass import require_built
-from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.compare.resolve import in_folder, resolve_detectors
 from ohwx_compare.compare.shelf import run_folders
 from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.request.face import CASCADE
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
+from ohwx_compare.files.detectors import detector_file, missing_detector
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.memory import free_bytes
@@ -86,6 +88,10 @@ def _wrong(planned: ComparisonPlan) -> Iterator[str]:
 def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     """The plan, and its seconds where they are asked for."""
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
+    places = folders_of_detectors(options.detectors, options.checkpoints)
+    names = {tab.model for cell in experiment.cells() for tab in cell.faces} - {CASCADE}
+    if (lost := [name for name in names if not detector_file(name, places)]) and not options.out:
+        raise missing_detector(min(lost), places)
     own = _opened([options.out] if options.out else [])
     lenders = _opened(run_folders(options.reuse))
     if not (own or lenders or options.calibrate):
@@ -93,12 +99,12 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     from ohwx_compare.compare.cost.calibrate import seconds
     from ohwx_compare.engine.detect import find_detector
 
-    places = folders_of_detectors(options.detectors, options.checkpoints)
     with CtrlC() as asked:
         host = native_host(options, asked, lambda count: None)
         find = cache(lambda name: find_detector(name, places, device=host.device.type))
         try:
-            detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
+            named = (tab.model for cell in experiment.cells() for tab in cell.faces)
+            detectors = resolve_detectors(named, find, options.out or Path())
             if own or lenders:
                 there = shelved(own[0] if own else None, lenders)
                 keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}, there)

@@ -50,4 +50,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _in_words(info: Info) -> str:
     pair = "".join(f"\n{what}: {path}" for what, path in (("before", info.before), ("after", info.after)) if path)
-    return f"{info.file}{pair}\n{info.infotext or info.error or '(no infotext)'}"
+    return f"{info.file}{pair}\n{info.infotext or info.error or _missing(info)}"
+
+
+def _missing(info: Info) -> str:
+    return f"(no infotext) {info.reason or ''}".strip()

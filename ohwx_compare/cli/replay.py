@@ -14,7 +14,7 @@ from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
-from ohwx_compare.cli.texts import is_file, texts_of
+from ohwx_compare.cli.texts import is_file, texts_of, with_vae
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
 from ohwx_compare.compare.host import Host, Loaded
@@ -26,7 +26,7 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
-from ohwx_compare.errors import ImageError, InfotextError, Interrupted, OhwxError
+from ohwx_compare.errors import InfotextError, Interrupted, OhwxError
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb, write_result
 from ohwx_compare.files.names import FreeNames
@@ -47,6 +47,7 @@ class Original:
     faces: tuple[FaceSettings, ...]
     checkpoint: CheckpointRef
     image: Path | None  # None where only the text is there
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     hashes = Hashes(cache_folder())
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes)
     results: list[Replayed] = []
-    originals = list(_readable(options.inputs, options.out, results))
+    originals = list(_readable(options, results))
     bar = Bar()
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(events.Step(count)), hashes)
@@ -110,9 +111,12 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(result.error for result in results) else 0
 
 
-def read_original(text: str, *, stem: str, image: Path | None = None) -> Original:
-    """Read one infotext. Raises InfotextError for what cannot be replayed: a grid, img2img, an unsupported key."""
-    parsed = infotext.parse(text)
+def read_original(text: str, *, stem: str, image: Path | None = None, vae: Path | None = None) -> Original:
+    """Read one infotext; `vae` stands for the one that it names.
+
+    Raises InfotextError for what cannot be replayed: a grid, img2img, an unsupported key.
+    """
+    parsed, about_vae = with_vae(infotext.parse(text), vae)
     if infotext.xyz(parsed):
         raise InfotextError(
             f"{stem} is the infotext of an X/Y/Z grid; for a grid use: ohwx compare --from "
@@ -129,20 +133,26 @@ def read_original(text: str, *, stem: str, image: Path | None = None) -> Origina
     ref = checkpoint_of(parsed)
     if ref is None:
         raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash. Add one.")
-    return Original(stem=stem, text=text, job=job, faces=faces, checkpoint=ref, image=image)
+    return Original(
+        stem=stem,
+        text=text,
+        job=job,
+        faces=faces,
+        checkpoint=ref,
+        image=image,
+        notes=(*infotext.notes_of(parsed), *about_vae),
+    )
 
 
 def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
-    """Largest and mean absolute difference, 0..255, of two RGB pictures. Raises ImageError where sizes differ."""
-    if drawn.size != original.size:
-        raise ImageError(f"The new picture is {drawn.size}, the original {original.size}; they cannot be compared.")
+    """Largest and mean absolute difference, 0..255, of two RGB pictures of one size."""
     difference = np.abs(np.asarray(drawn, np.int16) - np.asarray(original.convert("RGB"), np.int16))
     return int(difference.max()), float(difference.mean())
 
 
-def _readable(inputs: list[str], folder: Path, results: list[Replayed]) -> Iterator[Original]:
-    names = FreeNames(folder, filter(is_file, map(Path, inputs)), advice="choose another --out")
-    for given in inputs:
+def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[Original]:
+    names = FreeNames(options.out, filter(is_file, map(Path, options.inputs)), advice="choose another --out")
+    for given in options.inputs:
         name = given if len(given) < 80 else f"{given[:77]}..."
         try:
             texts = texts_of(given)
@@ -153,7 +163,7 @@ def _readable(inputs: list[str], folder: Path, results: list[Replayed]) -> Itera
             stem = found.stem
             try:
                 stem = names.take(found.stem, found.image).stem
-                yield read_original(found.text, stem=stem, image=found.image)
+                yield read_original(found.text, stem=stem, image=found.image, vae=options.vae)
             except OhwxError as error:
                 results.append(Replayed(name=stem if len(texts) > 1 else name, error=words_of(error)))
 
@@ -168,19 +178,43 @@ def _detectors(options: argparse.Namespace, device: str) -> "Callable[[str], Det
 def _draw(
     host: Host, detector: "Callable[[str], Detector]", original: Original, loaded: Loaded, path: Path
 ) -> Replayed:
+    detectors = [detector(tab.model) for tab in original.faces]  # one that is not there is said before all work
     drawn = next(iter(host.render([original.job])))
     image, notes = drawn.image, drawn.notes
     if original.faces:
-        detectors = [detector(tab.model) for tab in original.faces]
         detailed = detail(host, detectors, original.faces, [original.job], [image])[0]
         image, notes = detailed.image, (*notes, detailed.outcome.value, *detailed.notes)
     text, stands_in = _text_with(original, loaded)
-    notes = (*notes, *stands_in)
     write_result(path, image, text)
-    largest, mean = differences(image, load_rgb(original.image)) if original.image else (None, None)
+    largest, mean, compared = _compared(image, original.image)
+    notes = (*original.notes, *notes, *stands_in, *compared)
     return Replayed(
         name=original.stem, file=str(path), max_difference=largest, mean_difference=mean, notes=tuple(notes)
     )
+
+
+def _compared(drawn: Image.Image, path: Path | None) -> tuple[int | None, float | None, tuple[str, ...]]:
+    """How far a picture is from the original, and a note where that has another size: upscaled, or a grid of a batch.
+
+    What fits better counts: the original resized, or the first picture of a grid.
+    """
+    if path is None:
+        return None, None, ()
+    original, (width, height) = load_rgb(path), drawn.size
+    if original.size == drawn.size:
+        return *differences(drawn, original), ()
+    size = f"{original.width}x{original.height}, the new picture {width}x{height}"
+    found = []
+    if original.width * height == original.height * width:
+        small = original.resize(drawn.size, Image.Resampling.LANCZOS)
+        found.append((differences(drawn, small), f"the original is {size}; it was resized to compare them"))
+    if original.width % width == original.height % height == 0:
+        first = original.crop((0, 0, width, height))
+        found.append((differences(drawn, first), f"the original is {size}; its first picture was compared"))
+    if not found:
+        return None, None, (f"the original is {size}; they were not compared",)
+    (largest, mean), note = min(found, key=lambda one: one[0][1])
+    return largest, mean, (note,)
 
 
 def _text_with(original: Original, loaded: Loaded) -> tuple[str, tuple[str, ...]]:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ohwx_compare.core.infotext.infotext import split
+from ohwx_compare.core.infotext.infotext import Infotext, split
 from ohwx_compare.errors import ImageError, InfotextError
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.gallery import PICTURES
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import find_infotext
 from ohwx_compare.files.regular import read_text
 
-__all__ = ["InputText", "is_file", "texts_of"]
+__all__ = ["InputText", "is_file", "texts_of", "with_vae"]
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,28 @@ def texts_of(given: str) -> tuple[InputText, ...]:
         given = given if len(given) < 160 else f"{given[:77]}...{given[-77:]}"  # a path is known by its end
         raise ImageError(f"There is no file {given}; give a picture, a text file, or the infotext itself in quotes.")
     if path.suffix.lower() in PICTURES:
-        text = read_infotext(path)
-        if text is None:
-            raise InfotextError(f"{path} has no infotext: it was saved without, or by a program that drops it.")
-        return (InputText(text, path.stem, path),)
+        found = find_infotext(path)
+        if found.text is None:
+            raise InfotextError(f"{path}: {found.reason}")
+        return (InputText(found.text, path.stem, path),)
     try:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(f"{path} cannot be read as UTF-8 text: {error}.") from error
     return tuple(InputText(part.strip(), path.stem) for part in split(text))
+
+
+def with_vae(text: Infotext, vae: Path | None) -> tuple[Infotext, tuple[str, ...]]:
+    """`text` without the VAE that it names, where the file `vae` is given for it; a note where that is another file."""
+    named = text.get("VAE") or text.get("Module 1")
+    if vae is None or not vae.is_file() or named is None or text.get("Module 2"):
+        return text, ()
+    rest, short = text.without("VAE", "VAE hash", "Module 1"), (text.get("VAE hash") or "").strip().lower()
+    given = sha256(vae)[:10]
+    if short and given.startswith(short):
+        return rest, ()
+    asked = f"{named.strip()} [{short}]" if short else named.strip()
+    return rest, (f"the text names the VAE {asked}; {vae.name} [{given}] was used",)
 
 
 def is_file(path: Path) -> bool:

@@ -10,7 +10,7 @@ from PIL import Image as Picture
 
 from ohwx_compare.compare.drawing import DrawnPicture
 from ohwx_compare.compare.host import Loaded
-from ohwx_compare.compare.shelf import PictureRecord, Shelf, Stored, pixel_digest
+from ohwx_compare.compare.shelf import PictureRecord, Shelf, Stored
 from ohwx_compare.compare.work import BatchWork, CellKeys, Wanted
 from ohwx_compare.core.events import Failed, Image, Listener, Saved, Skipped
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -18,7 +18,8 @@ from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import EXTRA_KEY, Infotext, from_job, parse, render
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.ledger.rows import Result
+from ohwx_compare.files.images import pixel_digest
+from ohwx_compare.files.ledger.rows import PictureRow, Result
 from ohwx_compare.files.ledger.writer import Ledger
 
 __all__ = ["Commits"]
@@ -35,9 +36,11 @@ class Commits:
         self._seen: dict[Job, dict[str, tuple[Cell, str]]] = {}  # job: pixel digest: first cell, checkpoint sha256
 
     def borrow(self, work: BatchWork) -> None:
-        """Copy in what other folders lend of it."""
+        """Copy in what other folders lend of it, and look again at what a face pass will start from."""
         for wanted in (*work.befores, *work.afters):
             self.shelf.borrow(wanted.key, wanted.name)
+        for key in dict.fromkeys(wanted.before for wanted in work.afters if not self.shelf.has(wanted.key)):
+            self.shelf.recheck(key or "")
 
     def image(self, key: str) -> Picture.Image:
         """The picture of this key, RGB. Raises ImageError."""
@@ -93,7 +96,7 @@ class Commits:
             notes=(*record.notes, *self._about(cell, record.pixels, loaded), *(also if is_new else ())),
             seconds=seconds if is_new else None,
         )
-        self.ledger.commit(cell, result)
+        self.ledger.commit(cell, result, (before.written, last.written))
         self.results[cell.number] = result
         if is_new:
             self.counts["drawn"] += 1
@@ -111,10 +114,11 @@ class Commits:
 
     def fail(self, cell: Cell, why: str, before_key: str | None = None) -> None:
         """Record that a cell failed, with the picture before its face pass where there is one."""
-        result = Result(outcome=Outcome.FAILED, error=why)
+        result, written = Result(outcome=Outcome.FAILED, error=why), list[PictureRow]()
         if before_key and (before := self.shelf.find(before_key)):
             result = replace(result, before=before.path, before_thumb=before.thumb, infotext=before.infotext)
-        self.ledger.commit(cell, result)
+            written.append(before.written)
+        self.ledger.commit(cell, result, written)
         self.counts["failed"] += 1
         self.on_event(Failed(cell.number, cell.label, why))
 

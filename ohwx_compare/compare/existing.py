@@ -20,7 +20,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 from ohwx_compare.files.images import load_rgb, write_result
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import find_infotext
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -43,18 +43,20 @@ class ExistingPicture:
 def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: str | None = None) -> ExistingPicture:
     """Read the settings of a picture's face pass.
 
-    settings: instead of the infotext's. checkpoint: instead of the infotext's. Raises ImageError, and InfotextError for
-    a picture without infotext, a grid, or face settings that are not supported yet; hires fix and img2img do not
-    matter, for the picture exists.
+    settings, checkpoint: instead of the infotext's; both, with a prompt, make up for a picture without infotext, whose
+    faces are inpainted at 1024x1024 px with a seed of 1. Raises ImageError, and InfotextError for a picture that lacks
+    one of them, a grid, or face settings that are not supported yet; hires fix and img2img do not matter, for the
+    picture exists.
     """
-    text = read_infotext(path)
-    if text is None:
-        raise InfotextError(f"{path} has no infotext, so its prompt is unknown; choose a picture with one.")
-    parsed = infotext.parse(text)
+    found = find_infotext(path)
+    if found.text is None:
+        parsed, notes = _given(settings, checkpoint, f"{path}: {found.reason}")
+    else:
+        parsed, notes = infotext.parse(found.text), ()
     if infotext.xyz(parsed):
         raise InfotextError(f"{path} is an X/Y/Z grid; give the single pictures.")
     faces = tuple(settings) or infotext.faces(parsed)
-    notes = () if faces else ("its infotext has no face settings: ADetailer's defaults were used",)
+    notes = notes if faces else ("its infotext has no face settings: ADetailer's defaults were used",)
     faces = faces or (FaceSettings(),)
     job = replace(infotext.to_job(parsed), denoise=None)
     require_valid(job)
@@ -65,6 +67,17 @@ def read_picture(path: Path, settings: Sequence[FaceSettings] = (), checkpoint: 
     if ref is None:
         raise InfotextError(f"The infotext of {path} names no checkpoint; choose the one to use.")
     return ExistingPicture(path=path, text=parsed, job=job, faces=faces, checkpoint=ref, notes=notes)
+
+
+def _given(settings: Sequence[FaceSettings], checkpoint: str | None, missing: str) -> tuple[Infotext, tuple[str, ...]]:
+    """A text in place of the one that is missing, and a note. Raises InfotextError without prompt or checkpoint."""
+    prompt = next((tab.prompt for tab in settings if tab.prompt), None)
+    if not prompt or not checkpoint:
+        raise InfotextError(f"{missing} Give a face prompt and a checkpoint, or choose a picture with one.")
+    negative = next((tab.negative for tab in settings if tab.negative), "")
+    job = Job(prompt=prompt, negative=negative, seed=1)
+    text = infotext.from_job(job, model=CheckpointRef.parse(checkpoint).stem, model_hash=None)
+    return text, ("it has no infotext: the face prompt was used, with seed 1",)
 
 
 def require_native(picture: ExistingPicture) -> None:

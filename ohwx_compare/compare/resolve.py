@@ -2,14 +2,21 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import CheckpointRef
-from ohwx_compare.errors import CheckpointError, ExperimentError, UnknownCheckpointError
+from ohwx_compare.core.request.face import CASCADE
+from ohwx_compare.errors import CheckpointError, DetectorError, ExperimentError, UnknownCheckpointError
 from ohwx_compare.files.checkpoint import find, sha256
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.words import counted
 
-__all__ = ["Resolve", "in_folder", "resolve_all"]
+if TYPE_CHECKING:  # loads torch
+    from ohwx_compare.engine.detect import Detector
+
+__all__ = ["Resolve", "in_folder", "resolve_all", "resolve_detectors"]
 
 Resolve = Callable[[CheckpointRef], Checkpoint]
 
@@ -62,6 +69,33 @@ def resolve_all(refs: Iterable[CheckpointRef], resolve: Resolve) -> dict[Checkpo
         raise (kinds.pop() if len(kinds) == 1 else CheckpointError)(" ".join(map(str, wrong)))
     _all_different(found)
     return found
+
+
+def resolve_detectors(
+    names: Iterable[str], detectors: "Callable[[str], Detector]", folder: Path
+) -> "dict[str, Detector]":
+    """The detector of each name. In earlier versions OpenCV's stood in for a missing file; such a run keeps it.
+
+    folder: the run's, new or to be resumed. Raises DetectorError for one that is not there.
+    """
+    found = {}
+    for name in sorted(set(names)):
+        try:
+            found[name] = detectors(name)
+        except DetectorError:
+            if not _stood_in(folder, name):
+                raise
+            found[name] = detectors(CASCADE)
+            found[name].note = f"{CASCADE} was used in place of {name}, as in this run's earlier cells"
+    return found
+
+
+def _stood_in(folder: Path, name: str) -> bool:
+    """Whether the run's cells say that OpenCV's cascade was used because the file `name` was not there."""
+    if not (folder / LEDGER_FILE).is_file():
+        return False
+    notes = (note for cell in open_run(folder).cells for note in cell.result.notes)
+    return any(note.startswith(f"{name} was not found (looked in: ") for note in notes)
 
 
 def _all_different(found: Mapping[CheckpointRef, Checkpoint]) -> None:

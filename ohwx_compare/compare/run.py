@@ -23,13 +23,13 @@ from ohwx_compare.compare.drawing import HostWorker, Worker
 from ohwx_compare.compare.face_pass import require_built
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
 from ohwx_compare.compare.loads import Loads, is_there
-from ohwx_compare.compare.resolve import Resolve, resolve_all
+from ohwx_compare.compare.resolve import Resolve, resolve_all, resolve_detectors
 from ohwx_compare.compare.shelf import Shelf, run_folders
 from ohwx_compare.compare.work import KeysOf, Wanted, keys_with, needed
 from ohwx_compare.core.events import Listener, Started, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
-from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OutOfMemoryError, sentence_of
+from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OutOfMemoryError, SkippedError, sentence_of
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.ledger.rows import CheckpointRow
 from ohwx_compare.files.ledger.writer import Ledger
@@ -48,6 +48,7 @@ class Options:
 
     batch: int = 4  # most pictures drawn together
     reuse: tuple[Path, ...] = ()  # run folders, or folders that hold some: their pictures are taken where keys agree
+    adopt: bool = False  # take over a run folder that was made elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,21 +79,23 @@ def draw_run(
     detectors: gives a tab's detector by name; called once for each name, before anything is generated.
     resolve: the file of a reference; called for all of them first, and all missing ones are named together.
     A cell that fails is recorded and the run continues; the next run tries it again. Raises LedgerError where the
-    folder cannot be used, is another run's or another experiment's, or is full; DetectorError, CheckpointError,
-    ExperimentError and UnsupportedKeyError before anything is generated; Interrupted where the user stops at once. The
-    folder is consistent then.
+    folder cannot be used, was made elsewhere, is another run's or another experiment's, or is full; DetectorError,
+    CheckpointError, ExperimentError and UnsupportedKeyError before anything is generated; Interrupted where the user
+    stops at once. The folder is consistent then.
     """
     started = time.monotonic()
     cells = experiment.cells()
     for tabs in {cell.faces for cell in cells}:
         require_built(tabs)
     chosen = resolve_all(experiment.checkpoints, resolve)
-    found = {name: detectors(name) for name in sorted({tab.model for cell in cells for tab in cell.faces})}
+    found = resolve_detectors((tab.model for cell in cells for tab in cell.faces), detectors, folder)
     lenders = run_folders(options.reuse)
-    with Ledger(folder) as ledger:
+    with Ledger(folder, adopt=options.adopt) as ledger:
+        if ledger.adopted:
+            on_event(ledger.adopted)
         ledger.plan(experiment)
         plan = {ref: batches(group, options.batch) for ref, group in by_checkpoint(cells)}
-        shelf = Shelf(folder, lenders)
+        shelf = Shelf(folder, lenders, ledger.pictures())
         keys = keys_with(host.fingerprint, {name: detector.sha256 for name, detector in found.items()}, shelf)
         commits = Commits(ledger, shelf, on_event)
         run = _Conductor(host, HostWorker(host, found), commits, keys, {ref: (chosen[ref], plan[ref]) for ref in plan})
@@ -218,6 +221,9 @@ class _Conductor:
         failure = self._failure(batch, todo, loaded)  # its error is gone by now, and with it the tensors that it held
         if failure is None:
             return
+        if failure.is_skip:
+            self.commits.skip(todo)
+            return
         if len(todo) == 1:
             self.commits.fail(todo[0], failure.why, self.keys(todo[0], loaded.sha256).before)
             return
@@ -233,7 +239,7 @@ class _Conductor:
         except (Interrupted, LedgerError):
             raise
         except Exception as error:  # noqa: BLE001  the boundary of a cell: a batch that fails is tried cell by cell
-            return _Failure(sentence_of(error), isinstance(error, OutOfMemoryError))
+            return _Failure(sentence_of(error), isinstance(error, OutOfMemoryError), isinstance(error, SkippedError))
         return None
 
     def _draw(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> None:
@@ -306,3 +312,4 @@ class _Conductor:
 class _Failure:
     why: str
     is_of_memory: bool
+    is_skip: bool  # the user's wish, no fault

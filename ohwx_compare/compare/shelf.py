@@ -3,16 +3,19 @@
 `images/0012 epoch 5 1382869474-before.png`: number of the cell, checkpoint, seed, `-before` where a face pass follows.
 `thumbs/` holds the same names as JPEG. What a killed run left half-written is swept away when the folder is opened.
 Pictures of other run folders may be lent: found by their keys too, and copied in where they are needed.
+
+A key says what a picture was, not that it still is that: one whose size or time is another than the ledger recorded is
+compared by its pixels, and so is each that is lent or is the input of a face pass. What was painted over is generated
+again.
 """
 
-import hashlib
-import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image
@@ -23,10 +26,13 @@ from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
 from ohwx_compare.files import atomic
-from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
+from ohwx_compare.files.images import load_rgb, pixel_digest, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.inner import is_inner_folder, require_inner_folder
+from ohwx_compare.files.ledger.reader import read_pictures
+from ohwx_compare.files.ledger.rows import PictureRow
 
-__all__ = ["PictureRecord", "Shelf", "Stored", "file_name", "pixel_digest", "run_folders"]
+__all__ = ["PictureRecord", "Shelf", "Stored", "file_name", "run_folders"]
 
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # what Windows forbids in a name
 _LONGEST = 80  # characters of the checkpoint's part: Windows paths end at 260
@@ -74,20 +80,39 @@ class Stored:
     thumb: str
     infotext: str
     record: PictureRecord
+    written: PictureRow
+
+
+@dataclass(frozen=True)
+class _Lent:
+    """A picture of another folder, and what its ledger recorded of it, if anything."""
+
+    path: Path
+    record: PictureRecord
+    written: PictureRow | None
+
+    def is_still(self, image: Image.Image) -> bool:
+        """Whether `image`, which was read from it, is what was generated."""
+        expected = self.written.pixels if self.written else _own_digest(self.record)
+        return expected is None or pixel_digest(image) == expected
 
 
 class Shelf:
     """The `images/` and `thumbs/` of one run folder, whose lock the caller holds, and what other folders lend to it."""
 
-    def __init__(self, folder: Path, lenders: Sequence[Path] = ()):
-        """Make or open the folders; every PNG with a key is found. Raises LedgerError if they cannot be made.
+    def __init__(
+        self, folder: Path, lenders: Sequence[Path] = (), recorded: Mapping[str, PictureRow] = MappingProxyType({})
+    ):
+        """Make or open the folders; every PNG with a key is found. Raises LedgerError where that fails, and for links.
 
         lenders: other run folders, the first one that holds a key lends it; nothing in them is changed.
+        recorded: what the folder's ledger says of its pictures, by path.
         """
-        self.folder = folder
+        self.folder, self._recorded = folder, recorded
         try:
             for name in ("images", "thumbs"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
+                require_inner_folder(folder / name)
                 atomic.sweep(folder / name)
         except OSError as error:
             raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
@@ -96,14 +121,13 @@ class Shelf:
         for path in _pictures(folder):
             if stored := self._read(path):
                 self._take(stored)
-        self._lent: dict[str, tuple[Path, PictureRecord]] = {}
-        for path in (path for lender in lenders if not _is_same(lender, folder) for path in _pictures(lender)):
-            if told := _told(path):
-                self._lent.setdefault(told[1].key, (path, told[1]))
+        self._lent: dict[str, _Lent] = {}
+        for lent in (lent for lender in lenders if not _is_same(lender, folder) for lent in _lent_by(lender)):
+            self._lent.setdefault(lent.record.key, lent)
 
     def generators(self) -> Counter[str]:
         """How many of the pictures that are here or lent each checkpoint generated, by the file's sha256."""
-        records = {key: record for key, (_, record) in self._lent.items()}
+        records = {key: lent.record for key, lent in self._lent.items()}
         records |= {key: stored.record for key, stored in self._stored.items()}
         return Counter(record.checkpoint for record in records.values())
 
@@ -136,19 +160,19 @@ class Shelf:
         """Copy a lent picture in under `name` (without suffix), unless one with this key is here.
 
         It keeps its infotext, so it says which run generated it. None where no folder has it whole (any more); a
-        picture cut short in its own folder is not used. Raises LedgerError where this folder cannot be written.
+        picture cut short or painted over in its own folder is not used. Raises LedgerError where this folder cannot be
+        written.
         """
         if (stored := self.find(key)) or key not in self._lent:
             return stored
-        source, _ = self._lent[key]
-        try:
-            image = load_rgb(source)
-        except ImageError:
+        lent = self._lent[key]
+        image = _loaded(lent.path)
+        if image is None or not lent.is_still(image):
             del self._lent[key]
             return None
         path, thumb = self._paths(name, key)
         self._write(thumb, lambda there: write_thumbnail(there, image))
-        self._write(path, lambda there: atomic.link(source, there))
+        self._write(path, lambda there: atomic.link(lent.path, there))
         stored = self._read(self.folder / path)
         if stored is None or stored.record.key != key:  # its folder is being drawn into
             (self.folder / path).unlink(missing_ok=True)
@@ -156,6 +180,15 @@ class Shelf:
             return None
         self._take(stored)
         return stored
+
+    def recheck(self, key: str) -> None:
+        """Forget the picture with this key unless its pixels are those that were generated."""
+        stored = self.find(key)
+        if stored is None:
+            return
+        image = _loaded(self.folder / stored.path)
+        if image is None or pixel_digest(image) != stored.written.pixels:
+            del self._stored[key]
 
     def load(self, stored: Stored) -> Image.Image:
         """Its pixels, RGB. Raises ImageError."""
@@ -167,9 +200,10 @@ class Shelf:
         name: without suffix. Another picture that has it already keeps it: this one gets part of its key appended.
         """
         path, thumb = self._paths(name, record.key)
-        stored = Stored(path=path, thumb=thumb, infotext=infotext, record=record)
         self._write(thumb, lambda there: write_thumbnail(there, image))
         self._write(path, lambda there: write_png(there, image, infotext))
+        written = self._row(path, _own_digest(record) or pixel_digest(image))
+        stored = Stored(path=path, thumb=thumb, infotext=infotext, record=record, written=written)
         self._take(stored)
         return stored
 
@@ -196,14 +230,24 @@ class Shelf:
     def _read(self, path: Path) -> Stored | None:
         if (told := _told(path)) is None:
             return None
-        thumb = f"thumbs/{path.stem}.jpg"
-        if not (self.folder / thumb).is_file():
-            try:
-                image = load_rgb(path)
-            except ImageError:
-                return None  # damaged: drawn again
+        name, thumb = f"images/{path.name}", f"thumbs/{path.stem}.jpg"
+        has_thumb, written = atomic.is_plain_file(self.folder / thumb), self._row(name, "")
+        known = self._recorded.get(name)
+        if has_thumb and known and written == replace(known, pixels=""):
+            return Stored(path=name, thumb=thumb, infotext=told[0], record=told[1], written=known)
+        image = _loaded(path)
+        if image is None:
+            return None  # damaged: drawn again
+        written = replace(written, pixels=pixel_digest(image))
+        if written.pixels != (known.pixels if known else _own_digest(told[1]) or written.pixels):
+            return None  # painted over: drawn again
+        if not has_thumb:
             self._write(thumb, lambda there: write_thumbnail(there, image))
-        return Stored(path=f"images/{path.name}", thumb=thumb, infotext=told[0], record=told[1])
+        return Stored(path=name, thumb=thumb, infotext=told[0], record=told[1], written=written)
+
+    def _row(self, path: str, pixels: str) -> PictureRow:
+        told = (self.folder / path).stat()
+        return PictureRow(path=path, pixels=pixels, size=told.st_size, modified_ns=told.st_mtime_ns)
 
 
 def run_folders(folders: Iterable[Path]) -> list[Path]:
@@ -211,7 +255,7 @@ def run_folders(folders: Iterable[Path]) -> list[Path]:
     found = []
     for folder in folders:
         below = sorted(folder.iterdir()) if folder.is_dir() else []
-        runs = [path for path in (folder, *below) if (path / "images").is_dir()]
+        runs = [path for path in (folder, *below) if is_inner_folder(path / "images")]
         if not runs:
             raise LedgerError(f"{folder} is not a run folder and holds none; choose the folder of an earlier run.")
         found += runs
@@ -219,7 +263,33 @@ def run_folders(folders: Iterable[Path]) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted((folder / "images").glob("*.png"))
+    """The PNGs of a run folder; what a link leads to is not the folder's."""
+    if not is_inner_folder(folder / "images"):
+        return []
+    return [path for path in sorted((folder / "images").glob("*.png")) if atomic.is_plain_file(path)]
+
+
+def _lent_by(folder: Path) -> Iterator[_Lent]:
+    try:
+        written = read_pictures(folder)
+    except LedgerError:  # pictures without a ledger, or with one that is not read: believed by their keys
+        written = {}
+    for path in _pictures(folder):
+        if told := _told(path):
+            yield _Lent(path, told[1], written.get(f"images/{path.name}"))
+
+
+def _own_digest(record: PictureRecord) -> str | None:
+    """The digest of its own pixels that a picture carries; after a face pass it carries that of the one before."""
+    return record.pixels if record.outcome is Outcome.DRAWN else None
+
+
+def _loaded(path: Path) -> Image.Image | None:
+    """None for a damaged picture."""
+    try:
+        return load_rgb(path)
+    except ImageError:
+        return None
 
 
 def _told(path: Path) -> tuple[str, PictureRecord] | None:
@@ -242,8 +312,3 @@ def file_name(number: int, ref: CheckpointRef, seed: int, *, before: bool, digit
     """
     stem = _UNSAFE.sub("_", ref.stem)[:_LONGEST].encode("utf-8")[:_LONGEST_BYTES].decode("utf-8", "ignore").strip(" .")
     return f"{number:0{digits}d} {stem} {seed}{'-before' if before else ''}"
-
-
-def pixel_digest(image: Image.Image) -> str:
-    """sha256 of an RGB picture's size and pixels: equal for equal pictures whatever file holds them."""
-    return hashlib.sha256(json.dumps(image.size).encode() + image.tobytes()).hexdigest()

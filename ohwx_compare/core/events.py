@@ -6,7 +6,10 @@ A listener is any callable that takes one event. Engines never print.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ohwx_compare.words import counted
+
 __all__ = [
+    "Adopted",
     "Entered",
     "Event",
     "Failed",
@@ -22,6 +25,8 @@ __all__ = [
     "Step",
     "Validated",
 ]
+
+_NAMED = 5  # labels that a sentence lists
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,26 @@ class Missed:
 
 
 @dataclass(frozen=True)
+class Adopted:
+    """A run folder from elsewhere was taken over: how many cells are kept, and the labels of those that are not."""
+
+    kept: int
+    undone: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """As a person reads it; of many labels the first ones."""
+        said = (
+            f"This run was made elsewhere, or by an earlier version, and is adopted: {counted(self.kept, 'cell')} kept"
+        )
+        if not self.undone:
+            return f"{said}."
+        names = ", ".join(self.undone[:_NAMED]) + (", ..." if len(self.undone) > _NAMED else "")
+        lost = counted(len(self.undone), "cell")
+        return f"{said}, {lost} to be generated again because a picture is missing or was changed: {names}."
+
+
+@dataclass(frozen=True)
 class Paused:
     """The work is paused, or resumes, after `step` steps."""
 
@@ -131,5 +156,19 @@ class Paused:
     waits: bool
 
 
-Event = Started | Entered | Step | Image | Saved | Skipped | Failed | Learned | Sampled | Validated | Missed | Paused
+Event = (
+    Started
+    | Entered
+    | Step
+    | Image
+    | Saved
+    | Skipped
+    | Failed
+    | Learned
+    | Sampled
+    | Validated
+    | Missed
+    | Adopted
+    | Paused
+)
 Listener = Callable[[Event], None]

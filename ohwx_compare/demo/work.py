@@ -192,7 +192,7 @@ def _compare(here: _Work, name: str, experiment: Experiment) -> Run:
             folder / name,
             here.progress,
             resolve=in_folder(folder, {}, hashes),
-            options=Options(batch=_TOGETHER),
+            options=Options(batch=_TOGETHER, adopt=True),  # what is asked for is our own, whoever began it
         )
     finally:
         host.close()

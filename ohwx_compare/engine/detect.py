@@ -1,10 +1,9 @@
-"""Faces in pictures: a YOLOv8 file, or the cascade that OpenCV ships.
+"""Faces in pictures: a YOLOv8 file, or the cascade that OpenCV ships, where it is asked for.
 
 `find_detector` looks a detector up by the name an infotext gives it.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,14 @@ from PIL import Image
 from torch import Tensor
 
 from ohwx_compare.core.geometry import Box
+from ohwx_compare.core.request.face import CASCADE
 from ohwx_compare.engine.detector_file import read_detector
 from ohwx_compare.engine.letterbox import Letterbox
 from ohwx_compare.engine.nms import suppress
 from ohwx_compare.engine.segments import picture_mask
 from ohwx_compare.errors import DetectorError
 from ohwx_compare.files.checkpoint import sha256
+from ohwx_compare.files.detectors import detector_file, missing_detector
 from ohwx_compare.models.yolov8 import YOLOv8, YOLOv8Output, decode_boxes
 
 __all__ = ["Cascade", "Detection", "Detector", "Found", "Yolo", "find_detector"]
@@ -43,7 +44,7 @@ class Detection:
 class Detector(Protocol):
     """Finds faces in pictures."""
 
-    name: str  # as shown to people: the file's name, or what stands in for it
+    name: str  # as shown to people: the file's name, or "opencv-frontalface"
     sha256: str  # of the file, lower case hex
     kind: str  # "yolov8", "yolov8-seg" or "cascade"
     note: str  # what a person should know about this detector; "" if it is the one that was asked for
@@ -154,7 +155,7 @@ def _detections(found: Found) -> Iterator[Detection]:
 
 
 class Cascade:
-    """Viola and Jones' frontal-face cascade as OpenCV ships it, used where there is no YOLOv8 file.
+    """Viola and Jones' frontal-face cascade as OpenCV ships it, by the name `opencv-frontalface`.
 
     It finds upright frontal faces of photographs and little else. It says yes or no, so `confidence` is not a network's
     probability: (n + 1) / (n + 2), the rule of succession, for a face on which n >= 5 shifted and scaled windows agree.
@@ -170,7 +171,7 @@ class Cascade:
                 "This OpenCV comes without its face cascade; install opencv-python 4, or choose a YOLOv8 file."
             )
         text = path.read_bytes()
-        self.name = "OpenCV frontal-face cascade (no YOLOv8 weights found)"
+        self.name = CASCADE
         self.sha256 = hashlib.sha256(text).hexdigest()
         self.kind = "cascade"
         self.note = note
@@ -193,48 +194,15 @@ class Cascade:
         return sorted((d for d in found if d.confidence > confidence), key=lambda d: -d.confidence)
 
 
-def find_detector(name: str, folders: Sequence[Path], *, device: str = "cpu", required: bool = False) -> Detector:
-    """The detector an infotext calls `name` ("face_yolov8n.pt"), or the cascade with a `note` of what is missing.
+def find_detector(name: str, folders: Sequence[Path], *, device: str = "cpu") -> Detector:
+    """The detector an infotext calls `name`: a file (see `files.detectors.detector_file`), or OpenCV's cascade.
 
-    Searched are `folders` with all below them, in order, then ADetailer's own download (Hugging Face's cache of
-    Bingsu/adetailer); a `.safetensors` of the same stem serves as well. Raises DetectorError for MediaPipe's names,
-    for a file that cannot be read, and, when `required`, for one that is not found, naming the places.
+    Raises DetectorError for MediaPipe's names, for a file that cannot be read, and for one that is not there, naming
+    those that are.
     """
-    if name.startswith("mediapipe_"):
-        raise DetectorError(
-            f"{name} is one of MediaPipe's detectors, which are not supported; choose a YOLOv8 file instead."
-        )
-    places = [*map(Path, folders), *_adetailer_cache()]
-    for place in places:
-        path = _file_below(place, Path(name.replace("\\", "/")).name)
-        if path is not None:
-            return Yolo(path, device=device)
-    looked = ", ".join(map(str, places)) or "no folder"
-    note = f"{name} was not found (looked in: {looked})"
-    if required:
-        raise DetectorError(f"{note}; put the file into one of these folders.")
-    return Cascade(f"{note}; faces were found by the OpenCV frontal-face cascade instead")
-
-
-def _file_below(folder: Path, name: str) -> Path | None:
-    """The file `name` in `folder` or below, else the safetensors of its stem. Sorted, so always the same one."""
-    for wanted in (name, Path(name).stem + ".safetensors"):
-        for parent, folders, files in os.walk(folder, followlinks=False):
-            folders.sort()
-            if wanted in files and (Path(parent) / wanted).is_file():
-                return Path(parent) / wanted
-    return None
-
-
-def _adetailer_cache() -> list[Path]:
-    """Snapshots of Bingsu/adetailer in Hugging Face's cache, the one in use first."""
-    environment = os.environ
-    home = environment.get("HF_HOME") or Path(
-        environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
-    )
-    hub = environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE") or Path(home, "hub")
-    repository = Path(hub).expanduser() / "models--Bingsu--adetailer"
-    snapshots = sorted(repository.glob("snapshots/*"), reverse=True)
-    main = repository / "refs" / "main"
-    current = main.read_text(encoding="utf-8").strip() if main.is_file() else ""
-    return sorted(snapshots, key=lambda path: path.name != current)
+    if name == CASCADE:
+        return Cascade()
+    path = None if name.startswith("mediapipe_") else detector_file(name, folders)
+    if path is None:
+        raise missing_detector(name, folders)
+    return Yolo(path, device=device)

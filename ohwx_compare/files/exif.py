@@ -6,11 +6,13 @@ Source: TIFF 6.0, section 2; Exif 2.32, 4.6.3 and 4.6.5.
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
-__all__ = ["exif_blocks", "user_comment"]
+__all__ = ["comments", "exif_blocks", "other_texts", "user_comment"]
 
 _EXIF_DIRECTORY, _USER_COMMENT = 0x8769, 0x9286
+_DESCRIPTIONS = {0x010E: "ImageDescription", 0x0131: "Software", 0x927C: "MakerNote", 0x9C9C: "XPComment"}
 _HEAD = b"Exif\0\0"
 _LARGEST = 50_000_000  # bytes of a block
 
@@ -18,18 +20,30 @@ _LARGEST = 50_000_000  # bytes of a block
 def exif_blocks(file: BinaryIO) -> Iterator[bytes]:
     """The EXIF blocks of a JPEG (segment APP1) or WebP (chunk EXIF), from a file that can seek."""
     file.seek(0)
-    at, is_webp = (12, True) if file.read(4) == b"RIFF" else (2, False)
+    if file.read(4) != b"RIFF":
+        yield from (block for block in _segments(file, 0xE1) if block.startswith(_HEAD[:4]))
+        return
+    at = 12
     while len(head := _read(file, at, 8)) >= 4:
-        if is_webp:
-            kind, length = head[:4], int.from_bytes(head[4:], "little")
-            if kind == b"EXIF":
-                yield _read(file, at + 8, min(length, _LARGEST))
-            at += 8 + length + length % 2
-            continue
+        length = int.from_bytes(head[4:], "little")
+        if head[:4] == b"EXIF":
+            yield _read(file, at + 8, min(length, _LARGEST))
+        at += 8 + length + length % 2
+
+
+def comments(file: BinaryIO) -> Iterator[str]:
+    """The texts of a JPEG's comment segments (COM), from a file that can seek."""
+    return (block.decode("utf-8", "replace") for block in _segments(file, 0xFE))
+
+
+def _segments(file: BinaryIO, wanted: int) -> Iterator[bytes]:
+    """What the segments with the marker `wanted` hold, before the picture itself."""
+    at = 2
+    while len(head := _read(file, at, 4)) == 4:
         marker, length = head[1], int.from_bytes(head[2:4], "big")
-        if head[0] != 0xFF or marker == 0xDA or length < 2:  # the picture itself begins
+        if head[0] != 0xFF or marker == 0xDA or length < 2:
             return
-        if marker == 0xE1 and head[4:] == _HEAD[:4]:
+        if marker == wanted:
             yield _read(file, at + 4, length - 2)
         at += 2 + length
 
@@ -37,33 +51,67 @@ def exif_blocks(file: BinaryIO) -> Iterator[bytes]:
 def user_comment(block: bytes) -> str | None:
     """The comment in one EXIF block, None where it has none or is damaged.
 
-    Piexif, and so the webui, writes UTF-16 with the high byte first, others in the order of the block; some write UTF-8
-    under any character code or none.
+    Some programs put it into the first directory, where no reader of EXIF looks. Piexif, and so the webui, writes
+    UTF-16 with the high byte first, others in the order of the block; some write UTF-8 under any character code or
+    none, and some UTF-8 of what they had read in the wrong byte order.
     """
+    tiff, order, directories = _directories(block)
+    for directory in reversed(directories):
+        with suppress(struct.error):
+            if found := _entry(tiff, order, directory, _USER_COMMENT):
+                return _decoded(tiff[found[1] : found[1] + found[0]]) or None
+    return None
+
+
+def other_texts(block: bytes) -> dict[str, str]:
+    """What else in an EXIF block describes the picture, by its EXIF name; {} for nothing."""
+    texts: dict[str, str] = {}
+    tiff, order, directories = _directories(block)
+    for directory in directories:
+        for tag, name in _DESCRIPTIONS.items():
+            with suppress(struct.error):
+                if (found := _entry(tiff, order, directory, tag)) and found[0] > 4:  # shorter ones lie in the entry
+                    data = tiff[found[1] : found[1] + found[0]]
+                    texts[name] = data.decode("utf-16-le" if name == "XPComment" else "utf-8", "replace").strip("\0")
+    return texts
+
+
+def _directories(block: bytes) -> tuple[bytes, str, list[int]]:
+    """The TIFF structure, its byte order, and where its first directory and that of EXIF lie; [] if damaged."""
     tiff = block.removeprefix(_HEAD)
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4], "")
     try:
-        if order is None:
-            return None
-        first = struct.unpack_from(f"{order}I", tiff, 4)[0]
-        inner = _entry(tiff, order, first, _EXIF_DIRECTORY)
-        found = inner and _entry(tiff, order, inner[1], _USER_COMMENT)
+        first = struct.unpack_from(f"{order}I", tiff, 4)[0] if order else 0
+        inner = _entry(tiff, order, first, _EXIF_DIRECTORY) if order else None
     except struct.error:
-        return None
-    if not found:
-        return None
-    count, at = found
-    return _decoded(tiff[at : at + count]) or None
+        return tiff, order, []
+    return tiff, order, [first, *([inner[1]] if inner else [])] if order else []
 
 
 def _decoded(comment: bytes) -> str:
     code, text = comment[:8], comment[8:]
     if code == b"UNICODE\0":
-        is_low_first = text.startswith(b"\xff\xfe") or text[1::2].count(0) > text[::2].count(0)
-        return text.decode("utf-16-le" if is_low_first else "utf-16-be", "replace").strip("\ufeff\0")
+        return _righted(_utf_16(text)).strip("\ufeff\0")
     if code == b"JIS\0\0\0\0\0":
         return text.decode("shift_jis", "replace").strip("\0")
-    return (text if code in (b"ASCII\0\0\0", bytes(8)) else comment).decode("utf-8", "replace").strip("\0")
+    plain = text if code in (b"ASCII\0\0\0", bytes(8)) else comment
+    return _righted(plain.decode("utf-8", "replace")).strip("\0")
+
+
+def _utf_16(text: bytes) -> str:
+    """UTF-16 of either order, or the UTF-8 that some write in its place: the one without a zero byte."""
+    if 0 not in text.rstrip(b"\0"):
+        with suppress(UnicodeDecodeError):
+            return text.decode("utf-8")
+    is_low_first = text.startswith(b"\xff\xfe") or text[1::2].count(0) > text[::2].count(0)
+    return text.decode("utf-16-le" if is_low_first else "utf-16-be", "replace")
+
+
+def _righted(text: str) -> str:
+    """`text`, its bytes put right where most of its letters are ASCII ones with their two bytes swapped."""
+    if text and sum(ord(letter) & 0xFF == 0 for letter in text) > len(text) / 2 and text.strip("\0"):
+        return text.encode("utf-16-be", "replace").decode("utf-16-le", "replace")
+    return text
 
 
 def _read(file: BinaryIO, at: int, length: int) -> bytes:

@@ -2,25 +2,27 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from ohwx_compare.core.infotext.pairs import parse
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import befores
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import find_infotext
 
-__all__ = ["Info", "columns", "infos", "write_csv"]
+__all__ = ["Info", "columns", "infos", "write_csv", "write_table"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_MOST_COLUMNS = 1_000  # real pictures have some 60 keys; rows times columns must stay a table
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Info:
-    """What one picture says of itself. Without infotext all is empty; `error` says what could not be read."""
+    """What one picture says of itself. Without infotext all is empty; `error` says what was not read."""
 
     file: str
     before: str | None = None  # the same picture before its face pass, where both were given
@@ -29,6 +31,7 @@ class Info:
     prompt: str = ""
     negative: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
+    reason: str | None = None  # why there is no infotext
     error: str | None = None
 
 
@@ -45,7 +48,8 @@ def infos(found: Iterable[Path]) -> Iterator[Info]:
         )
         text = None
         try:
-            text = read_infotext(path)
+            has = find_infotext(path)
+            text = has.text
             parsed = parse(text) if text else None
         except ImageError as error:
             yield replace(info, error=str(error))
@@ -54,31 +58,43 @@ def infos(found: Iterable[Path]) -> Iterator[Info]:
             yield replace(info, infotext=text, error=f"{path}: {error}")
             continue
         if parsed is None:
-            yield info
+            yield replace(info, reason=has.reason)
             continue
         values = {pair.key: pair.value for pair in parsed.pairs}
         yield replace(info, infotext=text, prompt=parsed.prompt, negative=parsed.negative, parameters=values)
 
 
 def columns(read: Iterable[Info]) -> list[str]:
-    """Every key that any picture has, in the order of first occurrence."""
-    return list(dict.fromkeys(key for info in read for key in info.parameters))
+    """Every key that any picture has, in the order of first occurrence; the first 1,000 of very many."""
+    found = dict.fromkeys(key for info in read for key in info.parameters)
+    return list(islice(found, _MOST_COLUMNS))
 
 
 def write_csv(out: TextIO, read: Iterable[Info]) -> None:
     """One row for each picture: file, before, after, prompt, negative, a column for each key, error.
 
-    A cell that a spreadsheet would take for a formula gets an apostrophe in front, which spreadsheets do not show
-    (OWASP, CSV Injection); numbers stay numbers.
+    See `write_table`.
     """
     read = list(read)
     keys = columns(read)
     own = ("file", "before", "after", "prompt", "negative")
+    rows = (
+        [
+            *(getattr(info, name) or "" for name in own),
+            *(info.parameters.get(key, "") for key in keys),
+            info.error or "",
+        ]
+        for info in read
+    )
+    write_table(out, [*own, *keys, "error"], rows)
+
+
+def write_table(out: TextIO, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """CSV. A cell that a spreadsheet would take for a formula gets an apostrophe in front, which spreadsheets do not
+    show (OWASP, CSV Injection); numbers stay numbers.
+    """
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(map(_harmless, (*own, *keys, "error")))
-    for info in read:
-        values = (info.parameters.get(key, "") for key in keys)
-        row = (*(getattr(info, name) or "" for name in own), *values, info.error or "")
+    for row in (head, *rows):
         table.writerow(map(_harmless, row))
 
 

@@ -15,6 +15,7 @@ from ohwx_compare.files.regular import require_regular
 __all__ = ["SETTLED", "FileIdentity"]
 
 SETTLED = 3.0  # s, longer than any file system's tick
+_NUMBERS = 5  # in a proof
 _MOUNTS = Path("/proc/self/mountinfo")  # Linux; https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
 _HONEST = frozenset({"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs", "zfs"})
 
@@ -52,7 +53,7 @@ class FileIdentity:
     @classmethod
     def recorded(cls, proof: Sequence[int], size: int | None = None, modified_ns: int | None = None) -> "FileIdentity":
         """From a record: `proof` as it was, which may be (), and then perhaps size and time."""
-        if not proof:
+        if len(proof) != _NUMBERS:
             return cls(size, modified_ns)
         device, inode, size, modified_ns, changed_ns = proof
         return cls(size, modified_ns, (device, inode, changed_ns), is_proof=True)

@@ -1,6 +1,8 @@
 """Pictures on disk: RGB in, PNG with its infotext out, thumbnails."""
 
+import hashlib
 import io
+import json
 import warnings
 import zlib
 from pathlib import Path
@@ -14,7 +16,16 @@ from ohwx_compare.files.atomic import is_plain_file, write_bytes
 from ohwx_compare.files.png_chunks import PNG_HEAD, png_chunks
 from ohwx_compare.files.regular import require_regular
 
-__all__ = ["THUMB_SIDE", "is_made_here", "load_rgb", "open_picture", "write_png", "write_result", "write_thumbnail"]
+__all__ = [
+    "THUMB_SIDE",
+    "is_made_here",
+    "load_rgb",
+    "open_picture",
+    "pixel_digest",
+    "write_png",
+    "write_result",
+    "write_thumbnail",
+]
 
 THUMB_SIDE = 384  # px, the longer side
 _KEY = "parameters"
@@ -24,13 +35,18 @@ _AHEAD = 4096  # bytes of a file's beginning, which are read at once
 _SOFTWARE, _NAME = "Software", "sd-webui-ohwx-compare"  # PNG specification, 11.3.3.2: what made the picture
 
 
-def load_rgb(path: Path) -> Image.Image:
-    """Return the whole picture as "RGB", alpha dropped. Raises ImageError, which says what is wrong with the file."""
+def load_rgb(path: Path, *, most_px: int | None = None) -> Image.Image:
+    """Return the whole picture as "RGB", alpha dropped. Raises ImageError, which says what is wrong with the file.
+
+    most_px: one with more is not loaded.
+    """
     try:
         require_regular(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is fine, absurd is an error below
             with open_picture(path) as image:
+                if most_px and image.width * image.height > most_px:
+                    raise ImageError(f"{path} has {image.width} x {image.height} px, which is too large to load.")
                 rgb: Image.Image = image.convert("RGB")
                 return rgb
     except Image.DecompressionBombError as error:
@@ -40,6 +56,11 @@ def load_rgb(path: Path) -> Image.Image:
         raise ImageError(f"{path} {what}; give a PNG, JPEG or WebP.") from error
     except (OSError, SyntaxError, ValueError, zlib.error) as error:  # Pillow's ways to say "damaged"
         raise ImageError(f"{path} cannot be read: {error}.") from error
+
+
+def pixel_digest(image: Image.Image) -> str:
+    """sha256 of an RGB picture's size and pixels: equal for equal pictures whatever file holds them."""
+    return hashlib.sha256(json.dumps(image.size).encode() + image.tobytes()).hexdigest()
 
 
 def open_picture(source: Path | BinaryIO) -> Image.Image:
@@ -67,12 +88,11 @@ def _require_few_chunks(file: BinaryIO) -> None:
 def write_png(path: Path, image: Image.Image, infotext: str) -> None:
     """Write `image` (RGB) losslessly with its infotext, whole or not at all.
 
-    Like the webui: a tEXt chunk where the text is Latin-1, else iTXt. The same picture and text give the same bytes.
+    Like the webui: a tEXt chunk where the text is Latin-1 (and could not be taken for UTF-8), else iTXt. The same
+    picture and text give the same bytes.
     Raises ImageError.
     """
-    chunks = PngInfo()
-    chunks.add_text(_KEY, infotext)
-    _write(path, image, "PNG", pnginfo=chunks)
+    _write(path, image, "PNG", pnginfo=_chunks(infotext))
 
 
 def write_result(path: Path, image: Image.Image, infotext: str) -> None:
@@ -80,9 +100,7 @@ def write_result(path: Path, image: Image.Image, infotext: str) -> None:
 
     An empty infotext is left out. Raises ImageError.
     """
-    chunks = PngInfo()
-    if infotext:
-        chunks.add_text(_KEY, infotext)
+    chunks = _chunks(infotext) if infotext else PngInfo()
     chunks.add_text(_SOFTWARE, _NAME)
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, image, "PNG", pnginfo=chunks)
@@ -106,6 +124,23 @@ def write_thumbnail(path: Path, image: Image.Image, side: int = THUMB_SIDE) -> N
     small = image.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     _write(path, small, "JPEG", quality=88)
+
+
+def _chunks(infotext: str) -> PngInfo:
+    chunks = PngInfo()
+    if _is_mistakable(infotext):
+        chunks.add_itxt(_KEY, infotext)
+    else:
+        chunks.add_text(_KEY, infotext)
+    return chunks
+
+
+def _is_mistakable(text: str) -> bool:
+    """Whether the text's Latin-1 is another text's UTF-8, for which readers would take it."""
+    try:
+        return not text.isascii() and text.encode("latin-1").decode("utf-8") != text
+    except UnicodeError:
+        return False
 
 
 def _write(path: Path, image: Image.Image, kind: str, **options: object) -> None:

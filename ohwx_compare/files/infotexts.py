@@ -5,18 +5,22 @@ Source: PNG specification, 11.3.3 (text chunks) and 11.3.2.9 (eXIf).
 """
 
 import zlib
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from ohwx_compare.errors import ImageError
-from ohwx_compare.files.exif import exif_blocks, user_comment
+from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_comment
 from ohwx_compare.files.png_chunks import PNG_HEAD, part, png_chunks
+from ohwx_compare.files.programs import program_of
 from ohwx_compare.files.regular import require_regular
 
-__all__ = ["read_infotext"]
+__all__ = ["PictureText", "find_infotext", "read_infotext"]
 
 _AHEAD = 4096  # bytes of a file's beginning: most texts lie in them, so most files are read once
 _KEY = b"parameters"
+_STEPS = "Steps: "
 _LONGEST = 5_000_000  # bytes of an infotext
 
 
@@ -36,6 +40,53 @@ def read_infotext(path: Path) -> str | None:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise ImageError(f"{path} {error}.") from error
+
+
+@dataclass(frozen=True)
+class PictureText:
+    """A picture's infotext, or a sentence that says why it has none."""
+
+    text: str | None
+    reason: str = ""
+
+
+def find_infotext(path: Path) -> PictureText:
+    """The picture's infotext as `read_infotext`; a phone's comment and another program's metadata are none.
+
+    Raises ImageError, as `read_infotext`.
+    """
+    text = read_infotext(path)
+    if text and _STEPS in text:
+        return PictureText(text)
+    others = _other_texts(path)
+    program = program_of({**others, "": text or ""})
+    if text and text.strip() and not program and others.get("parameters", "None") != "None":
+        return PictureText(text)  # the webui's place: damaged, or cut
+    hidden = next((name for name, other in others.items() if name != "parameters" and _STEPS in other), None)
+    if hidden:
+        return PictureText(None, f"It has an infotext as {hidden}, where the webui does not look; paste that text.")
+    if program:
+        return PictureText(None, f"It has {program}'s metadata and no infotext of the webui.")
+    return PictureText(None, "It has no infotext: it was saved without, or by a program that drops it.")
+
+
+def _other_texts(path: Path) -> dict[str, str]:
+    """Every text that a PNG, JPEG or WebP carries, by the name of its place; {} where none can be read."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            start = file.read(_AHEAD)
+            if not start.startswith(PNG_HEAD):
+                texts = {name: text for block in exif_blocks(file) for name, text in other_texts(block).items()}
+                return texts | dict(zip(["a JPEG comment"], comments(file), strict=False))
+            found: dict[str, str] = {}
+            for kind, at, length in png_chunks(file, start):
+                if kind in (b"tEXt", b"zTXt", b"iTXt") and length <= _LONGEST:
+                    key, _, rest = part(file, start, at, length).partition(b"\0")
+                    with suppress(ValueError):
+                        found.setdefault(key.decode("latin-1"), _text(kind, rest))
+            return found
+    except (OSError, ValueError):
+        return {}
 
 
 def _png_text(file: BinaryIO, start: bytes) -> str | None:
@@ -63,13 +114,21 @@ def _text(kind: bytes, rest: bytes) -> str:
     """The text behind the keyword of a chunk. Raises ValueError."""
     try:
         if kind == b"tEXt":
-            return rest.decode("latin-1")
+            return _latin(rest)
         if kind == b"zTXt":
-            return _unpacked(rest[1:]).decode("latin-1")
+            return _latin(_unpacked(rest[1:]))
         text = rest[2:].split(b"\0", 2)[2]  # behind the language and the translated keyword
         return (_unpacked(text) if rest[0] else text).decode("utf-8")
     except (UnicodeDecodeError, IndexError, zlib.error) as error:
         raise ValueError(f"has a damaged infotext: {error}") from error
+
+
+def _latin(text: bytes) -> str:
+    """Latin-1, as the specification says, or the UTF-8 that some programs write in its place."""
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -8,14 +8,42 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import Enum
+from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
-__all__ = ["MEASURED", "MeasureContext", "PictureMeasure", "Score", "measure_key"]
+__all__ = [
+    "LIKENESS", "MEASURED", "STYLE_KEPT", "Asked", "DistanceMeasure", "MeasureContext", "MeasureWords",
+    "PictureMeasure", "Score", "measure_key",
+]  # fmt: skip
 
 MEASURED = "measured"
 """The outcome of a picture that was measured; any other is a word for why it was not."""
+
+LIKENESS = "likeness"
+"""The name of the measure of likeness that a run is judged by, whatever it rests on."""
+
+STYLE_KEPT = "style kept"
+"""The name of the measure by which likeness is matched and weighed: from 0.5 on a picture shows the style asked for."""
+
+
+class Asked(str, Enum):
+    """Whom a picture was asked to show."""
+
+    SUBJECT = "subject"  # the person: the prompt has his token
+    CLASS = "class"  # "a man": the same checkpoint without the token
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureWords:
+    """How a report speaks of a measure whose values are 0 to 1, or are scaled to that style by style."""
+
+    title: str  # "Likeness to the photographs"
+    subject: str  # "likeness"
+    more: str  # "more likeness"
+    less: str  # "less likeness"
+    is_share: bool = False  # yes or no: every value is 0 or 1
 
 
 @dataclass(frozen=True)
@@ -32,6 +60,7 @@ class MeasureContext:
     """What stands beside pictures that are scored together; they are all of one style."""
 
     style: str = ""  # the value of the style axis, else the prompt
+    seeds: Sequence[int] = ()  # one for each picture
     controls: Sequence[Image.Image] = ()  # the base's picture of the same prompt and seed, one for each, or none
 
 
@@ -39,14 +68,31 @@ class PictureMeasure(Protocol):
     """A number for each picture. Made once for a run, with what it holds pictures against."""
 
     name: str
+    words: MeasureWords
+    asked: Asked  # the pictures that it is of
+    takes_controls: bool  # then it is given only pictures that have a control, and that with them
     version: int  # raised when the same picture would get another number
     sha256: str  # of its weights, lower case hex; "" without any
     licence: str  # of its weights
     needs: tuple[str, ...]  # what must be given for it, in words: "photographs of the person", ...
-    key: str  # see `measure_key`
+    settings: Mapping[str, object]  # JSON: what else decides its numbers
+    key: str  # `measure_key` of name, version and settings
 
     def score(self, pictures: Sequence[Image.Image], context: MeasureContext) -> list[Score]:
         """A score for each picture, in order; any mode and size. Memory holds no more than these pictures need."""
+        ...
+
+
+@runtime_checkable
+class DistanceMeasure(PictureMeasure, Protocol):
+    """A measure whose values are distances: less is more alike. Each style gets a scale of its own (`StyleScale`)."""
+
+    def ceiling(self, style: str) -> Sequence[float] | None:
+        """Distances of the person's photographs drawn in the style; None where no filter stands for the style."""
+        ...
+
+    def strangers(self, style: str) -> Sequence[float]:
+        """Distances of other people's photographs drawn in the style: the floor where the base drew nothing."""
         ...
 
 

@@ -10,8 +10,6 @@ from types import MappingProxyType
 
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
-from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.ledger.rows import Result, Run, RunCell
 from ohwx_compare.words import counted
 
@@ -21,10 +19,9 @@ __all__ = [
     "Row",
     "RowGroup",
     "board_of",
+    "counted_values",
     "face_caption",
-    "face_words",
     "in_words",
-    "job_words",
     "summary",
 ]
 
@@ -98,7 +95,7 @@ def board_of(run: Run) -> Board:
         RowGroup(*key, tuple(members))
         for key, members in groupby(rows, key=lambda row: (_same(row, "prompt"), _same(row, "negative")))
     ]
-    columns = tuple(_column(run, axes[across], c) for c in range(len(axes[across].values)))
+    columns = tuple(_column(run, across, c) for c in range(len(axes[across].values)))
     return Board(run, columns, tuple(groups))
 
 
@@ -130,48 +127,15 @@ def in_words(result: Result) -> str:
     return f"{', '.join(said)}; found by {detectors}"
 
 
-def job_words(job: Job) -> str:
-    """The settings of a picture besides its prompts, on one line."""
-    schedule = "" if job.schedule == "Automatic" else f" {job.schedule}"
-    sampling = f"{job.sampler}{schedule}, {counted(job.steps, 'step')}"
-    words = [f"{job.width} × {job.height} px", sampling, f"CFG {job.cfg:g}"]
-    if job.denoise is not None:
-        words.append(f"denoise {job.denoise:g}")
-    if job.subseed_strength:
-        words.append(f"variation {job.subseed_strength:g}")
-    return " · ".join([*words, f"{job.rng} noise"])
-
-
-def face_words(tab: FaceSettings) -> str:
-    """The settings of a face pass; those that change nothing are left out."""
-    steps = None if tab.steps is None else counted(tab.steps, "step")
-    size = None if tab.width is None or tab.height is None else f"inpainted at {tab.width} × {tab.height} px"
-    words = [
-        f"confidence from {tab.confidence:g}",
-        _kept(tab),
-        f"denoise {tab.denoise:g}",
-        steps,
-        None if tab.cfg is None else f"CFG {tab.cfg:g}",
-        tab.sampler,
-        size,
-        f"mask dilated {tab.dilate} px, blurred {tab.blur} px",
-        f"padding {tab.padding} px" if tab.only_masked else "whole picture inpainted",
-        f"merge: {tab.merge}" if tab.merge != "None" else None,
-    ]
-    return f"{tab.model} · " + " · ".join(word for word in words if word)
-
-
-def _kept(tab: FaceSettings) -> str | None:
-    if not tab.top_k:
-        return None
-    most = "largest" if tab.top_k_by == "Area" else "most confident"
-    return f"{most} face only" if tab.top_k == 1 else counted(tab.top_k, f"{most} face")
-
-
 def summary(board: Board) -> str:
     """How large the experiment is, in words."""
     axes = [axis for axis in board.run.experiment.axes if len(axis.values) > 1 or axis.kind == "checkpoint"]
-    return " × ".join(counted(len(axis.values), _NOUNS.get(axis.kind, f"{axis.kind} value")) for axis in axes)
+    return " × ".join(counted_values(axis.kind, len(axis.values)) for axis in axes)
+
+
+def counted_values(kind: str, count: int) -> str:
+    """So many values of an axis: "2 checkpoints", "3 wordings", "1 face denoise value"."""
+    return counted(count, _NOUNS.get(kind, f"{kind} value"))
 
 
 def _row_label(axes: Sequence[Axis], down: Sequence[int], line: Sequence[RunCell]) -> str:
@@ -181,16 +145,17 @@ def _row_label(axes: Sequence[Axis], down: Sequence[int], line: Sequence[RunCell
 
 
 def _same(row: Row, field: str) -> str:
-    texts = {getattr(cell.cell.job, field) for cell in row.cells}
+    own = [cell for cell in row.cells if not cell.cell.is_control]  # a control's prompt names the class instead
+    texts = {getattr(cell.cell.job, field) for cell in own or row.cells}
     return texts.pop() if len(texts) == 1 else ""
 
 
-def _column(run: Run, axis: Axis, at: int) -> Column:
-    value = axis.values[at]
+def _column(run: Run, axis: int, at: int) -> Column:
+    value, label = run.experiment.axes[axis].values[at], run.experiment.labels_of(axis)[at]
     if not isinstance(value, CheckpointRef):
-        return Column(axis.labels[at])
+        return Column(label)
     used = next((row.sha256 for row in run.checkpoints if row.ref == str(value)), None)
-    return Column(axis.labels[at], used or value.short_hash)
+    return Column(label, used or value.short_hash)
 
 
 def _confidences(faces: Sequence[FaceRecord]) -> str:

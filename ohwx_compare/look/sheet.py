@@ -14,10 +14,12 @@ from PIL import Image, ImageDraw
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.inner import inner_file
 from ohwx_compare.files.ledger.rows import Result, Run
-from ohwx_compare.look.board import Board, board_of, face_caption, face_words, job_words, summary
+from ohwx_compare.look.board import Board, board_of, face_caption, summary
 from ohwx_compare.look.layout import Grid, Page, Rect, TextHeights, lay_out
 from ohwx_compare.look.lettering import Lettering
+from ohwx_compare.look.settings_words import settings_words
 from ohwx_compare.look.sheet_infotext import sheet_infotext
 
 __all__ = ["sheet_files", "write_sheets"]
@@ -140,9 +142,8 @@ class _Sheet:
         return sheet_infotext(self.board.run, cells, pictures=self.pictures, page=number, pages=len(self.pages))
 
     def _facts(self, width: int) -> list[str]:
-        experiment = self.board.run.experiment
-        facts = [f"{summary(self.board)} · {job_words(experiment.job)}"]
-        facts += [f"Face pass: {face_words(tab)}" for tab in experiment.faces]
+        picture, *faces = settings_words(self.board.run.cells)
+        facts = [f"{summary(self.board)} · {picture}", *faces]
         return [line for fact in facts for line in self.small.wrap(fact, width)]
 
     def _band(self, group: int, width: int) -> list[str]:
@@ -190,7 +191,12 @@ class _Sheet:
     def _picture(self, result: Result) -> Image.Image | None:
         failed = result.outcome is Outcome.FAILED  # what there is of it was not meant to be last
         name = result.before if self.pictures == "before" else None if failed else result.image
-        return load_rgb(self.board.run.folder / name) if name else None
+        if not name:
+            return None
+        path = inner_file(self.board.run.folder, name)
+        if path is None:
+            raise ImageError(f"There is no file {name} in {self.board.run.folder}.")
+        return load_rgb(path)
 
     def _draw_tile(self, canvas: ImageDraw.ImageDraw, rect: Rect, title: str, text: str, *, bad: bool) -> None:
         canvas.rectangle((rect.x, rect.y, rect.right - 1, rect.bottom - 1), fill=BAD_TILE if bad else TILE)

@@ -61,6 +61,12 @@ def test_missing_checkpoints_are_named_in_one_sentence(tiny, tmp_path, capsys):
 def test_it_runs_with_stand_ins_and_says_so(tiny, tmp_path, goldens, capsys):
     out = tmp_path / "näive run"
     flags = ["--from", small(tmp_path), *STAND_INS, "--json"]
+    assert compare(tiny, out, *flags) == 1
+    assert "no face detector face_yolov8n.pt" in capsys.readouterr().err
+    assert not list(out.glob("images/*"))
+    (tmp_path / "detectors").mkdir()
+    draw_detector(tmp_path / "detectors" / "face_yolov8n.safetensors")
+    flags += ["--detectors", tmp_path / "detectors"]
     assert compare(tiny, out, *flags) == 0
     summary = json.loads(capsys.readouterr().out)
     assert (summary["cells"], summary["drawn"], summary["failed"]) == (2, 2, 0)
@@ -68,7 +74,6 @@ def test_it_runs_with_stand_ins_and_says_so(tiny, tmp_path, goldens, capsys):
     run = open_run(out)
     for cell, file in zip(run.cells, ("tiny_noreg", "tiny_reg"), strict=True):
         assert any("in place of" in note and file in note for note in cell.result.notes)
-        assert any("cascade" in note.lower() for note in cell.result.notes)  # no detector weights here
         assert "Model: " in read_infotext(out / cell.result.image)
         assert cell.result.outcome in (Outcome.NO_FACE, Outcome.FACES, Outcome.NONE_KEPT)
     assert compare(tiny, out, *flags) == 0
@@ -87,6 +92,22 @@ def test_an_experiment_file(tiny, tmp_path, capsys):
     file.write_text(json.dumps({"job": job, "axes": axes}), encoding="utf-8")
     assert compare(tiny, tmp_path / "run", file) == 0
     assert {cell.result.outcome for cell in open_run(tmp_path / "run").cells} == {Outcome.DRAWN}
+
+
+def test_the_base_as_control_is_one_more_column_that_draws_nothing_of_the_others_again(tiny, tmp_path, capsys):
+    out, grid = tmp_path / "run", ["--from", small(tmp_path), *STAND_INS, "--json"]
+    assert compare(tiny, out, *grid) == 0
+    capsys.readouterr()
+    assert compare(tiny, out, *grid, "--control", "tiny_base=ohwx man") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["cells"], summary["drawn"], summary["reused"]) == (3, 1, 2)
+    subject, _, control = (cell.cell for cell in open_run(out).cells)
+    assert (control.is_control, control.checkpoint.name) == (True, "tiny_base")
+    assert control.job.prompt == subject.job.prompt.replace("ohwx man", "man")
+    again = read_experiment(None, str(out / "sheet.png"))
+    assert [cell.is_control for cell in again.cells()] == [False, False, True]
+    assert compare(tiny, tmp_path / "other", *grid, "--control", "tiny_base=sks man") == 1
+    assert "which is in no prompt" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

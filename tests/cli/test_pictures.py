@@ -84,8 +84,9 @@ def test_detect_prints_boxes_and_draws_them(detectors, goldens, tmp_path, capsys
         assert 0 <= x1 < x2 <= image.width
         assert 0 <= y1 < y2 <= image.height
         assert drawn.getpixel((int(x1), min(int(y1) + 1, image.height - 1))) == (0, 255, 102)
-    assert main(["detect", picture, str(tmp_path / "vör"), "--json"]) == 0  # the cascade, which says so
-    assert all("cascade" in one["note"] for one in json.loads(capsys.readouterr().out))
+    chosen = ["detect", picture, str(tmp_path / "vör"), "--detector", "opencv-frontalface", "--json"]
+    assert main(chosen) == 0
+    assert {one["detector"] for one in json.loads(capsys.readouterr().out)} == {"opencv-frontalface"}
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,22 @@ def test_pictures_are_never_overwritten(drawn, capsys):
     assert main(["face", str(picture), *flags, "--out", str(picture.parent)]) == 1
     assert "choose another --out" in capsys.readouterr().out
     assert picture.read_bytes() == content
+
+
+def test_a_photograph_needs_a_prompt_and_a_checkpoint(drawn, tmp_path, capsys):
+    run, flags = drawn
+    (cell,) = open_run(run).cells
+    photo, settings = tmp_path / "photo.jpg", tmp_path / "face.json"
+    load_rgb(run / cell.result.before).save(photo)
+    settings.write_text(json.dumps(TAB | {"prompt": "a man", "width": 64, "height": 64}), encoding="utf-8")
+    capsys.readouterr()
+    given = ["face", str(photo), *flags, "--settings", str(settings), "--json"]
+    assert main([*given, "--out", str(tmp_path / "a")]) == 1
+    assert "Give a face prompt and a checkpoint" in json.loads(capsys.readouterr().out)[0]["error"]
+    assert main([*given, "--out", str(tmp_path / "a"), "--checkpoint", "tiny_reg"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["notes"][0].startswith("it has no infotext")
+    assert infotext.parse(read_infotext(Path(result["file"]))).prompt == "a man"
 
 
 def test_the_rest_of_an_infotext_stays():

@@ -1,13 +1,16 @@
 """`ohwx replay`: the webui's pictures drawn again through the command line, and what it refuses."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.cli.replay import differences
-from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.infotexts import read_infotext
 
 PLAIN = [
@@ -128,3 +131,39 @@ def test_a_missing_file_and_a_picture_without_infotext_are_named(tiny, goldens, 
     missing, bare = json.loads(capsys.readouterr().out)
     assert "no such.png" in missing["error"]
     assert "no infotext" in bare["error"]
+
+
+@pytest.mark.parametrize(("change", "note"), [
+    (lambda image: image.resize((4 * image.width, 4 * image.height), Image.Resampling.NEAREST), "resized to compare"),
+    (lambda image: batch_of(image), "its first picture was compared"),
+    (lambda image: image.crop((0, 0, 50, 40)), "not compared"),
+])  # fmt: skip
+def test_an_original_of_another_size_is_a_note(tiny, goldens, tmp_path, capsys, change, note):
+    write_png(tmp_path / "upscaled.png", change(load_rgb(goldens / "article.png")), text(goldens))
+    assert replay(tiny, goldens, tmp_path / "out", tmp_path / "upscaled.png") == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["error"] is None
+    assert note in " ".join(result["notes"])
+    assert (result["max_difference"] is None) == (note == "not compared")
+    assert result["max_difference"] is None or result["mean_difference"] < (2 if "resized" in note else 0.002)
+
+
+def batch_of(image):
+    """The grid of a batch: this picture and one of noise."""
+    grid = Image.new("RGB", (2 * image.width, image.height), "red")
+    grid.paste(image, (0, 0))
+    return grid
+
+
+def test_the_vae_given_stands_for_the_one_that_a_text_names(tiny, goldens, tmp_path, capsys):
+    vae = tmp_path / "mine.safetensors"
+    parts = load_file(tiny / "tiny_base.safetensors")
+    save_file({name: part for name, part in parts.items() if name.startswith("first_stage_model.")}, vae)
+    own = hashlib.sha256(vae.read_bytes()).hexdigest()[:10]
+    for short, notes in ((own, False), ("235745af8d", True)):
+        named = text(goldens, lambda t, short=short: f"{t}, VAE hash: {short}, VAE: sdxl_vae.safetensors")
+        assert replay(tiny, goldens, tmp_path / "none", named) == 1
+        assert "VAE hash" in json.loads(capsys.readouterr().out)[0]["error"]
+        assert replay(tiny, goldens, tmp_path / short, named, "--vae", vae) == 0
+        said = " ".join(json.loads(capsys.readouterr().out)[0]["notes"])
+        assert ("names the VAE sdxl_vae.safetensors [235745af8d]; mine.safetensors" in said) == notes

@@ -26,6 +26,7 @@ from ohwx_compare.engine import memory, render
 from ohwx_compare.errors import LedgerError, OutOfMemoryError
 from ohwx_compare.files import atomic, hashes, identity
 from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.ledger.own import mark
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.native import NativeHost
 from ohwx_compare.testing.fake_host import FakeHost
@@ -170,6 +171,7 @@ def test_a_picture_that_vanishes_after_any_look_ends_no_run(is_new, models, tmp_
         out, left = tmp_path / str(moment) / "out", 0
         if not is_new:
             shutil.copytree(tmp_path / "whole" / "out", out)
+            mark(out / "run.sqlite")
         left = moment
         draw(experiment, models, out)
         if left > 0:

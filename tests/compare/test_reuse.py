@@ -150,7 +150,7 @@ def test_a_run_that_borrows_ends_the_same_wherever_it_is_cut(models, tmp_path, m
             left = 0
         draw(seeds, models, out, **lending(tmp_path / "first"))
         assert contents(out) == whole
-    assert moment == 7
+    assert moment == 8
 
 
 def test_a_folder_that_lends_nothing_is_named(models, tmp_path):

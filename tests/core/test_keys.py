@@ -168,3 +168,21 @@ def test_the_first_versions_folder_is_known():
     plain = Experiment(job=job, faces=(replace(TAB, denoise=0.5),))
     experiment = Experiment.from_dict({**plain.to_dict(), "axes": axes})
     assert folder_digests(experiment)[1:] == ("9b6f535c",)
+
+
+def test_what_the_host_says_of_a_faces_own_prompt_is_in_the_key_after():
+    """A LoRA that only a face prompt names: another file, another picture after; the one before stays."""
+    files = {"x": "1"}
+
+    def fingerprint(job):
+        return {"host": "h"} | ({"loras": dict(files)} if "<lora:x" in job.prompt else {})
+
+    def keys(face):
+        return PictureKeys(fingerprint, {TAB.model: "e"}).of(cell_of(faces=(replace(TAB, prompt=face),)), "00")
+
+    befores, afters = keys("<lora:x:1>")
+    plain = keys("smile")
+    files["x"] = "2"
+    assert keys("<lora:x:1>")[0] == befores
+    assert keys("<lora:x:1>")[1] != afters
+    assert keys("smile") == plain

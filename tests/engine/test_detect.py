@@ -224,20 +224,22 @@ def test_adetailers_own_download_is_found(goldens, nowhere, monkeypatch, variabl
     assert find_detector("face_yolov8n.pt", []).kind == "yolov8"
 
 
-def test_nothing_found_is_the_cascade_and_says_so(nowhere):
-    detector = find_detector("face_yolov8n.pt", [nowhere])
-    assert detector.kind == "cascade"
-    assert "no YOLOv8 weights found" in detector.name
-    assert "face_yolov8n.pt was not found" in detector.note
-    assert str(nowhere) in detector.note
-    with pytest.raises(DetectorError, match=r"face_yolov8n\.pt was not found"):
-        find_detector("face_yolov8n.pt", [nowhere], required=True)
+def test_a_detector_that_is_not_there_is_an_error_with_those_that_are(goldens, nowhere):
+    (nowhere / "in").mkdir()
+    shutil.copy(goldens / "drawn_yolov8.pt", nowhere / "in" / "other.pt")
+    with pytest.raises(
+        DetectorError, match=r"no face detector face_yolov8n\.pt .*other\.pt, opencv-frontalface"
+    ) as error:
+        find_detector("face_yolov8n.pt", [nowhere])
+    assert str(nowhere) in str(error.value)
+    assert find_detector("opencv-frontalface", [nowhere]).name == "opencv-frontalface"
 
 
 def test_a_name_does_not_lead_out_of_its_folder(goldens, nowhere):
     (nowhere / "in").mkdir()
     shutil.copy(goldens / "drawn_yolov8.pt", nowhere / "face.pt")
-    assert find_detector("../face.pt", [nowhere / "in"]).kind == "cascade"
+    with pytest.raises(DetectorError, match="no face detector"):
+        find_detector("../face.pt", [nowhere / "in"])
 
 
 def test_mediapipe_is_refused_by_name(nowhere):

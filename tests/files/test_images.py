@@ -19,7 +19,7 @@ from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_infotext
 
-TEXTS = ["a man, Steps: 3", "ohwx мужчина 男 😀\nNegative prompt: x", "é: latin, still tEXt", ""]
+TEXTS = ["a man, Steps: 3", "ohwx мужчина 男 😀\nNegative prompt: x", "é: latin, still tEXt", "", "Ã©, meant so"]
 
 
 def noise(width=24, height=16):
@@ -206,6 +206,7 @@ COMMENTS = {
     "UTF-8 without code": TEXT.encode(),
     "UTF-8 called ASCII": b"ASCII\0\0\0" + TEXT.encode(),
     "UTF-8 of undefined code": bytes(8) + TEXT.encode(),
+    "UTF-8 called UTF-16": b"UNICODE\0" + TEXT.encode(),
 }
 
 
@@ -217,3 +218,26 @@ def test_every_way_to_write_a_comment(tmp_path, kind, name):
     exif = piexif.dump({"Exif": {piexif.ExifIFD.UserComment: COMMENTS[name]}})
     noise().save(tmp_path / "a", format=kind, exif=exif)
     assert read_infotext(tmp_path / "a") == TEXT
+
+
+def test_a_comment_in_the_first_directory_and_one_with_swapped_bytes(tmp_path):
+    for exif in (
+        {
+            "0th": {},
+            "Exif": {piexif.ExifIFD.UserComment: bytes(8) + TEXTS[0].encode("utf-16-le").decode("utf-16-be").encode()},
+        },
+        None,
+    ):
+        path = tmp_path / "a.jpg"
+        noise().save(path, format="JPEG", exif=piexif.dump(exif) if exif else first_directory(TEXTS[0]))
+        assert read_infotext(path) == TEXTS[0]
+
+
+def first_directory(text):
+    """An EXIF block whose comment stands beside the pointer to EXIF's own directory, not in it."""
+    comment = b"UNICODE\0" + text.encode("utf-16-be")
+    return b"Exif\0\0MM\0*" + struct.pack(">IHHHIII", 8, 1, 0x9286, 1, len(comment), 26, 0) + comment
+
+
+def test_utf_8_in_a_latin_chunk_is_read_as_such(tmp_path):
+    assert read_infotext(with_chunk(tmp_path / "a.png", b"tEXt", b"parameters\0" + TEXTS[1].encode())) == TEXTS[1]

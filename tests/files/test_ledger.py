@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -16,6 +17,7 @@ from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import LedgerError
+from ohwx_compare.files.images import write_png
 from ohwx_compare.files.ledger.reader import experiment_in, open_run, read_cells, read_summary
 from ohwx_compare.files.ledger.rows import CheckpointRow, Result
 from ohwx_compare.files.ledger.schema import SCHEMA
@@ -116,6 +118,10 @@ def test_a_ledger_of_the_first_schema_is_read_and_brought_up_to_date(tmp_path):
         db.executescript(OF_SCHEMA_1.replace(":sha256", f"'{ROW.sha256}'").replace(":request", f"'{REQUEST}'"))
         db.execute("INSERT INTO experiment VALUES (1, ?)", (json.dumps(experiment().to_dict()),))
         db.commit()
+    (tmp_path / "images").mkdir()
+    for name, key in (("ä", "b"), ("å", "k")):
+        text = f'Steps: 1, Seed: 1, Size: 8x8, ohwx: "{{\\"key\\": \\"{key}\\"}}"'
+        write_png(tmp_path / "images" / f"{name}.png", Image.new("RGB", (8, 8)), text)
     as_it_was = path.read_bytes()
     old = open_run(tmp_path)
     assert path.read_bytes() == as_it_was  # reading writes nothing

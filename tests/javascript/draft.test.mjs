@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as axes from "../../javascript/ohwx_axes.mjs";
-import { matching, toggled } from "../../javascript/ohwx_checkpoints.mjs";
+import { asControl, controlForm, matching, toggled } from "../../javascript/ohwx_checkpoints.mjs";
 import { costWords, missingWords } from "../../javascript/ohwx_cost.mjs";
 import { asForm } from "../../javascript/ohwx_request_form.mjs";
 import { isPossible, isRetry, requestOf } from "../../javascript/ohwx_run.mjs";
@@ -36,6 +36,16 @@ test("what a form changes is a copy", () => {
   assert.deepEqual(asForm({}, axes), { job: {}, checkpoints: [], axes: [], faces: [] });
 });
 
+test("a control is edited as a copy, and none without a checkpoint", () => {
+  const asked = { checkpoint: "base", class_token: "sks dog", class: "dog" };
+  const form = controlForm(asked);
+  assert.deepEqual(asControl(form), asked);
+  form.checkpoint = "";
+  assert.equal(asControl(form), null);
+  assert.equal(asked.checkpoint, "base");
+  assert.deepEqual(controlForm(null), { checkpoint: "", class_token: "ohwx man", class: "" });
+});
+
 test("a run's experiment becomes a request: checkpoints without hashes, no notes, a name of its own", () => {
   const experiment = {
     job: { prompt: "photo" },
@@ -64,13 +74,14 @@ test("what was asked for goes before the experiment", () => {
 });
 
 test("a run offers what its state allows", () => {
-  const run = (state, failed = 0) =>
-    ["interrupt", "skip", "resume"].filter((act) => isPossible(act, { state, failed }));
+  const run = (state, failed = 0, elsewhere = false) =>
+    ["interrupt", "skip", "adopt", "resume"].filter((act) => isPossible(act, { state, failed, elsewhere }));
   assert.deepEqual(run("drawing"), ["interrupt", "skip"]);
   assert.deepEqual(run("queued"), ["interrupt"]);
   assert.deepEqual(run("stopped"), ["resume"]);
   assert.deepEqual(run("done"), []);
   assert.deepEqual(run("done", 1), ["resume"]);
+  assert.deepEqual([run("stopped", 0, true), run("done", 1, true)], [["adopt"], ["adopt"]]);
   assert.deepEqual([isRetry({ state: "done", failed: 1 }), isRetry({ state: "stopped", failed: 1 })], [true, false]);
 });
 

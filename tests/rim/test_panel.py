@@ -16,6 +16,7 @@ from ohwx_compare.core.experiment.axis_text import write_values
 from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.toy.for_webui import put_into_webui
 
 JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
 FILES = ("one.safetensors", "two.safetensors")
@@ -30,17 +31,31 @@ def script_with_panel(webui):
     return script, dict(zip(ARGUMENTS, script._panel.arguments, strict=True))
 
 
-def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
+def every_component(webui):
+    """The arguments' components by their names, and all of the panel by what their ids end with."""
     made = []
     real = Component.__init__
-    for name in ("run-000002", "run-000010", "other"):
-        write_checkpoint(webui.folder / "me" / f"{name}.safetensors", 5)
     Component.__init__ = lambda self, *a, **k: (real(self, *a, **k), made.append(self))[0]
     try:
         _, components = script_with_panel(webui)
     finally:
         Component.__init__ = real
-    by_id = {(c.elem_id or "").removeprefix("script_ohwx_"): c for c in made}
+    return components, {(c.elem_id or "").removeprefix("script_ohwx_"): c for c in made}
+
+
+def test_what_came_into_the_folders_can_be_selected_once_they_are_read_again(webui):
+    components, by_id = every_component(webui)
+    put_into_webui(webui.data / "models")
+    by_id["files_refresh"].fire("click")
+    for name in ("checkpoints", "control"):
+        assert "ohwx-toy/toy.safetensors" in components[name].choices
+    assert components["detector"].choices == ["face_yolov8n.pt", "None", "toy_face_yolov8.pt"]
+
+
+def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
+    for name in ("run-000002", "run-000010", "other"):
+        write_checkpoint(webui.folder / "me" / f"{name}.safetensors", 5)
+    components, by_id = every_component(webui)
     chosen, shown = components["checkpoints"], by_id["filter"]
     chosen.value, shown.value = ["one.safetensors"], "RUN me"
     shown.fire("change")
@@ -91,6 +106,8 @@ def panels(draw):
         height=sides[1], cfg=draw(st.sampled_from((0.0, 3.5))), sampler=draw(st.sampled_from((AS_PICTURE, "Euler a"))),
         schedule=draw(st.sampled_from((AS_PICTURE, "Karras"))),
         more_tabs=draw(st.sampled_from(("", '[{"model": "hand.pt", "denoise": 0.3}]'))),
+        control=NOTHING if "prompt" in kinds else draw(st.sampled_from((NOTHING, *FILES))),
+        class_words=draw(st.sampled_from(("", "someone"))),
     )  # fmt: skip
 
 
@@ -154,9 +171,9 @@ def test_name_and_display_come_back_too(webui):
 
     asked = {"checkpoints": FILES, "name": "mine", "keep_before": False, "faces": []}
     sheet, cell, _ = script.run(Txt2Img(seed=7), json.dumps(asked)).infotexts
-    for text in (sheet, cell):
-        values = pasted_arguments(as_the_webui_parses(text))
-        assert (values["name"], values["keep_before"], values["faces"]) == ("mine", False, False)
+    values = pasted_arguments(as_the_webui_parses(sheet))
+    assert (values["name"], values["keep_before"], values["faces"]) == ("mine", False, False)
+    assert pasted_arguments(as_the_webui_parses(cell)) == {}  # a picture, not a comparison
     sheet, *_ = script.run(Txt2Img(seed=7), json.dumps(asked | {"name": ""})).infotexts
     assert pasted_arguments(as_the_webui_parses(sheet))["name"] == ""
 
@@ -291,3 +308,27 @@ def test_settings_decide_where_runs_lie(webui):
     webui.opts.data["ohwx_runs_folder"] = "my runs ü"
     script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "name": "run", "faces": []}))
     assert (webui.data / "my runs ü" / "run" / "run.sqlite").is_file()
+
+
+def test_pasting_chooses_the_script_for_what_it_can_say_and_for_nothing_else(webui):
+    script, _ = script_with_panel(webui)
+    (paste,) = webui.on_paste
+    title = script.title()
+
+    def chosen(text):
+        parameters = as_the_webui_parses(text)
+        paste(text, parameters)
+        return parameters.get("Script")
+
+    sheet, cell, _ = script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "faces": []})).infotexts
+    assert chosen(sheet) == title
+    assert chosen(cell) is None
+    base = "a\nSteps: 1, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 64x64"
+    plot = base + ', Script: X/Y/Z plot, X Type: {}, X Values: "{}"'
+    assert chosen(plot.format("Checkpoint name", "one.safetensors, two.safetensors")) == title
+    assert chosen(plot.format("Seed", "1, 2")) == "X/Y/Z plot"
+    both = plot.format("Checkpoint name", "one, two") + ', Y Type: Hires steps, Y Values: "5, 10"'
+    assert chosen(both) == "X/Y/Z plot"
+    from ohwx_compare.hosts.webui.panel.paste import pasted_arguments
+
+    assert pasted_arguments(as_the_webui_parses(both)) == {}

@@ -80,6 +80,7 @@ def _read(number: int, text: Infotext, styles: Mapping[str, Style] | None, notes
     ignored = [what for what in unsupported(text) if not what.startswith(_WEBUIS_OWN) and "Denoising" not in what]
     plot = xyz(text)
     ignored += [f"axis {axis.type}" for axis in (plot.axes if plot else ()) if kind_of(axis) is None]
+    notes += experiment.notes
     if ignored:
         notes.append(f"Not used: {'; '.join(ignored)}.")
     if experiment.job.denoise is None:

@@ -31,7 +31,7 @@ class CellRequests:
 
 
 def folder_digests(experiment: Experiment) -> Forms:
-    """Eight digits that stand for `experiment` at the end of a folder's name."""
+    """Eight digits that stand for `experiment` at the end of a folder's name; its notes ask for nothing."""
     forms = told_each((experiment.job, *experiment.faces))
-    texts = (canonical({**experiment.to_dict(), "job": job, "faces": faces}) for job, *faces in forms)
+    texts = (canonical({**experiment.to_dict(), "job": job, "faces": faces, "notes": []}) for job, *faces in forms)
     return tuple(hashlib.sha256(text.encode("utf-8")).hexdigest()[:8] for text in texts)

@@ -1,8 +1,9 @@
 """The keys of a cell's pictures: sha256 of all that their pixels depend on, and of nothing else.
 
 *Before* the face pass: job, the host's fingerprint, the checkpoint's sha256. *After* it: the key before, the face
-settings, the detectors' sha256. Both with `PIXELS`. Settings are written as `core/experiment/key_text.py` says, today's
-form first; a picture that carries the key of an earlier form is the same picture.
+settings, the detectors' sha256, and what the host says of the faces' own prompts, if anything. Both with `PIXELS`.
+Settings are written as `core/experiment/key_text.py` says, today's form first; a picture that carries the key of an
+earlier form is the same picture.
 """
 
 import hashlib
@@ -45,7 +46,7 @@ class PictureKeys:
     def __init__(self, fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str]):
         self._fingerprint, self._detectors = fingerprint, detectors
         self._jobs: dict[Job, tuple[str, Forms]] = {}  # the host's part and the job's
-        self._faces: dict[tuple[FaceSettings, ...], tuple[str, Forms]] = {}  # the detectors' part and the settings'
+        self._faces: dict[tuple[FaceSettings, ...], tuple[str, Forms]] = {}  # detectors' and host's part, settings'
         self._host: tuple[Mapping[str, Any], str] = ({}, "{}")  # the last fingerprint: most jobs have the same
 
     def of(self, cell: Cell, checkpoint_sha256: str) -> tuple[Forms, Forms]:
@@ -58,9 +59,18 @@ class PictureKeys:
             return befores, befores
         if cell.faces not in self._faces:
             named = canonical([self._detectors[tab.model] for tab in cell.faces])
-            self._faces[cell.faces] = (named, _face_texts(cell.faces))
+            self._faces[cell.faces] = (named + self._own_of(cell), _face_texts(cell.faces))
         detectors, faces = self._faces[cell.faces]
         return befores, tuple(_after(before, detectors, text) for before, text in zip(befores, faces, strict=False))
+
+    def _own_of(self, cell: Cell) -> str:
+        """What the host says of the faces' own prompts (their LoRAs) and of no other; "" for nothing."""
+        plain = self._fingerprint(replace(cell.job, prompt="", negative=""))
+        own = []
+        for tab in cell.faces:
+            said = self._fingerprint(replace(cell.job, prompt=tab.prompt, negative=tab.negative))
+            own.append({name: value for name, value in said.items() if plain.get(name) != value})
+        return f',"faces\' host":{canonical(own)}' if any(own) else ""
 
     def _host_text(self, job: Job) -> str:
         said = self._fingerprint(job)

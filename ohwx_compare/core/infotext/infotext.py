@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ohwx_compare.core.infotext import face_keys
+from ohwx_compare.core.infotext.origin import notes_of, writer_of
 from ohwx_compare.core.infotext.pairs import (
     Infotext,
     Pair,
@@ -41,6 +42,7 @@ __all__ = [
     "is_img2img",
     "is_inpaint",
     "model",
+    "notes_of",
     "parse",
     "quote",
     "render",
@@ -53,12 +55,14 @@ __all__ = [
     "unquote",
     "unsupported",
     "with_xyz",
+    "writer_of",
     "xyz",
 ]
 
 EXTRA_KEY = "ohwx"
 """Under which our own facts stand, as JSON."""
 _SORT = "face sort"  # in the extra key: ADetailer keeps it in its settings, not in the picture
+_ZEROS = re.compile(r"\.0*\s*\Z")  # other programs write whole numbers as 20.0
 _MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content")
 _ADETAILER_CLEAN_SINCE = (24, 4)
 
@@ -154,7 +158,8 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
 
 def model(infotext: Infotext) -> tuple[str | None, str | None]:
     """Name (the file's, without suffix) and short hash of the checkpoint, None where the text has none."""
-    return infotext.get("Model"), infotext.get("Model hash")
+    name, short_hash = infotext.get("Model"), infotext.get("Model hash")
+    return name and name.strip(), short_hash and short_hash.strip()
 
 
 def extra(infotext: Infotext) -> dict[str, object]:
@@ -257,7 +262,8 @@ def _needed(infotext: Infotext, key: str) -> str:
 def _whole(infotext: Infotext, key: str, default: int | None = None) -> int:
     if default is not None and infotext.get(key) is None:
         return default
-    return read_whole(_needed(infotext, key), key)
+    text = _needed(infotext, key)
+    return read_whole(_ZEROS.sub("", text), key)
 
 
 def _real(infotext: Infotext, key: str, default: float | None = None) -> float:

@@ -9,27 +9,18 @@ for byte. Format: AUTOMATIC1111 stable-diffusion-webui 1.5 to 1.10, `modules/pro
 import json
 import math
 import re
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
 
+from ohwx_compare.core.infotext.settings_lines import is_negative, settings_lines
 from ohwx_compare.errors import InfotextError
 
 __all__ = ["Infotext", "Pair", "parse", "quote", "read_real", "read_whole", "render", "split", "unquote"]
 
 _NEGATIVE = "Negative prompt:"
-_LEAST_PAIRS = 3  # fewer, and the webui takes the last line for prompt
-_MOST_PAIRS = 10_000  # one with three face tabs has 100
-_KEY = re.compile(r"\w[\w \-/]+")
-_SEGMENT = re.compile(
-    r"([^,:]*)"
-    r"(?:: ?("
-    r' *"(?:\\.|[^"\\])*" *(?=,|\Z)'
-    r"|(?<=Hashes: )\{[^{}]*\}(?=,|\Z)"  # Civitai's writer puts bare JSON under this key
-    r"|[^,]*))?"
-    r"(?:, ?|\Z)"
-)
+_MARK = _NEGATIVE.casefold()
 _WRAP = re.compile(r"(?:[\s\ufeff]*(?:```[^\n]*\n|parameters(?::[ \t]*\n?|[ \t]*\n)))*[\s\ufeff]*")
 _ENDING = re.compile(r"(?<!\r)\r+\n")
+_QUOTED = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 _FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*-{3,}[ \t]*$", re.MULTILINE)
 
@@ -58,6 +49,7 @@ class Infotext:
     negative: str = ""
     pairs: tuple[Pair, ...] = ()
     tail: str = ""
+    notes: tuple[str, ...] = field(default=(), compare=False)  # what was read in another way than the webui reads it
 
     def __str__(self) -> str:
         return render(self)
@@ -120,20 +112,20 @@ def render(infotext: Infotext) -> str:
 
 
 def parse(text: str) -> Infotext:
-    """Read generation parameters; a `parameters:` title and a fence of backticks around them are taken off.
+    """Read generation parameters; a `parameters:` title, a fence of backticks and quotation marks are taken off.
 
-    Prompts keep their inner and trailing whitespace. Raises InfotextError where no line holds three pairs.
+    Prompts keep their inner and trailing whitespace. Raises InfotextError where no line holds three pairs, and where
+    the settings stand on the prompt's line.
     """
     lines = _unwrap(text).split("\n")
-    at, pairs = _pairs_line(lines)
-    head = lines[:at]
-    first = next((i for i, line in enumerate(head) if line.startswith(_NEGATIVE)), at)
-    negative = "\n".join(head[first:])[len(_NEGATIVE) :]
+    start, end, found = settings_lines(lines)
+    prompt, negative, notes = _prompts(lines[:start])
     return Infotext(
-        prompt="\n".join(head[:first]),
-        negative=negative.removeprefix(" "),
-        pairs=pairs,
-        tail="\n".join(lines[at + 1 :]),
+        prompt=prompt,
+        negative=negative,
+        pairs=tuple(Pair(_plain(key), raw) for key, raw in found),
+        tail="\n".join(lines[end:]),
+        notes=notes,
     )
 
 
@@ -186,28 +178,34 @@ def _newlines(text: str) -> str:
 
 def _unwrap(text: str) -> str:
     text = _newlines(text)
+    if all(_QUOTED.match(line) for line in text.split("\n") if line.strip()):
+        text = _QUOTED.sub("", text)
     body = _WRAP.sub("", text, count=1)  # matches at the start, if only nothing
     is_fenced = "```" in text[: len(text) - len(body)]
     body = body.rstrip()
     return body.removesuffix("```").rstrip() if is_fenced else body
 
 
-def _pairs_line(lines: list[str]) -> tuple[int, tuple[Pair, ...]]:
-    """Number of the line of pairs, and the pairs."""
-    if pairs := _pairs(lines[-1]):
-        return len(lines) - 1, pairs
-    for at in reversed(range(len(lines) - 1)):  # some extensions write their own lines below
-        if lines[at].startswith("Steps: ") and (pairs := _pairs(lines[at])):
-            return at, pairs
-    raise InfotextError(
-        f"No generation parameters found: expected a last line like 'Steps: 20, Sampler: Euler a, Seed: 1, ...', "
-        f"got {lines[-1][:80]!r}. Paste the whole text of the picture's PNG info."
-    )
+def _prompts(lines: list[str]) -> tuple[str, str, tuple[str, ...]]:
+    """Prompt, negative prompt, and a note where the webui would have read its mark as prompt."""
+    notes: tuple[str, ...] = ()
+    first = next((at for at, line in enumerate(lines) if is_negative(line)), None)
+    if first is None:
+        first = next((at for at, line in enumerate(lines) if line.lstrip().casefold().startswith(_MARK)), None)
+        if first is None:
+            return "\n".join(lines), "", ()
+        mark = lines[first].strip()[: len(_MARK)]
+        notes = (f"It has {mark!r}, which the webui reads as prompt; here it is negative.",)
+    start, *more = lines[first:]
+    negative = "\n".join((_unmarked(start), *(_unmarked(line) if is_negative(line) else line for line in more)))
+    return "\n".join(lines[:first]), negative, notes
 
 
-def _pairs(line: str) -> tuple[Pair, ...]:
-    """The pairs of a line that holds enough of them to be what the webui writes, else ()."""
-    found = (segment.groups() for segment in islice(_SEGMENT.finditer(line), _MOST_PAIRS + 1))
-    pairs = tuple(Pair(key.strip(), raw) for key, raw in found if raw or key.strip())
-    named = sum(1 for pair in pairs if pair.raw is not None and _KEY.fullmatch(pair.key))
-    return pairs if named >= _LEAST_PAIRS and len(pairs) <= _MOST_PAIRS else ()
+def _unmarked(line: str) -> str:
+    """A line without the mark of a negative prompt at its start."""
+    return line.lstrip()[len(_NEGATIVE) :].removeprefix(" ")
+
+
+def _plain(key: str) -> str:
+    """A key with single blanks: web pages double them, or make them hard."""
+    return " ".join(key.split())

@@ -67,8 +67,8 @@ def split_sampler(name: str, schedule: str | None, version: Version | None) -> t
 
     A text without version has the modern meaning: a bare name is "Automatic", which is kept for the engine to resolve.
     """
-    sampler, own = _suffix(name.strip())
-    label = _label(schedule.strip()) if schedule is not None else None
+    sampler, own = _suffix(" ".join(name.split()))
+    label = _label(" ".join(schedule.split())) if schedule is not None else None
     if (
         version is not None and version < _SPLIT_SINCE
     ):  # there the key overrides, and Automatic is written by 1.9's own dev builds

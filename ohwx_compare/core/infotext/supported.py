@@ -6,11 +6,13 @@ nobody knows what it does. No text tells this, so it is not checked: webui 1.7.0
 levels rounded to half precision.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key
+from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.infotext.xyz import SCRIPT
@@ -27,12 +29,19 @@ _DRAWN = frozenset({
     "Variation seed strength",
 })  # fmt: skip
 _HARMLESS = frozenset({
-    "Batch pos", "Batch size", "Fixed X Values", "Fixed Y Values", "Fixed Z Values", "Hashes", "Init image hash",
-    "Negative Template", "Styles", "Template", "User", "Version", "Wildcard negative prompt", "Wildcard prompt",
-    "X Type", "X Values", "Y Type", "Y Values", "Z Type", "Z Values", "ohwx",
+    "ADetailer Version", "App", "Backend", "Batch pos", "Batch size", "Civitai metadata", "Created Date",
+    "Fixed X Values", "Fixed Y Values", "Fixed Z Values", "Hardware Info", "Hashes", "Init image hash",
+    "Negative Template", "Raw negative prompt", "Raw prompt", "Style Selector Enabled",
+    "Style Selector Randomize", "Style Selector Style",
+    "Styles", "Template", "Time taken", "User", "Version", "Wildcard negative prompt", "Wildcard prompt", "X Type",
+    "X Values", "Y Type", "Y Values", "Z Type", "Z Values", "ohwx",
 })  # fmt: skip
 _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {  # the value that does nothing
+        "Diffusion in Low Bits": (
+            "Automatic",
+            "Automatic (fp16 LoRA)",
+        ),  # of Forge
         "ENSD": ("0",),
         "Emphasis": ("Original",),
         "Eta": ("1", "1.0"),
@@ -43,18 +52,27 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "NGMS": ("0", "0.0"),
         "Noise Schedule": ("Default",),
         "Noise multiplier": ("1", "1.0"),
+        "Operations": ("txt2img",),
+        "Parser": ("a1111", "Full parser"),
+        "Pipeline": ("StableDiffusionXLPipeline",),
         "Refiner switch by sampling steps": ("False",),
         "Sigma churn": ("0", "0.0"),
         "Sigma noise": ("1", "1.0"),
         "Sigma tmin": ("0", "0.0"),
         "Tiling": ("False",),
         "Token merging ratio": ("0", "0.0"),
+        "VAE": ("Automatic", "None"),
         "VAE Decoder": ("Full",),
         "VAE Encoder": ("Full",),
     }
 )
+_MODULE = re.compile(r"Module \d")  # of Forge
+_SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
 _GENERATORS = ("CPU", "GPU", "NV")
-_TEMPLATE = re.compile(r"(Negative )?Template: ?")
+_BELOW = re.compile(  # what extensions write below the settings, and the webui's page shows there
+    r"\s*(?:(?:Negative )?Template: ?|Time taken: ?|(?:\d+ min\. )?[\d.]+ sec\.|A: [\d.]+ [GM]i?B|Torch active|Sys VRAM"
+    r"|Saved: |\Z)"
+)
 _AREA_SINCE = (1, 8)
 
 
@@ -63,14 +81,15 @@ def unsupported(infotext: Infotext) -> list[str]:
 
     Raises InfotextError where a face key has a value it cannot have.
     """
-    refused = [_show(pair) for pair in infotext.pairs if not _is_drawn(pair, infotext)]
+    last = {pair.key: pair for pair in infotext.pairs}  # the last of a key counts, as in the webui
+    refused = [_show(pair) for pair in infotext.pairs if last[pair.key] is pair and not _is_drawn(pair, infotext)]
     refused += _networks(infotext.prompt)
     if infotext.get("Mask blur") and not infotext.get("Inpaint area"):
         version = read_version(infotext.get("Version"))
         if version is not None and version < _AREA_SINCE:
             refused.append("Inpaint area (not written before webui 1.8)")
     refused += _faces(adetailer_faces(infotext))
-    refused += (f"line {line[:60]!r}" for line in infotext.tail.split("\n") if line and not _TEMPLATE.match(line))
+    refused += (f"line {line[:60]!r}" for line in infotext.tail.split("\n") if not _BELOW.match(line))
     return refused
 
 
@@ -108,7 +127,14 @@ def _refuse(what: str, refused: Sequence[str]) -> None:
 def _show(pair: Pair) -> str:
     if pair.raw is None:
         return f"{pair.key} (without value; was the text cut?)"
-    return f"{pair.key}: {pair.value[:60]}"
+    shown = f"{pair.key}: {pair.value.strip()[:60]}"
+    if pair.key == "Seed":
+        return f"{shown} (the webui's seeds go from 0 to {MOST_SEED})"
+    if pair.key == "Size":
+        return f"{shown} (not multiples of 8)"
+    if _MODULE.fullmatch(pair.key):
+        return f"{shown} (a VAE or text encoder)"
+    return shown
 
 
 def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
@@ -117,6 +143,14 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return False
     if key in ("Sampler", "Schedule type"):
         return _is_drawn_sampler(key, infotext)
+    if key == "Seed":
+        return not value.lstrip("-").isdecimal() or 0 <= int(value[:30]) <= MOST_SEED
+    if key == "Size" and (size := _SIZE.fullmatch(value)):
+        return int(size[1]) % 8 == int(size[2]) % 8 == 0
+    if key == "Civitai resources":
+        return _are_checkpoints(value)
+    if key == "VAE hash":
+        return (infotext.get("VAE") or "").strip() in _NEUTRAL["VAE"]
     if key == "RNG":
         return value in _GENERATORS
     if key == "Script":
@@ -124,6 +158,15 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
     if key == "ENSD" and _sampler(infotext)[0] != "Euler a":  # the others draw no noise from that seed
         return True
     return key in _DRAWN or key in _HARMLESS or value in _NEUTRAL.get(key, ()) or is_built_key(key)
+
+
+def _are_checkpoints(resources: str) -> bool:
+    """Whether Civitai's list of what made a picture names checkpoints alone; its LoRAs stand in no prompt."""
+    try:
+        found = json.loads(resources)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, list) and all(isinstance(one, dict) and one.get("type") == "checkpoint" for one in found)
 
 
 def _sampler(infotext: Infotext) -> tuple[str, str]:

@@ -102,14 +102,13 @@ def _read_axis(infotext: Infotext, letter: str) -> XyzAxis | None:
         return XyzAxis(kind, numbers(texts, kind, whole=True))
     if kind in _REAL:
         return XyzAxis(kind, numbers(texts, kind, whole=False))
-    return XyzAxis(kind, texts)
+    return XyzAxis(kind, tuple(text for text in texts if text) if kind in _PATHS else texts)
 
 
 def _path_text(pair: Pair) -> str:
-    """A value that holds paths: a lone backslash is one, even where it would make an escape (`\\new`)."""
+    """A value that holds paths. The webui writes a JSON string; one that lost its escapes is none, or has a tab."""
     raw = (pair.raw or "").strip()
-    lone = re.search(r'(?<!\\)(?:\\\\)*\\[^"\\]', raw)
-    if lone and len(raw) > 1 and raw[0] == raw[-1] == '"':
+    if "\t" in pair.value or "\b" in pair.value or "\f" in pair.value or "\r" in pair.value:  # no path has them
         return re.sub(r'\\(["\\])', r"\1", raw[1:-1])
     return pair.value
 

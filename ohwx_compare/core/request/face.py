@@ -6,7 +6,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["FaceSettings"]
+__all__ = ["CASCADE", "FaceSettings"]
+
+CASCADE = "opencv-frontalface"
+"""The name of the one detector that needs no file: OpenCV's cascade. It is chosen, never fallen to."""
 
 
 @dataclass(frozen=True, kw_only=True)

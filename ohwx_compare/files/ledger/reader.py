@@ -10,18 +10,21 @@ from pathlib import Path
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
+from ohwx_compare.files.ledger.access import reading
 from ohwx_compare.files.ledger.rows import (
     CheckpointRow,
+    PictureRow,
     Result,
     Run,
     RunCell,
     checkpoint_rows,
+    picture_rows,
     results_in,
     stored_experiment,
 )
-from ohwx_compare.files.ledger.schema import LEDGER_FILE, reading
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 
-__all__ = ["RunSummary", "experiment_in", "open_run", "read_cells", "read_summary"]
+__all__ = ["RunSummary", "experiment_in", "open_run", "read_cells", "read_pictures", "read_summary"]
 
 _PENDING = Result(outcome=Outcome.PENDING)
 _EMPTY = "{} holds no experiment: its run was stopped before it began. Start the run again."
@@ -79,6 +82,12 @@ def read_cells(folder: Path, start: int, stop: int) -> tuple[RunCell, ...]:
         planned, checkpoints = _experiment(db, folder).cells(start, stop), checkpoint_rows(db)
         results = results_in(db, planned[0].number, planned[-1].number) if planned else {}
     return _joined(planned, results, checkpoints)
+
+
+def read_pictures(folder: Path) -> dict[str, PictureRow]:
+    """What is recorded of a run folder's pictures, by path. Raises LedgerError as `open_run`."""
+    with reading(folder) as db:
+        return picture_rows(db)
 
 
 def experiment_in(folder: Path) -> Experiment:

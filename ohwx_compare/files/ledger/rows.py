@@ -1,8 +1,13 @@
-"""What stands in the ledger: checkpoint files, cells and what came of them, and how a row is read and written."""
+"""What stands in the ledger: checkpoint files, cells, pictures, what came of them, and how a row is read and written.
+
+A row may be a stranger's: its values have the types that we write, and no path leads out of the run folder.
+"""
 
 import json
+import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +19,11 @@ from ohwx_compare.core.experiment.key_text import canonical, completed
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.errors import ExperimentError, LedgerError
 from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.words import quoted
 
 __all__ = [
     "CheckpointRow",
+    "PictureRow",
     "Result",
     "Run",
     "RunCell",
@@ -24,11 +31,15 @@ __all__ = [
     "insert_cell",
     "insert_checkpoint",
     "insert_experiment",
+    "insert_pictures",
+    "picture_rows",
     "results_in",
     "stored_experiment",
 ]
 
-_PATHS = ("before_key", "key", "before", "after", "before_thumb", "after_thumb")
+_KEYS, _IMAGES, _THUMBS = ("before_key", "key"), ("before", "after"), ("before_thumb", "after_thumb")
+_IMAGE = re.compile(r"images/[^/\\:\x00-\x1f]+\.png")
+_THUMB = re.compile(r"thumbs/[^/\\:\x00-\x1f]+\.jpg")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +57,16 @@ class CheckpointRow:
     def file(self) -> FileIdentity:
         """The file as it was."""
         return FileIdentity.recorded(self.identity, self.size, self.modified_ns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureRow:
+    """A picture as it was written: size and time say cheaply whether it may have changed, `pixels` says whether."""
+
+    path: str  # relative to the run folder, "/" between
+    pixels: str  # `pixel_digest`
+    size: int  # bytes
+    modified_ns: int  # the file's own time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +140,33 @@ def insert_experiment(db: sqlite3.Connection, experiment: Experiment) -> None:
 
 def checkpoint_rows(db: sqlite3.Connection) -> dict[str, CheckpointRow]:
     """All recorded checkpoint files by reference."""
-    rows = db.execute("SELECT * FROM checkpoints ORDER BY ref")
-    return {r["ref"]: CheckpointRow(**{**r, "identity": tuple(json.loads(r["identity"]))}) for r in rows}
+    found = {}
+    for row in db.execute("SELECT * FROM checkpoints ORDER BY ref"):
+        with _readable(f"the checkpoint {quoted(row['ref'])}"):
+            _require(row, str, "ref", "path", "sha256")
+            _require(row, int, "size", "modified_ns")
+            identity = tuple(json.loads(row["identity"]))
+            if not all(type(number) is int for number in identity):
+                raise ValueError("its identity is not made of numbers")
+            found[row["ref"]] = CheckpointRow(**{**row, "identity": identity})
+    return found
+
+
+def picture_rows(db: sqlite3.Connection) -> dict[str, PictureRow]:
+    """All recorded pictures by path; none of what versions before schema 3 generated."""
+    found = {}
+    for row in db.execute("SELECT * FROM pictures"):
+        with _readable(f"the picture {quoted(row['path'])}"):
+            _require(row, str, "pixels")
+            _require(row, int, "size", "modified_ns")
+            found[_path(row["path"], _IMAGE)] = PictureRow(**row)
+    return found
+
+
+def insert_pictures(db: sqlite3.Connection, rows: Iterable[PictureRow]) -> None:
+    """Write `rows`, in the places of earlier ones of the same paths."""
+    values = [(row.path, row.pixels, row.size, row.modified_ns) for row in rows]
+    db.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", values)
 
 
 def insert_checkpoint(db: sqlite3.Connection, row: CheckpointRow) -> None:
@@ -130,17 +176,14 @@ def insert_checkpoint(db: sqlite3.Connection, row: CheckpointRow) -> None:
     db.execute(f"INSERT OR REPLACE INTO checkpoints ({names}) VALUES ({marks})", values)
 
 
-def insert_cell(db: sqlite3.Connection, cell: Cell, result: Result) -> None:
-    """Write what came of `cell`, which has no row yet."""
+def insert_cell(db: sqlite3.Connection, cell: Cell, result: Result, request: str | None = None) -> None:
+    """Write what came of `cell`, which has no row yet; request: its text in an earlier version's form."""
     db.execute(
         "INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             cell.number,
-            CellRequests().of(cell)[0],
-            *(
-                getattr(result, name)
-                for name in ("before_key", "key", "before", "after", "before_thumb", "after_thumb")
-            ),
+            request or CellRequests().of(cell)[0],
+            *(getattr(result, name) for name in (*_KEYS, *_IMAGES, *_THUMBS)),
             result.outcome.value,
             result.infotext,
             json.dumps(result.notes, ensure_ascii=False),
@@ -155,20 +198,58 @@ def insert_cell(db: sqlite3.Connection, cell: Cell, result: Result) -> None:
 
 
 def results_in(db: sqlite3.Connection, first: int = 1, last: int = 2**62) -> dict[int, Result]:
-    """All recorded results of the cells from number `first` to `last`, by number."""
+    """All recorded results of the cells from number `first` to `last`, by number.
+
+    Raises ValueError for a damaged row.
+    """
     faces: dict[int, list[FaceRecord]] = {}
     numbers = (first, last)
     for row in db.execute("SELECT cell, json FROM faces WHERE cell BETWEEN ? AND ? ORDER BY cell, place", numbers):
-        faces.setdefault(row["cell"], []).append(FaceRecord.from_json(json.loads(row["json"])))
-    rows = db.execute("SELECT * FROM cells WHERE number BETWEEN ? AND ? ORDER BY number", numbers)
-    return {row["number"]: _result(row, tuple(faces.get(row["number"], ()))) for row in rows}
+        with _readable(f"a face of cell {row['cell']}"):
+            faces.setdefault(row["cell"], []).append(FaceRecord.from_json(json.loads(row["json"])))
+    found = {}
+    for row in db.execute("SELECT * FROM cells WHERE number BETWEEN ? AND ? ORDER BY number", numbers):
+        with _readable(f"cell {row['number']}"):
+            found[row["number"]] = _result(row, tuple(faces.get(row["number"], ())))
+    return found
 
 
 def _result(row: Mapping[str, Any], faces: tuple[FaceRecord, ...]) -> Result:
-    plain = (*_PATHS, "infotext", "error", "seconds")
+    for name in (*_KEYS, "error"):
+        _require(row, str, *((name,) if row[name] is not None else ()))
+    _require(row, str, "infotext")
+    _require(row, float, *(("seconds",) if row["seconds"] is not None else ()))
+    notes = tuple(json.loads(row["notes"]))
+    if not all(isinstance(note, str) for note in notes):
+        raise ValueError("its notes are not texts")
+    paths: dict[str, Any] = {name: row[name] and _path(row[name], _IMAGE) for name in _IMAGES}
+    paths |= {name: row[name] and _path(row[name], _THUMB) for name in _THUMBS}
     return Result(
         outcome=Outcome(row["outcome"]),
-        notes=tuple(json.loads(row["notes"])),
+        notes=notes,
         faces=faces,
-        **{name: row[name] for name in plain},
+        **paths,
+        **{name: row[name] for name in (*_KEYS, "infotext", "error", "seconds")},
     )
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """Raise whatever is wrong with a row as a ValueError that names it."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{what} cannot be read ({quoted(str(error))})") from error
+
+
+def _require(row: Mapping[str, Any], kind: type, *names: str) -> None:
+    for name in names:
+        if type(row[name]) is not kind:
+            raise ValueError(f"its {name} is not of type {kind.__name__}")
+
+
+def _path(path: object, form: re.Pattern[str]) -> str:
+    """`path`, which leads to a file of the run folder. Raises ValueError."""
+    if not isinstance(path, str) or not form.fullmatch(path):
+        raise ValueError(f"{quoted(path)} does not name a file of a run")
+    return path

@@ -1,30 +1,43 @@
-"""The ledger's tables, their versions, and the only two ways to open them: to write, and to read.
+"""The ledger's tables, their versions, and how it is opened to be written to; `access` has how it is read.
 
 SQLite's rollback journal with full sync is kept, not WAL: WAL needs memory shared between processes, which network
 drives lack, and at one transaction every few seconds its speed buys nothing. After SIGKILL or a power cut the next
 opening rolls the torn transaction back.
 
 Ledgers of earlier versions are brought up to date, in one transaction when they are written to and in memory when they
-are read; newer ones are refused. To change the tables, raise `SCHEMA` and add the step to `_STEPS`.
+are read; newer ones are refused, and so is one with anything else than our own tables: no view or trigger ever runs. To
+change the tables, raise `SCHEMA` and add the step to `_STEPS`.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
 from ohwx_compare.errors import LedgerError
+from ohwx_compare.files.ledger.journal import require_harmless
 
-__all__ = ["LEDGER_FILE", "SCHEMA", "advice", "explained", "open_ledger", "reading"]
+__all__ = [
+    "LEDGER_FILE",
+    "SCHEMA",
+    "advice",
+    "connect",
+    "explained",
+    "open_ledger",
+    "require_our_tables",
+    "schema_of",
+    "update",
+]
 
-SCHEMA = 2  # in the file's user_version
+SCHEMA = 4  # in the file's user_version
 LEDGER_FILE = "run.sqlite"
-_TABLES = """
+_FIRST = """
 CREATE TABLE experiment (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
 CREATE TABLE checkpoints (
-    ref TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL,
-    identity TEXT NOT NULL DEFAULT '[]'
+    ref TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL
 );
 CREATE TABLE cells (
     number INTEGER PRIMARY KEY, request TEXT NOT NULL, before_key TEXT, key TEXT, before TEXT, after TEXT,
@@ -36,21 +49,47 @@ CREATE TABLE faces (
     PRIMARY KEY (cell, place)
 );
 """
-_STEPS: Mapping[int, str] = MappingProxyType({  # from a version to the next
+_JUDGED = """
+CREATE TABLE measures (
+    key TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, sha256 TEXT NOT NULL, licence TEXT NOT NULL,
+    settings TEXT NOT NULL
+);
+CREATE TABLE scores (
+    measure TEXT NOT NULL REFERENCES measures (key), picture TEXT NOT NULL, control TEXT NOT NULL, value REAL,
+    outcome TEXT NOT NULL, details TEXT NOT NULL, PRIMARY KEY (measure, picture, control)
+) WITHOUT ROWID;
+CREATE TABLE votes (
+    number INTEGER PRIMARY KEY, rater TEXT NOT NULL, question TEXT NOT NULL, style TEXT NOT NULL, shown TEXT NOT NULL,
+    answer TEXT NOT NULL, best INTEGER, worst INTEGER, seconds REAL, time REAL NOT NULL, rule TEXT NOT NULL,
+    is_repeat INTEGER NOT NULL, is_undone INTEGER NOT NULL
+);
+"""
+_STEPS: Mapping[int, str] = MappingProxyType({  # from a version to the next; 0: an empty file
+    0: _FIRST,
     1: "ALTER TABLE checkpoints ADD COLUMN identity TEXT NOT NULL DEFAULT '[]';",
+    2: _JUDGED,
+    3: """
+CREATE TABLE pictures (
+    path TEXT PRIMARY KEY, pixels TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL
+);
+""",
 })  # fmt: skip
 # A summary reads this and no row. It changes no table, so earlier versions read and write through it.
 _INDEX = "CREATE INDEX IF NOT EXISTS cells_in_short ON cells (outcome, seconds)"
+
+_Object = tuple[str, str, str]  # type, name, SQL without blanks that mean nothing
 
 
 def open_ledger(path: Path) -> sqlite3.Connection:
     """The ledger at `path` to write to, made or brought up to date. Who calls this holds the folder's lock.
 
-    Raises sqlite3.Error, and LedgerError for a newer schema.
+    Raises sqlite3.Error, and LedgerError for a newer schema and for whatever is not ours.
     """
-    db = _connect(path)
+    require_harmless(path)
+    db = connect(path)
     try:
-        _update(db, path)
+        require_our_tables(db, path)
+        update(db, path)
     except (sqlite3.Error, LedgerError):
         db.close()
         raise
@@ -58,30 +97,11 @@ def open_ledger(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[sqlite3.Connection]:
-    """The ledger of `folder` to read from; nothing is written. Every reader comes in here.
-
-    Raises LedgerError where there is none, for a newer schema, and for whatever SQLite finds wrong meanwhile.
-    """
-    path = folder / LEDGER_FILE
-    if not path.is_file():
-        raise LedgerError(
-            f"{folder} is not a run folder: it has no {LEDGER_FILE}. Choose a folder that a comparison was written to."
-        )
-    with explained(path), closing(_connect(path)) as db, closing(_connect(":memory:")) as copy:
-        if _version(db, path) < SCHEMA:
-            db.backup(copy)
-            _update(copy, path)
-            db = copy
-        yield db
-
-
-@contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Raise what SQLite says of `path` as a LedgerError with advice."""
+    """Raise what SQLite says of `path`, and what is wrong with a row of it (ValueError), as a LedgerError."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:
         raise LedgerError(f"{path} cannot be used: {error}. {advice(str(error))}") from error
 
 
@@ -94,19 +114,20 @@ def advice(error: str) -> str:
     return "If it is damaged, choose another folder."
 
 
-def _connect(path: Path | str) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=30, isolation_level=None)
+def connect(address: Path | str, *, is_uri: bool = False) -> sqlite3.Connection:
+    """A connection as all of ours are: nothing that a file's own schema names is called, and cells are checked."""
+    db = sqlite3.connect(address, timeout=30, isolation_level=None, uri=is_uri)
     try:
         db.row_factory = sqlite3.Row
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA synchronous = FULL")
+        for pragma in ("foreign_keys = ON", "synchronous = FULL", "trusted_schema = OFF", "cell_size_check = ON"):
+            db.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         db.close()
         raise
     return db
 
 
-def _version(db: sqlite3.Connection, path: Path) -> int:
+def schema_of(db: sqlite3.Connection, path: Path) -> int:
     """The schema in the file, 0 for an empty one. Raises LedgerError for one that is newer than this version."""
     found: int = db.execute("PRAGMA user_version").fetchone()[0]
     if found > SCHEMA:
@@ -114,10 +135,43 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
     return found
 
 
-def _update(db: sqlite3.Connection, path: Path) -> None:
+def require_our_tables(db: sqlite3.Connection, path: Path) -> None:
+    """Raise LedgerError unless the file holds our tables, as its version made them, and nothing else."""
+    version, found = schema_of(db, path), _objects(db)
+    least, most = _known(max(version, 0))
+    odd = sorted(name for _, name, _ in (found - most) | (least - found))
+    if odd:
+        raise LedgerError(
+            f"{path} is not a ledger of this program: {odd[0]} in it is not as this program makes it. Choose another "
+            "folder."
+        )
+
+
+def update(db: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or bring an earlier version's up to date, in one transaction."""
-    found = _version(db, path)
+    found = schema_of(db, path)
     if found < SCHEMA:
-        steps = [_STEPS[version] for version in range(found, SCHEMA)] if found else [_TABLES]
-        db.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)} PRAGMA user_version = {SCHEMA}; COMMIT;")
+        steps = " ".join(_STEPS[version] for version in range(found, SCHEMA))
+        db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA}; COMMIT;")
     db.execute(_INDEX)
+
+
+def _objects(db: sqlite3.Connection) -> frozenset[_Object]:
+    rows = db.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+    return frozenset((str(row["type"]), str(row["name"]), _plain(str(row["sql"] or ""))) for row in rows)
+
+
+@lru_cache(maxsize=SCHEMA + 1)
+def _known(version: int) -> tuple[frozenset[_Object], frozenset[_Object]]:
+    """What a ledger of `version` holds at least, and at most: the index came later than the first tables."""
+    with closing(connect(":memory:")) as db:
+        db.executescript(" ".join(_STEPS[earlier] for earlier in range(version)))
+        least = _objects(db)
+        if version:
+            db.execute(_INDEX)
+        return least, _objects(db)
+
+
+def _plain(sql: str) -> str:
+    """SQL with one blank between words: a column added later stands on a line of its own."""
+    return re.sub(r"\s*([,()])\s*", r"\1", re.sub(r"\s+", " ", sql.strip()))

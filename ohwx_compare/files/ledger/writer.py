@@ -6,39 +6,51 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ohwx_compare.core.events import Adopted
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError, OtherExperimentError
 from ohwx_compare.files import lock
+from ohwx_compare.files.ledger.adopt import claim
 from ohwx_compare.files.ledger.rows import (
     CheckpointRow,
+    PictureRow,
     Result,
     checkpoint_rows,
     insert_cell,
     insert_checkpoint,
     insert_experiment,
+    insert_pictures,
+    picture_rows,
     results_in,
     stored_experiment,
 )
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, advice, explained, open_ledger
 from ohwx_compare.words import counted
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "claim_folder", "hold_folder"]
 
 
 class Ledger:
-    """A run folder held for writing. A context manager; a second holder is refused with LedgerError."""
+    """A run folder held for writing. A context manager; a second holder is refused with LedgerError.
 
-    def __init__(self, folder: Path):
-        """Make or open the ledger of `folder`, which is made too. Raises LedgerError."""
+    adopted: what became of a folder that was made elsewhere; None of one that was made here.
+    """
+
+    def __init__(self, folder: Path, *, adopt: bool = False):
+        """Make or open the ledger of `folder`, which is made too.
+
+        adopt: take over a folder that was made elsewhere, see `claim`. Raises LedgerError, ElsewhereError without it.
+        """
         self.folder, self.path = folder, folder / LEDGER_FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
         with ExitStack() as held:
-            held.enter_context(closing(_hold(folder)))
+            held.enter_context(closing(hold_folder(folder)))
+            self.adopted = claim_folder(self.path, adopt=adopt)
             with explained(self.path):
                 self._db = held.enter_context(closing(open_ledger(self.path)))
             self._held = held.pop_all()
@@ -73,11 +85,15 @@ class Ledger:
             db.executemany("DELETE FROM cells WHERE number = ?", gone)
             _renumber(db, [(new, old) for old, new in moves.items() if new != old])
 
-    def commit(self, cell: Cell, result: Result) -> None:
-        """Record what came of `cell`, in one transaction; its files must be on disk. Replaces an earlier record."""
+    def commit(self, cell: Cell, result: Result, pictures: Iterable[PictureRow] = ()) -> None:
+        """Record what came of `cell`, in one transaction; its files must be on disk. Replaces an earlier record.
+
+        pictures: the cell's, as they were written.
+        """
         with self._change() as db:
             db.execute("DELETE FROM cells WHERE number = ?", (cell.number,))
             insert_cell(db, cell, result)
+            insert_pictures(db, pictures)
 
     def remember(self, row: CheckpointRow) -> None:
         """Record a checkpoint file; replaces an earlier record of the same reference."""
@@ -88,6 +104,11 @@ class Ledger:
         """All recorded results by cell number."""
         with explained(self.path):
             return results_in(self._db)
+
+    def pictures(self) -> dict[str, PictureRow]:
+        """All recorded pictures by path."""
+        with explained(self.path):
+            return picture_rows(self._db)
 
     def checkpoints(self) -> dict[str, CheckpointRow]:
         """All recorded checkpoint files by reference."""
@@ -112,13 +133,22 @@ class Ledger:
                     self._db.execute("ROLLBACK")
 
 
-def _hold(folder: Path) -> BinaryIO:
+def hold_folder(folder: Path) -> BinaryIO:
+    """Hold a run folder until the returned file is closed. Raises LedgerError where somebody else does."""
     try:
         return lock.hold(folder)
     except BlockingIOError as error:
         raise LedgerError(f"Another run is writing to {folder}; wait for it, or choose another folder.") from error
     except OSError as error:
         raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be used: {error}. {advice(str(error))}") from error
+
+
+def claim_folder(path: Path, *, adopt: bool) -> Adopted | None:
+    """See `claim`; what the file system says against it is a LedgerError too."""
+    try:
+        return claim(path, adopt=adopt)
+    except OSError as error:
+        raise LedgerError(f"{path.parent} cannot be used: {error}. {advice(str(error))}") from error
 
 
 def _moves(rows: Sequence[sqlite3.Row], cells: Iterable[Cell]) -> tuple[dict[int, int], list[int]]:

@@ -77,7 +77,11 @@ class CompareScript(scripts.Script):
         pictures = shown(compared.run, keep_before=request.keep_before)
         summary = compared.summary()
         p.extra_generation_params["ohwx"] = summary  # the API's answer has it
-        for line in (*summary["failed"], f"The page of the whole run: {compared.run.folder / 'index.html'}"):
+        for line in (
+            *summary["failed"],
+            *compared.notes(),
+            f"The page of the whole run: {compared.run.folder / 'index.html'}",
+        ):
             p.comment(line)
         texts = [picture.infotext for picture in pictures]
         job = request.experiment.job
@@ -128,10 +132,10 @@ def _forget() -> None:
 
 
 def _choose(text: str, parameters: dict[str, Any]) -> None:
-    """Choose the script in the dropdown where the text is a comparison's, and set what its first cell lacks."""
-    from ohwx_compare.hosts.webui.panel.paste import corrections, is_ours
+    """Choose the script in the dropdown where the text asks for a comparison, and set what its first cell lacks."""
+    from ohwx_compare.hosts.webui.panel.paste import corrections, is_comparison
 
-    if is_ours(parameters):
+    if is_comparison(parameters):
         parameters |= {"Script": CompareScript().title(), **corrections(parameters)}
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "clip_skip",
     "component_id",
     "component_value",
+    "embeddings_in",
     "field_of",
     "finishes_first",
     "gradio_login",
@@ -31,14 +32,18 @@ __all__ = [
     "hides_folders",
     "is_finishing",
     "is_frozen",
+    "lora_file",
     "lora_folder",
+    "lora_names",
     "model_folders",
     "noise_source",
     "option",
     "pasting",
+    "refiner_of",
     "schedules",
     "script_files",
     "session_user",
+    "upscalers",
     "vae_of_command_line",
 ]
 
@@ -69,6 +74,45 @@ def vae_of_command_line() -> str | None:
 def lora_folder() -> Path:
     """Where LoRAs are: --lora-dir, else the models folder's own."""
     return Path(_flag("lora_dir") or Path(paths.models_path) / "Lora")
+
+
+def lora_file(name: str) -> Path | None:
+    """The file that `<lora:name:1>` loads: by its name, or the alias that the webui's Lora script knows it by."""
+    known = getattr(sys.modules.get("networks"), "available_network_aliases", {})
+    if (entry := known.get(name)) is not None:
+        return Path(entry.filename)
+    files = (path for path in sorted(lora_folder().rglob("*")) if path.stem == name and path.is_file())
+    return next((path for path in files if path.suffix in (".safetensors", ".pt", ".ckpt")), None)
+
+
+def lora_names() -> list[str]:
+    """All that `<lora:name:1>` may name."""
+    known = getattr(sys.modules.get("networks"), "available_network_aliases", {})
+    files = lora_folder().rglob("*") if lora_folder().is_dir() else ()
+    return sorted({*known, *(path.stem for path in files if path.suffix in (".safetensors", ".pt", ".ckpt"))})
+
+
+def embeddings_in(text: str) -> dict[str, Path]:
+    """The files of the textual inversions whose names stand in `text`, by name."""
+    database = getattr(getattr(sys.modules.get("modules.sd_hijack"), "model_hijack", None), "embedding_db", None)
+    known = getattr(database, "word_embeddings", {})
+    files = {name: getattr(one, "filename", None) for name, one in sorted(known.items()) if name in text}
+    return {name: Path(file) for name, file in files.items() if file and Path(file).is_file()}
+
+
+def refiner_of(p: Any) -> str | None:
+    """The refiner that is on for `p`, by the field or the built-in script's arguments (since 1.6); None for none."""
+    named = field_of(p, "refiner_checkpoint")
+    for script in always_on(field_of(p, "scripts")):
+        arguments = list(field_of(p, "script_args") or ())[script.args_from : script.args_to]
+        if Path(script.filename).stem == "refiner" and len(arguments) > 1:
+            named = arguments[1] if arguments[0] else None
+    return str(named) if named and str(named).lower() != "none" else None
+
+
+def upscalers() -> list[str]:
+    """What hires fix may upscale with."""
+    return [*getattr(shared, "latent_upscale_modes", {}), *(one.name for one in getattr(shared, "sd_upscalers", ()))]
 
 
 def model_folders() -> list[Path]:

@@ -35,12 +35,16 @@ class Fingerprint:
 
     def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool):
         self._p, self._own_faces = p, own_faces
-        self._loras: dict[str, str | None] = {}
+        self._files: dict[Path, str] = {}
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """JSON values, equal where nothing that moves a pixel changed."""
-        loras = {name: self._lora(name) for name in sorted(set(_LORA.findall(job.prompt)))}
-        return {**self._common, "loras": loras} if loras else self._common
+        texts = (job.prompt, features.field_of(self._p, "hr_prompt") or "")
+        loras = {name: self._sha256(features.lora_file(name)) for text in texts for name in sorted(_LORA.findall(text))}
+        words = (*texts, job.negative, features.field_of(self._p, "hr_negative_prompt") or "")
+        embeddings = {name: self._sha256(path) for name, path in features.embeddings_in("\n".join(words)).items()}
+        own = {"loras": loras, "embeddings": embeddings}
+        return {**self._common, **{name: files for name, files in own.items() if files}}
 
     @cached_property
     def _common(self) -> dict[str, Any]:
@@ -56,12 +60,10 @@ class Fingerprint:
             "nested scripts": sorted(nested_scripts()) if self._own_faces else [],
         }
 
-    def _lora(self, name: str) -> str | None:
-        if name not in self._loras:
-            files = (path for path in sorted(features.lora_folder().rglob("*")) if path.stem == name and path.is_file())
-            found = next((path for path in files if path.suffix in (".safetensors", ".pt", ".ckpt")), None)
-            self._loras[name] = sha256(found) if found else None
-        return self._loras[name]
+    def _sha256(self, path: Path | None) -> str | None:
+        if path is not None and path not in self._files:
+            self._files[path] = sha256(path)
+        return self._files[path] if path else None
 
 
 def _vae(p: processing.StableDiffusionProcessing) -> Any:

@@ -21,6 +21,7 @@ from ohwx_compare.errors import (
     InfotextError,
     Interrupted,
     MissingKeysError,
+    SkippedError,
     UnknownCheckpointError,
 )
 from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl
@@ -176,7 +177,7 @@ class WebuiHost:
             raise Interrupted("Interrupted; what is finished is kept.")
         if shared.state.skipped:
             shared.state.skipped = False
-            raise HostError("Skipped by the user while it was generated; resume the run to generate it.")
+            raise SkippedError("Skipped by the user while it was generated; resume the run to generate it.")
         images = processed.images[processed.index_of_first_image :][: len(jobs)]
         if len(images) != len(jobs):
             raise HostError(f"The webui generated {len(images)} of {counted(len(jobs), 'picture')}; its log says why.")

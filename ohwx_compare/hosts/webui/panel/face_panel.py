@@ -1,13 +1,27 @@
 """The face pass in the script's panel: the settings of the article in sight, the rest in an accordion."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
 
 from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AS_PICTURE, NO_DETECTOR, Panel
 
-__all__ = ["face_panel"]
+__all__ = ["FACE_LISTS", "face_choices", "face_panel"]
+
+FACE_LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType({
+    "detector": ("face model", (Panel.detector, NO_DETECTOR)),
+    "sampler": ("face sampler", (AS_PICTURE,)),
+    "schedule": ("face schedule", (AS_PICTURE,)),
+})  # fmt: skip
+"""The lists that may grow while the webui runs: a kind of axis, and what stands first."""
+
+
+def face_choices(name: str, of_kind: Callable[[str], Sequence[str]]) -> list[str]:
+    """What the list of this argument offers now."""
+    kind, first = FACE_LISTS[name]
+    return list(dict.fromkeys([*first, *of_kind(kind)]))
 
 
 class _Parts:
@@ -26,8 +40,8 @@ class _Parts:
     def checkbox(self, name: str, label: str, *, visible: bool = True) -> None:
         self.made[name] = gr.Checkbox(visible=visible, **self._common(name, label))
 
-    def choice(self, name: str, label: str, kind: str, first: Sequence[str] = ()) -> None:
-        names = list(dict.fromkeys([*first, *self._of_kind(kind)]))
+    def choice(self, name: str, label: str, kind: str = "") -> None:
+        names = list(self._of_kind(kind)) if kind else face_choices(name, self._of_kind)
         self.made[name] = gr.Dropdown(names, **self._common(name, label))
 
     def text(self, name: str, label: str, placeholder: str, lines: int = 1) -> None:
@@ -61,7 +75,7 @@ def face_panel(
 
 def _common(parts: _Parts) -> None:
     with gr.Row():
-        parts.choice("detector", "Face detector", "face model", [Panel.detector, NO_DETECTOR])
+        parts.choice("detector", "Face detector")
         parts.slider("confidence", "Face confidence", 0.0, 1.0, 0.01)
         parts.slider("top_k", "Face top k (0: all)", 0, 10, 1)
     with gr.Row():
@@ -82,8 +96,8 @@ def _rare(parts: _Parts) -> None:
         parts.slider("height", "Face height", 0, 2048, 8)
         parts.slider("cfg", "Face CFG", 0.0, 30.0, 0.5)
     with gr.Row():
-        parts.choice("sampler", "Face sampler", "face sampler", [AS_PICTURE])
-        parts.choice("schedule", "Face schedule", "face schedule", [AS_PICTURE])
+        parts.choice("sampler", "Face sampler")
+        parts.choice("schedule", "Face schedule")
         parts.choice("sort", "Face order", "face sort")
     with gr.Row():
         parts.choice("top_k_by", "Face top k by", "face top k by")

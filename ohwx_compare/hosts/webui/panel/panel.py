@@ -15,7 +15,7 @@ from modules.ui_components import ToolButton
 from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.panel.face_panel import face_panel
+from ohwx_compare.hosts.webui.panel.face_panel import FACE_LISTS, face_choices, face_panel
 from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AXES, NOTHING, Panel
 
 __all__ = ["Choices", "ScriptPanel", "paste_fields", "script_panel"]
@@ -47,7 +47,7 @@ class ScriptPanel:
         inputs = [*others, *self.arguments]
         wiring = {"fn": tell, "inputs": inputs, "outputs": [self.estimate], "show_progress": "hidden"}
         self.button.click(**wiring)
-        for name in ("checkpoints", "faces", "adetailer", *(f"axis_{i}" for i in AXES)):
+        for name in ("checkpoints", "control", "faces", "adetailer", *(f"axis_{i}" for i in AXES)):
             self.arguments[ARGUMENTS.index(name)].change(**wiring)
         for i in AXES:
             values = self.arguments[ARGUMENTS.index(f"values_{i}")]
@@ -67,13 +67,15 @@ def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel
 def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     default = Panel()
     json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
-    chosen, helpers = _checkpoints(elem_id, choices)
+    chosen, helpers, reread = _checkpoints(elem_id, choices)
+    control = _control(elem_id, choices, reread)
     axes: list[gr.components.Component] = []
     for number in AXES:
         kind, text, picker = _axis(elem_id, choices, number)
         axes += [kind, text]
         helpers.append(picker)
     faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
+    _reread_faces(reread, faces, choices)
     with gr.Row(elem_classes=["ohwx-row"]):
         before = gr.Checkbox(
             value=default.keep_before, label="Show the pictures before the face pass", elem_id=elem_id("before")
@@ -87,7 +89,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     with gr.Row(elem_classes=["ohwx-row"]):
         button = gr.Button("What will it cost?", elem_id=elem_id("estimate"), size="sm", scale=0, min_width=160)
         told = gr.HTML(_ESTIMATE, elem_id=elem_id("estimate_text"))
-    arguments = [json_text, chosen, *axes, *faces, before, name]
+    arguments = [json_text, chosen, *axes, *faces, before, name, *control]
     for component in (*arguments, *helpers):
         component.do_not_save_to_config = True  # an old ui-config.json would override newer defaults
     return ScriptPanel(arguments, told, button)
@@ -105,9 +107,11 @@ def paste_fields(
             values = pasted_arguments(parameters)
             if name not in values:
                 return None
-            if name != "checkpoints":
+            if name not in ("checkpoints", "control"):
                 return gr.update(value=values[name])
             files = list(checkpoints())
+            if name == "control":
+                return gr.update(choices=[NOTHING, *files], value=next(iter(_known([values[name]], files)), NOTHING))
             return gr.update(choices=files, value=_known(values[name], files))
 
         return read
@@ -127,8 +131,8 @@ def _known(names: Sequence[str], files: Sequence[str]) -> list[str]:
 
 def _checkpoints(
     elem_id: Callable[[str], str], choices: Choices
-) -> tuple[gr.components.Component, list[gr.components.Component]]:
-    """The checkpoints and, as helpers: what narrows their list, and what adds a whole run or folder."""
+) -> tuple[gr.components.Component, list[gr.components.Component], gr.components.Component]:
+    """The checkpoints; as helpers what narrows their list and what adds a run or folder; what reads folders again."""
     files = list(choices.checkpoints())
     with gr.Row():
         chosen = gr.Dropdown(
@@ -164,7 +168,41 @@ def _checkpoints(
     add.click(add_shown, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
     group.input(add_group, inputs=[group, chosen], outputs=[chosen, group], show_progress="hidden")
     reread.click(read_again, inputs=[shown, chosen], outputs=[chosen, group], show_progress="hidden")
-    return chosen, [shown, group]
+    return chosen, [shown, group], reread
+
+
+def _reread_faces(button: gr.components.Component, faces: Sequence[gr.components.Component], choices: Choices) -> None:
+    """Let `button` list the detectors, samplers and schedules of the face pass again."""
+    components = dict(zip(ARGUMENTS[ARGUMENTS.index("faces") :], faces, strict=False))
+
+    def read_again() -> tuple[Any, ...]:
+        return tuple(gr.update(choices=face_choices(name, choices.of_kind)) for name in FACE_LISTS)
+
+    button.click(read_again, inputs=[], outputs=[components[name] for name in FACE_LISTS], show_progress="hidden")
+
+
+def _control(
+    elem_id: Callable[[str], str], choices: Choices, reread: gr.components.Component
+) -> tuple[gr.components.Component, ...]:
+    """The checkpoint that is asked for the class, and which words that changes."""
+    default = Panel()
+
+    def files() -> list[str]:
+        return [NOTHING, *choices.checkpoints()]
+
+    with gr.Row(elem_classes=["ohwx-row"]):
+        base = gr.Dropdown(
+            files(),
+            value=NOTHING,
+            label="Add the base as control",
+            elem_id=elem_id("control"),
+        )
+        token = gr.Textbox(value=default.class_token, label="Class token", elem_id=elem_id("class_token"))
+        words = gr.Textbox(
+            value="", label="Class", placeholder="the class token without its first word", elem_id=elem_id("class")
+        )
+    reread.click(lambda: gr.update(choices=files()), inputs=[], outputs=[base], show_progress="hidden")
+    return base, token, words
 
 
 def _narrowed(files: Sequence[str], text: str, held: Sequence[str] | None) -> list[str]:

@@ -8,15 +8,16 @@ from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.axis_text import write_values
+from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.core.experiment.plotted import axes_of, kept
-from ohwx_compare.core.infotext.infotext import Infotext, extra, faces, parse
+from ohwx_compare.core.experiment.plotted import axes_of, kept, kind_of
+from ohwx_compare.core.infotext.infotext import Infotext, extra, faces, parse, xyz
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel
 
-__all__ = ["corrections", "is_ours", "pasted_arguments"]
+__all__ = ["corrections", "is_comparison", "is_ours", "pasted_arguments"]
 
 _OURS = "ohwx"
 _PROMPTS = ("Prompt", "Negative prompt")
@@ -24,8 +25,24 @@ _NAMED_BY_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d-\d\d-[0-9a-f]{8}")
 
 
 def is_ours(parameters: Mapping[str, Any]) -> bool:
-    """Whether the text was written by a comparison, so that the script shall be chosen in the dropdown."""
+    """Whether the text was written by a comparison."""
     return _OURS in parameters
+
+
+def is_comparison(parameters: Mapping[str, Any]) -> bool:
+    """Whether the text asks for a comparison that the panel can say, so that the script shall be chosen.
+
+    Our sheets do, and X/Y/Z plots of checkpoints whose every axis is one here. One cell of ours is a picture.
+    """
+    try:
+        infotext = _infotext(parameters)
+        if is_ours(parameters):
+            return any(f"{letter} Type" in parameters for letter in "XYZ") or "experiment" in extra(infotext)
+        plot = xyz(infotext)
+        kinds = [kind_of(axis) for axis in plot.axes] if plot else []
+        return all(kinds) and any(kind.name == "checkpoint" for kind in kinds if kind)
+    except OhwxError:
+        return False
 
 
 def corrections(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,8 +62,12 @@ def corrections(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def pasted_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments by name (`arguments.ARGUMENTS`) that `parameters`, as the webui parsed them, say; the rest stays.
 
-    {} for a text with neither plot nor face pass, or one that cannot be read: pasting must never fail.
+    {} for a text with neither plot nor face pass, for one cell of ours, for a plot with an axis that the panel does not
+    have, and for a text that cannot be read: pasting must never fail.
     """
+    is_plot = is_ours(parameters) or any(f"{letter} Type" in parameters for letter in "XYZ")
+    if is_plot and not is_comparison(parameters):
+        return {}
     try:
         infotext = _infotext(parameters)
         return {**_grid(infotext, parameters), **_face(infotext), **_shown(infotext)}
@@ -73,9 +94,19 @@ def _grid(infotext: Infotext, parameters: Mapping[str, Any]) -> dict[str, Any]:
         checkpoints = [str(parameters["Model"])]
     others = [(KINDS[axis.kind].title, write_values(axis)) for axis in axes if axis.kind != "checkpoint"]
     found: dict[str, Any] = {} if checkpoints is None else {"checkpoints": checkpoints}
+    found |= _control(infotext) if ours else {}
     for i, (title, text) in zip(AXES, [*others, *[(NOTHING, "")] * len(AXES)], strict=False):
         found |= {f"axis_{i}": title, f"values_{i}": text}
     return found
+
+
+def _control(infotext: Infotext) -> dict[str, Any]:
+    """The control, which is one of the checkpoints too; none where the text names none."""
+    told = kept(infotext).get("control")
+    if told is None:
+        return {name: getattr(Panel(), name) for name in ("control", "class_token", "class_words")}
+    found = Control.read(told)
+    return {"control": str(found.checkpoint), "class_token": found.class_token, "class_words": found.class_words}
 
 
 def _face(infotext: Infotext) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From the webui's processing object and a request to a run folder."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -9,24 +10,31 @@ from typing import Any
 from modules import devices, processing
 
 from ohwx_compare.compare.run import Options, draw_run
+from ohwx_compare.core.events import Event, Started
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.folder_text import folder_digests
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.detect import Detector, find_detector
-from ohwx_compare.errors import ExperimentError, Interrupted
-from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.errors import ExperimentError, Interrupted, LedgerError
+from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.files.ledger.rows import Run
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
+from ohwx_compare.hosts.webui.request.known import require_known, require_ready
 from ohwx_compare.hosts.webui.request.progress import RunProgress
 from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets
+from ohwx_compare.words import counted, quoted
 
 __all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder", "sampler_of"]
+
+_LONGEST_NAME = 200  # bytes; file systems take 255
 
 
 def base_job(p: processing.StableDiffusionProcessing) -> Job:
@@ -67,6 +75,11 @@ class Compared:
         failed = [f"{cell.cell.label}: {cell.result.error}" for cell in self.run.cells if cell.result.error]
         return {"folder": str(self.run.folder), "drawn": self.drawn, "failed": failed}
 
+    def notes(self) -> list[str]:
+        """Each note of its cells once, with the number of cells that have it."""
+        counts = Counter(note for cell in self.run.cells for note in cell.result.notes)
+        return [f"{counted(count, 'cell')}: {note}" for note, count in counts.items()]
+
 
 def sampler_of(name: str, scheduler: str | None, *, has_scheduler: bool) -> tuple[str, str]:
     """Sampler and schedule of the webui's names; before 1.9 (no scheduler) a bare name means the model's own."""
@@ -85,21 +98,28 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     """
     folder = run_folder(request)
     experiment = request.experiment
+    require_ready(p)
+    require_known(experiment, stood_in=(folder / LEDGER_FILE).is_file())
     host = WebuiHost(p, own_faces=bool(experiment.faces))
     with RunProgress(folder.name, experiment.cells()) as progress:
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Started):  # the folder took the request: one that it refuses must not be resumed
+                write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
+            progress(event)
+
         try:
-            write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
             draw_run(
                 experiment,
                 host,
                 cache(find_webui_detector),
                 folder,
-                progress,
+                listen,
                 resolve=host.resolve,
-                options=Options(batch=max(p.batch_size, 1)),
+                options=Options(batch=max(p.batch_size, 1), adopt=by == "tab"),
             )
         except Interrupted:
-            if not (folder / "run.sqlite").is_file():
+            if not _is_planned(folder):
                 raise
         finally:
             host.close()
@@ -107,6 +127,14 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
         write_sheets(finished)
         write_page(finished)
     return Compared(finished, len(progress.drawn))
+
+
+def _is_planned(folder: Path) -> bool:
+    try:
+        experiment_in(folder)
+    except LedgerError:
+        return False
+    return True
 
 
 def run_folder(request: Request) -> Path:
@@ -136,7 +164,9 @@ def _folder_name(experiment: Experiment, folder: Path) -> str:
 
 
 def _safe(name: str) -> str:
-    """Raises ExperimentError for a name that is more than one folder's."""
-    if name.startswith(".") or set(name) & set('<>:"/\\|?*') or name != name.rstrip(" ."):
-        raise ExperimentError(f"{name!r} cannot be the name of a run folder; use letters, digits, spaces and -_().")
+    """Raises ExperimentError for a name that is more than one folder's, or that the tab could not ask for."""
+    if name and (not is_plain_name(name) or name.endswith(".") or len(name.encode()) > _LONGEST_NAME):
+        raise ExperimentError(
+            f"{quoted(name)} cannot be the name of a run folder; use letters, digits, spaces and -_()."
+        )
     return name

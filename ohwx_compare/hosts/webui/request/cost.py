@@ -15,11 +15,13 @@ from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, OhwxError, UnknownCheckpointError
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
+from ohwx_compare.hosts.webui.request.known import require_known
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.words import counted
 
@@ -58,6 +60,7 @@ def estimate_of(request: Request, resolve: Resolve, *, batch: int) -> Forecast:
         own = run_folder(request)
     except ExperimentError:  # a name that no folder can have: said when the run is started
         own = None
+    require_known(request.experiment, stood_in=bool(own and (own / LEDGER_FILE).is_file()))
     return forecast(request.experiment, resolve, batch=batch, own=own, runs=runs_folder())
 
 

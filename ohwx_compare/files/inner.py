@@ -1,0 +1,38 @@
+"""What lies inside a run folder: its folders are real ones and its files plain ones, so that nothing leads outside.
+
+A folder may come from a stranger, and a link in it, or a junction on Windows, may lead anywhere.
+"""
+
+import stat
+from pathlib import Path
+
+from ohwx_compare.files.atomic import is_plain_file
+
+__all__ = ["inner_file", "is_inner_folder", "require_inner_folder"]
+
+_JUNCTION = (
+    0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT, https://learn.microsoft.com/windows/win32/fileio/reparse-point-tags
+)
+
+
+def is_inner_folder(path: Path) -> bool:
+    """Whether `path` is a folder itself, neither a link nor a junction to one."""
+    try:
+        told = path.lstat()
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISDIR(told.st_mode) and getattr(told, "st_reparse_tag", 0) != _JUNCTION
+
+
+def require_inner_folder(path: Path) -> None:
+    """Raise NotADirectoryError unless `path` is a folder itself, FileNotFoundError where there is nothing."""
+    path.lstat()
+    if not is_inner_folder(path):
+        raise NotADirectoryError(f"{path} is a link or a file, expected a folder; delete it")
+
+
+def inner_file(folder: Path, name: str) -> Path | None:
+    """The file `name` ("/" between) of `folder`, None unless it is there and no link leads to it."""
+    path = folder / name
+    is_inside = all(is_inner_folder(parent) for parent in path.parents if folder in parent.parents)
+    return path if is_inside and is_plain_file(path) else None

@@ -1,0 +1,106 @@
+"""Every name is checked against what the webui has, before anything is generated."""
+
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from fake_webui import Txt2Img
+
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.errors import CheckpointError, DetectorError, ExperimentError
+from ohwx_compare.files.ledger.reader import open_run
+
+WRONG = {
+    "schedule": ({"job": {"schedule": "Karas"}}, "no schedule 'Karas'; did you mean 'Karras'"),
+    "sampler": ({"job": {"sampler": "Eulr"}}, "no sampler 'Eulr'; did you mean 'Euler'"),
+    "axis of samplers": ({"axes": {"sampler": "Euler, DPM++ 2N SDE"}}, "no sampler 'DPM\\+\\+ 2N SDE'; did you mean"),
+    "axis of schedules": ({"axes": {"schedule": "Karras, Unifrom"}}, "no schedule 'Unifrom'; did you mean 'Uniform'"),
+    "face's sampler": ({"faces": [{"sampler": "Eulr"}]}, "no sampler 'Eulr'"),
+    "face's schedule": ({"faces": [{"schedule": "Karas"}]}, "no schedule 'Karas'"),
+    "LoRA": ({"job": {"prompt": "<lora:nosuch:1>"}}, "no LoRA 'nosuch'; it has none"),
+    "face's LoRA": ({"faces": [{"prompt": "<lora:nosuch:1>"}]}, "no LoRA 'nosuch'"),
+    "detector": (
+        {"faces": [{"model": "nosuch.pt"}]},
+        r"no face detector nosuch\.pt .*drawn_yolov8\.pt, .*opencv-front",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_misspelt_name_is_an_error_before_anything_is_generated(webui, face, name):
+    asked, said = WRONG[name]
+    if asked.get("faces"):
+        asked = {"faces": [{**face, **asked["faces"][0]}]}
+    script = webui.load_script()
+    with pytest.raises((ExperimentError, DetectorError), match=said):
+        script.run(Txt2Img(seed=7), json.dumps({"checkpoints": ["one.safetensors"], "name": "run", **asked}))
+    assert webui.calls == []
+    assert not (webui.data / "outputs" / "ohwx" / "compare" / "run").exists()
+
+
+def test_the_cost_line_says_it_too(webui):
+    webui.load_script()
+    from ohwx_compare.hosts.webui.request.arguments import Panel
+    from ohwx_compare.hosts.webui.request.cost import estimate_html
+
+    panel = Panel(checkpoints=["one.safetensors"], axis_1="Schedule", values_1="Karas", faces=False)
+    assert "did you mean &#x27;Karras&#x27;" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    panel = Panel(checkpoints=["one.safetensors"], detector="face_yolov9.pt")
+    assert "no face detector face_yolov9.pt" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+
+
+def test_a_refiner_that_is_on_is_refused(webui):
+    script, asked = webui.load_script(), json.dumps({"checkpoints": ["one.safetensors"]})
+    p = Txt2Img(seed=7)
+    p.refiner_checkpoint = "refiner_1.0"
+    with pytest.raises(ExperimentError, match=r"refiner refiner_1\.0 is on"):
+        script.run(p, asked)
+    builtin = SimpleNamespace(filename="scripts/refiner.py", args_from=1, args_to=4, section=None)
+    webui.runner.alwayson_scripts.append(builtin)
+    p = Txt2Img(seed=7, scripts=webui.runner, script_args=(0, True, "refiner_1.0", 0.8))
+    with pytest.raises(ExperimentError, match=r"refiner refiner_1\.0 is on"):
+        script.run(p, asked)
+    assert webui.calls == []
+
+
+def test_a_lora_by_its_alias_and_an_embedding_are_in_the_fingerprint(webui, monkeypatch, tmp_path):
+    webui.load_script()
+    from ohwx_compare.core.request.job import Job
+    from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
+
+    lora, embedding = tmp_path / "file.safetensors", tmp_path / "charm.pt"
+    known = ModuleType("networks")
+    known.available_network_aliases = {"alias": SimpleNamespace(filename=str(lora))}
+    monkeypatch.setitem(sys.modules, "networks", known)
+    database = SimpleNamespace(word_embeddings={"charm": SimpleNamespace(filename=str(embedding))})
+    hijack = SimpleNamespace(model_hijack=SimpleNamespace(embedding_db=database))
+    monkeypatch.setitem(sys.modules, "modules.sd_hijack", hijack)
+
+    def said(prompt):
+        return Fingerprint(Txt2Img(seed=7), own_faces=True)(Job(prompt=prompt, seed=1))
+
+    lora.write_bytes(b"1"), embedding.write_bytes(b"1")
+    before = {prompt: said(prompt) for prompt in ("<lora:alias:1>", "a charm", "plain")}
+    lora.write_bytes(b"2"), embedding.write_bytes(b"2")
+    assert {prompt for prompt, was in before.items() if said(prompt) != was} == {"<lora:alias:1>", "a charm"}
+
+
+def test_a_comparison_that_is_refused_leaves_no_folder(webui):
+    script, runs = webui.load_script(), webui.data / "outputs" / "ohwx" / "compare"
+    asked = json.dumps({"checkpoints": ["nosuch.safetensors"], "name": "run", "faces": []})
+    with pytest.raises(CheckpointError, match="nosuch"):
+        script.run(Txt2Img(seed=7), asked)
+    assert list(runs.glob("*")) == []
+
+
+def test_what_is_skipped_while_it_is_generated_is_no_failure(webui):
+    script = webui.load_script()
+
+    def skip():
+        sys.modules["modules.shared"].state.skipped = True
+
+    webui.before_draw = skip
+    script.run(Txt2Img(seed=7), json.dumps({"checkpoints": ["one.safetensors"], "name": "run", "faces": []}))
+    (cell,) = open_run(webui.data / "outputs" / "ohwx" / "compare" / "run").cells
+    assert cell.result.outcome is Outcome.PENDING

@@ -45,7 +45,7 @@ class _Axis:
         rough = (self.high - self.low) / 5
         size = 10 ** np.floor(np.log10(rough))
         step = float(size * min(each for each in (1, 2, 5, 10) if each * size >= rough))
-        yield from np.arange(np.ceil(self.low / step), np.floor(self.high / step) + 1) * step
+        yield from np.arange(np.ceil(self.low / step), np.floor(self.high / step) + 1) * step + 0.0  # no -0
 
 
 def scatter(found: Judgement, marks: Sequence[Mark], across: str, up: str) -> str:

@@ -147,7 +147,8 @@ class Desk:
 
     def adopt(self, name: str) -> dict[str, Any]:
         """Take over a run that was made elsewhere, see `files.ledger.adopt`; `said` tells what became of it."""
-        with Ledger(self.runs.path(name), adopt=True) as ledger:
+        folder = self.runs.path(name)
+        with read_as_found(folder), Ledger(folder, adopt=True) as ledger:
             adopted = ledger.adopted
         return {**self.run(name), "said": adopted.words if adopted else ""}
 

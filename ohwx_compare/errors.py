@@ -18,6 +18,7 @@ OhwxError
 │   └── OtherExperimentError    a run folder with cells that the experiment does not ask for
 ├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host generated something other than what was asked for
+│   └── OtherBytesError      a checkpoint file that is not the one its sample took it for
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot continue
 ├── NotHereError             a file or run that was requested over HTTP and does not exist
@@ -41,6 +42,7 @@ __all__ = [
     "MissingVaeError",
     "NotHereError",
     "OhwxError",
+    "OtherBytesError",
     "OtherExperimentError",
     "OutOfMemoryError",
     "PromptError",
@@ -129,6 +131,10 @@ class MeasureError(OhwxError):
 
 class HostError(OhwxError):
     """The host generated something other than what was asked for."""
+
+
+class OtherBytesError(HostError):
+    """A checkpoint file that is not the one its sample took it for."""
 
 
 class OutOfMemoryError(OhwxError):

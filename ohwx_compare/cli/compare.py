@@ -14,6 +14,7 @@ from ohwx_compare.cli.options import (
     at_least_1,
     checkpoint_map,
     folders_of_detectors,
+    known_hashes,
     native_host,
     require_folder,
     warn_of_disk,
@@ -28,7 +29,6 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
-from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
 from ohwx_compare.words import counted, quoted
@@ -154,7 +154,8 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     print(f"{size}, into {options.out}", file=sys.stderr)
     if not options.out.exists():
         warn_of_disk(most_bytes(experiment), options.out)
-    bar, hashes = Bar(), Hashes(cache_folder())
+    bar = Bar()
+    hashes = known_hashes(options, bar)
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
         try:
@@ -176,6 +177,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
         "folder": str(options.out),
         "cells": cells,
         **{name: getattr(result, name) for name in ("drawn", "reused", "failed", "skipped")},
+        "sampled": result.sampled,
         "seconds": round(result.seconds, 1),
         "sheets": [str(sheet) for sheet in sheets],
         "page": str(page),
@@ -185,6 +187,8 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     else:
         counts = f"{result.drawn} generated, {result.reused} reused, {result.failed} failed, {result.skipped} skipped"
         print(f"{counts} in {clock(result.seconds)}")
+        if result.sampled:
+            print(f"{counted(result.sampled, 'checkpoint')} not read whole: size, time and a sample are unchanged")
         print(*sheets, page, sep="\n")
     if result.is_interrupted:
         raise Interrupted

@@ -15,6 +15,7 @@ from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
     folders_of_detectors,
+    known_hashes,
     native_host,
     require_folder,
     warn_of_disk,
@@ -85,7 +86,8 @@ def _wrong(planned: ComparisonPlan) -> Iterator[str]:
 
 def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     """The plan, and its seconds where they are asked for."""
-    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
+    hashes = known_hashes(options)
+    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes, reads=False)
     own = _opened([options.out] if options.out else [])
     lenders = _opened(run_folders(options.reuse))
     if not (own or lenders or options.calibrate):
@@ -95,12 +97,12 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
 
     places = folders_of_detectors(options.detectors, options.checkpoints)
     with CtrlC() as asked:
-        host = native_host(options, asked, lambda count: None)
+        host = native_host(options, asked, lambda count: None, hashes)
         find = cache(lambda name: find_detector(name, places, device=host.device.type))
         try:
             detectors = {tab.model: find(tab.model) for cell in experiment.cells() for tab in cell.faces}
             if own or lenders:
-                there = shelved(own[0] if own else None, lenders)
+                there = shelved(own[0] if own else None, lenders, hashes)
                 keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}, there)
                 planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
             else:

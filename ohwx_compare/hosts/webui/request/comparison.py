@@ -85,8 +85,9 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     """
     folder = run_folder(request)
     experiment = request.experiment
-    host = WebuiHost(p, own_faces=bool(experiment.faces))
-    with RunProgress(folder.name, experiment.cells()) as progress:
+    progress = RunProgress(folder.name, experiment.cells())
+    host = WebuiHost(p, own_faces=bool(experiment.faces), tell=progress)
+    with progress:
         try:
             write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
             draw_run(

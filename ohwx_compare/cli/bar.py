@@ -1,7 +1,7 @@
 """A progress bar with the time left, on stderr; one line for each finished cell where stderr is not a terminal.
 
 The time left counts sampling steps, not cells, so it holds for a run whose cells differ in cost too. A file that is
-read for its hash, which may happen beside, stands behind the label with a time of its own.
+read for its hash, which may happen beside, stands before the label with a time of its own.
 """
 
 import shutil
@@ -99,7 +99,7 @@ class Bar:
                 self.say(f"reading {event.file} for its hash ({event.total / 1e9:.1f} GB)")
         left = (self.now() - self.hashing_since) * (event.total - event.done) / event.done if event.done else None
         share = f"{100 * event.done // event.total} %" + ("" if left is None else f", {clock(left)} left")
-        self.hashing = "" if event.done >= event.total else f"  reading {event.file} for its hash: {share}"
+        self.hashing = "" if event.done >= event.total else f"hashing {event.file}: {share}  "
 
     def seconds_left(self) -> float | None:
         """Seconds to the end at the pace so far; None before the first step."""
@@ -117,7 +117,7 @@ class Bar:
         left = self.seconds_left()
         wanted = clock(left) + " left" if left is not None else ""
         head = f"{'█' * round(share * 24):<24} {self.done}/{self.total}  {wanted:<12}"
-        label = printable(self.label + self.hashing)
+        label = printable(self.hashing + self.label)
         width = shutil.get_terminal_size().columns - 1
         self.stream.write("\r" + f"{head} {label}"[:width].ljust(width))
         self.stream.flush()

@@ -187,8 +187,8 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     else:
         counts = f"{result.drawn} generated, {result.reused} reused, {result.failed} failed, {result.skipped} skipped"
         print(f"{counts} in {clock(result.seconds)}")
-        if result.sampled:
-            print(f"{counted(result.sampled, 'checkpoint')} not read whole: size, time and a sample are unchanged")
+        if result.about_files:
+            print(result.about_files)
         print(*sheets, page, sep="\n")
     if result.is_interrupted:
         raise Interrupted

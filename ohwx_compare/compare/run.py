@@ -41,6 +41,7 @@ from ohwx_compare.errors import (
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.ledger.rows import CheckpointRow
 from ohwx_compare.files.ledger.writer import Ledger
+from ohwx_compare.words import counted
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -70,6 +71,12 @@ class RunResult:
     sampled: int  # checkpoints whose cells were all there and whose file was only looked at: size, time and a sample
     is_interrupted: bool  # the user asked to stop after the cell in hand; cells are left
     seconds: float
+
+    @property
+    def about_files(self) -> str:
+        """What a person should know of files that were only looked at; "" where there is nothing."""
+        names = counted(self.sampled, "checkpoint")
+        return f"{names} not read whole: size, time and a sample are unchanged" if self.sampled else ""
 
 
 def draw_run(

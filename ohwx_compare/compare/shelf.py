@@ -23,6 +23,7 @@ from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
 from ohwx_compare.files import atomic
+from ohwx_compare.files.gallery import by_name
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_infotext
 
@@ -219,7 +220,7 @@ def run_folders(folders: Iterable[Path]) -> list[Path]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted((folder / "images").glob("*.png"))
+    return sorted((folder / "images").glob("*.png"), key=by_name)
 
 
 def _told(path: Path) -> tuple[str, PictureRecord] | None:
@@ -238,7 +239,8 @@ def _is_same(one: Path, other: Path) -> bool:
 def file_name(number: int, ref: CheckpointRef, seed: int, *, before: bool, digits: int = 4) -> str:
     """The name of a cell's picture, without suffix: sortable, readable, fit for every file system.
 
-    digits: of the largest number of the experiment, 4 at least.
+    digits: of the largest number of the experiment, 4 at least. In a folder that grew past 9999 cells both widths are
+    found, so who sorts names does it `by_name`.
     """
     stem = _UNSAFE.sub("_", ref.stem)[:_LONGEST].encode("utf-8")[:_LONGEST_BYTES].decode("utf-8", "ignore").strip(" .")
     return f"{number:0{digits}d} {stem} {seed}{'-before' if before else ''}"

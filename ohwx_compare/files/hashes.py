@@ -48,7 +48,7 @@ class Hashes:
         self,
         folder: Path | None = None,
         *,
-        read: Callable[..., Contents] = read_contents,
+        read: Callable[..., Contents] | None = None,
         settled: float | None = None,
         trusts_samples: bool = False,
         tell: Listener = lambda event: None,
@@ -56,11 +56,11 @@ class Hashes:
     ) -> None:
         """folder: remembers beyond this process, see `cache_folder`; None: nothing does.
 
-        read: `read_contents`. settled: as in `FileIdentity.of`. trusts_samples: what a sample tells is certain, so a
-        file that was hashed before is never read whole again. tell: hears `Hashing` of large files, from whichever
-        thread reads. known: shared by all that shall read a file once together.
+        read: in place of `read_contents`. settled: as in `FileIdentity.of`. trusts_samples: what a sample tells is
+        certain, so a file that was hashed before is never read whole again. tell: hears `Hashing` of large files, from
+        whichever thread reads. known: shared by all that shall read a file once together.
         """
-        self._folder, self._read, self._settled = folder, read, settled
+        self._folder, self._read, self._settled = folder, read or read_contents, settled
         self._trusts_samples, self._tell = trusts_samples, tell
         self._known: Known = {} if known is None else known
         self._reading = threading.Lock()

@@ -90,7 +90,7 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     with progress:
         try:
             write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
-            draw_run(
+            result = draw_run(
                 experiment,
                 host,
                 cache(find_webui_detector),
@@ -99,6 +99,8 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
                 resolve=host.resolve,
                 options=Options(batch=max(p.batch_size, 1)),
             )
+            if result.about_files:
+                p.comment(result.about_files)
         except Interrupted:
             if not (folder / "run.sqlite").is_file():
                 raise

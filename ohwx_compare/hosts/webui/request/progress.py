@@ -55,7 +55,7 @@ class RunProgress:
             self._hashing_since = self._now()
         left = (self._now() - self._hashing_since) * (event.total - event.done) / event.done if event.done else None
         share = f"{100 * event.done // event.total} %" + ("" if left is None else f", {round(left)} s left")
-        self._hashing = "" if event.done >= event.total else f"reading {event.file} for its hash: {share}"
+        self._hashing = "" if event.done >= event.total else f"hashing {event.file}: {share}"
         if self._hashing:
             shared.state.textinfo = self._hashing
 

@@ -1,6 +1,6 @@
 // Which checkpoints: the selected ones in the order of the columns, and a list with filter and groups to select from.
 
-/** @import { CheckpointGroup, Parts, State, View } from "./ohwx_types" */
+/** @import { CheckpointGroup, Control, Parts, State, View } from "./ohwx_types" */
 
 /** Names that hold each word of a filter. @param {readonly string[]} names @param {string} filter */
 export function matching(names, filter) {
@@ -72,6 +72,45 @@ export function checkpointPicker(parts, selected, changed) {
     show(now) {
       state = now;
       draw();
+    },
+  };
+}
+
+/** A request's control as the form edits it, a copy. @param {Control | null} [asked] @returns {Control} */
+export const controlForm = (asked) => ({ checkpoint: "", class_token: "ohwx man", class: "", ...asked });
+
+/** What the form says, as a request has it: nothing without a checkpoint. @param {Control} form */
+export const asControl = (form) => (form.checkpoint ? { ...form } : null);
+
+/**
+ * The base as control: which checkpoint, and which words of the prompts name the class in place of the subject.
+ *
+ * @param {Parts} parts
+ * @param {Control} control what it edits
+ * @param {() => void} changed
+ * @returns {View<State>}
+ */
+export function controlFields({ make, field, fields, bind, choice, textInput, setShown }, control, changed) {
+  const words = { placeholder: "the class token without its first word" };
+  const base = bind(choice("ohwx-control", {}, "none"), control, "checkpoint", draw);
+  const token = field("Class token", bind(textInput("ohwx-class-token"), control, "class_token", changed));
+  const name = field("Class", bind(textInput("ohwx-class", words), control, "class", changed), "ohwx-double");
+  const node = make("div", {}, fields(field("Base as control", base, "ohwx-double"), token, name));
+
+  function draw() {
+    show();
+    changed();
+  }
+
+  function show() {
+    for (const one of [token, name]) setShown(one, control.checkpoint);
+  }
+
+  show();
+  return {
+    node,
+    show(state) {
+      base.offer(["", ...state.checkpoints], control.checkpoint);
     },
   };
 }

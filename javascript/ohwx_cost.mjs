@@ -44,8 +44,7 @@ export function costLine(parts, server, request, begin) {
   const words = make("span", { id: "ohwx-cost", role: "status" }, "Estimating…");
   const start = button("Start", begin, { id: "ohwx-start", className: "ohwx-button ohwx-primary" });
   const node = make("div", { className: "ohwx-cost" }, words, start);
-  /** @type {{ timer: number, turn: number, isStale: boolean, isEmpty: boolean }} */
-  const now = { timer: 0, turn: 0, isStale: false, isEmpty: false };
+  const now = { timer: 0, asking: new AbortController(), isStale: false, isEmpty: false }; // asking: the last estimate
   /** frozen: for good; fault: of the estimate; refusal: of the last start, which may be tried again */
   const said = { frozen: /** @type {string | null} */ (null), fault: "", refusal: "", starting: "" };
 
@@ -66,8 +65,9 @@ export function costLine(parts, server, request, begin) {
   }
 
   async function estimate() {
-    now.turn += 1;
-    const mine = now.turn;
+    now.asking.abort();
+    now.asking = new AbortController();
+    const mine = now.asking.signal;
     const asked = request();
     now.isEmpty = !asked.checkpoints.length;
     if (now.isEmpty) {
@@ -76,10 +76,10 @@ export function costLine(parts, server, request, begin) {
     }
     try {
       /** @type {Cost} */
-      const cost = await server.post("api/estimate", { request: asked });
-      if (mine === now.turn) tell(costWords(cost, parts), missingWords(cost, parts));
+      const cost = await server.post("api/estimate", { request: asked }, 30, mine);
+      if (!mine.aborted) tell(costWords(cost, parts), missingWords(cost, parts));
     } catch (error) {
-      if (mine === now.turn) failed(error);
+      if (!mine.aborted) failed(error);
     }
   }
 

@@ -95,6 +95,8 @@ export function pageFrame({ make, setText, setShown }, server, send) {
       run = null;
       frame = null;
       full(false);
+      setShown(hold, false);
+      setShown(fault, false);
       hold.replaceChildren();
     },
   };

@@ -43,7 +43,7 @@ export function pnginfoView(parts, server, hooks) {
   const read = button("Read", begin, { id: "ohwx-folder-read", className: "ohwx-button ohwx-primary" });
   const filterWords = { type: "search", placeholder: "Filter: seed: 10, karras", "aria-label": "Filter the rows" };
   const filter = textInput("ohwx-rows-filter", filterWords);
-  const csv = make("a", { id: "ohwx-csv", className: "ohwx-button", download: "" }, "Download CSV");
+  const csv = button("Download CSV", save, { id: "ohwx-csv" });
   const count = make("span", { className: "ohwx-grey", role: "status", id: "ohwx-rows-count" });
   const { node: error, say } = parts.errorLine();
   const empty = make("p", { className: "ohwx-grey ohwx-empty" }, HINT);
@@ -69,6 +69,7 @@ export function pnginfoView(parts, server, hooks) {
   );
   /** @type {FolderInfo} */
   let found = { rows: [], columns: [], total: 0 };
+  let folderOf = ""; // the rows'
   let shown = PAGE;
   /** @type {InfoRow | null} */
   let picked = null;
@@ -94,12 +95,26 @@ export function pnginfoView(parts, server, hooks) {
     setText(read, "Read");
   }
 
+  /** Only the webui's own page may ask for the table, so it is asked for here and not by a link. */
+  async function save() {
+    csv.disabled = true;
+    say("");
+    try {
+      const table = await server.postForFile("api/pnginfo.csv", { folder: folderOf }, 600);
+      const href = URL.createObjectURL(table);
+      make("a", { href, download: "pictures.csv" }).click();
+      setTimeout(() => URL.revokeObjectURL(href), 60_000);
+    } catch (fault) {
+      say(/** @type {Error} */ (fault).message);
+    }
+    csv.disabled = false;
+  }
+
   /** @param {string} path @param {FolderInfo} info */
   function use(path, info) {
-    [found, shown, picked] = [info, PAGE, null];
+    [found, folderOf, shown, picked] = [info, path, PAGE, null];
     say("");
     hooks.remember("folder", path);
-    csv.href = `ohwx/api/pnginfo.csv?folder=${encodeURIComponent(path)}`;
     table.head(["Picture", "Pair", ...info.columns]);
     draw();
   }

@@ -40,7 +40,7 @@ export function recipeForm(parts, server, presets, recipe, hooks) {
   const node = parts.make("section", { className: "ohwx-form", "aria-label": "Recipe" });
   let form = parts.asFields(recipe, presets);
   let timer = 0;
-  let turn = 0;
+  let asking = new AbortController(); // the last plan that was asked for
 
   const asRecipe = () => parts.asRecipe(form, presets, parts);
 
@@ -51,12 +51,14 @@ export function recipeForm(parts, server, presets, recipe, hooks) {
       // half-typed JSON
     }
     clearTimeout(timer);
+    asking.abort();
     timer = window.setTimeout(count, 500);
   }
 
+  /** Count again; what was asked for before is not wanted any more, so the server stops counting it. */
   async function count() {
-    turn += 1;
-    const mine = turn;
+    asking.abort();
+    const mine = (asking = new AbortController()).signal;
     try {
       const asked = asRecipe();
       if (!asked.base || !asked.train) {
@@ -64,17 +66,17 @@ export function recipeForm(parts, server, presets, recipe, hooks) {
         return;
       }
       /** @type {Plan} */
-      const answer = await server.post("api/train/plan", { recipe: asked }, 120);
-      if (mine === turn) plan.show(answer, presets.note);
+      const answer = await server.post("api/train/plan", { recipe: asked }, 600, mine);
+      if (!mine.aborted) plan.show(answer, presets.note);
     } catch (error) {
-      if (mine === turn) plan.refuse(/** @type {Error} */ (error).message);
+      if (!mine.aborted) plan.refuse(/** @type {Error} */ (error).message);
     }
   }
 
   async function begin() {
     plan.busy("Starting…");
     try {
-      hooks.started(await server.post("api/train/runs", { recipe: asRecipe() }, 180));
+      hooks.started(await server.post("api/train/runs", { recipe: asRecipe() }, 600));
     } catch (error) {
       plan.busy("");
       plan.refuse(/** @type {Error} */ (error).message);

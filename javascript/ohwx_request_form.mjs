@@ -44,6 +44,8 @@ export function requestForm(parts, server, { request, notes = [], missing = [] }
   const form = asForm(request, parts);
   const cost = parts.costLine(parts, server, asRequest, begin);
   const picker = parts.checkpointPicker(parts, form.checkpoints, changed);
+  const control = parts.controlForm(request.control);
+  const base = parts.controlFields(parts, control, changed);
   const axes = parts.axesForm(parts, form.axes, changed);
   const picture = pictureFields(parts, form, changed);
   const faces = facePass(parts, form, changed);
@@ -54,7 +56,7 @@ export function requestForm(parts, server, { request, notes = [], missing = [] }
     { className: "ohwx-form", "aria-label": "Draft" },
     make("div", { className: "ohwx-line ohwx-head" }, make("h3", {}, "New comparison"), discard),
     remarks.length ? make("ul", { id: "ohwx-notes", className: "ohwx-notes" }, ...items(remarks)) : null,
-    part("Checkpoints", picker.node),
+    part("Checkpoints", picker.node, base.node),
     picture.node,
     part("Other axes", axes.node),
     faces.node,
@@ -64,7 +66,7 @@ export function requestForm(parts, server, { request, notes = [], missing = [] }
 
   /** @returns {CompareRequest} */
   function asRequest() {
-    return { ...form, axes: parts.asAxes(form.axes) };
+    return { ...form, axes: parts.asAxes(form.axes), control: parts.asControl(control) };
   }
 
   function changed() {
@@ -85,7 +87,7 @@ export function requestForm(parts, server, { request, notes = [], missing = [] }
   return {
     node,
     show(state) {
-      for (const view of [picker, axes, picture, faces]) view.show(state);
+      for (const view of [picker, base, axes, picture, faces]) view.show(state);
       cost.freeze(state.freeze);
       cost.again();
     },

@@ -126,6 +126,7 @@ export function runView(parts, server, hooks) {
       one.disabled = busy === act;
     }
     drawResume(isRetry(run));
+    setShown(alone, run.page);
     if (alone.getAttribute("href") !== run.page) alone.href = run.page;
   }
 
@@ -142,7 +143,8 @@ export function runView(parts, server, hooks) {
     if (run?.id !== next.id) refused = "";
     run = next;
     draw();
-    page.show(run);
+    if (run.page) page.show(run);
+    else page.close(); // a damaged folder has none
   }
 
   return {

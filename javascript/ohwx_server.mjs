@@ -19,6 +19,9 @@ const asJson = (answer) => answer.json();
 /** @param {Response} answer @returns {Promise<any>} */
 const asText = (answer) => answer.text();
 
+/** @param {Response} answer @returns {Promise<any>} */
+const asBlob = (answer) => answer.blob();
+
 /**
  * @param {string} path
  * @param {RequestInit} options
@@ -28,6 +31,7 @@ const asText = (answer) => answer.text();
 async function ask(path, options, patience = PATIENCE, read = asJson) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), patience * 1000);
+  options.signal?.addEventListener("abort", () => abort.abort());
   try {
     const address = new URL(path, location.href);
     const answer = await fetch(address, { ...options, signal: abort.signal, credentials: "same-origin" });
@@ -62,9 +66,18 @@ export const get = (path) => ask(`ohwx/${path}`, { cache: "no-store" });
 /** @param {string} path relative to the page, not to ohwx/ @returns {Promise<string>} */
 export const getText = (path) => ask(path, { cache: "no-store" }, PATIENCE, asText);
 
-/** @param {string} path @param {unknown} [value] @param {number} [patience] s */
-export const post = (path, value = {}, patience = PATIENCE) =>
-  ask(`ohwx/${path}`, posted(JSON.stringify(value), "application/json"), patience);
+/**
+ * @param {string} path
+ * @param {unknown} [value]
+ * @param {number} [patience] s
+ * @param {AbortSignal} [signal] aborted where the answer is not wanted any more: the server stops working on it
+ */
+export const post = (path, value = {}, patience = PATIENCE, signal = undefined) =>
+  ask(`ohwx/${path}`, { ...posted(JSON.stringify(value), "application/json"), signal }, patience);
+
+/** A file to save. @param {string} path @param {unknown} value @param {number} patience s @returns {Promise<Blob>} */
+export const postForFile = (path, value, patience) =>
+  ask(`ohwx/${path}`, posted(JSON.stringify(value), "application/json"), patience, asBlob);
 
 /** @param {string} path @param {File} file */
 export const postFile = (path, file) => ask(`ohwx/${path}`, posted(file, file.type || "application/octet-stream"), 120);

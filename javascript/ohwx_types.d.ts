@@ -101,11 +101,20 @@ export interface Kind {
   hint: string;
 }
 
+/** The base, asked for the class ("man") in place of the class token ("ohwx man"): core/experiment/control.py. */
+export interface Control {
+  checkpoint: string;
+  class_token: string;
+  /** "": the class token without its first word. */
+  class: string;
+}
+
 export interface CompareRequest {
   job: Job;
   checkpoints: string[];
   axes: Axis[];
   faces: FaceSettings[];
+  control?: Control | null;
   keep_before: boolean;
   name: string;
 }

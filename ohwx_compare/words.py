@@ -1,18 +1,25 @@
 """Words in sentences: numbers with what they count, what somebody gave, quoted, and the nearest of known names."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["counted", "did_you_mean", "quoted"]
+__all__ = ["counted", "did_you_mean", "on_one_line", "quoted"]
 
 _LONGEST = 200  # characters of a quotation
 _MOST_NAMES = 40  # that a sentence lists
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")  # with half surrogate pairs
 _ALIKE = 100  # characters of a name that are compared: comparing costs their square
 
 
 def counted(number: float, noun: str, plural: str | None = None) -> str:
     """`number` with what it counts: "1 cell", "2 cells", "1,234 cells". plural: of nouns that take more than an "s"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def on_one_line(text: str) -> str:
+    """`text` without line ends and control characters: what a stranger made may hold any."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", " ".join(text.split("\n")))
 
 
 def quoted(given: object) -> str:

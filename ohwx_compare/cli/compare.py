@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -24,13 +25,15 @@ from ohwx_compare.compare.cost.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.events import Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.prompt.styles import Style
-from ohwx_compare.errors import ExperimentError, Interrupted
+from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
+from ohwx_compare.train.outside.runs import class_token_of
 from ohwx_compare.words import counted, quoted
 
 __all__ = ["add_experiment_flags", "add_flags", "experiment_of", "read_experiment", "run_experiment"]
@@ -60,6 +63,13 @@ def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
         help="a picture or X/Y/Z grid, a text file, or the infotext itself, instead of an experiment file",
     )
     parser.add_argument("--all", action="store_true", help="compare all of --checkpoints, whatever the infotext names")
+    parser.add_argument(
+        "--control",
+        metavar="BASE[=WORDS]",
+        help="the checkpoint that the trainings began from, asked for the class in place of the subject (man for ohwx "
+        "man): one more column. WORDS: token and class in your prompts (default: what a checkpoint says that it was "
+        "trained with, else ohwx man)",
+    )
     parser.add_argument(
         "--batch", metavar="N", type=at_least_1, default=4, help="most pictures generated together (default: 4)"
     )
@@ -94,8 +104,29 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
         experiment = experiment.with_checkpoints(_comparable(names))
     elif not experiment.checkpoints:
         raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis, or --all for all of them.")
+    if options.control:
+        experiment = experiment.with_control(_control(experiment, options))
     infotext.require_drawn((cell.job, cell.faces) for cell in experiment.cells())
     return experiment
+
+
+def _control(experiment: Experiment, options: argparse.Namespace) -> Control:
+    """The base as control. Raises ExperimentError."""
+    name, _, words = options.control.partition("=")
+    base = CheckpointRef.parse(name)
+    if not set(experiment.checkpoints) - {base}:
+        raise ExperimentError(f"--control {base} is the only checkpoint; name one to compare with it.")
+    return Control.of(base, words or _learned(experiment, options) or "ohwx man")
+
+
+def _learned(experiment: Experiment, options: argparse.Namespace) -> str | None:
+    """Token and class by the record that our trainer left in one of the checkpoints."""
+    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), known_hashes(options), reads=False)
+    for ref in experiment.checkpoints:
+        with suppress(CheckpointError):  # the run says what is wrong
+            if learned := class_token_of(resolve(ref).path):
+                return learned
+    return None
 
 
 def _comparable(names: Sequence[str]) -> list[CheckpointRef]:

@@ -28,6 +28,7 @@ __all__ = [
     "Tensor",
     "describe",
     "find",
+    "header_length",
     "list_checkpoints",
     "pick",
     "prediction",
@@ -109,6 +110,13 @@ def read_header(path: Path) -> Header:
     return Header(path, tensors, metadata)
 
 
+def header_length(path: Path) -> int:
+    """Bytes of the header as the file says, whatever the file is. Raises OSError."""
+    require_regular(path)
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(8), "little")
+
+
 def _problem(tensors: Mapping[str, Tensor]) -> str | None:
     """What is wrong with the tensors' places. Where nothing is, together they are no larger than the file."""
     end = 0
@@ -132,7 +140,7 @@ def _tensor(entry: Mapping[str, Any], base: int) -> Tensor:
 
 
 def _looks_like(start: bytes) -> str:
-    """What a file that is not safetensors probably is, from its first eight bytes."""
+    """What a file that is not safetensors probably is, from its first eight bytes; none of them is told."""
     if not start:
         return "it is empty (0 bytes); copy or download it again"
     if start.startswith((b"PK", b"\x80\x02")):
@@ -142,9 +150,9 @@ def _looks_like(start: bytes) -> str:
     if start.lstrip().startswith(b"<"):
         return "it is a web page, so the download failed; download it again"
     if start.isascii() and start.decode().isprintable():
-        return f"it begins with the text {start.decode()!r}; choose another file"
-    if (claimed := int.from_bytes(start, "little")) > HEADER_LIMIT:
-        return f"its header claims {claimed:,} bytes, expected at most {HEADER_LIMIT:,}; copy or download it again"
+        return "it begins with text; choose another file"
+    if int.from_bytes(start, "little") > HEADER_LIMIT:
+        return f"its header claims over {HEADER_LIMIT:,} bytes; copy or download it again"
     return "its header cannot be read, perhaps because it is cut short; copy or download it again"
 
 

@@ -10,18 +10,19 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ohwx_compare.core.buckets import BucketPlacement, Size
 from ohwx_compare.errors import ExperimentError, ImageError
+from ohwx_compare.files.regular import read_text
 from ohwx_compare.words import counted
 
 __all__ = ["EXTENSIONS", "Dataset", "DatasetPicture", "ReadingRules", "load_picture", "pixels", "read_dataset"]
@@ -29,6 +30,7 @@ __all__ = ["EXTENSIONS", "Dataset", "DatasetPicture", "ReadingRules", "load_pict
 _MODERN = frozenset({".avif", ".heic", ".heif", ".jxl"})  # pictures that not every Pillow reads
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}) | _MODERN
 _SYSTEMS = frozenset({"desktop.ini", "thumbs.db"})  # written by Windows into every folder of pictures
+_LARGEST = 500_000_000  # bytes of a picture
 _NAMED = 10  # files that one sentence names at most
 _ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
 _MAY_LIE = (b"eXIf", b"type exif", b"rientation")  # a PNG with none of them in it stands upright
@@ -86,17 +88,28 @@ class _Seen:
     error: str | None = None
 
 
-def read_dataset(train: Path, reg: Path | None, reading: ReadingRules, repeats: int | None = None) -> Dataset:
-    """Read both folders; every file is read whole, to be sure that it can be decoded.
+def read_dataset(
+    train: Path,
+    reg: Path | None,
+    reading: ReadingRules,
+    repeats: int | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Dataset:
+    """Read both folders; every file is read whole, to be sure that it can be decoded, once in a process.
 
     repeats: of each training folder, instead of the number in its name.
+    check: called for each picture, in several threads; what it raises ends the reading.
     Raises ExperimentError without any usable picture in one of them, for a missing caption where `reading` wants one,
     and for a caption that is not UTF-8.
     """
     skipped: list[str] = []
     notes: list[str] = []
-    train_pictures = tuple(_pictures(train, False, reading, (skipped, notes)))
-    reg_pictures = tuple(_pictures(reg, True, reading, (skipped, notes))) if reg else ()
+    read = partial(_pictures, reading=reading, said=(skipped, notes), check=check)
+    try:
+        train_pictures = tuple(read(train, False))
+        reg_pictures = tuple(read(reg, True)) if reg else ()
+    except OSError as error:
+        raise ExperimentError(f"{error.filename or train} cannot be read: {error.strerror or error}.") from error
     if repeats is not None:
         train_pictures = tuple(DatasetPicture(**{**vars(one), "repeats": repeats}) for one in train_pictures)
     return Dataset(train=train_pictures, reg=reg_pictures, skipped=tuple(skipped), notes=tuple(notes))
@@ -137,7 +150,7 @@ def pixels(image: Image.Image, placement: BucketPlacement) -> np.ndarray:
 
 
 def _pictures(
-    root: Path, reg: bool, reading: ReadingRules, said: tuple[list[str], list[str]]
+    root: Path, reg: bool, reading: ReadingRules, said: tuple[list[str], list[str]], check: Callable[[], None]
 ) -> Iterator[DatasetPicture]:
     skipped, notes = said
     what = "regularization" if reg else "training"
@@ -146,9 +159,9 @@ def _pictures(
         inside = sorted((path for path in folder.iterdir() if path.is_file()), key=str)
         files = {path.name.casefold(): path for path in inside}
         paths = [path for path in inside if _is_picture(path)]
-        notes += _unread(folder, inside, paths, reading)
+        notes += _unread(folder, inside, paths, (reading, check))
         captions = [_caption(path, files, words, reading) for path in paths]
-        for path, caption, seen in zip(paths, captions, _decoded(paths, reading.upright), strict=True):
+        for path, caption, seen in zip(paths, captions, _decoded(paths, reading.upright, check), strict=True):
             if seen.error:
                 skipped.append(f"{path} is left out: {seen.error}.")
                 continue
@@ -184,8 +197,11 @@ def _folders(root: Path, what: str, notes: list[str]) -> Iterator[tuple[Path, in
             notes.append(f"{folder} is ignored: its name does not begin with a number of repeats, as in '1_ohwx man'.")
 
 
-def _unread(folder: Path, inside: list[Path], pictures: list[Path], reading: ReadingRules) -> Iterator[str]:
+def _unread(
+    folder: Path, inside: list[Path], pictures: list[Path], how: tuple[ReadingRules, Callable[[], None]]
+) -> Iterator[str]:
     """What lies in a folder and is not read: other files, captions without a picture, folders."""
+    reading, check = how
     stems = {path.stem.casefold() for path in pictures}
     ends = {extension.casefold() for extension in reading.caption_extensions} if reading.captions != "folder" else set()
     read = {(stem + end) for stem in stems for end in ends} | {path.name.casefold() for path in pictures}
@@ -193,9 +209,16 @@ def _unread(folder: Path, inside: list[Path], pictures: list[Path], reading: Rea
     if others:
         yield f"{folder}: {_named(others)} not read, neither a picture nor a picture's caption."
     for below in sorted((path for path in folder.iterdir() if path.is_dir() and not _is_hidden(path)), key=str):
-        count = sum(1 for path in below.rglob("*") if _is_picture(path) and path.is_file())
-        held = counted(count, "picture")
+        held = counted(_pictures_below(below, check), "picture")
         yield f"{below} is not read ({held} in it): pictures belong right in the folder {folder.name!r}."
+
+
+def _pictures_below(folder: Path, check: Callable[[], None]) -> int:
+    found = 0
+    for parent, _, files in os.walk(folder):
+        check()
+        found += sum(1 for name in files if _is_picture(Path(parent, name)))
+    return found
 
 
 def _named(paths: list[Path]) -> str:
@@ -227,42 +250,60 @@ def _caption(path: Path, files: Mapping[str, Path], words: str, reading: Reading
 
 def _first_line(file: Path) -> str:
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"The caption {file} cannot be read as UTF-8: {error}.") from error
+        lines = read_text(file).splitlines()
+    except UnicodeDecodeError as error:
+        raise ExperimentError(f"The caption {file} cannot be read as UTF-8; save it as UTF-8.") from error
+    except OSError as error:
+        raise ExperimentError(f"The caption {file} cannot be read: {error.strerror or error}.") from error
     return lines[0].strip() if lines else ""
 
 
-def _decoded(paths: list[Path], upright: bool) -> list[_Seen]:
+def _decoded(paths: list[Path], upright: bool, check: Callable[[], None]) -> list[_Seen]:
     """What each file holds, in order; decoded on all cores, for Pillow releases the lock."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-            return list(pool.map(partial(_look, upright=upright), paths))
+            return list(pool.map(partial(_look, upright=upright, check=check), paths))
 
 
-def _look(path: Path, upright: bool) -> _Seen:
+def _look(path: Path, upright: bool, check: Callable[[], None]) -> _Seen:
+    check()
     try:
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
-            size = image.size
-            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photo and its preview
-            if image.format == "PNG" and not any(word in data for word in _MAY_LIE):
-                image.verify()  # the checksums of all its chunks: far cheaper than decoding them
-                return _Seen(size, frames)
-            image.draft("RGB", (1, 1))  # a JPEG is read whole, but in its smallest size
-            image.load()
-            if image.mode == "F":
-                return _Seen(error="its pixels are floating-point numbers; save it with 8 bits")
-            if image.format == "TIFF":
-                return _Seen(image.size, frames)  # Pillow has turned it
-            turned = upright and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        stat = path.stat()
+        if stat.st_size > _LARGEST:
+            return _Seen(error=f"it has {stat.st_size:,} bytes, expected at most {_LARGEST:,}")
+        return _decode(path, (stat.st_size, stat.st_mtime_ns), upright)
     except Image.DecompressionBombError as error:
         return _Seen(error=f"it is too large ({error})")
     except _DAMAGED as error:
-        if not _empty(path) and path.suffix.lower() in _MODERN:
+        if _empty(path):
+            return _Seen(error="it is empty (0 bytes)")
+        if path.suffix.lower() in _MODERN:
             return _Seen(error=f"it cannot be read here as {path.suffix[1:].upper()}; save it as JPEG or PNG")
-        return _Seen(error="it is empty (0 bytes)" if _empty(path) else f"it cannot be decoded ({error})")
+        what = "it is not a picture that Pillow can read" if isinstance(error, UnidentifiedImageError) else str(error)
+        return _Seen(error=f"it cannot be decoded ({what})")
+
+
+@lru_cache(maxsize=200_000)
+def _decode(path: Path, version: tuple[int, int], upright: bool) -> _Seen:
+    """Decode a file once in this process: a plan is made again at each pause of somebody who types.
+
+    version: size in bytes and time of change, under which the file counts as the same. Raises _DAMAGED.
+    """
+    data = path.read_bytes()
+    with Image.open(io.BytesIO(data)) as image:
+        size = image.size
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photo and its preview
+        if image.format == "PNG" and not any(word in data for word in _MAY_LIE):
+            image.verify()  # the checksums of all its chunks: far cheaper than decoding them
+            return _Seen(size, frames)
+        image.draft("RGB", (1, 1))  # a JPEG is read whole, but in its smallest size
+        image.load()
+        if image.mode == "F":
+            return _Seen(error="its pixels are floating-point numbers; save it with 8 bits")
+        if image.format == "TIFF":
+            return _Seen(image.size, frames)  # Pillow has turned it
+        turned = upright and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     return _Seen(size[::-1] if turned else size, frames)
 
 

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -15,6 +16,7 @@ from ohwx_compare.files.infotexts import read_infotext
 __all__ = ["Info", "columns", "infos", "write_csv"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_MOST_COLUMNS = 1_000  # real pictures have some 60 keys; rows times columns must stay a table
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
@@ -61,8 +63,9 @@ def infos(found: Iterable[Path]) -> Iterator[Info]:
 
 
 def columns(read: Iterable[Info]) -> list[str]:
-    """Every key that any picture has, in the order of first occurrence."""
-    return list(dict.fromkeys(key for info in read for key in info.parameters))
+    """Every key that any picture has, in the order of first occurrence; the first 1,000 of very many."""
+    found = dict.fromkeys(key for info in read for key in info.parameters)
+    return list(islice(found, _MOST_COLUMNS))
 
 
 def write_csv(out: TextIO, read: Iterable[Info]) -> None:

@@ -1,7 +1,8 @@
 """Pictures in folders: which there are, and which of them are the same picture before and after its face pass."""
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ohwx_compare.errors import ImageError
@@ -15,11 +16,12 @@ _NUMBER = re.compile(r"([0-9]+)")
 _COUNTED = re.compile(r"(?P<number>\d{3,15})(?P<rest>-.+)")  # the webui's: 00012-1382869474
 
 
-def pictures(paths: Iterable[Path]) -> list[Path]:
+def pictures(paths: Iterable[Path], check: Callable[[], None] = lambda: None) -> list[Path]:
     """The pictures among `paths`, those of a folder and all below it `by_name`; none twice, in the order given.
 
-    A path that is named itself is taken whatever its suffix. Raises ImageError for one that does not exist, and
-    where there is no picture at all.
+    A path that is named itself is taken whatever its suffix. Folders that cannot be looked into are passed over.
+    check: called for each file and folder; what it raises ends the search. Raises ImageError for a path that does not
+    exist, and where there is no picture at all.
     """
     found: dict[Path, None] = {}
     paths = list(paths)
@@ -29,8 +31,7 @@ def pictures(paths: Iterable[Path]) -> list[Path]:
                 f"No file or folder can be called {quoted(str(path))}; give pictures, or folders of pictures."
             )
         if path.is_dir():
-            inside = (file for file in path.rglob("*") if file.suffix.lower() in PICTURES and file.is_file())
-            found |= dict.fromkeys(sorted(inside, key=by_name))
+            found |= dict.fromkeys(sorted(_below(path, check), key=by_name))
         elif path.is_file():
             found[path] = None
         else:
@@ -49,6 +50,17 @@ def by_name(path: Path) -> tuple[object, ...]:
     parts = _NUMBER.split(text.casefold())  # text and number in turn
     numbers = [(len(digits), digits) for digits in (part.lstrip("0") for part in parts[1::2])]
     return (*(part for pair in zip(parts[::2], [*numbers, (-1, "")], strict=True) for part in pair), text)
+
+
+def _below(folder: Path, check: Callable[[], None]) -> Iterator[Path]:
+    """The pictures in a folder and below it; linked folders are not followed."""
+    for parent, _, files in os.walk(folder):
+        check()
+        for name in files:
+            check()
+            path = Path(parent, name)
+            if path.suffix.lower() in PICTURES and os.path.isfile(path):  # noqa: PTH113  no error where it is hidden
+                yield path
 
 
 def is_possible(path: Path) -> bool:

@@ -26,7 +26,10 @@ def read_object(path: Path) -> dict[str, Any]:
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """`value` as JSON that every reader takes: a number that is not finite is null."""
-    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 def parse_json(text: str | bytes) -> Any:

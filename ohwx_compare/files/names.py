@@ -1,4 +1,4 @@
-"""The one rule for the names of results that are made from a user's files.
+"""Names of files and folders: which are plain, and the one rule for results that are made from a user's files.
 
 `<stem>.png`; where that name is taken, `<stem>-2.png`, `<stem>-3.png`, ... A name is taken that an earlier input of the
 same call got, that one of the inputs has, and that a file has which this program did not make. So nothing of the user's
@@ -11,8 +11,20 @@ from pathlib import Path
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import is_made_here
+from ohwx_compare.words import on_one_line
 
-__all__ = ["FreeNames"]
+__all__ = ["FreeNames", "is_plain_name"]
+
+_FORBIDDEN = frozenset('<>:"/\\|?*')  # separators, Windows' drive letters, streams and wildcards
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a file or folder can be called so on any system, and be asked for over HTTP.
+
+    Not hidden, one line without control characters and half surrogate pairs, no blank at either end.
+    """
+    is_odd = name.startswith(".") or bool(set(name) & _FORBIDDEN)
+    return bool(name) and not is_odd and name == name.strip() == on_one_line(name)
 
 
 class FreeNames:

@@ -11,7 +11,7 @@ from typing import Literal
 from PIL import Image
 
 from ohwx_compare.judge.families import StyleFamily
-from ohwx_compare.judge.measure import MeasureContext, Score, measure_key
+from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, measure_key
 from ohwx_compare.judge.references import FaceSight, References, SeenFace
 from ohwx_compare.judge.weights import FACE_LANDMARKS, FACE_LICENCE, FACE_NET
 
@@ -30,6 +30,11 @@ class Likeness:
     """
 
     name = "likeness"
+    words = MeasureWords(
+        title="Likeness to the photographs", subject="likeness", more="more likeness", less="less likeness"
+    )
+    asked = Asked.SUBJECT
+    takes_controls = False
     version = 1
     sha256 = FACE_NET.sha256
     licence = FACE_LICENCE

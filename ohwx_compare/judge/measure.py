@@ -8,14 +8,33 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 from PIL import Image
 
-__all__ = ["MEASURED", "MeasureContext", "PictureMeasure", "Score", "measure_key"]
+__all__ = ["MEASURED", "Asked", "MeasureContext", "MeasureWords", "PictureMeasure", "Score", "measure_key"]
 
 MEASURED = "measured"
 """The outcome of a picture that was measured; any other is a word for why it was not."""
+
+
+class Asked(str, Enum):
+    """Whom a picture was asked to show."""
+
+    SUBJECT = "subject"  # the person: the prompt has his token
+    CLASS = "class"  # "a man": the same checkpoint without the token
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureWords:
+    """How a report speaks of a measure whose values are 0 to 1, or which is scaled to that style by style."""
+
+    title: str  # "Likeness to the photographs"
+    subject: str  # "likeness"
+    more: str  # "more likeness"
+    less: str  # "less likeness"
+    is_share: bool = False  # yes or no: every value is 0 or 1
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,7 @@ class MeasureContext:
     """What stands beside pictures that are scored together; they are all of one style."""
 
     style: str = ""  # the value of the style axis, else the prompt
+    seeds: Sequence[int] = ()  # one for each picture
     controls: Sequence[Image.Image] = ()  # the base's picture of the same prompt and seed, one for each, or none
 
 
@@ -39,6 +59,9 @@ class PictureMeasure(Protocol):
     """A number for each picture. Made once for a run, with what it holds pictures against."""
 
     name: str
+    words: MeasureWords
+    asked: Asked  # the pictures that it is of
+    takes_controls: bool  # then it is given only pictures that have a control, and that with them
     version: int  # raised when the same picture would get another number
     sha256: str  # of its weights, lower case hex; "" without any
     licence: str  # of its weights

@@ -98,7 +98,7 @@ def board_of(run: Run) -> Board:
         RowGroup(*key, tuple(members))
         for key, members in groupby(rows, key=lambda row: (_same(row, "prompt"), _same(row, "negative")))
     ]
-    columns = tuple(_column(run, axes[across], c) for c in range(len(axes[across].values)))
+    columns = tuple(_column(run, across, c) for c in range(len(axes[across].values)))
     return Board(run, columns, tuple(groups))
 
 
@@ -181,16 +181,17 @@ def _row_label(axes: Sequence[Axis], down: Sequence[int], line: Sequence[RunCell
 
 
 def _same(row: Row, field: str) -> str:
-    texts = {getattr(cell.cell.job, field) for cell in row.cells}
+    own = [cell for cell in row.cells if not cell.cell.is_control]  # a control's prompt names the class instead
+    texts = {getattr(cell.cell.job, field) for cell in own or row.cells}
     return texts.pop() if len(texts) == 1 else ""
 
 
-def _column(run: Run, axis: Axis, at: int) -> Column:
-    value = axis.values[at]
+def _column(run: Run, axis: int, at: int) -> Column:
+    value, label = run.experiment.axes[axis].values[at], run.experiment.labels_of(axis)[at]
     if not isinstance(value, CheckpointRef):
-        return Column(axis.labels[at])
+        return Column(label)
     used = next((row.sha256 for row in run.checkpoints if row.ref == str(value)), None)
-    return Column(axis.labels[at], used or value.short_hash)
+    return Column(label, used or value.short_hash)
 
 
 def _confidences(faces: Sequence[FaceRecord]) -> str:

@@ -64,7 +64,10 @@ CHECKPOINTS = {
     "no text encoders": (without("conditioner."), "without text encoders"),
     "no first text encoder": (without("conditioner.embedders.0."), "lacks"),
     "no VAE": (without("first_stage_model."), "holds no VAE; choose a VAE file"),
-    "a text file": (lambda path, tiny: path.write_text("these are not the weights"), "begins with the text 'these ar'"),
+    "a text file": (
+        lambda path, tiny: path.write_text("these are not the weights"),
+        "it begins with text; choose another",
+    ),
     "a header of 2 GB": (lambda path, tiny: path.write_bytes((2**31).to_bytes(8, "little") + b"{}"), "2,147,483,648"),
     "0 bytes": (lambda path, tiny: path.touch(), "is empty (0 bytes)"),
     "more data than tensors": (lambda path, tiny: path.write_bytes(tiny.read_bytes() + bytes(99)), "is damaged"),

@@ -89,6 +89,22 @@ def test_an_experiment_file(tiny, tmp_path, capsys):
     assert {cell.result.outcome for cell in open_run(tmp_path / "run").cells} == {Outcome.DRAWN}
 
 
+def test_the_base_as_control_is_one_more_column_that_draws_nothing_of_the_others_again(tiny, tmp_path, capsys):
+    out, grid = tmp_path / "run", ["--from", small(tmp_path), *STAND_INS, "--json"]
+    assert compare(tiny, out, *grid) == 0
+    capsys.readouterr()
+    assert compare(tiny, out, *grid, "--control", "tiny_base=ohwx man") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["cells"], summary["drawn"], summary["reused"]) == (3, 1, 2)
+    subject, _, control = (cell.cell for cell in open_run(out).cells)
+    assert (control.is_control, control.checkpoint.name) == (True, "tiny_base")
+    assert control.job.prompt == subject.job.prompt.replace("ohwx man", "man")
+    again = read_experiment(None, str(out / "sheet.png"))
+    assert [cell.is_control for cell in again.cells()] == [False, False, True]
+    assert compare(tiny, tmp_path / "other", *grid, "--control", "tiny_base=sks man") == 1
+    assert "which is in no prompt" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [("{", "JSON"), ('{"jobs": {}}', "job"), ('{"job": {"prompt": "a", "seed": -1}}', "seed"), ("[]", "object")],

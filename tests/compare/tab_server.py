@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -108,6 +109,8 @@ class Tab:
             rows = [{"path": f"/p/{i}.png", "infotext": f"<img src=x onerror=hurt=1>\nSteps: {i}", "pair": None,
                      "values": {"Steps": str(i)}} for i in range(300)]  # fmt: skip
             return {"rows": rows, "columns": ["Steps"], "total": 300}
+        if path == "ohwx/api/pnginfo.csv":
+            return b"file\n/p/0.png\n"
         name, act = unquote(path.removeprefix("ohwx/api/runs/")).rsplit("/", 1)
         self.states[name] = {"resume": "drawing", "interrupt": "stopped", "skip": "drawing"}[act]
         return self.run(name)
@@ -184,8 +187,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", TYPES.get(suffix, "application/json"))
         self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        with suppress(BrokenPipeError):  # the page may not want it any more
+            self.end_headers()
+            self.wfile.write(data)
 
 
 def page(is_dark: bool) -> bytes:

@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ohwx_compare.core.experiment.axes import Axis
+from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Result, Run, RunCell
 from ohwx_compare.look.board import Board, summary
 from ohwx_compare.look.page import page_data, render_page, write_page
 from ohwx_compare.look.sheet import write_sheets
@@ -45,6 +47,19 @@ class Reader(HTMLParser):
 
 def cells_of(data):
     return [cell for group in data["groups"] for row in group["rows"] for cell in row["cells"]]
+
+
+def test_a_controls_own_prompt_leaves_the_others_heading(tmp_path):
+    cells = Experiment.from_dict({
+        "job": {"prompt": "photo of ohwx man", "seed": 1},
+        "axes": [{"kind": "checkpoint", "values": ["a", "b"]}],
+        "control": {"checkpoint": "base", "class_token": "ohwx man"},
+    })  # fmt: skip
+    pending = Result(outcome=Outcome.PENDING)
+    rows = tuple(RunCell(cell=cell, result=pending, checkpoint=None) for cell in cells.cells())
+    data = page_data(Run(folder=tmp_path, experiment=cells, cells=rows, checkpoints=()))
+    assert [column["label"] for column in data["columns"]] == ["a", "b", "base (control: man)"]
+    assert [group["prompt"] for group in data["groups"]] == ["photo of ohwx man"]
 
 
 @pytest.fixture(scope="module")

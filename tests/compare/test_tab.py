@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import tab_server
@@ -256,13 +257,17 @@ def test_many_checkpoints_scroll_down_and_never_sideways(page, server):
     assert not page.eval_on_selector(".ohwx-list", wide)
 
 
-def test_a_folder_is_read_filtered_and_compared_with(page):
+def test_a_folder_is_read_filtered_and_compared_with(page, server):
     page.click("#ohwx-tab-pnginfo")
     page.fill("#ohwx-folder", "/bilder/ä b")
     page.press("#ohwx-folder", "Enter")
     page.wait_for_selector("tbody tr")
     assert page.locator("tbody tr").count() == 200
-    assert page.locator("#ohwx-csv").get_attribute("href") == "ohwx/api/pnginfo.csv?folder=%2Fbilder%2F%C3%A4%20b"
+    with page.expect_download() as saved:
+        page.click("#ohwx-csv")
+    assert saved.value.suggested_filename == "pictures.csv"
+    assert Path(saved.value.path()).read_bytes() == b"file\n/p/0.png\n"
+    assert last(server, "ohwx/api/pnginfo.csv") == {"folder": "/bilder/ä b"}
     page.fill("#ohwx-rows-filter", "steps: 299")
     assert page.locator("#ohwx-rows-count").inner_text() == "1 of 300 pictures"
     page.locator("tbody button").click()

@@ -60,7 +60,7 @@ def test_header_is_what_was_written(tmp_path):
     ("content", "why"),
     [
         (b"", r"empty \(0 bytes\)"),
-        (b"abc", "begins with the text 'abc'"),
+        (b"abc", "it begins with text; choose another"),
         (b"\x01\x02\x03", "cut short"),
         (raw({"a": entry([2], 0, 4)}, b"12"), "cut short: .* bytes of"),
         (raw({"a": entry([2], 0, 4)}, b"1234")[:40], "cut short"),

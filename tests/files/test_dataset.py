@@ -1,11 +1,13 @@
 """Training folders: what is read, in which form, and what is left out by name."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from ohwx_compare.core.buckets import Buckets
-from ohwx_compare.errors import ExperimentError, ImageError
+from ohwx_compare.errors import ExperimentError, ImageError, Interrupted
 from ohwx_compare.files.dataset import ReadingRules, load_picture, pixels, read_dataset
 
 RED, GREEN = (200, 40, 30), (20, 180, 60)
@@ -181,3 +183,59 @@ def test_pictures_right_in_the_folder_are_told(folder):
     halves().save(folder.parent / "a.png")
     with pytest.raises(ExperimentError, match="holds 1 picture and no folders"):
         read(folder)
+
+
+def test_a_picture_is_decoded_once_until_it_changes(tmp_path, monkeypatch):
+    folder = tmp_path / "1_ohwx man"
+    folder.mkdir()
+    for number in range(4):
+        Image.new("RGB", (64, 64 + number)).save(folder / f"{number}.jpg")
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    opened = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or read_bytes(path))
+    first = read_dataset(tmp_path, None, ReadingRules())
+    assert sorted(opened) == ["0.jpg", "1.jpg", "2.jpg", "3.jpg", "bad.jpg"]
+    opened.clear()
+    assert read_dataset(tmp_path, None, ReadingRules()) == first
+    assert opened == ["bad.jpg"]  # what failed is tried again
+    Image.new("RGB", (96, 128), "red").save(folder / "2.jpg")
+    opened.clear()
+    again = read_dataset(tmp_path, None, ReadingRules())
+    assert sorted(opened) == ["2.jpg", "bad.jpg"]
+    assert [one.size for one in again.train] == [(64, 64), (64, 65), (96, 128), (64, 67)]
+
+
+def test_reading_ends_where_it_is_told_to(tmp_path, monkeypatch):
+    (tmp_path / "1_ohwx man").mkdir()
+    for number in range(50):
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(tmp_path / "1_ohwx man" / f"{number}.png")
+    looks, opened = [], []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or read_bytes(path))
+
+    def check():
+        looks.append(1)
+        if len(looks) > 5:
+            raise Interrupted("enough")
+
+    with pytest.raises(Interrupted):
+        read_dataset(tmp_path, None, ReadingRules(), None, check)
+    assert len(opened) <= 5
+
+
+def test_a_caption_tells_no_byte_and_has_a_bound(tmp_path):
+    folder = tmp_path / "1_ohwx man"
+    folder.mkdir()
+    Image.new("RGB", (64, 64)).save(folder / "a.png")
+    (folder / "a.txt").write_bytes(b"\xff\xfe\x31")
+    with pytest.raises(ExperimentError, match=r"read as UTF-8; save it as UTF-8\.$"):
+        read_dataset(tmp_path, None, ReadingRules())
+    with (folder / "a.txt").open("wb") as file:
+        file.truncate(2 << 30)
+    with pytest.raises(ExperimentError, match="bytes, expected at most"):
+        read_dataset(tmp_path, None, ReadingRules())
+    (folder / "a.txt").unlink()
+    with (folder / "b.png").open("wb") as file:
+        file.truncate(2 << 30)
+    assert "expected at most" in read_dataset(tmp_path, None, ReadingRules()).skipped[0]

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as axes from "../../javascript/ohwx_axes.mjs";
-import { matching, toggled } from "../../javascript/ohwx_checkpoints.mjs";
+import { asControl, controlForm, matching, toggled } from "../../javascript/ohwx_checkpoints.mjs";
 import { costWords, missingWords } from "../../javascript/ohwx_cost.mjs";
 import { asForm } from "../../javascript/ohwx_request_form.mjs";
 import { isPossible, isRetry, requestOf } from "../../javascript/ohwx_run.mjs";
@@ -34,6 +34,16 @@ test("what a form changes is a copy", () => {
   assert.deepEqual([request.job.prompt, request.checkpoints, request.faces], ["photo", ["a"], [{ model: "face.pt" }]]);
   assert.deepEqual(form.axes, [{ kind: "seed", values: "1, 2", pairs: [] }]);
   assert.deepEqual(asForm({}, axes), { job: {}, checkpoints: [], axes: [], faces: [] });
+});
+
+test("a control is edited as a copy, and none without a checkpoint", () => {
+  const asked = { checkpoint: "base", class_token: "sks dog", class: "dog" };
+  const form = controlForm(asked);
+  assert.deepEqual(asControl(form), asked);
+  form.checkpoint = "";
+  assert.equal(asControl(form), null);
+  assert.equal(asked.checkpoint, "base");
+  assert.deepEqual(controlForm(null), { checkpoint: "", class_token: "ohwx man", class: "" });
 });
 
 test("a run's experiment becomes a request: checkpoints without hashes, no notes, a name of its own", () => {

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -13,40 +14,64 @@ _COMPONENTS = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def fakes(tmp_path, monkeypatch):
-    """Start a fake webui: `fakes(is_old=True)` lacks what 1.7 lacks. Our package is as it was afterwards."""
+@contextmanager
+def faking(folder):
+    """`start(**kwargs)` starts a fake webui in `folder`. Our package and the modules are as they were afterwards."""
 
     def start(**kwargs):
-        webui = FakeWebui(tmp_path / "web ui ü", **kwargs)
+        webui = FakeWebui(folder, **kwargs)
         gradio = ModuleType("gradio")
         for name in _COMPONENTS:
             setattr(gradio, name, type(name, (Component,), {}))
         gradio.components = SimpleNamespace(Component=Component)
         gradio.update = dict
         for name, module in {**webui.modules(), "gradio": gradio}.items():
-            monkeypatch.setitem(sys.modules, name, module)
+            patch.setitem(sys.modules, name, module)
         return webui
 
     own = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "ohwx_compare"}
     rim = [name for name in own if name.startswith("ohwx_compare.hosts.webui")]
     for name in rim:
         del sys.modules[name]
-    yield start
+    with pytest.MonkeyPatch.context() as patch:
+        yield start
     for name in [name for name in sys.modules if name.split(".")[0] == "ohwx_compare"]:
         del sys.modules[name]
     sys.modules.update({name: module for name, module in own.items() if name not in rim})
 
 
-@pytest.fixture
-def webui(fakes):
-    """A fake 1.10.1 with the user's checkpoint loaded and two more to compare."""
-    webui = fakes()
+def stocked(webui):
+    """The user's checkpoint loaded and two more to compare."""
     for number, name in enumerate(("user", "one", "two")):
         write_checkpoint(webui.folder / f"{name}.safetensors", number)
     webui.list_models()
     webui.reload()
     return webui
+
+
+@contextmanager
+def opened(webui):
+    """The tab's page; at the end nothing is drawn any more."""
+    webui.load_script()
+    yield Page(started(webui))
+    webui.before_draw = webui.after_draw = lambda: None
+    for callback in webui.unloaded:
+        callback()
+    with webui.lock:
+        pass
+
+
+@pytest.fixture
+def fakes(tmp_path):
+    """Start a fake webui: `fakes(is_old=True)` lacks what 1.7 lacks."""
+    with faking(tmp_path / "web ui ü") as start:
+        yield start
+
+
+@pytest.fixture
+def webui(fakes):
+    """A fake 1.10.1 with the user's checkpoint loaded and two more to compare."""
+    return stocked(fakes())
 
 
 @pytest.fixture
@@ -59,14 +84,8 @@ def face(webui, goldens):
 
 @pytest.fixture
 def page(webui):
-    webui.load_script()
-    page = Page(started(webui))
-    yield page
-    webui.before_draw = webui.after_draw = lambda: None
-    for callback in webui.unloaded:
-        callback()
-    with webui.lock:
-        pass
+    with opened(webui) as page:
+        yield page
 
 
 @pytest.fixture

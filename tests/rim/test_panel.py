@@ -16,6 +16,7 @@ from ohwx_compare.core.experiment.axis_text import write_values
 from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.toy.for_webui import put_into_webui
 
 JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
 FILES = ("one.safetensors", "two.safetensors")
@@ -30,17 +31,31 @@ def script_with_panel(webui):
     return script, dict(zip(ARGUMENTS, script._panel.arguments, strict=True))
 
 
-def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
+def every_component(webui):
+    """The arguments' components by their names, and all of the panel by what their ids end with."""
     made = []
     real = Component.__init__
-    for name in ("run-000002", "run-000010", "other"):
-        write_checkpoint(webui.folder / "me" / f"{name}.safetensors", 5)
     Component.__init__ = lambda self, *a, **k: (real(self, *a, **k), made.append(self))[0]
     try:
         _, components = script_with_panel(webui)
     finally:
         Component.__init__ = real
-    by_id = {(c.elem_id or "").removeprefix("script_ohwx_"): c for c in made}
+    return components, {(c.elem_id or "").removeprefix("script_ohwx_"): c for c in made}
+
+
+def test_what_came_into_the_folders_can_be_selected_once_they_are_read_again(webui):
+    components, by_id = every_component(webui)
+    put_into_webui(webui.data / "models")
+    by_id["files_refresh"].fire("click")
+    for name in ("checkpoints", "control"):
+        assert "ohwx-toy/toy.safetensors" in components[name].choices
+    assert components["detector"].choices == ["face_yolov8n.pt", "None", "toy_face_yolov8.pt"]
+
+
+def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
+    for name in ("run-000002", "run-000010", "other"):
+        write_checkpoint(webui.folder / "me" / f"{name}.safetensors", 5)
+    components, by_id = every_component(webui)
     chosen, shown = components["checkpoints"], by_id["filter"]
     chosen.value, shown.value = ["one.safetensors"], "RUN me"
     shown.fire("change")
@@ -91,6 +106,8 @@ def panels(draw):
         height=sides[1], cfg=draw(st.sampled_from((0.0, 3.5))), sampler=draw(st.sampled_from((AS_PICTURE, "Euler a"))),
         schedule=draw(st.sampled_from((AS_PICTURE, "Karras"))),
         more_tabs=draw(st.sampled_from(("", '[{"model": "hand.pt", "denoise": 0.3}]'))),
+        control=NOTHING if "prompt" in kinds else draw(st.sampled_from((NOTHING, *FILES))),
+        class_words=draw(st.sampled_from(("", "someone"))),
     )  # fmt: skip
 
 

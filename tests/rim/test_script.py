@@ -12,7 +12,7 @@ import torch
 from fake_webui import Img2Img, OldTxt2Img, Txt2Img, write_checkpoint
 from safetensors.torch import load_file, save_file
 
-from ohwx_compare.errors import CheckpointError, ExperimentError, HostError
+from ohwx_compare.errors import CheckpointError, ExperimentError, HostError, LedgerError
 
 BOTH = ["one.safetensors", "two.safetensors"]
 
@@ -294,6 +294,18 @@ def test_what_cannot_be_understood_is_named(webui, settings, named):
     with pytest.raises((ExperimentError, CheckpointError)) as caught:
         webui.load_script().run(Txt2Img(seed=7), asked(**settings))
     assert named in str(caught.value)
+
+
+def test_what_is_refused_leaves_no_folder_and_no_request_behind(webui):
+    script, runs = webui.load_script(), webui.data / "outputs" / "ohwx" / "compare"
+    with pytest.raises(CheckpointError, match="nobody"):
+        script.run(Txt2Img(seed=7), asked(checkpoints=["nobody.safetensors"]))
+    assert not (runs / "run").exists()
+    script.run(Txt2Img(seed=7), asked())
+    request = (runs / "run" / "request.json").read_bytes()
+    with pytest.raises(LedgerError, match="run"):
+        script.run(Txt2Img(seed=8), asked())
+    assert (runs / "run" / "request.json").read_bytes() == request
 
 
 def test_a_webui_before_1_9_names_schedule_and_sampler_in_one(fakes):

@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from PIL import Image
 from tab_page import BOTH, OWN, Page, asked, started
 
+from ohwx_compare.files.infotexts import read_infotext
+
 
 def test_a_run_is_drawn_listed_and_shown(page, drawn, webui):
     assert drawn["state"] == "done"
@@ -168,6 +170,20 @@ def test_infotexts_become_a_request(page):
     assert page.until("run", "done", "failed")["done"] == 4
 
 
+def test_a_control_is_drawn_saved_and_found_again(page, webui):
+    control = {"checkpoint": "two.safetensors", "class_token": "ohwx man", "class": ""}
+    text = TEXT.format(7, "one")
+    request = page.post("/ohwx/api/draft", {"texts": [text]}).json()["request"]
+    page.post("/ohwx/api/runs", {"request": {**request, "control": control, "name": "run"}})
+    run = page.until("run", "done", "failed")
+    assert run["done"] == 2
+    assert run["request"]["control"] == {**control, "class": "man"}
+    assert [call.prompt for call in webui.calls] == ["photo of ohwx man", "photo of man"]
+    sheet = read_infotext(webui.data / "outputs/ohwx/compare/run/sheet.png")
+    again = page.post("/ohwx/api/draft", {"texts": [sheet]}).json()["request"]
+    assert (again["checkpoints"], again["control"]) == (BOTH, {**control, "class": "man"})
+
+
 def test_an_estimate_counts_and_foretells_from_earlier_runs(page):
     first = page.post("/ohwx/api/estimate", asked(checkpoints=[*BOTH, "gone"])).json()
     assert (first["cells"], first["switches"], first["missing"], first["seconds"]) == (3, 3, ["gone"], None)
@@ -205,7 +221,7 @@ def test_png_info_of_a_folder(page, drawn, webui):
     told = page.post("/ohwx/api/pnginfo", {"folder": folder}).json()
     assert told["total"] == len(told["rows"]) == 5  # sheet, cells, thumbnails
     assert "Model" in told["columns"]
-    table = page.get("/ohwx/api/pnginfo.csv", params={"folder": folder})
+    table = page.post("/ohwx/api/pnginfo.csv", {"folder": folder})
     assert table.headers["content-type"].startswith("text/csv")
     assert len(table.content.decode("utf-8-sig").splitlines()) >= 4
     assert page.post("/ohwx/api/pnginfo", {"folder": folder + "/nothing"}).status_code == 400

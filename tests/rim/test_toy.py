@@ -34,7 +34,10 @@ def test_the_route_puts_it_there_and_it_can_be_chosen_at_once(webui, known):
     page, models = TestClient(started(webui), base_url="http://testserver", headers=OWN), webui.data / "models"
     assert "ohwx-toy/toy.safetensors" not in page.get("/ohwx/api/state").json()["checkpoints"]
     said = page.post("/ohwx/api/toy", json={}).json()["said"]
-    assert said == ("The checkpoint ohwx-toy/toy.safetensors and the detector toy_face_yolov8.pt can be selected now.")
+    assert said == (
+        "The checkpoint ohwx-toy/toy.safetensors and the detector toy_face_yolov8.pt can be selected now. "
+        "In the script, press \U0001f504 beside its checkpoints first."
+    )
     assert sha256(webui.folder / "ohwx-toy" / "toy.safetensors") == toy_sha256()
     assert known == [models / "ohwx-toy" / f"{ARCHITECTURE}.json"]
     state = page.get("/ohwx/api/state").json()

@@ -57,6 +57,7 @@ def test_a_training_from_plan_to_comparison(page, recipe, webui):
     assert request["job"]["prompt"] == "photo of ohwx man"
     names = [f"me ü/me ü{save}.safetensors" for save in ("-000001", "-000002", "-000003", "")]
     assert request["checkpoints"] == names  # by exposures
+    assert request["control"] == {"checkpoint": "base.safetensors", "class_token": "ohwx man"}
     assert set(names) <= set(page.get("/ohwx/api/state").json()["checkpoints"])
 
 

@@ -62,7 +62,7 @@ def test_reload_ui_takes_an_update_over_and_doubles_nothing(data, asking, browse
     with started(data) as (api, _):
         body = asking(api, {"checkpoints": []})
         assert "No checkpoint is selected" in api.refused(body)
-        asked_for = data.extension / "ohwx_compare" / "hosts" / "webui" / "request.py"
+        asked_for = data.extension / "ohwx_compare" / "hosts" / "webui" / "request" / "request.py"
         text = asked_for.read_text(encoding="utf-8")
         asked_for.write_text(text.replace("No checkpoint is selected", "Updated: none is chosen"), encoding="utf-8")
         page = open_ui(browser, api)

@@ -25,7 +25,7 @@ from ohwx_compare.toy.for_webui import FOLDER, put_into_webui
 
 CUT = Sizes(
     apart=1, saves=2, reg_images=15, styles=("photo", "pixel art"), seeds=(1, 2), class_seeds=(1, 2), face_seeds=(1, 2),
-    face_saves=1, truths=6,
+    face_saves=1, ema=None, truths=6,
 )  # fmt: skip
 
 

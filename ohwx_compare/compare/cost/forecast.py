@@ -13,13 +13,15 @@ from ohwx_compare.compare.cost.earlier import pace, seconds_at
 from ohwx_compare.compare.cost.plan import ComparisonPlan, keys_in, plan, shelved
 from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.errors import ExperimentError, LedgerError
+from ohwx_compare.errors import OhwxError
+from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
 
 __all__ = ["Forecast", "forecast"]
 
+_DAMAGED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _RUNS = 3  # the newest ones, for the time
 
 
@@ -50,15 +52,18 @@ def forecast(
     Raises what `plan` raises.
     """
     run = _opened(own) if own else None
-    held: dict[str, Any] = {"there": shelved(run, (), hashes), "keys": keys_in(run)} if run else {}
-    planned = plan(experiment, resolve, batch=batch, **held)
+    try:
+        held: dict[str, Any] = {"there": shelved(run, (), hashes), "keys": keys_in(run)} if run else {}
+        planned = plan(experiment, resolve, batch=batch, **held)
+    except _DAMAGED:
+        planned = plan(experiment, resolve, batch=batch)  # nothing of what the folder holds can be counted on
     measured = _pace_of_newest(runs)
     return Forecast(planned, seconds_at(measured, planned) if measured else None)
 
 
 def _pace_of_newest(folder: Path) -> float | None:
     """Seconds for one step of one px; None before the first run."""
-    times = {path.parent: path.stat().st_mtime_ns for path in folder.glob("*/run.sqlite")}
+    times = {path.parent: path.stat().st_mtime_ns for path in folder.glob("*/run.sqlite") if is_plain_file(path)}
     newest = sorted(times.items(), key=lambda item: item[1], reverse=True)[:_RUNS]
     return _pace(tuple(newest))
 
@@ -70,8 +75,10 @@ def _pace(newest: tuple[tuple[Path, int], ...]) -> float | None:
 
 
 def _opened(folder: Path) -> Run | None:
-    """A run folder as read; None where there is none, or none that this version reads."""
+    """A run folder as read; None where there is none, or none that this version reads: it may be a stranger's."""
     try:
-        return open_run(folder)
-    except (LedgerError, ExperimentError):
+        run = open_run(folder)
+        pace([run])  # its numbers can be counted with
+    except (OhwxError, *_DAMAGED):
         return None
+    return run

@@ -13,9 +13,10 @@ from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef
+from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.experiment.kind import Applied
-from ohwx_compare.core.experiment.plotted import axes_of, kept, kind_of, read_axis, require_drawn_axis
+from ohwx_compare.core.experiment.plotted import axes_of, kept, plotted_axes, require_drawn_axis
 from ohwx_compare.core.infotext.infotext import (
     Infotext,
     faces,
@@ -31,7 +32,7 @@ from ohwx_compare.core.prompt.styles import Style, known, styled, unstyled
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
-from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
+from ohwx_compare.errors import ExperimentError, InfotextError
 from ohwx_compare.words import counted, did_you_mean, quoted
 
 __all__ = ["Cell", "Experiment", "checkpoint_of"]
@@ -42,11 +43,6 @@ _WORDS = MappingProxyType(
     {int: "a whole number", float: "a number", str: "text", bool: "true or false", type(None): "null"}
 )
 Settings = TypeVar("Settings", Job, FaceSettings, Style)
-_SWITCHED = MappingProxyType({  # axes of ADetailer that do nothing while a switch of its tab is off
-    "face cfg": ("cfg",),
-    "face sampler": ("sampler", "schedule"),
-    "face schedule": ("sampler", "schedule"),
-})  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +56,7 @@ class Cell:
     job: Job
     faces: tuple[FaceSettings, ...]  # () draws no face pass
     digits: int = 4  # of all numbers of the experiment in file names, so that they sort
+    is_control: bool = False  # the class is asked for in place of the subject
 
     @property
     def label(self) -> str:
@@ -77,6 +74,7 @@ class Experiment:
     columns: str = "checkpoint"  # the kind whose values are the columns of the grid; the rest are rows
     styles: tuple[Style, ...] = ()  # merged into every prompt, but for those that a styles axis chooses from
     notes: tuple[str, ...] = ()  # what the reader of the result should know, in words
+    control: Control | None = None  # one of the checkpoints; see `with_control`
 
     def __post_init__(self) -> None:
         kinds = [axis.kind for axis in self.axes]
@@ -91,7 +89,8 @@ class Experiment:
             raise ExperimentError(
                 f"The experiment has {counted(cells, 'cell')}, expected at most {_MOST_CELLS:,}; split it."
             )
-        for job, tabs in dict.fromkeys(self._pictures):
+        self._require_control()
+        for job, tabs in dict.fromkeys((*self._pictures, *self._controls)):
             require_valid(job)
             for tab in tabs:
                 require_valid(tab)
@@ -108,11 +107,28 @@ class Experiment:
         return kinds.index(self.columns) if self.columns in kinds else (0 if kinds else None)
 
     def with_checkpoints(self, refs: Iterable[CheckpointRef]) -> "Experiment":
-        """The same experiment over other checkpoints; the axis keeps its place, or comes first."""
+        """The same experiment over other checkpoints; the axis keeps its place, or comes first. The control stays."""
         axis = Axis("checkpoint", tuple(refs))
-        if not self.checkpoints:
-            return replace(self, axes=(axis, *self.axes))
-        return replace(self, axes=tuple(axis if old.kind == "checkpoint" else old for old in self.axes))
+        others = [axis if old.kind == "checkpoint" else old for old in self.axes]
+        axes = tuple(others if self.checkpoints else [axis, *others])
+        return replace(self, axes=axes, control=None).with_control(self.control)
+
+    def with_control(self, control: Control | None) -> "Experiment":
+        """The same experiment with that control: the checkpoint of its name, else one more at the end."""
+        if control is None:
+            return replace(self, control=None)
+        if same := [ref for ref in self.checkpoints if ref.name == control.checkpoint.name]:
+            return replace(self, control=replace(control, checkpoint=same[0]))
+        more = replace(self, control=None).with_checkpoints((*self.checkpoints, control.checkpoint))
+        return replace(more, control=control)
+
+    def labels_of(self, at: int) -> tuple[str, ...]:
+        """What a person reads beside each value of the axis of that index."""
+        axis, control = self.axes[at], self.control
+        if axis.kind != "checkpoint" or control is None:
+            return axis.labels
+        marks = [f" (control: {control.class_words})" * (ref == control.checkpoint) for ref in axis.values]
+        return tuple(map("".join, zip(axis.labels, marks, strict=True)))
 
     def as_typed(self) -> "Experiment":
         """What the webui makes of these settings when a user types them into it, for experiments written by hand.
@@ -139,7 +155,7 @@ class Experiment:
         for i in range(len(self.checkpoints) * len(places))[start:stop]:
             ref, place = divmod(i, len(places))
             before, after = places[place][:at], places[place][at + 1 :]
-            cells.append(self._cell(i + 1, (*before, ref, *after), self._pictures[place]))
+            cells.append(self._cell(i + 1, (*before, ref, *after), place))
         return tuple(cells)
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,6 +167,7 @@ class Experiment:
             "columns": self.columns,
             **({"styles": [asdict(style) for style in self.styles]} if self.styles else {}),
             "notes": list(self.notes),
+            **({"control": self.control.to_json()} if self.control else {}),
         }
 
     @classmethod
@@ -158,10 +175,11 @@ class Experiment:
         """Read an experiment file: `{"job": {...}, "axes": [{"kind": ..., "values": [...]}], "faces": [{...}]}`.
 
         `job` and each of `faces` take the fields of `Job` and `FaceSettings`; a field left out has its default;
-        `columns`, `styles` and `notes` may be left out too. Styles are names, looked up in `styles`, or objects of
-        name, prompt and negative. Raises ExperimentError, which suggests the nearest name for an unknown one.
+        `columns`, `styles`, `notes` and `control` may be left out too. Styles are names, looked up in `styles`, or
+        objects of name, prompt and negative; see `Control.read`. Raises ExperimentError, which suggests the nearest
+        name for an unknown one.
         """
-        _known(data, ("job", "axes", "faces", "columns", "styles", "notes"), "the experiment")
+        _known(data, ("job", "axes", "faces", "columns", "styles", "notes", "control"), "the experiment")
         lists = {name: data.get(name, []) for name in ("axes", "faces", "styles", "notes")}
         for name, value in lists.items():
             if not isinstance(value, list):
@@ -170,7 +188,8 @@ class Experiment:
             _known(axis, ("kind", "values"), "an axis")
         axes = (Axis.read(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
         named = (Style(style) if isinstance(style, str) else _read(Style, style, "styles") for style in lists["styles"])
-        return cls(
+        control = None if data.get("control") is None else Control.read(data["control"])
+        plain = cls(
             job=_read(Job, data.get("job", {}), "job"),
             axes=tuple(_with_texts(axis, styles or {}) for axis in axes),
             faces=tuple(_read(FaceSettings, tab, "faces") for tab in lists["faces"]),
@@ -178,6 +197,7 @@ class Experiment:
             styles=known(named, styles or {}),
             notes=tuple(map(str, lists["notes"])),
         )
+        return plain.with_control(control) if control else plain
 
     @classmethod
     def from_infotext(
@@ -194,7 +214,7 @@ class Experiment:
         if by_engine:
             require_supported(infotext)
             require_from_noise(infotext)
-        axes = axes_of(infotext) if "axes" in ours or not by_engine else _plotted(infotext)
+        axes = axes_of(infotext) if "axes" in ours or not by_engine else plotted_axes(infotext)
         for axis in axes if by_engine else ():
             require_drawn_axis(axis)
         axes = tuple(_with_texts(axis, styles or {}) for axis in axes)
@@ -211,6 +231,7 @@ class Experiment:
             "faces": ours.get("faces", [asdict(tab) for tab in faces(infotext)]),
             "columns": ours.get("columns", axes[0].kind if plot and plot.x else "checkpoint"),
             "styles": ours.get("styles", []),
+            "control": ours.get("control"),
         }  # fmt: skip
         return cls.from_dict(completed(written), styles)
 
@@ -226,20 +247,36 @@ class Experiment:
             pass
         job, written = to_job(infotext), self.to_dict()
         base = {name: value for name, value in written["job"].items() if value != getattr(job, name)}
-        beside = {name: written[name] for name in ("axes", "columns", "styles") if name in written}
+        beside = {name: written[name] for name in ("axes", "columns", "styles", "control") if name in written}
         return beside | {"base": base} | ({"faces": written["faces"]} if faces(infotext) != self.faces else {})
 
-    def _cell(self, number: int, coordinates: tuple[int, ...], picture: Applied) -> Cell:
-        axes = list(zip(self.axes, coordinates, strict=True))
+    def _cell(self, number: int, coordinates: tuple[int, ...], place: int) -> Cell:
+        axes = zip(self.axes, coordinates, strict=True)
+        checkpoint = next(axis.values[i] for axis, i in axes if axis.kind == "checkpoint")
+        is_control = self.control is not None and checkpoint == self.control.checkpoint
+        job, faces = (self._controls if is_control else self._pictures)[place]
         return Cell(
             number=number,
             digits=self._digits,
             coordinates=coordinates,
-            labels=tuple(axis.labels[i] for axis, i in axes),
-            checkpoint=next(axis.values[i] for axis, i in axes if axis.kind == "checkpoint"),
-            job=picture[0],
-            faces=picture[1],
+            labels=tuple(labels[i] for labels, i in zip(self._labels, coordinates, strict=True)),
+            checkpoint=checkpoint,
+            job=job,
+            faces=faces,
+            is_control=is_control,
         )
+
+    def _require_control(self) -> None:
+        """Raise ExperimentError for a control that is none of the checkpoints, or asks for what all ask for."""
+        if self.control is None:
+            return
+        if self.control.checkpoint not in self.checkpoints:
+            raise ExperimentError(f"The control {self.control.checkpoint} is none of the experiment's checkpoints.")
+        if self._controls == self._pictures:
+            raise ExperimentError(
+                f"The control would have {quoted(self.control.class_words)} in place of "
+                f"{quoted(self.control.class_token)}, which is in no prompt; name the words of your prompts."
+            )
 
     @cached_property
     def _pictures(self) -> tuple[Applied, ...]:
@@ -254,6 +291,15 @@ class Experiment:
             return _applied(later, coordinates, styled(job, styles), faces)
 
         return tuple(_bounded(map(at, product(*self._ranges))))
+
+    @cached_property
+    def _controls(self) -> tuple[Applied, ...]:
+        """What the control is asked for at the same places; () without one."""
+        return tuple(_bounded(self.control.applied(self._pictures))) if self.control else ()
+
+    @cached_property
+    def _labels(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(map(self.labels_of, range(len(self.axes))))
 
     @cached_property
     def _digits(self) -> int:
@@ -320,29 +366,6 @@ def _typed_face(tab: FaceSettings) -> FaceSettings:
         return tab
     sampler, schedule = split_sampler(tab.sampler, tab.schedule, None)
     return replace(tab, sampler=sampler, schedule=tab.schedule if schedule == "Automatic" else schedule)
-
-
-def _plotted(infotext: Infotext) -> tuple[Axis, ...]:
-    """The axes of the X/Y/Z plot. Raises UnsupportedKeyError for one that is not supported."""
-    plot = xyz(infotext)
-    tabs = faces(infotext)
-    for axis in plot.axes if plot else ():
-        kind = kind_of(axis)
-        if kind and kind.varies_faces and len(tabs) > 1:
-            raise UnsupportedKeyError(
-                f"The X/Y/Z axis {axis.type!r} varies only the first of {counted(len(tabs), 'face tab')}, which is not "
-                "supported; leave one tab, or drop the axis."
-            )
-        if (
-            kind
-            and tabs
-            and kind.name in _SWITCHED
-            and not any(getattr(tabs[0], name) for name in _SWITCHED[kind.name])
-        ):
-            raise UnsupportedKeyError(
-                f"The X/Y/Z axis {axis.type!r} changed nothing: ADetailer's switch for it was off; drop the axis."
-            )
-    return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()))
 
 
 def _with_texts(axis: Axis, styles: Mapping[str, Style]) -> Axis:

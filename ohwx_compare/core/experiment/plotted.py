@@ -1,7 +1,8 @@
 """The axes that an infotext names: the X/Y/Z script's keys, and what has no name there under our own key.
 
 A sheet's text has the X/Y/Z keys always, so that a plain webui takes it up; the experiment's `axes`, `columns`,
-`styles`, `faces` and what its `base` job has besides stand under the key `ohwx` where those keys alone ask for others.
+`styles`, `control`, `faces` and what its `base` job has besides stand under the key `ohwx` where those keys alone ask
+for others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,16 +11,22 @@ from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
 from ohwx_compare.core.experiment.kind import AxisKind, Form
-from ohwx_compare.core.infotext.infotext import Infotext, XyzAxis, extra, xyz
+from ohwx_compare.core.infotext.infotext import Infotext, XyzAxis, extra, faces, xyz
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
-from ohwx_compare.words import did_you_mean, quoted
+from ohwx_compare.words import counted, did_you_mean, quoted
 
-__all__ = ["as_xyz", "axes_of", "kept", "kind_of", "read_axis", "require_drawn_axis"]
+__all__ = ["as_xyz", "axes_of", "kept", "kind_of", "plotted_axes", "read_axis", "require_drawn_axis"]
 
 _SAME = "Use same scheduler"  # ADetailer's word for None
 _SWITCHES: Mapping[Any, bool] = MappingProxyType({"True": True, "False": False})
+
+_SWITCHED = MappingProxyType({  # axes of ADetailer that do nothing while a switch of its tab is off
+    "face cfg": ("cfg",),
+    "face sampler": ("sampler", "schedule"),
+    "face schedule": ("sampler", "schedule"),
+})  # fmt: skip
 
 
 def kept(infotext: Infotext) -> dict[str, Any]:
@@ -65,6 +72,29 @@ def read_axis(axis: XyzAxis, infotext: Infotext) -> Axis:
     if kind.is_optional:
         values = [None if value == _SAME else value for value in values]
     return Axis.read(kind.name, values)
+
+
+def plotted_axes(infotext: Infotext) -> tuple[Axis, ...]:
+    """The axes of the X/Y/Z plot. Raises UnsupportedKeyError for one that is not supported."""
+    plot = xyz(infotext)
+    tabs = faces(infotext)
+    for axis in plot.axes if plot else ():
+        kind = kind_of(axis)
+        if kind and kind.varies_faces and len(tabs) > 1:
+            raise UnsupportedKeyError(
+                f"The X/Y/Z axis {axis.type!r} varies only the first of {counted(len(tabs), 'face tab')}, which is not "
+                "supported; leave one tab, or drop the axis."
+            )
+        if (
+            kind
+            and tabs
+            and kind.name in _SWITCHED
+            and not any(getattr(tabs[0], name) for name in _SWITCHED[kind.name])
+        ):
+            raise UnsupportedKeyError(
+                f"The X/Y/Z axis {axis.type!r} changed nothing: ADetailer's switch for it was off; drop the axis."
+            )
+    return tuple(read_axis(axis, infotext) for axis in (plot.axes if plot else ()))
 
 
 def require_drawn_axis(axis: Axis) -> None:

@@ -18,7 +18,7 @@ from ohwx_compare.errors import LedgerError
 
 __all__ = ["LEDGER_FILE", "SCHEMA", "advice", "explained", "open_ledger", "reading"]
 
-SCHEMA = 2  # in the file's user_version
+SCHEMA = 3  # in the file's user_version
 LEDGER_FILE = "run.sqlite"
 _TABLES = """
 CREATE TABLE experiment (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
@@ -36,8 +36,24 @@ CREATE TABLE faces (
     PRIMARY KEY (cell, place)
 );
 """
+_JUDGED = """
+CREATE TABLE measures (
+    key TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, sha256 TEXT NOT NULL, licence TEXT NOT NULL,
+    settings TEXT NOT NULL
+);
+CREATE TABLE scores (
+    measure TEXT NOT NULL REFERENCES measures (key), picture TEXT NOT NULL, control TEXT NOT NULL, value REAL,
+    outcome TEXT NOT NULL, details TEXT NOT NULL, PRIMARY KEY (measure, picture, control)
+) WITHOUT ROWID;
+CREATE TABLE votes (
+    number INTEGER PRIMARY KEY, rater TEXT NOT NULL, question TEXT NOT NULL, style TEXT NOT NULL, shown TEXT NOT NULL,
+    answer TEXT NOT NULL, best INTEGER, worst INTEGER, seconds REAL, time REAL NOT NULL, rule TEXT NOT NULL,
+    is_repeat INTEGER NOT NULL, is_undone INTEGER NOT NULL
+);
+"""
 _STEPS: Mapping[int, str] = MappingProxyType({  # from a version to the next
     1: "ALTER TABLE checkpoints ADD COLUMN identity TEXT NOT NULL DEFAULT '[]';",
+    2: _JUDGED,
 })  # fmt: skip
 # A summary reads this and no row. It changes no table, so earlier versions read and write through it.
 _INDEX = "CREATE INDEX IF NOT EXISTS cells_in_short ON cells (outcome, seconds)"
@@ -118,6 +134,6 @@ def _update(db: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or bring an earlier version's up to date, in one transaction."""
     found = _version(db, path)
     if found < SCHEMA:
-        steps = [_STEPS[version] for version in range(found, SCHEMA)] if found else [_TABLES]
+        steps = [_STEPS[version] for version in range(found, SCHEMA)] if found else [_TABLES, _JUDGED]
         db.executescript(f"BEGIN IMMEDIATE; {' '.join(steps)} PRAGMA user_version = {SCHEMA}; COMMIT;")
     db.execute(_INDEX)

@@ -24,7 +24,7 @@ from ohwx_compare.files.ledger.rows import (
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, advice, explained, open_ledger
 from ohwx_compare.words import counted
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "hold_folder"]
 
 
 class Ledger:
@@ -38,7 +38,7 @@ class Ledger:
         except OSError as error:
             raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
         with ExitStack() as held:
-            held.enter_context(closing(_hold(folder)))
+            held.enter_context(closing(hold_folder(folder)))
             with explained(self.path):
                 self._db = held.enter_context(closing(open_ledger(self.path)))
             self._held = held.pop_all()
@@ -112,7 +112,8 @@ class Ledger:
                     self._db.execute("ROLLBACK")
 
 
-def _hold(folder: Path) -> BinaryIO:
+def hold_folder(folder: Path) -> BinaryIO:
+    """Hold a run folder until the returned file is closed. Raises LedgerError where somebody else does."""
     try:
         return lock.hold(folder)
     except BlockingIOError as error:

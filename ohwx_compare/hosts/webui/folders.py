@@ -1,13 +1,16 @@
 """Where files are in this webui. Light: the entry needs it at start-up."""
 
+import os
 from pathlib import Path
 
 from modules import paths, shared
 
 from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
+from ohwx_compare.words import quoted
 
 __all__ = [
     "checkpoint_folders",
@@ -15,6 +18,7 @@ __all__ = [
     "checkpoints_here",
     "detector_folders",
     "detector_names",
+    "require_shown",
     "runs_folder",
     "trainings_folder",
 ]
@@ -62,3 +66,24 @@ def runs_folder() -> Path:
 def trainings_folder() -> Path:
     """Where trainings are, each a folder with its checkpoints: below the webui's data path."""
     return Path(paths.data_path) / "outputs" / "ohwx" / "train"
+
+
+def require_shown(path: Path) -> None:
+    """Raise ExperimentError where the webui's own --hide-ui-dir-config hides this place from its users.
+
+    Its text is looked at first: on Windows, to look for a network path is to log in there.
+    """
+    if not features.hides_folders():
+        return
+    roots = [Path(paths.data_path), runs_folder(), *features.model_folders()]
+    wanted = Path(os.path.abspath(path))  # noqa: PTH100  as text: no file is asked
+    is_below = any(wanted.is_relative_to(os.path.abspath(root)) for root in roots)  # noqa: PTH100
+    try:
+        is_shown = is_below and any(path.resolve().is_relative_to(root.resolve()) for root in roots)
+    except (OSError, ValueError, RuntimeError):  # no name for a file; links in a circle
+        is_shown = False
+    if not is_shown:
+        raise ExperimentError(
+            f"The webui runs with --hide-ui-dir-config: {quoted(str(path))} is not in its own folders. Choose a place "
+            "below them."
+        )

@@ -25,6 +25,7 @@ from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
 __all__ = ["environment", "is_awaited", "look", "start"]
 
 LOG = "train.log"
+OF_A_RUN = (LOG, "events.jsonl", "samples", "state")  # what is written into without being made anew
 ROOT = Path(__file__).parents[3]
 STARTING = 120.0  # seconds that a child may take until it holds its folder
 STATUSES = ("starting", "running", "paused", "ended", "failed", "cut off")
@@ -54,6 +55,9 @@ def start(recipe: Recipe, device: str | None = None) -> int:
     folder = Path(recipe.output).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in OF_A_RUN:
+            if (folder / name).is_symlink():
+                raise TrainingError(f"{folder / name} is a link, and this run would write through it; delete it.")
         if is_held(folder):
             raise TrainingError(f"Another run is writing to {folder}; wait for it, or choose another output.")
         controls.clear(folder)

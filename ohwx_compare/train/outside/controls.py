@@ -7,6 +7,7 @@ unseen, before it starts: what is asked for while a run starts counts.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["WORDS", "Controls", "ask", "clear", "unask"]
@@ -18,7 +19,10 @@ def ask(folder: Path, word: str) -> None:
     """Ask the run in `folder` for one of WORDS. Raises OSError."""
     if word not in WORDS:
         raise ValueError(f"The control is {word!r}, expected one of {', '.join(WORDS)}.")
-    (folder / word).touch()
+    if (folder / word).is_symlink():  # of a stranger: to touch it would touch what it leads to
+        (folder / word).unlink()
+    with suppress(FileExistsError):
+        (folder / word).open("x").close()
 
 
 def unask(folder: Path, word: str) -> None:

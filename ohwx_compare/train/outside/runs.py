@@ -3,21 +3,26 @@
 A run folder holds `recipe.json`, `state.json`, `events.jsonl`, samples and checkpoints; nothing here asks the process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ohwx_compare.errors import CheckpointError, TrainingError
+from ohwx_compare.errors import CheckpointError, TrainingError, sentence_of
 from ohwx_compare.files.atomic import is_plain_file
-from ohwx_compare.files.checkpoint import read_header
-from ohwx_compare.files.json_file import parse_json, read_object
+from ohwx_compare.files.checkpoint import header_length, read_header
+from ohwx_compare.files.json_file import json_text, parse_json, read_object
+from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.train.outside.child import look
 from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.words import on_one_line, quoted
 
-__all__ = ["SavedCheckpoint", "Trainings", "folder_for"]
+__all__ = ["SavedCheckpoint", "Trainings", "class_token_of", "folder_for"]
 
+_ERROR, _LONGEST = 2_000, 400_000  # characters of an error and of a row: 2,000 checkpoints have 200,000
+_HEADER = 4_000_000  # bytes of a checkpoint's: SDXL's has 0.3 MB
 _CHUNK = 1 << 18  # bytes of events read at once
 _NOTHING: Mapping[str, Any] = MappingProxyType({
     "step": 0, "steps": 0, "epoch": 0, "loss": None, "seconds_left": None, "started": 0, "checkpoints": (), "recipe": {}
@@ -43,10 +48,11 @@ class Trainings:
 
     def path(self, name: str) -> Path:
         """A run's folder. Raises TrainingError where there is no run of that name."""
-        is_plain = name not in ("", ".", "..") and not set(name) & set('/\\:*?"<>|') and name.isprintable()
         found = self.folder / name
-        if not is_plain or not is_plain_file(found / "recipe.json"):
-            raise TrainingError(f"There is no training named {name[:80]!r}.")
+        if not is_plain_name(name) or not is_plain_file(found / "recipe.json"):
+            raise TrainingError(f"There is no training named {quoted(name)}.")
+        if _leads_out(found):
+            raise TrainingError(f"{quoted(name)} is a link that leads out of the folder of trainings.")
         return found
 
     def all(self) -> list[dict[str, Any]]:
@@ -62,7 +68,9 @@ class Trainings:
 
         state: "starting", "running", "paused", "stopped", "done", "failed" or "killed".
         """
-        return self._told(self.path(name))
+        folder = self.path(name)
+        with _read_as_found():
+            return self._told(folder)
 
     def events(self, name: str, after: int) -> tuple[list[dict[str, Any]], int, bool]:
         """Events of a run from byte `after` of its file on, the byte to continue from, and whether there is more.
@@ -78,8 +86,11 @@ class Trainings:
                 data = file.read(_CHUNK)
         except OSError:
             return [], 0, False
-        whole = data[: data.rfind(b"\n") + 1]  # a line that is being written counts the next time
-        return _read(whole), after + len(whole), len(data) == _CHUNK and bool(whole)
+        is_full = len(data) == _CHUNK
+        end = data.rfind(b"\n") + 1  # a line that is being written counts the next time
+        if is_full and not end:
+            end = len(data)  # no event has such a line: it is passed over
+        return _read(data[:end]), after + end, is_full
 
     def kept(self, name: str) -> list[SavedCheckpoint]:
         """The checkpoints of a run, in the order of their steps. Raises TrainingError."""
@@ -87,16 +98,22 @@ class Trainings:
 
     def _told_or_why(self, folder: Path) -> dict[str, Any]:
         """A row for every folder: one that is damaged hides no other."""
+        plain = is_plain_name(folder.name)
+        nothing = {**_NOTHING, "id": folder.name if plain else quoted(folder.name), "state": "failed"}
+        if not plain:
+            return {**nothing, "error": "This folder's name has letters that cannot be asked for; rename the folder."}
+        if _leads_out(folder):
+            return {**nothing, "error": "This is a link that leads out of the folder of trainings; move it here."}
         try:
-            return self._told(folder)
-        except (OSError, ValueError, TypeError, KeyError, TrainingError) as error:
-            why = f"This training's folder is damaged: {type(error).__name__}: {str(error)[:200]}."
-            return {**_NOTHING, "id": folder.name, "state": "failed", "error": why}
+            with _read_as_found():
+                return self._told(folder)
+        except TrainingError as error:
+            return {**nothing, "error": str(error)}
 
     def _told(self, folder: Path) -> dict[str, Any]:
         now, recipe = look(folder), read_object(folder / "recipe.json")
         step, steps = now.get("step", 0), now.get("steps", 0)
-        return {
+        told = {
             "id": folder.name,
             "state": _state(now, step, steps),
             "step": step,
@@ -104,11 +121,14 @@ class Trainings:
             "epoch": now.get("epoch", 0),
             "loss": now.get("loss"),
             "seconds_left": _seconds_left(folder, step, steps) if now["status"] == "running" else None,
-            "error": now.get("error"),
+            "error": now.get("error") and on_one_line(now["error"][:_ERROR]),
             "started": now.get("started", 0),
             "checkpoints": [vars(kept) for kept in self._checkpoints(folder)],
             "recipe": {name: value for name, value in recipe.items() if name != "output"},
         }
+        if len(json_text(told)) > _LONGEST:
+            raise TrainingError("This training says more of itself than a list can show. Delete its folder.")
+        return told
 
     def _checkpoints(self, folder: Path) -> list[SavedCheckpoint]:
         found = [self._read_kept(path) for path in folder.glob("*.safetensors") if is_plain_file(path)]
@@ -120,12 +140,27 @@ class Trainings:
             stat = path.stat()
             key = (path, stat.st_size, stat.st_mtime_ns)
             if key not in self._kept:
-                record = parse_json(read_header(path).metadata["ohwx.training"])
-                step, exposures = int(record["step"]), float(record["exposures"])
-                self._kept[key] = SavedCheckpoint(name=path.name, step=step, exposures=exposures)
+                self._kept[key] = None
+                if is_plain_name(path.name) and header_length(path) <= _HEADER:
+                    record = parse_json(read_header(path).metadata["ohwx.training"])
+                    step, exposures = int(record["step"]), float(record["exposures"])
+                    self._kept[key] = SavedCheckpoint(name=path.name, step=step, exposures=exposures)
             return self._kept[key]
-        except (OSError, CheckpointError, KeyError, TypeError, ValueError):
+        except (OSError, CheckpointError, KeyError, TypeError, ValueError, OverflowError):
             return None
+
+
+def class_token_of(path: Path) -> str | None:
+    """Token and class ("ohwx man") that a checkpoint of ours learned as the caption of every picture.
+
+    None for captions that differ or have one word, and for other files.
+    """
+    try:
+        captions = parse_json(read_header(path).metadata["ohwx.training"])["captions"]
+        (only,) = captions
+        return str(only) if len(str(only).split()) > 1 else None
+    except (OSError, CheckpointError, KeyError, TypeError, ValueError):
+        return None
 
 
 def folder_for(recipe: Mapping[str, Any], below: Path) -> Path:
@@ -139,6 +174,22 @@ def folder_for(recipe: Mapping[str, Any], below: Path) -> Path:
         number += 1
         name = f"{wanted} {number}"
     return below / name
+
+
+@contextmanager
+def _read_as_found() -> Iterator[None]:
+    """The boundary of a look at a training: whatever its folder makes of our reading is raised as a TrainingError."""
+    try:
+        yield
+    except TrainingError:
+        raise
+    except Exception as error:
+        why = on_one_line(sentence_of(error))[:200]
+        raise TrainingError(f"This training's folder is damaged ({why}). Repair or delete it.") from error
+
+
+def _leads_out(folder: Path) -> bool:
+    return folder.is_symlink() and folder.resolve().parent != folder.parent.resolve()
 
 
 def _is_same(recipe: Mapping[str, Any], folder: Path) -> bool:

@@ -4,7 +4,7 @@ The loop takes its order from here, so a plan cannot differ from the run.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -175,9 +175,10 @@ class TrainingPlan:
         return {i: times for i, times in self.shown.items() if self.pictures[i].reg}
 
 
-def make_plan(recipe: Recipe) -> TrainingPlan:
+def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> TrainingPlan:
     """Read the recipe's folders and the base checkpoint's header, and count.
 
+    check: called for each picture; what it raises ends the reading.
     Raises CheckpointError for another family of model and ExperimentError for folders that cannot be trained on;
     what only prevents the start is in `problems`.
     """
@@ -190,7 +191,7 @@ def make_plan(recipe: Recipe) -> TrainingPlan:
         upright=not recipe.compatible("exif"),
     )
     reg = Path(recipe.reg) if recipe.reg and recipe.reg_ratio else None
-    dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats), recipe)
+    dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats, check), recipe)
     dataset, held_out, placements = _hold_out(dataset, placements, recipe)
     course = _course(recipe, dataset, placements)
     course.require_countable(recipe.epochs, recipe.steps)

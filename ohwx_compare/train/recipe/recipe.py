@@ -13,6 +13,7 @@ from typing import Any, get_args
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
+from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.words import did_you_mean, quoted
 
@@ -81,6 +82,7 @@ _CHOICES = {
     "schedule": ("constant", "cosine"),
 }
 _MOST = 10_000_000
+_LONGEST_NAME = 150  # bytes of the checkpoints' name, to which a step is added
 _LARGEST_SIDE = 16_384  # px, as of pictures
 _WORDS = {
     int: "a whole number",
@@ -192,7 +194,7 @@ class Recipe:
         for name in ("base", "train", "reg", "output", "name"):
             if (value := getattr(self, name)) and (not is_unicode(value) or "\0" in value):
                 raise ExperimentError(f"{name} is {quoted(value)}, which no file can be called.")
-        if not self.name or set(self.name) & set('/\\:*?"<>|'):
+        if not is_plain_name(self.name) or len(self.name.encode()) > _LONGEST_NAME:
             raise ExperimentError(f"name is {quoted(self.name)}, expected a file name without folder and suffix.")
         self._check_sizes()
         self._check_numbers()

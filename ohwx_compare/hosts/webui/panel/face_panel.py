@@ -9,6 +9,8 @@ from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AS_PICTURE, NO
 
 __all__ = ["face_panel"]
 
+_DETECTORS = (Panel.detector, NO_DETECTOR)
+
 
 class _Parts:
     """Makes components under the names of their arguments."""
@@ -27,19 +29,26 @@ class _Parts:
         self.made[name] = gr.Checkbox(visible=visible, **self._common(name, label))
 
     def choice(self, name: str, label: str, kind: str, first: Sequence[str] = ()) -> None:
-        names = list(dict.fromkeys([*first, *self._of_kind(kind)]))
-        self.made[name] = gr.Dropdown(names, **self._common(name, label))
+        self.made[name] = gr.Dropdown(self.names(kind, first), **self._common(name, label))
+
+    def names(self, kind: str, first: Sequence[str]) -> list[str]:
+        """`first`, then the known values of this kind as they are now."""
+        return list(dict.fromkeys([*first, *self._of_kind(kind)]))
 
     def text(self, name: str, label: str, placeholder: str, lines: int = 1) -> None:
         self.made[name] = gr.Textbox(placeholder=placeholder, lines=lines, **self._common(name, label))
 
 
 def face_panel(
-    elem_id: Callable[[str], str], of_kind: Callable[[str], Sequence[str]], *, has_adetailer: bool
+    elem_id: Callable[[str], str],
+    of_kind: Callable[[str], Sequence[str]],
+    reread: gr.components.Component,
+    *,
+    has_adetailer: bool,
 ) -> list[gr.components.Component]:
     """Build it inside the block that is open: components in the order of `arguments.ARGUMENTS`.
 
-    of_kind: known values of a kind of axis.
+    of_kind: known values of a kind of axis. reread: the button that reads the folders again, detectors' too.
     """
     parts = _Parts(elem_id, of_kind)
     with gr.Row():
@@ -56,12 +65,17 @@ def face_panel(
 
     for switch in both:
         switch.change(visible, inputs=both, outputs=[settings], show_progress="hidden")
+
+    def detectors() -> Any:
+        return gr.update(choices=parts.names("face model", _DETECTORS))
+
+    reread.click(detectors, inputs=[], outputs=[parts.made["detector"]], show_progress="hidden")
     return [parts.made[name] for name in ARGUMENTS if name in parts.made]
 
 
 def _common(parts: _Parts) -> None:
     with gr.Row():
-        parts.choice("detector", "Face detector", "face model", [Panel.detector, NO_DETECTOR])
+        parts.choice("detector", "Face detector", "face model", _DETECTORS)
         parts.slider("confidence", "Face confidence", 0.0, 1.0, 0.01)
         parts.slider("top_k", "Face top k (0: all)", 0, 10, 1)
     with gr.Row():

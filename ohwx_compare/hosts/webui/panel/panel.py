@@ -47,7 +47,7 @@ class ScriptPanel:
         inputs = [*others, *self.arguments]
         wiring = {"fn": tell, "inputs": inputs, "outputs": [self.estimate], "show_progress": "hidden"}
         self.button.click(**wiring)
-        for name in ("checkpoints", "faces", "adetailer", *(f"axis_{i}" for i in AXES)):
+        for name in ("checkpoints", "control", "faces", "adetailer", *(f"axis_{i}" for i in AXES)):
             self.arguments[ARGUMENTS.index(name)].change(**wiring)
         for i in AXES:
             values = self.arguments[ARGUMENTS.index(f"values_{i}")]
@@ -67,13 +67,14 @@ def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel
 def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     default = Panel()
     json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
-    chosen, helpers = _checkpoints(elem_id, choices)
+    chosen, reread, helpers = _checkpoints(elem_id, choices)
+    control = _control(elem_id, choices, reread)
     axes: list[gr.components.Component] = []
     for number in AXES:
         kind, text, picker = _axis(elem_id, choices, number)
         axes += [kind, text]
         helpers.append(picker)
-    faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
+    faces = face_panel(elem_id, choices.of_kind, reread, has_adetailer=choices.has_adetailer())
     with gr.Row(elem_classes=["ohwx-row"]):
         before = gr.Checkbox(
             value=default.keep_before, label="Show the pictures before the face pass", elem_id=elem_id("before")
@@ -87,7 +88,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     with gr.Row(elem_classes=["ohwx-row"]):
         button = gr.Button("What will it cost?", elem_id=elem_id("estimate"), size="sm", scale=0, min_width=160)
         told = gr.HTML(_ESTIMATE, elem_id=elem_id("estimate_text"))
-    arguments = [json_text, chosen, *axes, *faces, before, name]
+    arguments = [json_text, chosen, *axes, *faces, before, name, *control]
     for component in (*arguments, *helpers):
         component.do_not_save_to_config = True  # an old ui-config.json would override newer defaults
     return ScriptPanel(arguments, told, button)
@@ -105,9 +106,11 @@ def paste_fields(
             values = pasted_arguments(parameters)
             if name not in values:
                 return None
-            if name != "checkpoints":
+            if name not in ("checkpoints", "control"):
                 return gr.update(value=values[name])
             files = list(checkpoints())
+            if name == "control":
+                return gr.update(choices=[NOTHING, *files], value=next(iter(_known([values[name]], files)), NOTHING))
             return gr.update(choices=files, value=_known(values[name], files))
 
         return read
@@ -127,8 +130,8 @@ def _known(names: Sequence[str], files: Sequence[str]) -> list[str]:
 
 def _checkpoints(
     elem_id: Callable[[str], str], choices: Choices
-) -> tuple[gr.components.Component, list[gr.components.Component]]:
-    """The checkpoints and, as helpers: what narrows their list, and what adds a whole run or folder."""
+) -> tuple[gr.components.Component, gr.components.Component, list[gr.components.Component]]:
+    """The checkpoints, the button that reads the folders again, and helpers: a filter, and whole runs or folders."""
     files = list(choices.checkpoints())
     with gr.Row():
         chosen = gr.Dropdown(
@@ -164,7 +167,31 @@ def _checkpoints(
     add.click(add_shown, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
     group.input(add_group, inputs=[group, chosen], outputs=[chosen, group], show_progress="hidden")
     reread.click(read_again, inputs=[shown, chosen], outputs=[chosen, group], show_progress="hidden")
-    return chosen, [shown, group]
+    return chosen, reread, [shown, group]
+
+
+def _control(
+    elem_id: Callable[[str], str], choices: Choices, reread: gr.components.Component
+) -> tuple[gr.components.Component, ...]:
+    """The checkpoint that is asked for the class, and which words that changes."""
+    default = Panel()
+
+    def files() -> list[str]:
+        return [NOTHING, *choices.checkpoints()]
+
+    with gr.Row(elem_classes=["ohwx-row"]):
+        base = gr.Dropdown(
+            files(),
+            value=NOTHING,
+            label="Add the base as control",
+            elem_id=elem_id("control"),
+        )
+        token = gr.Textbox(value=default.class_token, label="Class token", elem_id=elem_id("class_token"))
+        words = gr.Textbox(
+            value="", label="Class", placeholder="the class token without its first word", elem_id=elem_id("class")
+        )
+    reread.click(lambda: gr.update(choices=files()), inputs=[], outputs=[base], show_progress="hidden")
+    return base, token, words
 
 
 def _narrowed(files: Sequence[str], text: str, held: Sequence[str] | None) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.axis_text import write_values
+from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.plotted import axes_of, kept
 from ohwx_compare.core.infotext.infotext import Infotext, extra, faces, parse
@@ -73,9 +74,19 @@ def _grid(infotext: Infotext, parameters: Mapping[str, Any]) -> dict[str, Any]:
         checkpoints = [str(parameters["Model"])]
     others = [(KINDS[axis.kind].title, write_values(axis)) for axis in axes if axis.kind != "checkpoint"]
     found: dict[str, Any] = {} if checkpoints is None else {"checkpoints": checkpoints}
+    found |= _control(infotext) if ours else {}
     for i, (title, text) in zip(AXES, [*others, *[(NOTHING, "")] * len(AXES)], strict=False):
         found |= {f"axis_{i}": title, f"values_{i}": text}
     return found
+
+
+def _control(infotext: Infotext) -> dict[str, Any]:
+    """The control, which is one of the checkpoints too; none where the text names none."""
+    told = kept(infotext).get("control")
+    if told is None:
+        return {name: getattr(Panel(), name) for name in ("control", "class_token", "class_words")}
+    found = Control.read(told)
+    return {"control": str(found.checkpoint), "class_token": found.class_token, "class_words": found.class_words}
 
 
 def _face(infotext: Infotext) -> dict[str, Any]:

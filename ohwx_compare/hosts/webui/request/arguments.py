@@ -54,6 +54,9 @@ class Panel:
     more_tabs: str = ""  # JSON list of tabs after this one, as in `faces`
     keep_before: bool = True
     name: str = ""
+    control: str = NOTHING  # the base checkpoint, asked for the class
+    class_token: str = "ohwx man"
+    class_words: str = ""  # in its place; "": all but its first word
 
     @classmethod
     def of(cls, arguments: Sequence[Any]) -> "Panel":

@@ -9,6 +9,7 @@ from typing import Any
 from modules import devices, processing
 
 from ohwx_compare.compare.run import Options, draw_run
+from ohwx_compare.core.events import Event, Started
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.folder_text import folder_digests
 from ohwx_compare.core.infotext.sampler_names import split_sampler
@@ -17,6 +18,7 @@ from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
+from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
@@ -25,8 +27,11 @@ from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets
+from ohwx_compare.words import quoted
 
 __all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder", "sampler_of"]
+
+_LONGEST_NAME = 200  # bytes; file systems take 255
 
 
 def base_job(p: processing.StableDiffusionProcessing) -> Job:
@@ -88,14 +93,19 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     progress = RunProgress(folder.name, experiment.cells())
     host = WebuiHost(p, own_faces=bool(experiment.faces), tell=progress)
     with progress:
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Started):  # the folder took the request: one that it refuses must not be resumed
+                write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
+            progress(event)
+
         try:
-            write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
             result = draw_run(
                 experiment,
                 host,
                 cache(find_webui_detector),
                 folder,
-                progress,
+                listen,
                 resolve=host.resolve,
                 options=Options(batch=max(p.batch_size, 1)),
             )
@@ -139,7 +149,9 @@ def _folder_name(experiment: Experiment, folder: Path) -> str:
 
 
 def _safe(name: str) -> str:
-    """Raises ExperimentError for a name that is more than one folder's."""
-    if name.startswith(".") or set(name) & set('<>:"/\\|?*') or name != name.rstrip(" ."):
-        raise ExperimentError(f"{name!r} cannot be the name of a run folder; use letters, digits, spaces and -_().")
+    """Raises ExperimentError for a name that is more than one folder's, or that the tab could not ask for."""
+    if name and (not is_plain_name(name) or name.endswith(".") or len(name.encode()) > _LONGEST_NAME):
+        raise ExperimentError(
+            f"{quoted(name)} cannot be the name of a run folder; use letters, digits, spaces and -_()."
+        )
     return name

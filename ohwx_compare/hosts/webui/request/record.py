@@ -1,6 +1,5 @@
 """What a run folder was asked for: `request.json`, written before its first cell, and again when an error ends it."""
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
+from ohwx_compare.files.json_file import json_text, read_object
 from ohwx_compare.hosts.webui.request.request import Request
 
 __all__ = ["SavedRequest", "read_saved_request", "request_json", "write_request"]
@@ -46,24 +46,28 @@ def request_json(experiment: Experiment, name: str, *, keep_before: bool = True)
         "axes": axes,
         "faces": data["faces"],
         "columns": data["columns"],
-        **({"styles": data["styles"]} if "styles" in data else {}),
+        **{name: data[name] for name in ("styles", "control") if name in data},
         "keep_before": keep_before,
         "name": name,
     }
 
 
 def read_saved_request(folder: Path) -> SavedRequest | None:
-    """What `write_request` wrote; None where nothing can be read."""
+    """What `write_request` wrote; None where nothing can be read, or something else is there."""
+    found = read_object(folder / REQUEST_FILE)
     try:
-        return SavedRequest(**json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        asked = SavedRequest(**found)
+    except TypeError:
         return None
+    texts = (asked.by, asked.when, asked.besides, asked.error or "")
+    is_ours = isinstance(asked.request, dict) and all(isinstance(text, str) for text in texts)
+    return asked if is_ours else None
 
 
 def write_request(folder: Path, asked: SavedRequest) -> None:
     """Write it, whole or not at all; the folder is made. Raises LedgerError where that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / REQUEST_FILE, json.dumps(asdict(asked), ensure_ascii=False, indent=1))
+        write_text(folder / REQUEST_FILE, json_text(asdict(asked), indent=1))
     except OSError as error:
         raise LedgerError(f"{folder} cannot be used: {error.strerror or error}. Free some space.") from error

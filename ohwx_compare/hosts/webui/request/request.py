@@ -11,10 +11,12 @@ from ohwx_compare.core.infotext.face_payload import from_payload
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel, TabContext
+from ohwx_compare.words import quoted
 
 __all__ = ["Request", "face_settings", "read_request"]
 
-_KEYS = ("axes", "checkpoints", "columns", "faces", "job", "keep_before", "name", "styles")
+_LONGEST_NAME = 1_000  # letters of a checkpoint's, with its folders
+_KEYS = ("axes", "checkpoints", "columns", "control", "faces", "job", "keep_before", "name", "styles")
 _REAL = ("confidence", "denoise", "min_ratio", "max_ratio")
 _WHOLE = ("top_k", "dilate", "blur", "padding", "x_offset", "y_offset")
 
@@ -41,15 +43,16 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
     axes = _axes(asked)
     if pictures > 1 and "seed" not in [axis["kind"] for axis in axes]:
         axes.append({"kind": "seed", "values": [job.seed + i for i in range(pictures)]})
+    if not any(axis["kind"] == "checkpoint" for axis in axes):
+        raise ExperimentError("No checkpoint is selected; select at least one to compare.")
     experiment = Experiment.from_dict({
         "job": {**asdict(job), **_mapping(asked.get("job", {}), "job")},
         "axes": axes,
         "faces": _faces(asked.get("faces", []), given),
         "columns": asked.get("columns", "checkpoint"),
         "styles": asked.get("styles", [asdict(style) for style in given.styles]),
+        "control": asked.get("control"),
     }, given.library)  # fmt: skip
-    if not experiment.checkpoints:
-        raise ExperimentError("No checkpoint is selected; select at least one to compare.")
     return Request(
         experiment=experiment.as_typed() if given.has_comments else experiment,
         keep_before=bool(asked.get("keep_before", True)),
@@ -75,7 +78,7 @@ def _json(text: str, what: str) -> Any:
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ExperimentError(f"{what} must be a JSON object, got {value!r}.")
+        raise ExperimentError(f"{what} must be a JSON object, got {quoted(value)}.")
     return value
 
 
@@ -88,9 +91,14 @@ def _of_panel(panel: Panel) -> dict[str, Any]:
         "checkpoints": list(panel.checkpoints),
         "axes": axes,
         "faces": faces if panel.faces else [],
+        "control": None if panel.control in ("", NOTHING) else _control(panel),
         "keep_before": panel.keep_before,
         "name": panel.name,
     }
+
+
+def _control(panel: Panel) -> dict[str, str]:
+    return {"checkpoint": panel.control, "class_token": panel.class_token, "class": panel.class_words}
 
 
 def _face(panel: Panel) -> dict[str, Any]:
@@ -112,7 +120,7 @@ def _face(panel: Panel) -> dict[str, Any]:
 def _more_tabs(text: str) -> list[Any]:
     tabs = _json(text, "The other face tabs are not a JSON list") if text.strip() else []
     if not isinstance(tabs, list):
-        raise ExperimentError(f"The other face tabs must be a JSON list, got {tabs!r}.")
+        raise ExperimentError(f"The other face tabs must be a JSON list, got {quoted(tabs)}.")
     return tabs
 
 
@@ -120,7 +128,9 @@ def _number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError) as error:
-        raise ExperimentError(f"The argument {name!r} of ohwx compare must be a number, got {value!r}.") from error
+        raise ExperimentError(
+            f"The argument {quoted(name)} of ohwx compare must be a number, got {quoted(value)}."
+        ) from error
 
 
 def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -129,7 +139,7 @@ def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
     if isinstance(axes, Mapping):
         axes = [{"kind": kind, "values": values} for kind, values in axes.items()]
     if not isinstance(axes, list):
-        raise ExperimentError(f"`axes` must be a list or an object, got {axes!r}.")
+        raise ExperimentError(f"`axes` must be a list or an object, got {quoted(axes)}.")
     read = []
     for axis in axes:
         axis = dict(_mapping(axis, "an axis"))
@@ -138,7 +148,13 @@ def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
             axis["values"] = read_values(axis["kind"], axis["values"])
         read.append(axis)
     checkpoints = asked.get("checkpoints") or []
+    if not (isinstance(checkpoints, list | tuple) and all(_is_name(name) for name in checkpoints)):
+        raise ExperimentError(f"`checkpoints` must be a list of names, got {quoted(checkpoints)}.")
     return [{"kind": "checkpoint", "values": list(checkpoints)}, *read] if checkpoints else read
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME
 
 
 def _faces(tabs: Any, given: TabContext) -> list[dict[str, Any]]:
@@ -154,7 +170,7 @@ def _faces(tabs: Any, given: TabContext) -> list[dict[str, Any]]:
 def face_settings(tabs: Any) -> list[dict[str, Any]]:
     """Tabs under our names or ADetailer's, as settings under ours. Raises ExperimentError."""
     if not isinstance(tabs, list):
-        raise ExperimentError(f'`faces` must be a list of tabs, or "adetailer", got {tabs!r}.')
+        raise ExperimentError(f'`faces` must be a list of tabs, or "adetailer", got {quoted(tabs)}.')
     read = []
     for settings in tabs:
         settings = _mapping(settings, "a tab of `faces`")

@@ -1,6 +1,7 @@
 """What the tab can ask for: the list of runs, drafts and estimates, and runs to start, resume or end."""
 
 import tempfile
+import threading
 import time
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -29,10 +30,12 @@ from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.hosts.webui.tab import drafts
 from ohwx_compare.hosts.webui.tab.face_jobs import FaceJobs
 from ohwx_compare.hosts.webui.tab.files import inside
+from ohwx_compare.hosts.webui.tab.http import Allowance, Turn
 from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of
 from ohwx_compare.hosts.webui.tab.queue import Queue
-from ohwx_compare.hosts.webui.tab.run_list import Runs
+from ohwx_compare.hosts.webui.tab.run_list import Runs, read_as_found
 from ohwx_compare.hosts.webui.tab.toy import put_toy
+from ohwx_compare.words import quoted
 
 __all__ = ["Desk"]
 
@@ -46,6 +49,7 @@ class Desk:
         self.queue = Queue()
         self.runs = Runs(runs_folder)
         self.faces = FaceJobs(self.queue)
+        self._reading, self._asking, self._listing = Turn(), threading.Lock(), threading.Lock()
         self._folders: tuple[float, list[Checkpoint], list[str]] | None = None
 
     def close(self) -> None:
@@ -91,7 +95,9 @@ class Desk:
         """The run's page as it stands now, made from its ledger: a folder's own page is never run here."""
         from ohwx_compare.look.page import page_data, render_page
 
-        return render_page(page_data(open_run(self.runs.path(name))))
+        folder = self.runs.path(name)
+        with read_as_found(folder):
+            return render_page(page_data(open_run(folder)))
 
     def read(self, data: bytes, kind: str) -> dict[str, str]:
         """The infotext of a dropped picture, or the text itself. Raises OhwxError."""
@@ -127,13 +133,15 @@ class Desk:
         seen = self.runs.seen(name)
         if seen.asked is None and seen.run is None:
             raise ExperimentError(f"{name} cannot be read: {seen.error}")
-        asked = seen.asked.request if seen.asked else request_json(experiment_in(seen.folder), name)
-        return self._queue(_request({"request": {**completed(asked), "name": name}}), seen.folder)
+        with read_as_found(seen.folder):
+            asked = seen.asked.request if seen.asked else request_json(experiment_in(seen.folder), name)
+            request = _request({"request": {**completed(asked), "name": name}})
+        return self._queue(request, seen.folder)
 
     def interrupt(self, name: str) -> dict[str, Any]:
         """End the current run as the webui's own Interrupt does; take one that waits out of the queue."""
         self.runs.path(name)
-        if not self.queue.drop(name) and _draws(name):
+        if not self.queue.drop(name) and (_draws(name) or self.queue.in_hand == name):
             press_interrupt()
         return self.run(name)
 
@@ -145,13 +153,20 @@ class Desk:
         shared.state.skip()
         return self.run(name)
 
-    def pnginfo(self, body: dict[str, Any]) -> dict[str, Any]:
+    def pnginfo(self, body: dict[str, Any], check: Allowance) -> dict[str, Any]:
         """See `pictures_of`; the body is `{"folder": path}`."""
-        return pictures_of(str(body.get("folder", "")))
+        with self._reading.taken(check):
+            return pictures_of(str(body.get("folder", "")), check)
 
-    def csv(self, folder: str) -> str:
-        """See `pictures_csv`."""
-        return pictures_csv(folder)
+    def csv(self, body: dict[str, Any], check: Allowance) -> str:
+        """See `pictures_csv`; the body is `{"folder": path}`."""
+        with self._reading.taken(check):
+            return pictures_csv(str(body.get("folder", "")), check)
+
+    def add_faces(self, body: dict[str, Any], check: Allowance) -> dict[str, str]:
+        """See `FaceJobs.add`."""
+        with self._reading.taken(check):
+            return self.faces.add(body, check)
 
     def put_toy(self) -> dict[str, str]:
         """See `toy.put_toy`; its sentence as `said`."""
@@ -160,9 +175,13 @@ class Desk:
         return {"said": said}
 
     def _queue(self, request: Request, folder: Path) -> dict[str, Any]:
-        name = folder.name
-        if _draws(name) or name in self.queue.waiting:
-            return self.run(name)
+        with self._asking:  # the same may be asked for twice at once
+            name = folder.name
+            if not (_draws(name) or name in self.queue.waiting or name == self.queue.in_hand):
+                self._begin(request, folder)
+        return self.run(name)
+
+    def _begin(self, request: Request, folder: Path) -> None:
         if request.experiment.job.denoise is not None:
             raise ExperimentError("This run was started in img2img; press Generate there again to resume it.")
         before = read_saved_request(folder)
@@ -170,26 +189,23 @@ class Desk:
             raise ExperimentError(
                 f"This run was started with {before.besides}; press Generate in txt2img again to resume it."
             )
-        with Ledger(folder) as ledger:
+        with read_as_found(folder), Ledger(folder) as ledger:
             ledger.plan(request.experiment)
         write_request(folder, SavedRequest.now(request, folder, "tab"))
 
         def failed(error: Exception) -> None:
-            sentence = sentence_of(error)
-            write_request(
-                folder,
-                replace(
-                    read_saved_request(folder) or before or SavedRequest.now(request, folder, "tab"), error=sentence
-                ),
-            )
+            self.runs.lose(folder.name, sentence_of(error))
+            now = read_saved_request(folder) or before or SavedRequest.now(request, folder, "tab")
+            write_request(folder, replace(now, error=sentence_of(error)))
 
-        self.queue.add(name, lambda: _draw(request, name), failed)
-        return self.run(name)
+        self.runs.lose(folder.name, None)
+        self.queue.add(folder.name, lambda: _draw(request, folder.name), failed)
 
     def _listed(self) -> tuple[float, list[Checkpoint], list[str]]:
-        if self._folders is None or time.monotonic() - self._folders[0] > _KEPT:
-            self._folders = (time.monotonic(), checkpoints_here(), detector_names())
-        return self._folders
+        with self._listing:
+            if self._folders is None or time.monotonic() - self._folders[0] > _KEPT:
+                self._folders = (time.monotonic(), checkpoints_here(), detector_names())
+            return self._folders
 
 
 def press_interrupt() -> None:
@@ -219,9 +235,11 @@ def _request(body: dict[str, Any]) -> Request:
     asked = body.get("request")
     if not isinstance(asked, dict):
         raise ExperimentError("`request` must be a JSON object.")
-    job = dict(asked.get("job") or {})
+    job = asked.get("job") or {}
+    if not isinstance(job, dict):
+        raise ExperimentError(f"`job` must be a JSON object, got {quoted(job)}.")
     if job.get("seed") in (None, -1):
-        job["seed"] = int(processing.get_fixed_seed(-1))
+        job = {**job, "seed": int(processing.get_fixed_seed(-1))}
     given = TabContext(library=style_library(), has_comments=features.has_prompt_comments())
     return read_request([{**asked, "job": job}], _default_job(), given=given)
 

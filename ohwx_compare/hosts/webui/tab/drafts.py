@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ohwx_compare.compare.host import Checkpoint
@@ -35,15 +36,17 @@ def draft_request(texts: Sequence[str], checkpoints: Sequence[Checkpoint], defau
     found = core_draft.draft_experiment(
         [parse(part.strip()) for text in texts for part in _split(text)], style_library()
     )
-    experiment, notes, missing = found.experiment, list(found.notes), []
-    refs = []
+    experiment, notes, missing, control = found.experiment, list(found.notes), [], found.experiment.control
+    refs = {}
     for ref in experiment.checkpoints:
         name, note = _known(ref, checkpoints)
-        refs.append(CheckpointRef(name) if name else ref)
+        refs[ref] = CheckpointRef(name) if name else ref
         notes += [note] if note else []
         missing += [] if name else [str(ref)]
     if refs:
-        experiment = experiment.with_checkpoints(dict.fromkeys(refs))
+        experiment = experiment.with_control(None).with_checkpoints(dict.fromkeys(refs.values()))
+    if control:
+        experiment = experiment.with_control(replace(control, checkpoint=refs[control.checkpoint]))
     return {"request": request_json(experiment, ""), "notes": notes, "missing": missing}
 
 

@@ -1,9 +1,12 @@
 """The face pass on existing pictures, by the webui: one job for each request, its pictures in a folder."""
 
+import threading
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +22,7 @@ from ohwx_compare.hosts.webui.request.request import face_settings
 from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.pictures_of import found_pictures
 from ohwx_compare.hosts.webui.tab.queue import Queue
-from ohwx_compare.words import counted
+from ohwx_compare.words import counted, quoted
 
 __all__ = ["FaceJobs"]
 
@@ -42,27 +45,33 @@ class FaceJobs:
     def __init__(self, queue: Queue):
         self._queue = queue
         self._jobs: dict[str, _Job] = {}
+        self._guard = threading.Lock()  # many requests come at once, and each gets a name of its own
 
     @property
     def known(self) -> list[str]:
         """Names of the jobs, the newest last."""
-        return list(self._jobs)
+        with self._guard:
+            return list(self._jobs)
 
-    def add(self, body: dict[str, Any]) -> dict[str, str]:
+    def add(self, body: dict[str, Any], check: Callable[[], None]) -> dict[str, str]:
         """Queue `{"paths": [...], "faces": [...], "checkpoint": name or null}`; answers with the job's name.
 
-        Raises ImageError and ExperimentError.
+        check: called for each file that is looked at; what it raises ends the search. Raises ImageError and
+        ExperimentError.
         """
-        paths = body.get("paths")
+        paths, checkpoint = body.get("paths"), body.get("checkpoint") or None
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
             raise ExperimentError("`paths` must be a list of files and folders.")
+        if not isinstance(checkpoint, str | None):
+            raise ExperimentError(f"`checkpoint` must be a name or null, got {quoted(checkpoint)}.")
         tabs = face_settings(body.get("faces") or [])
         faces = Experiment.from_dict({"job": {"prompt": "", "seed": 0}, "faces": tabs}).faces
-        name = f"{datetime.now():%Y-%m-%d %H-%M-%S}"
-        name = next(n for n in (name, *(f"{name} {i}" for i in range(2, 1000))) if n not in self._jobs)
-        checkpoint = body.get("checkpoint") or None
-        job = _Job(name, tuple(found_pictures(paths)), faces, checkpoint, _folder() / name)
-        self._jobs[name] = job
+        pictures = tuple(found_pictures(paths, check))
+        with self._guard:
+            wanted = f"{datetime.now():%Y-%m-%d %H-%M-%S}"
+            names = (wanted if number == 1 else f"{wanted} {number}" for number in count(1))
+            name = next(name for name in names if name not in self._jobs)
+            job = self._jobs[name] = _Job(name, pictures, faces, checkpoint, _folder() / name)
         self._queue.add(f"faces {name}", lambda: self._draw(job), lambda error: _fail(job, error))
         return {"job": name}
 
@@ -87,7 +96,7 @@ class FaceJobs:
 
     def _known(self, name: str) -> _Job:
         if name not in self._jobs:
-            raise NotHereError(f"There is no job {name[:80]!r}; the webui was restarted since. Its pictures remain.")
+            raise NotHereError(f"There is no job {quoted(name)}; the webui was restarted since. Its pictures remain.")
         return self._jobs[name]
 
     def _draw(self, job: _Job) -> None:

@@ -1,5 +1,6 @@
 """Files of run folders over HTTP: pictures and nothing else, from inside the folder and nowhere else."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -7,6 +8,9 @@ from types import MappingProxyType
 from starlette.responses import FileResponse, Response
 
 from ohwx_compare.errors import NotHereError
+from ohwx_compare.files.atomic import is_plain_file
+from ohwx_compare.files.names import is_plain_name
+from ohwx_compare.words import quoted
 
 __all__ = ["HEADERS", "TYPES", "answer_file", "inside"]
 
@@ -26,34 +30,32 @@ HEADERS: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """On every answer."""
 
-_FORBIDDEN = frozenset('\\:*?"<>|')  # Windows' separator, drive letters, streams and wildcards
-
 
 def inside(folder: Path, path: str) -> Path:
     """The file or folder that `path` ("/" between folders) names inside `folder`, links followed.
 
-    Raises NotHereError for one that does not exist, and for every way out: "..", absolute paths, drive letters,
-    backslashes, links that lead outside, hidden names, control characters.
+    Raises NotHereError for one that does not exist, and for every way out: names that are not plain, absolute paths,
+    links that lead outside.
     """
+    missing = NotHereError(f"There is no file {quoted(path)} here.")
     parts = path.split("/")
-    is_odd = any(char in _FORBIDDEN or ord(char) < 32 for char in path)
-    if is_odd or any(part.startswith(".") or part != part.strip() or part == "" for part in parts):
-        raise NotHereError(f"There is no file {path[:80]!r} here.")
+    if not all(map(is_plain_name, parts)):
+        raise missing
     try:
         root = folder.resolve(strict=True)
         found = root.joinpath(*parts).resolve(strict=True)
-    except (OSError, ValueError, RuntimeError) as error:  # missing; half a surrogate pair; links in a circle
-        raise NotHereError(f"There is no file {path[:80]!r} here.") from error
+    except (OSError, ValueError, RuntimeError) as error:  # missing; not to be looked into; links in a circle
+        raise missing from error
     if not found.is_relative_to(root):
-        raise NotHereError(f"There is no file {path[:80]!r} here.")
+        raise missing
     return found
 
 
 def answer_file(path: Path, known: str | None) -> Response:
     """The picture `path`, or "not modified" where `known` (If-None-Match) still holds. Raises NotHereError."""
     kind = TYPES.get(path.suffix.lower())
-    if kind is None or not path.is_file():
-        raise NotHereError(f"There is no picture {path.name[:80]!r} here.")
+    if kind is None or not is_plain_file(path) or not os.access(path, os.R_OK):
+        raise NotHereError(f"There is no picture {quoted(path.name)} here.")
     stat = path.stat()
     tag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
     headers = {**HEADERS, "ETag": tag}

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from ohwx_compare.hosts.webui import features
 
-__all__ = ["Login", "is_own_page"]
+__all__ = ["Login", "is_other_site", "is_own_page"]
 
 
 class Login:
@@ -52,6 +52,14 @@ class Login:
             return False
         known = self._passwords.get(user)
         return known is not None and compare_digest(known.encode(), password.encode())
+
+
+def is_other_site(headers: Mapping[str, str]) -> bool:
+    """Whether the browser says that a page of another site, or of another port of this machine, asks.
+
+    Browsers say it of every request over HTTPS and to this machine, and of no other: who must know asks `is_own_page`.
+    """
+    return headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 def is_own_page(headers: Mapping[str, str]) -> bool:

@@ -1,45 +1,49 @@
 """PNG info of a whole folder, for the tab."""
 
 import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from modules import paths
-
 from ohwx_compare.errors import ExperimentError, ImageError
-from ohwx_compare.files.folder_infos import columns, infos, write_csv
+from ohwx_compare.files.folder_infos import Info, columns, infos, write_csv
 from ohwx_compare.files.gallery import pictures
-from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.folders import require_shown
+from ohwx_compare.words import quoted
 
 __all__ = ["found_pictures", "pictures_csv", "pictures_of"]
 
 _MOST = 5000  # rows that a page is sent
+_MOST_TEXT = 50_000_000  # characters of infotexts in one answer
 
 
-def found_pictures(named: list[str]) -> list[Path]:
-    """The pictures that files and folders name, as `files.gallery.pictures`.
+def found_pictures(named: list[str], check: Callable[[], None]) -> list[Path]:
+    """The pictures that files and folders name, as `files.gallery.pictures`. check: see there.
 
     Raises ImageError, and ExperimentError for places that the webui's own --hide-ui-dir-config hides from its users.
     """
     chosen = [Path(name.strip().strip('"')) for name in named if name.strip()]
     if not chosen:
         raise ExperimentError("Enter a picture or a folder of pictures on the machine that runs the webui.")
-    data = Path(paths.data_path).resolve()
-    if features.hides_folders() and not all(path.resolve().is_relative_to(data) for path in chosen):
-        raise ExperimentError("The webui runs with --hide-ui-dir-config: only folders below its own can be read.")
+    for path in chosen:
+        require_shown(path)
     try:
-        return pictures(chosen)
+        found = pictures(chosen, check)
     except (OSError, ValueError) as error:  # a name that no file system takes
-        raise ImageError(f"{chosen[0]} cannot be read: {error}.") from error
+        raise ImageError(f"{quoted(str(chosen[0]))} cannot be read: {error}.") from error
+    for path in found:
+        if path.is_symlink():
+            require_shown(path)
+    return found
 
 
-def pictures_of(folder: str) -> dict[str, Any]:
+def pictures_of(folder: str, check: Callable[[], None]) -> dict[str, Any]:
     """`{"rows": [{"path", "infotext", "pair", "values", "error"}], "columns", "total"}`, the first rows of very many.
 
-    pair: the same picture before or after its face pass. Raises as `found_pictures`.
+    pair: the same picture before or after its face pass. check: called for each file. Raises as `found_pictures`.
     """
-    found = found_pictures([folder])
-    read = list(infos(found[:_MOST]))
+    found = found_pictures([folder], check)
+    read = list(_bounded(infos(found[:_MOST]), check))
     rows = [
         {
             "path": info.file,
@@ -53,8 +57,21 @@ def pictures_of(folder: str) -> dict[str, Any]:
     return {"rows": rows, "columns": columns(read), "total": len(found)}
 
 
-def pictures_csv(folder: str) -> str:
+def pictures_csv(folder: str, check: Callable[[], None]) -> str:
     """All of them as CSV, with a byte order mark so that Excel reads it as UTF-8. Raises as `found_pictures`."""
     out = io.StringIO()
-    write_csv(out, infos(found_pictures([folder])))
+    write_csv(out, _bounded(infos(found_pictures([folder], check)), check))
     return "\ufeff" + out.getvalue()
+
+
+def _bounded(read: Iterator[Info], check: Callable[[], None]) -> Iterator[Info]:
+    """Raises ExperimentError where the texts together grow beyond measure."""
+    size = 0
+    for info in read:
+        check()
+        size += len(info.infotext or "")
+        if size > _MOST_TEXT:
+            raise ExperimentError(
+                f"The infotexts of this folder have over {_MOST_TEXT:,} letters; choose one of the folders in it."
+            )
+        yield info

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modules import progress, shared
+from modules import errors, progress, shared
 from modules.call_queue import queue_lock
 
 __all__ = ["Queue"]
@@ -74,14 +74,26 @@ class Queue:
 
     @property
     def in_hand(self) -> str | None:
-        """The name of what is done right now."""
-        return self._in_hand
+        """The name of what is done right now; an Interrupt pressed from now on is not cleared by its beginning."""
+        with self._guard:
+            return self._in_hand
 
     def _work(self) -> None:
-        while self._has_more():
+        try:
+            while self._has_more():
+                self._do_next()
+        finally:
+            with self._guard:
+                self._is_working = False  # whatever ended this thread, the next job starts another
+
+    def _do_next(self) -> None:
+        """The boundary of the worker thread: the next job is done, whatever became of this one."""
+        try:
             with queue_lock:
                 if piece := self._take():
                     self._do(piece)
+        except Exception:  # noqa: BLE001  a full disk where the reason was to be written down, a GPU that is lost
+            errors.report("ohwx compare: a job could not be ended", exc_info=True)
 
     def _has_more(self) -> bool:
         with self._guard:
@@ -92,18 +104,20 @@ class Queue:
         """The next job; None where all were dropped while another job held the lock."""
         with self._guard:
             name = next(iter(self._waiting), None)
-            self._in_hand = name
             return self._waiting.pop(name) if name is not None else None
 
     def _do(self, piece: _Piece) -> None:
         try:
-            shared.state.begin(job=piece.task)
+            with self._guard:
+                self._in_hand = piece.name
+                shared.state.begin(job=piece.task)
             progress.start_task(piece.task)
             piece.work()
-        except Exception as error:  # noqa: BLE001  the boundary of the worker thread: the next piece is done all the same
+        except Exception as error:  # noqa: BLE001  the boundary of a job
             piece.on_error(error)
         finally:
-            self._in_hand = None
+            with self._guard:
+                self._in_hand = None
             progress.finish_task(piece.task)
             shared.state.end()
             shared.state.textinfo = None

@@ -1,12 +1,14 @@
 """The routes under `/ohwx/` for the tab's page and the pictures of its runs.
 
-Reading by GET; writing by POST, from the webui's own page and with JSON alone; either behind the webui's login. Answers
-are JSON or pictures, errors `{"error": sentence}`. No header ever allows another site in.
+GET tells of runs and trainings and gives their pictures, to nobody whom a browser calls another site. Whatever writes,
+reads a folder that is named or takes long is a POST, from the webui's own page and with JSON alone. Either is behind
+the webui's login. Answers are JSON or pictures, errors `{"error": sentence}`. No header ever allows another site in.
 """
 
-import json
+import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
@@ -15,16 +17,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ohwx_compare.errors import NotHereError, OhwxError
+from ohwx_compare.errors import NotHereError, OhwxError, sentence_of
+from ohwx_compare.files.json_file import json_text
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.tab.files import HEADERS, answer_file
-from ohwx_compare.hosts.webui.tab.http import Handler, HttpRequest
-from ohwx_compare.hosts.webui.tab.login import Login, is_own_page
+from ohwx_compare.hosts.webui.tab.http import Allowance, Handler, HttpRequest
+from ohwx_compare.hosts.webui.tab.login import Login, is_other_site, is_own_page
 from ohwx_compare.hosts.webui.tab.training_routes import training_table
+from ohwx_compare.words import on_one_line
 
 __all__ = ["add_routes", "guarded"]
 
-_MOST_BYTES = 64 << 20
+_MOST_BYTES = 64 << 20  # of a picture
+_MOST_JSON = 8 << 20
 _STATE = "/ohwx/api/state"
 _ANY_TYPE = "/ohwx/api/read"  # takes a dropped picture as it is
 
@@ -51,11 +56,13 @@ def guarded(answer: Handler, login: Login) -> Callable[[Request], Awaitable[Resp
     async def endpoint(request: Request) -> Response:
         if refused := _refusal(request, login):
             return refused
-        body = await _body(request)
+        most = _MOST_BYTES if _takes_any_type(request) else _MOST_JSON
+        body = await _body(request, most)
         if body is None:
-            return _error(413, f"The request is too large; expected at most {_MOST_BYTES >> 20} MB.")
+            return _error(413, f"The request is too large; expected at most {most >> 20} MB.")
         ask = HttpRequest(request.path_params, request.query_params, request.headers, body)
-        return await run_in_threadpool(_answered, answer, ask)
+        async with _attended(request, ask.check):
+            return await run_in_threadpool(_answered, answer, ask)
 
     return endpoint
 
@@ -80,8 +87,7 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         return answer_file(desk().faces.file(ask.path["job"], ask.path["path"]), ask.headers.get("if-none-match"))
 
     def csv(ask: HttpRequest) -> Response:
-        name = {"Content-Disposition": 'attachment; filename="pictures.csv"'}
-        return _respond(desk().csv(ask.query.get("folder", "")), "text/csv; charset=utf-8", name)
+        return _respond(desk().csv(ask.json(), ask.check), "text/csv; charset=utf-8")
 
     def read(ask: HttpRequest) -> dict[str, Any]:
         return desk().read(ask.body, ask.headers.get("content-type", ""))
@@ -92,22 +98,24 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         ("GET", "/ohwx/runs/{run}/{path:path}", run_file),
         ("GET", "/ohwx/api/jobs/{job}", lambda ask: desk().faces.job(ask.path["job"])),
         ("GET", "/ohwx/faces/{job}/{path:path}", face_file),
-        ("GET", "/ohwx/api/pnginfo.csv", csv),
-        ("POST", "/ohwx/api/read", read),
+        ("POST", "/ohwx/api/pnginfo.csv", csv),
+        ("POST", _ANY_TYPE, read),
         ("POST", "/ohwx/api/draft", lambda ask: desk().draft(ask.json())),
         ("POST", "/ohwx/api/estimate", lambda ask: desk().estimate(ask.json())),
         ("POST", "/ohwx/api/runs", lambda ask: desk().add(ask.json())),
         ("POST", "/ohwx/api/runs/{run}/resume", lambda ask: desk().resume(ask.path["run"])),
         ("POST", "/ohwx/api/runs/{run}/interrupt", lambda ask: desk().interrupt(ask.path["run"])),
         ("POST", "/ohwx/api/runs/{run}/skip", lambda ask: desk().skip(ask.path["run"])),
-        ("POST", "/ohwx/api/faces", lambda ask: desk().faces.add(ask.json())),
+        ("POST", "/ohwx/api/faces", lambda ask: desk().add_faces(ask.json(), ask.check)),
         ("POST", "/ohwx/api/jobs/{job}/interrupt", lambda ask: desk().faces.interrupt(ask.path["job"])),
         ("POST", "/ohwx/api/toy", lambda ask: desk().put_toy()),
-        ("POST", "/ohwx/api/pnginfo", lambda ask: desk().pnginfo(ask.json())),
+        ("POST", "/ohwx/api/pnginfo", lambda ask: desk().pnginfo(ask.json(), ask.check)),
     ]
 
 
 def _refusal(request: Request, login: Login) -> Response | None:
+    if is_other_site(request.headers):
+        return _error(403, "Only the webui's own page may ask for this: another site does.")
     if not login.admits(request):
         asks = {"WWW-Authenticate": 'Basic realm="ohwx compare"'} if login.asks_password else {}
         return _error(401, "Log in to the webui first, then load this page again.", asks)
@@ -116,42 +124,62 @@ def _refusal(request: Request, login: Login) -> Response | None:
     if not is_own_page(request.headers):
         return _error(403, "Only the webui's own page may do this: the request's Origin is not the host it goes to.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and request.url.path.rpartition("/ohwx/")[2] != _ANY_TYPE.removeprefix("/ohwx/"):
+    if kind != "application/json" and not _takes_any_type(request):
         return _error(415, "Send JSON, with the Content-Type application/json.")
     return None
 
 
-async def _body(request: Request) -> bytes | None:
-    """None for one that is too large, before it is in memory."""
+def _takes_any_type(request: Request) -> bool:
+    return request.url.path.rpartition("/ohwx/")[2] == _ANY_TYPE.removeprefix("/ohwx/")
+
+
+async def _body(request: Request, most: int) -> bytes | None:
+    """None for one of more than `most` bytes, before it is in memory."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > _MOST_BYTES:
+        if size > most:
             return None
         parts.append(part)
     return b"".join(parts)
 
 
+@asynccontextmanager
+async def _attended(request: Request, check: Allowance) -> AsyncIterator[None]:
+    """Tell `check` when whoever asked has left meanwhile: the page drops what it asked for and has changed since."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        check.leave()
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+
+
 def _answered(answer: Handler, ask: HttpRequest) -> Response:
     try:
         found = answer(ask)
+        return found if isinstance(found, Response) else _json(200, found)
     except NotHereError as error:
         return _error(404, str(error))
     except OhwxError as error:
         return _error(400, str(error))
     except Exception as error:  # noqa: BLE001  the boundary of a route: the webui's log has the rest
         errors.report("ohwx compare: a request failed", exc_info=True)
-        return _error(500, f"{type(error).__name__}: {error}. The webui's log says where.")
-    return found if isinstance(found, Response) else _json(200, found)
+        return _error(500, f"{sentence_of(error)}. The webui's log says where.")
 
 
 def _json(status: int, data: Any, headers: Mapping[str, str] = HEADERS) -> Response:
-    text = json.dumps(data)  # ASCII: half a surrogate pair out of a file name passes too
+    text = json_text(data).encode("utf-8", "backslashreplace")  # half a surrogate pair out of a file name
     return Response(text, status_code=status, media_type="application/json", headers=dict(headers))
 
 
 def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
-    return _json(status, {"error": sentence}, {**HEADERS, **(headers or {})})
+    return _json(status, {"error": on_one_line(sentence)}, {**HEADERS, **(headers or {})})
 
 
 def _respond(text: str, kind: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -27,4 +27,7 @@ def put_toy() -> str:
     register_encoder()
     list_again()
     theirs = " ADetailer's own list shows the detector after Reload UI." if has_adetailer() else ""
-    return f"The checkpoint {FOLDER}/{TOY} and the detector {DETECTOR} can be selected now.{theirs}"
+    return (
+        f"The checkpoint {FOLDER}/{TOY} and the detector {DETECTOR} can be selected now. In the script, press "
+        f"\U0001f504 beside its checkpoints first.{theirs}"
+    )

@@ -3,8 +3,7 @@
 The child is the command line's `ohwx train`; it outlives the webui and is found again by its folder.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,21 +12,25 @@ import torch
 from modules import paths
 from modules.call_queue import queue_lock
 
-from ohwx_compare.errors import ExperimentError
-from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoint_names, trainings_folder
+from ohwx_compare.errors import ExperimentError, TrainingError
+from ohwx_compare.files.gallery import is_possible
+from ohwx_compare.files.json_file import read_object
+from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoint_names, require_shown, trainings_folder
 from ohwx_compare.hosts.webui.generation import loading
+from ohwx_compare.hosts.webui.tab.http import Turn
 from ohwx_compare.train.outside import child, controls
 from ohwx_compare.train.outside.machine import free_memory
-from ohwx_compare.train.outside.runs import Trainings, folder_for
+from ohwx_compare.train.outside.runs import Trainings, class_token_of, folder_for
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.recipe import PRESETS, Recipe
+from ohwx_compare.words import quoted
 
 __all__ = ["Training"]
 
 _WORDS: Mapping[str, str] = MappingProxyType({
     "article-no-reg": "As the article trained without regularization images, with the faults of sd-scripts.",
     "article-reg": "As the article trained with regularization images, with the faults of sd-scripts.",
-    "corrected": "Without those faults. Its learning rate is not tuned yet.",
+    "corrected": "The defaults, without the faults of sd-scripts. Its learning rate is not tuned yet.",
     "lean": "The least memory: 8 GB. Its learning rate is not tuned yet.",
     "10 GB": "For cards of 10 GB. Its learning rate is not tuned yet.",
     "fast": "The least recomputing, for cards of 24 GB. Its learning rate is not tuned yet.",
@@ -39,6 +42,7 @@ class Training:
 
     def __init__(self) -> None:
         self._runs = Trainings(trainings_folder())
+        self._planning = Turn()
 
     def state(self) -> dict[str, Any]:
         """Presets, defaults, base checkpoints and all runs."""
@@ -53,25 +57,32 @@ class Training:
             "runs": self._runs.all(),
         }
 
-    def plan(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
-        """What a recipe will do, without the lists that grow with the pictures."""
-        told = self._plan(recipe).to_dict()
+    def plan(self, recipe: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
+        """What a recipe will do, without the lists that grow with the pictures.
+
+        check: called for each picture; what it raises ends the planning.
+        """
+        told = self._plan(recipe, check).to_dict()
         return {name: value for name, value in told.items() if name not in ("recipe", "reg_images")}
 
-    def start(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    def start(self, recipe: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
         """Start a recipe, or resume its run; where the GPU is too full, the webui's model is unloaded first."""
-        return self._start(self._plan(recipe))
+        return self._start(self._plan(recipe, check))
 
-    def act(self, name: str, act: str) -> dict[str, Any]:
+    def act(self, name: str, act: str, check: Callable[[], None]) -> dict[str, Any]:
         """Carry out "start", "pause", "resume", "save" or "stop"; the training obeys after its current step."""
         folder = self._runs.path(name)
         if act == "start":
             # a folder that was renamed, or made elsewhere, names another one in its recipe
-            return self._start(make_plan(Recipe.from_dict({**_recipe_in(folder), "output": str(folder)})))
-        if act == "resume":
-            controls.unask(folder, "pause")
-        else:
-            controls.ask(folder, act)
+            recipe = Recipe.from_dict({**_recipe_in(folder), "output": str(folder)})
+            return self._start(self._counted(recipe, check))
+        try:
+            if act == "resume":
+                controls.unask(folder, "pause")
+            else:
+                controls.ask(folder, act)
+        except OSError as error:
+            raise TrainingError(f"{name} cannot be asked: {error.strerror or error}.") from error
         return self._runs.one(name)
 
     def read(self, name: str, after: int) -> dict[str, Any]:
@@ -84,27 +95,42 @@ class Training:
         return self._runs.path(name)
 
     def request(self, names: Sequence[str], draft: Mapping[str, Any]) -> dict[str, Any]:
-        """`draft` with the checkpoints of these runs, ordered by how often each picture had been shown by then."""
+        """`draft` with the checkpoints of these runs, ordered by how often each picture had been shown by then.
+
+        The first run's base is the control, where it is among the webui's checkpoints and the words of the class are
+        known.
+        """
         kept = [(one.exposures, one.step, name, one.name) for name in names for one in self._runs.kept(name)]
         if not kept:
             raise ExperimentError(f"{', '.join(names)} has saved no checkpoint yet.")
         recipe = Recipe.from_dict(_recipe_in(self._runs.path(names[0])))
+        learned = class_token_of(self._runs.path(kept[0][2]) / kept[0][3])
         width, height = (side - side % 64 for side in recipe.resolution)
-        prompt = next(iter(recipe.sample_prompts), "photo of ohwx man")
+        prompt = next(iter(recipe.sample_prompts), f"photo of {learned or 'ohwx man'}")
         job = {**draft["job"], "prompt": prompt, "width": width, "height": height}
-        return {**draft, "job": job, "checkpoints": [f"{name}/{file}" for _, _, name, file in sorted(kept)]}
+        base = _name_of(Path(recipe.base))
+        control = {"checkpoint": base, "class_token": learned} if base and learned and learned in prompt else None
+        files = [f"{name}/{file}" for _, _, name, file in sorted(kept)]
+        return {**draft, "job": job, "checkpoints": files, "control": control}
 
-    def _plan(self, recipe: Mapping[str, Any]) -> TrainingPlan:
+    def _plan(self, recipe: Mapping[str, Any], check: Callable[[], None]) -> TrainingPlan:
         asked = {name: value for name, value in recipe.items() if name != "output"}
         for name in ("train", "reg"):
             if asked.get(name):
-                asked[name] = str(Path(paths.data_path) / Path(str(asked[name]).strip(' "')).expanduser())
+                asked[name] = str(Path(paths.data_path) / _home(str(asked[name]).strip(' "')))
         if asked.get("base"):
             asked["base"] = str(_checkpoint(str(asked["base"])))
         # read once without its folder, so that what is wrong with it is told before a folder is looked for
         Recipe.from_dict({**asked, "output": "-"})
         output = folder_for(asked, trainings_folder())
-        return make_plan(Recipe.from_dict({**asked, "output": str(output)}))
+        return self._counted(Recipe.from_dict({**asked, "output": str(output)}), check)
+
+    def _counted(self, recipe: Recipe, check: Callable[[], None]) -> TrainingPlan:
+        for place in (recipe.base, recipe.train, recipe.reg):
+            if place:
+                require_shown(Path(place))
+        with self._planning.taken(check):
+            return make_plan(recipe, check)
 
     def _start(self, plan: TrainingPlan) -> dict[str, Any]:
         plan.require_runnable()
@@ -119,19 +145,38 @@ class Training:
 
 
 def _recipe_in(folder: Path) -> dict[str, Any]:
+    found = read_object(folder / "recipe.json")
+    if not found:
+        raise ExperimentError(f"The recipe of {folder.name} cannot be read. Start a new training.")
+    return found
+
+
+def _home(path: str) -> Path:
+    """Raises ExperimentError for the home of somebody who is not known here."""
     try:
-        return json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ExperimentError(f"The recipe of {folder.name} cannot be read: {error}. Start a new training.") from error
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ExperimentError(f"There is no folder {quoted(path)}; write the whole path.") from error
 
 
 def _checkpoint(name: str) -> Path:
     """A checkpoint of the webui's folders by its name there, or any file by its path."""
-    found = (folder / name for folder in (*checkpoint_folders(), Path()))
-    path = next((path for path in found if path.is_file()), None)
+    found = (folder / name for folder in checkpoint_folders())
+    path = next((path for path in found if is_possible(path) and path.is_file()), None)
     if path is None:
-        raise ExperimentError(f"There is no base checkpoint {name!r} in the webui's folders; select one from the list.")
+        path = Path(name)
+        require_shown(path)
+    if not (is_possible(path) and path.is_file()):
+        raise ExperimentError(
+            f"There is no base checkpoint {quoted(name)} in the webui's folders; select one from the list."
+        )
     return path
+
+
+def _name_of(path: Path) -> str | None:
+    """What the webui calls a checkpoint; None outside of its folders."""
+    folders = (folder for folder in checkpoint_folders() if path.resolve().is_relative_to(folder))
+    return next((path.resolve().relative_to(folder).as_posix() for folder in folders), None)
 
 
 def _make_room(plan: TrainingPlan) -> None:

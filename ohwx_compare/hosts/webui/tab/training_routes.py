@@ -9,12 +9,14 @@ from starlette.responses import Response
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.tab.files import answer_file, inside
 from ohwx_compare.hosts.webui.tab.http import Handler, HttpRequest
+from ohwx_compare.words import quoted
 
 if TYPE_CHECKING:
     from ohwx_compare.hosts.webui.tab.training import Training
 
 __all__ = ["training_table"]
 
+_DIGITS = 15  # of a place in a file
 _ACTS = ("pause", "resume", "save", "start", "stop")
 
 
@@ -29,21 +31,21 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
 
     def read(ask: HttpRequest) -> dict[str, Any]:
         after = ask.query.get("after", "0")
-        if not after.isdecimal():
-            raise ExperimentError(f"`after` must be a number of bytes, got {after[:80]!r}.")
+        if not after.isdecimal() or len(after) > _DIGITS:
+            raise ExperimentError(f"`after` must be a number of bytes, got {quoted(after)}.")
         return training().read(ask.path["run"], int(after))
 
     def sample(ask: HttpRequest) -> Response:
-        path = inside(training().folder(ask.path["run"]) / "samples", ask.path["path"])
+        path = inside(training().folder(ask.path["run"]), f"samples/{ask.path['path']}")
         return answer_file(path, ask.headers.get("if-none-match"))
 
     def act(ask: HttpRequest, word: str) -> dict[str, Any]:
-        return training().act(ask.path["run"], word)
+        return training().act(ask.path["run"], word, ask.check)
 
     def compare(ask: HttpRequest) -> dict[str, Any]:
         others = ask.json().get("with", [])
         if not (isinstance(others, list) and all(isinstance(name, str) for name in others)):
-            raise ExperimentError(f"`with` must be a list of trainings, got {others!r}.")
+            raise ExperimentError(f"`with` must be a list of trainings, got {quoted(others)}.")
         return {"request": training().request([ask.path["run"], *others], blank())}
 
     run = "/ohwx/api/train/runs/{run}"
@@ -51,8 +53,8 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
         ("GET", "/ohwx/api/train", lambda ask: training().state()),
         ("GET", run, read),
         ("GET", "/ohwx/train/{run}/samples/{path:path}", sample),
-        ("POST", "/ohwx/api/train/plan", lambda ask: training().plan(_recipe(ask))),
-        ("POST", "/ohwx/api/train/runs", lambda ask: training().start(_recipe(ask))),
+        ("POST", "/ohwx/api/train/plan", lambda ask: training().plan(_recipe(ask), ask.check)),
+        ("POST", "/ohwx/api/train/runs", lambda ask: training().start(_recipe(ask), ask.check)),
         ("POST", f"{run}/compare", compare),
         *(("POST", f"{run}/{word}", partial(act, word=word)) for word in _ACTS),
     ]

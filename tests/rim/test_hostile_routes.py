@@ -1,0 +1,370 @@
+"""What a stranger may put into the folders that the tabs list, and what anybody may ask of their routes.
+
+Each answer is JSON, a picture or a run's page, never a 500; it costs at most 2 s of CPU time and 200 MB of memory, says
+what is wrong in one sentence, hides no other run or training, and nothing outside is read out or touched.
+"""
+# ruff: noqa: E501  tables
+
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from urllib.parse import quote
+
+import pytest
+from conftest import faking, opened, stocked
+from hostile_folders import DEEP, DIGITS, ESCAPE, MEGABYTE, NAMES, RUN_FOLDERS, TRAINING_FOLDERS
+from PIL import Image
+from tab_page import HOST, OWN, asked
+
+resource = pytest.importorskip("resource")  # Windows has no such limits, and lets few users make links
+SECRET = b"TOP SECRET 7f3a"
+MOST = 1_000_000  # bytes of an answer
+IS_ROOT = os.name != "nt" and os.geteuid() == 0  # may read everything
+
+
+class Site:
+    """A fake webui whose folders hold a healthy run and a healthy training, and what is asked of it."""
+
+    def __init__(self, webui, page, outside):
+        self.webui, self.page, self.outside, self.reports = webui, page, outside, []
+        self.runs, self.trainings = (webui.data / "outputs" / "ohwx" / name for name in ("compare", "train"))
+        sys.modules["modules.errors"].report = lambda *args, **kwargs: self.reports.append(traceback.format_exc())
+
+    def ask(self, method, path, body=None, **how):
+        """The answer, once it is known to be harmless."""
+        if isinstance(body, dict | list):
+            how = {"json": body, **how}
+        elif body is not None:
+            how = {"content": body, **how}
+        headers = {**(OWN if method == "POST" else {}), **({"Content-Type": "application/json"} if body else {})}
+        headers |= how.pop("headers", {})
+        started, memory = time.process_time(), peak()
+        answer = self.page.client.request(method, path, headers=headers, **how)
+        spent = time.process_time() - started
+        told = (method, path[:200], answer.status_code, answer.text[:300])
+        assert answer.status_code < 500, (told, self.reports)
+        assert not self.reports, (told, self.reports)
+        assert spent < 2, (told, spent)
+        assert len(answer.content) < (MOST if "index.html" not in path else 10 * MOST), told
+        assert SECRET not in answer.content, told
+        if method != "HEAD" and answer.headers.get("content-type", "").startswith("application/json"):
+            found = json.loads(answer.text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON: {told}"))
+            if answer.status_code >= 400:
+                assert is_sentence(found.get("error") or found["detail"]), told
+        assert peak() - memory < 200_000_000, told
+        return answer
+
+    def rest(self):
+        """Wait until nothing is drawn any more."""
+        for _ in range(500):
+            state = self.ask("GET", "/ohwx/api/state").json()
+            if not state["queue"] and not any(run["state"] == "drawing" for run in state["runs"]):
+                return
+            time.sleep(0.02)
+        raise AssertionError(state["queue"])
+
+
+def is_sentence(text):
+    return 0 < len(text) <= 2_000 and text.isprintable()
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def kept(folder):
+    """All that lies in a folder, to see whether it was touched."""
+    return {
+        path.relative_to(folder): (path.lstat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    place = tmp_path_factory.mktemp("site")
+    outside = place / "outside"
+    outside.mkdir()
+    Image.new("RGB", (8, 8)).save(outside / "secret.png")
+    with (outside / "secret.png").open("ab") as file:
+        file.write(SECRET)
+    for name in ("x.png", "a.png", "run.sqlite"):
+        shutil.copy(outside / "secret.png", outside / name)
+    with faking(place / "web ui ü") as start, opened(stocked(webui := start())) as page:
+        made = Site(webui, page, outside)
+        page.post("/ohwx/api/runs", asked("healthy"))
+        page.until("healthy", "done")
+        Image.new("RGB", (8, 8)).save(made.runs / "healthy" / "images" / "x.png")
+        train(made.trainings / "healthy")
+        yield made
+
+
+def train(folder):
+    """What a stopped training leaves."""
+    (folder / "samples").mkdir(parents=True)
+    recipe = {"base": "nobody.safetensors", "train": "/nowhere", "output": str(folder), "name": "me"}
+    state = {"status": "running", "started": 1.0, "step": 1, "steps": 9, "time": 1.0}
+    for name, value in (("recipe.json", recipe), ("state.json", state)):
+        (folder / name).write_text(json.dumps(value), encoding="utf-8")
+    lines = [json.dumps({"event": "Learned", "step": step, "time": step}) for step in (1, 2)]
+    (folder / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "train.log").write_text("ohwx: no\n", encoding="utf-8")
+    shutil.copy(folder.parents[3] / "models" / "Stable-diffusion" / "one.safetensors", folder / "me.safetensors")
+    Image.new("RGB", (8, 8)).save(folder / "samples" / "a.png")
+
+
+@pytest.fixture
+def outside(site):
+    """What lies outside, which no test changes."""
+    before = kept(site.outside)
+    site.reports.clear()
+    yield site.outside
+    for path in site.outside.iterdir():
+        if path.name == "moved":
+            shutil.rmtree(path)
+    assert kept(site.outside) == before
+
+
+@pytest.fixture
+def hostile(site, outside):
+    """Copy the healthy folder under another name and damage it; all of it is removed afterwards."""
+    made = []
+
+    def make(below, change, name="hostile"):
+        folder = below / name
+        made.append(folder)
+        shutil.copytree(below / "healthy", folder)
+        change(folder, outside)
+        return folder
+
+    yield make
+    try:
+        site.rest()
+    finally:
+        for folder in made:
+            if folder.is_symlink():
+                folder.unlink()
+            elif folder.exists():
+                folder.chmod(0o700)
+                shutil.rmtree(folder)
+
+
+def skip_unreadable(name):
+    if IS_ROOT and "nobody may read" in name:
+        pytest.skip("root reads everything")
+
+
+def run_row(site, name="hostile"):
+    """What the list says of a run; the healthy one is always there."""
+    rows = {run["id"]: run for run in site.ask("GET", "/ohwx/api/state").json()["runs"]}
+    assert (rows["healthy"]["state"], rows["healthy"]["done"]) == ("done", 2)
+    return rows.get(name)
+
+
+@pytest.mark.parametrize("name", RUN_FOLDERS)
+def test_a_run_folder_hides_no_other_and_touches_nothing(site, hostile, name):
+    skip_unreadable(name)
+    hostile(site.runs, RUN_FOLDERS[name])
+    row = run_row(site)
+    assert row is not None
+    assert row["error"] is None or is_sentence(row["error"])
+    for path in ("api/runs/hostile", "runs/hostile/index.html", "runs/hostile/images/x.png", "runs/hostile/run.sqlite"):
+        site.ask("GET", f"/ohwx/{path}")
+    if row["thumb"]:
+        site.ask("GET", "/" + row["thumb"])
+    site.ask("POST", "/ohwx/api/estimate", asked("hostile"))
+    site.ask("POST", "/ohwx/api/estimate", asked("another"))
+    site.ask("POST", "/ohwx/api/pnginfo", {"folder": str(site.runs / "hostile")})
+    for act in ("skip", "resume", "interrupt"):
+        site.ask("POST", f"/ohwx/api/runs/hostile/{act}")
+    site.rest()
+    assert run_row(site) is not None
+
+
+def test_a_damaged_ledger_is_a_row_with_a_reason(site, hostile):
+    hostile(site.runs, RUN_FOLDERS["an empty ledger"], "1")
+    hostile(site.runs, RUN_FOLDERS["an unknown outcome"], "2")
+    hostile(site.runs, RUN_FOLDERS["a thumbnail of bytes"], "3")
+    hostile(site.runs, RUN_FOLDERS["seconds without end"], "4")
+    hostile(site.runs, RUN_FOLDERS["a whole folder that leads out"], "5")
+    for name in "12345":
+        row = run_row(site, name)
+        assert (row["state"], row["cells"], row["thumb"]) == ("failed", 0, None), row
+        assert is_sentence(row["error"])
+    assert run_row(site, "5")["error"].startswith("This is a link that leads out")
+
+
+@pytest.mark.parametrize("name", TRAINING_FOLDERS)
+def test_a_training_folder_hides_no_other_and_touches_nothing(site, hostile, name):
+    skip_unreadable(name)
+    hostile(site.trainings, TRAINING_FOLDERS[name])
+
+    def rows():
+        found = {run["id"]: run for run in site.ask("GET", "/ohwx/api/train").json()["runs"]}
+        assert (found["healthy"]["state"], found["healthy"]["step"]) == ("killed", 1)
+        return found
+
+    row = rows().get("hostile")
+    assert row is None or row["error"] is None or is_sentence(row["error"])
+    told = site.ask("GET", "/ohwx/api/train/runs/hostile").json()
+    for _ in range(40):
+        if not told.get("more"):
+            break
+        told = site.ask("GET", f"/ohwx/api/train/runs/hostile?after={told['next']}").json()
+    assert not told.get("more")
+    site.ask("GET", "/ohwx/train/hostile/samples/a.png")
+    for act in ("pause", "save", "stop", "resume", "start"):
+        site.ask("POST", f"/ohwx/api/train/runs/hostile/{act}")
+    site.ask("POST", "/ohwx/api/train/runs/healthy/compare", {"with": ["hostile"]})
+    rows()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folders_name_hides_no_other(site, hostile, name):
+    hostile(site.runs, lambda folder, outside: None, NAMES[name])
+    hostile(site.trainings, lambda folder, outside: None, NAMES[name])
+    runs = site.ask("GET", "/ohwx/api/state").json()["runs"]
+    trainings = site.ask("GET", "/ohwx/api/train").json()["runs"]
+    for rows, path in ((runs, "/ohwx/api/runs/"), (trainings, "/ohwx/api/train/runs/")):
+        assert len(rows) == 2
+        for row in rows:  # a name that can be asked for, or why it cannot
+            assert row["id"].isprintable()
+            assert row["error"] or site.ask("GET", path + quote(row["id"], safe="")).status_code == 200
+    site.ask("GET", "/ohwx/api/state")
+
+
+def no(folder, outside):
+    """Change nothing."""
+
+
+BASE = {"base": "one.safetensors", "train": "/nowhere", "name": "me"}
+JOB = {"prompt": "a", "seed": 1}
+
+
+def run(**values):
+    return {"request": {"job": JOB, "checkpoints": ["one.safetensors"], **values}}
+
+
+RUN_BODIES = {
+    "nothing": {}, "a request that is a list": {"request": []}, "a job that is text": run(job="x"), "a job that is a number": run(job=7), "a job that is a list": run(job=["x"]),
+    "a seed that is a list": run(job={**JOB, "seed": []}), "a seed of digits": run(job={**JOB, "seed": "9" * 4_000}), "a side of a million": run(job={**JOB, "width": 10**6}), "a prompt that is a number": run(job={**JOB, "prompt": 7}),
+    "a key of a megabyte": run(**{MEGABYTE: 1}), "a key that escapes": run(**{ESCAPE: 1}), "a name of a folder": run(name="a/b"), "a name of two lines": run(name="a\nb"), "a name that is hidden": run(name=".a"),
+    "a name above": run(name=".."), "a name of a drive": run(name="C:\\a"), "a name with NUL": run(name="a\0b"), "a name of half a pair": run(name="\ud800"), "a name of a megabyte": run(name=MEGABYTE), "a name that is a list": run(name=[1]),
+    "checkpoints that are text": run(checkpoints="one"), "checkpoints that are numbers": run(checkpoints=[1, None]), "checkpoints of objects": run(checkpoints=[{}]), "checkpoints without end": run(checkpoints=["x"] * 10_000),
+    "a checkpoint elsewhere": run(checkpoints=["../../../outside/secret.png"]), "a checkpoint of a megabyte": run(checkpoints=[MEGABYTE]), "axes that are text": run(axes="seed"), "axes of text": run(axes=["seed"]), "an axis of nothing": run(axes=[{}]),
+    "an axis of digits": run(axes=[{"kind": "seed", "values": "1-9" * 1_000}]), "an axis without end": run(axes=[{"kind": "seed", "values": "1-10000000000"}]), "faces of text": run(faces="x"), "faces of lists": run(faces=[[]]),
+    "a face of lists": run(faces=[{"model": []}]), "columns of lists": run(columns=[1]), "styles of text": run(styles="x"), "styles of objects": run(styles=[{"name": []}]), "keep_before of text": run(keep_before="x"),
+}  # fmt: skip
+RECIPE_BODIES = {
+    "nothing": {}, "a recipe that is text": {"recipe": "x"}, "a base with NUL": {"recipe": {**BASE, "base": "a\0b"}}, "a base that is a number": {"recipe": {**BASE, "base": 7}}, "a base that is a list": {"recipe": {**BASE, "base": ["a"]}},
+    "a base of a megabyte": {"recipe": {**BASE, "base": MEGABYTE}}, "a base of half a pair": {"recipe": {**BASE, "base": "\ud800"}}, "a base that is a folder": {"recipe": {**BASE, "base": "/"}}, "a base that is a secret": {"recipe": {**BASE, "base": "SECRET"}},
+    "pictures in nobody's home": {"recipe": {**BASE, "train": "~nobody-at-all/x"}}, "pictures with NUL": {"recipe": {**BASE, "train": "a\0b"}}, "pictures that are a list": {"recipe": {**BASE, "train": [1]}}, "pictures of processes": {"recipe": {**BASE, "train": "/proc"}},
+    "pictures of everything": {"recipe": {**BASE, "train": "/", "reg": "/sys"}}, "pictures of a megabyte": {"recipe": {**BASE, "train": MEGABYTE}}, "a name above": {"recipe": {**BASE, "name": ".."}}, "a name of two lines": {"recipe": {**BASE, "name": "a\nb"}},
+    "a name of 300 letters": {"recipe": {**BASE, "name": "x" * 300}}, "a name that is a list": {"recipe": {**BASE, "name": []}}, "a field that escapes": {"recipe": {**BASE, ESCAPE: 1}}, "a field of a megabyte": {"recipe": {**BASE, MEGABYTE: 1}},
+}  # fmt: skip
+RAW = {
+    "no JSON": "no", "nothing": b"", "a list": "[1]", "a number": "7", "deep lists": DEEP, "deep objects": '{"a":' * 50_000, "digits": '{"request": %s}' % DIGITS, "NaN": '{"request": NaN}', "bytes": b"\xff\xfe", "NUL": "\0",  # noqa: UP031
+    "9 MB": b"[" + b" " * 9_000_000 + b"]",
+}  # fmt: skip
+FOLDERS = {
+    "nothing": "", "NUL": "a\0b", "half a pair": "\ud800", "a megabyte": MEGABYTE, "what escapes": "/gone " + ESCAPE, "a number": 7, "a list": ["/"], "a process": "/proc/self/fd", "a network": "\\\\host.invalid\\share", "a device": "/dev/null",
+}  # fmt: skip
+POSTS = {
+    **{f"run: {name}": ("/ohwx/api/runs", body) for name, body in RUN_BODIES.items()},
+    **{f"estimate: {name}": ("/ohwx/api/estimate", body) for name, body in RUN_BODIES.items()},
+    **{f"plan: {name}": ("/ohwx/api/train/plan", body) for name, body in RECIPE_BODIES.items()},
+    **{f"train: {name}": ("/ohwx/api/train/runs", body) for name, body in RECIPE_BODIES.items()},
+    **{f"raw {path}: {name}": (f"/ohwx/api/{path}", body) for name, body in RAW.items() for path in ("runs", "draft", "faces", "pnginfo", "train/plan")},
+    **{f"pnginfo: {name}": ("/ohwx/api/pnginfo", {"folder": folder}) for name, folder in FOLDERS.items()},
+    **{f"csv: {name}": ("/ohwx/api/pnginfo.csv", {"folder": folder}) for name, folder in FOLDERS.items()},
+    **{f"faces of {name}": ("/ohwx/api/faces", {"paths": [folder]}) for name, folder in FOLDERS.items()},
+    "faces of a checkpoint that is a list": ("/ohwx/api/faces", {"paths": ["/"], "checkpoint": [1]}), "faces that are text": ("/ohwx/api/faces", {"paths": "x"}), "faces of settings that are text": ("/ohwx/api/faces", {"paths": ["x"], "faces": "x"}),
+    "texts that are text": ("/ohwx/api/draft", {"texts": "x"}), "texts of numbers": ("/ohwx/api/draft", {"texts": [1]}), "texts of a megabyte": ("/ohwx/api/draft", {"texts": [MEGABYTE]}), "texts of blanks": ("/ohwx/api/draft", {"texts": [" " * 100_000]}),
+    "texts of fences": ("/ohwx/api/draft", {"texts": ["---\n" * 50_000]}), "others that are text": ("/ohwx/api/train/runs/healthy/compare", {"with": "x"}), "others above": ("/ohwx/api/train/runs/healthy/compare", {"with": [".."]}),
+    "others of a megabyte": ("/ohwx/api/train/runs/healthy/compare", {"with": [MEGABYTE]}),
+}  # fmt: skip
+GETS = {
+    "after nothing": "/ohwx/api/train/runs/healthy?after=", "after less": "/ohwx/api/train/runs/healthy?after=-1", "after digits": f"/ohwx/api/train/runs/healthy?after={DIGITS}", "after letters": "/ohwx/api/train/runs/healthy?after=x",
+    "after 10^18": "/ohwx/api/train/runs/healthy?after=1" + "0" * 18, "after Arabic digits": "/ohwx/api/train/runs/healthy?after=%D9%A1", "a run of half a pair": "/ohwx/api/runs/%ED%A0%80", "a run of bytes": "/ohwx/api/runs/%FF",
+    "a run with NUL": "/ohwx/api/runs/a%00b", "a run of 5,000 letters": "/ohwx/api/runs/" + "x" * 5_000, "a run above": "/ohwx/api/runs/%2e%2e", "a training above": "/ohwx/api/train/runs/%2e%2e", "a training with NUL": "/ohwx/api/train/runs/a%00b",
+    "a training of 5,000 letters": "/ohwx/api/train/runs/" + "x" * 5_000, "a job above": "/ohwx/api/jobs/%2e%2e", "a face above": "/ohwx/faces/%2e%2e/secret.png", "a sample above": "/ohwx/train/healthy/samples/%2e%2e/recipe.json",
+    "a picture above": "/ohwx/runs/healthy/%2e%2e/%2e%2e/secret.png", "a ledger": "/ohwx/runs/healthy/run.sqlite", "a picture that is none": "/ohwx/runs/healthy/request.json", "a table": "/ohwx/api/pnginfo.csv?folder=/",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POSTS)
+def test_a_body_is_answered_in_one_sentence(site, outside, name):
+    path, body = POSTS[name]
+    if isinstance(body, dict) and isinstance(body.get("recipe"), dict) and body["recipe"].get("base") == "SECRET":
+        body = {"recipe": {**body["recipe"], "base": str(outside / "secret.png")}}
+    trainings, runs = sorted(site.trainings.iterdir()), sorted(site.runs.iterdir())
+    if isinstance(body, dict):  # as JSON may have it, half surrogate pairs too
+        body = json.dumps(body).encode()
+    answer = site.ask("POST", path, body, headers={"Content-Type": "application/json"})
+    site.rest()
+    assert sorted(site.trainings.iterdir()) == trainings
+    if answer.status_code >= 400:
+        assert sorted(site.runs.iterdir()) == runs
+    for made in set(site.runs.iterdir()) - set(runs):
+        shutil.rmtree(made)
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_an_address_is_answered_in_one_sentence(site, outside, name):
+    site.ask("GET", GETS[name])
+
+
+def test_there_are_many_of_them():
+    assert len(RUN_FOLDERS) + len(TRAINING_FOLDERS) + 2 * len(NAMES) + len(POSTS) + len(GETS) >= 250
+
+
+def test_no_byte_of_a_foreign_file_is_told(site, outside):
+    for content in (b"TOP SECRET 7f3a", b"\x01\x02\x03\x04\x05\x06\x07\x08rest", b"7f3a 7f3a 7f3a\n"):
+        secret = site.webui.data / "secret.txt"
+        secret.write_bytes(content)
+        answer = site.ask("POST", "/ohwx/api/train/plan", {"recipe": {**BASE, "base": str(secret)}})
+        assert answer.status_code == 400
+        number = f"{int.from_bytes(content[:8], 'little'):,}"
+        assert not any(told in answer.text for told in (content[:4].decode("latin-1"), number, number.replace(",", "")))
+        secret.unlink()
+
+
+OTHER_SITES = [
+    {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "cross-site", "Origin": HOST},
+]  # fmt: skip
+
+
+def test_another_site_gets_nothing_from_any_route(site):
+    routes = [
+        (route.path, method)
+        for route in site.page.client.app.routes
+        if route.path.startswith("/ohwx")
+        for method in route.methods
+    ]
+    assert len(routes) > 25
+    for path, method in routes:
+        path = path.replace("{path:path}", "images/x.png").replace("{run}", "healthy").replace("{job}", "healthy")
+        for headers in OTHER_SITES:
+            answer = site.ask(method, path, headers={"Origin": "http://evil.example", **headers})
+            assert answer.status_code == 403, (method, path)
+            assert method == "HEAD" or set(answer.json()) == {"error"}
+        if method == "POST":
+            assert site.ask(method, path, headers={"Origin": "http://evil.example"}).status_code == 403, path
+        else:
+            assert method in ("GET", "HEAD")
+
+
+def test_looking_is_cheap_and_working_is_a_post(site):
+    """A GET reads no folder that it names."""
+    gets = {
+        route.path
+        for route in site.page.client.app.routes
+        if "GET" in getattr(route, "methods", ()) and route.path.startswith("/ohwx")
+    }
+    assert gets == {
+        "/ohwx/api/state", "/ohwx/api/runs/{run}", "/ohwx/runs/{run}/{path:path}", "/ohwx/api/jobs/{job}", "/ohwx/faces/{job}/{path:path}",
+        "/ohwx/api/train", "/ohwx/api/train/runs/{run}", "/ohwx/train/{run}/samples/{path:path}",
+    }  # fmt: skip

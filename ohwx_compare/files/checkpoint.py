@@ -30,6 +30,7 @@ __all__ = [
     "find",
     "header_length",
     "list_checkpoints",
+    "pick",
     "prediction",
     "read_header",
     "require_sdxl",
@@ -52,6 +53,8 @@ _WIDTHS = MappingProxyType(  # bytes of a number
     }
 )
 CHECKPOINT_SUFFIX = ".safetensors"
+
+Seems = Callable[[Path], str | None]  # the sha256 that a file seems to have; None where nothing tells
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,10 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _unseen(path: Path) -> None:
+    """What a file seems to be, where nothing tells."""
+
+
 def short_hash(digest: str) -> str:
     """The ten digits of a sha256 that the webui shows."""
     return digest[:10]
@@ -283,35 +290,71 @@ def list_checkpoints(folder: Path) -> list[str]:
     return sorted(names, key=lambda name: (name.casefold(), name))
 
 
-def find(reference: str, folder: Path, *, digest: Callable[[Path], str] = sha256) -> Path:
-    r"""The file in `folder` that `reference` means.
+def find(
+    reference: str, folder: Path, *, digest: Callable[[Path], str] | None = sha256, seems: Seems = _unseen
+) -> Path:
+    """The file in `folder` that `reference` means; see `pick`, which has its rules, arguments and errors."""
+    names = {name: folder / name for name in list_checkpoints(folder)}
+    return names[pick(reference, names, digest=digest, seems=seems, where=str(folder))]
+
+
+def pick(
+    reference: str,
+    files: Mapping[str, Path],
+    *,
+    digest: Callable[[Path], str] | None,
+    seems: Seems = _unseen,
+    where: str = "here",
+) -> str:
+    r"""The name in `files` (relative names with "/") that `reference` means.
 
     reference: as the webui writes it: "model\name.safetensors [4610bf5599]", "name.safetensors", "name", a hash.
-        Tried in turn: the path below `folder`, the file name, the name without suffix, the hash; case and slashes do
-        not matter.
-    digest: gives a file's sha256; pass a caching one to look up many.
+        Tried in turn: the whole name, the file name, the name without suffix, the hash; case and slashes do not matter.
+    digest: gives a file's sha256, which may mean reading it whole; None: no file is read, and one of the right name
+        whose hash is not known is taken.
+    seems: gives the sha256 that a file seems to have, without reading it whole; asked first.
+    where: the files are, in words.
     Raises UnknownCheckpointError where no file fits, WrongCheckpointError where only the hash differs, CheckpointError
     where several files fit.
     """
     name, wanted = _split(reference)
-    names = list_checkpoints(folder)
-    found = _by_name(name, names)
-    if wanted and found:
-        hashes = {candidate: digest(folder / candidate) for candidate in found}
-        found = [candidate for candidate, value in hashes.items() if value.startswith(wanted)]
-        if not found:
+    found = _by_name(name, list(files))
+    if wanted:
+        found = _of_hash(wanted, found, files, digest, seems) if found else _any_of_hash(wanted, files, digest, seems)
+        if not found and (named := _by_name(name, list(files))):
+            hashes = {candidate: (digest or seems)(files[candidate]) or "" for candidate in named}
             got = ", ".join(f"{candidate} [{short_hash(value)}]" for candidate, value in hashes.items())
             raise WrongCheckpointError(
                 f"{quoted(reference)} has another hash than the file here, {got}. "
                 f"Put the right file there, or name the checkpoint without its hash."
             )
-    elif wanted:
-        found = [candidate for candidate in names if digest(folder / candidate).startswith(wanted)][:1]
     if not found:
-        raise UnknownCheckpointError(_unknown(reference, name, names, folder))
+        raise UnknownCheckpointError(_unknown(reference, name, list(files), where))
     if len(found) > 1:
         raise CheckpointError(f"{quoted(reference)} could be {' or '.join(found)}; add its folder to the name.")
-    return folder / found[0]
+    return found[0]
+
+
+def _of_hash(
+    wanted: str, names: list[str], files: Mapping[str, Path], digest: Callable[[Path], str] | None, seems: Seems
+) -> list[str]:
+    """Those of `names`, which fit by name, that have the hash, or may have it where none may be read."""
+    seen = {name: seems(files[name]) for name in names}
+    if found := [name for name, value in seen.items() if value and value.startswith(wanted)]:
+        return found
+    if digest is None:
+        return [name for name, value in seen.items() if value is None]
+    return [name for name in names if digest(files[name]).startswith(wanted)]
+
+
+def _any_of_hash(
+    wanted: str, files: Mapping[str, Path], digest: Callable[[Path], str] | None, seems: Seems
+) -> list[str]:
+    """The first file that has the hash, under whatever name: among those known first, then file by file."""
+    for known in (seems, digest):
+        if known and (name := next((n for n, path in files.items() if (known(path) or "").startswith(wanted)), None)):
+            return [name]
+    return []
 
 
 def prediction(header: Header) -> str:
@@ -346,13 +389,15 @@ def _by_name(name: str, names: list[str]) -> list[str]:
     return []
 
 
-def _unknown(reference: str, name: str, names: list[str], folder: Path) -> str:
+def _unknown(reference: str, name: str, names: list[str], where: str) -> str:
     if not names:
-        return f"There is no checkpoint {quoted(reference)}: {folder} holds no {CHECKPOINT_SUFFIX} file."
+        holds = "there is no" if where == "here" else f"{where} holds no"
+        return f"There is no checkpoint {quoted(reference)}: {holds} {CHECKPOINT_SUFFIX} file."
     stems = {Path(known).stem.casefold(): known for known in names}
     wanted = re.sub(r"\.(safetensors|ckpt)$", "", name.replace("\\", "/").rpartition("/")[2].casefold())
     near = [stems[stem] for stem in get_close_matches(wanted[:100], stems, n=3, cutoff=0.4)] or names[:3]
     return (
-        f"There is no checkpoint named {quoted(reference)} in {folder}; the nearest names are {', '.join(near)}. "
+        f"There is no checkpoint named {quoted(reference)} {where if where == 'here' else f'in {where}'}; "
+        f"the nearest names are {', '.join(near)}. "
         f"Put it there, or choose another checkpoint."
     )

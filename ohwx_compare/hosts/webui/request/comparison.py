@@ -100,8 +100,9 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     experiment = request.experiment
     require_ready(p)
     require_known(experiment, stood_in=(folder / LEDGER_FILE).is_file())
-    host = WebuiHost(p, own_faces=bool(experiment.faces))
-    with RunProgress(folder.name, experiment.cells()) as progress:
+    progress = RunProgress(folder.name, experiment.cells())
+    host = WebuiHost(p, own_faces=bool(experiment.faces), tell=progress)
+    with progress:
 
         def listen(event: Event) -> None:
             if isinstance(event, Started):  # the folder took the request: one that it refuses must not be resumed
@@ -109,7 +110,7 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
             progress(event)
 
         try:
-            draw_run(
+            result = draw_run(
                 experiment,
                 host,
                 cache(find_webui_detector),
@@ -118,6 +119,8 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
                 resolve=host.resolve,
                 options=Options(batch=max(p.batch_size, 1), adopt=by == "tab"),
             )
+            if result.about_files:
+                p.comment(result.about_files)
         except Interrupted:
             if not _is_planned(folder):
                 raise

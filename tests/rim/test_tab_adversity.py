@@ -99,6 +99,24 @@ def test_forty_face_jobs_at_once_are_forty_jobs(page, webui, tmp_path, monkeypat
             assert page.post(f"/ohwx/api/jobs/{quote(name)}/interrupt").json()["state"] == "stopped"
 
 
+def test_a_picture_that_the_webui_fails_at_ends_no_other(page, drawn, webui, face):
+    def fail_once():
+        webui.before_draw = lambda: None
+        raise UnboundLocalError("local variable 'h' referenced before assignment")  # k-diffusion's, after one step
+
+    webui.before_draw = fail_once
+    pictures = str(webui.data / "outputs/ohwx/compare/run/images")
+    job = page.post("/ohwx/api/faces", {"paths": [pictures], "faces": [face]}).json()["job"]
+    for _ in range(500):
+        found = page.get(f"/ohwx/api/jobs/{quote(job)}").json()
+        if found["state"] in ("done", "failed"):
+            break
+        time.sleep(0.02)
+    assert (found["state"], found["error"]) == ("done", None)
+    assert [result["outcome"] for result in found["results"]] == ["failed", "faces inpainted"]
+    assert "UnboundLocalError" in found["results"][0]["error"]
+
+
 def test_the_same_run_asked_for_forty_times_at_once_is_one(page, webui):
     with webui.lock:
         with ThreadPoolExecutor(40) as pool:
@@ -198,10 +216,33 @@ def test_one_folder_is_read_at_a_time(page, tmp_path, monkeypatch):
     assert all("reading another folder" in sentence for sentence in refused)
 
 
+def test_one_page_is_made_at_a_time(page, drawn, monkeypatch):
+    from ohwx_compare.hosts.webui.tab import desk
+
+    now, most, guard = 0, 0, threading.Lock()
+    read = desk.open_run
+
+    def slow(folder):
+        nonlocal now, most
+        with guard:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with guard:
+            now -= 1
+        return read(folder)
+
+    monkeypatch.setattr(desk, "open_run", slow)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: page.get("/ohwx/runs/run/index.html"), range(8)))
+    assert ({answer.status_code for answer in answers}, most) == ({200}, 1)
+
+
 def test_work_ends_when_nobody_waits_for_it(page):
     """As uvicorn tells it: the page dropped its request, or was closed."""
     import asyncio
 
+    from ohwx_compare.errors import Interrupted
     from ohwx_compare.hosts.webui.tab import login, routes
 
     ended = threading.Event()
@@ -211,7 +252,7 @@ def test_work_ends_when_nobody_waits_for_it(page):
             time.sleep(0.02)
             try:
                 ask.check()
-            except Exception:
+            except Interrupted:
                 ended.set()
                 raise
         return {}

@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.error
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 import pytest
@@ -92,7 +92,7 @@ def test_a_hostile_folder_hides_no_run_and_gives_nothing_out(tab, healthy, tmp_p
 
 def test_forty_face_jobs_at_once_are_forty(tab, healthy):
     picture = str(next((healthy / "images").glob("*.png")))
-    body = {"paths": [picture], "faces": [{**FACE, "steps": 1}]}
+    body = {"paths": [picture], "faces": [{**FACE, "steps": 4}]}
     with ThreadPoolExecutor(40) as pool:
         names = [answer["job"] for answer in pool.map(lambda _: tab.post("faces", body), range(40))]
     assert len(set(names)) == 40
@@ -129,13 +129,9 @@ def test_the_queue_outlives_a_full_disk(data):
         tab = Tab(api.url)
         tab.post("runs", {"request": {**asked(NAMES, range(10, 20))[0]["request"], "name": "first"}})
         tab.until("first", "drawing")
-        with (runs / "full").open("wb") as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-                    file.flush()
-            except OSError:
-                pass
+        with (runs / "full").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
         failed = tab.until("first", "failed", "stopped", "done")
         assert "space" in failed["error"]
         (runs / "full").unlink()

@@ -51,7 +51,8 @@ class Desk:
         self.queue = Queue()
         self.runs = Runs(runs_folder)
         self.faces = FaceJobs(self.queue)
-        self._reading, self._asking, self._listing = Turn(), threading.Lock(), threading.Lock()
+        self._reading, self._showing = Turn(), Turn()  # of folders that are named, of runs' pages
+        self._asking, self._listing = threading.Lock(), threading.Lock()
         self._folders: tuple[float, list[Checkpoint], list[str]] | None = None
 
     def close(self) -> None:
@@ -98,7 +99,7 @@ class Desk:
         from ohwx_compare.look.page import page_data, render_page
 
         folder = self.runs.path(name)
-        with read_as_found(folder):
+        with self._showing.taken(lambda: None), read_as_found(folder):  # a large run's takes much memory
             return render_page(page_data(open_run(folder)))
 
     def read(self, data: bytes, kind: str) -> dict[str, str]:

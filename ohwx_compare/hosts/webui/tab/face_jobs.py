@@ -16,7 +16,7 @@ from modules import paths, shared
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, OhwxError, sentence_of
+from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, sentence_of
 from ohwx_compare.files.names import FreeNames
 from ohwx_compare.hosts.webui.request.known import require_detectors
 from ohwx_compare.hosts.webui.request.request import face_settings
@@ -124,8 +124,9 @@ class FaceJobs:
                 except Interrupted:
                     job.state = "stopped"
                     return
-                except OhwxError as error:
-                    job.results.append({"path": str(path), "outcome": "failed", "image": None, "error": str(error)})
+                except Exception as error:  # noqa: BLE001  the boundary of a picture: the others are inpainted
+                    why = sentence_of(error)
+                    job.results.append({"path": str(path), "outcome": "failed", "image": None, "error": why})
         job.state = "done"
 
 

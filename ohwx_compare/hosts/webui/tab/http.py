@@ -79,7 +79,7 @@ class Turn:
         while not self._lock.acquire(timeout=0.05):
             check()
             if time.monotonic() > end:
-                raise ExperimentError("The webui is reading another folder; try again when that is done.")
+                raise ExperimentError("The webui is reading another folder. Try again when that is done.")
         try:
             yield
         finally:

@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ANSWER = {"x": 0, "y": 0, "width": 1200, "height": 1640}  # px: words, numbers and the first pictures
@@ -38,37 +38,40 @@ def main(demo: Path, out: Path, url: str | None = None) -> None:
         browser.close()
 
 
-def take_tab(browser: Browser, url: str, path: Path) -> None:
-    """The tab with its newest run, as it is met in the webui."""
-    page = browser.new_page(viewport={"width": 1400, "height": 940})
+def open_webui(browser: Browser, url: str, width: int, height: int) -> Page:
+    """The webui's page, once it can be used."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(180_000)
     page.goto(url)
     page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
+    return page
+
+
+def take_tab(browser: Browser, url: str, path: Path) -> None:
+    """The tab with its newest run, as it is met in the webui."""
+    page = open_webui(browser, url, 1400, 940)
     page.locator("#tabs > .tab-nav button", has_text="ohwx compare").click()
     page.locator(".ohwx-run").first.click()
     page.frame_locator("#ohwx-page").locator(".cell").first.wait_for()
     page.wait_for_timeout(1000)
-    page.screenshot(path=path, type="jpeg", quality=70)
+    page.screenshot(path=path, type="jpeg", quality=60)
 
 
 def take_training(browser: Browser, url: str, path: Path) -> None:
     """The training tab with its newest run; without one, the form."""
-    page = browser.new_page(viewport={"width": 1400, "height": 1180})
-    page.goto(url)
-    page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
+    page = open_webui(browser, url, 1400, 1180)
     page.locator("#tabs > .tab-nav button", has_text="ohwx train").click()
     page.locator("#ohwx-base").wait_for()
     if page.locator("#ohwx-train .ohwx-run").count():
         page.locator("#ohwx-train .ohwx-run").first.click()
     page.wait_for_timeout(2500)
-    page.screenshot(path=path, type="jpeg", quality=70)
+    page.screenshot(path=path, type="jpeg", quality=60)
 
 
 def take_script(browser: Browser, url: str, path: Path) -> None:
     """The script in txt2img, filled in and drawn."""
     panel = "#script_txt2img_ohwx_compare_"
-    page = browser.new_page(viewport={"width": 1360, "height": 1500})
-    page.goto(url)
-    page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
+    page = open_webui(browser, url, 1360, 1500)
 
     def choose(element: str, text: str) -> None:
         box = page.locator(f"{element} input").first
@@ -94,12 +97,13 @@ def take_script(browser: Browser, url: str, path: Path) -> None:
         page.fill(f"{panel}values_{number} textarea", values)
     choose(f"{panel}detector", "toy_face_yolov8.pt")
     page.keyboard.press("Escape")
+    page.click(f"{panel}estimate")
+    page.wait_for_timeout(2000)
     page.click("#txt2img_generate")
     page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=24", state="attached", timeout=600_000)
     page.add_style_tag(content=".comments { visibility: hidden }")  # it names a folder of this machine
-    page.click(f"{panel}estimate")
-    page.wait_for_timeout(2000)
-    page.screenshot(path=path, type="jpeg", quality=75)
+    page.locator(f"{panel}estimate").scroll_into_view_if_needed()
+    page.screenshot(path=path, type="jpeg", quality=60)
 
 
 if __name__ == "__main__":

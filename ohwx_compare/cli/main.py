@@ -25,10 +25,13 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
     {
         "compare": "compare checkpoints: generate every picture, a sheet and a page",
         "plan": "count what a comparison will cost",
+        "check": "look for what went wrong in a run without saying so",
         "replay": "generate pictures again from their infotexts",
         "face": "run the face pass on existing pictures",
         "detect": "find the faces in pictures",
         "pnginfo": "read the infotexts of pictures",
+        "judge": "say which checkpoint to keep",
+        "sort": "sort pictures by likeness to photographs",
         "train": "train SDXL with DreamBooth from a recipe",
         "weights": "fetch the weights that a measure needs",
         "demo": "see the whole job in a toy world, from training to the answer",

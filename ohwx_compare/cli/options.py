@@ -141,8 +141,9 @@ def native_host(
 
 def require_folder(folder: Path, flag: str = "--out") -> None:
     """Raise ExperimentError unless `folder` can be written to, or can be made; nothing is made here."""
-    if not is_unicode(str(folder)):
-        raise ExperimentError(f"{flag} {quoted(str(folder))} is not valid Unicode text; choose another {flag}.")
+    where = str(folder.absolute())  # also of ".", whose name stands in every picture
+    if not is_unicode(where):
+        raise ExperimentError(f"{flag} {quoted(where)} is not valid Unicode text; choose another {flag}.")
     there = nearest_there(folder)
     if not there.is_dir():
         raise ExperimentError(f"{flag} {folder}: {there} is a file, expected a folder; choose another {flag}.")

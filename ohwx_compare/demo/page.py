@@ -3,8 +3,6 @@
 It opens from disk and has no script.
 """
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
@@ -23,6 +21,7 @@ from ohwx_compare.judge.factorial import Contrast
 from ohwx_compare.judge.many import Screened
 from ohwx_compare.judge.matching import LEAST_PAIRS, StyleMatch
 from ohwx_compare.judge.words import chance, rounded, scope, signed
+from ohwx_compare.look.templating import filled, source_hash
 
 __all__ = ["write_answer"]
 
@@ -33,7 +32,7 @@ def write_answer(folder: Path, found: Answer, readings: Readings) -> Path:
     """Write `index.html` into the demo's folder, whole or not at all, and return it. Raises OSError."""
     style = _part("style.css")
     parts = {
-        "STYLE_HASH": "sha256-" + b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        "STYLE_HASH": source_hash(style),
         "STYLE": style,
         "HEADLINE": escape(headline(found)),
         "SENTENCES": _items(chain(findings(found), sentences(found))),
@@ -45,9 +44,8 @@ def write_answer(folder: Path, found: Answer, readings: Readings) -> Path:
         "FACES": _faces(found, readings),
         "LIMITS": _items(limits(found)),
     }
-    head, *rest = _part("index.html").split("@@")
     path = folder / "index.html"
-    write_text(path, head + "".join(parts[part] if i % 2 == 0 else part for i, part in enumerate(rest)))
+    write_text(path, filled(_part("index.html"), parts))
     return path
 
 

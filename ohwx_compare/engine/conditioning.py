@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ohwx_compare.core.prompt.chunks import EMPTY, Chunk, chunks
 from ohwx_compare.core.prompt.editing import edits
+from ohwx_compare.core.prompt.emphasis import emphasis
 from ohwx_compare.core.prompt.parts import parts, strip_tags
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import PromptError
@@ -133,7 +134,11 @@ def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negativ
     if negative and not any(stage.text for stage in stages):
         states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
     if not (states.isfinite().all() and pooled.isfinite().all()):
-        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. Lower its weights: (word:1.1).")
+        is_weighted = any(segment.weight not in (1, -1) for text in texts for segment in emphasis(text))
+        advice = (
+            "Lower its weights: (word:1.1)." if is_weighted else "The checkpoint's text encoders are damaged or empty."
+        )
+        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. {advice}")
     vectors = torch.cat([pooled, sizes.to(pooled).expand(len(pooled), -1)], dim=1)
     return tuple(Entry(*entry) for entry in zip((stage.until for stage in stages), states, vectors, strict=True))
 

@@ -22,6 +22,7 @@ from ohwx_compare.engine.letterbox import Letterbox
 from ohwx_compare.engine.nms import suppress
 from ohwx_compare.engine.segments import picture_mask
 from ohwx_compare.errors import DetectorError
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.detectors import detector_file, missing_detector
 from ohwx_compare.models.yolov8 import YOLOv8, YOLOv8Output, decode_boxes
 
@@ -74,7 +75,7 @@ class Yolo:
     def __init__(self, path: Path, *, device: str = "cpu") -> None:
         file = read_detector(path)
         self.name = path.name
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sha256 = sha256(path)
         self.kind = "yolov8-seg" if file.task == "segment" else "yolov8"
         self.note = ""
         self.classes = file.names

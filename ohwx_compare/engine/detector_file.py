@@ -11,9 +11,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ohwx_compare.engine.unpickle import Record, read_pt
-from ohwx_compare.errors import DetectorError
+from ohwx_compare.errors import CheckpointError, DetectorError
 from ohwx_compare.files.atomic import write_bytes
-from ohwx_compare.files.regular import require_regular
+from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.words import counted
 
 __all__ = ["DetectorFile", "read_detector", "write_detector"]
@@ -21,7 +21,9 @@ __all__ = ["DetectorFile", "read_detector", "write_detector"]
 _MOST_PARTS = 100_000  # modules and tensors; YOLOv8x has some 1,500
 _LONGEST_NAME = 1_000
 _MOST_LETTERS = 10_000_000  # of all names
-_NUMBERS = 2  # of all tensors, in bytes of the file: real ones take two bytes each or four
+_NUMBERS = 1  # of all tensors, in bytes of the file: real ones take two bytes each or four
+_MOST_CLASSES = 10_000
+_MOST_ABOUT = 1_000_000  # characters of what a safetensors file says beside its tensors
 _HEADS = {"DetectionModel": "detect", "SegmentationModel": "segment"}
 
 
@@ -56,18 +58,28 @@ def write_detector(path: Path, detector: DetectorFile) -> None:
 
 def _from_safetensors(path: Path) -> DetectorFile:
     try:
-        require_regular(path)
+        about = _about(path)
         with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {}).get("detector", "{}"))
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  no iterator
         return DetectorFile(
             state=state,
-            names=tuple(map(str, about.get("names", ()))),
+            names=_names(about.get("names")),
             task=about.get("task", "segment" if "model.22.proto.cv1.conv.weight" in state else "detect"),
-            size=int(about.get("imgsz", 640)),
+            size=_size(about),
         )
+    except CheckpointError as error:
+        raise DetectorError(str(error)) from error
     except (ArithmeticError, AttributeError, OSError, RecursionError, SafetensorError, TypeError, ValueError) as error:
         raise DetectorError(f"{path} is not a readable safetensors detector: {error}.") from error
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """What a safetensors file says beside its tensors. Raises CheckpointError, ValueError."""
+    said = read_header(path).metadata.get("detector", "{}")
+    if len(said) > _MOST_ABOUT:
+        raise ValueError(f"it says {counted(len(said), 'character')} about itself, expected at most {_MOST_ABOUT:,}")
+    about: dict[str, Any] = json.loads(said)
+    return about
 
 
 def _from_pt(path: Path) -> DetectorFile:
@@ -79,7 +91,7 @@ def _from_pt(path: Path) -> DetectorFile:
     kind = model.kind if isinstance(model, Record) else type(model).__name__
     task = _HEADS.get(kind.rpartition(".")[2])
     if task is None or not isinstance(model, Record):
-        raise DetectorError(f"{path.name} holds a {kind}; expected YOLOv8's {' or '.join(_HEADS)}.")
+        raise DetectorError(f"{path.name} holds a {kind:.200}; expected YOLOv8's {' or '.join(_HEADS)}.")
     try:
         return DetectorFile(
             state=_bounded(dict(_tensors(model)), path),
@@ -89,7 +101,7 @@ def _from_pt(path: Path) -> DetectorFile:
         )
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise DetectorError(
-            f"{path.name} holds a {kind} that differs from what ultralytics saves: {error}. Choose another file."
+            f"{path.name} holds a {kind:.200} that differs from what ultralytics saves: {error}. Choose another file."
         ) from error
 
 
@@ -126,10 +138,16 @@ def _names(names: Any) -> tuple[str, ...]:
     names = tuple(names.values() if isinstance(names, dict) else names or ())
     if not all(isinstance(name, str | int) for name in names):
         raise TypeError("class names that are not text")
-    return tuple(map(str, names))
+    names = tuple(map(str, names[: _MOST_CLASSES + 1]))
+    if len(names) > _MOST_CLASSES or max(map(len, names), default=0) > _LONGEST_NAME:
+        raise ValueError(f"over {_MOST_CLASSES:,} class names, or one over {_LONGEST_NAME:,} letters")
+    return names
 
 
 def _size(arguments: Any) -> int:
     """The picture size of training, as ultralytics remembers it for prediction; up to the next multiple of 32."""
     size = arguments.get("imgsz", 640) if isinstance(arguments, dict) else 640
-    return -(-int(max(size) if isinstance(size, (list, tuple)) else size) // 32) * 32
+    sides = size if isinstance(size, list | tuple) else (size,)
+    if not all(isinstance(side, int | float) for side in sides):
+        raise TypeError("a picture size that is not a number")
+    return -(-int(max(sides)) // 32) * 32

@@ -22,6 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ohwx_compare.core.buckets import BucketPlacement, Size
 from ohwx_compare.errors import ExperimentError, ImageError
+from ohwx_compare.files.images import open_picture
 from ohwx_compare.files.regular import read_text
 from ohwx_compare.words import counted
 
@@ -120,7 +121,7 @@ def load_picture(path: Path, reading: ReadingRules) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; what it cannot read is an error below
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 image.load()
                 turn = reading.upright and image.format != "TIFF"  # Pillow turns those by itself
                 return _rgb(ImageOps.exif_transpose(image) if turn else image, reading.background)
@@ -291,7 +292,7 @@ def _decode(path: Path, version: tuple[int, int], upright: bool) -> _Seen:
     version: size in bytes and time of change, under which the file counts as the same. Raises _DAMAGED.
     """
     data = path.read_bytes()
-    with Image.open(io.BytesIO(data)) as image:
+    with open_picture(io.BytesIO(data)) as image:
         size = image.size
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photo and its preview
         if image.format == "PNG" and not any(word in data for word in _MAY_LIE):

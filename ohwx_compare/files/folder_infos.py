@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import befores
 from ohwx_compare.files.infotexts import find_infotext
 
-__all__ = ["Info", "columns", "infos", "write_csv"]
+__all__ = ["Info", "columns", "infos", "write_csv", "write_table"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _MOST_COLUMNS = 1_000  # real pictures have some 60 keys; rows times columns must stay a table
@@ -73,17 +73,28 @@ def columns(read: Iterable[Info]) -> list[str]:
 def write_csv(out: TextIO, read: Iterable[Info]) -> None:
     """One row for each picture: file, before, after, prompt, negative, a column for each key, error.
 
-    A cell that a spreadsheet would take for a formula gets an apostrophe in front, which spreadsheets do not show
-    (OWASP, CSV Injection); numbers stay numbers.
+    See `write_table`.
     """
     read = list(read)
     keys = columns(read)
     own = ("file", "before", "after", "prompt", "negative")
+    rows = (
+        [
+            *(getattr(info, name) or "" for name in own),
+            *(info.parameters.get(key, "") for key in keys),
+            info.error or "",
+        ]
+        for info in read
+    )
+    write_table(out, [*own, *keys, "error"], rows)
+
+
+def write_table(out: TextIO, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """CSV. A cell that a spreadsheet would take for a formula gets an apostrophe in front, which spreadsheets do not
+    show (OWASP, CSV Injection); numbers stay numbers.
+    """
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(map(_harmless, (*own, *keys, "error")))
-    for info in read:
-        values = (info.parameters.get(key, "") for key in keys)
-        row = (*(getattr(info, name) or "" for name in own), *values, info.error or "")
+    for row in (head, *rows):
         table.writerow(map(_harmless, row))
 
 

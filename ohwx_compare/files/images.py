@@ -6,18 +6,21 @@ import json
 import warnings
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.atomic import is_plain_file, write_bytes
+from ohwx_compare.files.png_chunks import PNG_HEAD, png_chunks
 from ohwx_compare.files.regular import require_regular
 
 __all__ = [
     "THUMB_SIDE",
     "is_made_here",
     "load_rgb",
+    "open_picture",
     "pixel_digest",
     "write_png",
     "write_result",
@@ -26,6 +29,9 @@ __all__ = [
 
 THUMB_SIDE = 384  # px, the longer side
 _KEY = "parameters"
+# Pillow opens 40 formats by their first bytes, whatever a file's name; for EPS it starts Ghostscript.
+_FORMATS = frozenset({"PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "HEIF", "JXL"})
+_AHEAD = 4096  # bytes of a file's beginning, which are read at once
 _SOFTWARE, _NAME = "Software", "sd-webui-ohwx-compare"  # PNG specification, 11.3.3.2: what made the picture
 
 
@@ -38,7 +44,7 @@ def load_rgb(path: Path, *, most_px: int | None = None) -> Image.Image:
         require_regular(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is fine, absurd is an error below
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 if most_px and image.width * image.height > most_px:
                     raise ImageError(f"{path} has {image.width} x {image.height} px, which is too large to load.")
                 rgb: Image.Image = image.convert("RGB")
@@ -55,6 +61,28 @@ def load_rgb(path: Path, *, most_px: int | None = None) -> Image.Image:
 def pixel_digest(image: Image.Image) -> str:
     """sha256 of an RGB picture's size and pixels: equal for equal pictures whatever file holds them."""
     return hashlib.sha256(json.dumps(image.size).encode() + image.tobytes()).hexdigest()
+
+
+def open_picture(source: Path | BinaryIO) -> Image.Image:
+    """`Image.open` for files of strangers: formats of pictures alone, and no PNG of a million chunks.
+
+    Raises what Pillow does, and ValueError for such a PNG.
+    """
+    Image.init()
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            _require_few_chunks(file)
+    else:
+        _require_few_chunks(source)
+        source.seek(0)
+    return Image.open(source, formats=sorted(_FORMATS & Image.OPEN.keys()))
+
+
+def _require_few_chunks(file: BinaryIO) -> None:
+    """Pillow takes its time over each, before any limit of its own."""
+    if (start := file.read(_AHEAD)).startswith(PNG_HEAD):
+        for _ in png_chunks(file, start):
+            pass
 
 
 def write_png(path: Path, image: Image.Image, infotext: str) -> None:

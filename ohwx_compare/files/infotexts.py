@@ -4,9 +4,7 @@ It lies where the webui puts it: in a PNG's text chunk `parameters`, in the EXIF
 Source: PNG specification, 11.3.3 (text chunks) and 11.3.2.9 (eXIf).
 """
 
-import struct
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +12,16 @@ from typing import BinaryIO
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_comment
+from ohwx_compare.files.png_chunks import PNG_HEAD, part, png_chunks
 from ohwx_compare.files.programs import program_of
 from ohwx_compare.files.regular import require_regular
 
 __all__ = ["PictureText", "find_infotext", "read_infotext"]
 
 _AHEAD = 4096  # bytes of a file's beginning: most texts lie in them, so most files are read once
-_PNG = b"\x89PNG\r\n\x1a\n"
 _KEY = b"parameters"
 _STEPS = "Steps: "
 _LONGEST = 5_000_000  # bytes of an infotext
-_MOST_CHUNKS = 200_000  # a picture of 1.6 GB in chunks of 8 kB
 
 
 def read_infotext(path: Path) -> str | None:
@@ -36,7 +33,7 @@ def read_infotext(path: Path) -> str | None:
         require_regular(path)
         with path.open("rb", buffering=0) as file:
             start = file.read(_AHEAD)
-            if start.startswith(_PNG):
+            if start.startswith(PNG_HEAD):
                 return _png_text(file, start)
             return _exif_text(path, file, start)
     except OSError as error:
@@ -78,13 +75,13 @@ def _other_texts(path: Path) -> dict[str, str]:
     try:
         with path.open("rb", buffering=0) as file:
             start = file.read(_AHEAD)
-            if not start.startswith(_PNG):
+            if not start.startswith(PNG_HEAD):
                 texts = {name: text for block in exif_blocks(file) for name, text in other_texts(block).items()}
                 return texts | dict(zip(["a JPEG comment"], comments(file), strict=False))
             found: dict[str, str] = {}
-            for kind, at, length in _chunks(file, start):
+            for kind, at, length in png_chunks(file, start):
                 if kind in (b"tEXt", b"zTXt", b"iTXt") and length <= _LONGEST:
-                    key, _, rest = _part(file, start, at, length).partition(b"\0")
+                    key, _, rest = part(file, start, at, length).partition(b"\0")
                     with suppress(ValueError):
                         found.setdefault(key.decode("latin-1"), _text(kind, rest))
             return found
@@ -94,37 +91,17 @@ def _other_texts(path: Path) -> dict[str, str]:
 
 def _png_text(file: BinaryIO, start: bytes) -> str | None:
     """Raises ValueError that says what is wrong."""
-    comment = None
-    for kind, at, length in _chunks(file, start):
+    comment = kind = None
+    for kind, at, length in png_chunks(file, start):
         if kind == b"eXIf":
-            comment = user_comment(_part(file, start, at, min(length, _LONGEST)))
+            comment = user_comment(part(file, start, at, min(length, _LONGEST)))
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            key = _part(file, start, at, min(length, len(_KEY) + 1))
+            key = part(file, start, at, min(length, len(_KEY) + 1))
             if key == _KEY + b"\0":
-                return _text(kind, _part(file, start, at + len(key), _bounded(length)))
+                return _text(kind, part(file, start, at + len(key), _bounded(length)))
+    if kind != b"IEND":
+        raise ValueError("is cut short: it ends before an infotext is found")
     return comment
-
-
-def _chunks(file: BinaryIO, start: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, place and length of each chunk's data. Raises ValueError where the file ends before its last chunk."""
-    at = len(_PNG)
-    for _ in range(_MOST_CHUNKS):
-        if len(head := _part(file, start, at, 8)) < 8:
-            raise ValueError("is cut short: it ends before an infotext is found")
-        length, kind = struct.unpack(">I4s", head)
-        yield kind, at + 8, length
-        if kind == b"IEND":
-            return
-        at += length + 12  # length, kind, data, checksum
-    raise ValueError(f"has over {_MOST_CHUNKS:,} chunks and no infotext before them")
-
-
-def _part(file: BinaryIO, start: bytes, at: int, length: int) -> bytes:
-    """Bytes of the file, taken from its beginning, which was read already, where they lie in it."""
-    if at + length <= len(start):
-        return start[at : at + length]
-    file.seek(at)
-    return file.read(length)
 
 
 def _bounded(length: int) -> int:

@@ -21,9 +21,10 @@ class Contrast:
     p: float  # the effect's p by Holm, all contrasts of the measure together
 
 
-def factorial(values: ArrayLike, exposures: Sequence[int]) -> tuple[Contrast, ...]:
+def factorial(values: ArrayLike, exposures: Sequence[float], arms: str = "regularization") -> tuple[Contrast, ...]:
     """Contrasts of (2, E, P, K, M) values: without and with regularization, E exposures, before and after the pass.
 
+    arms: what the two differ in. Of one alone, (1, E, P, K, M), the contrasts that need two are left out.
     regularization: with minus without, the mean of the rest. exposures: last minus first on the straight line through
     all of them. face pass: after minus before. Their products with regularization: how much more of it with than
     without. P = 1 is a run without face pass, E = 1 one with a single save: their contrasts are left out. A style's
@@ -31,21 +32,24 @@ def factorial(values: ArrayLike, exposures: Sequence[int]) -> tuple[Contrast, ..
     Raises ExperimentError where none is whole.
     """
     values = np.asarray(values, np.float64)
-    arms, mean = np.array([-1.0, 1.0]), np.array([0.5, 0.5])
+    count = len(values)
+    apart, mean = np.array([-1.0, 1.0]), np.full(count, 1 / count)
     passes = values.shape[2]
     slope, even = _line(exposures), np.full(len(exposures), 1 / len(exposures))
     both, gain = np.full(passes, 1 / passes), np.array([-1.0, 1.0])
-    weights = {"regularization": (arms, even, both)}
+    weights = {arms: (apart, even, both)}
     if len(exposures) > 1:
-        weights |= {"exposures": (mean, slope, both), "regularization x exposures": (arms, slope, both)}
+        weights |= {"exposures": (mean, slope, both), f"{arms} x exposures": (apart, slope, both)}
     if passes == 2:
-        weights |= {"face pass": (mean, even, gain), "regularization x face pass": (arms, even, gain)}
+        weights |= {"face pass": (mean, even, gain), f"{arms} x face pass": (apart, even, gain)}
+    if count == 1:
+        weights = {name: each for name, each in weights.items() if each[0] is mean}
     effects = {name: effect(_weighed(values, *each)) for name, each in weights.items()}
     adjusted = holm([each.p for each in effects.values()])
     return tuple(Contrast(name, each, p) for (name, each), p in zip(effects.items(), adjusted, strict=True))
 
 
-def _line(exposures: Sequence[int]) -> NDArray[np.float64]:
+def _line(exposures: Sequence[float]) -> NDArray[np.float64]:
     """Weights that give the rise of the least-squares line from the least to the most exposures."""
     apart = np.asarray(exposures, np.float64) - np.mean(exposures)
     squares = float((apart**2).sum())

@@ -5,12 +5,12 @@ more alike. Drawn faces lie far from every photograph, whoever they are, so dist
 `style_scale.py` puts each style on a scale of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from PIL import Image
 
-from ohwx_compare.judge.families import StyleFamily
+from ohwx_compare.judge.families import StyleFamily, family_of
 from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, measure_key
 from ohwx_compare.judge.references import FaceSight, References, SeenFace
 from ohwx_compare.judge.weights import FACE_LANDMARKS, FACE_LICENCE, FACE_NET
@@ -24,9 +24,11 @@ NO_FACE = "no face"
 class Likeness:
     """The measure, against the photographs that a person's checkpoints are judged by.
 
-    `faces` says beforehand which face of a picture counts: the "largest", or the "best", that nearest to the
-    photographs. Details of a score: `nearest` and `nearest_distance` (the photograph nearest to the picture; one far
-    nearer than the photographs are to each other is a copy), the face's `box` (px, as text) and `confidence`.
+    held_out: photographs of the person that were not trained on, for the ceiling. strangers: photographs of others, for
+    a floor where the base drew nothing. `faces` says beforehand which face of a picture counts: the "largest", or the
+    "best", that nearest to the photographs. Details of a score: `nearest` and `nearest_distance` (the photograph
+    nearest to the picture; one far nearer than the photographs are to each other is a copy), the face's `box` (px, as
+    text) and `confidence`.
     """
 
     name = "likeness"
@@ -38,21 +40,54 @@ class Likeness:
     version = 1
     sha256 = FACE_NET.sha256
     licence = FACE_LICENCE
-    needs = ("photographs of the person", "a face detector", "dlib's face network")
+    needs: tuple[str, ...] = ("photographs of the person", "a face detector", "dlib's face network")
 
     def __init__(
-        self, sight: FaceSight, references: References, *, faces: Literal["largest", "best"] = "largest"
+        self,
+        sight: FaceSight,
+        references: References,
+        *,
+        held_out: References | None = None,
+        strangers: References | None = None,
+        faces: Literal["largest", "best"] = "largest",
     ) -> None:
         self._sight, self._references, self._faces = sight, references, faces
-        self.key = measure_key(
-            self.name, self.version, network=FACE_NET.sha256, landmarks=FACE_LANDMARKS.sha256, faces=faces,
-            detector=sight.detector.sha256, confidence=sight.confidence, photographs=references.sha256,
-        )  # fmt: skip
+        self._held_out, self._strangers = held_out, strangers
+        self._known: dict[tuple[str, int], Sequence[float]] = {}
+        self.settings: Mapping[str, object] = {
+            "network": FACE_NET.sha256, "landmarks": FACE_LANDMARKS.sha256, "faces": faces,
+            "detector": sight.detector.sha256, "confidence": sight.confidence, "photographs": references.sha256,
+        }  # fmt: skip
+        self.key = measure_key(self.name, self.version, **self.settings)
 
     def score(self, pictures: Sequence[Image.Image], context: MeasureContext) -> list[Score]:
         """See `PictureMeasure.score`; nothing of the context is needed."""
         seen = self._sight.see(pictures, largest=self._faces == "largest")
         return [self._score(faces) for faces in seen]
+
+    def ceiling(self, style: str) -> Sequence[float] | None:
+        """See `DistanceMeasure.ceiling`; by `ceiling_distances`."""
+        family = family_of(style)
+        return self._drawn(family, self._held_out) if family else None
+
+    def strangers(self, style: str) -> Sequence[float]:
+        """See `DistanceMeasure.strangers`; none where no photographs of others were given."""
+        family = family_of(style)
+        if family is None or self._strangers is None:
+            return ()
+        return self._drawn(family, self._strangers)
+
+    @property
+    def copy_below(self) -> float:
+        """A picture nearer to one photograph than any two photographs are to each other may be a copy of it."""
+        return self._references.closest
+
+    def _drawn(self, family: StyleFamily, photographs: References | None) -> Sequence[float]:
+        known = self._known.get((family.name, id(photographs)))
+        if known is None:
+            known = ceiling_distances(self._sight, self._references, family, photographs)
+            self._known[family.name, id(photographs)] = known
+        return known
 
     def _score(self, faces: Sequence[SeenFace]) -> Score:
         if not faces:

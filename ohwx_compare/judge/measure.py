@@ -9,14 +9,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
-__all__ = ["MEASURED", "Asked", "MeasureContext", "MeasureWords", "PictureMeasure", "Score", "measure_key"]
+__all__ = [
+    "LIKENESS", "MEASURED", "STYLE_KEPT", "Asked", "DistanceMeasure", "MeasureContext", "MeasureWords",
+    "PictureMeasure", "Score", "measure_key",
+]  # fmt: skip
 
 MEASURED = "measured"
 """The outcome of a picture that was measured; any other is a word for why it was not."""
+
+LIKENESS = "likeness"
+"""The name of the measure of likeness that a run is judged by, whatever it rests on."""
+
+STYLE_KEPT = "style kept"
+"""The name of the measure by which likeness is matched and weighed: from 0.5 on a picture shows the style asked for."""
 
 
 class Asked(str, Enum):
@@ -28,7 +37,7 @@ class Asked(str, Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureWords:
-    """How a report speaks of a measure whose values are 0 to 1, or which is scaled to that style by style."""
+    """How a report speaks of a measure whose values are 0 to 1, or are scaled to that style by style."""
 
     title: str  # "Likeness to the photographs"
     subject: str  # "likeness"
@@ -66,10 +75,24 @@ class PictureMeasure(Protocol):
     sha256: str  # of its weights, lower case hex; "" without any
     licence: str  # of its weights
     needs: tuple[str, ...]  # what must be given for it, in words: "photographs of the person", ...
-    key: str  # see `measure_key`
+    settings: Mapping[str, object]  # JSON: what else decides its numbers
+    key: str  # `measure_key` of name, version and settings
 
     def score(self, pictures: Sequence[Image.Image], context: MeasureContext) -> list[Score]:
         """A score for each picture, in order; any mode and size. Memory holds no more than these pictures need."""
+        ...
+
+
+@runtime_checkable
+class DistanceMeasure(PictureMeasure, Protocol):
+    """A measure whose values are distances: less is more alike. Each style gets a scale of its own (`StyleScale`)."""
+
+    def ceiling(self, style: str) -> Sequence[float] | None:
+        """Distances of the person's photographs drawn in the style; None where no filter stands for the style."""
+        ...
+
+    def strangers(self, style: str) -> Sequence[float]:
+        """Distances of other people's photographs drawn in the style: the floor where the base drew nothing."""
         ...
 
 

@@ -89,6 +89,14 @@ class References:
         """Of the photographs in whatever order: 64 hex digits."""
         return hashlib.sha256("".join(sorted(face.pixels for face in self.faces)).encode()).hexdigest()
 
+    @cached_property
+    def closest(self) -> float:
+        """The least distance between the faces of two photographs; 0 of one alone."""
+        if len(self.faces) < 2:
+            return 0.0
+        apart = np.linalg.norm(self.descriptors[:, None] - self.descriptors[None], axis=2)
+        return float(apart[np.triu_indices(len(apart), 1)].min())
+
     def distance(self, descriptor: NDArray[np.float32], *, without: int | None = None) -> float:
         """To the mean of the photographs' descriptors, one of them left out where asked (of two or more)."""
         others = self.descriptors if without is None else np.delete(self.descriptors, without, 0)
@@ -101,12 +109,14 @@ class References:
         return self.faces[index].name, float(distances[index])
 
 
-def read_references(photographs: Iterable[Path], sight: FaceSight, *, least: int = 2) -> References:
+def read_references(
+    photographs: Iterable[Path], sight: FaceSight, *, least: int = 2, of_one: bool = True
+) -> References:
     """The photographs of a person: files or folders, upright, the largest face of each, one in memory at a time.
 
     One in which no face is found, or whose face is no other's within 0.6, is left out with a note. Raises ImageError
     for a file that cannot be read and where there is none, MeasureError without faces, for fewer than `least`
-    photographs with one, and where they fall into groups that look like several people.
+    photographs with one, and where they fall into groups that look like several people. of_one: False takes anybody.
     """
     found: list[Reference] = []
     faceless: list[str] = []
@@ -122,7 +132,7 @@ def read_references(photographs: Iterable[Path], sight: FaceSight, *, least: int
             "the front, or a YOLOv8 detector."
         )
     notes = [f"No face was found in {_listed(faceless)}."] if faceless else []
-    kept = _of_one_person(found)
+    kept = _of_one_person(found) if of_one else found
     if strangers := [face.name for face in found if face not in kept]:
         notes.append(f"Left out, for it looks like nobody else here: {_listed(strangers)}.")
     if crowded := [face.name for face in kept if face.is_crowded]:

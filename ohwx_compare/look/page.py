@@ -5,9 +5,7 @@ relatively. Prompts come from anywhere, so the data is JSON in which no `<` is l
 and a content security policy lets the two inlined parts run and nothing else.
 """
 
-import hashlib
 import json
-from base64 import b64encode
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +19,7 @@ from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.look.board import Board, board_of, face_caption, in_words, summary
 from ohwx_compare.look.settings_words import noted, settings_words
 from ohwx_compare.look.sheet import sheet_files
+from ohwx_compare.look.templating import filled, source_hash
 from ohwx_compare.words import counted
 
 __all__ = ["page_data", "render_page", "write_page"]
@@ -54,16 +53,14 @@ def render_page(data: dict[str, Any]) -> str:
     """The page for what `page_data` gave."""
     style = _part("style.css")
     script = "".join(['"use strict";\n', *map(_part, _SCRIPTS)])
-    page = _part("index.html")
     inlined = {
-        "STYLE_HASH": _source_hash(style),
-        "SCRIPT_HASH": _source_hash(script),
+        "STYLE_HASH": source_hash(style),
+        "SCRIPT_HASH": source_hash(script),
         "STYLE": style,
         "SCRIPT": script,
         "DATA": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),  # ASCII: lone surrogates pass too
     }
-    head, *rest = page.split("@@")
-    return head + "".join(inlined[part] if i % 2 == 0 else part for i, part in enumerate(rest))
+    return filled(_part("index.html"), inlined)
 
 
 def page_data(run: Run) -> dict[str, Any]:
@@ -141,8 +138,3 @@ def _link(name: str | None) -> str | None:
 
 def _part(name: str) -> str:
     return (files("ohwx_compare.look") / "assets" / name).read_text(encoding="utf-8")
-
-
-def _source_hash(text: str) -> str:
-    """How a content security policy names an inlined part: https://www.w3.org/TR/CSP3/#framework-directive-source-list."""
-    return "sha256-" + b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ohwx_compare.errors import DetectorError
-from ohwx_compare.words import counted
+from ohwx_compare.words import counted, quoted
 
 __all__ = ["STRIDES", "YOLOv8", "YOLOv8Config", "YOLOv8Output", "cell_grid", "decode_boxes", "fold_batch_norm"]
 
@@ -60,7 +60,32 @@ class YOLOv8Config:
             ) from error
 
 
-_LARGEST = 10_000  # channels or blocks; YOLOv8x has 640
+_MOST = YOLOv8Config(  # twice YOLOv8x, and more classes: a thin layer of many channels costs memory beyond its weights
+    widths=(160, 320, 640, 1280, 1280),
+    depths=(12,) * 8,
+    classes=2_000,
+    bins=32,
+    box_width=160,
+    class_width=640,
+    masks=64,
+    mask_width=160,
+    prototype_width=640,
+)
+
+
+def _beyond(config: YOLOv8Config) -> list[str]:
+    """The fields in which `config` is larger than anybody's model."""
+
+    def numbers(field: object) -> tuple[int, ...]:
+        return field if isinstance(field, tuple) else (field,)
+
+    return [
+        name
+        for name, most in vars(_MOST).items()
+        if any(a > b for a, b in zip(numbers(getattr(config, name)), numbers(most), strict=True))
+    ]
+
+
 _C2F = (2, 4, 6, 8, 12, 15, 18, 21)
 
 
@@ -243,8 +268,8 @@ class YOLOv8(nn.Module):
         Float32, in evaluation mode. Raises DetectorError listing what is missing or left over.
         """
         config = YOLOv8Config.of(state)
-        if max(*config.widths, config.box_width, config.class_width, *config.depths) > _LARGEST:
-            raise DetectorError(f"not laid out as YOLOv8: it has a width or depth over {_LARGEST:,}")
+        if large := _beyond(config):
+            raise DetectorError(f"not laid out as YOLOv8: its {' and '.join(large)} are far larger than any model's")
         with torch.device("meta"):  # the shapes may be a stranger's: memory is what the file's tensors take
             network = YOLOv8(config)
         folded = fold_batch_norm(state)
@@ -253,7 +278,8 @@ class YOLOv8(nn.Module):
         wrong += [key for key in own if key in folded and own[key].shape != folded[key].shape]
         if wrong:
             raise DetectorError(
-                f"not laid out as YOLOv8: {counted(len(wrong), 'tensor')} missing, left over or misshapen: {wrong[:5]}"
+                f"not laid out as YOLOv8: {counted(len(wrong), 'tensor')} missing, left over or misshapen: "
+                f"{quoted(wrong[:5])}"
             )
         network.load_state_dict(folded, assign=True)
         return network.requires_grad_(False).eval()

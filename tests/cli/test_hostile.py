@@ -13,6 +13,7 @@ import sys
 import time
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,8 @@ def pt(pickle: bytes, **members: bytes) -> bytes:
 _MEMBER = b"((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0%cX\3\0\0\0cpuK\1tQ" % 48
 _TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n" + _MEMBER + b"K\0"
 _SIZES = b"(" + b"h\0" * 100_000 + b"t"
+_MODEL = b"\x80\x02}(X\5\0\0\0modelcultralytics.nn.tasks\nDetectionModel\n)\x81}(X\5\0\0\0namesNX\x0b\0\0\0_parameters}X\x08\0\0\0_buffers}X\x08\0\0\0_modules}ub"
+_PAIRS = b"(t" + b"q\0h\0\x86" * 60
 DETECTORS = {
     "empty": b"", "text": b"no zip", "a pickle": b"\x80\x02}.", "no pickle": pt(b""), "nothing": pt(b"\x80\x02N."),
     "code": pt(b"cos\nsystem\nX\2\0\0\0id\x85R."), "deep tuples": pt(b"\x80\x02)" + b"\x85" * 900_000 + b"."),
@@ -164,6 +167,11 @@ DETECTORS = {
     "a size of 2^60": pt(b"\x80\x02" + _TENSOR + b"\x8a\x08\0\0\0\0\0\0\0\x10\x85K\1\x85tR.", _0=b"1234"),
     "sizes without end": pt(b"\x80\x04\x8a\xff" + b"\x7f" * 255 + b"q\0" + _TENSOR + _SIZES + _SIZES + b"tR.", _0=b"1234"),
     "a storage of 2^60": pt(b"\x80\x02((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\x000X\3\0\0\0cpu\x8a\x08\0\0\0\0\0\0\0\x10tQ.", _0=b"1234"),
+    "a picture size of digits": pt(_MODEL + b"X\x0a\0\0\0train_args}X\5\0\0\0imgszX" + struct.pack("<I", 3_000_000) + b"9" * 3_000_000 + b"su."),
+    "two equal picture sizes": pt(_MODEL + b"X\x0a\0\0\0train_args}X\5\0\0\0imgsz(" + _PAIRS + _PAIRS + b"tsu."),
+    "keys of one hash": pt(b"\x80\x02}(" + b"".join(b"\x8a\x0c" + (n * (2**61 - 1)).to_bytes(12, "little") + b"N" for n in range(1, 60_000)) + b"u."),
+    "a kind of a megabyte": pt(_MODEL.replace(b"DetectionModel", b"D" * 1_000_000) + b"u."),
+    "names of a megabyte": pt(_MODEL.replace(b"namesN", b"names(X" + struct.pack("<I", 1_000_000) + b"x" * 1_000_000 + b"q\7" + b"h\7" * 200_000 + b"t") + b"u."),
     "a number of 2 MB": pt(b"\x80\x02" + _TENSOR + b"\x8b" + struct.pack("<I", 2_000_000) + b"\x7f" * 2_000_000 + b"q\0\x85h\0\x85tR.", _0=b"1234"),
 }  # fmt: skip
 LINES = {
@@ -194,10 +202,17 @@ INPUTS: dict[str, tuple[list[str], str, object]] = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _imported() -> None:
-    """What each command imports is no input's cost."""
+def _imported() -> Iterator[None]:
+    """What each command imports is no input's cost. Python before 3.10.7 reads numbers of any length, slowly."""
     import ohwx_compare.hosts.native
     import ohwx_compare.train.plan.plan  # noqa: F401
+
+    limit = getattr(sys, "get_int_max_str_digits", lambda: None)()
+    if limit is not None:
+        sys.set_int_max_str_digits(0)
+    yield
+    if limit is not None:
+        sys.set_int_max_str_digits(limit)
 
 
 def peak() -> int:
@@ -228,6 +243,23 @@ def test_a_strangers_input_is_one_sentence(name, tmp_path, monkeypatch, capsys, 
     assert 0 < len(said) < 5_000, said[:3_000]
     assert not any((ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160 for char in out + err)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("out", [".", "run"])
+@pytest.mark.parametrize("command", ["compare", "plan", "replay", "face"])
+def test_a_folder_that_is_not_unicode_is_refused_before_anything_is_generated(
+    command, out, tmp_path, monkeypatch, capsys
+):
+    """Its name stands in every picture: each cell was generated and then failed."""
+    odd = tmp_path / os.fsdecode(b"a\xff")
+    try:
+        odd.mkdir()
+    except OSError:
+        pytest.skip("the file system here wants Unicode")
+    monkeypatch.chdir(odd)
+    given = ["p.png"] if command in ("replay", "face") else ["--from", TEXT]
+    assert main([command, *given, "--checkpoints", ".", "--out", out]) == 1
+    assert "is not valid Unicode text; choose another --out." in capsys.readouterr().err
 
 
 def test_there_are_many_of_them():

@@ -120,3 +120,13 @@ def test_what_cannot_be_drawn_is_said(run):
         run(f"(cat:{'9' * 60})")
     (note,) = run("a cat <other:thing>").notes
     assert "<other:thing>" in note
+
+
+def test_empty_weights_are_not_blamed_on_the_prompt(tiny):
+    empty = load(tiny / "tiny_base.safetensors")
+    with torch.no_grad():
+        for weight in (*empty.clip_l.parameters(), *empty.clip_g.parameters()):
+            weight.zero_()
+    for prompt, advice in (("a man BREAK a hat", "text encoders are damaged"), ("a (man:1.2)", "Lower its weights")):
+        with pytest.raises(PromptError, match=advice):
+            condition(empty, Job(prompt=prompt, seed=1), width=128, height=128, steps=8)

@@ -95,6 +95,32 @@ def test_cut_and_absurd_pictures(tmp_path):
         load_rgb(tmp_path / "missing.png")
 
 
+@pytest.mark.parametrize("kind", ["EPS", "PCX", "SGI"])
+def test_only_formats_of_pictures_are_opened_whatever_the_name(tmp_path, kind):
+    """Pillow goes by the first bytes, and starts another program for an EPS."""
+    noise().save(tmp_path / "a.png", kind)
+    with pytest.raises(ImageError, match="is not a picture"):
+        load_rgb(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_those_are(tmp_path, kind):
+    noise().save(tmp_path / "a", kind)
+    assert load_rgb(tmp_path / "a").size == (24, 16)
+
+
+def test_a_png_of_countless_chunks_is_refused_before_pillow_reads_them(tmp_path):
+    memory = io.BytesIO()
+    noise().save(memory, "PNG")
+    head, rest = memory.getvalue()[:33], memory.getvalue()[33:]
+    empty = struct.pack(">I4sI", 0, b"abCd", zlib.crc32(b"abCd"))
+    for count in (40_000, 50_000):
+        (tmp_path / f"{count}.png").write_bytes(head + empty * count + rest)
+    assert load_rgb(tmp_path / "40000.png").size == (24, 16)
+    with pytest.raises(ImageError, match="over 50,000 chunks"):
+        load_rgb(tmp_path / "50000.png")
+
+
 def test_thumbnail_fits(tmp_path):
     write_thumbnail(tmp_path / "t.jpg", noise(832, 1216))
     with Image.open(tmp_path / "t.jpg") as small:

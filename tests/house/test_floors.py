@@ -21,6 +21,7 @@ INNER = {  # rooms within a room, from the ground up; "" is what lies beside the
     "files": ({""}, {"ledger"}),
     "train": ({"recipe"}, {"plan", "outside"}, {"learn"}, {"run"}),
     "compare": ({""}, {"cost"}),
+    "judge": ({""}, {"run"}),
     "hosts": ({""}, {"webui"}),
     "hosts.webui": ({""}, {"generation"}, {"request"}, {"panel", "tab"}, {"entry"}),
 }

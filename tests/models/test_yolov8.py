@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -81,3 +83,23 @@ def test_an_even_distribution_is_half_the_range_at_every_stride():
     cells = torch.tensor([0, 32, 40])  # the first cell of each stride
     boxes = decode_boxes(torch.zeros(3, 64), cells, (64, 32))
     torch.testing.assert_close(boxes[:, 2] - boxes[:, 0], torch.tensor([15.0 * s for s in STRIDES]))
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(YOLOv8Config)])
+def test_a_layout_far_larger_than_any_models_is_refused_before_it_is_built(field):
+    """A thin layer of a million channels is a small file whose answers take gigabytes."""
+    small = YOLOv8Config(
+        widths=(8, 8, 8, 8, 8), depths=(1,) * 8, classes=1, bins=2, box_width=8, class_width=8,
+        masks=4, mask_width=8, prototype_width=8,
+    )  # fmt: skip
+    with torch.device("meta"):
+        state = YOLOv8(small).state_dict()
+        if field == "depths":
+            one = torch.empty(1)
+            state |= {f"model.{layer}.m.{n}.cv1.conv.weight": one for layer in (2, 4, 6, 8) for n in range(9_000)}
+        else:
+            value = getattr(small, field)
+            grown = tuple(n * 3_000 for n in value) if isinstance(value, tuple) else value * 3_000
+            state = YOLOv8(dataclasses.replace(small, **{field: grown})).state_dict()
+    with pytest.raises(DetectorError, match=f"its {field}.* far larger than any model's"):
+        YOLOv8.load(state)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ohwx_compare.words import counted
 
-__all__ = ["CheckpointGroup", "groups"]
+__all__ = ["CheckpointGroup", "SaveName", "groups", "save_name"]
 
 # kohya writes -000030 after an epoch, -step00000901 after a step and no suffix at the end (sd-scripts,
 # library/train_util.py: EPOCH_FILE_NAME, STEP_FILE_NAME, DEFAULT_LAST_OUTPUT_NAME); -e30, -ep30, _epoch_30 are common.
@@ -22,6 +22,25 @@ class CheckpointGroup:
 
     name: str  # "folder/run (5 checkpoints)", for people
     checkpoints: tuple[str, ...]  # names as given
+
+
+@dataclass(frozen=True)
+class SaveName:
+    """What a checkpoint's name says of it."""
+
+    run: str  # the training's name, with its folder
+    unit: str  # "epoch", "step", or "" for a name without a number: the final save
+    number: int  # of the unit, 0 without one
+
+
+def save_name(name: str) -> SaveName:
+    """Read a checkpoint's name ("/" between folders), with or without its suffix."""
+    stem = _SUFFIX.sub("", name)
+    save = _SAVE.fullmatch(stem)
+    if save is None:
+        return SaveName(stem, "", 0)
+    number = int(save["step"] or re.sub(r"\D", "", save["epoch"]))
+    return SaveName(save["run"], "step" if save["step"] else "epoch", number)
 
 
 def groups(names: Iterable[str]) -> tuple[CheckpointGroup, ...]:
@@ -52,15 +71,10 @@ def _several(found: Mapping[str, list[str]]) -> list[CheckpointGroup]:
 
 def _run(name: str) -> str:
     """The name of the run that saved a checkpoint, folder included."""
-    stem = _SUFFIX.sub("", name)
-    save = _SAVE.fullmatch(stem)
-    return save["run"] if save else stem
+    return save_name(name).run
 
 
 def _order(name: str) -> tuple[str, int, int, str]:
     """Run by run; epochs, then steps, each by number; the final save last."""
-    save = _SAVE.fullmatch(_SUFFIX.sub("", name))
-    if save is None:
-        return (_run(name).casefold(), 2, 0, name)
-    number = save["step"] or re.sub(r"\D", "", save["epoch"])
-    return (save["run"].casefold(), 1 if save["step"] else 0, int(number), name)
+    save = save_name(name)
+    return (save.run.casefold(), ("epoch", "step", "").index(save.unit), save.number, name)

@@ -37,7 +37,7 @@ def is_comparison(parameters: Mapping[str, Any]) -> bool:
     try:
         infotext = _infotext(parameters)
         if is_ours(parameters):
-            return "cell" not in extra(infotext)
+            return any(f"{letter} Type" in parameters for letter in "XYZ") or "experiment" in extra(infotext)
         plot = xyz(infotext)
         kinds = [kind_of(axis) for axis in plot.axes] if plot else []
         return all(kinds) and any(kind.name == "checkpoint" for kind in kinds if kind)

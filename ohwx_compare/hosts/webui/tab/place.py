@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
 from ohwx_compare.errors import OhwxError
+from ohwx_compare.files.images import load_rgb
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import runs_folder
 
@@ -80,11 +80,6 @@ def _load(what: str) -> tuple[Image.Image | None, str, str]:
         asked = json.loads(what)
         path = inside(runs_folder(), f"{asked['run']}/{asked['image']}")
         is_picture = path.suffix.lower() in TYPES
-        return (_open(path) if is_picture else None), str(asked.get("infotext", "")), what
+        return (load_rgb(path) if is_picture else None), str(asked.get("infotext", "")), what
     except (ValueError, TypeError, KeyError, OSError, OhwxError):  # not from our page
         return None, "", what
-
-
-def _open(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        return picture.convert("RGB")

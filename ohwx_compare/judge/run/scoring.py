@@ -1,0 +1,176 @@
+"""Scoring a run's pictures: batch by batch, each batch kept when it is whole, nothing that is kept scored again.
+
+Memory holds one batch, whatever the run's size. A kill loses the batch in hand.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from ohwx_compare.core.events import Entered, Failed, Listener, Started, Step
+from ohwx_compare.errors import ImageError, Interrupted
+from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.ledger.measures import MeasureLedger, MeasureRow, ScoreRow
+from ohwx_compare.judge.measure import MeasureContext, PictureMeasure, Score
+from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
+
+__all__ = ["NO_CONTROL", "UNREADABLE", "MeasureScores", "control_of", "score_run"]
+
+NO_CONTROL = "no control picture"
+UNREADABLE = "cannot be read"
+_TOGETHER = 16  # pictures in memory
+_SAID = 20  # times that progress is told
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureScores:
+    """What one measure says of a run's pictures."""
+
+    measure: PictureMeasure
+    scores: Mapping[JudgedPicture, Score]  # every picture that it is asked of
+    earlier: int = 0  # scores by other weights, photographs or settings, which are kept and not used
+
+
+def score_run(
+    run: JudgedRun,
+    measures: Sequence[PictureMeasure],
+    bases: Sequence[str] = (),
+    on_event: Listener = lambda event: None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> tuple[MeasureScores, ...]:
+    """Score what the run's ledger lacks, then give all scores, one for each measure.
+
+    bases: names of the columns that the base drew. A picture that cannot be read has no score and is tried again the
+    next time. Raises LedgerError where the folder cannot be written or is held by another process; Interrupted between
+    two batches where `is_stopping` says so, with all batches kept.
+    """
+    controls = control_of(run, bases)
+    with MeasureLedger(run.folder) as ledger:
+        for measure in measures:
+            ledger.remember(_row_of(measure))
+        work = _Work(measures, controls, ledger)
+        batches = list(work.batches(run.pictures))
+        total = sum(map(len, batches))
+        on_event(Started("scores", total, float(total)))
+        done, said = 0, 0
+        for batch in batches:
+            if is_stopping():
+                raise Interrupted("Stopped; the scores so far are kept.")
+            for failure in work.score(batch):
+                on_event(failure)
+            done += len(batch)
+            on_event(Step(len(batch)))
+            if done * _SAID // total > said:
+                said = done * _SAID // total
+                on_event(Entered(done, batch[0].style))
+        earlier = [sum(one.name == each.name and one.key != each.key for one in ledger.measures()) for each in measures]
+        return tuple(MeasureScores(measure, work.told(measure, run.pictures), count)
+                     for measure, count in zip(measures, earlier, strict=True))  # fmt: skip
+
+
+def control_of(run: JudgedRun, bases: Sequence[str]) -> dict[JudgedPicture, JudgedPicture]:
+    """The base's picture of each picture's place; its own are not held against themselves."""
+    at = {each.place: each for name in reversed(bases) for each in run.pictures if each.checkpoint == name}
+    return {each: at[each.place] for each in run.pictures if each.place in at and each.checkpoint not in bases}
+
+
+class _Work:
+    """What is to be scored of a run, and how one batch is."""
+
+    def __init__(
+        self,
+        measures: Sequence[PictureMeasure],
+        controls: Mapping[JudgedPicture, JudgedPicture],
+        ledger: MeasureLedger,
+    ) -> None:
+        self._measures, self._controls, self._ledger = measures, controls, ledger
+        self._known = {measure.key: ledger.scores(measure.key) for measure in measures}
+        self._unreadable: set[str] = set()
+
+    def batches(self, pictures: Sequence[JudgedPicture]) -> Iterator[list[JudgedPicture]]:
+        """Pictures that any measure lacks, of one style each, none twice."""
+        by_style: dict[str, dict[str, JudgedPicture]] = {}
+        for each in pictures:
+            if any(self._lacks(measure, each) for measure in self._measures):
+                by_style.setdefault(each.style, {}).setdefault(f"{each.key} {self._against(each)}", each)
+        for style in by_style.values():
+            own = list(style.values())
+            for start in range(0, len(own), _TOGETHER):
+                yield own[start : start + _TOGETHER]
+
+    def score(self, batch: Sequence[JudgedPicture]) -> Iterator[Failed]:
+        """Score one batch by each measure that lacks some of it; each measure's scores are kept at once."""
+        images: dict[JudgedPicture, Image.Image] = {}
+        for each in batch:
+            try:
+                images[each] = load_rgb(each.path)
+            except ImageError as error:
+                self._unreadable.add(each.key)
+                yield Failed(0, each.path.name, str(error))
+        against = self._loaded(batch)
+        for measure in self._measures:
+            lacking = [each for each in images if self._lacks(measure, each)]
+            if measure.takes_controls:
+                lacking = [each for each in lacking if each in against]
+            if lacking:
+                context = MeasureContext(
+                    style=batch[0].style,
+                    seeds=tuple(each.seed for each in lacking),
+                    controls=[against[each] for each in lacking] if measure.takes_controls else (),
+                )
+                scores = measure.score([images[each] for each in lacking], context)
+                self._keep(measure, zip(lacking, scores, strict=True))
+
+    def told(self, measure: PictureMeasure, pictures: Sequence[JudgedPicture]) -> dict[JudgedPicture, Score]:
+        """Every picture that the measure is asked of, with its score or why it has none."""
+        known = self._known[measure.key]
+        found: dict[JudgedPicture, Score] = {}
+        for each in pictures:
+            if each.asked is measure.asked:
+                row = known.get((each.key, self._control_key(measure, each)))
+                why = UNREADABLE if each.key in self._unreadable else NO_CONTROL
+                found[each] = Score(row.value, row.outcome, row.details) if row else Score(None, why)
+        return found
+
+    def _keep(self, measure: PictureMeasure, scored: Iterable[tuple[JudgedPicture, Score]]) -> None:
+        rows = [
+            ScoreRow(
+                picture=each.key, control=self._control_key(measure, each), value=score.value, outcome=score.outcome,
+                details=score.details,
+            )
+            for each, score in scored
+        ]  # fmt: skip
+        self._ledger.add(measure.key, rows)
+        self._known[measure.key].update({(row.picture, row.control): row for row in rows})
+
+    def _lacks(self, measure: PictureMeasure, picture: JudgedPicture) -> bool:
+        if picture.asked is not measure.asked or (measure.takes_controls and picture not in self._controls):
+            return False
+        return (picture.key, self._control_key(measure, picture)) not in self._known[measure.key]
+
+    def _loaded(self, batch: Sequence[JudgedPicture]) -> dict[JudgedPicture, Image.Image]:
+        """The controls of a batch, where any measure takes them; one that cannot be read is as if it were not there."""
+        if not any(measure.takes_controls for measure in self._measures):
+            return {}
+        found = {}
+        for each in batch:
+            if control := self._controls.get(each):
+                try:
+                    found[each] = load_rgb(control.path)
+                except ImageError:
+                    continue
+        return found
+
+    def _control_key(self, measure: PictureMeasure, picture: JudgedPicture) -> str:
+        return self._against(picture) if measure.takes_controls else ""
+
+    def _against(self, picture: JudgedPicture) -> str:
+        return self._controls[picture].key if picture in self._controls else ""
+
+
+def _row_of(measure: PictureMeasure) -> MeasureRow:
+    return MeasureRow(
+        key=measure.key, name=measure.name, version=measure.version, sha256=measure.sha256, licence=measure.licence,
+        settings=dict(measure.settings),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The judge's report: the same numbers as sentences, JSON, Markdown and a page."""

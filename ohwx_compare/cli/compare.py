@@ -31,7 +31,7 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
-from ohwx_compare.files.checkpoint import list_checkpoints
+from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
 from ohwx_compare.train.outside.runs import class_token_of

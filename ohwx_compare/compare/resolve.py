@@ -8,7 +8,7 @@ from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.face import CASCADE
 from ohwx_compare.errors import CheckpointError, DetectorError, ExperimentError, UnknownCheckpointError
-from ohwx_compare.files.checkpoint import find, pick
+from ohwx_compare.files.finding import find, pick
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
@@ -28,7 +28,7 @@ def in_folder(
     """Look references up below `folder`.
 
     stand_ins: {what the experiment calls it: file}. Left: the whole reference, its name, its file's name with or
-        without suffix, or its hash, without regard to case. Right: a path, or whatever `files.checkpoint.find` takes.
+        without suffix, or its hash, without regard to case. Right: a path, or whatever `files.finding.find` takes.
     hashes: what is known of the files. reads: a file is read whole where only that tells; else, of the right name, it
         is taken where its hash is not known.
     """
@@ -53,7 +53,7 @@ def among(
     seems: Callable[[Path], str | None],
     digest: Callable[[Path], str] | None = None,
 ) -> Resolve:
-    """Look references up among `checkpoints`; seems, digest: as in `files.checkpoint.pick`."""
+    """Look references up among `checkpoints`; seems, digest: as in `files.finding.pick`."""
     files = {checkpoint.name: checkpoint.path for checkpoint in checkpoints}
 
     def resolve(ref: CheckpointRef) -> Checkpoint:

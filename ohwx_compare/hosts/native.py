@@ -20,8 +20,8 @@ from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.noise import pick_source
 from ohwx_compare.engine.render import NotedImage
 from ohwx_compare.errors import HostError
-from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.contents import Contents
+from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.hosts.ahead import Ahead

@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
-from ohwx_compare.files.checkpoint import (
-    describe,
-    find,
-    list_checkpoints,
-    read_header,
-    require_sdxl,
-    sha256,
-    short_hash,
-)
+from ohwx_compare.files.checkpoint import describe, read_header, require_sdxl, sha256, short_hash
+from ohwx_compare.files.finding import find, list_checkpoints
 
 
 def raw(header, data=b""):

@@ -7,8 +7,8 @@ from modules import paths, shared
 
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.detectors import detectors_there
+from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
 from ohwx_compare.words import quoted

@@ -22,8 +22,7 @@ def add_settings() -> None:
     labels = {
         RUNS_FOLDER: "Folder of the runs, absolute or below the webui's data folder (empty: outputs/ohwx/compare)",
         NESTED_SCRIPTS: "Always-on scripts that run in the face pass too: file names, comma-separated",
-        TRUST_SAMPLES: "Take a checkpoint that was hashed before for unchanged when its size, time and a sample of its "
-        "bytes are, instead of reading it whole before pictures are written for it",
+        TRUST_SAMPLES: "Trust a sample of a checkpoint that was hashed before, instead of reading it whole",
     }
     for key, label in labels.items():
         field = gr.Checkbox if isinstance(_DEFAULTS[key], bool) else gr.Textbox

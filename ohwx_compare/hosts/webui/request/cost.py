@@ -22,7 +22,7 @@ from ohwx_compare.hosts.webui.generation.loading import known_sha256
 from ohwx_compare.hosts.webui.hashes import webui_hashes
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
-from ohwx_compare.hosts.webui.request.known import require_known
+from ohwx_compare.hosts.webui.request.known import require_known_names
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.words import counted
 
@@ -61,7 +61,7 @@ def estimate_of(request: Request, checkpoints: Sequence[Checkpoint], *, batch: i
         own = run_folder(request)
     except ExperimentError:  # a name that no folder can have: said when the run is started
         own = None
-    require_known(request.experiment, stood_in=bool(own and (own / LEDGER_FILE).is_file()))
+    require_known_names(request.experiment, stood_in=bool(own and (own / LEDGER_FILE).is_file()))
     resolve, hashes = known_file(checkpoints), webui_hashes()
     return forecast(request.experiment, resolve, batch=batch, own=own, runs=runs_folder(), hashes=hashes)
 

@@ -46,7 +46,7 @@ def stocked(webui):
         write_checkpoint(webui.folder / f"{name}.safetensors", number)
     webui.list_models()
     webui.reload()
-    detectors = webui.data / "models" / "adetailer"
+    detectors = webui.data / "models" / "ohwx"
     detectors.mkdir()
     for name in ("face_yolov8n.pt", "face_yolov8s.pt"):  # empty: there, and never read
         (detectors / name).touch()
@@ -81,6 +81,7 @@ def webui(fakes):
 @pytest.fixture
 def face(webui, goldens):
     """A tab whose drawn detector finds something in any picture."""
+    (webui.data / "models" / "adetailer").mkdir()
     shutil.copy(goldens / "drawn_yolov8.pt", webui.data / "models" / "adetailer")
     return {"model": "drawn_yolov8.pt", "confidence": 0.001, "top_k": 1}
 

@@ -238,8 +238,9 @@ def test_pasting_the_result_restores_the_panel(webui, face):
     assert {name: values[name] for name in ("denoise", "padding", "prompt", "top_k", "faces", "steps")} == {
         "denoise": 0.4, "padding": 16, "prompt": "face of ohwx man", "top_k": 1, "faces": True, "steps": 0,
     }  # fmt: skip
-    values = paste(webui, script, {pair.key: pair.value for pair in parse(cell).pairs})
-    assert "checkpoints" not in values  # a cell is a picture, not a comparison
+    parameters = {pair.key: pair.value for pair in parse(cell).pairs}
+    assert paste(webui, script, parameters) == {}  # a picture, not a comparison
+    assert "Script" not in parameters
 
 
 def test_pasting_somebody_elses_picture_leaves_the_panel(webui):

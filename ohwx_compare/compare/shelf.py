@@ -115,6 +115,7 @@ class Shelf:
                 (folder / name).mkdir(parents=True, exist_ok=True)
                 require_inner_folder(folder / name)
                 atomic.sweep(folder / name)
+            atomic.sweep(folder)  # what a kill left of its mark, its sheet and its page
         except OSError as error:
             raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
         self._stored: dict[str, Stored] = {}

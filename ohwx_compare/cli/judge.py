@@ -73,6 +73,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--band", metavar="B", type=_band, help="differences up to this do not matter, of a scale of 1 (default: 0.05)"
     )
+    parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead of Markdown")
     parser.set_defaults(run=run)
@@ -110,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
     bar = Bar()
     with CtrlC(bar.say) as asked:
         try:
-            scored = score_run(judged, made.measures, trained.bases, bar, lambda: asked.asked)
+            scored = score_run(judged, made.measures, trained.bases, bar, lambda: asked.asked, adopt=options.adopt)
         finally:
             bar.close()
     band = BAND if options.band is None else options.band

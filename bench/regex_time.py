@@ -85,7 +85,7 @@ def readers() -> Iterator[Use]:
     from ohwx_compare.core.prompt.editing import edits
     from ohwx_compare.core.prompt.emphasis import emphasis
     from ohwx_compare.core.prompt.parts import parts, strip_comments, strip_tags
-    from ohwx_compare.files.checkpoint import find
+    from ohwx_compare.files.finding import find
     from ohwx_compare.files.gallery import befores
     from ohwx_compare.train.recipe.kohya import from_kohya
     from ohwx_compare.train.recipe.toml import parse_toml
@@ -106,7 +106,7 @@ def readers() -> Iterator[Use]:
             infotext.parse(f"{text}X Type: Checkpoint name, X Values: {infotext.quote(one)}")
         ),
         "CheckpointRef.parse": CheckpointRef.parse,
-        "files.checkpoint.find": lambda one: find(one, here),
+        "files.finding.find": lambda one: find(one, here),
         "groups": lambda one: groups([one, one + "1"]),
         "befores": lambda one: befores([Path(one), Path(one + "-before")]),
         "edits": lambda one: edits(one, 20),

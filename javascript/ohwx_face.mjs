@@ -13,7 +13,8 @@ const FIGURES = /** @type {const} */ ([
 ]);
 
 /**
- * @param {Pick<Parts, "field" | "fields" | "check" | "bind" | "number" | "choice" | "textArea" | "make" | "button" | "setShown">} parts
+ * @param {Pick<Parts, "field" | "fields" | "check" | "bind" | "number" | "choice" | "textArea" | "make" | "button"> &
+ *   Pick<Parts, "setShown">} parts
  * @param {string} id where the ids of its inputs begin
  * @param {FaceSettings} tab what it edits
  * @param {() => void} changed
@@ -56,7 +57,7 @@ export function faceForm(parts, id, tab, changed) {
         changed();
       }),
     );
-    missing.replaceChildren(`There is no detector ${tab.model} here. `, ...take);
+    missing.replaceChildren(`The detector ${tab.model} is missing. `, ...take);
   }
   return { node, show: (state) => offer(state.detectors) };
 }

@@ -30,8 +30,8 @@ export const isPossible = (name, run) =>
   (name === "adopt" ? Boolean(run.elsewhere) : name !== "resume" || !run.elsewhere);
 
 const ELSEWHERE =
-  "This run was made elsewhere, or by an earlier version. You can look at it. Adopt it to resume it here: its rows and " +
-  "pictures are checked first.";
+  "This run was made elsewhere, or by an earlier version. You can look at it. Adopt it to resume it here: its rows " +
+  "and pictures are checked first.";
 
 /**
  * What a run was asked for, or its experiment, as the request of a new draft.
@@ -82,7 +82,8 @@ export function runView(parts, server, hooks) {
   const page = parts.pageFrame(parts, server, hooks.send);
   const acts = make("span", { className: "ohwx-buttons" }, ...buttons.values(), change, alone);
   const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, now, acts);
-  const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" }, head, bar.node, note, fault, page.node);
+  const inside = [head, bar.node, note, fault, page.node];
+  const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" }, ...inside);
   /** @type {Run | null} */
   let run = null;
   let refused = "";

@@ -19,7 +19,8 @@ OhwxError
 │   └── ElsewhereError          a run folder that was made elsewhere and is not adopted yet
 ├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host generated something other than what was asked for
-│   └── SkippedError         the user skipped what was being generated
+│   ├── SkippedError         the user skipped what was being generated
+│   └── OtherBytesError      a checkpoint file that is not the one its sample took it for
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot continue
 ├── NotHereError             a file or run that was requested over HTTP and does not exist
@@ -44,6 +45,7 @@ __all__ = [
     "MissingVaeError",
     "NotHereError",
     "OhwxError",
+    "OtherBytesError",
     "OtherExperimentError",
     "OutOfMemoryError",
     "PromptError",
@@ -141,6 +143,10 @@ class HostError(OhwxError):
 
 class SkippedError(HostError):
     """The user skipped what was being generated; nothing is recorded of it, and the next run generates it."""
+
+
+class OtherBytesError(HostError):
+    """A checkpoint file that is not the one its sample took it for."""
 
 
 class OutOfMemoryError(OhwxError):

@@ -1,10 +1,12 @@
 """A progress bar with the time left, on stderr; one line for each finished cell where stderr is not a terminal.
 
-The time left counts sampling steps, not cells, so it holds for a run whose cells differ in cost too.
+The time left counts sampling steps, not cells, so it holds for a run whose cells differ in cost too. A file that is
+read for its hash, which may happen beside, stands before the label with a time of its own.
 """
 
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -15,6 +17,7 @@ from ohwx_compare.core.events import (
     Entered,
     Event,
     Failed,
+    Hashing,
     Image,
     Learned,
     Missed,
@@ -38,7 +41,7 @@ def clock(seconds: float) -> str:
 
 
 class Bar:
-    """A listener of core.events that draws; `close` leaves the cursor on a fresh line."""
+    """A listener of core.events that draws, for any thread; `close` leaves the cursor on a fresh line."""
 
     def __init__(self, stream: TextIO | None = None, now: Callable[[], float] = time.monotonic):
         self.stream = stream or sys.stderr
@@ -47,11 +50,18 @@ class Bar:
         self.total, self.cost = 0, 0.0
         self.done, self.cost_done = 0, 0.0
         self.started = now()
-        self.label = ""
+        self.label = self.hashing = ""
+        self.hashing_since = 0.0
         self.drawn = False
+        self.guard = threading.RLock()  # Ctrl-C may speak in the middle of an event
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
+        with self.guard:
+            self.take(event)
+
+    def take(self, event: Event) -> None:
+        """Take one event, of one thread at a time."""
         if isinstance(event, Started):
             self.total, self.cost, self.label = event.total, event.cost, event.what
             self.done, self.cost_done, self.started = 0, 0.0, self.now()
@@ -65,6 +75,8 @@ class Bar:
             self.done, self.label = self.done + 1, event.label
             if not self.is_live or isinstance(event, Failed):
                 self.say(self.line_of(event))
+        elif isinstance(event, Hashing):
+            self.hash(event)
         elif isinstance(event, Learned):
             self.done, self.label = self.done + 1, f"loss {event.loss:.4f}"
         elif isinstance(event, Saved):
@@ -82,6 +94,16 @@ class Bar:
         tail = self._left() if self.done < self.total else ""
         return f"{self.done}/{self.total}  {event.label}: {getattr(event, what)}{tail}"
 
+    def hash(self, event: Hashing) -> None:
+        """Tell that a file is read for its hash, and on a terminal how far."""
+        if event.done == 0:
+            self.hashing_since = self.now()
+            if not self.is_live:
+                self.say(f"reading {event.file} for its hash ({event.total / 1e9:.1f} GB)")
+        left = (self.now() - self.hashing_since) * (event.total - event.done) / event.done if event.done else None
+        share = f"{100 * event.done // event.total} %" + ("" if left is None else f", {clock(left)} left")
+        self.hashing = "" if event.done >= event.total else f"hashing {event.file}: {share}  "
+
     def seconds_left(self) -> float | None:
         """Seconds to the end at the pace so far; None before the first step."""
         if not self.cost_done or not self.cost:
@@ -98,8 +120,9 @@ class Bar:
         left = self.seconds_left()
         wanted = clock(left) + " left" if left is not None else ""
         head = f"{'█' * round(share * 24):<24} {self.done}/{self.total}  {wanted:<12}"
+        label = printable(self.hashing + self.label)
         width = shutil.get_terminal_size().columns - 1
-        self.stream.write("\r" + f"{head} {printable(self.label)}"[:width].ljust(width))
+        self.stream.write("\r" + f"{head} {label}"[:width].ljust(width))
         self.stream.flush()
         self.drawn = True
 

@@ -16,6 +16,7 @@ from ohwx_compare.cli.options import (
     at_least_1,
     checkpoint_map,
     folders_of_detectors,
+    known_hashes,
     native_host,
     require_folder,
     warn_of_disk,
@@ -30,8 +31,7 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
-from ohwx_compare.files.checkpoint import list_checkpoints
-from ohwx_compare.files.hashes import Hashes, cache_folder
+from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
 from ohwx_compare.train.outside.runs import class_token_of
@@ -128,7 +128,7 @@ def _control(experiment: Experiment, options: argparse.Namespace) -> Control:
 
 def _learned(experiment: Experiment, options: argparse.Namespace) -> str | None:
     """Token and class by the record that our trainer left in one of the checkpoints."""
-    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), Hashes(cache_folder()))
+    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), known_hashes(options), reads=False)
     for ref in experiment.checkpoints:
         with suppress(CheckpointError):  # the run says what is wrong
             if learned := class_token_of(resolve(ref).path):
@@ -199,7 +199,8 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     print(f"{size}, into {options.out}", file=sys.stderr)
     if not options.out.exists():
         warn_of_disk(most_bytes(experiment), options.out)
-    bar, hashes = Bar(), Hashes(cache_folder())
+    bar = Bar()
+    hashes = known_hashes(options, bar)
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
         try:
@@ -221,6 +222,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
         "folder": str(options.out),
         "cells": cells,
         **{name: getattr(result, name) for name in ("drawn", "reused", "failed", "skipped")},
+        "sampled": result.sampled,
         "seconds": round(result.seconds, 1),
         "sheets": [str(sheet) for sheet in sheets],
         "page": str(page),
@@ -230,6 +232,8 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     else:
         counts = f"{result.drawn} generated, {result.reused} reused, {result.failed} failed, {result.skipped} skipped"
         print(f"{counts} in {clock(result.seconds)}")
+        if result.about_files:
+            print(result.about_files)
         print(*sheets, page, sep="\n")
     if result.is_interrupted:
         raise Interrupted

@@ -9,7 +9,14 @@ from typing import Any
 from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
+from ohwx_compare.cli.options import (
+    add_model_flags,
+    checkpoint_map,
+    folders_of_detectors,
+    known_hashes,
+    native_host,
+    require_folder,
+)
 from ohwx_compare.compare.existing import read_picture, redraw, require_native
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events
@@ -53,10 +60,11 @@ def run(options: argparse.Namespace) -> int:
     settings = _read_settings(options.settings) if options.settings else ()
     found = pictures(options.inputs)
     names = FreeNames(options.out, found, advice="choose another --out")
-    resolve = cache(in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map)))
     results, bar = [], Bar()
+    hashes = known_hashes(options, bar)
+    resolve = cache(in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes))
     with CtrlC(bar.say) as asked:
-        host = native_host(options, asked, lambda count: bar(events.Step(count)))
+        host = native_host(options, asked, lambda count: bar(events.Step(count)), hashes)
         detector = _detectors(options, host.device.type)
         bar(events.Started("face", len(found)))
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
+from ohwx_compare.core.events import Listener
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.hashes import Hashes, cache_folder
@@ -23,6 +24,7 @@ __all__ = [
     "at_least_1",
     "checkpoint_map",
     "folders_of_detectors",
+    "known_hashes",
     "native_host",
     "require_device",
     "require_folder",
@@ -51,6 +53,12 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="use FILE (below --checkpoints, or a path) for the checkpoint that the infotext calls NAME (its name or "
         "hash); may be repeated",
+    )
+    parser.add_argument(
+        "--trust-sample",
+        action="store_true",
+        help="take a checkpoint that was hashed before for unchanged when its size, time and a sample of its bytes "
+        "are, instead of reading it whole before pictures are written for it",
     )
     parser.add_argument(
         "--vae",
@@ -110,11 +118,13 @@ def folders_of_detectors(named: list[Path], checkpoints: Path) -> list[Path]:
     return [*named, *(folder for folder in usual if folder.is_dir())]
 
 
+def known_hashes(options: argparse.Namespace, tell: Listener = lambda event: None) -> Hashes:
+    """Return this user's hashes of checkpoint files as the flags say; tell: hears of large files that are read."""
+    return Hashes(cache_folder(), trusts_samples=options.trust_sample, tell=tell)
+
+
 def native_host(
-    options: argparse.Namespace,
-    asked: "CtrlC",
-    on_step: Callable[[int], None],
-    hashes: Hashes | None = None,
+    options: argparse.Namespace, asked: "CtrlC", on_step: Callable[[int], None], hashes: Hashes
 ) -> "NativeHost":
     """Return our own engine as the flags say; Ctrl-C becomes "finish this cell".
 
@@ -135,14 +145,15 @@ def native_host(
         vae=options.vae,
         interruption=interruption,
         on_step=on_step,
-        hashes=hashes or Hashes(cache_folder()),
+        hashes=hashes,
     )
 
 
 def require_folder(folder: Path, flag: str = "--out") -> None:
     """Raise ExperimentError unless `folder` can be written to, or can be made; nothing is made here."""
-    if not is_unicode(str(folder)):
-        raise ExperimentError(f"{flag} {quoted(str(folder))} is not valid Unicode text; choose another {flag}.")
+    where = str(folder.absolute())  # also of ".", whose name stands in every picture
+    if not is_unicode(where):
+        raise ExperimentError(f"{flag} {quoted(where)} is not valid Unicode text; choose another {flag}.")
     there = nearest_there(folder)
     if not there.is_dir():
         raise ExperimentError(f"{flag} {folder}: {there} is a file, expected a folder; choose another {flag}.")

@@ -15,6 +15,7 @@ from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
     folders_of_detectors,
+    known_hashes,
     native_host,
     require_folder,
     warn_of_disk,
@@ -87,7 +88,8 @@ def _wrong(planned: ComparisonPlan) -> Iterator[str]:
 
 def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     """The plan, and its seconds where they are asked for."""
-    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map))
+    hashes = known_hashes(options)
+    resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes, reads=False)
     places = folders_of_detectors(options.detectors, options.checkpoints)
     names = {tab.model for cell in experiment.cells() for tab in cell.faces} - {CASCADE}
     if (lost := [name for name in names if not detector_file(name, places)]) and not options.out:
@@ -100,13 +102,13 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     from ohwx_compare.engine.detect import find_detector
 
     with CtrlC() as asked:
-        host = native_host(options, asked, lambda count: None)
+        host = native_host(options, asked, lambda count: None, hashes)
         find = cache(lambda name: find_detector(name, places, device=host.device.type))
         try:
             named = (tab.model for cell in experiment.cells() for tab in cell.faces)
             detectors = resolve_detectors(named, find, options.out or Path())
             if own or lenders:
-                there = shelved(own[0] if own else None, lenders)
+                there = shelved(own[0] if own else None, lenders, hashes)
                 keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}, there)
                 planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
             else:

@@ -13,7 +13,14 @@ from PIL import Image
 from ohwx_compare.cli.answer import print_json, words_of
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import add_model_flags, checkpoint_map, folders_of_detectors, native_host, require_folder
+from ohwx_compare.cli.options import (
+    add_model_flags,
+    checkpoint_map,
+    folders_of_detectors,
+    known_hashes,
+    native_host,
+    require_folder,
+)
 from ohwx_compare.cli.texts import is_file, texts_of, with_vae
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
@@ -27,7 +34,6 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.errors import InfotextError, Interrupted, OhwxError
-from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.images import load_rgb, write_result
 from ohwx_compare.files.names import FreeNames
 
@@ -80,11 +86,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Generate all of them; a picture that fails is reported and skipped. Returns the exit status."""
     require_folder(options.out)
-    hashes = Hashes(cache_folder())
+    bar = Bar()
+    hashes = known_hashes(options, bar)
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes)
     results: list[Replayed] = []
     originals = list(_readable(options, results))
-    bar = Bar()
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(events.Step(count)), hashes)
         detector = _detectors(options, host.device.type)

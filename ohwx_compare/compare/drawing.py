@@ -1,5 +1,6 @@
 """A worker generates pictures: wanted ones in, finished ones out; it knows neither run folder nor ledger."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -10,7 +11,7 @@ from ohwx_compare.compare.face_pass import detail
 from ohwx_compare.compare.host import Checkpoint, Host, Loaded
 from ohwx_compare.compare.work import Wanted
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
-from ohwx_compare.errors import HostError
+from ohwx_compare.errors import CheckpointError, HostError, OhwxError, OtherBytesError
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -35,7 +36,14 @@ class Worker(Protocol):
     reports_steps: bool  # it tells its steps to a listener of its own; else the run reports them, stage by stage
 
     def use(self, checkpoint: Checkpoint) -> Loaded:
-        """Load `checkpoint` and verify it. Raises CheckpointError or HostError."""
+        """Load `checkpoint` and verify it. Raises CheckpointError or HostError.
+
+        Where its hash is sampled, the whole file is read from now on, beside what is drawn.
+        """
+        ...
+
+    def confirm(self, loaded: Loaded) -> None:
+        """Return once the whole file has the hash of `loaded`. Raises OtherBytesError where it has another."""
         ...
 
     def expect(self, checkpoint: Checkpoint) -> None:
@@ -60,12 +68,30 @@ class HostWorker:
         self.host, self.detectors = host, detectors
         self.reports_steps = host.reports_steps
         self._in_use: Loaded | None = None
+        self._whole: _Whole | None = None
 
     def use(self, checkpoint: Checkpoint) -> Loaded:
         """Load `checkpoint`. Raises what the host raises."""
         self._in_use = None
-        self._in_use = self.host.use(checkpoint)
+        seen = self.host.glance(checkpoint)
+        is_sampled = seen is not None and seen.is_sampled
+        self._in_use = self.host.use(checkpoint, sampled=True) if is_sampled else self.host.use(checkpoint)
+        self._whole = _Whole(self.host, checkpoint) if self._in_use.is_sampled else None
         return self._in_use
+
+    def confirm(self, loaded: Loaded) -> None:
+        """See `Worker.confirm`."""
+        if not loaded.is_sampled:
+            return
+        name = loaded.checkpoint.name
+        if self._whole is None or self._whole.checkpoint != loaded.checkpoint:
+            self._whole = _Whole(self.host, loaded.checkpoint)
+        try:
+            sha256 = self._whole.sha256()
+        except (CheckpointError, HostError) as error:
+            raise OtherBytesError(str(error)) from error
+        if sha256 != loaded.sha256:
+            raise OtherBytesError(f"{name} changed where no sample showed it; its pictures are generated again.")
 
     def expect(self, checkpoint: Checkpoint) -> None:
         """Tell the host."""
@@ -87,3 +113,27 @@ class HostWorker:
         images = [before(wanted.before or "") for wanted in stage]
         for after in detail(self.host, [self.detectors[tab.model] for tab in tabs], tabs, jobs, images):
             yield DrawnPicture(image=after.image, outcome=after.outcome, notes=after.notes, faces=after.faces)
+
+
+class _Whole:
+    """A thread that reads a checkpoint's file whole for its hash."""
+
+    def __init__(self, host: Host, checkpoint: Checkpoint):
+        self.checkpoint = checkpoint
+        self._host, self._sha256 = host, ""
+        self._error: OhwxError | None = None
+        self._thread = threading.Thread(target=self._read, name="read whole", daemon=True)
+        self._thread.start()
+
+    def sha256(self) -> str:
+        """Waits for it. Raises CheckpointError or HostError where it could not be read."""
+        self._thread.join()
+        if self._error:
+            raise self._error
+        return self._sha256
+
+    def _read(self) -> None:
+        try:
+            self._sha256 = self._host.sha256(self.checkpoint)
+        except (CheckpointError, HostError) as error:
+            self._error = error

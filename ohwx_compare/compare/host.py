@@ -26,10 +26,11 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What `use` loaded, as read from the file and not from a cache of names."""
+    """A checkpoint and its file's hash, as read from the file and not from a cache of names."""
 
     checkpoint: Checkpoint
     sha256: str  # of the whole file, lower case hex
+    is_sampled: bool = field(default=False, compare=False)  # the whole was not read in this process, only a sample
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,21 @@ class Host(Protocol):
         ...
 
     def sha256(self, checkpoint: Checkpoint) -> str:
-        """Of the file as it is now, without loading it: 64 lower case hex digits. Raises CheckpointError."""
+        """Of the file as it is now, without loading it, read whole once a process; another thread may ask.
+
+        64 lower case hex digits. Raises CheckpointError.
+        """
         ...
 
-    def use(self, checkpoint: Checkpoint) -> Loaded:
-        """Load `checkpoint` and verify it. Raises CheckpointError or HostError."""
+    def glance(self, checkpoint: Checkpoint) -> Loaded | None:
+        """What the file seems to be, at the cost of a sample; None where nothing is known of it. Raises nothing."""
+        ...
+
+    def use(self, checkpoint: Checkpoint, *, sampled: bool = False) -> Loaded:
+        """Load `checkpoint` and verify it. Raises CheckpointError or HostError.
+
+        sampled: its hash may be that of a `glance`; who asks for that reads the whole before anything is written.
+        """
         ...
 
     def expect(self, checkpoint: Checkpoint) -> None:

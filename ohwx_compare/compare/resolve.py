@@ -1,6 +1,6 @@
 """From the names in an experiment to files, before anything is generated."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,8 @@ from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.face import CASCADE
 from ohwx_compare.errors import CheckpointError, DetectorError, ExperimentError, UnknownCheckpointError
-from ohwx_compare.files.checkpoint import find, sha256
+from ohwx_compare.files.finding import find, pick
+from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.words import counted
@@ -16,26 +17,48 @@ from ohwx_compare.words import counted
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["Resolve", "in_folder", "resolve_all", "resolve_detectors"]
+__all__ = ["Resolve", "among", "in_folder", "resolve_all", "resolve_detectors"]
 
 Resolve = Callable[[CheckpointRef], Checkpoint]
 
 
-def in_folder(folder: Path, stand_ins: Mapping[str, str], digest: Callable[[Path], str] = sha256) -> Resolve:
+def in_folder(
+    folder: Path, stand_ins: Mapping[str, str], hashes: Hashes | None = None, *, reads: bool = True
+) -> Resolve:
     """Look references up below `folder`.
 
     stand_ins: {what the experiment calls it: file}. Left: the whole reference, its name, its file's name with or
-        without suffix, or its hash, without regard to case. Right: a path, or whatever `files.checkpoint.find` takes.
-    digest: gives a file's sha256; a `files.hashes.Hashes` reads each file once.
+        without suffix, or its hash, without regard to case. Right: a path, or whatever `files.finding.find` takes.
+    hashes: what is known of the files. reads: a file is read whole where only that tells; else, of the right name, it
+        is taken where its hash is not known.
     """
+    hashes = hashes or Hashes()
     mapped = {name.replace("\\", "/").casefold(): file for name, file in stand_ins.items()}
 
     def resolve(ref: CheckpointRef) -> Checkpoint:
         called = (str(ref), ref.name, ref.name.rsplit("/", 1)[-1], ref.stem, ref.short_hash or "")
         wanted = next((mapped[name.casefold()] for name in called if name.casefold() in mapped), None)
-        path = Path(wanted) if wanted and Path(wanted).is_file() else find(wanted or str(ref), folder, digest=digest)
+        if wanted and Path(wanted).is_file():
+            path = Path(wanted)
+        else:
+            path = find(wanted or str(ref), folder, digest=hashes if reads else None, seems=hashes.seems)
         inside = path.is_relative_to(folder)
         return Checkpoint(path.relative_to(folder).as_posix() if inside else path.name, path)
+
+    return resolve
+
+
+def among(
+    checkpoints: Sequence[Checkpoint],
+    seems: Callable[[Path], str | None],
+    digest: Callable[[Path], str] | None = None,
+) -> Resolve:
+    """Look references up among `checkpoints`; seems, digest: as in `files.finding.pick`."""
+    files = {checkpoint.name: checkpoint.path for checkpoint in checkpoints}
+
+    def resolve(ref: CheckpointRef) -> Checkpoint:
+        name = pick(str(ref), files, digest=digest, seems=seems)
+        return Checkpoint(name, files[name])
 
     return resolve
 

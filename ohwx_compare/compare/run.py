@@ -4,9 +4,10 @@ The batch is the unit of generation, so that a resumed run gives what an undistu
 written, then its cells are committed. On resume a batch whose PNGs are there is adopted, one with no committed cell is
 generated whole, and a committed cell is never generated again. Pictures of other run folders are found by key as well.
 
-A picture counts as a checkpoint's only if the file, as it is now, has the sha256 that generated it: a hash from an
-earlier process counts where the file's identity proves the bytes the same, else the whole file is read. A file that
-must be loaded anyway is not read for that.
+A picture counts as a checkpoint's only if the file, as it is now, has the sha256 that generated it. A hash from an
+earlier process counts where the file's identity proves the bytes the same. Where it does not, a match of size, time and
+sample is enough to leave finished cells alone and to begin; before anything is written, the whole file is read, on a
+thread while the first batch is generated. Should it be another file, what was begun is dropped and begun anew.
 """
 
 import time
@@ -29,10 +30,19 @@ from ohwx_compare.compare.work import KeysOf, Wanted, keys_with, needed
 from ohwx_compare.core.events import Listener, Started, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
-from ohwx_compare.errors import CheckpointError, Interrupted, LedgerError, OutOfMemoryError, SkippedError, sentence_of
+from ohwx_compare.errors import (
+    CheckpointError,
+    Interrupted,
+    LedgerError,
+    OtherBytesError,
+    OutOfMemoryError,
+    SkippedError,
+    sentence_of,
+)
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.ledger.rows import CheckpointRow
 from ohwx_compare.files.ledger.writer import Ledger
+from ohwx_compare.words import counted
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -60,8 +70,15 @@ class RunResult:
     reused: int  # there already, or adopted from disk
     failed: int
     skipped: int  # at the user's wish
+    sampled: int  # checkpoints whose cells were all there and whose file was only looked at: size, time and a sample
     is_interrupted: bool  # the user asked to stop after the cell in hand; cells are left
     seconds: float
+
+    @property
+    def about_files(self) -> str:
+        """What a person should know of files that were only looked at; "" where there is nothing."""
+        names = counted(self.sampled, "checkpoint")
+        return f"{names} not read whole: size, time and a sample are unchanged" if self.sampled else ""
 
 
 def draw_run(
@@ -104,7 +121,8 @@ def draw_run(
             run.visit(ref)
         counts = commits.counts
         is_interrupted = run.is_stopping and sum(counts.values()) < len(cells)
-        return RunResult(folder=folder, **counts, is_interrupted=is_interrupted, seconds=time.monotonic() - started)
+        spent = time.monotonic() - started
+        return RunResult(folder=folder, **counts, sampled=run.sampled, is_interrupted=is_interrupted, seconds=spent)
 
 
 class _Conductor:
@@ -121,6 +139,10 @@ class _Conductor:
         self.host, self.worker, self.commits, self.keys, self.plan = host, worker, commits, keys, plan
         self.ledger, self.shelf, self.on_event = commits.ledger, commits.shelf, commits.on_event
         self.is_stopping = False
+        self.sampled = 0
+        self._is_certain = True  # which file the checkpoint in hand is
+        self._begun: tuple[CheckpointRef, FileIdentity]  # that checkpoint, and its file as it was before
+        self._left: list[Cell] = []  # its cells that are done, not counted before that is certain
         self._rows = self.ledger.checkpoints()
         self._cells = {ref: [cell for batch in own for cell in batch] for ref, (_, own) in plan.items()}
         self._loads = Loads(self._cells, self._known(), keys, self.shelf)
@@ -135,6 +157,15 @@ class _Conductor:
 
     def visit(self, ref: CheckpointRef) -> None:
         """Generate one checkpoint's batches; it is not even loaded where all of them are there."""
+        with suppress(OtherBytesError):  # nothing was written yet, and by now the whole file is known
+            return self._visit(ref)
+        try:
+            return self._visit(ref)
+        except OtherBytesError as error:
+            return self._without(ref, sentence_of(error))
+
+    def _visit(self, ref: CheckpointRef) -> None:
+        self._left = []
         loaded = self._there(ref)
         if loaded is None:
             self._ask()
@@ -149,14 +180,21 @@ class _Conductor:
                 return
             if following := self._following(ref):
                 self.worker.expect(following)
+        self._is_certain = not loaded.is_sampled
         for batch in self.plan[ref][1]:
             self._try(batch, loaded)
+        self._count_left(loaded)
 
     def _known(self) -> dict[CheckpointRef, str]:
-        """The sha256 of the checkpoints whose file looks as the ledger says."""
-        rows = {ref: row for ref in self.plan if (row := self._rows.get(str(ref)))}
-        same = {ref: row for ref, row in rows.items() if row.path == str(self.plan[ref][0].path)}
-        return {ref: row.sha256 for ref, row in same.items() if row.file.resembles(FileIdentity.of(Path(row.path)))}
+        """The sha256 of the checkpoints whose file seems to be the one that it is of."""
+        known = {}
+        for ref, (checkpoint, _) in self.plan.items():
+            row = self._rows.get(str(ref))
+            if seen := self.host.glance(checkpoint):
+                known[ref] = seen.sha256
+            elif row and row.path == str(checkpoint.path) and row.file.resembles(FileIdentity.of(checkpoint.path)):
+                known[ref] = row.sha256
+        return known
 
     def _following(self, ref: CheckpointRef) -> Checkpoint | None:
         """The checkpoint that will be loaded after this one."""
@@ -166,12 +204,23 @@ class _Conductor:
         return self.plan[other][0] if other else None
 
     def _there(self, ref: CheckpointRef) -> Loaded | None:
-        """The file, where every picture that its cells need of it is on the shelf or lent; None to load it."""
+        """The file, where every picture that its cells need of it is on the shelf or lent; None to load it.
+
+        By a sample only where nothing is to be written.
+        """
         if not self._loads.may_be_spared(ref):
             return None
         checkpoint = self.plan[ref][0]
         with suppress(CheckpointError):  # using it will say what is wrong
             before = FileIdentity.of(checkpoint.path)
+            seen = None if self._proven(ref, checkpoint) else self.host.glance(checkpoint)
+            if seen and seen.is_sampled:
+                if not self._parted(self._cells[ref], seen.sha256)[1]:
+                    self.sampled += 1
+                    self._begin(ref, seen, before)
+                    return seen
+                if not is_there(self._cells[ref], seen.sha256, self.keys, self.shelf):
+                    return None  # the whole is read while it generates
             loaded = Loaded(checkpoint, self._sha256(ref, checkpoint))
             if is_there(self._cells[ref], loaded.sha256, self.keys, self.shelf):
                 self._remember(ref, loaded, before)
@@ -182,8 +231,34 @@ class _Conductor:
         checkpoint = self.plan[ref][0]
         before = FileIdentity.of(checkpoint.path)
         loaded = self.worker.use(checkpoint)
-        self._remember(ref, loaded, before)
+        if loaded.is_sampled:
+            self._begin(ref, loaded, before)
+        else:
+            self._remember(ref, loaded, before)
         return loaded
+
+    def _begin(self, ref: CheckpointRef, loaded: Loaded, before: FileIdentity) -> None:
+        """Take the file for what its sample says, until more is known or has to be."""
+        self._begun = ref, before
+        self._loads.settle(ref, loaded.sha256)
+
+    def _confirm(self, loaded: Loaded) -> None:
+        """Be certain which file the checkpoint in hand is, before anything is written for it.
+
+        Raises OtherBytesError where it is not the one that its sample took it for.
+        """
+        if not self._is_certain:
+            self.worker.confirm(loaded)
+            ref, before = self._begun
+            self._remember(ref, loaded, before)
+            self._count_left(loaded)
+
+    def _count_left(self, loaded: Loaded) -> None:
+        """Count the cells that are done and wait for it; from now on they do not wait."""
+        self._is_certain = True
+        for cell in self._left:
+            self.commits.reuse(cell, loaded.sha256)
+        self._left = []
 
     def _without(self, ref: CheckpointRef, why: str) -> None:
         """The checkpoint cannot be used: what it generated before stays, even if the file is gone; the rest fails."""
@@ -209,8 +284,9 @@ class _Conductor:
 
     def _try(self, batch: Batch, loaded: Loaded) -> None:
         done, todo = self._parted(batch, loaded.sha256)
-        for cell in done:
-            self.commits.reuse(cell, loaded.sha256)
+        self._left += done
+        if self._is_certain:
+            self._count_left(loaded)
         parts = batches(todo, self._most) if self._most else [tuple(todo)]
         if not todo or self._looks_away(todo):
             return
@@ -225,6 +301,7 @@ class _Conductor:
             self.commits.skip(todo)
             return
         if len(todo) == 1:
+            self._confirm(loaded)
             self.commits.fail(todo[0], failure.why, self.keys(todo[0], loaded.sha256).before)
             return
         if failure.is_of_memory:
@@ -236,7 +313,7 @@ class _Conductor:
         """Generate `todo`; what went wrong, if anything."""
         try:
             self._draw(batch, todo, loaded)
-        except (Interrupted, LedgerError):
+        except (Interrupted, LedgerError, OtherBytesError):
             raise
         except Exception as error:  # noqa: BLE001  the boundary of a cell: a batch that fails is tried cell by cell
             return _Failure(sentence_of(error), isinstance(error, OutOfMemoryError), isinstance(error, SkippedError))
@@ -254,6 +331,7 @@ class _Conductor:
             return
         for stage in afters:
             self._stage(stage, loaded)
+        self._confirm(loaded)
         seconds = (time.monotonic() - started) / len(todo)
         for cell in todo:
             self.commits.commit(cell, keys[cell.number], loaded, seconds, (_SHORT,) if self._most else ())
@@ -262,6 +340,7 @@ class _Conductor:
         """Have one stage of a batch generated, each picture put onto the shelf as it comes."""
         drawn = self.worker.draw(loaded, stage, self.commits.image)
         for wanted, picture in zip(stage, drawn, strict=True):
+            self._confirm(loaded)
             self.commits.keep(wanted, picture, loaded)
         steps = sum(wanted.cost for wanted in stage)
         if steps and not self.worker.reports_steps:
@@ -284,10 +363,12 @@ class _Conductor:
 
     def _sha256(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str:
         """The file's, as it is now. Raises CheckpointError where it cannot be read."""
+        return self._proven(ref, checkpoint) or self.host.sha256(checkpoint)
+
+    def _proven(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str | None:
+        """The sha256 that the ledger has, where it is proven to be the file's."""
         row = self._rows.get(str(ref))
-        if row and row.file.proves(FileIdentity.of(checkpoint.path)):
-            return row.sha256
-        return self.host.sha256(checkpoint)
+        return row.sha256 if row and row.file.proves(FileIdentity.of(checkpoint.path)) else None
 
     def _remember(self, ref: CheckpointRef, loaded: Loaded, before: FileIdentity) -> None:
         """Record the file that `loaded` was read from; `before` is its identity before that."""

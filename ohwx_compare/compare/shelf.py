@@ -26,6 +26,7 @@ from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
 from ohwx_compare.files import atomic
+from ohwx_compare.files.gallery import by_name
 from ohwx_compare.files.images import load_rgb, pixel_digest, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.inner import is_inner_folder, require_inner_folder
@@ -266,7 +267,7 @@ def _pictures(folder: Path) -> list[Path]:
     """The PNGs of a run folder; what a link leads to is not the folder's."""
     if not is_inner_folder(folder / "images"):
         return []
-    return [path for path in sorted((folder / "images").glob("*.png")) if atomic.is_plain_file(path)]
+    return [path for path in sorted((folder / "images").glob("*.png"), key=by_name) if atomic.is_plain_file(path)]
 
 
 def _lent_by(folder: Path) -> Iterator[_Lent]:
@@ -308,7 +309,8 @@ def _is_same(one: Path, other: Path) -> bool:
 def file_name(number: int, ref: CheckpointRef, seed: int, *, before: bool, digits: int = 4) -> str:
     """The name of a cell's picture, without suffix: sortable, readable, fit for every file system.
 
-    digits: of the largest number of the experiment, 4 at least.
+    digits: of the largest number of the experiment, 4 at least. In a folder that grew past 9999 cells both widths are
+    found, so who sorts names does it `by_name`.
     """
     stem = _UNSAFE.sub("_", ref.stem)[:_LONGEST].encode("utf-8")[:_LONGEST_BYTES].decode("utf-8", "ignore").strip(" .")
     return f"{number:0{digits}d} {stem} {seed}{'-before' if before else ''}"

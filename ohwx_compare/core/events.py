@@ -13,6 +13,7 @@ __all__ = [
     "Entered",
     "Event",
     "Failed",
+    "Hashing",
     "Image",
     "Learned",
     "Listener",
@@ -51,6 +52,18 @@ class Step:
     """`count` sampling steps of cost are done since the last event."""
 
     count: float
+
+
+@dataclass(frozen=True)
+class Hashing:
+    """A large file is read whole for its hash, perhaps beside other work: `done` of `total` bytes, 0 at the start.
+
+    At the end, also of a reading that broke off, `done` is `total`.
+    """
+
+    file: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -160,6 +173,7 @@ Event = (
     Started
     | Entered
     | Step
+    | Hashing
     | Image
     | Saved
     | Skipped

@@ -1,4 +1,4 @@
-"""Checkpoint files: their header, their hash, what model they hold, and finding one by name or hash.
+"""Checkpoint files: their header, their hash, and what model they hold.
 
 A safetensors file is eight bytes of header length (little endian), the header in JSON, then the tensors' bytes.
 Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/README.md#format
@@ -6,30 +6,24 @@ Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/REA
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
-from ohwx_compare.core.experiment.axes import split_hash
-from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
+from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.atomic import write_stream
 from ohwx_compare.files.regular import require_regular
 from ohwx_compare.files.tensors import header_bytes
-from ohwx_compare.words import counted, quoted
+from ohwx_compare.words import counted
 
 __all__ = [
     "Header",
     "Tensor",
     "describe",
-    "find",
     "header_length",
-    "list_checkpoints",
     "prediction",
     "read_header",
     "require_sdxl",
@@ -51,7 +45,6 @@ _WIDTHS = MappingProxyType(  # bytes of a number
         **dict.fromkeys(("U64", "I64", "F64"), 8),
     }
 )
-CHECKPOINT_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -263,96 +256,7 @@ def require_sdxl(header: Header) -> None:
         raise CheckpointError(f"{header.path.name} is {found}; expected a single-file SDXL checkpoint.")
 
 
-def list_checkpoints(folder: Path) -> list[str]:
-    """Every .safetensors file in `folder` and below, as relative names with "/", sorted without regard to case.
-
-    Links to folders are followed; each folder is listed once. Raises CheckpointError where the folder does not exist.
-    """
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder} is not a folder; give the folder that holds the checkpoints.")
-    names, seen = [], set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        here = Path(parent)
-        if (real := here.resolve()) in seen:
-            folders.clear()  # linked folders may go in circles
-            continue
-        seen.add(real)
-        folders.sort()
-        paths = (here / name for name in files if Path(name).suffix.lower() == CHECKPOINT_SUFFIX)
-        names += [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
-    return sorted(names, key=lambda name: (name.casefold(), name))
-
-
-def find(reference: str, folder: Path, *, digest: Callable[[Path], str] = sha256) -> Path:
-    r"""The file in `folder` that `reference` means.
-
-    reference: as the webui writes it: "model\name.safetensors [4610bf5599]", "name.safetensors", "name", a hash.
-        Tried in turn: the path below `folder`, the file name, the name without suffix, the hash; case and slashes do
-        not matter.
-    digest: gives a file's sha256; pass a caching one to look up many.
-    Raises UnknownCheckpointError where no file fits, WrongCheckpointError where only the hash differs, CheckpointError
-    where several files fit.
-    """
-    name, wanted = _split(reference)
-    names = list_checkpoints(folder)
-    found = _by_name(name, names)
-    if wanted and found:
-        hashes = {candidate: digest(folder / candidate) for candidate in found}
-        found = [candidate for candidate, value in hashes.items() if value.startswith(wanted)]
-        if not found:
-            got = ", ".join(f"{candidate} [{short_hash(value)}]" for candidate, value in hashes.items())
-            raise WrongCheckpointError(
-                f"{quoted(reference)} has another hash than the file here, {got}. "
-                f"Put the right file there, or name the checkpoint without its hash."
-            )
-    elif wanted:
-        found = [candidate for candidate in names if digest(folder / candidate).startswith(wanted)][:1]
-    if not found:
-        raise UnknownCheckpointError(_unknown(reference, name, names, folder))
-    if len(found) > 1:
-        raise CheckpointError(f"{quoted(reference)} could be {' or '.join(found)}; add its folder to the name.")
-    return folder / found[0]
-
-
 def prediction(header: Header) -> str:
     """What the file's UNet predicts: "v" where a marker or the metadata says so, else "eps"."""
     said = header.metadata.get("modelspec.prediction_type")
     return "v" if "v_pred" in header.tensors or said == "v" else "eps"
-
-
-def _split(reference: str) -> tuple[str, str]:
-    """Name and hash (lower case, either may be empty) of what the webui writes."""
-    text = reference.strip()
-    name, digits = split_hash(text)
-    if digits:
-        return name, digits
-    return text, text.lower() if re.fullmatch(r"[0-9a-fA-F]{10}|[0-9a-fA-F]{64}", text) else ""
-
-
-def _by_name(name: str, names: list[str]) -> list[str]:
-    """The names that fit `name` by the first of four rules that any name fits."""
-    path = name.replace("\\", "/").strip("/").casefold()
-    base = path.rpartition("/")[2]
-    stem = re.sub(r"\.(safetensors|ckpt)$", "", base)
-    rules = (
-        lambda known: known == name,  # "A" and "a" may be two files
-        lambda known: path in (known.casefold(), known.casefold().removesuffix(CHECKPOINT_SUFFIX)),
-        lambda known: known.casefold().rpartition("/")[2] == base,
-        lambda known: known.casefold().rpartition("/")[2].removesuffix(CHECKPOINT_SUFFIX) == stem,
-    )
-    for rule in rules:
-        if path and (found := [known for known in names if rule(known)]):
-            return found
-    return []
-
-
-def _unknown(reference: str, name: str, names: list[str], folder: Path) -> str:
-    if not names:
-        return f"There is no checkpoint {quoted(reference)}: {folder} holds no {CHECKPOINT_SUFFIX} file."
-    stems = {Path(known).stem.casefold(): known for known in names}
-    wanted = re.sub(r"\.(safetensors|ckpt)$", "", name.replace("\\", "/").rpartition("/")[2].casefold())
-    near = [stems[stem] for stem in get_close_matches(wanted[:100], stems, n=3, cutoff=0.4)] or names[:3]
-    return (
-        f"There is no checkpoint named {quoted(reference)} in {folder}; the nearest names are {', '.join(near)}. "
-        f"Put it there, or choose another checkpoint."
-    )

@@ -9,9 +9,9 @@ from pathlib import Path
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import Header, Tensor, read_header
 
-__all__ = ["Contents", "read_contents", "seal"]
+__all__ = ["BLOCK", "Contents", "read_contents", "seal"]
 
-_BLOCK = 1 << 22  # bytes in hand
+BLOCK = 1 << 22  # bytes in hand
 DIGITS = 32  # of a tensor's hash: 128 bits tell apart all that was ever trained
 
 
@@ -35,7 +35,7 @@ def read_contents(path: Path, on_block: Callable[[], None] = lambda: None) -> Co
     Raises CheckpointError where the file cannot be read.
     """
     whole, tensors = hashlib.sha256(), _Tensors(_ordered(path))
-    view = memoryview(bytearray(_BLOCK))
+    view = memoryview(bytearray(BLOCK))
     try:
         with path.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as beside:
             while count := file.readinto(view):

@@ -8,15 +8,16 @@ from pathlib import Path
 from ohwx_compare.errors import ImageError
 from ohwx_compare.words import quoted
 
-__all__ = ["PICTURES", "befores", "is_possible", "pictures"]
+__all__ = ["PICTURES", "befores", "by_name", "is_possible", "pictures"]
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 _BEFORE = re.compile(r"(?P<stem>.+?)(?:-ad)?-before")  # a run's own name; the one that ADetailer gives
+_NUMBER = re.compile(r"([0-9]+)")
 _COUNTED = re.compile(r"(?P<number>\d{3,15})(?P<rest>-.+)")  # the webui's: 00012-1382869474
 
 
 def pictures(paths: Iterable[Path], check: Callable[[], None] = lambda: None) -> list[Path]:
-    """The pictures among `paths`, those of a folder and all below it by name; none twice, in the order given.
+    """The pictures among `paths`, those of a folder and all below it `by_name`; none twice, in the order given.
 
     A path that is named itself is taken whatever its suffix. Folders that cannot be looked into are passed over.
     check: called for each file and folder; what it raises ends the search. Raises ImageError for a path that does not
@@ -30,8 +31,7 @@ def pictures(paths: Iterable[Path], check: Callable[[], None] = lambda: None) ->
                 f"No file or folder can be called {quoted(str(path))}; give pictures, or folders of pictures."
             )
         if path.is_dir():
-            inside = sorted(_below(path, check), key=lambda file: (file.as_posix().casefold(), file.as_posix()))
-            found |= dict.fromkeys(inside)
+            found |= dict.fromkeys(sorted(_below(path, check), key=by_name))
         elif path.is_file():
             found[path] = None
         else:
@@ -39,6 +39,17 @@ def pictures(paths: Iterable[Path], check: Callable[[], None] = lambda: None) ->
     if not found:
         raise ImageError(f"{', '.join(map(str, paths))}: no PNG, JPEG, WebP or AVIF found; give a folder of pictures.")
     return list(found)
+
+
+def by_name(path: Path) -> tuple[object, ...]:
+    """What paths are sorted by: names without regard to case, the numbers in them as numbers.
+
+    So the pictures of a run stay in their order when it grows past 9999 cells: its older names have four digits.
+    """
+    text = path.as_posix()
+    parts = _NUMBER.split(text.casefold())  # text and number in turn
+    numbers = [(len(digits), digits) for digits in (part.lstrip("0") for part in parts[1::2])]
+    return (*(part for pair in zip(parts[::2], [*numbers, (-1, "")], strict=True) for part in pair), text)
 
 
 def _below(folder: Path, check: Callable[[], None]) -> Iterator[Path]:

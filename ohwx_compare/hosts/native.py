@@ -4,6 +4,7 @@ A switch reads what differs from the checkpoint before, and `expect` has it read
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from PIL import Image
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import inpaint, render, weights
+from ohwx_compare.engine.conditioning import Encoded
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.noise import pick_source
 from ohwx_compare.engine.render import NotedImage
 from ohwx_compare.errors import HostError
-from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.contents import Contents
+from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.hosts.ahead import Ahead
@@ -48,10 +50,9 @@ def run_on() -> Interruption:
 class NativeHost:
     """Generates with the SDXL checkpoints of one or more folders.
 
-    It satisfies `compare.host.Host`. A file is hashed when it is loaded and each time it is asked for again (which
-    `files.hashes.Hashes` makes cheap where the file system allows), so one that was overwritten meanwhile is loaded
-    again, whatever its size and time say. Memory holds the weights of one checkpoint, the largest tensor of a file
-    while it is read, and what the encoders made of the last 64 prompts.
+    It satisfies `compare.host.Host`. A file is looked at when it is loaded and each time it is asked for again (see
+    `files.hashes.Hashes`), so one that was overwritten meanwhile is loaded again. Memory holds the weights of one
+    checkpoint, the largest tensor of a file while it is read, and what the encoders made of the last 64 prompts.
     """
 
     name = "native"
@@ -81,6 +82,7 @@ class NativeHost:
         self.reports_steps = on_step is not None
         self._in_use: Loaded | None = None
         self._held: weights.Model | None = None  # whole, though perhaps no longer in use
+        self._held_as: Loaded | None = None  # what it was loaded as
         self._ahead: Ahead | None = None
 
     @property
@@ -100,17 +102,23 @@ class NativeHost:
         """The file's hash as it is now. Raises CheckpointError where it cannot be read."""
         return self._contents(checkpoint.path).sha256
 
-    def use(self, checkpoint: Checkpoint) -> Loaded:
+    def glance(self, checkpoint: Checkpoint) -> Loaded | None:
+        """What the file seems to be; None where nothing is known of it."""
+        seen = self._hashes.glance(checkpoint.path)
+        return Loaded(checkpoint, seen.contents.sha256, not seen.is_certain) if seen else None
+
+    def use(self, checkpoint: Checkpoint, *, sampled: bool = False) -> Loaded:
         """Load `checkpoint`, unless it is in memory and its file unchanged.
 
+        sampled: what the file shares with the one in memory may be told by a `glance`, and so its hash.
         Raises CheckpointError for a file that is not SDXL, HostError for one that changed while it was read,
         OutOfMemoryError.
         """
         before = _identity(checkpoint.path)
-        contents = self._contents(checkpoint.path)
-        wanted = Loaded(checkpoint, contents.sha256)
+        contents, is_sampled = self._looked_at(checkpoint.path, sampled=sampled)
+        wanted = Loaded(checkpoint, contents.sha256, is_sampled)
         if self._in_use == wanted:
-            return self._in_use
+            return self._in_use if self._in_use.is_sampled == is_sampled else wanted
         self._in_use = None
         self._end_reading_ahead()
         self._held = within_memory(
@@ -118,6 +126,7 @@ class NativeHost:
             f"the weights of {checkpoint.name}",
             self.device,
         )
+        self._held_as = wanted
         if not _identity(checkpoint.path).seems_untouched(before):
             self.close()
             raise HostError(f"{checkpoint.path.name} changed while it was loaded; try again when it is written.")
@@ -189,15 +198,34 @@ class NativeHost:
         seals = {checked.path: contents.tensors}
         if self.vae and self._vae:
             seals[self.vae] = self._vae.tensors
-        held, self._held = self._held, None
+        held, self._held = self._trusted(self._held), None
         if held and not checked.fits(held, self.device, self.dtype):
             held = None
         return checked.load(device=self.device, dtype=self.dtype, seals=seals.__getitem__, into=held)
 
+    def _trusted(self, held: weights.Model | None) -> weights.Model | None:
+        """The model in memory, without its tensors' hashes where these are a sample's and the whole is not known."""
+        loaded = self._held_as
+        if held is None or loaded is None or not loaded.is_sampled:
+            return held
+        seen = self._hashes.glance(loaded.checkpoint.path)
+        if seen and seen.is_certain and seen.contents.sha256 == loaded.sha256:
+            return held
+        return replace(held, seals={}, encoded=Encoded())
+
+    def _looked_at(self, path: Path, *, sampled: bool) -> tuple[Contents, bool]:
+        """The hashes of the file as it is now, and whether they are by a sample only, which may be forbidden."""
+        if (seen := self._hashes.glance(path)) and (sampled or seen.is_certain):
+            return seen.contents, not seen.is_certain
+        if self._ahead and self._ahead.path != path:
+            self._end_reading_ahead()  # one file is read at a time
+        return self._contents(path), False
+
     def _contents(self, path: Path) -> Contents:
         """The hashes of the file as it is now; waits for those that are being computed."""
-        if self._ahead and self._ahead.path == path:
-            self._ahead.wait()
+        ahead = self._ahead
+        if ahead and ahead.path == path:
+            ahead.wait()
         return self._hashes.contents(path)
 
     def _end_reading_ahead(self) -> None:

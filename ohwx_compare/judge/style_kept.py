@@ -38,10 +38,11 @@ class StyleLooks:
     within: NDArray[np.float64]  # (F, F) shrunk covariance within styles, in units of `spread`
 
     def margins(self, textures: NDArray[np.float64], style: str) -> NDArray[np.float64]:
-        """(N,): log odds of `style` against a photograph."""
+        """(N,): along the discriminant, -1 at the base's photographs and 1 at its pictures of `style`, on average."""
         drawn, photo = self.means[style] / self.spread, self.means[""] / self.spread
         direction = np.linalg.solve(self.within, drawn - photo)
-        return np.asarray((textures / self.spread - (drawn + photo) / 2) @ direction, np.float64)
+        half = (drawn - photo) @ direction / 2
+        return np.asarray((textures / self.spread - (drawn + photo) / 2) @ direction / half, np.float64)
 
 
 def style_looks(textures: Mapping[str, NDArray[np.float64]]) -> StyleLooks:
@@ -105,8 +106,8 @@ class StyleKept:
             return [Score(None, PHOTOGRAPH)] * len(pictures)
         if style not in self._looks.means:
             return [Score(None, "the base has no two pictures of this style")] * len(pictures)
-        margins = np.clip(self._looks.margins(self._sight.texture(pictures), style), -30, 30)
-        return [Score(float(value)) for value in 1 / (1 + np.exp(-margins))]
+        margins = self._looks.margins(self._sight.texture(pictures), style)
+        return [Score(float(value)) for value in np.clip((1 + margins) / 2, 0, 1)]
 
 
 def _called(style: str) -> str:

@@ -20,6 +20,7 @@ from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.checkpoint import sha256
+from ohwx_compare.files.hashes import Hashes
 
 __all__ = ["FakeHost", "Faults"]
 
@@ -40,15 +41,19 @@ class FakeHost:
     """Generates mosaics with any files as checkpoints; see `ohwx_compare.compare.host.Host`.
 
     log: a file that gets a line for each use, expect, render and inpaint, flushed before the picture is given.
+    hashes: as other hosts have them; without, every file is read each time.
     """
 
     name = "fake"
     reports_steps = False
 
-    def __init__(self, folder: Path, *, faults: Faults = Faults(), log: Path | None = None):
+    def __init__(
+        self, folder: Path, *, faults: Faults = Faults(), log: Path | None = None, hashes: Hashes | None = None
+    ):
         self.folder = folder
         self.faults = faults
         self.log = log
+        self.hashes = hashes
         self.requests: deque[Interruption] = deque()  # reported one a look, oldest first
         self.is_closed = False
         self._drawn_with = ""
@@ -60,16 +65,22 @@ class FakeHost:
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """Of the file's bytes. Raises CheckpointError where it cannot be read."""
-        return sha256(checkpoint.path)
+        return self.hashes(checkpoint.path) if self.hashes else sha256(checkpoint.path)
 
-    def use(self, checkpoint: Checkpoint) -> Loaded:
-        """Take the file's sha256 as its weights. Raises HostError for one among `faults.wrong`."""
+    def glance(self, checkpoint: Checkpoint) -> Loaded | None:
+        """By the hashes that it was given."""
+        seen = self.hashes.glance(checkpoint.path) if self.hashes else None
+        return Loaded(checkpoint, seen.contents.sha256, not seen.is_certain) if seen else None
+
+    def use(self, checkpoint: Checkpoint, *, sampled: bool = False) -> Loaded:
+        """Take the file's real sha256 as its weights. Raises HostError for one among `faults.wrong`."""
         self._say("use", checkpoint.name)
-        loaded = Loaded(checkpoint, self.sha256(checkpoint))
+        seen = self.glance(checkpoint) if sampled else None
+        loaded = seen or Loaded(checkpoint, self.sha256(checkpoint))
         if checkpoint.name in self.faults.wrong:
             raise HostError(f"Asked for {checkpoint.name}, but another file is loaded; try again.")
         if not (self.faults.sticks and self._drawn_with):
-            self._drawn_with = loaded.sha256
+            self._drawn_with = sha256(checkpoint.path) if loaded.is_sampled else loaded.sha256
         return loaded
 
     def expect(self, checkpoint: Checkpoint) -> None:

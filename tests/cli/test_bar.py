@@ -3,7 +3,7 @@
 import io
 
 from ohwx_compare.cli.bar import Bar, clock
-from ohwx_compare.core.events import Failed, Image, Started, Step
+from ohwx_compare.core.events import Failed, Hashing, Image, Started, Step
 
 
 def test_clock():
@@ -42,3 +42,17 @@ def test_without_a_terminal_each_cell_is_a_line():
     assert first.startswith("1/2  a: drawn")
     assert second.startswith("2/2  b: no memory")
     assert "\r" not in stream.getvalue()
+
+
+def test_reading_a_file_for_its_hash_is_told_with_the_time_left():
+    stream, now = io.StringIO(), iter(range(0, 1000, 10))
+    bar = Bar(stream, now=lambda: next(now))
+    for done in (0, 3 * 10**9, 6 * 10**9):
+        bar(Hashing("a.safetensors", done, 6 * 10**9))
+        assert bar.hashing.endswith((" 0 %  ", "50 %, 10 s left  ")) or done == 6 * 10**9
+    assert stream.getvalue() == "reading a.safetensors for its hash (6.0 GB)\n"
+    assert bar.hashing == ""
+    bar.is_live = True
+    bar(Hashing("b.safetensors", 0, 2))
+    bar(Hashing("b.safetensors", 1, 2))
+    assert "hashing b.safetensors: 50 %" in stream.getvalue().rpartition("\r")[2]

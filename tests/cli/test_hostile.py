@@ -245,6 +245,23 @@ def test_a_strangers_input_is_one_sentence(name, tmp_path, monkeypatch, capsys, 
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("out", [".", "run"])
+@pytest.mark.parametrize("command", ["compare", "plan", "replay", "face"])
+def test_a_folder_that_is_not_unicode_is_refused_before_anything_is_generated(
+    command, out, tmp_path, monkeypatch, capsys
+):
+    """Its name stands in every picture: each cell was generated and then failed."""
+    odd = tmp_path / os.fsdecode(b"a\xff")
+    try:
+        odd.mkdir()
+    except OSError:
+        pytest.skip("the file system here wants Unicode")
+    monkeypatch.chdir(odd)
+    given = ["p.png"] if command in ("replay", "face") else ["--from", TEXT]
+    assert main([command, *given, "--checkpoints", ".", "--out", out]) == 1
+    assert "is not valid Unicode text; choose another --out." in capsys.readouterr().err
+
+
 def test_there_are_many_of_them():
     assert len(INPUTS) >= 200
 

@@ -35,7 +35,7 @@ CASES = {
     "blanks in a checkpoint's name": 'assert CheckpointRef.parse(f"a{many}b [0123456789]").name == f"a{many}b"',
     "blanks before a hash that is none": 'assert CheckpointRef.parse(f"a{many}[xyz]").name == f"a{many}[xyz]"',
     "blanks in a name to be found": """
-from ohwx_compare.files.checkpoint import find
+from ohwx_compare.files.finding import find
 refused(find, f"a{many}b [012345678x]", Path(sys.argv[1]))""",
     "blanks in a range": """
 assert read_values("seed", f"1{some}-{some}3{some}") == [1, 2, 3]

@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
-from ohwx_compare.files.checkpoint import (
-    describe,
-    find,
-    list_checkpoints,
-    read_header,
-    require_sdxl,
-    sha256,
-    short_hash,
-)
+from ohwx_compare.files.checkpoint import describe, read_header, require_sdxl, sha256, short_hash
+from ohwx_compare.files.finding import find, list_checkpoints
 
 
 def raw(header, data=b""):
@@ -236,3 +229,24 @@ def test_files_are_hashed_only_where_it_matters(folder):
         raise AssertionError(path)
 
     assert find("base", folder, digest=never) == folder / "base.safetensors"
+
+
+def test_a_hash_is_looked_for_among_what_is_known_before_any_file_is_read(folder):
+    def never(path):
+        raise AssertionError(f"{path} is read")
+
+    def seems(path):
+        return "f" * 64 if path.stem == "base" else None
+
+    assert find("renamed [ffffffffff]", folder, digest=never, seems=seems) == folder / "base.safetensors"
+    assert find("base [ffffffffff]", folder, digest=never, seems=seems) == folder / "base.safetensors"
+    with pytest.raises(AssertionError, match="is read"):
+        find("renamed [0000000000]", folder, digest=never, seems=seems)
+
+
+def test_where_nothing_may_be_read_a_name_whose_hash_is_not_known_is_taken(folder):
+    assert find("base [4610bf5599]", folder, digest=None) == folder / "base.safetensors"
+    with pytest.raises(WrongCheckpointError, match="another hash"):
+        find("base [4610bf5599]", folder, digest=None, seems=lambda path: "f" * 64)
+    with pytest.raises(UnknownCheckpointError):
+        find("renamed [4610bf5599]", folder, digest=None)

@@ -31,7 +31,7 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("block", [1, 7, 64, 1 << 22])
 def test_every_hash_is_that_of_its_own_bytes(write, monkeypatch, block):
-    monkeypatch.setattr(contents, "_BLOCK", block)
+    monkeypatch.setattr(contents, "BLOCK", block)
     path = write()
     data, found = path.read_bytes(), read_contents(path)
     assert found.sha256 == hashlib.sha256(data).hexdigest()

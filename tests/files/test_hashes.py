@@ -1,4 +1,4 @@
-"""Identity and hashes: a file is read once while it stays as it is, and again after every write."""
+"""Identity and hashes: a file is read once a process while it stays as it is, and again after every write."""
 
 import hashlib
 import json
@@ -6,11 +6,13 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from ohwx_compare.core.events import Hashing
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files import hashes as module
 from ohwx_compare.files import identity
@@ -48,13 +50,13 @@ def is_known(path):
 
 
 def test_a_file_overwritten_with_its_size_and_time_is_read_again(path):
-    counted, known = Counted(), is_known(path)
+    counted = Counted()
     hashes = Hashes(read=counted, settled=0.02)
     for content in (b"one", b"two"):
         path.write_bytes(content)
         settle(path)
         assert {hashes(path) for _ in range(3)} == {hashlib.sha256(content).hexdigest()}
-    assert counted.reads == (2 if known else 6)
+    assert counted.reads == 2
 
 
 def changed(path):
@@ -183,9 +185,7 @@ def test_the_oldest_are_forgotten(tmp_path, monkeypatch):
     known = Hashes(tmp_path / "cache", settled=0.02)
     for name in "abc":
         known(tmp_path / name)
-    assert len(list((tmp_path / "cache").glob("*"))) == (
-        2 if FileIdentity.of(tmp_path / "a", settled=0.02).is_proof else 0
-    )
+    assert len(list((tmp_path / "cache").glob("*"))) == 2
 
 
 def test_a_cache_of_an_earlier_version_is_taken(earlier):
@@ -201,3 +201,93 @@ def test_a_cache_of_an_earlier_version_is_taken(earlier):
     file.with_name(f"{name}.json").write_text(json.dumps(said), encoding="utf-8")
     contents = Hashes(folder / "cache", read=counted, settled=0.02).contents(path)
     assert (counted.reads, contents) == (0, read_contents(path))
+
+
+@pytest.fixture
+def nothing_is_proof(tmp_path, monkeypatch):
+    monkeypatch.setattr(identity, "_MOUNTS", tmp_path / "no table")
+
+
+def overwrite(path, place):
+    """Another byte there; size and time stay."""
+    stat, data = path.stat(), bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 4096, 300_000, 1_000_000])
+def test_the_fourth_question_sees_header_ends_and_small_files_whole(size, tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(np.random.default_rng(size).bytes(size))
+    before = FileIdentity.of(path, sampled=True)
+    assert before.matches(FileIdentity.of(path, sampled=True))
+    assert not before.matches(FileIdentity.of(path))
+    for place in range(0, size, max(size // 8, 1)) if size <= 262_144 else (0, size - 1):
+        overwrite(path, place)
+        assert FileIdentity.of(path).resembles(before)
+        assert not FileIdentity.of(path, sampled=True).matches(before), place
+        overwrite(path, place)
+
+
+def test_a_sample_holds_the_whole_header(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file({f"tensor {n}": np.zeros(1000, np.float32) for n in range(500)}, path)
+    length = 8 + int.from_bytes(path.read_bytes()[:8], "little")
+    before = FileIdentity.of(path, sampled=True)
+    for place in range(8, length, length // 20):
+        overwrite(path, place)
+        assert not FileIdentity.of(path, sampled=True).matches(before)
+        overwrite(path, place)
+
+
+def test_what_only_a_sample_tells_is_not_certain(tmp_path, nothing_is_proof):
+    path, folder, counted = tmp_path / "a.safetensors", tmp_path / "cache", Counted()
+    path.write_bytes(np.random.default_rng(1).bytes(1_000_000))
+    settle(path)
+    digest = Hashes(folder, settled=0.02)(path)
+    later = Hashes(folder, read=counted, settled=0.02)
+    assert (later.seems(path), later.glance(path).is_certain, later.keeps(path)) == (digest, False, True)
+    assert Hashes(folder, settled=0.02, trusts_samples=True).glance(path).is_certain
+    assert (later(path), later(path), counted.reads) == (digest, digest, 1)
+    assert later.glance(path).is_certain
+    overwrite(path, 0)
+    assert (later.seems(path), later.keeps(path)) == (None, True)
+    assert not Hashes(folder).keeps(path.with_name("b"))
+
+
+def test_two_threads_that_ask_for_a_file_read_it_once(path):
+    settle(path)
+    counted = Counted()
+
+    def slowly(path, on_block):
+        time.sleep(0.2)
+        return counted(path, on_block)
+
+    hashes = Hashes(read=slowly, settled=0.02)
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(hashes, [path] * 4))) == 1
+    assert counted.reads == 1
+
+
+def test_reading_a_large_file_is_told_from_its_start_to_its_end(path, monkeypatch):
+    for name, value in (("TOLD_FROM", 3), ("TOLD_EACH", 1), ("BLOCK", 1)):
+        monkeypatch.setattr(module, name, value)
+    told = []
+
+    def breaks(path, on_block):
+        on_block()
+        raise CheckpointError("gone")
+
+    def three(path, on_block):
+        for _ in range(3):
+            on_block()
+        return read_contents(path)
+
+    Hashes(read=three, tell=told.append)(path)
+    assert told == [Hashing(path.name, done, 3) for done in (0, 1, 2, 2, 3)][: len(told)]
+    assert (told[0].done, told[-1].done) == (0, 3)
+    told.clear()
+    with pytest.raises(CheckpointError, match="gone"):
+        Hashes(read=breaks, tell=told.append)(path)
+    assert told[-1] == Hashing(path.name, 3, 3)

@@ -1,5 +1,6 @@
 """The native host over many checkpoints: what it holds is the file's, whatever went before or went wrong."""
 
+import os
 import shutil
 import threading
 import time
@@ -13,6 +14,8 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import weights
 from ohwx_compare.engine.weights import PREFIXES, load
 from ohwx_compare.errors import CheckpointError, HostError
+from ohwx_compare.files import identity
+from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.contents import read_contents
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
@@ -133,3 +136,35 @@ def test_reading_ahead_asks_for_what_a_switch_reads_where_memory_is_free(tiny, m
     ahead.Ahead(reg, hashes, seals).wait()
     changed = [name for name in seals if seals[name] != other[name]]
     assert len(blocks) == (len(changed) if free else 0)  # tiny tensors: a block each
+
+
+def test_what_a_wrong_sample_says_of_memory_is_not_believed_once_the_file_is_left(tiny, tmp_path, monkeypatch):
+    """a was hashed by another process and changed since where no sample sees it; b is as a was."""
+    monkeypatch.setattr(identity, "_MOUNTS", tmp_path / "no table")
+    monkeypatch.setattr(identity, "SETTLED", 0)
+    a, b = (Checkpoint(name, tmp_path / name) for name in ("a.safetensors", "b.safetensors"))
+    for checkpoint in (a, b):
+        shutil.copy2(tiny / "tiny_base.safetensors", checkpoint.path)
+        Hashes(tmp_path / "cache")(checkpoint.path)
+    stat, before = a.path.stat(), FileIdentity.of(a.path, sampled=True)
+    place = read_header(a.path).tensors["model.diffusion_model.input_blocks.0.0.weight"].start
+    with a.path.open("r+b") as file:
+        while True:  # the first byte of the UNet, or further on, that no sample reads
+            file.seek(place)
+            old = file.read(1)
+            file.seek(place)
+            file.write(bytes([old[0] ^ 1]))
+            file.flush()
+            os.utime(a.path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            if FileIdentity.of(a.path, sampled=True).matches(before):
+                break
+            file.seek(place)
+            file.write(old)
+            place += 4096
+    host = NativeHost([tmp_path], device="cpu", hashes=Hashes(tmp_path / "cache"))
+    loaded = host.use(a, sampled=True)
+    assert (loaded.is_sampled, loaded.sha256) == (True, Hashes()(b.path))
+    host.use(b)
+    assert holds(host, b)
+    assert host.use(a).sha256 == Hashes()(a.path) != loaded.sha256
+    assert holds(host, a)

@@ -25,6 +25,7 @@ ALLOWED = {  # a file, and its text or what stands before the noun
     ("files/dataset.py", "what"),  # "training" or "regularization"
     ("demo/words.py", "_saves(kept.saves)"),  # a list of numbers
     ("judge/words.py", "second"),  # at least three
+    ("judge/factorial.py", "arms"),  # the name of a factor
 }  # fmt: skip
 COUNTED = (
     "cell picture checkpoint face step value tab text infotext tensor image load file run epoch process batch block "

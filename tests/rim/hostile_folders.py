@@ -141,6 +141,10 @@ LEDGERS = {
     "identities of no JSON": sql("INSERT INTO checkpoints VALUES ('one', '', '', 0, 0, 'no')"), "sizes of text": sql("INSERT INTO checkpoints VALUES ('one', x'ff', x'ff', 'a', 'b', '[\"a\"]')"),
     "an infotext of a megabyte": sql(f"UPDATE cells SET infotext = '{MEGABYTE}'"), "an infotext of bytes": sql("UPDATE cells SET infotext = x'ff'"),
     "a prompt of markup": experiment(job={"prompt": "</script><script>hurt()</script>", "seed": 1}),
+    "cells that are a view": sql("ALTER TABLE cells RENAME TO c", "CREATE VIEW cells AS SELECT * FROM c"),
+    "a view without end": sql("DROP TABLE faces", "DROP TABLE cells", "CREATE VIEW cells AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        " SELECT i AS number, 'r' AS request, '' AS before_thumb, '' AS after_thumb, 'drawn' AS outcome, NULL AS error, 1.0 AS seconds FROM n"),
+    "a trigger": sql("CREATE TRIGGER t AFTER UPDATE ON cells BEGIN DELETE FROM experiment; END"),
     "a ledger that nobody may read": mode("run.sqlite"), "a folder that nobody may read": mode(),
 }  # fmt: skip
 REQUESTS = {

@@ -178,7 +178,7 @@ def test_a_run_folder_hides_no_other_and_touches_nothing(site, hostile, name):
     site.ask("POST", "/ohwx/api/estimate", asked("hostile"))
     site.ask("POST", "/ohwx/api/estimate", asked("another"))
     site.ask("POST", "/ohwx/api/pnginfo", {"folder": str(site.runs / "hostile")})
-    for act in ("skip", "resume", "interrupt"):
+    for act in ("skip", "adopt", "resume", "interrupt"):
         site.ask("POST", f"/ohwx/api/runs/hostile/{act}")
     site.rest()
     assert run_row(site) is not None

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
+from fake_webui import write_checkpoint
 from fastapi import FastAPI
 from PIL import Image
 from tab_page import BOTH, OWN, Page, asked, started
@@ -160,6 +161,18 @@ def test_the_tab_does_not_go_on_without_hires_fix(webui, page):
     answer = page.post("/ohwx/api/runs/scripted/resume")
     assert answer.status_code == 400
     assert "hires fix; press Generate in txt2img again" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("name", ["three", "three.safetensors", "deep/three", "DEEP/Three.safetensors", "gone"])
+def test_panel_and_tab_find_the_same_file(name, webui, page):
+    write_checkpoint(webui.folder / "deep" / "three.safetensors", 3)
+    from ohwx_compare.hosts.webui.request.arguments import Panel
+    from ohwx_compare.hosts.webui.request.cost import estimate_html
+
+    counted = page.post("/ohwx/api/estimate", asked(checkpoints=[name])).json()
+    told = estimate_html({"steps": 4}, list(vars(Panel(checkpoints=[name])).values()))
+    assert counted["missing"] == (["gone"] if name == "gone" else [])
+    assert ("not found" in told) == (name == "gone")
 
 
 TEXT = (

@@ -1,5 +1,6 @@
 """The toy in a webui: put there and known to it on request, and not before."""
 
+import shutil
 import sys
 from types import ModuleType
 
@@ -48,6 +49,7 @@ def test_the_route_puts_it_there_and_it_can_be_chosen_at_once(webui, known):
 
 def test_where_it_cannot_be_put_is_said(webui, known):
     webui.load_script()
+    shutil.rmtree(webui.data / "models" / "adetailer", ignore_errors=True)
     (webui.data / "models" / "adetailer").write_bytes(b"")
     answer = TestClient(started(webui), base_url="http://testserver", headers=OWN).post("/ohwx/api/toy", json={})
     assert answer.status_code == 400

@@ -144,10 +144,10 @@ def test_the_queue_outlives_a_full_disk(data):
 @pytest.fixture
 def training(tab, outputs, tmp_path):
     """Recipe and name of a training that is not started yet."""
-    write_subject(tmp_path / "img", count=6, size=128)
+    write_subject(tmp_path / "img", count=3, size=64)
     name = f"test {time.time_ns()}"
     recipe = {
-        "base": "tiny_base.safetensors", "train": str(tmp_path / "img"), "name": name, "resolution": 128, "epochs": 2,
+        "base": "tiny_base.safetensors", "train": str(tmp_path / "img"), "name": name, "resolution": 64, "epochs": 2,
         "bucket_min": 64, "precision": "fp32", "save_every_epochs": None, "validation": 0,
         "sample_prompts": ["photo of ohwx man"], "sample_steps": 1,
     }  # fmt: skip
@@ -160,7 +160,7 @@ def told(tab, name):
 
 
 def trained(tab, name, *states):
-    for _ in range(1500):
+    for _ in range(3000):
         now = told(tab, name)
         if now["run"]["state"] in states:
             return now
@@ -177,18 +177,18 @@ def test_stop_at_the_start_and_at_the_end_of_a_training(tab, training):
     assert (now["run"]["state"], now["run"]["step"]) == ("stopped", 0)
     tab.post(f"{at}/start")
     steps = 0
-    while steps < 10:  # of 12
+    while steps < 5:  # of 6
         steps = told(tab, name)["run"]["step"]
         time.sleep(0.02)
     tab.post(f"{at}/stop")
     now = trained(tab, name, "stopped", "done", "failed")
     if now["run"]["state"] == "stopped":
-        assert now["run"]["step"] < 12
+        assert now["run"]["step"] < 6
         tab.post(f"{at}/start")
         now = trained(tab, name, "done", "failed")
-    assert (now["run"]["state"], now["run"]["step"], now["run"]["error"]) == ("done", 12, None)
+    assert (now["run"]["state"], now["run"]["step"], now["run"]["error"]) == ("done", 6, None)
     sampled = [event["step"] for event in now["events"] if event["event"] == "Sampled"]
-    assert sampled[-1] == 12  # a stop in the last step leaves no sample out
+    assert sampled[-1] == 6  # a stop in the last step leaves no sample out
 
 
 def test_a_finished_training_started_again_stays_done(tab, training):

@@ -1,7 +1,7 @@
 """What an experiment will cost, where there are earlier runs: its plan's counts, and the time by their pace.
 
-Nothing is generated, loaded or hashed; only ledgers are read. What the run's own folder holds counts as finished,
-whatever the host would say now.
+Nothing is generated, loaded or read whole; only ledgers and samples of files are read. What the run's own folder holds
+counts as finished, whatever the host would say now.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.atomic import is_plain_file
+from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
 
@@ -36,14 +37,23 @@ class Forecast:
         return {**self.plan.to_json(), "seconds": None if self.seconds is None else round(self.seconds, 1)}
 
 
-def forecast(experiment: Experiment, resolve: Resolve, *, batch: int, own: Path | None, runs: Path) -> Forecast:
+def forecast(
+    experiment: Experiment,
+    resolve: Resolve,
+    *,
+    batch: int,
+    own: Path | None,
+    runs: Path,
+    hashes: Hashes | None = None,
+) -> Forecast:
     """Plan `experiment` without what its folder `own` holds; its time, without loads, at the pace of the newest `runs`.
 
-    resolve: must not read files. runs: the folder of run folders. Raises what `plan` raises.
+    resolve: must not read files. runs: the folder of run folders. hashes: what is known of checkpoint files.
+    Raises what `plan` raises.
     """
     run = _opened(own) if own else None
     try:
-        held: dict[str, Any] = {"there": shelved(run), "keys": keys_in(run)} if run else {}
+        held: dict[str, Any] = {"there": shelved(run, (), hashes), "keys": keys_in(run)} if run else {}
         planned = plan(experiment, resolve, batch=batch, **held)
     except _DAMAGED:
         planned = plan(experiment, resolve, batch=batch)  # nothing of what the folder holds can be counted on

@@ -19,8 +19,9 @@ from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import UnknownCheckpointError
+from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
-from ohwx_compare.files.ledger.rows import Run
+from ohwx_compare.files.ledger.rows import CheckpointRow, Run
 
 __all__ = ["ComparisonPlan", "Shelved", "Visit", "keys_in", "most_bytes", "plan", "shelved"]
 
@@ -133,20 +134,33 @@ def most_bytes(experiment: Experiment) -> int:
     return plan(experiment, unknown).disk_bytes
 
 
-def shelved(own: Run | None, lenders: Sequence[Run] = ()) -> Shelved:
+def shelved(own: Run | None, lenders: Sequence[Run] = (), hashes: Hashes | None = None) -> Shelved:
     """What the run's own folder holds, and what other folders lend to it.
 
-    This is a forecast, so a checkpoint file that resembles the recorded one counts as it; a run looks at its bytes.
+    This is a forecast: a checkpoint file counts as what `hashes` say it seems to hold, and where they know nothing of
+    it, as the recorded one that it resembles. A run looks at its bytes.
     """
+    hashes = hashes or Hashes()
     runs = [*([own] if own else []), *lenders]
     pictures = [picture for run in runs for picture in _pictures(run)]
     files = [(Path(row.path), row) for run in runs for row in run.checkpoints]
+    seems = {path.resolve(): sha256 for path, row in files if (sha256 := _seems(path, row, hashes))}
     return Shelved(
         frozenset(picture.key for picture in pictures),
-        {path.resolve(): row.sha256 for path, row in files if row.file.resembles(FileIdentity.of(path))},
+        seems,
         sum(one.size for one in pictures) / sum(one.pixels for one in pictures) if pictures else PNG_BYTES,
         frozenset(picture.key for picture in pictures if picture.run is not own),
     )
+
+
+def _seems(path: Path, row: CheckpointRow, hashes: Hashes) -> str | None:
+    """The sha256 that the file seems to have."""
+    now = FileIdentity.of(path)
+    if row.file.proves(now):
+        return row.sha256
+    if seen := hashes.seems(path):
+        return seen
+    return row.sha256 if row.file.resembles(now) and not hashes.keeps(path) else None
 
 
 def keys_in(run: Run) -> KeysOf:

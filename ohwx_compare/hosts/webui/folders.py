@@ -5,9 +5,10 @@ from pathlib import Path
 
 from modules import paths, shared
 
+from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.detectors import detectors_there
+from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
 from ohwx_compare.words import quoted
@@ -15,6 +16,7 @@ from ohwx_compare.words import quoted
 __all__ = [
     "checkpoint_folders",
     "checkpoint_names",
+    "checkpoints_here",
     "detector_folders",
     "detector_names",
     "require_shown",
@@ -29,9 +31,18 @@ def checkpoint_folders() -> list[Path]:
     return [path for path in dict.fromkeys(folder.resolve() for folder in named) if path.is_dir()]
 
 
+def checkpoints_here() -> list[Checkpoint]:
+    """Every .safetensors file below those folders; the first folder wins on equal names."""
+    found: dict[str, Checkpoint] = {}
+    for folder in checkpoint_folders():
+        for name in list_checkpoints(folder):
+            found.setdefault(name, Checkpoint(name, folder / name))
+    return list(found.values())
+
+
 def checkpoint_names() -> list[str]:
-    """Every .safetensors file below those folders, with "/" between folders; none twice."""
-    return list(dict.fromkeys(name for folder in checkpoint_folders() for name in list_checkpoints(folder)))
+    """Their names, with "/" between folders."""
+    return [checkpoint.name for checkpoint in checkpoints_here()]
 
 
 def detector_folders() -> list[Path]:

@@ -5,14 +5,15 @@ from typing import Any
 import gradio as gr
 from modules import shared
 
-__all__ = ["NESTED_SCRIPTS", "RUNS_FOLDER", "add_settings", "setting"]
+__all__ = ["NESTED_SCRIPTS", "RUNS_FOLDER", "TRUST_SAMPLES", "add_settings", "setting"]
 
-RUNS_FOLDER, NESTED_SCRIPTS = "ohwx_runs_folder", "ohwx_nested_scripts"
+RUNS_FOLDER, NESTED_SCRIPTS, TRUST_SAMPLES = "ohwx_runs_folder", "ohwx_nested_scripts", "ohwx_trust_samples"
 _SECTION = ("ohwx", "ohwx compare")
 _DEFAULTS = {
     RUNS_FOLDER: "",
     NESTED_SCRIPTS: "dynamic_prompting,dynamic_thresholding,hypertile_script,lora_block_weight,negpip,soft_inpainting,"
     "wildcard_recursive,wildcards",
+    TRUST_SAMPLES: False,
 }
 
 
@@ -21,9 +22,11 @@ def add_settings() -> None:
     labels = {
         RUNS_FOLDER: "Folder of the runs, absolute or below the webui's data folder (empty: outputs/ohwx/compare)",
         NESTED_SCRIPTS: "Always-on scripts that run in the face pass too: file names, comma-separated",
+        TRUST_SAMPLES: "Trust a sample of a checkpoint that was hashed before, instead of reading it whole",
     }
     for key, label in labels.items():
-        shared.opts.add_option(key, shared.OptionInfo(_DEFAULTS[key], label, gr.Textbox, section=_SECTION))
+        field = gr.Checkbox if isinstance(_DEFAULTS[key], bool) else gr.Textbox
+        shared.opts.add_option(key, shared.OptionInfo(_DEFAULTS[key], label, field, section=_SECTION))
 
 
 def setting(key: str) -> Any:

@@ -145,7 +145,7 @@ def _effect(values: Values) -> Effect | None:
 def _why(table: MeasureTable, error: ExperimentError) -> str:
     refused = len(table.refused)
     if refused and refused == len(table.styles):
-        return "refused in " + ("this style" if refused == 1 else f"all {counted(refused, 'style')}")
+        return "refused in this style" if refused == 1 else f"refused in all {counted(refused, 'style')}"
     return str(error)
 
 

@@ -14,7 +14,7 @@ from ohwx_compare.judge.run.keeping import EVEN, KeptAt, keep_sets
 from ohwx_compare.judge.run.pictures import JudgedRun
 from ohwx_compare.judge.run.scoring import MeasureScores
 from ohwx_compare.judge.run.table import MeasureTable, measure_table
-from ohwx_compare.judge.run.trained import JudgedSave, Provenance
+from ohwx_compare.judge.run.trained import JudgedSave, TrainedSaves
 from ohwx_compare.judge.verdict import BAND
 from ohwx_compare.words import counted
 
@@ -46,7 +46,7 @@ class Judgement:
     """All of it."""
 
     run: JudgedRun
-    trained: Provenance
+    trained: TrainedSaves
     band: float
     tables: Mapping[str, MeasureTable]  # by measure
     points: tuple[RunPoint, ...]  # in the run's order
@@ -61,7 +61,7 @@ class Judgement:
         return min(self.kept, key=lambda each: abs(each.style - EVEN), default=None)
 
 
-def require_comparable(run: JudgedRun, trained: Provenance) -> None:
+def require_comparable(run: JudgedRun, trained: TrainedSaves) -> None:
     """Raise MeasureError for a run in which there is nothing to compare, before anything is measured."""
     saves = [save for group in trained.groups for save in group.saves]
     if len(saves) < 2:
@@ -76,7 +76,7 @@ def require_comparable(run: JudgedRun, trained: Provenance) -> None:
 
 def judge_scores(
     run: JudgedRun,
-    trained: Provenance,
+    trained: TrainedSaves,
     scored: Sequence[MeasureScores],
     *,
     band: float = BAND,

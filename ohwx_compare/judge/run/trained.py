@@ -12,11 +12,12 @@ from typing import Any
 
 from ohwx_compare.core.experiment.groups import save_name
 from ohwx_compare.errors import CheckpointError
-from ohwx_compare.files.checkpoint import list_checkpoints, read_header
+from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.json_file import json_text, parse_json
 from ohwx_compare.judge.run.pictures import JudgedColumn, JudgedRun
 
-__all__ = ["JudgedSave", "Provenance", "SaveGroup", "SavePairs", "pair_saves", "trained_in"]
+__all__ = ["JudgedSave", "SaveGroup", "SavePairs", "TrainedSaves", "pair_saves", "trained_in"]
 
 _OWN = ("seed", "name", "output", "epochs", "max_steps", "save_every_epochs", "keep_last")  # of one training alone
 _NEAR = 0.1  # of the exposures: saves as near as this are compared with each other
@@ -48,7 +49,7 @@ class SaveGroup:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Provenance:
+class TrainedSaves:
     """Who is who in a run."""
 
     bases: tuple[str, ...]  # names of the columns that the base drew: the control's, or one among the checkpoints
@@ -68,7 +69,7 @@ class SavePairs:
     notes: tuple[str, ...] = ()
 
 
-def trained_in(run: JudgedRun, base_sha256: str = "", checkpoints: Path | None = None) -> Provenance:
+def trained_in(run: JudgedRun, base_sha256: str = "", checkpoints: Path | None = None) -> TrainedSaves:
     """Read the records where the files still lie, or below the folder `checkpoints`; else the names.
 
     base_sha256: of the base, which may be among the checkpoints.
@@ -88,7 +89,7 @@ def trained_in(run: JudgedRun, base_sha256: str = "", checkpoints: Path | None =
         regs[recipe] = bool(record["recipe"].get("reg")) if record else None
     groups = [_group(trainings, regs[recipe]) for recipe, trainings in found.items()]
     notes = [*_unplaced(groups)]
-    return Provenance(
+    return TrainedSaves(
         bases=tuple(bases), groups=tuple(_named(sorted(groups, key=lambda group: bool(group.has_reg)))),
         class_token=_class_token(captions), notes=tuple(notes),
     )  # fmt: skip

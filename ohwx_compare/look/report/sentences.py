@@ -14,7 +14,7 @@ from ohwx_compare.judge.verdict import Word, verdict
 from ohwx_compare.judge.words import Clause, line, listed, rounded, signed
 from ohwx_compare.words import counted
 
-__all__ = ["Said", "clause_findings", "headlines", "kept_words", "opening", "said_limits", "side_findings"]
+__all__ = ["Said", "headlines", "kept_words", "opening", "report_findings", "said_limits", "side_findings"]
 
 _SHOWN = 6  # checkpoints that a sentence names
 
@@ -34,13 +34,10 @@ class Said:
     def of(cls, found: Judgement) -> "Said":
         """All sentences of a judgement."""
         return cls(
-            headlines=tuple(headlines(found)),
-            findings=tuple(clause_findings(found)),
+            headlines=tuple(headlines(found)), findings=tuple(report_findings(found)),
             kept=kept_words(found.keep, found),
-            beside=tuple(side_findings(found)),
-            missing=found.missing,
-            limits=tuple(said_limits(found)),
-        )
+            beside=tuple(side_findings(found)), missing=found.missing, limits=tuple(said_limits(found)),
+        )  # fmt: skip
 
 
 def opening(comparison: Comparison) -> str:
@@ -66,7 +63,7 @@ def headlines(found: Judgement) -> Iterator[str]:
             yield f"{opening(judged.comparison)}: nothing can be told ({why})."
 
 
-def clause_findings(found: Judgement) -> Iterator[str]:
+def report_findings(found: Judgement) -> Iterator[str]:
     """The clauses one by one with what belongs to each, and of how many trainings all this is."""
     for judged in found.judged:
         head = f"{opening(judged.comparison)}. " if len(found.judged) > 1 else ""

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from modules import devices, processing, shared
 from PIL import Image
 
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.passes import nested_scripts
@@ -33,8 +33,9 @@ _LORA = re.compile(r"<(?:lora|lyco):([^:>]+)")
 class Fingerprint:
     """Made once from the user's processing object, called for each job; files are hashed once."""
 
-    def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool):
-        self._p, self._own_faces = p, own_faces
+    def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool, digest: Callable[[Path], str]):
+        """digest: gives a file's sha256."""
+        self._p, self._own_faces, self._digest = p, own_faces, digest
         self._files: dict[Path, str] = {}
 
     def __call__(self, job: Job) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class Fingerprint:
             "version": processing.program_version(),
             "device": str(devices.device).partition(":")[0],
             "dtype": [str(kind).removeprefix("torch.") for kind in (devices.dtype, devices.dtype_vae)],
-            "vae": _vae(self._p),
+            "vae": _vae(self._p, self._digest),
             "settings": _settings(self._p),
             "fields": _fields(self._p),
             "scripts": _scripts(self._p, own_faces=self._own_faces),
@@ -62,14 +63,14 @@ class Fingerprint:
 
     def _sha256(self, path: Path | None) -> str | None:
         if path is not None and path not in self._files:
-            self._files[path] = sha256(path)
+            self._files[path] = self._digest(path)
         return self._files[path] if path else None
 
 
-def _vae(p: processing.StableDiffusionProcessing) -> Any:
+def _vae(p: processing.StableDiffusionProcessing, digest: Callable[[Path], str]) -> Any:
     named = features.vae_of_command_line() or p.override_settings.get("sd_vae", shared.opts.sd_vae)
     file = loading.vae_file(named)
-    return [Path(str(named)).name, sha256(file)] if file.is_file() else named
+    return [Path(str(named)).name, digest(file)] if file.is_file() else named
 
 
 def _settings(p: processing.StableDiffusionProcessing) -> dict[str, Any]:

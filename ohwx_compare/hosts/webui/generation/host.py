@@ -10,30 +10,23 @@ from modules import devices, processing, shared
 from PIL import Image
 
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
-from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.compare.resolve import among
+from ohwx_compare.core.events import Listener
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine.memory import within_memory
-from ohwx_compare.errors import (
-    CheckpointError,
-    HostError,
-    InfotextError,
-    Interrupted,
-    MissingKeysError,
-    SkippedError,
-    UnknownCheckpointError,
-)
-from ohwx_compare.files.checkpoint import Header, list_checkpoints, read_header, require_sdxl
-from ohwx_compare.files.hashes import Hashes, cache_folder
+from ohwx_compare.errors import HostError, InfotextError, Interrupted, MissingKeysError, SkippedError
+from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import checkpoint_folders
+from ohwx_compare.hosts.webui.folders import checkpoints_here
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
 from ohwx_compare.hosts.webui.generation.loaded import differing, missing
 from ohwx_compare.hosts.webui.generation.passes import Template
 from ohwx_compare.hosts.webui.generation.together import can_be_together, paste_crop, together
 from ohwx_compare.hosts.webui.generation.toy import describe_toy
+from ohwx_compare.hosts.webui.hashes import webui_hashes
 from ohwx_compare.words import counted
 
 __all__ = ["WebuiHost"]
@@ -44,49 +37,51 @@ class WebuiHost:
 
     p: the user's processing object, as a script's `run` gets it. It is copied for each call and never changed.
     own_faces: the comparison does the faces; ADetailer stays out of the pictures then.
+    tell: hears of large files that are read for their hash.
     Make it while the webui's queue lock is held, as a script does. Raises HostError where settings are frozen.
     """
 
     name = "webui"
     reports_steps = False
 
-    def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool):
+    def __init__(
+        self, p: processing.StableDiffusionProcessing, *, own_faces: bool, tell: Listener = lambda event: None
+    ):
         if features.is_frozen():
             raise HostError(
                 "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
             )
+        self._hashes = webui_hashes(tell)
         self._template = Template(p, own_faces)
-        self._fingerprint = Fingerprint(p, own_faces=own_faces)
+        self._fingerprint = Fingerprint(p, own_faces=own_faces, digest=self._hashes)
         self._users = {name: shared.opts.data.get(name) for name in ("sd_model_checkpoint", "sd_checkpoint_hash")}
-        self._hashes = Hashes(cache_folder())
         self._in_use: tuple[Loaded, Header] | None = None
         self._is_finishing = self._is_closed = False
 
     def checkpoints(self) -> list[Checkpoint]:
         """Every .safetensors file of the webui's checkpoint folders, sorted; the first folder wins on equal names."""
-        found: dict[str, Checkpoint] = {}
-        for folder in checkpoint_folders():
-            for name in list_checkpoints(folder):
-                found.setdefault(name, Checkpoint(name, folder / name))
-        return sorted(found.values(), key=lambda checkpoint: (checkpoint.name.casefold(), checkpoint.name))
+        return sorted(checkpoints_here(), key=lambda checkpoint: (checkpoint.name.casefold(), checkpoint.name))
 
     def resolve(self, ref: CheckpointRef) -> Checkpoint:
-        """The file of a reference. Raises UnknownCheckpointError, or CheckpointError where several fit."""
-        error: CheckpointError = UnknownCheckpointError(f"{ref} cannot be found: the webui has no checkpoint folder.")
-        for folder in checkpoint_folders():
-            try:
-                return in_folder(folder, {})(ref)
-            except UnknownCheckpointError as unknown:
-                error = unknown
-        raise error
+        """The file of a reference. Raises UnknownCheckpointError, or CheckpointError where several fit.
+
+        A file is read whole only where it is asked for by a hash that no known file has.
+        """
+        return among(checkpoints_here(), self._hashes.seems, self._hashes)(ref)
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """The file's hash as it is now. Raises CheckpointError where it cannot be read."""
         return self._hashes(checkpoint.path)
 
-    def use(self, checkpoint: Checkpoint) -> Loaded:
+    def glance(self, checkpoint: Checkpoint) -> Loaded | None:
+        """What the file seems to be; None where nothing is known of it."""
+        seen = self._hashes.glance(checkpoint.path)
+        return Loaded(checkpoint, seen.contents.sha256, not seen.is_certain) if seen else None
+
+    def use(self, checkpoint: Checkpoint, *, sampled: bool = False) -> Loaded:
         """Load `checkpoint` and compare memory with the file.
 
+        sampled: its hash may be that of a `glance`.
         Raises CheckpointError for a file that is not SDXL or cannot be read, MissingKeysError where weights would be
         left over from the model before, HostError where the webui loads something else.
         """
@@ -99,7 +94,8 @@ class WebuiHost:
         own_vae = loading.has_own_vae()
         if differing(loading.in_memory(), header, whole=was_there, own_vae=own_vae):
             loading.load_entry(entry, forced=True)  # the file was overwritten, and the webui goes by the name
-        loaded = Loaded(checkpoint, self.sha256(checkpoint))
+        seen = self.glance(checkpoint) if sampled else None
+        loaded = seen or Loaded(checkpoint, self.sha256(checkpoint))
         self._in_use = (loaded, header)
         self._verify()
         if lost := missing(loading.in_memory(), header, own_vae=own_vae):

@@ -24,7 +24,7 @@ from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
-from ohwx_compare.hosts.webui.request.known import require_known, require_ready
+from ohwx_compare.hosts.webui.request.known import require_known_names, require_ready
 from ohwx_compare.hosts.webui.request.progress import RunProgress
 from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
@@ -99,9 +99,10 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     folder = run_folder(request)
     experiment = request.experiment
     require_ready(p)
-    require_known(experiment, stood_in=(folder / LEDGER_FILE).is_file())
-    host = WebuiHost(p, own_faces=bool(experiment.faces))
-    with RunProgress(folder.name, experiment.cells()) as progress:
+    require_known_names(experiment, stood_in=(folder / LEDGER_FILE).is_file())
+    progress = RunProgress(folder.name, experiment.cells())
+    host = WebuiHost(p, own_faces=bool(experiment.faces), tell=progress)
+    with progress:
 
         def listen(event: Event) -> None:
             if isinstance(event, Started):  # the folder took the request: one that it refuses must not be resumed
@@ -109,7 +110,7 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
             progress(event)
 
         try:
-            draw_run(
+            result = draw_run(
                 experiment,
                 host,
                 cache(find_webui_detector),
@@ -118,6 +119,8 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
                 resolve=host.resolve,
                 options=Options(batch=max(p.batch_size, 1), adopt=by == "tab"),
             )
+            if result.about_files:
+                p.comment(result.about_files)
         except Interrupted:
             if not _is_planned(folder):
                 raise

@@ -1,4 +1,4 @@
-"""What a comparison will cost, shown in the panel before Generate is pressed. Nothing is generated, loaded or hashed.
+"""What a comparison will cost, shown in the panel before Generate is pressed. Nothing is generated or loaded.
 
 The arithmetic is `compare/cost`'s; here the webui is read and the words are found.
 """
@@ -11,21 +11,22 @@ from modules import processing
 
 from ohwx_compare.compare.cost.forecast import Forecast, forecast
 from ohwx_compare.compare.host import Checkpoint
-from ohwx_compare.compare.resolve import Resolve
-from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.compare.resolve import Resolve, among
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.errors import ExperimentError, OhwxError, UnknownCheckpointError
+from ohwx_compare.errors import ExperimentError, OhwxError
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import checkpoint_folders, runs_folder
+from ohwx_compare.hosts.webui.folders import checkpoints_here, runs_folder
+from ohwx_compare.hosts.webui.generation.loading import known_sha256
+from ohwx_compare.hosts.webui.hashes import webui_hashes
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
-from ohwx_compare.hosts.webui.request.known import require_known
+from ohwx_compare.hosts.webui.request.known import require_known_names
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.words import counted
 
-__all__ = ["estimate_html", "estimate_of"]
+__all__ = ["estimate_html", "estimate_of", "known_file"]
 
 
 def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any] = ()) -> str:
@@ -49,19 +50,29 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
         adetailer=lambda: tabs_of(adetailer),
     )
     request = read_request(arguments, _job(fields), count * size, given)
-    return estimate_of(request, _resolve, batch=size)
+    return estimate_of(request, checkpoints_here(), batch=size)
 
 
-def estimate_of(request: Request, resolve: Resolve, *, batch: int) -> Forecast:
-    """What `request` costs besides what its folder holds. resolve: must not read files."""
+def estimate_of(request: Request, checkpoints: Sequence[Checkpoint], *, batch: int) -> Forecast:
+    """What `request` costs besides what its folder holds, with these files; none of them is read whole."""
     from ohwx_compare.hosts.webui.request.comparison import run_folder
 
     try:
         own = run_folder(request)
     except ExperimentError:  # a name that no folder can have: said when the run is started
         own = None
-    require_known(request.experiment, stood_in=bool(own and (own / LEDGER_FILE).is_file()))
-    return forecast(request.experiment, resolve, batch=batch, own=own, runs=runs_folder())
+    require_known_names(request.experiment, stood_in=bool(own and (own / LEDGER_FILE).is_file()))
+    resolve, hashes = known_file(checkpoints), webui_hashes()
+    return forecast(request.experiment, resolve, batch=batch, own=own, runs=runs_folder(), hashes=hashes)
+
+
+def known_file(checkpoints: Sequence[Checkpoint]) -> Resolve:
+    """Which of `checkpoints` a reference means, by names and the hashes that are known; no file is read whole.
+
+    The webui's own cache of hashes, which goes by time, is asked too: this decides nothing.
+    """
+    hashes = webui_hashes()
+    return among(checkpoints, lambda path: hashes.seems(path) or known_sha256(path))
 
 
 def _job(fields: Mapping[str, Any]) -> Job:
@@ -87,15 +98,6 @@ def _job(fields: Mapping[str, Any]) -> Job:
         rng=features.noise_source(),
         clip_skip=features.clip_skip(),
     )
-
-
-def _resolve(ref: CheckpointRef) -> Checkpoint:
-    """The file of that name; a hash would have to be computed."""
-    for folder in checkpoint_folders():
-        for name in (ref.name, f"{ref.name}.safetensors"):
-            if (folder / name).is_file():
-                return Checkpoint(name, folder / name)
-    raise UnknownCheckpointError(f"There is no checkpoint named {ref} here.")
 
 
 def _told(told: Forecast) -> str:

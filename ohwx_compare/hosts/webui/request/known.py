@@ -18,7 +18,7 @@ from ohwx_compare.hosts.webui.folders import detector_folders, detector_names
 from ohwx_compare.hosts.webui.request.given import style_library
 from ohwx_compare.words import did_you_mean
 
-__all__ = ["known_values", "require_detectors", "require_known", "require_ready"]
+__all__ = ["known_values", "require_detectors", "require_known_names", "require_ready"]
 
 _LORA = re.compile(r"<lora:([^:>]+)")
 
@@ -55,7 +55,7 @@ def _schedules() -> list[str]:
     return features.schedules() or list(dict.fromkeys(split_sampler(name, None, None)[1] for name in _visible()))
 
 
-def require_known(experiment: Experiment, *, stood_in: bool = False) -> None:
+def require_known_names(experiment: Experiment, *, stood_in: bool = False) -> None:
     """Raise ExperimentError or DetectorError for the first name that this webui does not have.
 
     Samplers, schedules, LoRAs and detectors of every cell and face. stood_in: the run to be resumed did without some.

@@ -6,7 +6,7 @@ from typing import Any
 
 from modules import shared
 
-from ohwx_compare.core.events import Event, Failed, Image, Skipped, Started, Step
+from ohwx_compare.core.events import Event, Failed, Hashing, Image, Skipped, Started, Step
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.words import counted
 
@@ -23,6 +23,7 @@ class RunProgress:
         self._cost = self._cost_done = 0.0
         self._done = self._failed = 0
         self._started = now()
+        self._hashing, self._hashing_since = "", 0.0
         self.drawn: list[int] = []  # numbers of the cells drawn just now
 
     def __enter__(self) -> "RunProgress":
@@ -39,12 +40,24 @@ class RunProgress:
             shared.state.job_count = sum(1 + len(cell.faces) for cell in self._cells)
         elif isinstance(event, Step):
             self._cost_done += event.count
+        elif isinstance(event, Hashing):
+            self._hash(event)
         elif isinstance(event, Image | Skipped | Failed):
             self._done += 1
             self._failed += isinstance(event, Failed)
             self.drawn += [event.number] if isinstance(event, Image) else []
             shared.state.textinfo = f"{event.number} of {counted(len(self._cells), 'cell')}: {event.label}"
         self._publish()
+
+    def _hash(self, event: Hashing) -> None:
+        """A file is read for its hash, perhaps by another thread, while pictures are generated."""
+        if event.done == 0:
+            self._hashing_since = self._now()
+        left = (self._now() - self._hashing_since) * (event.total - event.done) / event.done if event.done else None
+        share = f"{100 * event.done // event.total} %" + ("" if left is None else f", {round(left)} s left")
+        self._hashing = "" if event.done >= event.total else f"hashing {event.file}: {share}"
+        if self._hashing:
+            shared.state.textinfo = self._hashing
 
     def _publish(self) -> None:
         """Plain values only: their reader may be another version of this package."""
@@ -55,7 +68,8 @@ class RunProgress:
     def _words(self) -> str:
         if self._done >= len(self._cells):
             return "sheet and page"
-        return f"{self._done + 1} of {len(self._cells)}: {self._cells[self._done].label}"
+        cell = f"{self._done + 1} of {len(self._cells)}: {self._cells[self._done].label}"
+        return f"{cell}; {self._hashing}" if self._hashing else cell
 
     def _seconds_left(self) -> float | None:
         """At the pace so far, which counts sampling steps; None before the first."""

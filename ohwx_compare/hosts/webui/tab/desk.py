@@ -16,16 +16,15 @@ from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ElsewhereError, ExperimentError, HostError, sentence_of
-from ohwx_compare.files.checkpoint import list_checkpoints
 from ohwx_compare.files.infotexts import find_infotext
 from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_names, runs_folder
+from ohwx_compare.hosts.webui.folders import checkpoints_here, detector_names, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
-from ohwx_compare.hosts.webui.request.known import known_values, require_known
+from ohwx_compare.hosts.webui.request.known import known_values, require_known_names
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json, write_request
 from ohwx_compare.hosts.webui.request.request import Request, read_request
@@ -130,7 +129,7 @@ class Desk:
         if frozen := _frozen():
             raise HostError(frozen)
         folder = run_folder(request)
-        require_known(request.experiment, stood_in=(folder / LEDGER_FILE).is_file())
+        require_known_names(request.experiment, stood_in=(folder / LEDGER_FILE).is_file())
         return self._queue(request, folder)
 
     def resume(self, name: str) -> dict[str, Any]:
@@ -147,7 +146,8 @@ class Desk:
 
     def adopt(self, name: str) -> dict[str, Any]:
         """Take over a run that was made elsewhere, see `files.ledger.adopt`; `said` tells what became of it."""
-        with Ledger(self.runs.path(name), adopt=True) as ledger:
+        folder = self.runs.path(name)
+        with read_as_found(folder), Ledger(folder, adopt=True) as ledger:
             adopted = ledger.adopted
         return {**self.run(name), "said": adopted.words if adopted else ""}
 
@@ -217,11 +217,7 @@ class Desk:
     def _listed(self) -> tuple[float, list[Checkpoint], list[str]]:
         with self._listing:
             if self._folders is None or time.monotonic() - self._folders[0] > _KEPT:
-                found: dict[str, Checkpoint] = {}
-                for folder in checkpoint_folders():
-                    for name in list_checkpoints(folder):
-                        found.setdefault(name, Checkpoint(name, folder / name))
-                self._folders = (time.monotonic(), list(found.values()), detector_names())
+                self._folders = (time.monotonic(), checkpoints_here(), detector_names())
             return self._folders
 
 

@@ -1,6 +1,7 @@
 """From what is pasted or dropped into the tab to a request, and what it would cost."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,8 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext.infotext import parse, split
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.errors import InfotextError, UnknownCheckpointError
-from ohwx_compare.hosts.webui.generation import loading
-from ohwx_compare.hosts.webui.request.cost import estimate_of
+from ohwx_compare.errors import CheckpointError, InfotextError, UnknownCheckpointError, WrongCheckpointError
+from ohwx_compare.hosts.webui.request.cost import estimate_of, known_file
 from ohwx_compare.hosts.webui.request.given import style_library
 from ohwx_compare.hosts.webui.request.record import request_json
 from ohwx_compare.hosts.webui.request.request import Request
@@ -51,15 +51,8 @@ def draft_request(texts: Sequence[str], checkpoints: Sequence[Checkpoint], defau
 
 
 def estimate_request(request: Request, checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
-    """A plan's counts and its time, see `Forecast.to_json`; nothing is read but ledgers."""
-
-    def resolve(ref: CheckpointRef) -> Checkpoint:
-        name, _ = _known(ref, checkpoints)
-        if name is None:
-            raise UnknownCheckpointError(f"There is no checkpoint named {ref} here.")
-        return next(checkpoint for checkpoint in checkpoints if checkpoint.name == name)
-
-    return estimate_of(request, resolve, batch=1).to_json()
+    """A plan's counts and its time, see `Forecast.to_json`; nothing is read but ledgers and samples of files."""
+    return estimate_of(request, checkpoints, batch=1).to_json()
 
 
 def _split(text: str) -> list[str]:
@@ -67,27 +60,18 @@ def _split(text: str) -> list[str]:
 
 
 def _known(ref: CheckpointRef, checkpoints: Sequence[Checkpoint]) -> tuple[str | None, str | None]:
-    """The file that `ref` means, and a warning about it; no file is read: only hashes that the webui knows count."""
-    by_name = [
-        c for c in checkpoints if ref.name.casefold() in (c.name.casefold(), c.name.rpartition("/")[2].casefold())
-    ]
-    by_stem = [c for c in checkpoints if CheckpointRef(c.name).stem.casefold() == ref.stem.casefold()]
-    named = by_name or by_stem
-    if ref.short_hash is None:
-        return (named[0].name if named else None), None
-    shown = {checkpoint.name: loading.known_sha256(checkpoint.path) for checkpoint in checkpoints}
-    same = [c for c in (*named, *checkpoints) if (shown[c.name] or "").startswith(ref.short_hash)]
-    if same:
-        return same[0].name, None
-    unread = [checkpoint for checkpoint in named if shown[checkpoint.name] is None]
-    if unread:
-        return unread[0].name, None
-    if named:
-        other = (shown[named[0].name] or "")[:10]
-        return named[
-            0
-        ].name, f"{named[0].name} here has another hash, [{other}], than the infotext says, [{ref.short_hash}]."
-    return None, None
+    """The file that `ref` means, and a warning about it: one of its name stands in for one of its hash."""
+    resolve = known_file(checkpoints)
+    try:
+        return resolve(ref).name, None
+    except WrongCheckpointError as error:
+        other = str(error)
+    except CheckpointError as error:
+        return None, None if isinstance(error, UnknownCheckpointError) else str(error)
+    for instead, note in ((ref.short_hash or "", None), (ref.name, other)):
+        with suppress(CheckpointError):
+            return resolve(CheckpointRef(instead)).name, note
+    return None, other
 
 
 def texts_in_request(body: dict[str, Any]) -> list[str]:

@@ -32,6 +32,7 @@ from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.inner import is_inner_folder, require_inner_folder
 from ohwx_compare.files.ledger.reader import read_pictures
 from ohwx_compare.files.ledger.rows import PictureRow
+from ohwx_compare.files.ledger.schema import unusable
 
 __all__ = ["PictureRecord", "Shelf", "Stored", "file_name", "run_folders"]
 
@@ -117,7 +118,7 @@ class Shelf:
                 atomic.sweep(folder / name)
             atomic.sweep(folder)  # what a kill left of its mark, its sheet and its page
         except OSError as error:
-            raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
+            raise unusable(folder, error) from error
         self._stored: dict[str, Stored] = {}
         self._keys: dict[str, str] = {}  # by path
         for path in _pictures(folder):

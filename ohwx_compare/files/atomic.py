@@ -11,6 +11,7 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
@@ -132,9 +133,12 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def sweep(folder: Path) -> list[Path]:
-    """Remove what killed writers left in `folder` (not below it) and return it. Only for the folder's owner."""
-    left = sorted(folder.glob("*" + UNFINISHED))
+def sweep(folder: Path, name: str = "") -> list[Path]:
+    """Remove what killed writers left in `folder` (not below it) and return it. Only for the folder's owner.
+
+    name: of the one file that the caller writes, where the folder is the user's.
+    """
+    left = sorted(folder.glob(f"{escape(name[:50])}.????????{UNFINISHED}" if name else f"*{UNFINISHED}"))
     for path in left:
         path.unlink(missing_ok=True)
     return left

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ohwx_compare.errors import ImageError
-from ohwx_compare.files.atomic import is_plain_file, write_bytes
+from ohwx_compare.files.atomic import is_plain_file, sweep, write_bytes
 from ohwx_compare.files.png_chunks import PNG_HEAD, png_chunks
 from ohwx_compare.files.regular import require_regular
 
@@ -98,11 +98,12 @@ def write_png(path: Path, image: Image.Image, infotext: str) -> None:
 def write_result(path: Path, image: Image.Image, infotext: str) -> None:
     """`write_png` for a picture made of one that the user gave, marked so that `is_made_here` knows it again.
 
-    An empty infotext is left out. Raises ImageError.
+    An empty infotext is left out. What a killed writer left of it is removed. Raises ImageError.
     """
     chunks = _chunks(infotext) if infotext else PngInfo()
     chunks.add_text(_SOFTWARE, _NAME)
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, path.name)
     _write(path, image, "PNG", pnginfo=chunks)
 
 

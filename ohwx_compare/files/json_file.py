@@ -33,11 +33,16 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """JSON as its standard has it: NaN and Infinity, which Python writes, become None. Raises ValueError."""
+    """JSON as its standard has it: NaN, Infinity and 1e999, which Python reads, become None. Raises ValueError."""
     try:
-        return json.loads(text, parse_constant=lambda name: None)
+        return json.loads(text, parse_constant=lambda name: None, parse_float=_finite_float)
     except RecursionError as error:
         raise ValueError("is nested too deep") from error
+
+
+def _finite_float(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _finite(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """What the system could give a program now: memory, and room on a disk."""
 
 import ctypes
+import os
 import re
 import shutil
 import sys
@@ -32,7 +33,7 @@ def free_bytes(folder: Path) -> int:
 def nearest_there(path: Path) -> Path:
     """`path`, or the nearest folder above it that exists; the current one where the drive is gone."""
     path = path.absolute()
-    return next((one for one in (path, *path.parents) if one.exists()), Path())
+    return next((one for one in (path, *path.parents) if os.path.exists(one)), Path())  # noqa: PTH110  Path's raises for a name too long
 
 
 if sys.platform == "win32":

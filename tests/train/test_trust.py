@@ -175,3 +175,4 @@ def test_what_is_no_number_is_null():
         "norms": [1.0, None],
     }
     assert parse_json('{"loss": NaN}') == {"loss": None}
+    assert parse_json("[1e999, -1e999, 1e-999, 0.5]") == [None, None, 0.0, 0.5]

@@ -23,12 +23,12 @@ from ohwx_compare.files.ledger.journal import require_harmless
 __all__ = [
     "LEDGER_FILE",
     "SCHEMA",
-    "advice",
     "connect",
     "explained",
     "open_ledger",
     "require_our_tables",
     "schema_of",
+    "unusable",
     "update",
 ]
 
@@ -102,16 +102,26 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, ValueError) as error:
-        raise LedgerError(f"{path} cannot be used: {error}. {advice(str(error))}") from error
+        raise LedgerError(
+            f"{path} cannot be used: {error}. {_advice(str(error)) or 'If it is damaged, choose another folder.'}"
+        ) from error
 
 
-def advice(error: str) -> str:
-    """What to do about an error of SQLite or of the file system, in a sentence."""
+def unusable(path: Path, error: OSError) -> LedgerError:
+    """What the file system says against `path`, in a sentence."""
+    reason = error.strerror or str(error)
+    return LedgerError(f"{path} cannot be used: {reason}. {_advice(reason) or 'Choose another folder.'}")
+
+
+def _advice(error: str) -> str:
+    """What to do about an error of SQLite or of the file system, in a sentence; "" for one not known."""
     if "full" in error or "No space" in error:
         return "Free some space, then start the run again: what is finished is kept."
     if any(word in error for word in ("readonly", "unable to open", "Read-only", "Permission denied")):
         return "Make it writable, or choose another folder."
-    return "If it is damaged, choose another folder."
+    if "I/O error" in error or "Input/output" in error:
+        return "The disk fails: see to it, then start the run again; what is finished is kept."
+    return ""
 
 
 def connect(address: Path | str, *, is_uri: bool = False) -> sqlite3.Connection:

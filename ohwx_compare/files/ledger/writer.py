@@ -26,7 +26,7 @@ from ohwx_compare.files.ledger.rows import (
     results_in,
     stored_experiment,
 )
-from ohwx_compare.files.ledger.schema import LEDGER_FILE, advice, explained, open_ledger
+from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained, open_ledger, unusable
 from ohwx_compare.words import counted
 
 __all__ = ["Ledger", "claim_folder", "hold_folder"]
@@ -47,7 +47,7 @@ class Ledger:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LedgerError(f"{folder} cannot be used: {error}. Choose another folder.") from error
+            raise unusable(folder, error) from error
         with ExitStack() as held:
             held.enter_context(closing(hold_folder(folder)))
             self.adopted = claim_folder(self.path, adopt=adopt)
@@ -140,7 +140,7 @@ def hold_folder(folder: Path) -> BinaryIO:
     except BlockingIOError as error:
         raise LedgerError(f"Another run is writing to {folder}; wait for it, or choose another folder.") from error
     except OSError as error:
-        raise LedgerError(f"{folder / lock.LOCK_FILE} cannot be used: {error}. {advice(str(error))}") from error
+        raise unusable(folder / lock.LOCK_FILE, error) from error
 
 
 def claim_folder(path: Path, *, adopt: bool) -> Adopted | None:
@@ -148,7 +148,7 @@ def claim_folder(path: Path, *, adopt: bool) -> Adopted | None:
     try:
         return claim(path, adopt=adopt)
     except OSError as error:
-        raise LedgerError(f"{path.parent} cannot be used: {error}. {advice(str(error))}") from error
+        raise unusable(path.parent, error) from error
 
 
 def _moves(rows: Sequence[sqlite3.Row], cells: Iterable[Cell]) -> tuple[dict[int, int], list[int]]:

@@ -73,7 +73,10 @@ def train(
     with _machine(folder), _alone(folder) if group.leads else nullcontext():
         if group.leads and not is_awaited(folder):  # whoever awaits it cleared them, and may have asked since
             clear(folder)
-        group.agree(True, device)  # the folder is ours
+        if group.leads:
+            sweep(folder)
+            sweep(folder / "state")
+        group.agree(True, device)  # the folder is ours, and swept
         base = sha256(Path(plan.recipe.base))
         owner = fingerprint(plan, base)
         facts = {"steps": plan.steps, "name": plan.recipe.name}
@@ -103,10 +106,6 @@ class _Sitting:
 
     def run(self, device: str, listen: Listener) -> TrainingResult:
         plan, group, states = self.plan, self.group, Path(self.plan.recipe.output) / "state"
-        if group.leads:
-            sweep(states.parent)
-            sweep(states)
-        group.agree(True, device)  # swept
         setup = set_up(plan, device, group)
         start, damage = usable_state(states, self.hashes[1])
         done = read_state(start, setup) if start else 0

@@ -1,0 +1,86 @@
+"""A disk that fails, fills or loses its process at any operation: what was made stays, and the next run ends the same.
+
+`ohwx_compare.testing.faults` counts the operations; the host draws mosaics, all else is real.
+"""
+
+import errno
+import json
+import os
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from drawing_runs import contents
+from fault_runs import Faulty, files
+from killed_run import EXPERIMENT, Detector
+
+from ohwx_compare.cli import compare, face, replay
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.infotext.infotext import from_job, render
+from ohwx_compare.engine import detect
+from ohwx_compare.files.images import write_png
+from ohwx_compare.testing.fake_host import FakeHost
+
+BOTH = (Axis("checkpoint", (CheckpointRef("a"), CheckpointRef("b"))), Axis("seed", (1, 2)))
+FORKS = pytest.mark.skipif(os.name == "nt", reason="Windows cannot fork")
+KILL = pytest.param(None, marks=FORKS)
+ERRORS = [errno.ENOSPC, errno.EIO]
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """`command("compare")`: four cells with faces, or the face pass or replay of two pictures."""
+    models, pictures = tmp_path / "models", tmp_path / "pictures"
+    models.mkdir()
+    pictures.mkdir()
+    for name in "ab":
+        (models / f"{name}.safetensors").write_bytes(name.encode() * 40)
+
+    def host(*args):
+        made = FakeHost(models)
+        made.device = SimpleNamespace(type="cpu")
+        return made
+
+    for module in (compare, face, replay):
+        monkeypatch.setattr(module, "native_host", host)
+    monkeypatch.setattr(detect, "find_detector", lambda *args, **kwargs: Detector())
+    experiment = replace(EXPERIMENT, axes=BOTH)
+    (tmp_path / "e.json").write_text(json.dumps(experiment.to_dict()), encoding="utf-8")
+    drawing = host()
+    drawing.use(drawing.checkpoints()[0])
+    for seed in (1, 2):
+        job = replace(experiment.job, seed=seed)
+        text = render(from_job(job, model="a", model_hash="", faces=experiment.faces))
+        write_png(pictures / f"{seed}.png", next(iter(drawing.render([job]))).image, text)
+    given = {
+        "compare": [str(tmp_path / "e.json"), "--batch", "2"],
+        "face": [str(pictures)],
+        "replay": [str(pictures / "1.png"), str(pictures / "2.png")],
+    }
+
+    def made(name):
+        line = [name, *given[name], "--checkpoints", str(models), "--out"]
+        return Faulty(lambda out: [*line, str(out)], contents if name == "compare" else files, tmp_path)
+
+    return made
+
+
+@pytest.mark.parametrize("name", ["face", "replay"])
+@pytest.mark.parametrize("error", [*ERRORS, KILL])
+def test_pictures(command, name, error):
+    assert command(name).sweep(error=error) >= 6
+
+
+@pytest.mark.parametrize(("error", "first"), [(errno.ENOSPC, 1), (errno.EIO, 10), pytest.param(None, 19, marks=FORKS)])
+def test_a_run_at_some(command, error, first):
+    assert command("compare").sweep(error=error, first=first, every=29) >= 3
+
+
+def test_a_disk_that_stays_full(command):
+    assert command("compare").sweep(error=errno.ENOSPC, every=41, stays=True) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [*ERRORS, KILL])
+def test_a_run_at_every(command, error):
+    assert command("compare").sweep(error=error) >= 40

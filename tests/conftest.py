@@ -24,9 +24,9 @@ def goldens() -> Path:
     return GOLDENS
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing is remembered in the user's own folders, also after a test's `monkeypatch.undo()`."""
+    """Nothing is remembered in the user's own folders, also by fixtures of a session and after `monkeypatch.undo()`."""
     cache = str(tmp_path_factory.getbasetemp() / "cache")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):

@@ -1,6 +1,7 @@
 """`ohwx judge`: which checkpoint to keep, in numbers and a sentence, from a finished run and photographs."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--band", metavar="B", type=_band, help="differences up to this do not matter, of a scale of 1 (default: 0.05)"
     )
+    parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead of Markdown")
     parser.set_defaults(run=run)
@@ -81,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     """Score, judge and write the report. Returns the exit status."""
     from ohwx_compare.files.checkpoint import sha256
     from ohwx_compare.judge.run.judgement import judge_scores, require_comparable
-    from ohwx_compare.judge.run.measures import Given, given_by_recipe, measures_for
+    from ohwx_compare.judge.run.measures import Given, base_file, given_by_recipe, measures_for
     from ohwx_compare.judge.run.pictures import with_class_token
     from ohwx_compare.judge.run.scoring import score_run
     from ohwx_compare.judge.run.trained import trained_in
@@ -104,11 +106,12 @@ def run(options: argparse.Namespace) -> int:
     trained = trained_in(judged, sha256(given.base) if given.base else "", options.checkpoints)
     require_comparable(judged, trained)
     judged = with_class_token(judged, trained.class_token)
-    made = measures_for(given, lambda: _detector(options, detector_name))
+    given = base_file(judged, trained.bases, given)
+    made = measures_for(judged, trained.bases, given, lambda: _detector(options, detector_name))
     bar = Bar()
     with CtrlC(bar.say) as asked:
         try:
-            scored = score_run(judged, made.measures, trained.bases, bar, lambda: asked.asked)
+            scored = score_run(judged, made.measures, trained.bases, bar, lambda: asked.asked, adopt=options.adopt)
         finally:
             bar.close()
     band = BAND if options.band is None else options.band
@@ -124,10 +127,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _opened(options: argparse.Namespace) -> "tuple[JudgedRun, tuple[VoteRow, ...], str]":
-    """What is judged, the votes on it, and the detector that its face pass used."""
+    """What is judged, with what went wrong in it unsaid, the votes on it, and the detector that its face pass used."""
     from ohwx_compare.files.ledger.measures import read_votes
     from ohwx_compare.files.ledger.reader import open_run
     from ohwx_compare.files.ledger.schema import LEDGER_FILE
+    from ohwx_compare.judge.failures import found_in
     from ohwx_compare.judge.run.pictures import judged_folder, judged_run
 
     token = options.class_token or ""
@@ -135,7 +139,10 @@ def _opened(options: argparse.Namespace) -> "tuple[JudgedRun, tuple[VoteRow, ...
         return judged_folder(options.folder, class_token=token), (), _DETECTOR
     opened = open_run(options.folder)
     used = [tab.model for tab in opened.experiment.faces if tab.model != "None"]
-    return judged_run(opened, token), read_votes(options.folder), used[0] if used else _DETECTOR
+    judged = judged_run(opened, token)
+    failures = tuple(finding.sentence for finding in found_in(opened))
+    judged = replace(judged, missing=(*judged.missing, *failures))
+    return judged, read_votes(options.folder), used[0] if used else _DETECTOR
 
 
 def _detector(options: argparse.Namespace, name: str) -> "Detector":

@@ -68,7 +68,7 @@ def _from_safetensors(path: Path) -> DetectorFile:
             size=_size(about),
         )
     except CheckpointError as error:
-        raise DetectorError(str(error)) from error
+        raise DetectorError(f"The detector {error}") from error
     except (ArithmeticError, AttributeError, OSError, RecursionError, SafetensorError, TypeError, ValueError) as error:
         raise DetectorError(f"{path} is not a readable safetensors detector: {error}.") from error
 

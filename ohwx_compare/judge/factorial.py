@@ -39,9 +39,9 @@ def factorial(values: ArrayLike, exposures: Sequence[float], arms: str = "regula
     both, gain = np.full(passes, 1 / passes), np.array([-1.0, 1.0])
     weights = {arms: (apart, even, both)}
     if len(exposures) > 1:
-        weights |= {"exposures": (mean, slope, both), f"{arms} x exposures": (apart, slope, both)}
+        weights |= {"exposures": (mean, slope, both), arms + " x exposures": (apart, slope, both)}
     if passes == 2:
-        weights |= {"face pass": (mean, even, gain), f"{arms} x face pass": (apart, even, gain)}
+        weights |= {"face pass": (mean, even, gain), arms + " x face pass": (apart, even, gain)}
     if count == 1:
         weights = {name: each for name, each in weights.items() if each[0] is mean}
     effects = {name: effect(_weighed(values, *each)) for name, each in weights.items()}

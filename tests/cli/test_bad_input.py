@@ -68,7 +68,10 @@ CHECKPOINTS = {
         lambda path, tiny: path.write_text("these are not the weights"),
         "it begins with text; choose another",
     ),
-    "a header of 2 GB": (lambda path, tiny: path.write_bytes((2**31).to_bytes(8, "little") + b"{}"), "2,147,483,648"),
+    "a header of 2 GB": (
+        lambda path, tiny: path.write_bytes((2**31).to_bytes(8, "little") + b"{}"),
+        "claims over 20,000,000 bytes",
+    ),
     "0 bytes": (lambda path, tiny: path.touch(), "is empty (0 bytes)"),
     "more data than tensors": (lambda path, tiny: path.write_bytes(tiny.read_bytes() + bytes(99)), "is damaged"),
     "NaN": (with_nan, "NaN"),
@@ -212,7 +215,7 @@ INPUTS = {
     "more pixels than anybody has": (lambda p: ["--from", TEXT.replace("64x64", "800000x800000")], "up to 16384"),
     "unknown axis": (
         lambda p: ["--from", f"{TEXT}, Script: X/Y/Z plot, X Type: Sede, X Values: 1"],
-        "did you mean 'Seed'",
+        "'Sede' is not supported yet; supported: Checkpoint name",
     ),
     "unknown axis in a file": (lambda p: [experiment(p / "e.json", axis="sede")], "did you mean 'seed'"),
     "too many cells": (lambda p: ["--from", f"{TEXT}, {MANY}"], "90,000 cells"),
@@ -249,8 +252,11 @@ PICTURES = {
 def test_a_wrong_picture_is_one_sentence(name, command, tiny, tmp_path, capsys):
     make, words = PICTURES[name]
     picture = make(tmp_path / "picture ü.png")
+    settings = tmp_path / "settings.json"
+    settings.write_text('[{"model": "opencv-frontalface"}]', encoding="utf-8")
     flags = ["--checkpoints", str(tiny), "--checkpoint", "tiny_base", "--out", str(tmp_path / "o"), "--device", "cpu"]
-    status = main([command, str(picture), *(flags if command == "face" else ())])
+    more = {"face": [*flags, "--settings", str(settings)], "detect": ["--detector", "opencv-frontalface"]}
+    status = main([command, str(picture), *more.get(command, ())])
     output = said(capsys)
     if (command, name) in {("detect", "no metadata"), ("pnginfo", "a decompression bomb")}:
         assert status == 0  # no pixels, or no text, is needed

@@ -25,10 +25,11 @@ STAND_INS = [
 ]  # fmt: skip
 
 
-def small(tmp_path) -> Path:
+def small(tmp_path, detector="opencv-frontalface") -> Path:
     """The article's first infotext at a size that a test can draw."""
     text = SEED.joinpath("infotexts.txt").read_text(encoding="utf-8").split("\n\n---\n\n")[0]
     text = text.replace("1024x1024", "128x128").replace("Steps: 20", "Steps: 4").replace("steps: 80", "steps: 6")
+    text = text.replace("face_yolov8n.pt", detector)
     file = tmp_path / "small infotext.txt"
     file.write_text(text, encoding="utf-8")
     return file
@@ -60,7 +61,7 @@ def test_missing_checkpoints_are_named_in_one_sentence(tiny, tmp_path, capsys):
 
 def test_it_runs_with_stand_ins_and_says_so(tiny, tmp_path, goldens, capsys):
     out = tmp_path / "näive run"
-    flags = ["--from", small(tmp_path), *STAND_INS, "--json"]
+    flags = ["--from", small(tmp_path, "face_yolov8n.pt"), *STAND_INS, "--json"]
     assert compare(tiny, out, *flags) == 1
     assert "no face detector face_yolov8n.pt" in capsys.readouterr().err
     assert not list(out.glob("images/*"))

@@ -20,14 +20,9 @@ sys.path.append(str(Path(__file__).parents[1] / "judge"))
 from planted_run import ME, OTHER, STYLES, ColourReader, Planted, SquareDetector, photographs, picture, planted_run
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return planted_run(tmp_path_factory.mktemp("läufe"), styles=STYLES[:3], seeds=(1, 2), has_face_pass=True)
-
-
 @pytest.fixture
-def run(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "run 1")
+def run(tmp_path):
+    return planted_run(tmp_path / "läufe 1", styles=STYLES[:3], seeds=(1, 2), has_face_pass=True)
 
 
 @pytest.fixture
@@ -80,8 +75,8 @@ def test_a_second_call_measures_nothing(run, photos, capsys, monkeypatch):
     assert said(capsys, run, "--photos", photos, "--json")[1] == first
 
 
-def test_the_recipe_beside_the_checkpoints_names_the_photographs(made, run, photos, capsys):
-    recipe = made.parent / "models" / "recipe.json"
+def test_the_recipe_beside_the_checkpoints_names_the_photographs(run, photos, capsys):
+    recipe = run.parent / "models" / "recipe.json"
     recipe.write_text(json.dumps({"train": str(photos), "reg": None, "base": "gone"}), encoding="utf-8")
     try:
         assert said(capsys, run)[0] == 0
@@ -176,6 +171,12 @@ def test_a_folder_of_pictures_with_infotexts_is_judged(tmp_path, photos, capsys)
 def test_what_is_named_and_not_there_is_said(run, capsys, flag):
     status, _, err = said(capsys, run, flag, "nowhere")
     assert (status, flag in err) == (1, True)
+
+
+def test_a_copy_is_not_written_into_unasked(run, photos, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    status, _, err = said(capsys, copy, "--photos", photos)
+    assert (status, "--adopt" in err) == (1, True)
 
 
 def test_no_folder_is_no_run(tmp_path, capsys):

@@ -10,6 +10,7 @@ import tab_server
 from conftest import HOSTILE, NAMES, experiment_of
 
 from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.files.ledger.own import mark
 from ohwx_compare.files.ledger.reader import open_run
 
 SECOND = "läufe #1 100%"
@@ -47,6 +48,8 @@ def drawn(tmp_path_factory, make_run):
 @pytest.fixture
 def server(tmp_path, drawn):
     runs = shutil.copytree(drawn, tmp_path / "runs")
+    for copied in runs.glob("*/run.sqlite"):
+        mark(copied)
     tab = tab_server.Tab(runs, [*NAMES, "other/<img src=x onerror='window.hurt=1'>.safetensors"], tmp_path)
     tab.order, tab.states = [SECOND, "first"], {SECOND: "drawing"}
     server = tab_server.serve(tab)

@@ -1,9 +1,7 @@
 """The planted run, written once, and the parts that judge it."""
 
-import shutil
-
 import pytest
-from planted_run import ME, ColourReader, SquareDetector, photographs, planted_run
+from planted_run import ME, STYLES, ColourReader, SquareDetector, photographs, planted_run
 
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.judge.references import FaceSight, read_references
@@ -17,14 +15,10 @@ def planted(tmp_path_factory):
 
 
 @pytest.fixture
-def planted_copy(planted, tmp_path):
-    """A copy to write scores into; the checkpoint files are the one run's."""
-    return shutil.copytree(planted, tmp_path / "run")
-
-
-@pytest.fixture
-def judged(planted_copy):
-    return judged_run(open_run(planted_copy), "ohwx man")
+def judged(tmp_path):
+    """A small run to write scores into: three styles and two seeds."""
+    folder = planted_run(tmp_path, styles=STYLES[:3], seeds=(1, 2), has_face_pass=True)
+    return judged_run(open_run(folder), "ohwx man")
 
 
 @pytest.fixture(scope="session")

@@ -152,13 +152,12 @@ def test_missing_faces_and_copies_are_counted(tmp_path, square_sight, my_photogr
     assert first.nearest.endswith(".png")
 
 
-def test_a_face_that_the_pass_made_a_strangers_is_counted(judgement, planted, square_sight, my_photographs):
+def test_a_face_that_the_pass_made_a_strangers_is_counted(judgement):
     assert {point.counts.worse for point in judgement.points} == {0}
-    run = judgement.run
-    swapped = [replace(each, is_last=not each.is_last) for each in run.pictures]
-    turned = replace(run, pictures=tuple(swapped))
-    scores = score_run(turned, [Likeness(square_sight, my_photographs)], judgement.trained.bases)
-    found = judge_scores(turned, judgement.trained, scores)
+    scored = judgement.tables[LIKENESS].scored
+    turned = {replace(each, is_last=not each.is_last): score for each, score in scored.scores.items()}
+    run = replace(judgement.run, pictures=tuple(turned))
+    found = judge_scores(run, judgement.trained, [replace(scored, scores=turned)])
     worse = {point.label: point.counts for point in found.points}["reg-000030"]
     assert 0 < worse.worse <= worse.passed
 

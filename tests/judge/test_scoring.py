@@ -53,7 +53,7 @@ def test_what_was_stopped_is_resumed_from_its_last_batch(judged):
         score_run(judged, [halves[0]], is_stopping=lambda: next(calls))
     resumed = values(score_run(judged, [halves[1]], on_event=said.append)[0])
     given = [sum(count for _, count in style.seen) for style in halves]
-    assert (given[0], sum(given)) == (32, len(judged.pictures))
+    assert (given[0], sum(given)) == (28, len(judged.pictures))
     assert said[0] == Started("scores", given[1], given[1])
     assert sum(event.count for event in said if isinstance(event, Step)) == given[1]
     with MeasureLedger(judged.folder) as ledger:

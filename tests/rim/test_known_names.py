@@ -9,6 +9,7 @@ from fake_webui import Txt2Img
 
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import CheckpointError, DetectorError, ExperimentError
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.ledger.reader import open_run
 
 WRONG = {
@@ -78,7 +79,7 @@ def test_a_lora_by_its_alias_and_an_embedding_are_in_the_fingerprint(webui, monk
     monkeypatch.setitem(sys.modules, "modules.sd_hijack", hijack)
 
     def said(prompt):
-        return Fingerprint(Txt2Img(seed=7), own_faces=True)(Job(prompt=prompt, seed=1))
+        return Fingerprint(Txt2Img(seed=7), own_faces=True, digest=sha256)(Job(prompt=prompt, seed=1))
 
     lora.write_bytes(b"1"), embedding.write_bytes(b"1")
     before = {prompt: said(prompt) for prompt in ("<lora:alias:1>", "a charm", "plain")}

@@ -15,7 +15,7 @@ DATA = Path(ohwx_compare.toy.__file__).with_name("data")
 
 @pytest.fixture(scope="module")
 def detector():
-    return find_detector("toy_face_yolov8.pt", [DATA], required=True)
+    return find_detector("toy_face_yolov8.pt", [DATA])
 
 
 @pytest.mark.parametrize(("far", "near"), [(0.3, 0.55), (0.18, 0.28)])

@@ -35,9 +35,8 @@ def test_texts_are_what_generation_sees(model, texts, caption):
 
 def test_pooled_is_the_goldens(model, goldens, texts):
     with np.load(goldens / "training_step.npz") as file:
-        assert np.array_equal(
-            np.stack([size_vector(sizes).numpy() for sizes in file["time_ids"]]), file["vector"][:, 128:]
-        )
+        sizes = np.stack([size_vector(sizes).numpy() for sizes in file["time_ids"]])
+        np.testing.assert_allclose(sizes, file["vector"][:, 128:], atol=2e-5)  # sines differ by processor
         tokens = torch.from_numpy(file["tokens"])
         hidden = read_l(model.clip_l)(tokens)[0]
         np.testing.assert_allclose(hidden.numpy(), file["te1/hidden"], atol=2e-5)

@@ -18,6 +18,7 @@ from ohwx_compare.judge.planner import Design, designs, spread_of
 from ohwx_compare.judge.run.table import MeasureTable
 from ohwx_compare.judge.run.trained import JudgedSave, SaveGroup, SavePairs, pair_saves
 from ohwx_compare.judge.seeds import other_seeds
+from ohwx_compare.judge.style_kept import PHOTOGRAPH
 from ohwx_compare.judge.trainings import compare_trainings
 from ohwx_compare.judge.verdict import verdict
 from ohwx_compare.judge.words import Clause
@@ -173,7 +174,10 @@ def _matched(comparison: Comparison, table: MeasureTable, kept: MeasureTable, ea
     if len(places) < len(table.styles) or kept.repeats != table.repeats:
         return None
     sides = (comparison.pairs.first, comparison.pairs.second)
-    is_kept = [_stacked(kept, side[:1])[0][:, places] >= _KEPT for side in sides]
+    photographs = [all(score.outcome == PHOTOGRAPH for each, score in kept.scored.scores.items() if each.style == style)
+                   for style in table.styles]  # fmt: skip
+    is_free = np.array(photographs)[:, None]  # a photograph has no style to lose
+    is_kept = [is_free | (_stacked(kept, side[:1])[0][:, places] >= _KEPT) for side in sides]
     with suppress(ExperimentError):
         first, second = (one.transpose(1, 2, 0) for one in is_kept)
         return match(table.styles, each.transpose(1, 2, 0), first, second)

@@ -1,22 +1,25 @@
 """Which measures a run can be judged by, from what was given and what the recipe beside its checkpoints tells."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ohwx_compare.engine.detect import Detector
 from ohwx_compare.engine.face_reader import FaceReader
-from ohwx_compare.errors import MeasureError
+from ohwx_compare.errors import CheckpointError, ImageError, MeasureError
 from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.json_file import read_object
+from ohwx_compare.judge.latent_likeness import LatentLikeness
 from ohwx_compare.judge.likeness import Likeness
 from ohwx_compare.judge.measure import PictureMeasure
 from ohwx_compare.judge.references import FaceSight, References, read_references
-from ohwx_compare.judge.run.pictures import JudgedRun
+from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
+from ohwx_compare.judge.style_kept import StyleKept
+from ohwx_compare.judge.vae_sight import VaeSight
 from ohwx_compare.judge.weights import find_face_files
 
-__all__ = ["Given", "Measures", "given_by_recipe", "measures_for"]
+__all__ = ["Given", "Measures", "base_file", "given_by_recipe", "measures_for"]
 
 _MOST_STRANGERS = 60  # photographs of others: the floor's mean needs no more
 
@@ -57,30 +60,76 @@ def given_by_recipe(run: JudgedRun, given: Given) -> Given:
     return given
 
 
-def measures_for(given: Given, detector: Callable[[], Detector]) -> Measures:
+def measures_for(run: JudgedRun, bases: Sequence[str], given: Given, detector: Callable[[], Detector]) -> Measures:
     """Make the measures that can be made. `detector` is asked for where faces are looked for.
 
-    Raises MeasureError and ImageError for photographs that cannot be used, and MeasureError where nothing can be
-    measured.
+    bases: names of the columns that the base drew. Raises MeasureError and ImageError for photographs that cannot be
+    used, and MeasureError where nothing can be measured.
     """
-    missing: list[str] = []
+    controls = [each for each in run.pictures if each.checkpoint in bases and each.is_last]
+    likeness = _likeness(given, [each.path for each in controls], detector)
+    style = _style_kept(given, controls)
+    made = (*likeness.measures, *style.measures)
+    if not made:
+        raise MeasureError(f"Nothing can be measured. {' '.join(likeness.missing)}")
+    return Measures(made, (*likeness.missing, *style.missing))
+
+
+def base_file(run: JudgedRun, bases: Sequence[str], given: Given) -> Given:
+    """`given` with the file of the base's column, where none is named and it still lies there."""
+    files = (column.path for column in run.columns if column.name in bases and column.path and column.path.is_file())
+    return replace(given, base=given.base or next(files, None))
+
+
+def _likeness(given: Given, controls: Sequence[Path], detector: Callable[[], Detector]) -> Measures:
+    """By the face network; without it by the base's VAE, where there are pictures of others."""
+    if given.photos is None:
+        return Measures(
+            (), ("No photographs of the person were given, and no recipe beside the checkpoints names any.",)
+        )
     try:
         files = find_face_files(given.weights)
     except MeasureError as error:
-        raise MeasureError(f"Nothing can be measured. {error}") from error
-    if given.photos is None:
-        raise MeasureError(
-            "No photographs of the person were given, and no recipe beside the checkpoints names any; give a folder of "
-            "them."
-        )
+        return _fallback(given, controls, detector, str(error))
     found = detector()
-    missing += [f"{found.note[:1].upper()}{found.note[1:]}."] if found.note else []
     sight = FaceSight(found, FaceReader.load(*files, device=given.device))
     mine = read_references([given.photos], sight)
     held_out = read_references([given.held_out], sight) if given.held_out else None
     strangers = _strangers(given.negatives, sight) if given.negatives else None
-    missing += _notes(given, mine, held_out)
-    return Measures((Likeness(sight, mine, held_out=held_out, strangers=strangers),), tuple(missing))
+    measure = Likeness(sight, mine, held_out=held_out, strangers=strangers)
+    return Measures((measure,), (*_note(found), *_notes(mine, held_out)))
+
+
+def _fallback(given: Given, controls: Sequence[Path], detector: Callable[[], Detector], why: str) -> Measures:
+    others = pictures([given.negatives])[:_MOST_STRANGERS] if given.negatives else list(controls[:_MOST_STRANGERS])
+    if given.base is None or given.photos is None or not others:
+        return Measures((), (why,))
+    found = detector()
+    try:
+        measure = LatentLikeness(VaeSight.load(given.base, given.device), found, pictures([given.photos]), others)
+    except (MeasureError, CheckpointError) as error:
+        return Measures((), (why, str(error)))
+    return Measures((measure,), (f"Likeness is by the base's VAE alone, a fallback. {why}", *_note(found)))
+
+
+def _style_kept(given: Given, controls: Sequence[JudgedPicture]) -> Measures:
+    """By the base's own pictures of each style."""
+    if not controls:
+        return Measures((), ("Style kept is not judged: the run has no pictures of the base; add it as control.",))
+    if given.base is None:
+        return Measures((), ("Style kept is not judged: the base's file is not there any more; name it.",))
+    by_style: dict[str, list[Path]] = {}
+    for each in controls:
+        by_style.setdefault(each.style, []).append(each.path)
+    try:
+        return Measures((StyleKept(VaeSight.load(given.base, given.device), by_style),))
+    except (MeasureError, CheckpointError, ImageError) as error:
+        return Measures((), (f"Style kept is not judged: {error}",))
+
+
+def _note(detector: Detector) -> Iterator[str]:
+    if detector.note:
+        yield f"{detector.note[:1].upper()}{detector.note[1:]}."
 
 
 def _strangers(folder: Path, sight: FaceSight) -> References | None:
@@ -93,7 +142,7 @@ def _strangers(folder: Path, sight: FaceSight) -> References | None:
         return None
 
 
-def _notes(given: Given, mine: References, held_out: References | None) -> Iterator[str]:
+def _notes(mine: References, held_out: References | None) -> Iterator[str]:
     yield from (f"Photographs: {note}" for note in mine.notes)
     if held_out:
         yield from (f"Held-out photographs: {note}" for note in held_out.notes)

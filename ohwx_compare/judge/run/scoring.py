@@ -38,15 +38,18 @@ def score_run(
     bases: Sequence[str] = (),
     on_event: Listener = lambda event: None,
     is_stopping: Callable[[], bool] = lambda: False,
+    *,
+    adopt: bool = False,
 ) -> tuple[MeasureScores, ...]:
     """Score what the run's ledger lacks, then give all scores, one for each measure.
 
     bases: names of the columns that the base drew. A picture that cannot be read has no score and is tried again the
-    next time. Raises LedgerError where the folder cannot be written or is held by another process; Interrupted between
-    two batches where `is_stopping` says so, with all batches kept.
+    next time. adopt: take over a folder that was made elsewhere; without it ElsewhereError. Raises LedgerError where
+    the folder cannot be written or is held by another process; Interrupted between two batches where `is_stopping` says
+    so, with all batches kept.
     """
     controls = control_of(run, bases)
-    with MeasureLedger(run.folder) as ledger:
+    with MeasureLedger(run.folder, adopt=adopt) as ledger:
         for measure in measures:
             ledger.remember(_row_of(measure))
         work = _Work(measures, controls, ledger)

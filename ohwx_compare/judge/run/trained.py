@@ -76,7 +76,7 @@ def trained_in(run: JudgedRun, base_sha256: str = "", checkpoints: Path | None =
     """
     records = {column.name: _record(_file_of(column, checkpoints)) for column in run.columns}
     told = {str(record["base_sha256"]) for record in records.values() if "base_sha256" in record}
-    known = {base_sha256} - {""} or told
+    known = (told | {base_sha256}) - {""}
     bases = [c.name for c in run.columns if c.is_control or (c.sha256 and any(k.startswith(c.sha256) for k in known))]
     others = [column for column in run.columns if column.name not in bases]
     captions = {str(each) for record in records.values() for each in _list(record.get("captions"))}

@@ -1,10 +1,11 @@
-"""Fuzz the three readers that take files from strangers: infotexts, safetensors headers, detector pickles.
+"""Fuzz what takes files from strangers: infotexts, safetensors headers, detector pickles, folders, recipes.
 
-usage: python bench/fuzz.py {infotext,safetensors,pickle} [--seconds 600] [--seed N] [--keep DIR]
+usage: python bench/fuzz.py {infotext,safetensors,pickle,runs,trainings,recipes} [--seconds 600] [--seed N] [--keep DIR]
 
 Known good inputs are cut, spliced, repeated and sprinkled with words of their own grammar. A reader may answer or
 raise OhwxError; any other exception, an answer that breaks a law of its reader, or more than two seconds of CPU for
-one input is a finding. Findings are kept as files under --keep and the exit status is then 1.
+one input is a finding. Each minute's batch runs in a process of its own, which the system ends when it takes more CPU
+or memory than it may. Findings are kept as files under --keep and the exit status is then 1.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import faulthandler
 import io
 import json
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,11 +22,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fuzz_folders import recipes, runs, trainings
+
 from ohwx_compare.errors import OhwxError
 
 TESTS = Path(__file__).parents[1] / "tests"
 SLOWEST = 2.0  # seconds of CPU for one input
 HANG = 120.0  # seconds after which the traceback is printed and the program ends
+BATCH = 60.0  # seconds of one process
+MEMORY = 1 << 30  # bytes that it may take beyond what it takes when it begins
 
 Read = Callable[[bytes], None]  # raises OhwxError, or AssertionError where a law is broken
 
@@ -198,7 +204,10 @@ def _refuses_or_answers(read: Callable, given: object) -> None:
         return
 
 
-TARGETS = {"infotext": infotexts, "safetensors": safetensors, "pickle": pickles}
+TARGETS = {
+    "infotext": infotexts, "safetensors": safetensors, "pickle": pickles,
+    "runs": runs, "trainings": trainings, "recipes": recipes,
+}  # fmt: skip
 
 
 def fuzz(target: str, seconds: float, seed: int, keep: Path) -> int:
@@ -206,6 +215,7 @@ def fuzz(target: str, seconds: float, seed: int, keep: Path) -> int:
     chance, findings, tried, refused = random.Random(seed), {}, 0, 0
     keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, TARGETS[target](Path(folder)) as (seeds, words, read):
+        _limit(seconds)
         until, slowest = time.monotonic() + seconds, 0.0
         while time.monotonic() < until:
             data = mutated(chance, seeds, words)
@@ -232,6 +242,35 @@ def fuzz(target: str, seconds: float, seed: int, keep: Path) -> int:
     return len(findings)
 
 
+def _limit(seconds: float) -> None:
+    """Hard limits of this process, where the system has them (not on Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds + HANG), int(used + seconds + HANG) + 5))
+    try:
+        taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    except OSError:  # another system than Linux
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
+
+
+def in_batches(options: argparse.Namespace) -> int:
+    """Run one fuzzer in one process after the other, each with a seed of its own; returns the number that failed."""
+    left, failed, number = options.seconds, 0, 0
+    while left > 0:
+        flags = ["--seconds", str(min(left, BATCH)), "--seed", str(options.seed * 1000 + number)]
+        keep = options.keep / str(number)
+        done = subprocess.run([sys.executable, __file__, options.target, *flags, "--keep", str(keep), "--batch"])
+        if done.returncode not in (0, 1):
+            print(f"{options.target}: the process ended with {done.returncode}, at {keep}/{options.target}-last")
+        failed += done.returncode != 0
+        left, number = left - BATCH, number + 1
+    return failed
+
+
 def _where(error: Exception) -> str:
     trace = error.__traceback__
     while trace.tb_next:
@@ -246,7 +285,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=Path("findings"))
+    parser.add_argument("--batch", action="store_true", help="in this process")
     options = parser.parse_args()
+    if not options.batch:
+        return 1 if in_batches(options) else 0
     return 1 if fuzz(options.target, options.seconds, options.seed, options.keep) else 0
 
 

@@ -153,6 +153,9 @@ def growth(run: Callable[[str], object], parts: list[str], length: int) -> tuple
         long = seconds(run, text(2 * length))
         if long > NOTICED:
             times = long / max(seconds(run, text(length)), 1e-6)
+            if times > MOST:  # another program's cache misses count too: the least of more runs
+                long, short = (min(seconds(run, text(size)) for _ in range(10)) for size in (2 * length, length))
+                times = long / max(short, 1e-6)
             worst = max(worst, (times, long, name))
     return worst
 

@@ -25,6 +25,7 @@ BOTH = (Axis("checkpoint", (CheckpointRef("a"), CheckpointRef("b"))), Axis("seed
 FORKS = pytest.mark.skipif(os.name == "nt", reason="Windows cannot fork")
 KILL = pytest.param(None, marks=FORKS)
 ERRORS = [errno.ENOSPC, errno.EIO]
+ALL = [(errno.ENOSPC, 1, 2), (errno.EIO, 2, 2), pytest.param(None, 1, 1, marks=FORKS)]
 
 
 @pytest.fixture
@@ -81,6 +82,6 @@ def test_a_disk_that_stays_full(command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", [*ERRORS, KILL])
-def test_a_run_at_every(command, error):
-    assert command("compare").sweep(error=error) >= 40
+@pytest.mark.parametrize(("error", "first", "every"), ALL)
+def test_a_run_at_every(command, error, first, every):
+    assert command("compare").sweep(error=error, first=first, every=every) >= 40

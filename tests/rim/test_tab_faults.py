@@ -49,7 +49,6 @@ def test_a_run_at_some(page, webui, error, first, stays):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stays", [False, True])
-@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize(("error", "stays"), [(errno.ENOSPC, True), (errno.EIO, False)])
 def test_a_run_at_every(page, webui, error, stays):
     assert sweep(page, webui, error, 1, 1, stays=stays) >= 20

@@ -254,3 +254,7 @@ def test_what_sd_scripts_would_not_see_is_told(world, tmp_path):
     assert "sd-scripts would pass over 1 picture (b.Png)" in notes
     assert "1 caption has more than 75 tokens" in notes
     assert "75 tokens" not in " ".join(plan({**world, "train": str(tmp_path)}).notes)
+
+
+def test_an_output_whose_name_is_too_long_is_planned_for(small):
+    assert make_plan(Recipe.from_dict({**small, "output": "x" * 5_000})).steps

@@ -11,7 +11,6 @@ import pytest
 from fault_runs import Faulty
 
 FORKS = pytest.mark.skipif(os.name == "nt", reason="Windows cannot fork")
-KILL = pytest.param(None, marks=FORKS)
 
 
 @pytest.fixture
@@ -38,6 +37,8 @@ def test_a_kill_at_the_last_names(training):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, KILL])
-def test_at_every(training, error):
-    assert training.sweep(error=error) >= 20
+@pytest.mark.parametrize(
+    ("error", "first", "every"), [(errno.ENOSPC, 1, 2), (errno.EIO, 2, 2), pytest.param(None, 1, 2, marks=FORKS)]
+)
+def test_at_every(training, error, first, every):
+    assert training.sweep(error=error, first=first, every=every) >= 10

@@ -373,7 +373,10 @@ def _written(recipe: Recipe, saves: tuple[Save, ...]) -> int:
     """Bytes of this run that are in its output already, if it resumes."""
     output = Path(recipe.output)
     paths = [output / f"{save.name}.safetensors" for save in saves]
-    return sum(path.stat().st_size for path in (*paths, *(output / "state").glob("step-*")) if path.is_file())
+    try:
+        return sum(path.stat().st_size for path in (*paths, *(output / "state").glob("step-*")) if path.is_file())
+    except OSError:  # a name too long, a folder that nobody may look into: nothing of it counts
+        return 0
 
 
 def _remarks(recipe: Recipe, dataset: Dataset, saves: tuple[Save, ...], shown: Counter[int]) -> Iterator[str]:

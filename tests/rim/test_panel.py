@@ -255,6 +255,11 @@ def test_the_estimate_is_told_in_the_panel(webui):
     components["adetailer"].value = True
     script._panel.button.fire("click")
     assert "8 faces" in told.value
+    components["adetailer"].value = False
+    for detector, words in (("gone.pt", "no face detector gone.pt"), ("opencv-frontalface", "8 faces")):
+        components["detector"].value = detector
+        components["detector"].fire("change")
+        assert words in told.value
     components["values_1"].value = "a"
     script._panel.button.fire("click")
     assert "axis &#x27;face denoise&#x27; cannot take" in told.value

@@ -47,7 +47,8 @@ class ScriptPanel:
         inputs = [*others, *self.arguments]
         wiring = {"fn": tell, "inputs": inputs, "outputs": [self.estimate], "show_progress": "hidden"}
         self.button.click(**wiring)
-        for name in ("checkpoints", "control", "faces", "adetailer", *(f"axis_{i}" for i in AXES)):
+        chosen = ("checkpoints", "control", "faces", "adetailer", "detector", "sampler", "schedule")
+        for name in (*chosen, *(f"axis_{i}" for i in AXES)):
             self.arguments[ARGUMENTS.index(name)].change(**wiring)
         for i in AXES:
             values = self.arguments[ARGUMENTS.index(f"values_{i}")]

@@ -10,11 +10,12 @@
 /** Nine of them, or all if they are fewer, none twice; `chance` gives numbers from 0 to below 1. */
 function someOf(/** @type {number} */ many, /** @type {() => number} */ chance) {
   const places = Array.from({ length: many }, (_, place) => place);
-  for (let at = 0; at < Math.min(9, many); at += 1) {
-    const other = at + Math.floor(chance() * (many - at));
-    [places[at], places[other]] = [places[other], places[at]];
+  /** @type {number[]} */
+  const chosen = [];
+  while (chosen.length < Math.min(9, many)) {
+    chosen.push(...places.splice(Math.floor(chance() * places.length), 1));
   }
-  return places.slice(0, 9);
+  return chosen;
 }
 
 function startJudge(/** @type {JudgeData} */ data) {
@@ -23,14 +24,18 @@ function startJudge(/** @type {JudgeData} */ data) {
 
   const mark = (/** @type {number} */ place) => {
     const at = data.kept[place];
+    if (!at) {
+      return;
+    }
     found("kept").textContent = at.sentence;
     for (const node of document.querySelectorAll("[data-checkpoint]")) {
       node.classList.toggle("kept", at.keep.includes(node.getAttribute("data-checkpoint") ?? ""));
     }
   };
   const show = () => {
-    found("pictures").replaceChildren(...someOf(data.pictures.length, Math.random).map((place) => {
-      const one = data.pictures[place];
+    const places = someOf(data.pictures.length, Math.random);
+    const shown = places.flatMap((place) => data.pictures[place] ?? []);
+    found("pictures").replaceChildren(...shown.map((one) => {
       const figure = document.createElement("a");
       const image = document.createElement("img");
       const words = document.createElement("small");

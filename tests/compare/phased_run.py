@@ -67,9 +67,9 @@ class PhasedHost(NativeHost):
         super().__init__([models], device="cpu")
         self.phase, self.log = phase, log
 
-    def use(self, checkpoint):
+    def use(self, checkpoint, **more):
         with self.phase("load"):
-            self.loaded = super().use(checkpoint)
+            self.loaded = super().use(checkpoint, **more)
         return self.loaded
 
     def render(self, jobs):
@@ -89,18 +89,18 @@ class PhasedHost(NativeHost):
 
 def draw(models: Path, detectors: Path, out: Path, file: Path) -> None:
     """Draw the twelve cells into `out` on a slow disk, phases into `file`, the log beside it."""
-    phase, flush, connect = Phase(file), os.fsync, schema._connect
+    phase, flush, connect = Phase(file), os.fsync, schema.connect
 
     def slow_flush(descriptor):
         time.sleep(FLUSH)
         flush(descriptor)
 
-    def slow_connect(path):  # a commit flushes journal, database and folder
-        db = connect(path)
+    def slow_connect(path, **more):  # a commit flushes journal, database and folder
+        db = connect(path, **more)
         db.set_trace_callback(lambda sql: time.sleep(3 * FLUSH) if sql == "COMMIT" else None)
         return db
 
-    os.fsync, schema._connect = slow_flush, slow_connect
+    os.fsync, schema.connect = slow_flush, slow_connect
     shelf.write_png = phase.during("PNG write", shelf.write_png)
     shelf.write_thumbnail = phase.during("PNG write", shelf.write_thumbnail)
     writer.Ledger.commit = phase.during("commit", writer.Ledger.commit)

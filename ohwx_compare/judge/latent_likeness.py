@@ -16,7 +16,7 @@ from PIL import Image
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.engine.detect import Detector
 from ohwx_compare.errors import MeasureError
-from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.images import load_rgb, pixel_digest
 from ohwx_compare.judge.likeness import NO_FACE
 from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, measure_key
 from ohwx_compare.judge.vae_sight import VaeSight
@@ -126,6 +126,6 @@ class LatentLikeness:
 
     def _read(self, path: Path, digest: "hashlib._Hash") -> NDArray[np.float64] | None:
         image = load_rgb(path)
-        digest.update(repr(image.size).encode() + image.tobytes())
+        digest.update(pixel_digest(image).encode())
         (box,) = self._boxes([image])
         return None if box is None else np.asarray(self._sight.faces([image], [box])[0], np.float64)

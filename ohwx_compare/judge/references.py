@@ -16,6 +16,7 @@ from ohwx_compare.engine.face_reader import FaceReader
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.dataset import ReadingRules, load_picture
 from ohwx_compare.files.gallery import pictures
+from ohwx_compare.files.images import pixel_digest
 from ohwx_compare.words import counted
 
 __all__ = ["CROP_FACE", "SAME_PERSON", "FaceSight", "Reference", "References", "SeenFace", "read_references"]
@@ -154,9 +155,8 @@ def _reference(path: Path, sight: FaceSight) -> Reference | None:
         return None
     box, area = faces[0].box, faces[0].box.area
     crop, inside = _cropped(image, box)
-    digest = hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()
     is_crowded = len(faces) > 1 and faces[1].box.area >= _SECOND * area
-    return Reference(path.name, digest, faces[0].descriptor, crop, inside, is_crowded)
+    return Reference(path.name, pixel_digest(image), faces[0].descriptor, crop, inside, is_crowded)
 
 
 def _cropped(image: Image.Image, box: Box) -> tuple[Image.Image, Box]:

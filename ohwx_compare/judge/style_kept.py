@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ohwx_compare.errors import MeasureError
-from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.images import load_rgb, pixel_digest
 from ohwx_compare.judge.families import family_of
 from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, measure_key
 from ohwx_compare.judge.vae_sight import VaeSight
@@ -120,5 +120,5 @@ def _loaded(paths: Iterable[Path], style: str, digests: list[str]) -> Iterator[I
     """Each picture; which they were is added to `digests`."""
     for path in paths:
         image = load_rgb(path)
-        digests.append(f"{style} {hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()}")
+        digests.append(f"{style} {pixel_digest(image)}")
         yield image

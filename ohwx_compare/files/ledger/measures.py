@@ -7,16 +7,15 @@ so does a picture that other folders lend.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger.access import reading
-from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained, open_ledger
-from ohwx_compare.files.ledger.writer import claim_folder, hold_folder
+from ohwx_compare.files.ledger.held import HeldLedger
+from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained
 
 __all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_votes"]
 
@@ -65,7 +64,7 @@ class VoteRow:
     is_undone: bool = False
 
 
-class MeasureLedger:
+class MeasureLedger(HeldLedger):
     """The scores of a folder, held for writing; a run's ledger, else `JUDGE_FILE`. A context manager.
 
     Raises LedgerError where another process writes to the folder, or nothing can be written into it, and
@@ -73,19 +72,7 @@ class MeasureLedger:
     """
 
     def __init__(self, folder: Path, *, adopt: bool = False):
-        self.path = folder / (LEDGER_FILE if (folder / LEDGER_FILE).is_file() else JUDGE_FILE)
-        with ExitStack() as held:
-            held.enter_context(closing(hold_folder(folder)))
-            self.adopted = claim_folder(self.path, adopt=adopt)
-            with explained(self.path):
-                self._db = held.enter_context(closing(open_ledger(self.path)))
-            self._held = held.pop_all()
-
-    def __enter__(self) -> "MeasureLedger":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._held.close()
+        super().__init__(folder / (LEDGER_FILE if (folder / LEDGER_FILE).is_file() else JUDGE_FILE), adopt=adopt)
 
     def remember(self, measure: MeasureRow) -> None:
         """Record a measure; its scores need it."""
@@ -122,17 +109,6 @@ class MeasureLedger:
         """Mark a vote as taken back."""
         with self._change() as db:
             db.execute("UPDATE votes SET is_undone = 1 WHERE number = ?", (number,))
-
-    @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        with explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
 
 
 def read_votes(folder: Path) -> tuple[VoteRow, ...]:

@@ -1,18 +1,14 @@
 """Writing a run folder's ledger: one process at a time, one transaction a cell, when the cell's files are on disk."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
-from ohwx_compare.core.events import Adopted
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.errors import LedgerError, OtherExperimentError
-from ohwx_compare.files import lock
-from ohwx_compare.files.ledger.adopt import claim
+from ohwx_compare.errors import OtherExperimentError
+from ohwx_compare.files.ledger.held import HeldLedger
 from ohwx_compare.files.ledger.rows import (
     CheckpointRow,
     PictureRow,
@@ -26,13 +22,13 @@ from ohwx_compare.files.ledger.rows import (
     results_in,
     stored_experiment,
 )
-from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained, open_ledger, unusable
+from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained, unusable
 from ohwx_compare.words import counted
 
-__all__ = ["Ledger", "claim_folder", "hold_folder"]
+__all__ = ["Ledger"]
 
 
-class Ledger:
+class Ledger(HeldLedger):
     """A run folder held for writing. A context manager; a second holder is refused with LedgerError.
 
     adopted: what became of a folder that was made elsewhere; None of one that was made here.
@@ -43,27 +39,12 @@ class Ledger:
 
         adopt: take over a folder that was made elsewhere, see `claim`. Raises LedgerError, ElsewhereError without it.
         """
-        self.folder, self.path = folder, folder / LEDGER_FILE
+        self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unusable(folder, error) from error
-        with ExitStack() as held:
-            held.enter_context(closing(hold_folder(folder)))
-            self.adopted = claim_folder(self.path, adopt=adopt)
-            with explained(self.path):
-                self._db = held.enter_context(closing(open_ledger(self.path)))
-            self._held = held.pop_all()
-
-    def __enter__(self) -> "Ledger":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let the folder go; safe to call twice."""
-        self._held.close()
+        super().__init__(folder / LEDGER_FILE, adopt=adopt)
 
     def plan(self, experiment: Experiment) -> None:
         """Make `experiment` the folder's own; results of cells move along with them, whatever their numbers are now.
@@ -120,35 +101,6 @@ class Ledger:
         experiment = stored_experiment(self._db, self.path)
         cells = experiment.cells(number - 1, number) if experiment else ()
         return cells[0].label if cells else f"cell {number}"
-
-    @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        with explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-
-
-def hold_folder(folder: Path) -> BinaryIO:
-    """Hold a run folder until the returned file is closed. Raises LedgerError where somebody else does."""
-    try:
-        return lock.hold(folder)
-    except BlockingIOError as error:
-        raise LedgerError(f"Another run is writing to {folder}; wait for it, or choose another folder.") from error
-    except OSError as error:
-        raise unusable(folder / lock.LOCK_FILE, error) from error
-
-
-def claim_folder(path: Path, *, adopt: bool) -> Adopted | None:
-    """See `claim`; what the file system says against it is a LedgerError too."""
-    try:
-        return claim(path, adopt=adopt)
-    except OSError as error:
-        raise unusable(path.parent, error) from error
 
 
 def _moves(rows: Sequence[sqlite3.Row], cells: Iterable[Cell]) -> tuple[dict[int, int], list[int]]:

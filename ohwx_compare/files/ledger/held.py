@@ -1,0 +1,76 @@
+"""A ledger that is held for writing: the folder's lock, whose folder it is, and one transaction for each change."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from ohwx_compare.core.events import Adopted
+from ohwx_compare.errors import LedgerError
+from ohwx_compare.files import lock
+from ohwx_compare.files.ledger.adopt import claim
+from ohwx_compare.files.ledger.schema import explained, open_ledger, unusable
+
+__all__ = ["HeldLedger"]
+
+_Held = TypeVar("_Held", bound="HeldLedger")
+
+
+class HeldLedger:
+    """A context manager; a second holder of the folder is refused with LedgerError.
+
+    adopted: what became of a folder that was made elsewhere; None of one that was made here.
+    """
+
+    def __init__(self, path: Path, *, adopt: bool):
+        """Make or open the ledger at `path`, whose folder is there.
+
+        adopt: take over a folder that was made elsewhere, see `claim`. Raises LedgerError, ElsewhereError without it.
+        """
+        self.path = path
+        with ExitStack() as held:
+            held.enter_context(closing(_hold(path.parent)))
+            self.adopted = _claimed(path, adopt=adopt)
+            with explained(path):
+                self._db = held.enter_context(closing(open_ledger(path)))
+            self._held = held.pop_all()
+
+    def __enter__(self: _Held) -> _Held:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the folder go; safe to call twice."""
+        self._held.close()
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+
+def _hold(folder: Path) -> BinaryIO:
+    """Hold a run folder until the returned file is closed. Raises LedgerError where somebody else does."""
+    try:
+        return lock.hold(folder)
+    except BlockingIOError as error:
+        raise LedgerError(f"Another run is writing to {folder}; wait for it, or choose another folder.") from error
+    except OSError as error:
+        raise unusable(folder / lock.LOCK_FILE, error) from error
+
+
+def _claimed(path: Path, *, adopt: bool) -> Adopted | None:
+    """See `claim`; what the file system says against it is a LedgerError too."""
+    try:
+        return claim(path, adopt=adopt)
+    except OSError as error:
+        raise unusable(path.parent, error) from error

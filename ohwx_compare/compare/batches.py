@@ -9,6 +9,7 @@ from itertools import groupby
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
+from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.steps import expected_faces, face_steps, sampling_steps
@@ -56,4 +57,5 @@ def face_cost(job: Job, tabs: Sequence[FaceSettings]) -> float:
 
 
 def _kind(job: Job) -> tuple[object, ...]:
-    return (job.width, job.height, job.steps, job.sampler, job.schedule, job.cfg, job.rng, job.denoise)
+    loras = networks(job.prompt)
+    return (job.width, job.height, job.steps, job.sampler, job.schedule, job.cfg, job.rng, job.denoise, job.vae, loras)

@@ -17,8 +17,10 @@ from torch import Tensor
 from ohwx_compare.core.prompt.chunks import EMPTY, Chunk, chunks
 from ohwx_compare.core.prompt.editing import edits
 from ohwx_compare.core.prompt.emphasis import emphasis
+from ohwx_compare.core.prompt.networks import Network, networks, other_tags
 from ohwx_compare.core.prompt.parts import parts, strip_tags
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.engine.embeddings import Words
 from ohwx_compare.errors import PromptError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
@@ -26,7 +28,6 @@ from ohwx_compare.models.unet import timestep_embedding
 
 __all__ = ["Conditioning", "Encoded", "Encoders", "Entry", "Subprompt", "condition", "size_vector"]
 
-NETWORKS = ("hypernet", "lora", "lyco")  # tags that change weights
 AT_ONCE = 32  # chunks in one call of an encoder
 
 
@@ -69,6 +70,14 @@ class Encoders(Protocol):
     def encoded(self) -> Encoded:
         """Used where the hash is known."""
 
+    @property
+    def words(self) -> Words:
+        """The embeddings that prompts may name; the same as long as `encoded` lives."""
+
+    @property
+    def worn(self) -> tuple[Network, ...]:
+        """The LoRAs that are in the weights."""
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -100,12 +109,15 @@ class Conditioning:
 def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int) -> Conditioning:
     """Conditioning of a job at `width` x `height` px; `steps` are what prompt schedules count.
 
-    Tensors have the encoders' device and dtype. Raises PromptError for a tag that names an extra network, and for
-    weights beyond what a float holds.
+    Tensors have the encoders' device and dtype. Raises PromptError for a tag that names a network which is not in the
+    weights, and for weights beyond what a float holds.
     """
-    positive, tags = strip_tags(job.prompt)
-    if named := [tag for tag in tags if tag[1 : tag.index(":")].lower() in NETWORKS]:
-        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not supported yet. Remove the tag.")
+    positive, tags = strip_tags(job.prompt)[0], other_tags(job.prompt)
+    if named := [tag for tag in tags if tag.startswith("<hypernet:")]:
+        raise PromptError(f"The prompt asks for {named[0]}, and hypernetworks are not supported. Remove the tag.")
+    if networks(job.prompt) != model.worn:
+        asked, has = (", ".join(one.name for one in found) or "none" for found in (networks(job.prompt), model.worn))
+        raise PromptError(f"The prompt asks for other LoRAs ({asked}) than the model was given ({has}).")
     sizes = size_vector((height, width, 0, 0, height, width))
     return Conditioning(
         positive=tuple(
@@ -145,12 +157,15 @@ def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negativ
 
 def _encode(model: Encoders, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Cross attention (B, 77 * chunks, W) and pooled (B, P) of the schedule's texts of one prompt."""
-    sides = [[chunks(text, tokenize) for text in texts] for tokenize in (tokenizer_l(), tokenizer_g())]
+    sides = [
+        [chunks(text, model.words.reading(tokenize)) for text in texts] for tokenize in (tokenizer_l(), tokenizer_g())
+    ]
     count = max(len(row) for side in sides for row in side)
     rows_l, rows_g = ([row + (EMPTY,) * (count - len(row)) for row in side] for side in sides)
     like = model.clip_g.model.text_projection
-    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens),), rows_l, like.device)
-    hidden_g, pooled = _run(model.clip_g, rows_g, like.device)
+    more_l, more_g = (model.words.vectors(part, like) for part in ("clip_l", "clip_g"))
+    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens, more_l),), rows_l, like.device)
+    hidden_g, pooled = _run(lambda tokens: model.clip_g(tokens, more_g), rows_g, like.device)
     states = torch.cat([_weigh(hidden_l, rows_l), _weigh(hidden_g, rows_g)], dim=-1)  # (B, chunks, 77, W)
     return states.flatten(1, 2).to(like.dtype), pooled[:, 0]
 

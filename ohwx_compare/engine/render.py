@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.steps import sampling_steps
 from ohwx_compare.engine.conditioning import Conditioning, condition
@@ -73,11 +74,15 @@ class Start:
 
 
 def job_batches(jobs: Sequence[Job]) -> list[list[int]]:
-    """Positions of neighbouring jobs that can be one batch: equal in everything but texts, seeds and CFG."""
+    """Positions of neighbouring jobs that can be one batch: equal in everything but texts, seeds and CFG.
+
+    Their texts name the same LoRAs.
+    """
 
     def shared(i: int) -> tuple[object, ...]:
         job = jobs[i]
-        return job.width, job.height, job.steps, job.sampler, job.schedule, job.denoise, job.rng
+        loras = networks(job.prompt)
+        return job.width, job.height, job.steps, job.sampler, job.schedule, job.denoise, job.rng, job.vae, loras
 
     return [list(group) for _, group in groupby(range(len(jobs)), key=shared)]
 

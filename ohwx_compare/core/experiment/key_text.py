@@ -25,6 +25,7 @@ Forms = tuple[str, ...]
 JOB_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "negative": "", "steps": 20, "sampler": "DPM++ 2M SDE", "schedule": "Automatic", "cfg": 7.0, "width": 1024,
     "height": 1024, "denoise": None, "subseed": 0, "subseed_strength": 0.0, "rng": "GPU", "clip_skip": 1,
+    "vae": None,
 })  # fmt: skip
 """Frozen; prompt and seed are always told, and so is a field that has no entry."""
 

@@ -24,6 +24,7 @@ from ohwx_compare.core.infotext.pairs import (
 )
 from ohwx_compare.core.infotext.sampler_names import Version, read_version, split_sampler
 from ohwx_compare.core.infotext.supported import require_drawn, require_supported, unsupported
+from ohwx_compare.core.infotext.vae import OWN_VAE, vae_of
 from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
@@ -92,6 +93,7 @@ def to_job(infotext: Infotext) -> Job:
         subseed_strength=_real(infotext, "Variation seed strength", 0.0),
         rng=(infotext.get("RNG") or "GPU").strip(),
         clip_skip=_whole(infotext, "Clip skip", 1),
+        vae=vae_of(infotext),
     )
 
 
@@ -220,6 +222,8 @@ def _base(job: Job, model: str | None, model_hash: str | None) -> Iterable[tuple
         yield "Model hash", model_hash[:10]
     if model is not None:
         yield "Model", model
+    if job.vae and job.vae not in OWN_VAE:
+        yield "VAE", job.vae
     if job.subseed_strength:
         yield "Variation seed", job.subseed
         yield "Variation seed strength", float(job.subseed_strength)

@@ -15,8 +15,9 @@ from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key
 from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
+from ohwx_compare.core.infotext.vae import names_vae
 from ohwx_compare.core.infotext.xyz import SCRIPT
-from ohwx_compare.core.prompt.parts import strip_tags
+from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import UnsupportedKeyError
@@ -26,11 +27,12 @@ __all__ = ["require_drawn", "require_supported", "unsupported", "unsupported_job
 _DRAWN = frozenset({
     "CFG scale", "Clip skip", "Denoising strength", "Inpaint area", "Mask blur", "Masked area padding", "Model",
     "Model hash", "RNG", "Sampler", "Schedule type", "Script", "Seed", "Size", "Steps", "Variation seed",
-    "Variation seed strength",
+    "Variation seed strength", "VAE", "VAE hash",
 })  # fmt: skip
 _HARMLESS = frozenset({
     "ADetailer Version", "App", "Backend", "Batch pos", "Batch size", "Civitai metadata", "Created Date",
     "Fixed X Values", "Fixed Y Values", "Fixed Z Values", "Hardware Info", "Hashes", "Init image hash",
+    "Lora hashes", "TI", "TI hashes",
     "Negative Template", "Raw negative prompt", "Raw prompt", "Style Selector Enabled",
     "Style Selector Randomize", "Style Selector Style",
     "Styles", "Template", "Time taken", "User", "Version", "Wildcard negative prompt", "Wildcard prompt", "X Type",
@@ -61,7 +63,6 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Sigma tmin": ("0", "0.0"),
         "Tiling": ("False",),
         "Token merging ratio": ("0", "0.0"),
-        "VAE": ("Automatic", "None"),
         "VAE Decoder": ("Full",),
         "VAE Encoder": ("Full",),
     }
@@ -149,14 +150,14 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return int(size[1]) % 8 == int(size[2]) % 8 == 0
     if key == "Civitai resources":
         return _are_checkpoints(value)
-    if key == "VAE hash":
-        return (infotext.get("VAE") or "").strip() in _NEUTRAL["VAE"]
     if key == "RNG":
         return value in _GENERATORS
     if key == "Script":
         return value == SCRIPT
     if key == "ENSD" and _sampler(infotext)[0] != "Euler a":  # the others draw no noise from that seed
         return True
+    if _MODULE.fullmatch(key):
+        return names_vae(infotext)
     return key in _DRAWN or key in _HARMLESS or value in _NEUTRAL.get(key, ()) or is_built_key(key)
 
 
@@ -183,7 +184,7 @@ def _is_drawn_sampler(key: str, infotext: Infotext) -> bool:
 
 
 def _networks(prompt: str) -> Iterator[str]:
-    return (f"{tag} in the prompt" for tag in strip_tags(prompt)[1])
+    return (f"{tag} in the prompt" for tag in other_tags(prompt))
 
 
 def _faces(tabs: Sequence[FaceSettings]) -> Iterator[str]:
@@ -197,8 +198,6 @@ def _face(tab: FaceSettings) -> Iterator[str]:
         yield f"model classes: {tab.classes or tab.model}"
     if tab.checkpoint is not None:
         yield f"checkpoint: {tab.checkpoint}"
-    if tab.vae is not None:
-        yield f"VAE: {tab.vae}"
     if tab.restore_face:
         yield "restore face"
     if tab.noise_multiplier not in (None, 1.0):

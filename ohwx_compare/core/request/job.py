@@ -27,6 +27,7 @@ class Job:
     subseed_strength: float = 0.0  # 0..1
     rng: str = "GPU"  # who draws the noise: "GPU", "CPU" or "NV"
     clip_skip: int = 1  # written and kept; without effect on SDXL
+    vae: str | None = None  # a file's name; None is the checkpoint's own, or what the host was told to use
 
 
 @dataclass(frozen=True, kw_only=True)

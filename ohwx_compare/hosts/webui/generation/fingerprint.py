@@ -45,7 +45,8 @@ class Fingerprint:
         words = (*texts, job.negative, features.field_of(self._p, "hr_negative_prompt") or "")
         embeddings = {name: self._sha256(path) for name, path in features.embeddings_in("\n".join(words)).items()}
         own = {"loras": loras, "embeddings": embeddings}
-        return {**self._common, **{name: files for name, files in own.items() if files}}
+        vae = {} if job.vae is None else {"vae": _file_of(job.vae, self._digest)}
+        return {**self._common, **vae, **{name: files for name, files in own.items() if files}}
 
     @cached_property
     def _common(self) -> dict[str, Any]:
@@ -68,7 +69,10 @@ class Fingerprint:
 
 
 def _vae(p: processing.StableDiffusionProcessing, digest: Callable[[Path], str]) -> Any:
-    named = features.vae_of_command_line() or p.override_settings.get("sd_vae", shared.opts.sd_vae)
+    return _file_of(features.vae_of_command_line() or p.override_settings.get("sd_vae", shared.opts.sd_vae), digest)
+
+
+def _file_of(named: Any, digest: Callable[[Path], str]) -> Any:
     file = loading.vae_file(named)
     return [Path(str(named)).name, digest(file)] if file.is_file() else named
 

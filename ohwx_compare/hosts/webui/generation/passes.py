@@ -133,7 +133,9 @@ class Template:
     def _settings(self, job: Job) -> dict[str, Any]:
         if self.checkpoint is None:
             raise HostError("No checkpoint is loaded; call use() first.")
-        wanted = {"randn_source": job.rng, "CLIP_stop_at_last_layers": job.clip_skip}
+        wanted: dict[str, Any] = {"randn_source": job.rng, "CLIP_stop_at_last_layers": job.clip_skip}
+        if job.vae is not None:
+            wanted["sd_vae"] = job.vae
         return {
             **self.p.override_settings,
             **{name: value for name, value in wanted.items() if features.has_option(name)},

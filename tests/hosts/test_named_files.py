@@ -1,4 +1,4 @@
-"""LoRAs, embeddings and VAEs that prompts and jobs name: the webui's pictures, and weights that come back bit for bit."""
+"""LoRAs, embeddings and VAEs by name: the webui's pictures, and weights that come back bit for bit."""
 
 import json
 import shutil
@@ -83,6 +83,11 @@ def webui(tiny_models):
 
 def drawn(host, *jobs):
     return [result.image for result in host.render(jobs)]
+
+
+def asked_and_drawn(host, job):
+    host.fingerprint(job)
+    drawn(host, job)
 
 
 def tensors(model):
@@ -222,8 +227,7 @@ def test_what_cannot_be_put_on(host, base, models, tmp_path):
         ("<hypernet:x:1>", PromptError, "hypernetworks are not supported"),
     ):
         with pytest.raises(error, match=words):
-            host.fingerprint(replace(JOB, prompt=prompt))
-            drawn(host, replace(JOB, prompt=prompt))
+            asked_and_drawn(host, replace(JOB, prompt=prompt))
     first = next(iter(read_header(models / "Lora" / "drawn_lora.safetensors").tensors)).partition(".")[0]
     wide = {f"{first}.lora_down.weight": torch.zeros(4, 7), f"{first}.lora_up.weight": torch.zeros(9, 4)}
     files = {
@@ -231,7 +235,11 @@ def test_what_cannot_be_put_on(host, base, models, tmp_path):
         "odd": {f"{first}.oft_blocks": torch.zeros(2, 2, 2)},
         "picture": {"some.tensor": torch.zeros(2)},
     }
-    expected = ("is a LoRA for another model", "holds oft_blocks, a kind of LoRA that is not supported", "expected a LoRA")
+    expected = (
+        "is a LoRA for another model",
+        "holds oft_blocks, a kind of LoRA that is not supported",
+        "expected a LoRA",
+    )
     for (name, content), words in zip(files.items(), expected, strict=True):
         save_file(content, tmp_path / f"{name}.safetensors")
         with pytest.raises(CheckpointError, match=words):
@@ -250,7 +258,11 @@ def test_after_a_lora_that_failed_the_checkpoint_is_loaded_again(host, base, mod
 
 
 def test_a_vae_by_name(host, base):
-    own, other, again = drawn(host, JOB)[0], drawn(host, replace(JOB, vae="drawn_vae.safetensors"))[0], drawn(host, JOB)[0]
+    own, other, again = (
+        drawn(host, JOB)[0],
+        drawn(host, replace(JOB, vae="drawn_vae.safetensors"))[0],
+        drawn(host, JOB)[0],
+    )
     assert own == again != other
     assert host.fingerprint(JOB)["vae"] is None
     assert drawn(host, replace(JOB, vae="None")) == [own]

@@ -17,7 +17,7 @@ from modules import sd_models, sd_vae, shared
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.hosts.webui.generation import loading
-from ohwx_compare.hosts.webui.generation.loaded import PARTS
+from ohwx_compare.hosts.webui.generation.loaded import MODEL_PARTS
 
 __all__ = ["Holding", "hold_model"]
 
@@ -38,13 +38,16 @@ class Holding(Protocol):
     """The files that are chosen beside the checkpoint, VAE and text encoders; None where the webui has no such list."""
 
     def load(self, entry: Any, *, forced: bool) -> None:
-        """Put an entry's checkpoint into memory, the user's choice in the settings kept; forced: read the file anyway."""
+        """Put an entry's checkpoint into memory, the user's choice in the settings kept.
+
+        forced: read the file, whatever the webui takes for loaded.
+        """
 
     def keep(self, entry: Any) -> None:
         """See to it that the next picture is generated with this entry, whatever the user chose meanwhile."""
 
     def own_parts(self) -> tuple[str, ...]:
-        """Those of `PARTS` that came with the checkpoint in memory, and not from a VAE or text encoder that is chosen."""
+        """Those of `MODEL_PARTS` that came with the checkpoint, not from a VAE or text encoder chosen beside it."""
 
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         """The settings that a picture of this entry overrides, besides all that `users` does."""
@@ -75,9 +78,8 @@ class _UsersChoice:
 class _AtOnce:
     """AUTOMATIC1111, reForge, forge-classic."""
 
-    modules = None
-
     def __init__(self) -> None:
+        self.modules: Sequence[Path] | None = None
         self._users = _UsersChoice()
 
     def load(self, entry: Any, *, forced: bool) -> None:
@@ -100,7 +102,7 @@ class _AtOnce:
         replaced = [] if loading.has_own_vae() else [_VAE]
         if getattr(loading.in_memory(), "_separate_te_loaded", False):  # reForge's setting "Text Encoder"
             replaced += _ENCODERS.values()
-        return tuple(part for part in PARTS if part not in replaced)
+        return tuple(part for part in MODEL_PARTS if part not in replaced)
 
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         return {**users, "sd_model_checkpoint": loading.alias_of(entry)}
@@ -122,7 +124,7 @@ class _ForNextPicture:
         if not sd_models.model_data.forge_loading_parameters:  # no page was made yet
             _page().refresh_model_loading_parameters()
         self._parameters = {**sd_models.model_data.forge_loading_parameters, **_asked(overrides)}
-        self.modules = [Path(name) for name in self._parameters.get("additional_modules") or ()]
+        self.modules: Sequence[Path] | None = [Path(name) for name in self._parameters.get("additional_modules") or ()]
 
     def load(self, entry: Any, *, forced: bool) -> None:
         self.keep(entry)
@@ -137,8 +139,8 @@ class _ForNextPicture:
         sd_models.model_data.forge_loading_parameters = {**self._parameters, "checkpoint_info": entry}
 
     def own_parts(self) -> tuple[str, ...]:
-        replaced = {part for path in self.modules for part in _parts_of(path)}
-        return tuple(part for part in PARTS if part not in replaced)
+        replaced = {part for path in self.modules or () for part in _parts_of(path)}
+        return tuple(part for part in MODEL_PARTS if part not in replaced)
 
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         """Without those by which the webui would go back to the user's checkpoint."""

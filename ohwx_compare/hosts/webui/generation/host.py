@@ -23,7 +23,7 @@ from ohwx_compare.hosts.webui.folders import checkpoints_here
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
 from ohwx_compare.hosts.webui.generation.holding import hold_model
-from ohwx_compare.hosts.webui.generation.loaded import PARTS, differing, missing
+from ohwx_compare.hosts.webui.generation.loaded import MODEL_PARTS, differing, missing
 from ohwx_compare.hosts.webui.generation.passes import Template
 from ohwx_compare.hosts.webui.generation.together import can_be_together, paste_crop, together
 from ohwx_compare.hosts.webui.generation.toy import describe_toy
@@ -55,9 +55,7 @@ class WebuiHost:
         self._hashes = webui_hashes(tell)
         self._holding = hold_model(p.override_settings)
         self._template = Template(p, own_faces)
-        self._fingerprint = Fingerprint(
-            p, own_faces=own_faces, digest=self._hashes, modules=self._holding.modules
-        )
+        self._fingerprint = Fingerprint(p, own_faces=own_faces, digest=self._hashes, modules=self._holding.modules)
         self._in_use: tuple[Loaded, Header, Any] | None = None
         self._is_finishing = self._is_closed = False
 
@@ -211,7 +209,7 @@ def _require_whole(checkpoint: Checkpoint, header: Header, parts: Sequence[str])
         instead = "leave them without values" if loading.builds_anew() else "use those of the model before"
         raise MissingKeysError(
             f"{checkpoint.name} lacks {counted(len(lost), 'tensor')} ({some}); the webui would {instead}. Save the "
-            f"checkpoint whole{', or set a VAE' if PARTS[-1] in parts else ''}."
+            f"checkpoint whole{', or set a VAE' if MODEL_PARTS[-1] in parts else ''}."
         )
 
 

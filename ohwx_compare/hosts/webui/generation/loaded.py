@@ -13,9 +13,9 @@ import torch
 from ohwx_compare.files.checkpoint import Header, Tensor
 from ohwx_compare.hosts.webui.generation.parameters import Pieces, parameters
 
-__all__ = ["PARTS", "differing", "missing"]
+__all__ = ["MODEL_PARTS", "differing", "missing"]
 
-PARTS = ("model.diffusion_model.", "conditioner.embedders.0.", "conditioner.embedders.1.", "first_stage_model.")
+MODEL_PARTS = ("model.diffusion_model.", "conditioner.embedders.0.", "conditioner.embedders.1.", "first_stage_model.")
 """How the names of a file begin: UNet, both text encoders, VAE."""
 
 _OPTIONAL = ("position_ids", "logit_scale")  # trainers drop them, and the webui has its own
@@ -28,10 +28,10 @@ _DTYPES: Mapping[str, torch.dtype] = {
 }
 
 
-def missing(model: Any, header: Header, parts: Sequence[str] = PARTS) -> list[str]:
+def missing(model: Any, header: Header, parts: Sequence[str] = MODEL_PARTS) -> list[str]:
     """Parameters of `model` that the file lacks, so that their values came from elsewhere.
 
-    parts: those of `PARTS` that come from the file; others do not count.
+    parts: those of `MODEL_PARTS` that come from the file; others do not count.
     """
     return [
         name
@@ -40,10 +40,10 @@ def missing(model: Any, header: Header, parts: Sequence[str] = PARTS) -> list[st
     ]
 
 
-def differing(model: Any, header: Header, parts: Sequence[str] = PARTS, *, whole: bool = False) -> list[str]:
+def differing(model: Any, header: Header, parts: Sequence[str] = MODEL_PARTS, *, whole: bool = False) -> list[str]:
     """Names of those tensors whose values in memory are not the file's; [] where it is the same model.
 
-    parts: those of `PARTS` that come from the file; others do not count.
+    parts: those of `MODEL_PARTS` that come from the file; others do not count.
     whole: every matrix and vector is compared to its last value, which reads the whole file. Otherwise sampled are
         matrices of the UNet's beginning, middle and end and of both text encoders, of each its first 16,384 values.
     What memory holds packed into integers cannot be compared, and is left out.
@@ -71,7 +71,7 @@ def _comparable(header: Header, parts: Sequence[str]) -> Iterator[str]:
 
 
 def _sampled(names: Sequence[str], header: Header) -> Iterator[str]:
-    for part in PARTS[:3]:
+    for part in MODEL_PARTS[:3]:
         matrices = [
             name
             for name in names

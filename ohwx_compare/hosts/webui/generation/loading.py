@@ -56,6 +56,8 @@ def builds_anew() -> bool:
 def has_own_vae() -> bool:
     """Whether the VAE in memory came with the checkpoint."""
     return sd_vae.loaded_vae_file is None
+
+
 def vae_file(name: Any) -> Path:
     """The file of a VAE as the settings name it; one that is not there where that is no file's name."""
     return Path(sd_vae.vae_dict.get(name, name) or "")

@@ -6,6 +6,7 @@ Every tensor is a function of its name and a seed, as `tests/parity` had them wh
 import math
 import zlib
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from safetensors.numpy import save_file
 from ohwx_compare.testing.tiny import tiny_shapes
 from ohwx_compare.toy.drawn import draw_tensor
 
-__all__ = ["LORAS", "draw_lora", "draw_parts", "lora_targets"]
+__all__ = ["LORAS", "draw_lora", "draw_parts", "draw_upscaler", "lora_targets"]
 
 _UNET, _TE1, _TE2 = "model.diffusion_model.", "conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."
 _INNER = {"mlp.c_fc.weight": "mlp_fc1", "mlp.c_proj.weight": "mlp_fc2", "attn.out_proj.weight": "self_attn_out_proj"}
@@ -81,6 +82,23 @@ def draw_parts(models: Path, shapes: Mapping[str, tuple[int, ...]] | None = None
     for name, seed, count in (("drawn-embedding", 21, 2), ("drawn-negative", 22, 5)):
         vectors = {part: _draw(part, seed, (count, width), 0.1) for part, width in widths.items()}
         _save(models.parent / "embeddings" / f"{name}.safetensors", vectors, {})
+
+
+def draw_upscaler(seed: int = 41, *, width: int = 16, blocks: int = 2, doublings: int = 2) -> Tensors:
+    """An ESRGAN in the old naming, as 4x-UltraSharp has it; the webui drew with the one of the defaults."""
+    sides = {"model.0": (width, 3), f"model.1.sub.{blocks}": (width, width)}
+    for block, dense, conv in product(range(blocks), (1, 2, 3), range(1, 6)):
+        outputs = 32 if conv < 5 else width
+        sides[f"model.1.sub.{block}.RDB{dense}.conv{conv}.0"] = (outputs, width + 32 * (conv - 1))
+    ends = [3 * (i + 1) for i in range(doublings)]
+    last = 3 * doublings + 2
+    sides |= {f"model.{i}": (width, width) for i in (*ends, last)} | {f"model.{last + 2}": (3, width)}
+    found: Tensors = {}
+    for name, (outputs, inputs) in sides.items():
+        weight = _draw(name, seed, (outputs, inputs, 3, 3), (inputs * 9) ** -0.5 * 0.7)
+        found[f"{name}.weight"] = weight.astype(np.float32)
+        found[f"{name}.bias"] = _draw(f"{name}b", seed, (outputs,), 0.01).astype(np.float32)
+    return found
 
 
 def _draw(key: str, seed: int, shape: tuple[int, ...], scale: float) -> NDArray[np.float16]:

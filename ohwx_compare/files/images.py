@@ -17,6 +17,7 @@ from ohwx_compare.files.png_chunks import PNG_HEAD, png_chunks
 from ohwx_compare.files.regular import require_regular
 
 __all__ = [
+    "RECORD",
     "THUMB_SIDE",
     "is_made_here",
     "load_rgb",
@@ -29,6 +30,8 @@ __all__ = [
 
 THUMB_SIDE = 384  # px, the longer side
 _KEY = "parameters"
+RECORD = "ohwx"
+"""Keyword of the chunk that holds what the program keeps of a picture."""
 # Pillow opens 40 formats by their first bytes, whatever a file's name; for EPS it starts Ghostscript.
 _FORMATS = frozenset({"PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "HEIF", "JXL"})
 _AHEAD = 4096  # bytes of a file's beginning, which are read at once
@@ -85,14 +88,16 @@ def _require_few_chunks(file: BinaryIO) -> None:
             pass
 
 
-def write_png(path: Path, image: Image.Image, infotext: str) -> None:
+def write_png(path: Path, image: Image.Image, infotext: str, record: str = "") -> None:
     """Write `image` (RGB) losslessly with its infotext, whole or not at all.
+
+    record: what the program keeps of it, in a chunk of its own before the infotext, see `infotexts.read_record`.
 
     Like the webui: a tEXt chunk where the text is Latin-1 (and could not be taken for UTF-8), else iTXt. The same
     picture and text give the same bytes.
     Raises ImageError.
     """
-    _write(path, image, "PNG", pnginfo=_chunks(infotext))
+    _write(path, image, "PNG", pnginfo=_chunks(infotext, record))
 
 
 def write_result(path: Path, image: Image.Image, infotext: str) -> None:
@@ -127,12 +132,13 @@ def write_thumbnail(path: Path, image: Image.Image, side: int = THUMB_SIDE) -> N
     _write(path, small, "JPEG", quality=88)
 
 
-def _chunks(infotext: str) -> PngInfo:
+def _chunks(infotext: str, record: str = "") -> PngInfo:
     chunks = PngInfo()
-    if _is_mistakable(infotext):
-        chunks.add_itxt(_KEY, infotext)
-    else:
-        chunks.add_text(_KEY, infotext)
+    for key, text in ((RECORD, record), (_KEY, infotext)):
+        if _is_mistakable(text):
+            chunks.add_itxt(key, text)
+        elif text or key == _KEY:
+            chunks.add_text(key, text)
     return chunks
 
 

@@ -56,6 +56,21 @@ def vae_file(name: Any) -> Path:
     return Path(sd_vae.vae_dict.get(name, name) or "")
 
 
+def vae_names() -> list[str]:
+    """The VAEs that the settings may name."""
+    return ["Automatic", "None", *map(str, sd_vae.vae_dict)]
+
+
+def vaes_beside(checkpoint: Path) -> list[Path]:
+    """The VAE files that the webui takes for this checkpoint alone, where its settings leave that open.
+
+    By the file's name or by what the user noted for the checkpoint: `modules/sd_vae.py:resolve_vae` at 82a973c.
+    """
+    noted = getattr(sd_vae, "resolve_vae_from_user_metadata", None)
+    found = [sd_vae.find_vae_near_checkpoint(str(checkpoint)), noted(str(checkpoint)).vae if noted else None]
+    return [Path(file) for file in dict.fromkeys(found) if file and Path(file).is_file()]
+
+
 def load_entry(entry: Any, *, forced: bool) -> None:
     """Put an entry's checkpoint into memory, the user's choice in the settings kept; forced: read the file anyway."""
     with _without_writing():

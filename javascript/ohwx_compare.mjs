@@ -14,8 +14,9 @@ function part(name) {
 }
 
 const NAMES = ["server", "send", "words", "dom", "memory", "polling", "views", "face", "axes", "axes_form"];
-const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "run", "whole_run", "faces", "pnginfo"];
-const [first, second, ...others] = await Promise.all([...NAMES, ...MORE].map(part));
+const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "run", "faces"];
+const REST = ["pnginfo", "whole_run"];
+const [first, second, ...others] = await Promise.all([...NAMES, ...MORE, ...REST].map(part));
 const server = /** @type {Server} */ (first);
 const send = /** @type {typeof import("./ohwx_send.mjs")} */ (second);
 const parts = /** @type {Parts} */ (Object.assign({}, ...others));

@@ -1,6 +1,7 @@
 // A recipe to train by: the fields that people set, everything else as JSON, its plan beside it.
 
-/** @import { Choice, Plan, Recipe, RecipeFields, Server, TrainingParts, TrainingRun, TrainingState } from "./ohwx_types" */
+/** @import { Plan, Recipe, RecipeFields, Server, TrainingParts, TrainingRun, TrainingState } from "./ohwx_types" */
+/** @import { Choice } from "./ohwx_types" */
 
 /** @typedef {[name: string, words: string, props: Record<string, unknown>]} Figure */
 

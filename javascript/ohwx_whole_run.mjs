@@ -11,7 +11,9 @@ export function aroundRun(text) {
   return { before: text.slice(0, found.index), place, after: text.slice(found.index + place.length) };
 }
 
-/** Make a link of each address that the webui shows as text. @param {Pick<import("./ohwx_types").Parts, "make">} parts */
+/** @import { Parts } from "./ohwx_types" */
+
+/** Make a link of each address that the webui shows as text. @param {Pick<Parts, "make">} parts */
 export function linkRuns({ make }) {
   for (const log of document.querySelectorAll(LOGS)) {
     if (!PLACE.test(log.textContent ?? "") || log.querySelector(".ohwx-whole-run")) continue;

@@ -13,11 +13,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.atomic import is_plain_file, sweep, write_bytes
-from ohwx_compare.files.png_chunks import PNG_HEAD, png_chunks
+from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, png_chunks
 from ohwx_compare.files.regular import require_regular
 
 __all__ = [
-    "RECORD",
     "THUMB_SIDE",
     "is_made_here",
     "load_rgb",
@@ -30,8 +29,6 @@ __all__ = [
 
 THUMB_SIDE = 384  # px, the longer side
 _KEY = "parameters"
-RECORD = "ohwx"
-"""Keyword of the chunk that holds what the program keeps of a picture."""
 # Pillow opens 40 formats by their first bytes, whatever a file's name; for EPS it starts Ghostscript.
 _FORMATS = frozenset({"PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "HEIF", "JXL"})
 _AHEAD = 4096  # bytes of a file's beginning, which are read at once

@@ -15,8 +15,7 @@ from typing import BinaryIO
 from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_comment
-from ohwx_compare.files.images import RECORD
-from ohwx_compare.files.png_chunks import PNG_HEAD, part, png_chunks
+from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, part, png_chunks
 from ohwx_compare.files.programs import program_of
 from ohwx_compare.files.regular import require_regular
 

@@ -17,10 +17,18 @@ from ohwx_compare.toy.checkpoint import TEXT, TOY, UNET, VAE_CONFIG, toy_sha256,
 from ohwx_compare.toy.datasets import write_subject
 from ohwx_compare.toy.face_detector import DETECTOR, write_toy_detector
 
-__all__ = ["ARCHITECTURE", "FOLDER", "PICTURES", "is_of_toy_sizes", "put_into_webui", "write_config", "write_encoders"]
+__all__ = [
+    "ARCHITECTURE",
+    "FOLDER",
+    "TOY_PICTURES",
+    "is_of_toy_sizes",
+    "put_into_webui",
+    "write_config",
+    "write_encoders",
+]
 
 FOLDER = "ohwx-toy"  # below the webui's models folder, and of its checkpoints
-PICTURES = "pictures"  # below that folder of the models: what the toy is trained with
+TOY_PICTURES = "pictures"  # below that folder of the models: what the toy is trained with
 ARCHITECTURE = "ohwx-toy-bigG"  # open_clip's name of the second encoder, and of its file in FOLDER
 
 _COUNT = 15  # as many as the article had photographs
@@ -45,7 +53,7 @@ def put_into_webui(models: Path, checkpoints: Iterable[Path] = ()) -> Path:
     for each in (folder, detector.parent):
         each.mkdir(parents=True, exist_ok=True)
     write_toy_detector(detector)
-    pictures = models / FOLDER / PICTURES
+    pictures = models / FOLDER / TOY_PICTURES
     if len([*pictures.glob("*/*.png")]) < _COUNT:
         write_subject(pictures, count=_COUNT, size=_SIDE)
     given = {folder / path.name: path for path in checkpoints}

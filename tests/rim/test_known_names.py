@@ -21,7 +21,7 @@ WRONG = {
     "face's schedule": ({"faces": [{"schedule": "Karas"}]}, "no schedule 'Karas'"),
     "LoRA": ({"job": {"prompt": "<lora:nosuch:1>"}}, "no LoRA 'nosuch'; it has none"),
     "LyCORIS": ({"job": {"prompt": "<lyco:nosuch:1>"}}, "no LoRA 'nosuch'; it has none"),
-    "hypernetwork": ({"job": {"prompt": "<hypernet:nosuch:1>"}}, "no hypernetwork 'nosuch'; it has none"),
+    "hypernet": ({"job": {"prompt": "<hypernet:nosuch:1>"}}, "no hypernet 'nosuch'; it has none"),
     "face's LoRA": ({"faces": [{"prompt": "<lora:nosuch:1>"}]}, "no LoRA 'nosuch'"),
     "detector": (
         {"faces": [{"model": "nosuch.pt"}]},
@@ -112,7 +112,7 @@ def test_what_hires_fix_names_is_there_and_no_other_checkpoint(webui, name):
     assert webui.calls == []
 
 
-def test_a_vae_beside_a_checkpoint_and_a_hypernetwork_are_in_the_fingerprint(webui, tmp_path):
+def test_a_vae_beside_a_checkpoint_and_a_hypernet_are_in_the_fingerprint(webui, tmp_path):
     webui.load_script()
     from ohwx_compare.core.experiment.axes import CheckpointRef
     from ohwx_compare.core.request.job import Job

@@ -60,7 +60,7 @@ def _schedules() -> list[str]:
 def require_known_names(experiment: Experiment, *, stood_in: bool = False) -> None:
     """Raise ExperimentError or DetectorError for the first name that this webui does not have.
 
-    Samplers, schedules, LoRAs, hypernetworks and detectors of every cell and face. stood_in: the run to be resumed did
+    Samplers, schedules, LoRAs, hypernets and detectors of every cell and face. stood_in: the run to be resumed did
     without some.
     """
     cells = experiment.cells()
@@ -90,7 +90,7 @@ def require_vae(named: str | None = None) -> None:
     """
     if flag := features.vae_of_command_line():
         if not Path(flag).is_file():
-            raise ExperimentError(f"The webui was started with the VAE {flag}, which is not there; start it anew.")
+            raise ExperimentError(f"The webui was started with the VAE {flag}, which is not there; start it again.")
         return
     name = named or str(features.option("sd_vae", "Automatic"))
     if name not in ("auto", "", *(known := loading.vae_names())):
@@ -138,7 +138,7 @@ def _named_by(job: Job, tabs: Iterable[FaceSettings]) -> Iterator[tuple[str, str
 
 def _networks(prompt: str) -> Iterator[tuple[str, str]]:
     for kind, name in _NETWORK.findall(prompt):
-        yield ("hypernetwork" if kind == "hypernet" else "LoRA"), name
+        yield ("hypernet" if kind == "hypernet" else "LoRA"), name
 
 
 def _known(what: str) -> list[str]:
@@ -146,7 +146,7 @@ def _known(what: str) -> list[str]:
         return features.lora_names()
     if what == "upscaler":
         return features.upscalers()
-    if what == "hypernetwork":
+    if what == "hypernet":
         return features.hypernet_names()
     if what == "schedule":
         return list(dict.fromkeys(("Automatic", "Uniform", *_schedules())))

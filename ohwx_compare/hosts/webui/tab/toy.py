@@ -15,9 +15,9 @@ __all__ = ["put_toy", "toy_training"]
 def toy_training() -> dict[str, str] | None:
     """The toy's base checkpoint and the folder of its training pictures, as a recipe names them; None without them."""
     from ohwx_compare.toy.checkpoint import TOY
-    from ohwx_compare.toy.for_webui import FOLDER, PICTURES
+    from ohwx_compare.toy.for_webui import FOLDER, TOY_PICTURES
 
-    pictures = models_folder() / FOLDER / PICTURES
+    pictures = models_folder() / FOLDER / TOY_PICTURES
     if not pictures.is_dir():
         return None
     data = Path(paths.data_path)

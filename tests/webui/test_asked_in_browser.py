@@ -110,10 +110,10 @@ def test_a_missing_lora_is_refused(page, webui, outputs, asked):
 
 def test_a_refiner_is_refused(page, webui, outputs, asked):
     take(page, "drawn_yolov8.pt")
-    page.click(f"{FOLD}-visible-checkbox")
+    page.click(f"{FOLD} .label-wrap")
     choose(page, "#txt2img_checkpoint", "tiny_base")
     refused(page, webui, outputs, asked, "The refiner tiny_base")
-    page.click(f"{FOLD}-visible-checkbox")
+    page.click(f"{FOLD} .label-wrap")
     generated(page, outputs, asked)
 
 

@@ -91,8 +91,10 @@ class NativeHost:
         Interrupted.
 
         `vaes`, `loras`, `embeddings`: the folders of what jobs and prompts name. `hashes` shared with the search spare
-        reading files twice.
+        reading files twice. Raises CheckpointError for a `vae` that is none.
         """
+        if vae:
+            weights.check_vae(vae)
         self.folders = tuple(folders)
         self.device = torch.device(device) if device else default_device()
         self.dtype = dtype or default_dtype(self.device)

@@ -7,7 +7,7 @@ sd_emphasis.py, sd_models_xl.py.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ohwx_compare.core.prompt.chunks import EMPTY, Chunk, chunks
-from ohwx_compare.core.prompt.editing import edits
+from ohwx_compare.core.prompt.editing import EditedPrompt, edits
 from ohwx_compare.core.prompt.emphasis import emphasis
 from ohwx_compare.core.prompt.networks import Network, networks, other_tags
 from ohwx_compare.core.prompt.parts import parts, strip_tags
@@ -37,11 +37,9 @@ class Encoded:
     LIMIT = 64  # prompts; SDXL's take 0.3 MB a chunk in half precision
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, tuple[str, ...]], tuple[Tensor, Tensor]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Tensor, Tensor]] = OrderedDict()
 
-    def get(
-        self, key: tuple[str, tuple[str, ...]], encode: Callable[[], tuple[Tensor, Tensor]]
-    ) -> tuple[Tensor, Tensor]:
+    def get(self, key: Hashable, encode: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """What `encode` returns, called once for each `key` among the last `LIMIT`."""
         if key not in self._kept:
             self._kept[key] = encode()
@@ -105,6 +103,19 @@ class Conditioning:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """How texts are read: the job's settings that an encoder's answer depends on."""
+
+    mode: str  # of emphasis
+    backtrack: int
+    skip: int  # CLIP-L's state before its last `skip` - 1 layers
+
+    @classmethod
+    def of(cls, job: Job) -> "_Reading":
+        return cls(job.emphasis, job.comma_backtrack, job.clip_skip if job.clip_l_skip else 2)
+
+
 @torch.no_grad()
 def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int) -> Conditioning:
     """Conditioning of a job at `width` x `height` px; `steps` are what prompt schedules count.
@@ -119,11 +130,12 @@ def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int)
         asked, has = (", ".join(one.name for one in found) or "none" for found in (networks(job.prompt), model.worn))
         raise PromptError(f"The prompt asks for other LoRAs ({asked}) than the model was given ({has}).")
     sizes = size_vector((height, width, 0, 0, height, width))
+    reading = _Reading.of(job)
     return Conditioning(
         positive=tuple(
-            Subprompt(part.weight, _entries(model, part.text, steps, sizes, negative=False)) for part in parts(positive)
+            Subprompt(part.weight, _entries(model, reading, edits(part.text, steps), sizes)) for part in parts(positive)
         ),
-        negative=_entries(model, job.negative, steps, sizes, negative=True),
+        negative=_entries(model, reading, edits(job.negative, steps), sizes, negative=True),
         notes=tuple(f"{tag} was left out of the prompt: this kind of extra network is unknown" for tag in tags),
     )
 
@@ -136,13 +148,15 @@ def size_vector(sizes: Sequence[int]) -> Tensor:
     return timestep_embedding(torch.tensor(sizes), 256).flatten()
 
 
-def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negative: bool) -> tuple[Entry, ...]:
-    stages = edits(prompt, steps)
+def _entries(
+    model: Encoders, reading: _Reading, stages: Sequence[EditedPrompt], sizes: Tensor, *, negative: bool = False
+) -> tuple[Entry, ...]:
     texts = tuple(stage.text for stage in stages)
     if model.encoders:
-        states, pooled = model.encoded.get((model.encoders, texts), lambda: _encode(model, texts))
+        key = (model.encoders, texts, reading)
+        states, pooled = model.encoded.get(key, lambda: _encode(model, reading, texts))
     else:
-        states, pooled = _encode(model, texts)
+        states, pooled = _encode(model, reading, texts)
     if negative and not any(stage.text for stage in stages):
         states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
     if not (states.isfinite().all() and pooled.isfinite().all()):
@@ -150,23 +164,29 @@ def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negativ
         advice = (
             "Lower its weights: (word:1.1)." if is_weighted else "The checkpoint's text encoders are damaged or empty."
         )
-        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. {advice}")
+        raise PromptError(f"Encoding {texts[-1][:60]!r} gave numbers that are not finite. {advice}")
     vectors = torch.cat([pooled, sizes.to(pooled).expand(len(pooled), -1)], dim=1)
     return tuple(Entry(*entry) for entry in zip((stage.until for stage in stages), states, vectors, strict=True))
 
 
-def _encode(model: Encoders, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def _encode(model: Encoders, reading: _Reading, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Cross attention (B, 77 * chunks, W) and pooled (B, P) of the schedule's texts of one prompt."""
+    is_literal = reading.mode == "None"
     sides = [
-        [chunks(text, model.words.reading(tokenize)) for text in texts] for tokenize in (tokenizer_l(), tokenizer_g())
+        [
+            chunks(text, model.words.reading(tokenize), is_literal=is_literal, backtrack=reading.backtrack)
+            for text in texts
+        ]
+        for tokenize in (tokenizer_l(), tokenizer_g())
     ]
     count = max(len(row) for side in sides for row in side)
     rows_l, rows_g = ([row + (EMPTY,) * (count - len(row)) for row in side] for side in sides)
     like = model.clip_g.model.text_projection
     more_l, more_g = (model.words.vectors(part, like) for part in ("clip_l", "clip_g"))
-    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens, more_l),), rows_l, like.device)
+    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens, reading.skip, more_l),), rows_l, like.device)
     hidden_g, pooled = _run(lambda tokens: model.clip_g(tokens, more_g), rows_g, like.device)
-    states = torch.cat([_weigh(hidden_l, rows_l), _weigh(hidden_g, rows_g)], dim=-1)  # (B, chunks, 77, W)
+    sides_weighed = [_weigh(*side, reading.mode) for side in ((hidden_l, rows_l), (hidden_g, rows_g))]
+    states = torch.cat(sides_weighed, dim=-1)  # (B, chunks, 77, W)
     return states.flatten(1, 2).to(like.dtype), pooled[:, 0]
 
 
@@ -180,10 +200,17 @@ def _run(
     return [torch.cat(outputs)[torch.tensor(places, device=device)] for outputs in zip(*calls, strict=True)]
 
 
-def _weigh(states: Tensor, rows: Sequence[Sequence[Chunk]]) -> Tensor:
-    """Emphasis "Original" on (B, chunks, 77, W): scale each token, then restore each chunk's mean over B; float32."""
+def _weigh(states: Tensor, rows: Sequence[Sequence[Chunk]], mode: str) -> Tensor:
+    """Emphasis on (B, chunks, 77, W): scale each token, then restore each chunk's mean over B, as `mode` says; float32.
+
+    "No norm" restores nothing, "Ignore" and "None" weigh nothing.
+    """
     states = states.float()
+    if mode in ("Ignore", "None"):
+        return states
     weights = torch.tensor([[chunk.weights for chunk in row] for row in rows], device=states.device)  # (B, chunks, 77)
     weighted = states * weights[..., None]
+    if mode == "No norm":
+        return weighted
     mean, moved = (x.mean((0, 2, 3), keepdim=True) for x in (states, weighted))
     return weighted * (mean / moved)

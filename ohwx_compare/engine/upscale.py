@@ -19,7 +19,7 @@ from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.models.esrgan import ESRGAN, ESRGANConfig
 
-__all__ = ["TILE", "Enlarge", "read_upscaler", "resized", "tiled"]
+__all__ = ["TILE", "Enlarge", "in_tiles", "read_upscaler", "resized"]
 
 TILE, OVERLAP = 192, 8  # px; the webui's defaults
 _MOST_TIMES = 3  # that a network is applied to reach a size
@@ -48,7 +48,7 @@ def resized(image: Image.Image, size: tuple[int, int], enlarge: Enlarge | None) 
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def tiled(model: ESRGAN, image: Image.Image, tile: int = TILE, overlap: int = OVERLAP) -> Image.Image:
+def in_tiles(model: ESRGAN, image: Image.Image, tile: int = TILE, overlap: int = OVERLAP) -> Image.Image:
     """`image` (RGB) through the network, in tiles of `tile` px that overlap by at least `overlap`; 0 is in one piece.
 
     A picture smaller than a tile is drawn with black around it, as the webui does.

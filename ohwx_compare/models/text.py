@@ -113,8 +113,8 @@ class _TransformerL(nn.Module):
 class ClipL(nn.Module):
     """CLIP ViT-L's text side; names are the checkpoint's after `conditioner.embedders.0.`.
 
-    tokens (B, 77) int64 -> (B, 77, W), the hidden state before the last layer, not normalised. Ids beyond the
-    vocabulary are rows of `more` (N, W).
+    tokens (B, 77) int64 -> (B, 77, W), the hidden state before the last layer, not normalised; with another `skip`, the
+    one before the last `skip` - 1 layers. Ids beyond the vocabulary are rows of `more` (N, W).
     """
 
     def __init__(self, config: TextConfig):
@@ -122,10 +122,10 @@ class ClipL(nn.Module):
         self.config = config
         self.transformer = _TransformerL(config)
 
-    def forward(self, tokens: Tensor, more: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, skip: int = 2, more: Tensor | None = None) -> Tensor:
         text = self.transformer.text_model
         x = text.embeddings(tokens, more)
-        for layer in text.encoder.layers[:-1]:
+        for layer in text.encoder.layers[: max(0, len(text.encoder.layers) + 1 - skip)]:
             x = layer(x)
         return x
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from ohwx_compare.engine.upscale import read_upscaler, resized, tiled
+from ohwx_compare.engine.upscale import in_tiles, read_upscaler, resized
 from ohwx_compare.errors import CheckpointError, DetectorError, UnsafePickleError
 from ohwx_compare.models.esrgan import ESRGAN, ESRGANConfig
 from ohwx_compare.testing.parts import draw_upscaler
@@ -71,7 +71,7 @@ def test_folded_networks_keep_odd_sizes(fold):
 
 def test_tiles_meet_without_a_seam(model, portrait):
     """Far from its edges a tile is the whole picture; where two meet they are blended, and nothing is left out."""
-    whole, parts = (np.asarray(tiled(model, portrait, tile), int) for tile in (0, 96))
+    whole, parts = (np.asarray(in_tiles(model, portrait, tile), int) for tile in (0, 96))
     assert whole.shape == parts.shape == (4 * portrait.height, 4 * portrait.width, 3)
     assert np.median(abs(whole - parts)) <= 1
     rows = abs(np.diff(parts, axis=1)).mean((0, 2))
@@ -84,7 +84,7 @@ def test_resized_is_of_the_size_asked_for(model, portrait):
 
     def enlarge(image):
         calls.append(image.size)
-        return tiled(model, image)
+        return in_tiles(model, image)
 
     assert resized(small, (200, 160), enlarge).size == (200, 160)
     assert calls == [(40, 32), (160, 128)]

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ohwx_compare.core.infotext import face_keys
 from ohwx_compare.core.infotext.origin import notes_of, writer_of
@@ -23,6 +24,7 @@ from ohwx_compare.core.infotext.pairs import (
     unquote,
 )
 from ohwx_compare.core.infotext.sampler_names import Version, read_version, split_sampler
+from ohwx_compare.core.infotext.sampling_keys import UNTOLD, sampling_pairs, sampling_settings
 from ohwx_compare.core.infotext.supported import require_drawn, require_supported, unsupported
 from ohwx_compare.core.infotext.vae import OWN_VAE, vae_of
 from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
@@ -55,6 +57,7 @@ __all__ = [
     "to_job",
     "unquote",
     "unsupported",
+    "with_settings",
     "with_xyz",
     "writer_of",
     "xyz",
@@ -62,6 +65,7 @@ __all__ = [
 
 EXTRA_KEY = "ohwx"
 """Under which our own facts stand, as JSON."""
+_UNTOLD = "settings"  # in the extra key: those that no key of the webui's tells
 _SORT = "face sort"  # in the extra key: ADetailer keeps it in its settings, not in the picture
 _ZEROS = re.compile(r"\.0*\s*\Z")  # other programs write whole numbers as 20.0
 _MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content")
@@ -94,6 +98,8 @@ def to_job(infotext: Infotext) -> Job:
         rng=(infotext.get("RNG") or "GPU").strip(),
         clip_skip=_whole(infotext, "Clip skip", 1),
         vae=vae_of(infotext),
+        **sampling_settings(infotext),
+        **_untold(infotext),
     )
 
 
@@ -194,13 +200,16 @@ def from_job(
     key `ohwx`. `version` is written as given; a version below 1.9 would change the meaning of a bare sampler name.
     """
     drawn = job.job if isinstance(job, InpaintJob) else job
-    named: list[tuple[str, object]] = [*_base(drawn, model, model_hash)]
+    sampling = sampling_pairs(drawn)
+    named: list[tuple[str, object]] = [*_base(drawn, model, model_hash, sampling)]
     if isinstance(job, InpaintJob):
         named += _mask(job)
+    named += sampling.items()
     named += face_keys.pairs_of([_sized(tab, drawn) for tab in faces])
     rest = dict(extra)
     if any(tab.sort != "None" for tab in faces):
         rest[_SORT] = [tab.sort for tab in faces]
+    rest |= _own_settings(drawn)
     if rest:
         named.append((EXTRA_KEY, json.dumps(rest, ensure_ascii=False)))
     if version is not None:
@@ -211,7 +220,10 @@ def from_job(
     return infotext
 
 
-def _base(job: Job, model: str | None, model_hash: str | None) -> Iterable[tuple[str, object]]:
+def _base(
+    job: Job, model: str | None, model_hash: str | None, sampling: dict[str, object]
+) -> Iterable[tuple[str, object]]:
+    """What stands first; takes its own out of `sampling`."""
     yield "Steps", job.steps
     yield "Sampler", job.sampler
     yield "Schedule type", job.schedule
@@ -227,12 +239,43 @@ def _base(job: Job, model: str | None, model_hash: str | None) -> Iterable[tuple
     if job.subseed_strength:
         yield "Variation seed", job.subseed
         yield "Variation seed strength", float(job.subseed_strength)
+    yield from _taken(sampling, "Seed resize from")
     if job.denoise is not None:
         yield "Denoising strength", float(job.denoise)
     if job.clip_skip > 1:
         yield "Clip skip", job.clip_skip
+    yield from _taken(sampling, "ENSD")
     if job.rng != "GPU":
         yield "RNG", job.rng
+    yield from _taken(sampling, "Tiling")
+
+
+def _taken(pairs: dict[str, object], key: str) -> Iterable[tuple[str, object]]:
+    if key in pairs:
+        yield key, pairs.pop(key)
+
+
+def _own_settings(job: Job) -> dict[str, object]:
+    """What our own key tells of how the picture was sampled."""
+    untold = {name: getattr(job, name) for name in UNTOLD if getattr(job, name) != getattr(Job, name)}
+    return {_UNTOLD: untold} if untold else {}
+
+
+def with_settings(infotext: Infotext, settings: Mapping[str, Any]) -> Infotext:
+    """`infotext` as it would tell `settings`, fields of a job that are told by keys of their own or by ours."""
+    job = Job(prompt="", seed=0, **settings)
+    for key, value in sampling_pairs(job).items():
+        infotext = infotext.with_value(key, value)
+    own = _own_settings(job)
+    return infotext.with_value(EXTRA_KEY, json.dumps(extra(infotext) | own, ensure_ascii=False)) if own else infotext
+
+
+def _untold(infotext: Infotext) -> dict[str, Any]:
+    """Settings that only our own key tells."""
+    said = extra(infotext).get(_UNTOLD, {})
+    if not isinstance(said, dict) or not all(type(said[name]) is type(getattr(Job, name, None)) for name in said):
+        raise InfotextError(f"The key {EXTRA_KEY!r} has {quoted(said)} as {_UNTOLD!r}, expected settings of a job.")
+    return {name: said[name] for name in UNTOLD if name in said}
 
 
 def _mask(job: InpaintJob) -> Iterable[tuple[str, object]]:

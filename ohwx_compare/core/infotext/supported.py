@@ -15,6 +15,7 @@ from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key
 from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
+from ohwx_compare.core.infotext.sampling_keys import is_sampling_key
 from ohwx_compare.core.infotext.vae import names_vae
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
@@ -44,24 +45,15 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Automatic",
             "Automatic (fp16 LoRA)",
         ),  # of Forge
-        "ENSD": ("0",),
-        "Emphasis": ("Original",),
-        "Eta": ("1", "1.0"),
         "Extra noise": ("0", "0.0"),
         "FP8 weight": ("Disable",),
         "Mask mode": ("Inpaint masked",),
         "Masked content": ("original",),
-        "NGMS": ("0", "0.0"),
-        "Noise Schedule": ("Default",),
         "Noise multiplier": ("1", "1.0"),
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),
         "Refiner switch by sampling steps": ("False",),
-        "Sigma churn": ("0", "0.0"),
-        "Sigma noise": ("1", "1.0"),
-        "Sigma tmin": ("0", "0.0"),
-        "Tiling": ("False",),
         "Token merging ratio": ("0", "0.0"),
         "VAE Decoder": ("Full",),
         "VAE Encoder": ("Full",),
@@ -154,7 +146,7 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return value in _GENERATORS
     if key == "Script":
         return value == SCRIPT
-    if key == "ENSD" and _sampler(infotext)[0] != "Euler a":  # the others draw no noise from that seed
+    if is_sampling_key(key):
         return True
     if _MODULE.fullmatch(key):
         return names_vae(infotext)

@@ -40,7 +40,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         "--models",
         metavar="DIR",
         type=Path,
-        help="a webui's models folder, in which everything is found: Stable-diffusion, VAE, Lora, adetailer, and "
+        help="a webui's models folder, in which all is found: Stable-diffusion, VAE, Lora, ESRGAN, adetailer, and "
         "embeddings beside it; no other folder need be named",
     )
     parser.add_argument("--checkpoints", metavar="DIR", type=Path, help="folder of SDXL .safetensors")
@@ -52,6 +52,15 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="folder of the LoRAs that prompts name in <lora:name:1>; may be repeated. Also searched: Lora beside the "
         "checkpoints",
+    )
+    parser.add_argument(
+        "--upscalers",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of upscalers of ESRGAN's kind (.pth, .safetensors) for hires fix; may be repeated. Also searched: "
+        "ESRGAN and RealESRGAN beside the checkpoints",
     )
     parser.add_argument(
         "--embeddings",
@@ -140,6 +149,10 @@ def settle(options: argparse.Namespace) -> None:
     options.checkpoints = options.checkpoints or options.models / "Stable-diffusion"
     roots = [root for root in (options.models, options.checkpoints.parent) if root]
     options.loras = _folders(options.loras, roots, "Lora", "--loras")
+    options.upscalers = [
+        *_folders(options.upscalers, roots, "ESRGAN", "--upscalers"),
+        *_folders([], roots, "RealESRGAN", "--upscalers"),
+    ]
     options.vaes = _folders([], roots, "VAE", "--models")
     options.embeddings = _folders(
         options.embeddings, [root.absolute().parent for root in roots], "embeddings", "--embeddings"
@@ -198,6 +211,7 @@ def native_host(
         vaes=options.vaes,
         loras=options.loras,
         embeddings=options.embeddings,
+        upscalers=options.upscalers,
         interruption=interruption,
         on_step=on_step,
         hashes=hashes,

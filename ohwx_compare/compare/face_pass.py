@@ -172,6 +172,7 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
         seed=job.seed + index,
         subseed=job.subseed + index,
         denoise=tab.denoise,
+        hires_upscaler=None,
         **{
             name: value
             for name in ("width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip", "vae")

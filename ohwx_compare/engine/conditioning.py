@@ -117,8 +117,12 @@ class _Reading:
 
 
 @torch.no_grad()
-def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int) -> Conditioning:
+def condition(
+    model: Encoders, job: Job, *, width: int, height: int, steps: int, after: int | None = None
+) -> Conditioning:
     """Conditioning of a job at `width` x `height` px; `steps` are what prompt schedules count.
+
+    after: the steps of the pass before, in the second one of hires fix.
 
     Tensors have the encoders' device and dtype. Raises PromptError for a tag that names a network which is not in the
     weights, and for weights beyond what a float holds.
@@ -133,9 +137,10 @@ def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int)
     reading = _Reading.of(job)
     return Conditioning(
         positive=tuple(
-            Subprompt(part.weight, _entries(model, reading, edits(part.text, steps), sizes)) for part in parts(positive)
+            Subprompt(part.weight, _entries(model, reading, edits(part.text, steps, after), sizes))
+            for part in parts(positive)
         ),
-        negative=_entries(model, reading, edits(job.negative, steps), sizes, negative=True),
+        negative=_entries(model, reading, edits(job.negative, steps, after), sizes, negative=True),
         notes=tuple(f"{tag} was left out of the prompt: this kind of extra network is unknown" for tag in tags),
     )
 

@@ -24,8 +24,8 @@ __all__ = ["TILE", "Enlarge", "in_tiles", "read_upscaler", "resized"]
 TILE, OVERLAP = 192, 8  # px; the webui's defaults
 _MOST_TIMES = 3  # that a network is applied to reach a size
 
-Enlarge = Callable[[Image.Image], Image.Image]
-"""A picture (RGB) made larger by a factor of its own."""
+Enlarge = Callable[[Image.Image, float], Image.Image]
+"""A picture (RGB) made larger: by the factor that is asked for, or by one of its own, whatever is asked for."""
 
 _INNER = re.compile(r"(?:model\.1\.sub|RRDB_trunk|body)\.(\d+)\.(?:RDB|rdb)([123])\.conv([1-5])(?:\.0)?\.(weight|bias)")
 _NAMES = {"trunk_conv": "conv_body", "HRconv": "conv_hr", "upconv1": "conv_up1", "upconv2": "conv_up2"}
@@ -41,7 +41,7 @@ def resized(image: Image.Image, size: tuple[int, int], enlarge: Enlarge | None) 
         for _ in range(_MOST_TIMES):
             if image.width >= wanted[0] and image.height >= wanted[1]:
                 break
-            before, image = image.size, enlarge(image)
+            before, image = image.size, enlarge(image, factor)
             if image.size == before:
                 break
         image = image if image.size == wanted else image.resize(wanted, Image.Resampling.LANCZOS)

@@ -16,7 +16,7 @@ from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.core.infotext.vae import OWN_VAE
 from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import InpaintJob, Job
-from ohwx_compare.engine import inpaint, render, weights
+from ohwx_compare.engine import hires, inpaint, render, weights
 from ohwx_compare.engine.conditioning import Encoded
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.networks.wear import put_on
@@ -30,6 +30,7 @@ from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.named import Named
 from ohwx_compare.hosts.ahead import Ahead
 from ohwx_compare.hosts.run_files import RunFiles
+from ohwx_compare.hosts.upscalers import Upscalers
 from ohwx_compare.hosts.wardrobe import Wardrobe
 from ohwx_compare.words import counted
 
@@ -83,6 +84,7 @@ class NativeHost:
         vaes: Sequence[Path] = (),
         loras: Sequence[Path] = (),
         embeddings: Sequence[Path] = (),
+        upscalers: Sequence[Path] = (),
         interruption: Callable[[], Interruption] = run_on,
         on_step: Callable[[int], None] | None = None,
         hashes: Hashes | None = None,
@@ -90,8 +92,8 @@ class NativeHost:
         """`vae` replaces every checkpoint's own and what jobs name; `on_step` gets the image-steps done and may raise
         Interrupted.
 
-        `vaes`, `loras`, `embeddings`: the folders of what jobs and prompts name. `hashes` shared with the search spare
-        reading files twice. Raises CheckpointError for a `vae` that is none.
+        `vaes`, `loras`, `embeddings`, `upscalers`: the folders of what jobs and prompts name. `hashes` shared with the
+        search spare reading files twice. Raises CheckpointError for a `vae` that is none.
         """
         if vae:
             weights.check_vae(vae)
@@ -103,6 +105,7 @@ class NativeHost:
         self._files = RunFiles(self._hashes)
         self._vaes = Named("VAE", vaes, self._hashes)
         self._named = Wardrobe(loras, embeddings, self._files, self._hashes)
+        self._upscalers = Upscalers(upscalers, self._files, self._hashes, self.device)
         if vae:
             self._files.sha256(vae)
         self._ask, self._on_step = interruption, on_step
@@ -165,9 +168,8 @@ class NativeHost:
         """
         for group in render.job_batches(jobs):
             chosen = [jobs[i] for i in group]
-            yield from self._within_memory(
-                chosen, partial(render.txt2img, self._model(chosen[0]), chosen, self._on_step)
-            )
+            draw = partial(hires.txt2img, self.model_of, chosen, self._upscalers.find, self._on_step)
+            yield from self._within_memory(chosen, draw)
 
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
@@ -175,7 +177,7 @@ class NativeHost:
         """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
         for group in render.job_batches([job.job for job in jobs]):
             chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
-            draw = partial(inpaint.inpaint, self._model(chosen[0].job), chosen, canvases, holes, self._on_step)
+            draw = partial(inpaint.inpaint, self.model_of(chosen[0].job), chosen, canvases, holes, self._on_step)
             yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
@@ -192,6 +194,7 @@ class NativeHost:
             "dtype": str(self.dtype).removeprefix("torch."),
             "vae": self._files.sha256(vae) if vae else None,
             **self._named.hashes(job),
+            **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
         }
 
     def interruption(self) -> Interruption:
@@ -202,6 +205,7 @@ class NativeHost:
         """Forget the checkpoint and free its memory; safe to call twice."""
         self._end_reading_ahead()
         self._in_use = self._held = self._source = None
+        self._upscalers.close()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -216,7 +220,7 @@ class NativeHost:
             for picture, job in zip(drawn, jobs, strict=True)
         )
 
-    def _model(self, job: Job) -> weights.Model:
+    def model_of(self, job: Job) -> weights.Model:
         """The checkpoint in use with the job's VAE, the LoRAs of its prompt in the weights, and no others."""
         in_use, held, source, vae = self._in_use, self._held, self._source, self._vae_of(job)
         if in_use is None or held is None or source is None:

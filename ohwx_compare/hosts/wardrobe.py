@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 
-from ohwx_compare.core.prompt.networks import networks
+from ohwx_compare.core.prompt.networks import Network, networks
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.embeddings import Words, read_word
 from ohwx_compare.engine.networks.wear import Chosen
@@ -45,7 +45,7 @@ class Wardrobe:
 
         Raises UnknownCheckpointError, CheckpointError or PromptError for a LoRA.
         """
-        loras = {one.name: self._files.sha256(self._find(one.name)) for one in networks(job.prompt)}
+        loras = {one.name: self._files.sha256(self._find(one.name)) for one in self._worn(job)}
         words = {name: self._files.sha256(self._embeddings.find(name)) for name in self._names(job)}
         return {kind: files for kind, files in (("loras", loras), ("embeddings", words)) if files}
 
@@ -60,7 +60,7 @@ class Wardrobe:
 
     def keys(self, job: Job) -> tuple[tuple[str, str], ...]:
         """What the webui writes of them into the infotext."""
-        loras = {one.name: self._short(self._find(one.name)) for one in networks(job.prompt)}
+        loras = {one.name: self._short(self._find(one.name)) for one in self._worn(job)}
         words = {name: sha256[:12] for name, sha256 in self.hashes(job).get("embeddings", {}).items()}
         told = (
             (key, ", ".join(f"{name.translate(_LEFT_OUT)}: {short}" for name, short in found.items()))
@@ -68,8 +68,13 @@ class Wardrobe:
         )
         return tuple((key, text) for key, text in told if text)
 
+    def _worn(self, job: Job) -> tuple[Network, ...]:
+        """The LoRAs of both passes."""
+        return (*networks(job.prompt), *networks(job.hires_prompt))
+
     def _names(self, job: Job) -> list[str]:
-        used = (self._used(text, job.steps) for text in (job.prompt, job.negative))
+        texts = (job.prompt, job.negative, job.hires_prompt, job.hires_negative)
+        used = (self._used(text, job.steps) for text in texts if text)
         return list(dict.fromkeys(name for names in used for name in names))
 
     def _words_used(self, text: str, steps: int) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def test_resized_is_of_the_size_asked_for(model, portrait):
     small = portrait.resize((40, 32))
     calls = []
 
-    def enlarge(image):
+    def enlarge(image, factor):
         calls.append(image.size)
         return in_tiles(model, image)
 
@@ -90,7 +90,7 @@ def test_resized_is_of_the_size_asked_for(model, portrait):
     assert calls == [(40, 32), (160, 128)]
     assert resized(small, (20, 16), enlarge) == small.resize((20, 16), Image.Resampling.LANCZOS)
     assert resized(small, (200, 160), None) == small.resize((200, 160), Image.Resampling.LANCZOS)
-    assert resized(small, (200, 160), lambda image: image).size == (200, 160)
+    assert resized(small, (200, 160), lambda image, factor: image).size == (200, 160)
 
 
 def test_other_files_are_refused(tmp_path, drawn):

@@ -118,7 +118,7 @@ def test_img2img_with_a_lora(webui, goldens):
     folder = goldens / "parity"
     job = infotext.to_job(infotext.parse(json.loads((folder / "i2i_lora.json").read_text("utf-8"))["infotexts"][0]))
     with Image.open(goldens / "portrait.png") as portrait, Image.open(folder / "i2i_lora.png") as picture:
-        redrawn = render.img2img(webui._model(job), [job], [portrait])[0].image
+        redrawn = render.img2img(webui.model_of(job), [job], [portrait])[0].image
         apart = np.abs(np.asarray(redrawn, int) - np.asarray(picture.convert("RGB"), int))
     assert apart.max() <= 2
     assert apart.mean() <= 0.002

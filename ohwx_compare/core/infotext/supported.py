@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key
+from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key, is_denoise_leaked
+from ohwx_compare.core.infotext.hires_keys import HIRES_KEYS, has_hires, hires_settings
 from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
@@ -81,9 +82,24 @@ def unsupported(infotext: Infotext) -> list[str]:
         version = read_version(infotext.get("Version"))
         if version is not None and version < _AREA_SINCE:
             refused.append("Inpaint area (not written before webui 1.8)")
-    refused += _faces(adetailer_faces(infotext))
+    tabs = adetailer_faces(infotext)
+    if has_hires(infotext):
+        refused += _hires(infotext, tabs)
+    refused += _faces(tabs)
     refused += (f"line {line[:60]!r}" for line in infotext.tail.split("\n") if not _BELOW.match(line))
     return refused
+
+
+def _hires(infotext: Infotext, tabs: Sequence[FaceSettings]) -> Iterator[str]:
+    """What of a second pass is not drawn, or not told."""
+    said = hires_settings(infotext)
+    if (sampler := said.get("hires_sampler")) and sampler not in SAMPLERS:
+        yield f"Hires sampler: {sampler}"
+    if (schedule := said.get("hires_schedule")) and schedule not in SCHEDULE_NAMES:
+        yield f"Hires schedule type: {schedule}"
+    yield from (f"{tag} in the hires prompt" for tag in other_tags(said["hires_prompt"]))
+    if is_denoise_leaked(infotext, said["hires_denoise"], tabs):
+        yield "Denoising strength (ADetailer before 24.4 wrote the face pass's over that of hires fix)"
 
 
 def require_supported(infotext: Infotext) -> None:
@@ -100,7 +116,11 @@ def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
         refused.append(f"schedule: {job.schedule}")
     if job.rng not in _GENERATORS:
         refused.append(f"rng: {job.rng}")
-    return [*refused, *_networks(job.prompt), *_faces(tabs)]
+    if job.hires_sampler not in (None, *SAMPLERS):
+        refused.append(f"hires_sampler: {job.hires_sampler}")
+    if job.hires_schedule not in (None, *SCHEDULE_NAMES):
+        refused.append(f"hires_schedule: {job.hires_schedule}")
+    return [*refused, *_networks(job.prompt), *_networks(job.hires_prompt), *_faces(tabs)]
 
 
 def require_drawn(asked: Iterable[tuple[Job, Sequence[FaceSettings]]]) -> None:
@@ -148,6 +168,8 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return value == SCRIPT
     if is_sampling_key(key):
         return True
+    if key in HIRES_KEYS:
+        return has_hires(infotext)
     if _MODULE.fullmatch(key):
         return names_vae(infotext)
     return key in _DRAWN or key in _HARMLESS or value in _NEUTRAL.get(key, ()) or is_built_key(key)

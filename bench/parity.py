@@ -43,9 +43,10 @@ UNTOLD = {  # the webui's options that no infotext tells
     "uni_pc_lower_order_final": "unipc_lower_order_final",
     "comma_padding_backtrack": "comma_backtrack",
     "sdxl_clip_l_skip": "clip_l_skip",
+    "img2img_fix_steps": "fix_steps",
 }
 PLAIN = {"resize_mode": 0, "inpainting_fill": 1, "inpainting_mask_invert": 0}  # of img2img: what the engine does
-UNBUILT = ("img2img_fix_steps", "img2img_color_correction", "ESRGAN_tile", "ESRGAN_tile_overlap", "sd_vae")
+UNBUILT = ("img2img_color_correction",)
 CLOSE, LOOSE = (2, 0.002), (4, 0.02)
 NAMED = {
     "sampler_dpm_adaptive_automatic": "its steps hang on the last bits: noise times 1.000001 is 0.023 away from itself"

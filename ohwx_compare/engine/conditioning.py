@@ -131,8 +131,9 @@ def condition(
     if named := [tag for tag in tags if tag.startswith("<hypernet:")]:
         raise PromptError(f"The prompt asks for {named[0]}, and hypernetworks are not supported. Remove the tag.")
     if networks(job.prompt) != model.worn:
-        asked, has = (", ".join(one.name for one in found) or "none" for found in (networks(job.prompt), model.worn))
-        raise PromptError(f"The prompt asks for other LoRAs ({asked}) than the model was given ({has}).")
+        asked = " ".join(tag for tag in strip_tags(job.prompt)[1] if tag not in tags) or "no LoRA"
+        has = ", ".join(one.name for one in model.worn) or "none"
+        raise PromptError(f"The prompt asks for {asked}; in the model's weights is {has}.")
     sizes = size_vector((height, width, 0, 0, height, width))
     reading = _Reading.of(job)
     return Conditioning(

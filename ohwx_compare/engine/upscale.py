@@ -37,7 +37,7 @@ def resized(image: Image.Image, size: tuple[int, int], enlarge: Enlarge | None) 
     """`image` (RGB) at `size` (px): by `enlarge`, up to three times, as far as it is smaller, the rest by Lanczos."""
     factor = max(size[0] / image.width, size[1] / image.height)
     if enlarge is not None and factor > 1:
-        wanted = tuple(int(side * factor) // 8 * 8 for side in image.size)
+        wanted = (int(image.width * factor) // 8 * 8, int(image.height * factor) // 8 * 8)
         for _ in range(_MOST_TIMES):
             if image.width >= wanted[0] and image.height >= wanted[1]:
                 break

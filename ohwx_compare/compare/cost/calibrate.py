@@ -41,7 +41,7 @@ class Pace:
     fixed: float
     step: float
 
-    def of(self, steps: int) -> float:
+    def of(self, steps: float) -> float:
         """Seconds of a batch with so many steps."""
         return self.fixed + self.step * steps
 

@@ -63,6 +63,23 @@ def vae_file(name: Any) -> Path:
     return Path(sd_vae.vae_dict.get(name, name) or "")
 
 
+def vae_names() -> list[str]:
+    """The VAEs that the settings may name."""
+    return ["Automatic", "None", *map(str, sd_vae.vae_dict)]
+
+
+def vaes_beside(checkpoint: Path) -> list[Path]:
+    """The VAE files that the webui takes for this checkpoint alone, where its settings leave that open.
+
+    By the file's name or by what the user noted for the checkpoint: `modules/sd_vae.py:resolve_vae` at 82a973c.
+    """
+    near, noted = (
+        getattr(sd_vae, name, None) for name in ("find_vae_near_checkpoint", "resolve_vae_from_user_metadata")
+    )
+    found = [near(str(checkpoint)) if near else None, noted(str(checkpoint)).vae if noted else None]
+    return [Path(file) for file in dict.fromkeys(found) if file and Path(file).is_file()]
+
+
 def unload() -> None:
     """Have the device's memory free; the next picture puts a model there again. Hold the queue lock.
 

@@ -160,9 +160,9 @@ def _entries(
     texts = tuple(stage.text for stage in stages)
     if model.encoders:
         key = (model.encoders, texts, reading)
-        states, pooled = model.encoded.get(key, lambda: _encode(model, reading, texts))
+        states, pooled = model.encoded.get(key, lambda: _encode(model, texts, reading))
     else:
-        states, pooled = _encode(model, reading, texts)
+        states, pooled = _encode(model, texts, reading)
     if negative and not any(stage.text for stage in stages):
         states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
     if not (states.isfinite().all() and pooled.isfinite().all()):
@@ -175,7 +175,7 @@ def _entries(
     return tuple(Entry(*entry) for entry in zip((stage.until for stage in stages), states, vectors, strict=True))
 
 
-def _encode(model: Encoders, reading: _Reading, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def _encode(model: Encoders, texts: Sequence[str], reading: _Reading) -> tuple[Tensor, Tensor]:
     """Cross attention (B, 77 * chunks, W) and pooled (B, P) of the schedule's texts of one prompt."""
     is_literal = reading.mode == "None"
     sides = [

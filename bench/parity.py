@@ -30,7 +30,7 @@ from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.images import load_rgb
-from ohwx_compare.hosts.native import NativeHost
+from ohwx_compare.hosts.native import Beside, NativeHost
 from ohwx_compare.testing.parts import draw_parts, draw_upscaler
 from ohwx_compare.testing.tiny import draw_tiny
 
@@ -100,10 +100,12 @@ class Bench:
             [models / "Stable-diffusion"],
             device="cpu",
             dtype=torch.float32,
-            vaes=[models / "VAE"],
-            loras=[models / "Lora"],
-            embeddings=[models.parent / "embeddings"],
-            upscalers=[models / "ESRGAN"],
+            beside=Beside(
+                vaes=[models / "VAE"],
+                loras=[models / "Lora"],
+                embeddings=[models.parent / "embeddings"],
+                upscalers=[models / "ESRGAN"],
+            ),
         )
 
     def results(self, folder: Path, only: list[str]) -> Iterator[Result]:

@@ -36,6 +36,38 @@ __all__ = [
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where models are and what computes with them."""
+    _add_folder_flags(parser)
+    parser.add_argument(
+        "--checkpoint-map",
+        metavar="NAME=FILE",
+        action="append",
+        default=[],
+        help="use FILE (below --checkpoints, or a path) for the checkpoint that the infotext calls NAME (its name or "
+        "hash); may be repeated",
+    )
+    parser.add_argument(
+        "--trust-sample",
+        action="store_true",
+        help="take a checkpoint that was hashed before for unchanged when its size, time and a sample of its bytes "
+        "are, instead of reading it whole before pictures are written for it",
+    )
+    parser.add_argument(
+        "--vae",
+        metavar="FILE",
+        type=Path,
+        help="VAE to use instead of the checkpoint's own, and for the one that an infotext names",
+    )
+    parser.add_argument(
+        "--device", default=None, help="where to compute: cpu, cuda, cuda:1, ... (default: cuda where there is one)"
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16", "bfloat16"),
+        help="precision (default: float32 on the CPU, float16 on CUDA)",
+    )
+
+
+def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models",
         metavar="DIR",
@@ -80,34 +112,6 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="folder of face detectors (YOLOv8 .pt or .safetensors); may be repeated. Also searched: models/adetailer "
         "and models/ohwx here and beside the checkpoints, and ADetailer's own cache. The detector opencv-frontalface "
         "needs no file",
-    )
-    parser.add_argument(
-        "--checkpoint-map",
-        metavar="NAME=FILE",
-        action="append",
-        default=[],
-        help="use FILE (below --checkpoints, or a path) for the checkpoint that the infotext calls NAME (its name or "
-        "hash); may be repeated",
-    )
-    parser.add_argument(
-        "--trust-sample",
-        action="store_true",
-        help="take a checkpoint that was hashed before for unchanged when its size, time and a sample of its bytes "
-        "are, instead of reading it whole before pictures are written for it",
-    )
-    parser.add_argument(
-        "--vae",
-        metavar="FILE",
-        type=Path,
-        help="VAE to use instead of the checkpoint's own, and for the one that an infotext names",
-    )
-    parser.add_argument(
-        "--device", default=None, help="where to compute: cpu, cuda, cuda:1, ... (default: cuda where there is one)"
-    )
-    parser.add_argument(
-        "--dtype",
-        choices=("float32", "float16", "bfloat16"),
-        help="precision (default: float32 on the CPU, float16 on CUDA)",
     )
 
 
@@ -197,7 +201,7 @@ def native_host(
     """
     import torch
 
-    from ohwx_compare.hosts.native import NativeHost
+    from ohwx_compare.hosts.native import Beside, NativeHost
 
     def interruption() -> Interruption:
         return Interruption.FINISH_CELL if asked.asked else Interruption.RUN_ON
@@ -207,11 +211,7 @@ def native_host(
         [options.checkpoints],
         device=options.device,
         dtype=getattr(torch, options.dtype) if options.dtype else None,
-        vae=options.vae,
-        vaes=options.vaes,
-        loras=options.loras,
-        embeddings=options.embeddings,
-        upscalers=options.upscalers,
+        beside=Beside(options.vae, options.vaes, options.loras, options.embeddings, options.upscalers),
         interruption=interruption,
         on_step=on_step,
         hashes=hashes,

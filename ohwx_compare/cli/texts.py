@@ -9,7 +9,7 @@ from ohwx_compare.errors import ImageError, InfotextError, MissingVaeError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.gallery import PICTURES
 from ohwx_compare.files.infotexts import find_infotext
-from ohwx_compare.files.named import Named
+from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.files.regular import read_text
 from ohwx_compare.words import quoted
 
@@ -73,7 +73,7 @@ def require_embeddings(text: Infotext, folders: Sequence[Path]) -> None:
 
     In a prompt it is a word like any other: without its file the picture would be another one without a sign of it.
     """
-    here = {name.casefold() for name in Named("embedding", folders, sha256).names()}
+    here = {name.casefold() for name in NamedFiles("embedding", folders, sha256).names()}
     lost = [name for name in named_hashes(text, "TI hashes") if name.casefold() not in here]
     if lost:
         where = " or ".join(map(str, folders)) or "the folder of --embeddings"

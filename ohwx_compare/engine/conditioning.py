@@ -20,7 +20,7 @@ from ohwx_compare.core.prompt.emphasis import emphasis
 from ohwx_compare.core.prompt.networks import Network, networks, other_tags
 from ohwx_compare.core.prompt.parts import parts, strip_tags
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.engine.embeddings import Words
+from ohwx_compare.engine.embeddings import Embeddings
 from ohwx_compare.errors import PromptError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
@@ -69,7 +69,7 @@ class Encoders(Protocol):
         """Used where the hash is known."""
 
     @property
-    def words(self) -> Words:
+    def words(self) -> Embeddings:
         """The embeddings that prompts may name; the same as long as `encoded` lives."""
 
     @property
@@ -129,7 +129,7 @@ def condition(
     """
     positive, tags = strip_tags(job.prompt)[0], other_tags(job.prompt)
     if named := [tag for tag in tags if tag.startswith("<hypernet:")]:
-        raise PromptError(f"The prompt asks for {named[0]}, and hypernetworks are not supported. Remove the tag.")
+        raise PromptError(f"The prompt asks for {named[0]}, a kind of network that is not supported. Remove the tag.")
     if networks(job.prompt) != model.worn:
         asked = " ".join(tag for tag in strip_tags(job.prompt)[1] if tag not in tags) or "no LoRA"
         has = ", ".join(one.name for one in model.worn) or "none"

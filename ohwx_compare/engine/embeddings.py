@@ -22,14 +22,14 @@ from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import describe, read_header
 from ohwx_compare.files.tokenizer import tokenizer_l
 
-__all__ = ["NO_WORDS", "Word", "Words", "read_word"]
+__all__ = ["NO_EMBEDDINGS", "Embedding", "Embeddings", "read_embedding"]
 
 _FIRST = END + 1  # the vocabulary's size
 _KEYS = MappingProxyType({"clip_l": "clip_l", "clip_g": "clip_g"})
 
 
 @dataclass(frozen=True)
-class Word:
+class Embedding:
     """One embedding: what its name is in tokens, and its vectors in both encoders, float32 on the CPU."""
 
     name: str
@@ -39,14 +39,14 @@ class Word:
 
 
 @dataclass(frozen=True, eq=False)
-class Words:
+class Embeddings:
     """All embeddings that prompts may name."""
 
-    known: tuple[Word, ...] = ()
-    _starts: Mapping[int, list[tuple[Word, tuple[int, ...]]]] = field(init=False)
+    known: tuple[Embedding, ...] = ()
+    _starts: Mapping[int, list[tuple[Embedding, tuple[int, ...]]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        starts: dict[int, list[tuple[Word, tuple[int, ...]]]] = {}
+        starts: dict[int, list[tuple[Embedding, tuple[int, ...]]]] = {}
         at = _FIRST
         for word in self.known:
             ids = tuple(range(at, at + len(word.clip_l)))
@@ -59,10 +59,10 @@ class Words:
     def __bool__(self) -> bool:
         return bool(self.known)
 
-    def of_widths(self, clip_l: int, clip_g: int) -> "Words":
+    def of_widths(self, clip_l: int, clip_g: int) -> "Embeddings":
         """Those that fit encoders of these widths; the others mean nothing in a prompt, as in the webui."""
         fit = tuple(w for w in self.known if (w.clip_l.shape[1], w.clip_g.shape[1]) == (clip_l, clip_g))
-        return self if len(fit) == len(self.known) else Words(fit)
+        return self if len(fit) == len(self.known) else Embeddings(fit)
 
     def reading(self, tokenize: Callable[[str], Sequence[int]]) -> Callable[[str], Sequence[Token]]:
         """`tokenize`, with a tuple of ids beyond the vocabulary in place of each embedding's name."""
@@ -91,17 +91,17 @@ class Words:
         """The table (N, W) of one encoder ("clip_l", "clip_g") on the device of `like`, in its dtype."""
         return torch.cat([getattr(word, part) for word in self.known]).to(like) if self.known else None
 
-    def _at(self, tokens: tuple[int, ...], at: int) -> tuple[Word | None, tuple[int, ...]]:
+    def _at(self, tokens: tuple[int, ...], at: int) -> tuple[Embedding | None, tuple[int, ...]]:
         for word, ids in self._starts.get(tokens[at], ()):
             if tokens[at : at + len(word.tokens)] == word.tokens:
                 return word, ids
         return None, ()
 
 
-NO_WORDS = Words()
+NO_EMBEDDINGS = Embeddings()
 
 
-def read_word(path: Path, name: str) -> Word:
+def read_embedding(path: Path, name: str) -> Embedding:
     """The embedding in a .safetensors file. Raises CheckpointError for one that is not for SDXL."""
     header = read_header(path)
     shapes = {part: header.shapes.get(key, ()) for part, key in _KEYS.items()}
@@ -119,4 +119,4 @@ def read_word(path: Path, name: str) -> Word:
     tokens = tuple(tokenizer_l()(name))
     if not tokens:
         raise CheckpointError(f"{path.name} has a name that no prompt can hold; rename it.")
-    return Word(name, tokens, vectors["clip_l"], vectors["clip_g"])
+    return Embedding(name, tokens, vectors["clip_l"], vectors["clip_g"])

@@ -20,7 +20,7 @@ from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.engine.upscale import Enlarge, resized
 from ohwx_compare.engine.weights import Model
 
-__all__ = ["ModelOf", "txt2img"]
+__all__ = ["ModelOf", "draw_passes"]
 
 ModelOf = Callable[[Job], Model]
 """The model in use with what a job's prompt and VAE ask for; one that was given before may be used up by it."""
@@ -32,7 +32,7 @@ _MODES = MappingProxyType(dict(zip(LATENT_UPSCALERS, (
 
 
 @torch.inference_mode()
-def txt2img(
+def draw_passes(
     model_of: ModelOf, jobs: Sequence[Job], upscaler: Callable[[str], Enlarge | None], on_step: Counter | None = None
 ) -> list[NotedImage]:
     """One batch of equal jobs from noise, with its second pass where they have one; else like `render.txt2img`.

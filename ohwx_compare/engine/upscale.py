@@ -113,7 +113,7 @@ def read_upscaler(path: Path, *, device: torch.device, dtype: torch.dtype) -> ES
         model.load_state_dict(state, assign=True)
     except (KeyError, IndexError, RuntimeError) as error:
         raise CheckpointError(
-            f"{path.name} is no upscaler of ESRGAN's kind, which alone is supported; choose another, such as "
+            f"{path.name} is not an upscaler of ESRGAN's kind, which alone is supported; choose another, such as "
             "4x-UltraSharp or RealESRGAN_x4plus."
         ) from error
     return model.to(device=device, dtype=dtype).eval().requires_grad_(False)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ohwx_compare.core.prompt.networks import Network
 from ohwx_compare.engine.conditioning import Encoded
-from ohwx_compare.engine.embeddings import NO_WORDS, Words
+from ohwx_compare.engine.embeddings import NO_EMBEDDINGS, Embeddings
 from ohwx_compare.engine.reading import DTYPES, read_into, require_whole
 from ohwx_compare.errors import CheckpointError, MissingKeysError, MissingVaeError
 from ohwx_compare.files.checkpoint import Header, describe, prediction, read_header, require_sdxl, rewrite
@@ -90,7 +90,7 @@ class Model(LoadedUNet):
     seals: Mapping[str, str] = field(default_factory=dict)  # full name -> hash of what is in memory; {}: not known
     encoded: Encoded = field(default_factory=Encoded)
     worn: tuple[Network, ...] = ()  # the LoRAs that are in its weights
-    words: Words = NO_WORDS  # the embeddings that prompts may name
+    words: Embeddings = NO_EMBEDDINGS  # the embeddings that prompts may name
 
     @cached_property
     def encoders(self) -> str:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import header_length, read_header
-from ohwx_compare.files.named import Named
+from ohwx_compare.files.named import NamedFiles
 
 __all__ = ["Loras", "network_hash"]
 
 _BLOCK = 1 << 20
 
 
-class Loras(Named):
+class Loras(NamedFiles):
     """The LoRAs of some folders, also by their aliases; an alias that several different files share is nobody's."""
 
     def names(self) -> list[str]:
@@ -25,7 +25,7 @@ class Loras(Named):
         return sorted({*super().names(), *self._aliases}, key=str.casefold)
 
     def find(self, name: str) -> Path:
-        """The file that <lora:name:1> means. Raises as `Named.find`."""
+        """The file that <lora:name:1> means. Raises as `NamedFiles.find`."""
         if name not in self._stems and (found := self._aliases.get(name)):
             return found
         return super().find(name)

@@ -11,10 +11,10 @@ from ohwx_compare.errors import CheckpointError, UnknownCheckpointError
 from ohwx_compare.files.finding import list_files
 from ohwx_compare.words import did_you_mean, quoted
 
-__all__ = ["Named"]
+__all__ = ["NamedFiles"]
 
 
-class Named:
+class NamedFiles:
     """The files of some folders by their names without folder, with or without suffix; listed at the first question."""
 
     def __init__(

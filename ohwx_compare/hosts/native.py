@@ -27,16 +27,27 @@ from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
-from ohwx_compare.files.named import Named
+from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.hosts.ahead import Ahead
 from ohwx_compare.hosts.run_files import RunFiles
 from ohwx_compare.hosts.upscalers import Upscalers
 from ohwx_compare.hosts.wardrobe import Wardrobe
 from ohwx_compare.words import counted
 
-__all__ = ["NativeHost", "default_device", "default_dtype"]
+__all__ = ["Beside", "NativeHost", "default_device", "default_dtype"]
 
 _VAE = weights.PREFIXES["vae"]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Files and folders of files beside the checkpoints."""
+
+    vae: Path | None = None  # replaces every checkpoint's own, and what jobs name
+    vaes: Sequence[Path] = ()  # folders, as all below
+    loras: Sequence[Path] = ()
+    embeddings: Sequence[Path] = ()
+    upscalers: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -80,34 +91,29 @@ class NativeHost:
         *,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
-        vae: Path | None = None,
-        vaes: Sequence[Path] = (),
-        loras: Sequence[Path] = (),
-        embeddings: Sequence[Path] = (),
-        upscalers: Sequence[Path] = (),
+        beside: Beside = Beside(),
         interruption: Callable[[], Interruption] = run_on,
         on_step: Callable[[int], None] | None = None,
         hashes: Hashes | None = None,
     ) -> None:
-        """`vae` replaces every checkpoint's own and what jobs name; `on_step` gets the image-steps done and may raise
-        Interrupted.
+        """`beside`: what jobs and prompts name besides checkpoints. `on_step` gets the image-steps done and may raise
+        Interrupted. `hashes` shared with the search spare reading files twice.
 
-        `vaes`, `loras`, `embeddings`, `upscalers`: the folders of what jobs and prompts name. `hashes` shared with the
-        search spare reading files twice. Raises CheckpointError for a `vae` that is none.
+        Raises CheckpointError for a `beside.vae` that is none.
         """
-        if vae:
-            weights.check_vae(vae)
+        if beside.vae:
+            weights.check_vae(beside.vae)
         self.folders = tuple(folders)
         self.device = torch.device(device) if device else default_device()
         self.dtype = dtype or default_dtype(self.device)
         self._hashes = hashes or Hashes()
-        self.vae = vae
+        self.vae = beside.vae
         self._files = RunFiles(self._hashes)
-        self._vaes = Named("VAE", vaes, self._hashes)
-        self._named = Wardrobe(loras, embeddings, self._files, self._hashes)
-        self._upscalers = Upscalers(upscalers, self._files, self._hashes, self.device)
-        if vae:
-            self._files.sha256(vae)
+        self._vaes = NamedFiles("VAE", beside.vaes, self._hashes)
+        self._named = Wardrobe(beside.loras, beside.embeddings, self._files, self._hashes)
+        self._upscalers = Upscalers(beside.upscalers, self._files, self._hashes, self.device)
+        if beside.vae:
+            self._files.sha256(beside.vae)
         self._ask, self._on_step = interruption, on_step
         self.reports_steps = on_step is not None
         self._in_use: Loaded | None = None
@@ -168,7 +174,7 @@ class NativeHost:
         """
         for group in render.job_batches(jobs):
             chosen = [jobs[i] for i in group]
-            draw = partial(hires.txt2img, self.model_of, chosen, self._upscalers.find, self._on_step)
+            draw = partial(hires.draw_passes, self.model_of, chosen, self._upscalers.find, self._on_step)
             yield from self._within_memory(chosen, draw)
 
     def inpaint(

@@ -11,7 +11,7 @@ from PIL import Image
 from ohwx_compare.core.request.hires import LATENT_UPSCALERS
 from ohwx_compare.engine.upscale import Enlarge, in_tiles, read_upscaler
 from ohwx_compare.files.hashes import Hashes
-from ohwx_compare.files.named import Named
+from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.hosts.run_files import RunFiles
 from ohwx_compare.models.esrgan import ESRGAN
 
@@ -32,7 +32,7 @@ class Upscalers:
     """One network is held at a time."""
 
     def __init__(self, folders: Sequence[Path], files: RunFiles, hashes: Hashes, device: torch.device):
-        self._named, self._files, self._device = Named("upscaler", folders, hashes, _SUFFIXES), files, device
+        self._named, self._files, self._device = NamedFiles("upscaler", folders, hashes, _SUFFIXES), files, device
         self._held: tuple[Path, ESRGAN] | None = None
 
     def sha256(self, name: str | None) -> str | None:

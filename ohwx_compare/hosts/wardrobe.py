@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ohwx_compare.core.prompt.networks import Network, networks
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.engine.embeddings import Words, read_word
+from ohwx_compare.engine.embeddings import Embeddings, read_embedding
 from ohwx_compare.engine.networks.wear import Chosen
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.loras import Loras, network_hash
-from ohwx_compare.files.named import Named
+from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.hosts.run_files import RunFiles
 
 __all__ = ["Wardrobe"]
@@ -25,20 +25,20 @@ class Wardrobe:
 
     def __init__(self, loras: Sequence[Path], embeddings: Sequence[Path], files: RunFiles, hashes: Hashes):
         """The folders of LoRAs and of embeddings."""
-        self._loras, self._embeddings = Loras("LoRA", loras, hashes), Named("embedding", embeddings, hashes)
+        self._loras, self._embeddings = Loras("LoRA", loras, hashes), NamedFiles("embedding", embeddings, hashes)
         self._files = files
         self._find, self._short, self._used = cache(self._loras.find), cache(network_hash), cache(self._words_used)
 
     @cached_property
-    def words(self) -> Words:
+    def words(self) -> Embeddings:
         """The embeddings for SDXL; the folder's others mean nothing in a prompt, as in the webui."""
         found = []
         for name in self._embeddings.names():
             with suppress(CheckpointError):
                 path = self._embeddings.find(name)
                 self._files.sha256(path)
-                found.append(read_word(path, name))
-        return Words(tuple(found))
+                found.append(read_embedding(path, name))
+        return Embeddings(tuple(found))
 
     def hashes(self, job: Job) -> dict[str, dict[str, str]]:
         """The files that the job's prompts name, by kind: name -> sha256. A kind of which there is none is left out.

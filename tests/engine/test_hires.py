@@ -16,7 +16,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.core.request.steps import picture_steps, planned_steps, steps_run
 from ohwx_compare.errors import ExperimentError, UnknownCheckpointError
-from ohwx_compare.hosts.native import NativeHost
+from ohwx_compare.hosts.native import Beside, NativeHost
 from ohwx_compare.testing.parts import draw_upscaler
 
 JOB = Job(prompt="ohwx man", seed=1, steps=2, sampler="Euler", width=64, height=64, rng="CPU", hires_upscaler="Latent")
@@ -31,7 +31,7 @@ def upscalers(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def host(mini, upscalers):
-    found = NativeHost([mini.parent], device="cpu", upscalers=[upscalers])
+    found = NativeHost([mini.parent], device="cpu", beside=Beside(upscalers=[upscalers]))
     found.use(found.checkpoints()[0])
     yield found
     found.close()
@@ -48,7 +48,7 @@ def drawn(host, *jobs):
      ("hires_drawn_x4", 0.006)],
 )  # fmt: skip
 def test_the_webuis_pictures(tiny, upscalers, goldens, name, most):
-    host = NativeHost([tiny], device="cpu", upscalers=[upscalers])
+    host = NativeHost([tiny], device="cpu", beside=Beside(upscalers=[upscalers]))
     host.use(next(c for c in host.checkpoints() if c.name == "tiny_base.safetensors"))
     folder = goldens / "parity"
     asked = infotext.parse(json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["infotexts"][0])
@@ -148,7 +148,7 @@ def test_the_upscaler_counts_in_the_key(host, mini, tmp_path, upscalers):
     assert host.fingerprint(job)["upscaler"]
     assert "upscaler" not in host.fingerprint(JOB)
     torch.save({n: torch.from_numpy(t) for n, t in draw_upscaler(seed=42).items()}, tmp_path / "drawn_x4.pth")
-    other = NativeHost([mini.parent], device="cpu", upscalers=[tmp_path])
+    other = NativeHost([mini.parent], device="cpu", beside=Beside(upscalers=[tmp_path]))
     assert other.fingerprint(job) != host.fingerprint(job)
     with pytest.raises(UnknownCheckpointError, match="There is no upscaler '4x-UltraSharp'; did you mean 'drawn_x4'"):
         host.fingerprint(replace(JOB, hires_upscaler="4x-UltraSharp"))

@@ -21,7 +21,7 @@ from ohwx_compare.engine.networks.wear import Chosen, put_on
 from ohwx_compare.engine.weights import PREFIXES, load
 from ohwx_compare.errors import CheckpointError, HostError, PromptError, UnknownCheckpointError
 from ohwx_compare.files.checkpoint import read_header
-from ohwx_compare.hosts.native import NativeHost
+from ohwx_compare.hosts.native import Beside, NativeHost
 from ohwx_compare.testing.parts import draw_parts
 
 JOB = Job(prompt="ohwx man", seed=1, steps=2, sampler="Euler", width=64, height=64, rng="CPU")
@@ -52,9 +52,7 @@ def host_of(models):
     return NativeHost(
         [models / "Stable-diffusion"],
         device="cpu",
-        vaes=[models / "VAE"],
-        loras=[models / "Lora"],
-        embeddings=[models.parent / "embeddings"],
+        beside=Beside(vaes=[models / "VAE"], loras=[models / "Lora"], embeddings=[models.parent / "embeddings"]),
     )
 
 
@@ -182,7 +180,9 @@ def test_a_file_replaced_under_its_name_is_another_key(models, tmp_path):
     face = replace(JOB, prompt="<lora:drawn_lora:1>")
 
     def said(asked):
-        return NativeHost([models / "Stable-diffusion"], device="cpu", loras=[tmp_path / "Lora"]).fingerprint(asked)
+        return NativeHost(
+            [models / "Stable-diffusion"], device="cpu", beside=Beside(loras=[tmp_path / "Lora"])
+        ).fingerprint(asked)
 
     before = said(job), said(face), said(JOB)
     shutil.copy(tmp_path / "Lora" / "drawn_dora.safetensors", tmp_path / "Lora" / "drawn_lora.safetensors")
@@ -199,7 +199,7 @@ def test_a_face_prompts_lora_is_in_the_key(models, tmp_path):
     cell = Experiment.from_dict(data).cells()[0]
 
     def keys():
-        host = NativeHost([models / "Stable-diffusion"], device="cpu", loras=[tmp_path / "Lora"])
+        host = NativeHost([models / "Stable-diffusion"], device="cpu", beside=Beside(loras=[tmp_path / "Lora"]))
         return PictureKeys(host.fingerprint, {"face_yolov8n.pt": "0"}).of(cell, "1")
 
     before, after = keys()
@@ -210,7 +210,7 @@ def test_a_face_prompts_lora_is_in_the_key(models, tmp_path):
 
 def test_one_that_changes_while_a_run_goes_on_is_refused(models, tmp_path):
     shutil.copytree(models / "Lora", tmp_path / "Lora")
-    host = NativeHost([models / "Stable-diffusion"], device="cpu", loras=[tmp_path / "Lora"])
+    host = NativeHost([models / "Stable-diffusion"], device="cpu", beside=Beside(loras=[tmp_path / "Lora"]))
     job = replace(JOB, prompt="ohwx man <lora:drawn_lora:1>")
     host.fingerprint(job)
     host.use(host.checkpoints()[0])
@@ -224,7 +224,7 @@ def test_what_cannot_be_put_on(host, base, models, tmp_path):
         ("<lora:drawn_lore:1>", UnknownCheckpointError, "There is no LoRA 'drawn_lore'; did you mean 'drawn_lora'"),
         ("<lora:drawn_lora:much>", PromptError, "<lora:drawn_lora:much> cannot be read"),
         ("<lora:drawn_lora:nan>", PromptError, "cannot be read"),
-        ("<hypernet:x:1>", PromptError, "hypernetworks are not supported"),
+        ("<hypernet:x:1>", PromptError, "a kind of network that is not supported"),
     ):
         with pytest.raises(error, match=words):
             asked_and_drawn(host, replace(JOB, prompt=prompt))
@@ -248,7 +248,7 @@ def test_what_cannot_be_put_on(host, base, models, tmp_path):
 
 def test_after_a_lora_that_failed_the_checkpoint_is_loaded_again(host, base, models, tmp_path):
     (plain,) = drawn(host, JOB)
-    bad = NativeHost([models / "Stable-diffusion"], device="cpu", loras=[tmp_path])
+    bad = NativeHost([models / "Stable-diffusion"], device="cpu", beside=Beside(loras=[tmp_path]))
     save_file({"some.tensor": torch.zeros(2)}, tmp_path / "bad.safetensors")
     bad.use(base)
     with pytest.raises(CheckpointError):
@@ -274,7 +274,7 @@ def test_an_alias_that_two_files_share_is_nobodys(models, tmp_path):
     for name, source in (("one", "drawn_lora"), ("two", "drawn_dora"), ("three", "drawn_loha")):
         save_file(load_file(models / "Lora" / f"{source}.safetensors"), tmp_path / f"{name}.safetensors",
                   metadata={"ss_output_name": "me" if name != "three" else "you"})  # fmt: skip
-    host = NativeHost([models / "Stable-diffusion"], device="cpu", loras=[tmp_path])
+    host = NativeHost([models / "Stable-diffusion"], device="cpu", beside=Beside(loras=[tmp_path]))
     assert host.fingerprint(replace(JOB, prompt="<lora:you:1>"))["loras"].keys() == {"you"}
     with pytest.raises(UnknownCheckpointError):
         host.fingerprint(replace(JOB, prompt="<lora:me:1>"))

@@ -41,7 +41,7 @@ def networks(prompt: str) -> tuple[Network, ...]:
 
 
 def other_tags(prompt: str) -> tuple[str, ...]:
-    """The tags of `prompt` that name no LoRA: hypernetworks, and kinds that nobody knows."""
+    """The tags of `prompt` that name no LoRA: hypernet, and kinds that nobody knows."""
     return tuple(tag for tag in strip_tags(prompt)[1] if tag[1 : tag.index(":")] not in _KINDS)
 
 

@@ -15,10 +15,10 @@ from ohwx_compare.errors import CheckpointError
 
 __all__ = ["change"]
 
-Parts = Mapping[str, Tensor]  # what a file holds for one layer, float32
+LayerParts = Mapping[str, Tensor]  # what a file holds for one layer, float32
 
 
-def change(layer: str, parts: Parts, weight: Tensor, rank: int | None = None) -> tuple[Tensor, Tensor | None]:
+def change(layer: str, parts: LayerParts, weight: Tensor, rank: int | None = None) -> tuple[Tensor, Tensor | None]:
     """What is added, at weight 1, to `weight` (float32) and to its bias (None: nothing).
 
     rank: so many of a low-rank layer's ranks; None is all. Raises CheckpointError for a kind of layer that is not
@@ -42,7 +42,7 @@ def change(layer: str, parts: Parts, weight: Tensor, rank: int | None = None) ->
     return delta, bias
 
 
-def _scale(parts: Parts, inner: int | None) -> float:
+def _scale(parts: LayerParts, inner: int | None) -> float:
     if "scale" in parts:
         return float(parts["scale"])
     return float(parts["alpha"]) / inner if "alpha" in parts and inner else 1.0
@@ -56,7 +56,7 @@ def _rescaled(delta: Tensor, weight: Tensor, magnitude: Tensor) -> Tensor:
     return changed * (magnitude / norms) - weight
 
 
-def _low_rank(parts: Parts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
+def _low_rank(parts: LayerParts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
     up, down = parts["lora_up.weight"], parts["lora_down.weight"]
     up = up.flatten(1)  # (out, rank)
     if "lora_mid.weight" in parts:
@@ -64,7 +64,7 @@ def _low_rank(parts: Parts, weight: Tensor, rank: int | None) -> tuple[Tensor, i
     return up[:, :rank] @ down.flatten(1)[:rank], len(down)
 
 
-def _hadamard(parts: Parts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
+def _hadamard(parts: LayerParts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
     def factor(which: str) -> Tensor:
         a, b, core = parts[f"hada_w{which}_a"], parts[f"hada_w{which}_b"], parts.get(f"hada_t{which}")
         return a.flatten(1) @ b.flatten(1) if core is None else _with_core(core, a, b)
@@ -72,7 +72,7 @@ def _hadamard(parts: Parts, weight: Tensor, rank: int | None) -> tuple[Tensor, i
     return factor("1") * factor("2"), len(parts["hada_w1_b"])
 
 
-def _kronecker(parts: Parts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
+def _kronecker(parts: LayerParts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
     def factor(which: str) -> Tensor:
         if (whole := parts.get(f"lokr_w{which}")) is not None:
             return whole
@@ -89,22 +89,22 @@ def _with_core(core: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return torch.einsum("ijkl,jr,ip->prkl", core, b, a)
 
 
-def _ia3(parts: Parts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
+def _ia3(parts: LayerParts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
     first = 1 if bool(parts["on_input"]) else 0
     shape = [1] * weight.dim()
     shape[first] = -1
     return weight * parts["weight"].reshape(shape), None
 
 
-def _norm(parts: Parts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
+def _norm(parts: LayerParts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
     return parts["w_norm"], None
 
 
-def _whole(parts: Parts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
+def _whole(parts: LayerParts, weight: Tensor, rank: int | None) -> tuple[Tensor, int | None]:
     return parts["diff"], None
 
 
-_Kind = Callable[[Parts, Tensor, int | None], tuple[Tensor, int | None]]
+_Kind = Callable[[LayerParts, Tensor, int | None], tuple[Tensor, int | None]]
 _KINDS: tuple[tuple[tuple[tuple[str, ...], ...], _Kind], ...] = (  # of each group of names one must be there
     ((("lora_up.weight",), ("lora_down.weight",)), _low_rank),
     ((("hada_w1_a",), ("hada_w1_b",), ("hada_w2_a",), ("hada_w2_b",)), _hadamard),

@@ -15,7 +15,7 @@ from ohwx_compare.core.infotext.infotext import from_job, render
 from ohwx_compare.core.prompt.networks import Network
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.conditioning import Conditioning, Encoded, condition
-from ohwx_compare.engine.embeddings import NO_WORDS, Words
+from ohwx_compare.engine.embeddings import NO_EMBEDDINGS, Embeddings
 from ohwx_compare.engine.render import decode, latents
 from ohwx_compare.engine.weights import LoadedUNet, load_part
 from ohwx_compare.errors import ImageError
@@ -35,7 +35,7 @@ class _Encoders(NamedTuple):
     encoded: Encoded
     encoders: str = ""  # their weights move: nothing that is remembered of them holds
     worn: tuple[Network, ...] = ()
-    words: Words = NO_WORDS
+    words: Embeddings = NO_EMBEDDINGS
 
 
 class _Autoencoder(NamedTuple):

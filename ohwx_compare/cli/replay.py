@@ -1,7 +1,7 @@
 """`ohwx replay`: generate pictures again from their infotexts, and measure how far they are from the originals."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from ohwx_compare.cli.options import (
     require_folder,
 )
 from ohwx_compare.cli.settings import add_set_flag, read_settings
-from ohwx_compare.cli.texts import is_file, texts_of, with_vae
+from ohwx_compare.cli.texts import is_file, named_hashes, require_embeddings, texts_of, with_vae
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
 from ohwx_compare.compare.host import Host, Loaded
@@ -180,6 +180,7 @@ def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[
             stem = found.stem
             try:
                 stem = names.take(found.stem, found.image).stem
+                require_embeddings(infotext.parse(found.text), options.embeddings)
                 yield read_original(found.text, stem=stem, image=found.image, vae=options.vae, settings=settings)
             except OhwxError as error:
                 results.append(Replayed(name=stem if len(texts) > 1 else name, error=words_of(error)))
@@ -204,7 +205,7 @@ def _draw(
     text, stands_in = _text_with(original, loaded)
     write_result(path, image, text)
     largest, mean, compared = _compared(image, original.image)
-    notes = (*original.notes, *notes, *stands_in, *compared)
+    notes = (*original.notes, *notes, *stands_in, *_other_files(original, drawn.keys), *compared)
     return Replayed(
         name=original.stem, file=str(path), max_difference=largest, mean_difference=mean, notes=tuple(notes)
     )
@@ -242,6 +243,22 @@ def _text_with(original: Original, loaded: Loaded) -> tuple[str, tuple[str, ...]
     stem = CheckpointRef(loaded.checkpoint.name).stem
     text = infotext.parse(original.text).with_value("Model hash", loaded.sha256[:10]).with_value("Model", stem)
     return infotext.render(text), (f"generated with {loaded.checkpoint.name} [{loaded.sha256[:10]}] in place of {ref}",)
+
+
+def _other_files(original: Original, keys: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Notes where LoRAs, embeddings or a VAE of the same name have another hash than the original's."""
+    text, used = infotext.parse(original.text), infotext.Infotext(prompt="")
+    for key, value in keys:
+        used = used.with_value(key, value)
+    pairs = [(name, short, named_hashes(used, key)[name]) for key in ("Lora hashes", "TI hashes")
+             for name, short in named_hashes(text, key).items() if name in named_hashes(used, key)]  # fmt: skip
+    if (told := text.get("VAE hash")) and (here := used.get("VAE hash")):
+        pairs.append((text.get("VAE") or "the VAE", told.strip().lower(), here))
+    return tuple(
+        f"{name} here is [{here}], the text was drawn with [{told}]"
+        for name, told, here in pairs
+        if not here.startswith(told[:10])
+    )
 
 
 def _in_words(result: Replayed) -> str:

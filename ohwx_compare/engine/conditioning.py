@@ -17,8 +17,10 @@ from torch import Tensor
 from ohwx_compare.core.prompt.chunks import EMPTY, Chunk, chunks
 from ohwx_compare.core.prompt.editing import EditedPrompt, edits
 from ohwx_compare.core.prompt.emphasis import emphasis
+from ohwx_compare.core.prompt.networks import Network, networks, other_tags
 from ohwx_compare.core.prompt.parts import parts, strip_tags
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.engine.embeddings import Embeddings
 from ohwx_compare.errors import PromptError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
@@ -26,7 +28,6 @@ from ohwx_compare.models.unet import timestep_embedding
 
 __all__ = ["Conditioning", "Encoded", "Encoders", "Entry", "Subprompt", "condition", "size_vector"]
 
-NETWORKS = ("hypernet", "lora", "lyco")  # tags that change weights
 AT_ONCE = 32  # chunks in one call of an encoder
 
 
@@ -66,6 +67,14 @@ class Encoders(Protocol):
     @property
     def encoded(self) -> Encoded:
         """Used where the hash is known."""
+
+    @property
+    def words(self) -> Embeddings:
+        """The embeddings that prompts may name; the same as long as `encoded` lives."""
+
+    @property
+    def worn(self) -> tuple[Network, ...]:
+        """The LoRAs that are in the weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,22 +117,31 @@ class _Reading:
 
 
 @torch.no_grad()
-def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int) -> Conditioning:
+def condition(
+    model: Encoders, job: Job, *, width: int, height: int, steps: int, after: int | None = None
+) -> Conditioning:
     """Conditioning of a job at `width` x `height` px; `steps` are what prompt schedules count.
 
-    Tensors have the encoders' device and dtype. Raises PromptError for a tag that names an extra network, and for
-    weights beyond what a float holds.
+    after: the steps of the pass before, in the second one of hires fix.
+
+    Tensors have the encoders' device and dtype. Raises PromptError for a tag that names a network which is not in the
+    weights, and for weights beyond what a float holds.
     """
-    positive, tags = strip_tags(job.prompt)
-    if named := [tag for tag in tags if tag[1 : tag.index(":")].lower() in NETWORKS]:
-        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not supported yet. Remove the tag.")
+    positive, tags = strip_tags(job.prompt)[0], other_tags(job.prompt)
+    if named := [tag for tag in tags if tag.startswith("<hypernet:")]:
+        raise PromptError(f"The prompt asks for {named[0]}, a kind of network that is not supported. Remove the tag.")
+    if networks(job.prompt) != model.worn:
+        asked = " ".join(tag for tag in strip_tags(job.prompt)[1] if tag not in tags) or "no LoRA"
+        has = ", ".join(one.name for one in model.worn) or "none"
+        raise PromptError(f"The prompt asks for {asked}; in the model's weights is {has}.")
     sizes = size_vector((height, width, 0, 0, height, width))
     reading = _Reading.of(job)
     return Conditioning(
         positive=tuple(
-            Subprompt(part.weight, _entries(model, reading, edits(part.text, steps), sizes)) for part in parts(positive)
+            Subprompt(part.weight, _entries(model, reading, edits(part.text, steps, after), sizes))
+            for part in parts(positive)
         ),
-        negative=_entries(model, reading, edits(job.negative, steps), sizes, negative=True),
+        negative=_entries(model, reading, edits(job.negative, steps, after), sizes, negative=True),
         notes=tuple(f"{tag} was left out of the prompt: this kind of extra network is unknown" for tag in tags),
     )
 
@@ -161,14 +179,18 @@ def _encode(model: Encoders, texts: Sequence[str], reading: _Reading) -> tuple[T
     """Cross attention (B, 77 * chunks, W) and pooled (B, P) of the schedule's texts of one prompt."""
     is_literal = reading.mode == "None"
     sides = [
-        [chunks(text, tokenize, is_literal=is_literal, backtrack=reading.backtrack) for text in texts]
+        [
+            chunks(text, model.words.reading(tokenize), is_literal=is_literal, backtrack=reading.backtrack)
+            for text in texts
+        ]
         for tokenize in (tokenizer_l(), tokenizer_g())
     ]
     count = max(len(row) for side in sides for row in side)
     rows_l, rows_g = ([row + (EMPTY,) * (count - len(row)) for row in side] for side in sides)
     like = model.clip_g.model.text_projection
-    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens, reading.skip),), rows_l, like.device)
-    hidden_g, pooled = _run(model.clip_g, rows_g, like.device)
+    more_l, more_g = (model.words.vectors(part, like) for part in ("clip_l", "clip_g"))
+    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens, reading.skip, more_l),), rows_l, like.device)
+    hidden_g, pooled = _run(lambda tokens: model.clip_g(tokens, more_g), rows_g, like.device)
     sides_weighed = [_weigh(*side, reading.mode) for side in ((hidden_l, rows_l), (hidden_g, rows_g))]
     states = torch.cat(sides_weighed, dim=-1)  # (B, chunks, 77, W)
     return states.flatten(1, 2).to(like.dtype), pooled[:, 0]

@@ -15,8 +15,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.steps import sampling_steps
+from ohwx_compare.core.request.steps import steps_run
 from ohwx_compare.engine.adaptive import dpm_adaptive
 from ohwx_compare.engine.conditioning import Conditioning, condition
 from ohwx_compare.engine.denoiser import Blend, Denoiser, Guidance
@@ -33,10 +34,12 @@ from ohwx_compare.models.vae import LATENT_SCALE, VAE
 
 __all__ = [
     "Autoencoder",
+    "Before",
     "NotedImage",
     "Start",
     "decode",
     "draw_batch",
+    "draw_latents",
     "encode",
     "encode_start",
     "img2img",
@@ -46,7 +49,9 @@ __all__ = [
 ]
 
 
-_OWN = frozenset({"prompt", "negative", "seed", "subseed", "subseed_strength", "cfg", "clip_skip"})  # of a batch's jobs
+_OWN = frozenset({  # of a batch's jobs
+    "prompt", "negative", "seed", "subseed", "subseed_strength", "cfg", "clip_skip", "hires_prompt", "hires_negative",
+})  # fmt: skip
 
 
 class Autoencoder(Protocol):
@@ -78,15 +83,25 @@ class Start:
     notes: tuple[tuple[str, ...], ...]  # one tuple an image
 
 
+@dataclass(frozen=True)
+class Before:
+    """The pass before the second one of hires fix: its calls of the model, and the size to which it was made larger."""
+
+    calls: int
+    width: int  # px, before anything is cut away
+    height: int
+
+
 def job_batches(jobs: Sequence[Job]) -> list[list[int]]:
     """Positions of neighbouring jobs that can be one batch: equal in everything but texts, seeds and CFG.
 
-    A sampler whose steps depend on the picture draws each alone.
+    Their texts name the same LoRAs. A sampler whose steps depend on the picture draws each alone.
     """
 
     def shared(i: int) -> dict[str, object]:
-        alone = {"alone": i} if jobs[i].sampler == "DPM adaptive" else {}
-        return {name: value for name, value in vars(jobs[i]).items() if name not in _OWN} | alone
+        own: dict[str, object] = {"alone": i} if jobs[i].sampler == "DPM adaptive" else {}
+        own["loras"] = networks(jobs[i].prompt), networks(jobs[i].hires_prompt or jobs[i].prompt)
+        return {name: value for name, value in vars(jobs[i]).items() if name not in _OWN} | own
 
     return [list(group) for _, group in groupby(range(len(jobs)), key=shared)]
 
@@ -119,25 +134,49 @@ def img2img(
 
 
 def draw_batch(
-    model: Model, jobs: Sequence[Job], start: Start | None, on_step: Counter | None = None
+    model: Model,
+    jobs: Sequence[Job],
+    start: Start | None,
+    on_step: Counter | None = None,
+    *,
+    after: Before | None = None,
 ) -> list[NotedImage]:
-    """One batch, whose jobs `batches` found equal: from noise, or from `start`."""
+    """One batch, whose jobs `batches` found equal: from noise, or from `start`. after: as for `draw_latents`."""
+    z, notes = draw_latents(model, jobs, start, on_step, after=after)
+    pictures = []
+    with tiled(model, jobs[0].tiling):
+        for one, said in zip(z, notes, strict=True):
+            image, decoded = decode(model, one[None])
+            pictures.append(NotedImage(image, tuple(dict.fromkeys((*said, *decoded)))))
+    return pictures
+
+
+def draw_latents(
+    model: Model,
+    jobs: Sequence[Job],
+    start: Start | None,
+    on_step: Counter | None = None,
+    *,
+    after: Before | None = None,
+) -> tuple[Tensor, tuple[tuple[str, ...], ...]]:
+    """The scaled latents (B, 4, h, w) of one batch and each picture's notes. after: the pass before, of hires fix."""
     for job in jobs:
         _check(job, start)
     _, notes = pick_source(jobs[0].rng, model.device)
     texts = {(job.prompt, job.negative, job.clip_skip): job for job in jobs}
     steps = find_solver(jobs[0].sampler).calls(jobs[0].steps)
+    width, height = (after.width, after.height) if after else (jobs[0].width, jobs[0].height)
+    calls = after.calls if after else None
     encoded = {
-        text: condition(model, job, width=job.width, height=job.height, steps=steps) for text, job in texts.items()
+        text: condition(model, job, width=width, height=height, steps=steps, after=calls) for text, job in texts.items()
     }
     conditionings = [encoded[job.prompt, job.negative, job.clip_skip] for job in jobs]
-    pictures = []
     with tiled(model, jobs[0].tiling):
-        for i, z in enumerate(latents(model, jobs, conditionings, start, on_step)):
-            image, decoded = decode(model, z[None])
-            started = start.notes[i] if start else ()
-            pictures.append(NotedImage(image, (*notes, *conditionings[i].notes, *started, *decoded)))
-    return pictures
+        z = latents(model, jobs, conditionings, start, on_step)
+    began = start.notes if start else ((),) * len(jobs)
+    return z, tuple(
+        (*notes, *conditioning.notes, *said) for conditioning, said in zip(conditionings, began, strict=True)
+    )
 
 
 def _check(job: Job, start: Start | None) -> None:
@@ -199,11 +238,10 @@ def _noises(
 
 def _guidance(jobs: Sequence[Job], solver: Solver, rows: Sequence[SolverRow]) -> Guidance:
     job = jobs[0]
-    steps = job.steps if job.denoise is None else sampling_steps(job.steps, job.denoise)
     return Guidance(
         scales=[job.cfg * solver.cfg_share for job in jobs],
         factors=[row.guidance for row in rows],
-        calls=solver.calls(steps),
+        calls=solver.calls(steps_run(job)),
         early=job.skip_early_cfg,
         below=job.ngms,
         below_always=job.ngms_all,

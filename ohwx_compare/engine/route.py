@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.steps import sampling_steps
+from ohwx_compare.core.request.steps import planned_steps, steps_run
 from ohwx_compare.engine.levels import ModelSigmas
 from ohwx_compare.engine.samplers import Solver
 from ohwx_compare.engine.schedules import Curve, noise_levels
@@ -34,7 +34,7 @@ def find_route(job: Job, solver: Solver, model: ModelSigmas) -> Route:
     sigmas = _scheduled(job, solver, model)
     span = (sigmas[sigmas > 0].min().item(), sigmas.max().item())
     if job.denoise is not None:
-        path = sigmas[job.steps - sampling_steps(job.steps, job.denoise) :]
+        path = sigmas[planned_steps(job) - steps_run(job) :]
         levels = _range(path[0].item(), path[-2].item(), len(path) - 1) if solver.own_range else path
         return Route(levels, 1.0, path[0].item(), span)
     first = sigmas[0].item()
@@ -45,7 +45,7 @@ def find_route(job: Job, solver: Solver, model: ModelSigmas) -> Route:
 def _scheduled(job: Job, solver: Solver, model: ModelSigmas) -> Tensor:
     name = solver.automatic if job.schedule == "Automatic" else job.schedule
     discards = solver.discards or job.discard_penultimate
-    sigmas = noise_levels(name, job.steps + discards, model, Curve.of(job))
+    sigmas = noise_levels(name, planned_steps(job) + discards, model, Curve.of(job))
     return torch.cat([sigmas[:-2], sigmas[-1:]]) if discards else sigmas
 
 
@@ -59,11 +59,11 @@ def _on_timesteps(job: Job, solver: Solver, model: ModelSigmas) -> Route:
 
     From a picture, the noise is that of the timestep above the first one visited, as in the webui.
     """
-    times = (torch.arange(0, 1000, max(1000 // (job.steps + job.discard_penultimate), 1)) + 1).clamp(max=999)
+    times = (torch.arange(0, 1000, max(1000 // (planned_steps(job) + job.discard_penultimate), 1)) + 1).clamp(max=999)
     if job.denoise is None:
         sigmas = _unipc_levels(job, model, len(times), 1.0) if solver.timesteps == "UniPC" else _at(model, times)
         return Route(sigmas, 0.0, (1 + sigmas[0].item() ** 2) ** 0.5, _ends(sigmas))
-    start = sampling_steps(job.steps, job.denoise) - 1
+    start = steps_run(job) - 1
     noised, times = times[start], times[:start]
     sigmas = _at(model, times)
     if solver.timesteps == "UniPC":

@@ -64,8 +64,12 @@ def text(goldens, change=lambda t: t):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t: t.replace("RNG: CPU", "RNG: CPU, Hires upscale: 2"), "Hires upscale"),
-        (lambda t: t.replace("RNG: CPU", 'RNG: CPU, Lora hashes: "me: 0123456789ab"'), "Lora hashes"),
+        (
+            lambda t: t.replace("RNG: CPU", "RNG: CPU, Hires upscale: 2, Hires upscaler: 4x-x"),
+            "There is no upscaler '4x-x'",
+        ),
+        (lambda t: t.replace("Negative", "<lora:me:1>\nNegative"), "There is no LoRA 'me'"),
+        (lambda t: t.replace("RNG: CPU", 'RNG: CPU, TI hashes: "me: 0123456789ab"'), "with the embedding 'me'"),
         (lambda t: t.replace("RNG: CPU", "RNG: CPU, VAE: mine.safetensors"), "VAE"),
         (lambda t: t.replace("RNG: CPU", "RNG: CPU, Refiner: sdxl_refiner"), "Refiner"),
         (lambda t: t.replace("DPM++ 2M SDE", "ER SDE"), "ER SDE"),

@@ -158,13 +158,22 @@ def test_what_is_typed_is_read_as_the_webui_reads_it():
 
 
 def test_what_our_engine_does_not_draw_is_refused_by_name():
-    tab = FaceSettings(prompt="<lora:me:1>", sampler="IPNDM", width=516, height=512)
-    job = replace(JOB, sampler="ER SDE", schedule="Laplace", rng="gpu", denoise=0.5, prompt="a <lora:you:1>")
+    tab = FaceSettings(prompt="<hypernet:me:1>", sampler="IPNDM", width=516, height=512)
+    job = replace(JOB, sampler="ER SDE", schedule="Laplace", rng="gpu", denoise=0.5, prompt="a <hypernet:you:1>")
     with pytest.raises(UnsupportedKeyError) as refused:
         require_drawn([(JOB, [FaceSettings()]), (job, [tab])])
-    for name in ("ER SDE", "Laplace", "rng: gpu", "denoise: 0.5", "<lora:you:1>", "<lora:me:1>", "IPNDM", "516x512"):
+    for name in (
+        "ER SDE",
+        "Laplace",
+        "rng: gpu",
+        "denoise: 0.5",
+        "<hypernet:you:1>",
+        "<hypernet:me:1>",
+        "IPNDM",
+        "516x512",
+    ):
         assert name in str(refused.value)
-    require_drawn([(JOB, [FaceSettings(sampler="Euler a", schedule="Karras")])])
+    require_drawn([(replace(JOB, prompt="<lora:a:1>"), [FaceSettings(sampler="Euler a", schedule="Karras", vae="v")])])
 
 
 def test_pictures_drawn_from_others_and_those_without_a_models_name():

@@ -251,9 +251,8 @@ def test_inpaint_settings_and_their_defaults():
 
 
 REFUSED = [
-    *("Hires upscale: 2", "Hires steps: 10", "Hires upscaler: Latent", "Hires resize: 1024x1024", "Hires prompt: x"),
+    *("Hires steps: 10", "Hires upscaler: Latent", "Hires prompt: x"),  # without a size there was no second pass
     *("Hires checkpoint: x", "Hires sampler: Euler", "Hires schedule type: Karras", "Hires refiner: first pass"),
-    *('Lora hashes: "a: 0123, b: 4567"', 'TI hashes: "a: 01"', "VAE hash: 235745af8d", "VAE: sdxl_vae.safetensors"),
     *("Refiner: x [01]", "Refiner switch at: 0.8", "Refiner switch by sampling steps: True"),
     *("Face restoration: CodeFormer", "Token merging ratio: 0.5", "Token merging ratio hr: 0.5", "Extra noise: 0.1"),
     *("Image CFG scale: 1.5", "FP8 weight: Enable", "Downcast alphas_cumprod: True"),
@@ -287,8 +286,23 @@ def test_other_samplers_are_refused_by_name(sampler):
 
 
 def test_networks_in_the_prompt_are_refused_but_not_in_the_negative_prompt_where_they_are_text():
-    text = replace(read(), prompt="a <lora:x:0.8> <3", negative="<lora:y:1>")
-    assert it.unsupported(text) == ["<lora:x:0.8> in the prompt"]
+    text = replace(read(), prompt="a <hypernet:x:0.8> <3", negative="<hypernet:y:1>")
+    assert it.unsupported(text) == ["<hypernet:x:0.8> in the prompt"]
+
+
+def test_what_names_files_is_read():
+    told = 'Lora hashes: "a: 0123, b: 4567", TI hashes: "e: 01", VAE hash: 235745af8d, VAE: sdxl_vae.safetensors'
+    hires = "Denoising strength: 0.5, Hires resize: 1024x768, Hires upscaler: Latent"
+    text = replace(read(f"{told}, {hires}, Hires prompt: <lora:b:1>"), prompt="x <lora:a:0.5>")
+    assert it.unsupported(text) == []
+    assert it.notes_of(text) == ()
+    assert (
+        "lists the LoRAs b, which no prompt names" in it.notes_of(read(told).with_value("ohwx prompt", "<lora:a>"))[0]
+    )
+    job = it.to_job(text)
+    assert (job.vae, job.denoise, job.hires_width, job.hires_denoise) == ("sdxl_vae.safetensors", None, 1024, 0.5)
+    assert it.to_job(read("Module 1: sdxl_vae")).vae == "sdxl_vae"
+    assert it.unsupported(read("Module 1: clip_l")) == ["Module 1: clip_l (a VAE or text encoder)"]
 
 
 def test_what_leaves_the_picture_alone_is_not_refused():

@@ -69,7 +69,8 @@ class PictureKeys:
         plain = self._fingerprint(replace(cell.job, prompt="", negative=""))
         own = []
         for tab in cell.faces:
-            said = self._fingerprint(replace(cell.job, prompt=tab.prompt, negative=tab.negative))
+            vae = tab.vae or cell.job.vae
+            said = self._fingerprint(replace(cell.job, prompt=tab.prompt, negative=tab.negative, vae=vae))
             own.append({name: value for name, value in said.items() if plain.get(name) != value})
         return f',"faces\' host":{canonical(own)}' if any(own) else ""
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ohwx_compare.core.infotext import face_keys
+from ohwx_compare.core.infotext.hires_keys import hires_pairs, hires_settings
 from ohwx_compare.core.infotext.origin import notes_of, writer_of
 from ohwx_compare.core.infotext.pairs import (
     Infotext,
@@ -23,9 +24,10 @@ from ohwx_compare.core.infotext.pairs import (
     split,
     unquote,
 )
-from ohwx_compare.core.infotext.sampler_names import Version, read_version, split_sampler
+from ohwx_compare.core.infotext.sampler_names import read_version, split_sampler
 from ohwx_compare.core.infotext.sampling_keys import UNTOLD, sampling_pairs, sampling_settings
 from ohwx_compare.core.infotext.supported import require_drawn, require_supported, unsupported
+from ohwx_compare.core.infotext.vae import OWN_VAE, vae_of
 from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
@@ -68,7 +70,6 @@ _UNTOLD = "settings"  # in the extra key: those that no key of the webui's tells
 _SORT = "face sort"  # in the extra key: ADetailer keeps it in its settings, not in the picture
 _ZEROS = re.compile(r"\.0*\s*\Z")  # other programs write whole numbers as 20.0
 _MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content")
-_ADETAILER_CLEAN_SINCE = (24, 4)
 
 
 def to_job(infotext: Infotext) -> Job:
@@ -96,6 +97,8 @@ def to_job(infotext: Infotext) -> Job:
         subseed_strength=_real(infotext, "Variation seed strength", 0.0),
         rng=(infotext.get("RNG") or "GPU").strip(),
         clip_skip=_whole(infotext, "Clip skip", 1),
+        vae=vae_of(infotext),
+        **hires_settings(infotext),
         **sampling_settings(infotext),
         **_untold(infotext),
     )
@@ -130,7 +133,7 @@ def is_img2img(infotext: Infotext) -> bool:
     version = read_version(infotext.get("Version"))
     if denoise == 0 and version is not None and version < (1, 9):
         return False
-    return not _leaked(infotext, denoise)
+    return not face_keys.is_denoise_leaked(infotext, denoise, face_keys.adetailer_faces(infotext))
 
 
 def require_from_noise(infotext: Infotext) -> None:
@@ -202,6 +205,7 @@ def from_job(
     named: list[tuple[str, object]] = [*_base(drawn, model, model_hash, sampling)]
     if isinstance(job, InpaintJob):
         named += _mask(job)
+    named += hires_pairs(drawn).items()
     named += sampling.items()
     named += face_keys.pairs_of([_sized(tab, drawn) for tab in faces])
     rest = dict(extra)
@@ -232,12 +236,16 @@ def _base(
         yield "Model hash", model_hash[:10]
     if model is not None:
         yield "Model", model
+    if job.vae and job.vae not in OWN_VAE:
+        yield "VAE", job.vae
     if job.subseed_strength:
         yield "Variation seed", job.subseed
         yield "Variation seed strength", float(job.subseed_strength)
     yield from _taken(sampling, "Seed resize from")
     if job.denoise is not None:
         yield "Denoising strength", float(job.denoise)
+    if job.hires_upscaler is not None:
+        yield "Denoising strength", float(job.hires_denoise)
     if job.clip_skip > 1:
         yield "Clip skip", job.clip_skip
     yield from _taken(sampling, "ENSD")
@@ -286,13 +294,6 @@ def _sized(tab: FaceSettings, job: Job) -> FaceSettings:
     if (tab.width is None) == (tab.height is None):
         return tab
     return replace(tab, width=tab.width or job.width, height=tab.height or job.height)
-
-
-def _leaked(infotext: Infotext, denoise: float) -> bool:
-    wrote: Version | None = read_version(infotext.get("ADetailer version"))
-    if wrote is None or wrote >= _ADETAILER_CLEAN_SINCE:
-        return False
-    return any(tab.denoise == denoise for tab in face_keys.adetailer_faces(infotext))
 
 
 def _needed(infotext: Infotext, key: str) -> str:

@@ -17,6 +17,9 @@ LENGTH = 75  # tokens of the prompt in a chunk
 BACKTRACK = 20  # a comma at most this many tokens back takes what follows it to the next chunk
 
 
+Token = int | tuple[int, ...]
+
+
 class Chunk(NamedTuple):
     """77 token ids, START first and at least one END last, and the weight of each (1.0 for START and END)."""
 
@@ -33,12 +36,13 @@ EMPTY = _chunk([])
 
 
 def chunks(
-    text: str, tokenize: Callable[[str], Sequence[int]], *, is_literal: bool = False, backtrack: int = BACKTRACK
+    text: str, tokenize: Callable[[str], Sequence[Token]], *, is_literal: bool = False, backtrack: int = BACKTRACK
 ) -> tuple[Chunk, ...]:
     """Chunks of one text without AND or schedule, at least one; `tokenize` gives ids without START and END.
 
-    Each emphasised stretch is tokenised on its own, and no token is lost. Where the text `is_literal`, its brackets and
-    BREAK are words.
+    Each emphasised stretch is tokenised on its own, and no token is lost. Where `tokenize` gives a tuple of ids, these
+    stay in one chunk: the vectors of an embedding, at most LENGTH. Where the text `is_literal`, its brackets and BREAK
+    are words.
     """
     done: list[Chunk] = []
     pairs: list[tuple[int, float]] = []
@@ -58,9 +62,10 @@ def chunks(
                 comma = len(pairs)
             elif len(pairs) == LENGTH and comma is not None and LENGTH - comma <= backtrack:
                 close(comma + 1)
-            if len(pairs) == LENGTH:
+            together = token if isinstance(token, tuple) else (token,)
+            if len(pairs) + len(together) > LENGTH:
                 close(LENGTH)
-            pairs.append((token, segment.weight))
+            pairs += [(one, segment.weight) for one in together]
     if pairs or not done:
         close(LENGTH)
     return tuple(done)

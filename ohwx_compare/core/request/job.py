@@ -27,6 +27,7 @@ class Job:
     subseed_strength: float = 0.0  # 0..1
     rng: str = "GPU"  # who draws the noise: "GPU", "CPU" or "NV"
     clip_skip: int = 1  # written and kept; without effect on SDXL unless `clip_l_skip` is on
+    vae: str | None = None  # a file's name; None is the checkpoint's own, or what the host was told to use
     # how the sampler walks: 0 is off where nothing else is said
     eta: float = 1.0  # share of fresh noise in ancestral and SDE samplers
     eta_ddim: float = 0.0  # the same in DDIM
@@ -59,6 +60,19 @@ class Job:
     tiling: bool = False  # its edges fit together
     seed_resize_width: int = 0  # px of the picture whose noise this one has in its middle; 0: its own
     seed_resize_height: int = 0
+    # img2img
+    fix_steps: bool = False  # all `steps` run, of a schedule that is so much longer
+    # hires fix, a second pass at a larger size; "", 0 and None are the first pass's own
+    hires_upscaler: str | None = None  # its name; None: no second pass
+    hires_scale: float = 2.0
+    hires_width: int = 0  # px; where one is given, both count instead of the scale
+    hires_height: int = 0
+    hires_steps: int = 0
+    hires_denoise: float = 0.7  # above 0, up to 1
+    hires_sampler: str | None = None
+    hires_schedule: str | None = None
+    hires_prompt: str = ""
+    hires_negative: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,6 +82,11 @@ _JOB: Rules = {
     "unipc_skip_type": _one_of(*UNIPC_SKIP_TYPES),
     "emphasis": _one_of(*EMPHASIS_MODES),
     "comma_backtrack": (lambda value: 0 <= value <= 74, "0 to 74"),
+    "hires_scale": (lambda value: 1 <= value <= 8, "1 to 8"),
+    "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
+    "hires_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
+    "hires_steps": (lambda value: 0 <= value <= 1000, "0 to 1000"),
+    "hires_denoise": (lambda value: 0 < value <= 1, "above 0, up to 1"),
     "seed_resize_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "seed_resize_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
 }  # fmt: skip

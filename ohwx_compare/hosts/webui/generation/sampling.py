@@ -10,7 +10,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui import features
 
-__all__ = ["sampling_overrides", "set_sampling"]
+__all__ = ["hires_fields", "sampling_overrides", "set_sampling"]
 
 _SETTINGS: Mapping[str, str] = MappingProxyType({  # fields of a job: the webui's settings
     "eta": "eta_ancestral", "eta_ddim": "eta_ddim", "s_churn": "s_churn", "s_tmin": "s_tmin", "s_tmax": "s_tmax",
@@ -21,6 +21,13 @@ _SETTINGS: Mapping[str, str] = MappingProxyType({  # fields of a job: the webui'
     "unipc_order": "uni_pc_order", "unipc_lower_order_final": "uni_pc_lower_order_final", "ngms": "s_min_uncond",
     "ngms_all": "s_min_uncond_all", "skip_early_cfg": "skip_early_cond", "emphasis": "emphasis",
     "comma_backtrack": "comma_padding_backtrack", "clip_l_skip": "sdxl_clip_l_skip",
+    "fix_steps": "img2img_fix_steps",
+})  # fmt: skip
+_HIRES: Mapping[str, str] = MappingProxyType({  # fields of a job: those of a processing object
+    "hires_upscaler": "hr_upscaler", "hires_scale": "hr_scale", "hires_width": "hr_resize_x",
+    "hires_height": "hr_resize_y", "hires_steps": "hr_second_pass_steps", "hires_denoise": "denoising_strength",
+    "hires_sampler": "hr_sampler_name", "hires_schedule": "hr_scheduler", "hires_prompt": "hr_prompt",
+    "hires_negative": "hr_negative_prompt",
 })  # fmt: skip
 
 
@@ -40,3 +47,10 @@ def set_sampling(p: processing.StableDiffusionProcessing, job: Job) -> None:
         p.s_min_uncond = job.ngms
     if job.seed_resize_width and job.seed_resize_height:
         p.seed_resize_from_w, p.seed_resize_from_h = job.seed_resize_width, job.seed_resize_height
+
+
+def hires_fields(job: Job) -> dict[str, Any]:
+    """The fields of a txt2img processing object for a job's second pass; {} without one, which leaves the user's."""
+    if job.hires_upscaler is None:
+        return {}
+    return {"enable_hr": True, **{theirs: getattr(job, ours) for ours, theirs in _HIRES.items()}}

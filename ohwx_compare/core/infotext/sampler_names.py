@@ -83,5 +83,9 @@ def _suffix(name: str) -> tuple[str, str | None]:
 
 
 def _label(schedule: str) -> str:
-    plain = schedule.lower().replace("_", " ")
-    return next((label for label in SCHEDULE_NAMES if label.lower() == plain), schedule)
+    return next((label for label in SCHEDULE_NAMES if _letters(label) == _letters(schedule)), schedule)
+
+
+def _letters(schedule: str) -> str:
+    """Without case and blanks: the webui's own names are "sgm_uniform" and "SGMUniform" too."""
+    return schedule.lower().replace("_", "").replace(" ", "")

@@ -38,6 +38,8 @@ VALUES = {
     "face steps": st.none() | st.integers(1, 150),
     "face cfg": st.none() | st.floats(1, 30),
     "face sampler": st.none() | st.sampled_from(("Euler", "DPM++ 2M Karras")),
+    "face vae": st.none() | st.just("v.safetensors"),
+    "face noise multiplier": st.none() | st.floats(0.5, 1.5),
     "face schedule": st.none() | st.sampled_from(("Automatic", "Karras")),
     "styles": st.lists(st.builds(Style, TEXT.filter(bool), TEXT, TEXT), max_size=2).map(tuple),
 }

@@ -63,7 +63,6 @@ def require_built(tabs: Sequence[FaceSettings]) -> None:
     for number, tab in enumerate(tabs, 1):
         asked = {
             "a checkpoint of its own": tab.checkpoint is not None,
-            "a noise multiplier": tab.noise_multiplier not in (None, 1.0),
             "face restoration": tab.restore_face,
             "classes by name": bool(tab.classes) or "-world" in tab.model,
         }
@@ -163,6 +162,9 @@ def _is_skip(asked: InpaintJob) -> bool:
     return _SKIP.fullmatch(asked.job.prompt) is not None
 
 
+_OWN = ("width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip", "vae")  # where a tab has none: the job's
+
+
 def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
     """The job that inpaints face `index` (from 0) of the picture that `job` generated, in one tab."""
     own = replace(
@@ -173,11 +175,8 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
         subseed=job.subseed + index,
         denoise=tab.denoise,
         hires_upscaler=None,
-        **{
-            name: value
-            for name in ("width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip", "vae")
-            if (value := getattr(tab, name)) is not None
-        },
+        noise_multiplier=1.0 if tab.noise_multiplier is None else tab.noise_multiplier,
+        **{name: value for name in _OWN if (value := getattr(tab, name)) is not None},
     )
     return InpaintJob(job=own, mask_blur=tab.blur, only_masked=tab.only_masked, padding=tab.padding)
 

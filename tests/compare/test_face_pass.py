@@ -213,11 +213,11 @@ def test_outcomes_are_told_apart(tmp_path):
 
 
 def test_what_is_not_built_is_refused_by_name():
-    refused = {"checkpoint": "x", "vae": "x", "noise_multiplier": 1.1, "restore_face": True, "classes": "face"}
+    refused = {"checkpoint": "x", "restore_face": True, "classes": "face"}
     for name, value in {**refused, "model": "yolov8x-world.pt"}.items():
         with pytest.raises(UnsupportedKeyError, match="Face tab 2"):
             require_built([PLAIN, replace(PLAIN, **{name: value})])
-    require_built([replace(PLAIN, noise_multiplier=1.0, clip_skip=2)])
+    require_built([replace(PLAIN, noise_multiplier=1.1, vae="v", clip_skip=2)])
 
 
 def test_steps_of_a_face_are_the_webuis():

@@ -254,11 +254,11 @@ REFUSED = [
     *("Hires steps: 10", "Hires upscaler: Latent", "Hires prompt: x"),  # without a size there was no second pass
     *("Hires checkpoint: x", "Hires sampler: Euler", "Hires schedule type: Karras", "Hires refiner: first pass"),
     *("Refiner: x [01]", "Refiner switch at: 0.8", "Refiner switch by sampling steps: True"),
-    *("Face restoration: CodeFormer", "Token merging ratio: 0.5", "Token merging ratio hr: 0.5", "Extra noise: 0.1"),
+    *("Face restoration: CodeFormer", "Token merging ratio: 0.5", "Token merging ratio hr: 0.5"),
     *("Image CFG scale: 1.5", "FP8 weight: Enable", "Downcast alphas_cumprod: True"),
     *("Pad conds: True", "Pad conds v0: True"),
     *("Soft inpainting enabled: True", "Conditional mask weight: 0.5", "Dynamic thresholding enabled: True"),
-    *("Hypertile U-Net: True", "Old prompt editing timelines: True", "Noise multiplier: 0.9", "VAE Decoder: TAESD"),
+    *("Hypertile U-Net: True", "Old prompt editing timelines: True", "VAE Decoder: TAESD"),
     *('ControlNet 0: "Module: none, Model: x"', "Mask mode: Inpaint not masked", "Masked content: fill"),
     *(
         "RNG: TPU",

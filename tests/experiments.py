@@ -30,7 +30,7 @@ VALUES = {
     **dict.fromkeys([f"face {name}" for name in ("top k", "blur", "padding")], st.integers(0, 99)),
     **dict.fromkeys([f"face {name}" for name in ("dilate", "x offset", "y offset")], st.integers(-99, 99)),
     **dict.fromkeys([f"face {name}" for name in ("prompt", "negative", "model")], TEXT),
-    **dict.fromkeys(["face only masked", "face pass"], st.booleans()),
+    **dict.fromkeys(["face only masked", "face pass", "face exact masks"], st.booleans()),
     "face top k by": st.sampled_from(("Area", "Confidence")),
     "face sort": st.sampled_from(("None", "Left to right", "Large to small")),
     "face merge": st.sampled_from(("None", "Merge", "Merge and Invert")),

@@ -24,7 +24,7 @@ from ohwx_compare.files import masks
 if TYPE_CHECKING:  # loads torch, which a run over a distant host does without
     from ohwx_compare.engine.detect import Detection, Detector
 
-__all__ = ["Detailed", "Selection", "detail", "face_job", "require_built", "segment", "select"]
+__all__ = ["Detailed", "Selection", "detail", "detector_key", "face_job", "require_built", "segment", "select"]
 
 _SKIP = re.compile(r"\s*\[SKIP\]\s*")
 
@@ -92,6 +92,11 @@ def detail(
     for number, (tab, detector) in enumerate(zip(tabs, detectors, strict=True)):
         _run_tab(host, detector, number, tab, pictures)
     return [_finish(picture) for picture in pictures]
+
+
+def detector_key(detector: "Detector") -> str:
+    """What of a detector a picture depends on: its file, and whose masks it gives, which were once exact ones."""
+    return f"{detector.sha256} stretched" if detector.kind == "yolov8-seg" else detector.sha256
 
 
 def select(detections: Sequence["Detection"], tab: FaceSettings, size: tuple[int, int]) -> Selection:
@@ -238,8 +243,9 @@ def _sorted(faces: list["Detection"], sort: str, size: tuple[int, int]) -> list[
 
 
 def _mask(face: "Detection", tab: FaceSettings, size: tuple[int, int]) -> Image.Image:
-    if face.mask is None:
+    shape = face.mask if tab.exact_masks else face.stretched
+    if shape is None:
         mask = masks.box_mask(size, face.box)
     else:
-        mask = Image.fromarray(np.where(face.mask, 255, 0).astype(np.uint8))
+        mask = Image.fromarray(np.where(shape, 255, 0).astype(np.uint8) if tab.exact_masks else shape)
     return masks.dilate(masks.offset(mask, tab.x_offset, tab.y_offset), tab.dilate)

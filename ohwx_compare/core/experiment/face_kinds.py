@@ -113,6 +113,10 @@ FACE_KINDS = (
     ),
     _kind("schedule", "Face schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
     _kind("vae", "Face VAE", Form.NAMES, is_optional=True),
+    replace(
+        _kind("exact_masks", "Face masks in their place", Form.SWITCH),
+        show=lambda value: "face masks in their place" if value else "face masks as ADetailer's",
+    ),
     _kind("noise_multiplier", "Face noise multiplier", Form.REAL, xyz="noise multiplier", is_optional=True),
     _kind("sort", "Face order", Form.NAMES),
     _kind("top_k_by", "Face top k by", Form.NAMES),

@@ -42,7 +42,7 @@ FACE_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "top_k_by": "Area", "min_ratio": 0.0, "max_ratio": 1.0, "sort": "None", "x_offset": 0, "y_offset": 0, "dilate": 4,
     "merge": "None", "blur": 4, "denoise": 0.4, "only_masked": True, "padding": 32, "width": None, "height": None,
     "steps": None, "cfg": None, "sampler": None, "schedule": None, "noise_multiplier": None, "clip_skip": None,
-    "checkpoint": None, "vae": None, "restore_face": False,
+    "checkpoint": None, "vae": None, "restore_face": False, "exact_masks": False,
 })  # fmt: skip
 """Frozen."""
 

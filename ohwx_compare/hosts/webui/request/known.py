@@ -38,6 +38,7 @@ def known_values(kind: str) -> Sequence[str]:
         "lora": lambda: ["None", *features.lora_names()],
         "face pass": lambda: ("on", "off"),
         "face only masked": lambda: ("on", "off"),
+        "face exact masks": lambda: ("on", "off"),
         "face sort": lambda: SORTS,
         "face merge": lambda: MERGES,
         "face top k by": lambda: TOP_K_BY,

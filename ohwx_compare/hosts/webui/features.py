@@ -1,7 +1,7 @@
 """What this webui has: every question that versions and forks answer differently, each under a name.
 
-It is asked by looking at what is there; no version is compared. How models are loaded is asked in
-`generation/loading.py`. Light: the entry needs it at start-up.
+It is asked by looking at what is there; no version is compared. How models are loaded is asked in `generation`:
+`holding.py`, `loading.py` and `parameters.py`. Light: the entry needs it at start-up.
 """
 
 import sys

@@ -3,8 +3,8 @@
 /** @import { Recipe, Server, TrainingParts } from "./ohwx_types" */
 
 const HINT =
-  "Settings that kohya_ss saved (JSON), arguments of sd-scripts (TOML), a command line that starts sdxl_train.py, or a " +
-  "recipe of ohwx train.";
+  "Settings that kohya_ss saved (JSON), arguments of sd-scripts (TOML), a command line that starts sdxl_train.py, " +
+  "or a recipe of ohwx train.";
 
 /**
  * @param {TrainingParts} parts
@@ -41,7 +41,7 @@ export function pastedView(parts, server, take) {
     make("summary", {}, "Read another trainer's settings"),
     make("p", { className: "ohwx-grey" }, HINT),
     field("Settings", text, "ohwx-wide"),
-    field("Leave out, though it changes the training", without, "ohwx-double"),
+    field("Settings to leave out", without, "ohwx-double"),
     make("div", { className: "ohwx-line" }, read),
     error,
     notes,

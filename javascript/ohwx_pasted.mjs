@@ -41,7 +41,7 @@ export function pastedView(parts, server, take) {
     make("summary", {}, "Read another trainer's settings"),
     make("p", { className: "ohwx-grey" }, HINT),
     field("Settings", text, "ohwx-wide"),
-    field("Settings to leave out", without, "ohwx-double"),
+    field("Settings to give up", without, "ohwx-double"),
     make("div", { className: "ohwx-line" }, read),
     error,
     notes,

@@ -78,8 +78,10 @@ def vaes_beside(checkpoint: Path) -> list[Path]:
     """
     if not features.has_option("sd_vae"):  # Forge's kin take what is chosen beside the checkpoint, and no other
         return []
-    noted = getattr(sd_vae, "resolve_vae_from_user_metadata", None)
-    found = [sd_vae.find_vae_near_checkpoint(str(checkpoint)), noted(str(checkpoint)).vae if noted else None]
+    near, noted = (
+        getattr(sd_vae, name, None) for name in ("find_vae_near_checkpoint", "resolve_vae_from_user_metadata")
+    )
+    found = [near(str(checkpoint)) if near else None, noted(str(checkpoint)).vae if noted else None]
     return [Path(file) for file in dict.fromkeys(found) if file and Path(file).is_file()]
 
 

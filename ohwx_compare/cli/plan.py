@@ -14,7 +14,7 @@ from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
-    folders_of_detectors,
+    detectors_asked,
     known_hashes,
     native_host,
     require_folder,
@@ -90,7 +90,7 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     """The plan, and its seconds where they are asked for."""
     hashes = known_hashes(options)
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes, reads=False)
-    places = folders_of_detectors(options.detectors, options.checkpoints)
+    places, _ = detectors_asked(options, ())
     names = {tab.model for cell in experiment.cells() for tab in cell.faces} - {CASCADE}
     if (lost := [name for name in names if not detector_file(name, places)]) and not options.out:
         raise missing_detector(min(lost), places)

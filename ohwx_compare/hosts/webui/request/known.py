@@ -95,6 +95,8 @@ def require_vae(named: str | None = None) -> None:
         if not Path(flag).is_file():
             raise ExperimentError(f"The webui was started with the VAE {flag}, which is not there; start it again.")
         return
+    if not features.has_option("sd_vae"):
+        return
     name = named or str(features.option("sd_vae", "Automatic"))
     if name not in ("auto", "", *(known := loading.vae_names())):
         raise ExperimentError(f"This webui has no VAE {name!r}, which is chosen as SD VAE; {did_you_mean(name, known)}")

@@ -14,7 +14,7 @@ Version = tuple[int, ...]
 SAMPLERS = ("DPM++ 2M", "DPM++ 2M SDE", "Euler", "Euler a")  # what our engine supports
 SCHEDULE_NAMES = ("Automatic", "Exponential", "Karras", "Uniform")
 
-_LABELS = (
+_LABELS = (  # the last four are of Forge
     "Align Your Steps",
     "Automatic",
     "Beta",
@@ -27,6 +27,10 @@ _LABELS = (
     "SGM Uniform",
     "Simple",
     "Uniform",
+    "Align Your Steps 11",
+    "Align Your Steps 32",
+    "Align Your Steps GITS",
+    "Turbo",
 )
 _SPLIT_SINCE = (1, 9)
 _AUTOMATIC = {  # what 1.10 draws with (`samplers_k_diffusion` at 82a973c); all others: the model's schedule

@@ -12,6 +12,7 @@ from typing import Any
 import modules.scripts as scripts
 from modules import processing, script_callbacks
 
+from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.generation.toy import register_encoder
 from ohwx_compare.hosts.webui.panel.choices import choices
@@ -67,6 +68,8 @@ class CompareScript(scripts.Script):
 
         Raises OhwxError, whose text the webui shows, for what cannot be generated as requested.
         """
+        if why := features.refusal():
+            raise HostError(why)
         from ohwx_compare.hosts.webui.request.comparison import base_job, compare
         from ohwx_compare.hosts.webui.request.gallery import shown
         from ohwx_compare.hosts.webui.request.given import given_by

@@ -22,6 +22,7 @@ __all__ = [
     "in_memory",
     "is_loaded",
     "known_sha256",
+    "knows_sizes_by_heart",
     "list_again",
     "loaded_name",
     "unload",
@@ -53,6 +54,11 @@ def builds_anew() -> bool:
     return hasattr(in_memory(), "forge_objects")
 
 
+def knows_sizes_by_heart() -> bool:
+    """Whether it builds models of the sizes it knows alone, as Forge's kin do, and not by a file beside a checkpoint."""
+    return _manager() is not None
+
+
 def has_own_vae() -> bool:
     """Whether the VAE in memory came with the checkpoint."""
     return sd_vae.loaded_vae_file is None
@@ -68,7 +74,7 @@ def unload() -> None:
 
     Forge's kin move the model off the device, and could not generate any more without it.
     """
-    if unload_from_device():
+    if unload_from_device() or not hasattr(sd_models, "send_model_to_trash"):
         return
     data = sd_models.model_data
     for model in [*getattr(data, "loaded_sd_models", ())] or [data.sd_model]:
@@ -81,8 +87,7 @@ def unload() -> None:
 
 def unload_from_device() -> bool:
     """Move every model off the device, in a webui that has a manager for that; else False."""
-    manager = next((sys.modules[name] for name in _MANAGERS if name in sys.modules), None)
-    if manager is not None:
+    if (manager := _manager()) is not None:
         manager.unload_all_models()
         devices.torch_gc()
     return manager is not None
@@ -129,6 +134,10 @@ def known_sha256(path: Path) -> str | None:
         if str(info.filename) == str(path):
             return hashes.sha256_from_cache(info.filename, f"checkpoint/{info.name}")
     return None
+
+
+def _manager() -> Any:
+    return next((sys.modules[name] for name in _MANAGERS if name in sys.modules), None)
 
 
 def _info() -> Any:

@@ -11,7 +11,8 @@ from fake_webui import Component, FakeWebui, write_checkpoint
 from tab_page import Page, asked, started
 
 _COMPONENTS = (
-    "Accordion", "Blocks", "Button", "Checkbox", "Column", "Dropdown", "HTML", "Image", "Row", "Slider", "Textbox"
+    "Accordion", "Blocks", "Button", "Checkbox", "Column", "Dropdown", "HTML", "Image", "Radio", "Row", "Slider",
+    "Textbox",
 )  # fmt: skip
 
 

@@ -349,7 +349,14 @@ class FakeWebui:
                     SimpleNamespace(name=name) for name in ("DPM++ 2M SDE", "DPM++ 2M SDE Karras", "Euler")
                 ],
             },
-            "sd_vae": {"loaded_vae_file": None, "vae_dict": {}, "reload_vae_weights": lambda: None},
+            "sd_vae": {
+                "loaded_vae_file": None,
+                "vae_dict": (vaes := {}),
+                "reload_vae_weights": lambda: None,
+                "find_vae_near_checkpoint": lambda path: next(
+                    (vae for vae in vaes.values() if Path(vae).name.startswith(Path(path).stem)), None
+                ),
+            },
         }
 
     def load_script(self):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import stocked
-from PIL import Image
 from fake_forks import FORK_SHAPES, KINDS, LAYER
 from fake_webui import Txt2Img, write_checkpoint
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import MissingKeysError
 
@@ -79,6 +80,7 @@ def choose_vae(webui, seed):
 
 
 def test_a_comparison_in_the_script(forge):
+    forge.opts.sd_vae = "left over from another webui.pt"  # Forge has the setting and heeds it not
     asked = json.dumps({"checkpoints": ["one.safetensors", "two.safetensors"], "name": "run"})
     processed = forge.load_script().run(Txt2Img(seed=7), asked)
     assert len({image.tobytes() for image in processed.images}) == 3
@@ -167,6 +169,15 @@ def test_what_is_chosen_beside_the_checkpoint_is_in_the_key(forge):
     forge.opts.forge_unet_storage_dtype = "float8-e4m3fn"
     assert keys[-1] == host_of(forge).fingerprint(JOB)
     assert len({json.dumps(key) for key in keys}) == 4
+
+
+def test_a_vae_beside_the_file_counts_where_the_webui_takes_it(fork):
+    beside = fork.folder / "one.vae.safetensors"
+    beside.write_bytes(b"")
+    sys.modules["modules.sd_vae"].vae_dict["one"] = str(beside)
+    host = host_of(fork)
+    host.resolve(CheckpointRef("one"))
+    assert ("vaes" in host.fingerprint(JOB)) == (fork.kind != "forge")
 
 
 def test_the_user_may_choose_while_a_run_generates(forge):

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ _JOBS_OWN = frozenset({
     "scripts_setup_complete", "seed", "seed_enable_extras", "steps", "subseed", "subseed_strength", "user", "width",
 })  # fmt: skip
 _LORA = re.compile(r"<(?:lora|lyco):([^:>]+)")
+_HYPERNET = re.compile(r"<hypernet:([^:>]+)")
 
 
 class Fingerprint:
@@ -45,14 +46,24 @@ class Fingerprint:
         """digest: gives a file's sha256. modules: the files beside the checkpoint; None where a setting names a VAE."""
         self._p, self._own_faces, self._digest, self._modules = p, own_faces, digest, modules
         self._files: dict[Path, str] = {}
+        self._vaes: dict[str, str | None] = {}  # those that the webui takes for one of the checkpoints alone
+
+    def include(self, checkpoint: Path) -> None:
+        """Count what belongs to this checkpoint, which is compared; before the first call."""
+        if self._modules is not None:  # its VAE is one of them, or the checkpoint's own
+            return
+        self._vaes |= {path.name: self._sha256(path) for path in loading.vaes_beside(checkpoint)}
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """JSON values, equal where nothing that moves a pixel changed."""
         texts = (job.prompt, features.field_of(self._p, "hr_prompt") or "")
-        loras = {name: self._sha256(features.lora_file(name)) for text in texts for name in sorted(_LORA.findall(text))}
         words = (*texts, job.negative, features.field_of(self._p, "hr_negative_prompt") or "")
-        embeddings = {name: self._sha256(path) for name, path in features.embeddings_in("\n".join(words)).items()}
-        own = {"loras": loras, "embeddings": embeddings}
+        own = {
+            "loras": {name: self._sha256(features.lora_file(name)) for name in _named(_LORA, texts)},
+            "hypernets": {name: self._sha256(features.hypernet_file(name)) for name in _named(_HYPERNET, texts)},
+            "embeddings": {name: self._sha256(path) for name, path in features.embeddings_in("\n".join(words)).items()},
+            "vaes": dict(sorted(self._vaes.items())),
+        }
         return {**self._common, **{name: files for name, files in own.items() if files}}
 
     @cached_property
@@ -76,6 +87,10 @@ class Fingerprint:
         if path is not None and path not in self._files:
             self._files[path] = self._digest(path)
         return self._files[path] if path else None
+
+
+def _named(tag: re.Pattern[str], texts: Iterable[str]) -> list[str]:
+    return sorted({name for text in texts for name in tag.findall(text)})
 
 
 def _vae(p: processing.StableDiffusionProcessing, digest: Callable[[Path], str]) -> Any:

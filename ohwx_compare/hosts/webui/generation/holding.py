@@ -59,7 +59,7 @@ class Holding(Protocol):
 
 def hold_model(overrides: Mapping[str, Any]) -> Holding:
     """overrides: the settings that the user overrides for these pictures."""
-    return _ForNextPicture(overrides) if hasattr(sd_models, "forge_model_reload") else _AtOnce()
+    return _ForNextPicture(overrides) if loading.loads_for_next_picture() else _AtOnce()
 
 
 class _UsersChoice:

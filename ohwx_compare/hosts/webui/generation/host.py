@@ -66,7 +66,9 @@ class WebuiHost:
 
         A file is read whole only where it is asked for by a hash that no known file has.
         """
-        return among(checkpoints_here(), self._hashes.seems, self._hashes)(ref)
+        found = among(checkpoints_here(), self._hashes.seems, self._hashes)(ref)
+        self._fingerprint.include(found.path)
+        return found
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """The file's hash as it is now. Raises CheckpointError where it cannot be read."""

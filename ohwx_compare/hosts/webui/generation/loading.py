@@ -25,6 +25,7 @@ __all__ = [
     "knows_sizes_by_heart",
     "list_again",
     "loaded_name",
+    "loads_for_next_picture",
     "unload",
     "unload_from_device",
     "vae_file",
@@ -54,8 +55,13 @@ def builds_anew() -> bool:
     return hasattr(in_memory(), "forge_objects")
 
 
+def loads_for_next_picture() -> bool:
+    """Whether it loads by what its page chose, at the next picture, as Forge and forge-neo do, and not where asked."""
+    return hasattr(sd_models, "forge_model_reload")
+
+
 def knows_sizes_by_heart() -> bool:
-    """Whether it builds models of the sizes it knows alone, as Forge's kin do, and not by a file beside a checkpoint."""
+    """Whether it builds models of the sizes it knows, as Forge's kin do, and not by a file beside a checkpoint."""
     return _manager() is not None
 
 
@@ -67,6 +73,23 @@ def has_own_vae() -> bool:
 def vae_file(name: Any) -> Path:
     """The file of a VAE as the settings name it; one that is not there where that is no file's name."""
     return Path(sd_vae.vae_dict.get(name, name) or "")
+
+
+def vae_names() -> list[str]:
+    """The VAEs that the settings may name."""
+    return ["Automatic", "None", *map(str, sd_vae.vae_dict)]
+
+
+def vaes_beside(checkpoint: Path) -> list[Path]:
+    """The VAE files that the webui takes for this checkpoint alone, where its settings leave that open.
+
+    By the file's name or by what the user noted for the checkpoint: `modules/sd_vae.py:resolve_vae` at 82a973c.
+    """
+    near, noted = (
+        getattr(sd_vae, name, None) for name in ("find_vae_near_checkpoint", "resolve_vae_from_user_metadata")
+    )
+    found = [near(str(checkpoint)) if near else None, noted(str(checkpoint)).vae if noted else None]
+    return [Path(file) for file in dict.fromkeys(found) if file and Path(file).is_file()]
 
 
 def unload() -> None:

@@ -153,6 +153,8 @@ def test_civitais_bare_json_is_one_value():
         ("DPM++ 2M SGM Uniform", None, "1.7.0", ("DPM++ 2M", "SGM Uniform")),
         ("DPM++ 2M", "SGM Uniform", "f2.0.1v1.10.1-previous-1-gab", ("DPM++ 2M", "SGM Uniform")),
         ("DPM++ 2M", None, "f0.0.17v1.8.0rc-latest-276-g29be1da7", ("DPM++ 2M", "Uniform")),
+        ("Euler A Turbo", None, "f0.0.17v1.8.0rc-latest-276-g29be1da7", ("Euler A", "Turbo")),
+        ("Euler", "align_your_steps_gits", "neo", ("Euler", "Align Your Steps GITS")),
         ("Restart", None, "v1.6.0", ("Restart", "Karras")),
         ("UniPC", None, "v1.6.0", ("UniPC", "Automatic")),
     ],

@@ -20,6 +20,25 @@ SCHEDULE_NAMES = (
     "Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "KL Optimal",
     "Align Your Steps", "Simple", "Normal", "DDIM", "Beta",
 )  # fmt: skip
+
+_LABELS = (  # the last four are of Forge
+    "Align Your Steps",
+    "Automatic",
+    "Beta",
+    "DDIM",
+    "Exponential",
+    "KL Optimal",
+    "Karras",
+    "Normal",
+    "Polyexponential",
+    "SGM Uniform",
+    "Simple",
+    "Uniform",
+    "Align Your Steps 11",
+    "Align Your Steps 32",
+    "Align Your Steps GITS",
+    "Turbo",
+)
 _SPLIT_SINCE = (1, 9)
 _AUTOMATIC = {  # what 1.10 draws with (`samplers_k_diffusion` at 82a973c); all others: the model's schedule
     "DPM++ 2M": "Karras",

@@ -95,7 +95,7 @@ def require_vae(named: str | None = None) -> None:
         if not Path(flag).is_file():
             raise ExperimentError(f"The webui was started with the VAE {flag}, which is not there; start it again.")
         return
-    if not features.has_option("sd_vae"):
+    if not features.has_option("sd_vae") or loading.loads_for_next_picture():  # or it has that setting and heeds it not
         return
     name = named or str(features.option("sd_vae", "Automatic"))
     if name not in ("auto", "", *(known := loading.vae_names())):

@@ -25,7 +25,6 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.infotext import Infotext
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.engine import render
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.errors import OhwxError
@@ -151,7 +150,7 @@ class Bench:
                 asked = replace(infotext.to_inpaint_job(text), job=job)
                 image = next(iter(self.host.inpaint([asked], [_start(folder, payload)], [mask.convert("L")]))).image
         else:
-            image = render.img2img(self.host.model_of(job), [job], [_start(folder, payload)])[0].image
+            image = next(iter(self.host.img2img([job], [_start(folder, payload)]))).image
         if not tabs:
             return image
         return detail(self.host, detectors, tabs, [job], [image])[0].image

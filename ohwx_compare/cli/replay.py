@@ -147,12 +147,11 @@ def read_original(
     infotext.require_supported(parsed)
     start, about_start = start.for_text(parsed)
     faces = infotext.faces(parsed)
-    if faces and start.mask:
-        raise UnsupportedKeyError(
-            f"{stem} is an inpaint with a face pass, which is not supported; use the webui."
-        )
     job = replace(infotext.to_job(parsed), **settings)
     require_valid(job)
+    if faces and (start.mask or job.color_correction):
+        what = "an inpaint" if start.mask else "colour correction"
+        raise UnsupportedKeyError(f"{stem} is {what} with a face pass, which is not supported; use the webui.")
     for tab in faces:
         require_valid(tab)
     require_built(faces)

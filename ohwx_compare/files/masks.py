@@ -9,9 +9,9 @@ from functools import reduce
 
 import cv2
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from ohwx_compare.core.geometry import Box, CropPaste, Placement, contain
+from ohwx_compare.core.geometry import Box, CropPaste, Placement, contain, cover
 from ohwx_compare.errors import GeometryError, ImageError
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "crop",
     "dilate",
     "double",
+    "filled_in",
+    "fitted",
     "gaussian_blur",
     "is_black",
     "latent_mask",
@@ -113,6 +115,28 @@ def stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, LANCZOS)
 
 
+def fitted(image: Image.Image, size: tuple[int, int], mode: str) -> Image.Image:
+    """`image` at `size` (width, height px) by a job's `resize_mode`; "latent" does to a mask what "fill" does."""
+    if mode == "stretch":
+        return stretch(image, size)
+    return _cover(image, size) if mode == "crop" else _contain(image, size)
+
+
+def filled_in(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """`image` (RGB) with blurred colours from around it in the white of `mask` ("L", same size).
+
+    Ever narrower blurs of what is left lie over each other: `fill` of modules/masking.py, 82a973c.
+    """
+    left = Image.new("RGBa", image.size)
+    left.paste(image.convert("RGBA").convert("RGBa"), mask=ImageOps.invert(mask))
+    whole = Image.new("RGBA", image.size)
+    for radius, times in ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2), (0, 1)):
+        layer = left.filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
+        for _ in range(times):
+            whole.alpha_composite(layer)
+    return whole.convert("RGB")
+
+
 def crop(image: Image.Image, change: CropPaste) -> Image.Image:
     """Cut `change.crop` out and fit it on the canvas: Lanczos, bare strips filled with the nearest edge."""
     x, y = change.corner
@@ -128,6 +152,13 @@ def _contain(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     for strip, edge in _strips(place, size):
         x1, y1, x2, y2 = strip
         canvas.paste(resized.resize((x2 - x1, y2 - y1), box=edge), (x1, y1))
+    return canvas
+
+
+def _cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    place = cover(image.size, size)
+    canvas = Image.new(image.mode, size)
+    canvas.paste(stretch(image, (place.width, place.height)), (place.x, place.y))
     return canvas
 
 
@@ -169,9 +200,6 @@ def paste(drawn: Image.Image, layer: Image.Image, change: CropPaste | None = Non
 
 
 def _uncrop(drawn: Image.Image, change: CropPaste) -> Image.Image:
-    place = change.back
-    patch = Image.new("RGB", change.size)
-    patch.paste(stretch(drawn, (place.width, place.height)), (place.x, place.y))
     picture = Image.new("RGBA", change.picture)
-    picture.paste(patch, change.corner)
+    picture.paste(_cover(drawn, change.size), change.corner)
     return picture

@@ -22,9 +22,10 @@ from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.limits import MASKED_CONTENTS
 from ohwx_compare.errors import UnsupportedKeyError
 
-__all__ = ["require_drawn", "require_supported", "unsupported", "unsupported_job"]
+__all__ = ["INVERTED", "require_drawn", "require_supported", "unsupported", "unsupported_job"]
 
 _DRAWN = frozenset({
     "CFG scale", "Clip skip", "Denoising strength", "Inpaint area", "Mask blur", "Masked area padding", "Model",
@@ -47,8 +48,6 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Automatic (fp16 LoRA)",
         ),  # of Forge
         "FP8 weight": ("Disable",),
-        "Mask mode": ("Inpaint masked",),
-        "Masked content": ("original",),
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),
@@ -56,6 +55,13 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Token merging ratio": ("0", "0.0"),
         "VAE Decoder": ("Full",),
         "VAE Encoder": ("Full",),
+    }
+)
+INVERTED = "Inpaint not masked"
+_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {  # all that are drawn
+        "Mask mode": ("Inpaint masked", INVERTED),
+        "Masked content": MASKED_CONTENTS,
     }
 )
 _MODULE = re.compile(r"Module \d")  # of Forge
@@ -170,7 +176,8 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return has_hires(infotext)
     if _MODULE.fullmatch(key):
         return names_vae(infotext)
-    return key in _DRAWN or key in _HARMLESS or value in _NEUTRAL.get(key, ()) or is_built_key(key)
+    fine = (*_NEUTRAL.get(key, ()), *_VALUES.get(key, ()))
+    return key in _DRAWN or key in _HARMLESS or value in fine or is_built_key(key)
 
 
 def _are_checkpoints(resources: str) -> bool:

@@ -64,6 +64,8 @@ class Job:
     fix_steps: bool = False  # all `steps` run, of a schedule that is so much longer
     noise_multiplier: float = 1.0  # on the noise that the picture is given
     extra_noise: float = 0.0  # of the same noise, on top of it, in hires fix too
+    resize_mode: str = "stretch"  # how the picture gets the size: "stretch", "crop", "fill", "latent"
+    color_correction: bool = False  # the colours of what was drawn follow the picture's
     # hires fix, a second pass at a larger size; "", 0 and None are the first pass's own
     hires_upscaler: str | None = None  # its name; None: no second pass
     hires_scale: float = 2.0
@@ -85,3 +87,5 @@ class InpaintJob:
     mask_blur: int = 4  # sigma, px of the whole picture
     only_masked: bool = True  # crop to the mask, draw at the job's size, paste back
     padding: int = 32  # px around the mask, only_masked only
+    inverted: bool = False  # the black of the mask is inpainted instead
+    content: str = "original"  # what lies under it at first: "original", "fill", "latent noise", "latent nothing"

@@ -1,11 +1,12 @@
 """Inpaint: generate the white of a mask anew, in the whole picture or in a crop at the job's own size.
 
 The webui's arithmetic (StableDiffusionProcessingImg2Img.init and apply_overlay, modules/processing.py, 82a973c), with a
-rounded latent mask. The blur comes before the crop, so the crop grows with it.
+rounded latent mask unless it is soft. The blur comes before the crop, so the crop grows with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -13,10 +14,19 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from ohwx_compare.core.geometry import CropPaste
-from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job, SoftInpaint
 from ohwx_compare.engine.noise import ImageNoise, pick_source
-from ohwx_compare.engine.render import NotedImage, canvas_of, coloured, draw_batch, encode_start, job_batches
+from ohwx_compare.engine.render import (
+    NotedImage,
+    canvas_of,
+    coloured,
+    decode_batch,
+    draw_latents,
+    encode_start,
+    job_batches,
+)
 from ohwx_compare.engine.running import Counter
+from ohwx_compare.engine.soft_inpaint import changed_mask
 from ohwx_compare.engine.weights import Model
 from ohwx_compare.errors import ExperimentError, ImageError
 from ohwx_compare.files import masks as m
@@ -32,6 +42,8 @@ class _Prepared:
     canvas: Image.Image  # RGB, what is encoded
     mask: np.ndarray  # float32 (h, w) at latent size, 1 = redraw
     layer: Image.Image | None = None  # RGBA, what lies over the drawn picture
+    shown: Image.Image | None = None  # RGB, the picture that the layer is of
+    soft: SoftInpaint | None = None
     change: CropPaste | None = None  # None: the canvas is the whole picture
     notes: tuple[str, ...] = ()
 
@@ -56,14 +68,31 @@ def inpaint(
     """
     ready = [_prepare(*one) for one in zip(jobs, images, masks, strict=True)]
     pictures = []
-    for group in job_batches([job.job for job in jobs]):
+    for group in _batches(jobs, ready):
         plain = [jobs[i].job for i in group]
         mask = torch.from_numpy(np.stack([ready[i].mask for i in group]))[:, None].to(model.device)
         start = encode_start(model, plain, [ready[i].canvas for i in group], mask)
-        start = replace(start, latents=_begun(model, [jobs[i] for i in group], start.latents, mask))
-        drawn = draw_batch(model, plain, start, on_step)
-        pictures += [ready[i].finish(picture) for i, picture in zip(group, drawn, strict=True)]
+        begun = _begun(model, [jobs[i] for i in group], start.latents, mask)
+        z, notes = draw_latents(model, plain, replace(start, latents=begun, soft=ready[group[0]].soft), on_step)
+        drawn = decode_batch(model, plain, z, notes)
+        for at, i in enumerate(group):
+            pictures.append(_softened(ready[i], begun[at], z[at], mask[at]).finish(drawn[at]))
     return pictures
+
+
+def _batches(jobs: Sequence[InpaintJob], ready: Sequence[_Prepared]) -> Iterator[list[int]]:
+    """As `job_batches`, of equal soft inpainting."""
+    for group in job_batches([job.job for job in jobs]):
+        yield from (list(part) for _, part in groupby(group, key=lambda i: ready[i].soft))
+
+
+def _softened(ready: _Prepared, kept: Tensor, drawn: Tensor, mask: Tensor) -> _Prepared:
+    """With soft inpainting the layer is of what hardly changed, within the crop."""
+    if ready.soft is None or ready.shown is None:
+        return ready
+    changed = changed_mask(ready.soft, kept, drawn, mask, (ready.job.width, ready.job.height))
+    whole = m.uncropped(changed, ready.change) if ready.change else changed
+    return replace(ready, layer=m.overlay(ready.shown, whole))
 
 
 def _begun(model: Model, jobs: Sequence[InpaintJob], latents: Tensor, mask: Tensor) -> Tensor:
@@ -91,7 +120,8 @@ def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image) -> _Prepare
             raise ExperimentError("An inpaint of the whole picture cannot be resized as latents; the webui fails too.")
         canvas, hole = canvas_of(job.job, image), m.fitted(blurred, size, mode)
         layer = m.overlay(canvas, m.double(hole))
-        return _Prepared(job.job, _content(job, canvas, hole), m.latent_mask(hole, latent_size), layer)
+        latent = m.latent_mask(hole, latent_size, rounded=not job.soft)
+        return _Prepared(job.job, _content(job, canvas, hole), latent, layer, canvas, job.soft)
     box = m.bounding_box(blurred)
     if box is None:
         everything = np.ones(latent_size[::-1], np.float32)
@@ -100,7 +130,8 @@ def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image) -> _Prepare
     change = CropPaste.around(box, padding=job.padding, picture=image.size, canvas=size)
     hole = m.crop(blurred, change)
     canvas = _content(job, m.crop(image, change), hole)
-    return _Prepared(job.job, canvas, m.latent_mask(hole, latent_size), m.overlay(image, blurred), change)
+    latent = m.latent_mask(hole, latent_size, rounded=not job.soft)
+    return _Prepared(job.job, canvas, latent, m.overlay(image, blurred), image, job.soft, change)
 
 
 def _content(job: InpaintJob, canvas: Image.Image, mask: Image.Image) -> Image.Image:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ohwx_compare.core.prompt.networks import networks
-from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.job import Job, SoftInpaint
 from ohwx_compare.core.request.steps import steps_run
 from ohwx_compare.engine.adaptive import dpm_adaptive
 from ohwx_compare.engine.conditioning import Conditioning, condition
@@ -42,6 +42,7 @@ __all__ = [
     "canvas_of",
     "coloured",
     "decode",
+    "decode_batch",
     "draw_batch",
     "draw_latents",
     "encode",
@@ -85,6 +86,7 @@ class Start:
     latents: Tensor
     mask: Tensor | None
     notes: tuple[tuple[str, ...], ...]  # one tuple an image
+    soft: SoftInpaint | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,11 @@ def draw_batch(
     after: Before | None = None,
 ) -> list[NotedImage]:
     """One batch, whose jobs `batches` found equal: from noise, or from `start`. after: as for `draw_latents`."""
-    z, notes = draw_latents(model, jobs, start, on_step, after=after)
+    return decode_batch(model, jobs, *draw_latents(model, jobs, start, on_step, after=after))
+
+
+def decode_batch(model: Model, jobs: Sequence[Job], z: Tensor, notes: Sequence[tuple[str, ...]]) -> list[NotedImage]:
+    """The pictures of a batch's scaled latents (B, 4, h, w), with their notes."""
     pictures = []
     with tiled(model, jobs[0].tiling):
         for one, said in zip(z, notes, strict=True):
@@ -229,7 +235,9 @@ def latents(
         x = x * share + start.latents * route.picture
     else:
         x = x * route.noise
-    blend = Blend(start.mask, start.latents, first=bool(solver.timesteps)) if start and start.mask is not None else None
+    blend = None
+    if start and start.mask is not None:
+        blend = Blend(start.mask, start.latents, first=bool(solver.timesteps), soft=start.soft)
     guidance = _guidance(jobs, solver, rows)
     denoiser = Denoiser(model.unet, levels, model.prediction, conditionings, guidance, blend)
     if solver.rows:
@@ -240,7 +248,7 @@ def latents(
         used = str(model.dtype).removeprefix("torch.")
         advice = "its weights are damaged, choose another file" if used == "float32" else "try float32 precision"
         raise HostError(f"{model.path.name} gave NaN in {used}; {advice}.")
-    return blend(x) if blend else x
+    return blend.end(x) if blend else x
 
 
 def _noises(

@@ -31,6 +31,7 @@ __all__ = [
     "overlay",
     "paste",
     "stretch",
+    "uncropped",
 ]
 
 _Corners = tuple[int, int, int, int]  # XYXY, px
@@ -104,10 +105,10 @@ def double(mask: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.array(mask, dtype=np.float32) * 2, 0, 255).astype(np.uint8))
 
 
-def latent_mask(mask: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """`mask` at latent `size` (width, height), bicubic, rounded: float32 (height, width), 0 keeps and 1 inpaints."""
-    small = mask.convert("L").resize(size, Image.Resampling.BICUBIC)
-    return np.around(np.asarray(small, dtype=np.float32) / 255)
+def latent_mask(mask: Image.Image, size: tuple[int, int], *, rounded: bool = True) -> np.ndarray:
+    """`mask` at latent `size` (width, height), bicubic: float32 (height, width), 0 keeps and 1 inpaints."""
+    small = np.asarray(mask.convert("L").resize(size, Image.Resampling.BICUBIC), dtype=np.float32) / 255
+    return np.around(small) if rounded else small
 
 
 def stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -188,6 +189,13 @@ def overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
     layer = Image.new("RGBa", image.size)
     layer.paste(image.convert("RGBA").convert("RGBa"), mask=ImageOps.invert(mask))
     return layer.convert("RGBA")
+
+
+def uncropped(mask: Image.Image, change: CropPaste) -> Image.Image:
+    """A mask ("L") of the canvas in the whole picture, black outside the crop."""
+    whole = Image.new("L", change.picture)
+    whole.paste(_cover(mask, change.size), change.corner)
+    return whole
 
 
 def paste(drawn: Image.Image, layer: Image.Image, change: CropPaste | None = None) -> Image.Image:

@@ -19,7 +19,7 @@ PARITY = Path(__file__).parents[1] / "goldens" / "parity"
 CASES = {case["name"]: case for case in json.loads((PARITY / "cases.json").read_text(encoding="utf-8"))}
 FAST = (
     "sampler_dpmpp_sde_kl_optimal", "sampler_plms_automatic", "opt_unipc", "i2i_color_correction",
-    "inpaint_latent_noise",
+    "inpaint_latent_noise", "inpaint_soft_only_masked",
 )  # fmt: skip
 SIDE, IN_A_ROW = 40, 8
 UNTOLD = {  # the webui's options that no infotext tells: our settings

@@ -17,6 +17,7 @@ from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.infotext.sampling_keys import is_sampling_key
+from ohwx_compare.core.infotext.soft_keys import SOFT_KEYS
 from ohwx_compare.core.infotext.vae import names_vae
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
@@ -170,7 +171,7 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return value in _GENERATORS
     if key == "Script":
         return value == SCRIPT
-    if is_sampling_key(key):
+    if is_sampling_key(key) or key in SOFT_KEYS:
         return True
     if key in HIRES_KEYS:
         return has_hires(infotext)

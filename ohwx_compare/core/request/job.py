@@ -6,7 +6,7 @@ engine generates exactly it, the webui host applies it to a copy of the user's o
 
 from dataclasses import dataclass
 
-__all__ = ["InpaintJob", "Job"]
+__all__ = ["InpaintJob", "Job", "SoftInpaint"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +80,18 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SoftInpaint:
+    """How the webui's soft inpainting blends; its names and defaults."""
+
+    bias: float = 1.0  # schedule bias: above 1 the picture is kept at first, below 1 at the end
+    preservation: float = 0.5  # of what lies under grey
+    boost: float = 4.0  # transition contrast boost
+    mask_influence: float = 0.0  # 0..1, of the mask on what is shown in the end
+    threshold: float = 0.5  # how much has to change to be shown by half
+    contrast: float = 2.0  # how sudden that is
+
+
+@dataclass(frozen=True, kw_only=True)
 class InpaintJob:
     """A job that inpaints the white of a mask, at the size `job.width` x `job.height`."""
 
@@ -89,3 +101,4 @@ class InpaintJob:
     padding: int = 32  # px around the mask, only_masked only
     inverted: bool = False  # the black of the mask is inpainted instead
     content: str = "original"  # what lies under it at first: "original", "fill", "latent noise", "latent nothing"
+    soft: SoftInpaint | None = None

@@ -180,6 +180,16 @@ def test_a_vae_beside_the_file_counts_where_the_webui_takes_it(fork):
     assert ("vaes" in host.fingerprint(JOB)) == (fork.kind != "forge")
 
 
+def test_a_storage_type_that_changed_by_the_api_counts(forge):
+    plain = drawn(forge, "one")
+    forge.opts.forge_unet_storage_dtype = "float8-e4m3fn"
+    stored = drawn(forge, "one")
+    assert not any(map(np.array_equal, stored, plain))
+    forge.opts.forge_unet_storage_dtype = "Automatic"
+    assert all(map(np.array_equal, drawn(forge, "one", forge_unet_storage_dtype="float8-e4m3fn"), stored))
+    assert all(map(np.array_equal, drawn(forge, "one"), plain))
+
+
 def test_the_user_may_choose_while_a_run_generates(forge):
     plain = drawn(forge, "one", "two")
     path = choose_vae(forge, 1)

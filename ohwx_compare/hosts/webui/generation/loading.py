@@ -12,6 +12,7 @@ from modules import devices, hashes, sd_models, sd_vae, shared
 
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import trainings_folder
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "unload",
     "unload_from_device",
     "vae_file",
+    "vae_names",
+    "vaes_beside",
 ]
 
 _MANAGERS = ("backend.memory_management", "ldm_patched.modules.model_management")  # of Forge's kin
@@ -85,6 +88,8 @@ def vaes_beside(checkpoint: Path) -> list[Path]:
 
     By the file's name or by what the user noted for the checkpoint: `modules/sd_vae.py:resolve_vae` at 82a973c.
     """
+    if not features.has_option("sd_vae"):  # Forge's kin take what is chosen beside the checkpoint, and no other
+        return []
     near, noted = (
         getattr(sd_vae, name, None) for name in ("find_vae_near_checkpoint", "resolve_vae_from_user_metadata")
     )

@@ -23,6 +23,7 @@ FORK_SHAPES = {
     f"{LAYER}attn.out_proj.weight": (8, 8),
     f"{LAYER}mlp.c_fc.weight": (32, 8),
 }
+STORAGE = {"Automatic": (None, False), "float8-e4m3fn": (torch.float8_e4m3fn, False)}
 KINDS = ("forge", "reforge", "classic")
 
 
@@ -103,10 +104,7 @@ class FakeFork(FakeWebui):
         manager.unload_all_models = self._unload_all
         page.refresh_model_loading_parameters = self.choose
         page.module_list = {}
-        page.forge_unet_storage_dtype_options = {
-            "Automatic": (None, False),
-            "float8-e4m3fn": (torch.float8_e4m3fn, False),
-        }
+        page.forge_unet_storage_dtype_options = STORAGE
         models = made["modules.sd_models"]
         if self.kind == "forge":
             models.forge_model_reload, models.FakeInitialModel = self.load_chosen, stand_in
@@ -120,7 +118,7 @@ class FakeFork(FakeWebui):
         self.model_data.forge_loading_parameters = {
             "checkpoint_info": self.aliases[self.opts.data["sd_model_checkpoint"]],
             "additional_modules": self.opts.data["forge_additional_modules"],
-            "unet_storage_dtype": None,
+            "unet_storage_dtype": STORAGE[self.opts.forge_unet_storage_dtype][0],
         }
 
     def load_chosen(self):
@@ -130,6 +128,8 @@ class FakeFork(FakeWebui):
         if self.model_data.forge_hash != told:
             self.set_model(None)
             self.build(parameters["checkpoint_info"], parameters["additional_modules"])
+            if kind := parameters["unet_storage_dtype"]:
+                self.model.forge_objects.unet.model.to(kind)
             self.after_load()
             self.model_data.forge_hash = told
         return self.model_data.sd_model, True
@@ -174,7 +174,7 @@ class FakeFork(FakeWebui):
     def weights(self):
         objects = self.model_data.sd_model.forge_objects
         parts = (objects.unet.model, objects.clip.cond_stage_model, objects.vae.first_stage_model)
-        return b"".join(value.numpy().tobytes() for part in parts for value in part.parameters())
+        return b"".join(value.float().numpy().tobytes() for part in parts for value in part.parameters())
 
     def _unload_all(self):
         self.unloads += 1

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import InpaintJob, Job
-from ohwx_compare.errors import MissingKeysError
+from ohwx_compare.errors import ExperimentError, MissingKeysError
 
 VAE = "first_stage_model.decoder.conv.weight"
 JOB = Job(prompt="photo", seed=7, steps=8, width=64, height=64)
@@ -85,6 +85,9 @@ def test_a_comparison_in_the_script(forge):
     processed = forge.load_script().run(Txt2Img(seed=7), asked)
     assert len({image.tobytes() for image in processed.images}) == 3
     assert "differs" not in processed.comments
+    sys.modules["modules.sd_vae"].vae_dict["theirs.pt"] = "theirs.pt"  # a picture that names it would not get it
+    with pytest.raises(ExperimentError, match=r"no VAE 'theirs\.pt'"):
+        forge.load_script().run(Txt2Img(seed=7), json.dumps({**json.loads(asked), "job": {"vae": "theirs.pt"}}))
 
 
 def test_each_checkpoint_generates_and_the_users_comes_back(fork):
@@ -178,6 +181,16 @@ def test_a_vae_beside_the_file_counts_where_the_webui_takes_it(fork):
     host = host_of(fork)
     host.resolve(CheckpointRef("one"))
     assert ("vaes" in host.fingerprint(JOB)) == (fork.kind != "forge")
+
+
+def test_a_storage_type_that_changed_by_the_api_counts(forge):
+    plain = drawn(forge, "one")
+    forge.opts.forge_unet_storage_dtype = "float8-e4m3fn"
+    stored = drawn(forge, "one")
+    assert not any(map(np.array_equal, stored, plain))
+    forge.opts.forge_unet_storage_dtype = "Automatic"
+    assert all(map(np.array_equal, drawn(forge, "one", forge_unet_storage_dtype="float8-e4m3fn"), stored))
+    assert all(map(np.array_equal, drawn(forge, "one"), plain))
 
 
 def test_the_user_may_choose_while_a_run_generates(forge):

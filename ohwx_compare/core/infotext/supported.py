@@ -49,6 +49,7 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Automatic (fp16 LoRA)",
         ),  # of Forge
         "FP8 weight": ("Disable",),
+        "Hires Module 1": ("Use same choices",),  # of Forge
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),

@@ -122,8 +122,7 @@ class _ForNextPicture:
 
     def __init__(self, overrides: Mapping[str, Any]):
         self._users = _UsersChoice()
-        if not sd_models.model_data.forge_loading_parameters:  # no page was made yet
-            _page().refresh_model_loading_parameters()
+        _page().refresh_model_loading_parameters()  # a setting that changed by the API stands in none of them yet
         self._parameters = {**sd_models.model_data.forge_loading_parameters, **_asked(overrides)}
         self.modules: Sequence[Path] | None = [Path(name) for name in self._parameters.get("additional_modules") or ()]
 

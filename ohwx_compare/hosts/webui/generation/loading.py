@@ -79,7 +79,9 @@ def vae_file(name: Any) -> Path:
 
 
 def vae_names() -> list[str]:
-    """The VAEs that the settings may name."""
+    """The VAEs that a picture's settings may name; none where the webui takes them from its page alone."""
+    if loads_for_next_picture():
+        return []
     return ["Automatic", "None", *map(str, sd_vae.vae_dict)]
 
 

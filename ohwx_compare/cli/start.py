@@ -8,14 +8,14 @@ from PIL import Image
 
 from ohwx_compare.core.infotext.infotext import Infotext, is_img2img, is_inpaint
 from ohwx_compare.errors import ExperimentError, ImageError, InfotextError
-from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.images import load_mask, load_on_white
 
 __all__ = ["FROM_NOISE", "StartPictures", "add_start_flags", "read_start"]
 
 
 @dataclass(frozen=True)
 class StartPictures:
-    """The picture that img2img starts from (RGB) and the mask of an inpaint ("L", its size, white is redrawn)."""
+    """The picture that img2img starts from (RGB) and the mask of an inpaint ("L", its size, white is inpainted)."""
 
     image: Image.Image | None = None
     mask: Image.Image | None = None
@@ -48,7 +48,7 @@ def add_start_flags(parser: argparse.ArgumentParser) -> None:
         "--init", metavar="IMAGE", type=Path, help="the picture that img2img and inpaint texts start from"
     )
     parser.add_argument(
-        "--mask", metavar="IMAGE", type=Path, help="the mask of an inpaint, of --init's size: white is redrawn"
+        "--mask", metavar="IMAGE", type=Path, help="the mask of an inpaint, of --init's size: white is inpainted"
     )
 
 
@@ -56,8 +56,8 @@ def read_start(options: argparse.Namespace) -> StartPictures:
     """Load what the flags name. Raises ImageError for a file, ExperimentError for a mask without a picture."""
     if options.mask and not options.init:
         raise ExperimentError("--mask needs the picture that it belongs to; give it with --init IMAGE.")
-    image = load_rgb(options.init) if options.init else None
-    mask = load_rgb(options.mask).convert("L") if options.mask else None
+    image = load_on_white(options.init) if options.init else None
+    mask = load_mask(options.mask) if options.mask else None
     if image and mask and image.size != mask.size:
         raise ImageError(
             f"--mask {options.mask} is {mask.width}x{mask.height} px, expected --init's {image.width}x{image.height}."

@@ -77,6 +77,29 @@ def test_settings_of_sampling_that_a_job_has_are_the_pictures(webui):
         template.picture([replace(job, ensd=1)])
 
 
+def test_a_jobs_hires_fix_and_vae_are_the_pictures_and_the_users_own_where_it_has_none(webui):
+    from ohwx_compare.hosts.webui.generation.passes import Template
+
+    webui.opts.add_option("sd_vae", webui.opts.data_labels["return_mask"])
+    template = Template(Txt2Img(), own_faces=True)
+    template.use({})
+    plain = Job(prompt="a", seed=1)
+    job = replace(
+        plain, vae="v.safetensors", hires_upscaler="Latent", hires_scale=1.5, hires_denoise=0.4, hires_prompt="b"
+    )
+    p = template.picture([job])
+    assert (p.enable_hr, p.hr_upscaler, p.hr_scale, p.hr_prompt) == (True, "Latent", 1.5, "b")
+    assert (p.denoising_strength, p.override_settings["sd_vae"]) == (0.4, "v.safetensors")
+    own = template.picture([plain])
+    assert not getattr(own, "enable_hr", False)
+    assert "sd_vae" not in own.override_settings
+    face = InpaintJob(job=replace(plain, denoise=0.4, vae="w.pt", noise_multiplier=1.1))
+    pass_ = template.face(face, Image.new("RGB", (64, 64)), Image.new("L", (64, 64)))
+    assert (pass_.override_settings["sd_vae"], pass_.initial_noise_multiplier) == ("w.pt", 1.1)
+    with pytest.raises(HostError, match="no CFG scale of hires fix's own"):
+        template.picture([replace(job, hires_cfg=3.0)])
+
+
 def test_users_checkpoint_comes_back_after_an_error(webui):
     webui.before_draw = lambda: 1 / 0
     processed = webui.load_script().run(Txt2Img(seed=7), asked())

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from ohwx_compare.core.events import Adopted
+from ohwx_compare.core.events import Adopted, Adopting, Listener
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.outcome import Outcome
@@ -57,11 +57,11 @@ _LANES = 4  # pictures compared at once
 _MOST_PX = 64 << 20  # of a picture: 200 MB in memory
 
 
-def claim(path: Path, *, adopt: bool) -> Adopted | None:
+def claim(path: Path, *, adopt: bool, tell: Listener = lambda event: None) -> Adopted | None:
     """Make sure that the ledger at `path` is ours, made anew or adopted; None where nothing had to be adopted.
 
     The caller holds the folder's lock. A folder that an earlier version made has no mark, like one from elsewhere; it
-    is adopted in either case. Raises ElsewhereError for any other that was made elsewhere unless `adopt`; LedgerError
+    is adopted in either case. tell: hears `Adopting`. Raises ElsewhereError for any other that was made elsewhere unless `adopt`; LedgerError
     for one that cannot be used, OSError where it cannot be written to.
     """
     folder = path.parent
@@ -80,7 +80,7 @@ def claim(path: Path, *, adopt: bool) -> Adopted | None:
             f"{folder} was made elsewhere: on another machine, by another user, or it is a copy. It can be looked at; "
             "before anything is generated into it, it must be adopted: its rows and pictures are checked then."
         )
-    kept, pictures, undone = _sound(folder, told)
+    kept, pictures, undone = _sound(folder, told, tell)
     _put(path, told, kept, pictures)
     return Adopted(len(kept), tuple(undone))
 
@@ -127,7 +127,7 @@ def _judged_rows(db: sqlite3.Connection, table: str) -> list[tuple[object, ...]]
 _Kept = tuple[Cell, Result, str]
 
 
-def _sound(folder: Path, told: _Told) -> tuple[list[_Kept], list[PictureRow], list[str]]:
+def _sound(folder: Path, told: _Told, tell: Listener) -> tuple[list[_Kept], list[PictureRow], list[str]]:
     """The rows that are kept, their pictures as they are now, and the labels of the cells that become undone."""
     rows = [
         (cell, told.results[cell.number], told.requests[cell.number])
@@ -139,7 +139,10 @@ def _sound(folder: Path, told: _Told) -> tuple[list[_Kept], list[PictureRow], li
     try:
         require_inner_folder(folder / "images")
         with ThreadPoolExecutor(_LANES) as lanes:
-            found = dict(zip(named, lanes.map(compare, named), strict=True))
+            found = {}
+            for picture, row in zip(named, lanes.map(compare, named), strict=True):
+                found[picture] = row
+                tell(Adopting(len(found), len(named)))
     except FileNotFoundError:
         found = dict.fromkeys(named)
     requests, kept, undone = CellRequests(), [], []

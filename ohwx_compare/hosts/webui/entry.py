@@ -13,6 +13,7 @@ import modules.scripts as scripts
 from modules import processing, script_callbacks
 
 from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.folders import checkpoint_names
 from ohwx_compare.hosts.webui.generation.toy import register_encoder
 from ohwx_compare.hosts.webui.panel.choices import choices
 from ohwx_compare.hosts.webui.panel.panel import ScriptPanel, paste_fields, script_panel
@@ -46,7 +47,7 @@ class CompareScript(scripts.Script):
         """The panel; may be called several times."""
         offered = choices()
         self._panel = script_panel(self.elem_id, offered)
-        self.infotext_fields = paste_fields(self._panel.arguments, offered.checkpoints)
+        self.infotext_fields = paste_fields(self._panel.arguments, checkpoint_names)
         return self._panel.arguments
 
     def after_component(self, component: Any, **kwargs: Any) -> None:

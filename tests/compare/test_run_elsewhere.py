@@ -1,7 +1,10 @@
 """A run copied from another machine is looked at, adopted and extended; what was painted over is generated again."""
 
+import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +18,10 @@ from ohwx_compare.compare.run import Options
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.infotext.infotext import extra, parse, render
 from ohwx_compare.errors import ElsewhereError, LedgerError
-from ohwx_compare.files.images import load_rgb, pixel_digest
+from ohwx_compare.files.images import load_rgb, pixel_digest, write_png
+from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.reader import open_run, read_pictures, read_summary
 from ohwx_compare.look.page import page_data, render_page
 from ohwx_compare.look.sheet import write_sheets
@@ -150,6 +155,36 @@ def test_every_picture_is_recorded(models, tmp_path):
     assert {name: row.pixels for name, row in recorded.items()} == {
         f"images/{name}": digest for name, digest in pixels(tmp_path / "out").items()
     }
+
+
+def forgotten(folder):
+    """As after a kill between a batch's pictures and the rows of its cells."""
+    with closing(sqlite3.connect(folder / "run.sqlite")) as db, db:
+        for table in ("pictures", "faces", "cells"):
+            db.execute(f"DELETE FROM {table}")
+
+
+def silenced(path):
+    """The same picture as an earlier version wrote it: after a face pass it says nothing of its own pixels."""
+    text = parse(read_infotext(path))
+    says = {name: value for name, value in extra(text).items() if name != "own"}
+    write_png(path, load_rgb(path), render(text.with_value("ohwx", json.dumps(says))))
+
+
+@pytest.mark.parametrize("lends", [False, True])
+def test_a_picture_after_its_face_pass_that_no_row_records_is_compared_too(lends, models, tmp_path):
+    out = tmp_path / "out"
+    _, opened, _, _ = draw(EXPERIMENT, models, out)
+    whole, after = pixels(out), [c.result.after for c in opened.cells if c.result.outcome is Outcome.FACES]
+    forgotten(out)
+    painted(out / after[0])
+    silenced(out / after[1])
+    resumed = (tmp_path / "b", {"options": Options(batch=2, reuse=(out,))}) if lends else (out, {})
+    _, _, log, _ = draw(EXPERIMENT, models, *resumed[:1], **resumed[1])
+    assert pixels(resumed[0]) == whole
+    assert not [line for line in log if line.startswith("render")]
+    again, faces = (sum(len(c.result.faces) for c in opened.cells if c.result.after in names) for names in (after[:2], after))
+    assert 0 < len([line for line in log if line.startswith("inpaint")]) == again < faces
 
 
 def test_resuming_decodes_no_picture_that_looks_the_same(models, tmp_path, monkeypatch):

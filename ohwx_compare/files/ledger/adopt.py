@@ -42,11 +42,10 @@ from ohwx_compare.files.ledger.rows import (
     results_in,
     stored_experiment,
 )
-from ohwx_compare.files.ledger.schema import connect, explained, update
+from ohwx_compare.files.ledger.schema import UNMARKED, connect, explained, update
 
 __all__ = ["claim"]
 
-_UNMARKED = 3  # the last schema whose folders have no mark
 _JUDGED: Mapping[str, tuple[str, ...]] = (
     MappingProxyType(  # tables of what was measured and voted; what is JSON in them
         {"measures": ("settings",), "scores": ("details",), "votes": ("shown",)}
@@ -107,7 +106,7 @@ def _read(path: Path) -> _Told:
             requests={row["number"]: str(row["request"]) for row in db.execute("SELECT number, request FROM cells")},
             pictures=picture_rows(db),
             judged={table: _judged_rows(db, table) for table in _JUDGED},
-            is_of_earlier_version=not os.path.lexists(mark_of(path)) and schema_in(path) <= _UNMARKED,
+            is_of_earlier_version=not os.path.lexists(mark_of(path)) and schema_in(path) <= UNMARKED,
         )
 
 
@@ -168,7 +167,7 @@ def _pictures(result: Result) -> Iterator[tuple[str, str | None]]:
 def _compared(folder: Path, recorded: Mapping[str, PictureRow], named: tuple[str, str | None]) -> PictureRow | None:
     """A picture, by path and key, as it is now; None where it is missing, or is not the one that was generated.
 
-    Of versions before schema 3 nothing is recorded: there a picture before its face pass is compared with the digest
+    Of versions before schema 4 nothing is recorded: there a picture before its face pass is compared with the digest
     that it carries, and one after it is believed by its key.
     """
     path, key = named

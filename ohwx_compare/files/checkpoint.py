@@ -5,7 +5,6 @@ Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/REA
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
+from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.atomic import write_stream
 from ohwx_compare.files.regular import require_regular
@@ -89,7 +89,7 @@ def read_header(path: Path) -> Header:
             f"{path} has a header of some {counted(values, 'value')}, expected at most {_MOST_VALUES:,}."
         )
     try:
-        content = json.loads(text.decode("utf-8"))
+        content = decode_json(text.decode("utf-8"))
         metadata = content.pop("__metadata__", {})
         if len(content) > MOST_TENSORS:
             raise CheckpointError(f"{path} lists {counted(len(content), 'tensor')}, expected at most {MOST_TENSORS:,}.")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ohwx_compare.core.events import Hashing, Listener
+from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.contents import BLOCK, Contents, read_contents
 from ohwx_compare.files.identity import FileIdentity
@@ -148,7 +149,7 @@ class Hashes:
         if self._folder is None:
             return _NOTHING
         try:
-            said = json.loads(self._place(path).read_text(encoding="utf-8"))
+            said = decode_json(self._place(path).read_text(encoding="utf-8"))
             if said["format"] != FORMAT:
                 return _NOTHING
             numbers = (said.get("size"), said.get("modified_ns"))

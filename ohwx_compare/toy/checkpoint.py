@@ -5,7 +5,6 @@ in float16, and of the two token tables only the rows of words that its lessons 
 made when the file is written: the model never learned those words.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from itertools import chain
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.core.prompt.chunks import EMPTY, chunks
 from ohwx_compare.engine.weights import PREFIXES
 from ohwx_compare.files.tensors import write_tensors
@@ -71,7 +71,7 @@ def write_checkpoint(path: Path) -> None:
 
 def toy_sha256() -> str:
     """The hash of the file that `write_checkpoint` writes, from its record."""
-    return json.loads((resources.files(__package__) / "data" / "toy.json").read_text(encoding="utf-8"))["sha256"]
+    return decode_json((resources.files(__package__) / "data" / "toy.json").read_text(encoding="utf-8"))["sha256"]
 
 
 def pack(checkpoint: Path, path: Path, captions: Iterable[str], metadata: Mapping[str, str]) -> None:

@@ -183,7 +183,9 @@ def test_a_picture_after_its_face_pass_that_no_row_records_is_compared_too(lends
     _, _, log, _ = draw(EXPERIMENT, models, *resumed[:1], **resumed[1])
     assert pixels(resumed[0]) == whole
     assert not [line for line in log if line.startswith("render")]
-    again, faces = (sum(len(c.result.faces) for c in opened.cells if c.result.after in names) for names in (after[:2], after))
+    again, faces = (
+        sum(len(c.result.faces) for c in opened.cells if c.result.after in names) for names in (after[:2], after)
+    )
     assert 0 < len([line for line in log if line.startswith("inpaint")]) == again < faces
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 
@@ -41,9 +42,10 @@ class AxisKind:
 
 def whole(value: Any) -> int:
     """A whole number, 7.0 too. Raises TypeError or ValueError."""
-    if isinstance(value, bool) or int(value) != float(value):
+    found = whole_number(value) if isinstance(value, str) else int(value)
+    if isinstance(value, bool) or found != float(value):
         raise ValueError("a whole number is needed")
-    return int(value)
+    return found
 
 
 def number(value: Any) -> float:

@@ -25,6 +25,7 @@ from ohwx_compare.core.infotext.pairs import (
 from ohwx_compare.core.infotext.sampler_names import Version, read_version, split_sampler
 from ohwx_compare.core.infotext.supported import require_drawn, require_supported, unsupported
 from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
+from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
@@ -168,8 +169,8 @@ def extra(infotext: Infotext) -> dict[str, object]:
     if text is None:
         return {}
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = decode_json(text)
+    except ValueError as error:
         raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.") from error
     if not isinstance(value, dict):
         raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.")

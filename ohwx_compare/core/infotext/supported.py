@@ -6,7 +6,6 @@ nobody knows what it does. No text tells this, so it is not checked: webui 1.7.0
 levels rounded to half precision.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.infotext.xyz import SCRIPT
+from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.core.prompt.parts import strip_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
@@ -163,8 +163,8 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
 def _are_checkpoints(resources: str) -> bool:
     """Whether Civitai's list of what made a picture names checkpoints alone; its LoRAs stand in no prompt."""
     try:
-        found = json.loads(resources)
-    except (ValueError, RecursionError):
+        found = decode_json(resources)
+    except ValueError:
         return False
     return isinstance(found, list) and all(isinstance(one, dict) and one.get("type") == "checkpoint" for one in found)
 

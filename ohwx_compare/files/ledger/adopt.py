@@ -60,8 +60,8 @@ def claim(path: Path, *, adopt: bool, tell: Listener = lambda event: None) -> Ad
     """Make sure that the ledger at `path` is ours, made anew or adopted; None where nothing had to be adopted.
 
     The caller holds the folder's lock. A folder that an earlier version made has no mark, like one from elsewhere; it
-    is adopted in either case. tell: hears `Adopting`. Raises ElsewhereError for any other that was made elsewhere unless `adopt`; LedgerError
-    for one that cannot be used, OSError where it cannot be written to.
+    is adopted in either case. tell: hears `Adopting`. Raises ElsewhereError for any other that was made elsewhere
+    unless `adopt`; LedgerError for one that cannot be used, OSError where it cannot be written to.
     """
     folder = path.parent
     require_harmless(path)
@@ -181,7 +181,8 @@ def _compared(folder: Path, recorded: Mapping[str, PictureRow], named: tuple[str
     except (ImageError, InfotextError, OSError, ValueError):
         return None
     pixels = pixel_digest(image)
-    expected = known.pixels if known else carried.get("pixels") if carried.get("outcome") == "drawn" else pixels
+    own = carried.get("pixels") if carried.get("outcome") == "drawn" else carried.get("own", pixels)
+    expected = known.pixels if known else own
     if pixels != expected or (key is not None and carried.get("key") != key):
         return None
     return PictureRow(path=path, pixels=pixels, size=told.st_size, modified_ns=told.st_mtime_ns)

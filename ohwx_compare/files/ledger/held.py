@@ -26,7 +26,8 @@ class HeldLedger:
     def __init__(self, path: Path, *, adopt: bool, tell: Listener = lambda event: None):
         """Make or open the ledger at `path`, whose folder is there.
 
-        adopt: take over a folder that was made elsewhere; tell: hears how far that is, see `claim`. Raises LedgerError, ElsewhereError without it.
+        adopt: take over a folder that was made elsewhere; tell: hears how far that is; see `claim`.
+        Raises LedgerError, ElsewhereError without `adopt`.
         """
         self.path = path
         with ExitStack() as held:

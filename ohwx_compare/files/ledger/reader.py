@@ -1,6 +1,5 @@
 """Reading a run folder's ledger, on any machine and during a run: whole, a part of its cells, or in short."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger.access import reading
 from ohwx_compare.files.ledger.rows import (
@@ -130,7 +130,7 @@ def _axes(db: sqlite3.Connection, folder: Path) -> tuple[tuple[str, int], ...]:
     if row is None:
         raise LedgerError(_EMPTY.format(folder / LEDGER_FILE))
     try:
-        return tuple((str(axis["kind"]), len(axis["values"])) for axis in json.loads(row["json"])["axes"])
+        return tuple((str(axis["kind"]), len(axis["values"])) for axis in decode_json(row["json"])["axes"])
     except (ValueError, TypeError, KeyError) as error:
         path = folder / LEDGER_FILE
         raise LedgerError(f"{path} holds an experiment that cannot be read. Choose another folder.") from error

@@ -38,7 +38,8 @@ class Ledger(HeldLedger):
     def __init__(self, folder: Path, *, adopt: bool = False, tell: Listener = lambda event: None):
         """Make or open the ledger of `folder`, which is made too.
 
-        adopt: take over a folder that was made elsewhere; tell: hears how far that is, see `claim`. Raises LedgerError, ElsewhereError without it.
+        adopt: take over a folder that was made elsewhere; tell: hears how far that is; see `claim`.
+        Raises LedgerError, ElsewhereError without `adopt`.
         """
         self.folder = folder
         try:

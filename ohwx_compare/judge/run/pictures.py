@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.folder_infos import Info, infos
@@ -216,7 +217,7 @@ def _varies(found: Sequence[Info], key: str) -> bool:
 
 
 def _of_info(info: Info, varied: Sequence[str], digest: Callable[[Path], str]) -> JudgedPicture:
-    path, seed = Path(info.file), int(info.parameters["Seed"])
+    path, seed = Path(info.file), whole_number(info.parameters["Seed"])
     others = (f"{key}: {info.parameters[key]}" for key in varied if key in info.parameters)
     return JudgedPicture(
         key=digest(path), path=path, checkpoint=_model(info), style=info.prompt, seed=seed, prompt=info.prompt,

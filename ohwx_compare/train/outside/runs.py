@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.errors import CheckpointError, TrainingError, sentence_of
 from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.checkpoint import header_length, read_header
@@ -143,7 +144,7 @@ class Trainings:
                 self._kept[key] = None
                 if is_plain_name(path.name) and header_length(path) <= _HEADER:
                     record = parse_json(read_header(path).metadata["ohwx.training"])
-                    step, exposures = int(record["step"]), float(record["exposures"])
+                    step, exposures = whole_number(str(record["step"])), float(record["exposures"])
                     self._kept[key] = SavedCheckpoint(name=path.name, step=step, exposures=exposures)
             return self._kept[key]
         except (OSError, CheckpointError, KeyError, TypeError, ValueError, OverflowError):

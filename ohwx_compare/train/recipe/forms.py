@@ -1,12 +1,12 @@
 """What a file or a pasted text is: our recipe, kohya_ss' settings, sd-scripts' TOML, a command line, or foreign."""
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.regular import read_text
 from ohwx_compare.train.recipe.command import find_command, read_command
@@ -49,7 +49,7 @@ def read_any(path: Path, without: Collection[str] = ()) -> Imported:
 def read_pasted(text: str, without: Collection[str] = ()) -> Imported:
     """Read what somebody pasted, as `read_any`; paths are taken as they stand. Raises ExperimentError."""
     other = _other(text.lstrip("\ufeff"), "the text", Path(), without)
-    return other or Imported(Recipe.from_dict(json.loads(text)))
+    return other or Imported(Recipe.from_dict(decode_json(text)))
 
 
 def _other(text: str, name: str, folder: Path, without: Collection[str]) -> Imported | None:
@@ -60,8 +60,8 @@ def _other(text: str, name: str, folder: Path, without: Collection[str]) -> Impo
         )
     if text.lstrip().startswith("{") or name.lower().endswith(".json"):
         try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            data = decode_json(text)
+        except ValueError as error:
             raise ExperimentError(f"The recipe {name} is not JSON: {error}.") from error
         if not isinstance(data, dict) or not data.keys() - _OURS:
             return None

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
@@ -211,7 +212,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON values; `from_dict` gives the same recipe back."""
-        return json.loads(json.dumps(asdict(self)))
+        return decode_json(json.dumps(asdict(self)))
 
     @classmethod
     def from_dict(cls, data: Any) -> "Recipe":

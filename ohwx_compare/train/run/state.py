@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.errors import CheckpointError, TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.tensors import write_tensors
@@ -96,7 +97,7 @@ def read_state(path: Path, setup: Setup) -> int:
         for name in file.keys():  # noqa: SIM118  the file is no mapping
             kind, _, rest = name.partition("/")
             _put(setup, kind, rest, file.get_tensor(name))
-    return int(metadata["step"])
+    return whole_number(metadata["step"])
 
 
 def _put(setup: Setup, kind: str, name: str, tensor: Tensor) -> None:

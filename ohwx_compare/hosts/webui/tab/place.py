@@ -1,12 +1,12 @@
 """The webui's tabs "ohwx compare" and "ohwx train": empty places that javascript/ fills, and what "send to" needs."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
+from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.hosts.webui import features
@@ -77,7 +77,7 @@ def _load(what: str) -> tuple[Image.Image | None, str, str]:
     from ohwx_compare.hosts.webui.tab.files import TYPES, inside
 
     try:
-        asked = json.loads(what)
+        asked = decode_json(what)
         path = inside(runs_folder(), f"{asked['run']}/{asked['image']}")
         is_picture = path.suffix.lower() in TYPES
         return (load_rgb(path) if is_picture else None), str(asked.get("infotext", "")), what

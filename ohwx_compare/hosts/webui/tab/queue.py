@@ -74,7 +74,7 @@ class Queue:
 
     @property
     def states(self) -> dict[str, str]:
-        """Name -> "queued" or "drawing"; the latter until a job is ended and let go, whatever its folder says by then."""
+        """Name -> "queued" or "drawing": that one until it is let go, whatever its folder says by then."""
         with self._guard:
             queued = dict.fromkeys(self._waiting, "queued")
             return {**queued, self._in_hand: "drawing"} if self._in_hand else queued

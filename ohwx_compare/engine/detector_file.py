@@ -10,11 +10,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.engine.unpickle import Record, read_pt
 from ohwx_compare.errors import CheckpointError, DetectorError
 from ohwx_compare.files.atomic import write_bytes
 from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import counted
 
 __all__ = ["DetectorFile", "read_detector", "write_detector"]

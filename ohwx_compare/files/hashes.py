@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ohwx_compare.core.events import Hashing, Listener
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.contents import BLOCK, Contents, read_contents
 from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["Glance", "Hashes", "Known", "cache_folder"]
 
@@ -89,6 +89,10 @@ class Hashes:
                     self._known[path] = after, contents
                 self._remember(path, after, after.proof if before.proves(after) else (), contents)
             return contents
+
+    def wrote(self, path: Path, contents: Contents) -> None:
+        """Remember a file that this program wrote just now: who trusts samples need not read it whole."""
+        self._remember(path, self._of(path, sampled=True), (), contents)
 
     def glance(self, path: Path) -> Glance | None:
         """What the file seems to hold; None where nothing is known of it as it is now. Reads at most a sample."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.files.atomic import is_plain_file
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["json_text", "parse_json", "read_object"]
 

@@ -7,7 +7,7 @@ Sources: the pictures themselves, as ComfyUI (`prompt` and `workflow`), InvokeAI
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ohwx_compare.core.numerals import decode_json
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["program_of"]
 

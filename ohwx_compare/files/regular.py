@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from ohwx_compare.core.numerals import decode_json
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["LONGEST_TEXT", "load_json", "read_text", "require_regular"]
 

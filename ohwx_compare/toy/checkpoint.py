@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.core.prompt.chunks import EMPTY, chunks
 from ohwx_compare.engine.weights import PREFIXES
 from ohwx_compare.files.tensors import write_tensors
@@ -24,6 +23,7 @@ from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.toy.drawn import DRAWN_SPREAD, EXTRA, draw_tensor
 
 __all__ = [

@@ -81,6 +81,29 @@ def test_a_disk_that_stays_full(command):
     assert command("compare").sweep(error=errno.ENOSPC, every=41, stays=True) >= 2
 
 
+@FORKS
+@pytest.mark.parametrize("kills", [False, True])
+def test_a_write_that_breaks_off(command, kills):
+    """SQLite's own as well: the ledger is the largest file."""
+    assert command("compare").sweep_sizes([700, 9_000, 30_000], kills=kills) == 3
+
+
+def test_sqlite_finds_the_disk_full_within_a_transaction(command, monkeypatch):
+    """Not at its COMMIT: a row that needs a page more is refused at once."""
+    said = []
+    check = Faulty.check
+    monkeypatch.setattr(Faulty, "check", lambda self, *told: said.append(told[2]) or check(self, *told))
+    assert command("compare").sweep(error=errno.ENOSPC, operations=("grow",), every=2) >= 3
+    assert any("database or disk is full" in text for text in said)
+
+
+@pytest.mark.slow
+@FORKS
+@pytest.mark.parametrize("kills", [False, True])
+def test_a_write_that_breaks_off_anywhere(command, kills):
+    assert command("compare").sweep_sizes(range(256, 66_000, 1_500), kills=kills) >= 15
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("error", "first", "every"), ALL)
 def test_a_run_at_every(command, error, first, every):

@@ -7,13 +7,16 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from drawing_runs import PLAIN, contents, draw
 from killed_run import EXPERIMENT
 from PIL import Image, PngImagePlugin
 
+from ohwx_compare.cli import compare
 from ohwx_compare.cli.answer import words_of
+from ohwx_compare.cli.main import main
 from ohwx_compare.compare.run import Options
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis
@@ -25,6 +28,7 @@ from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.reader import open_run, read_pictures, read_summary
 from ohwx_compare.look.page import page_data, render_page
 from ohwx_compare.look.sheet import write_sheets
+from ohwx_compare.testing.fake_host import FakeHost
 
 ADOPTING = Options(batch=2, adopt=True)
 no_links = pytest.mark.skipif(os.name == "nt", reason="Windows lets few users make links")
@@ -81,6 +85,27 @@ def test_a_copied_run_is_looked_at_adopted_and_extended(models, tmp_path):
     draw(grown(EXPERIMENT, 1, 2, 3), models, tmp_path / "whole" / "out")
     assert contents(copy) == contents(tmp_path / "whole" / "out")
     assert draw(grown(EXPERIMENT, 1, 2, 3), models, copy)[0].reused == 12  # ours from now on
+
+
+def test_the_command_line_adopts_by_its_flag(models, tmp_path, monkeypatch, capsys):
+    def host(*args):
+        made = FakeHost(models)
+        made.device = SimpleNamespace(type="cpu")
+        return made
+
+    monkeypatch.setattr(compare, "native_host", host)
+    (tmp_path / "e.json").write_text(json.dumps(PLAIN.to_dict()), encoding="utf-8")
+    line = ["compare", str(tmp_path / "e.json"), "--checkpoints", str(models), "--json", "--out"]
+    assert main([*line, str(tmp_path / "whole" / "out")]) == 0
+    copy = moved(tmp_path / "whole" / "out", tmp_path)
+    capsys.readouterr()
+    assert main([*line, str(copy)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("The flag for that: --adopt.")
+    for flags, adopts in ((["--adopt"], True), ([], False)):
+        assert main([*line, str(copy), *flags]) == 0
+        told = capsys.readouterr()
+        assert ("is adopted: 6 cells kept." in told.err) == adopts
+        assert json.loads(told.out)["reused"] == 6
 
 
 def test_what_is_missing_or_changed_is_listed_and_generated_again(models, tmp_path):

@@ -50,7 +50,7 @@ import json
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext.pairs import read_whole
 from ohwx_compare.core.infotext.settings_lines import segments
-from ohwx_compare.core.numerals import decode_json
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.json_file import read_object
 from ohwx_compare.files.regular import load_json

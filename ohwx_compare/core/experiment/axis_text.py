@@ -9,8 +9,8 @@ from typing import Any
 from ohwx_compare.core.experiment.axes import KINDS, Axis
 from ohwx_compare.core.experiment.kind import AxisKind, Form
 from ohwx_compare.core.infotext.xyz import from_csv, limit, numbers, to_csv
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import ExperimentError, InfotextError
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = ["kind_called", "read_values", "write_values"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.numerals import whole_number
 
 __all__ = ["Applied", "AxisKind", "Form", "number", "switch", "text", "whole"]
 

@@ -25,10 +25,10 @@ from ohwx_compare.core.infotext.pairs import (
 from ohwx_compare.core.infotext.sampler_names import Version, read_version, split_sampler
 from ohwx_compare.core.infotext.supported import require_drawn, require_supported, unsupported
 from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = [

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass, field, replace
 
 from ohwx_compare.core.infotext.settings_lines import is_negative, settings_lines
-from ohwx_compare.core.numerals import decode_json, whole_number
 from ohwx_compare.errors import InfotextError
+from ohwx_compare.numerals import decode_json, whole_number
 
 __all__ = ["Infotext", "Pair", "parse", "quote", "read_real", "read_whole", "render", "split", "unquote"]
 

@@ -15,11 +15,11 @@ from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.infotext.xyz import SCRIPT
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.core.prompt.parts import strip_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import UnsupportedKeyError
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["require_drawn", "require_supported", "unsupported", "unsupported_job"]
 

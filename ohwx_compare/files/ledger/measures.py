@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger.access import reading
 from ohwx_compare.files.ledger.held import HeldLedger
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_votes"]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger.access import reading
 from ohwx_compare.files.ledger.rows import (
@@ -23,6 +22,7 @@ from ohwx_compare.files.ledger.rows import (
     stored_experiment,
 )
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["RunSummary", "experiment_in", "open_run", "read_cells", "read_pictures", "read_summary"]
 

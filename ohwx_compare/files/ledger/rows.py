@@ -17,9 +17,9 @@ from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.key_text import canonical, completed
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import ExperimentError, LedgerError
 from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = [

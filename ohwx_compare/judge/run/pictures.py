@@ -12,13 +12,13 @@ from pathlib import Path
 
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.folder_infos import Info, infos
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.judge.measure import Asked
+from ohwx_compare.numerals import whole_number
 from ohwx_compare.words import counted
 
 __all__ = ["JudgedColumn", "JudgedPicture", "JudgedRun", "judged_folder", "judged_run", "with_class_token"]

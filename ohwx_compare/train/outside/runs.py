@@ -10,12 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.errors import CheckpointError, TrainingError, sentence_of
 from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.checkpoint import header_length, read_header
 from ohwx_compare.files.json_file import json_text, parse_json, read_object
 from ohwx_compare.files.names import is_plain_name
+from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.outside.child import look
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import on_one_line, quoted

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.errors import CheckpointError
+from ohwx_compare.numerals import whole_number
 
 __all__ = ["Block", "choose", "kept_bytes", "unet_blocks"]
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import prod
 
-from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import Header
+from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_blocks
 from ohwx_compare.train.recipe.recipe import Recipe
 

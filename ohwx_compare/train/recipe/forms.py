@@ -6,9 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.regular import read_text
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.train.recipe.command import find_command, read_command
 from ohwx_compare.train.recipe.kohya import Imported, from_kohya, from_sd_scripts
 from ohwx_compare.train.recipe.kohya_keys import CHANGING, HONOURED, OTHER_FAMILIES, QUIET, SCRIPTS

@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.files.regular import load_json
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import did_you_mean, quoted
 
 __all__ = ["COMPAT", "FREE_SIDES", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]

@@ -8,8 +8,8 @@ Source: https://toml.io/en/v1.0.0
 import re
 from typing import Any
 
-from ohwx_compare.core.numerals import decode_json, whole_number
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.numerals import decode_json, whole_number
 
 __all__ = ["parse_toml"]
 

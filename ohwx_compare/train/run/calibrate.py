@@ -19,9 +19,9 @@ from statistics import median
 import torch
 
 from ohwx_compare.core.geometry import Size
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.atomic import write_stream
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.train.learn.setup import Setup, set_up
 from ohwx_compare.train.outside.child import ROOT, environment
 from ohwx_compare.train.outside.machine import peak_memory

@@ -12,10 +12,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from ohwx_compare.core.numerals import whole_number
 from ohwx_compare.errors import CheckpointError, TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.tensors import write_tensors
+from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import WATCHING

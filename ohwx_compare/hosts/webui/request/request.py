@@ -7,10 +7,10 @@ from typing import Any
 from ohwx_compare.core.experiment.axis_text import kind_called, read_values
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext.face_payload import from_payload
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel, TabContext
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = ["Request", "face_settings", "read_request"]

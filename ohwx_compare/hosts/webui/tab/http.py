@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import ExperimentError, Interrupted
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = ["Allowance", "Handler", "HttpRequest", "Turn"]

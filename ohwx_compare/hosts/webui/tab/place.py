@@ -6,11 +6,11 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from ohwx_compare.core.numerals import decode_json
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import runs_folder
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["ui_tabs"]
 

@@ -14,7 +14,7 @@ _LONGEST = (
 def whole_number(text: str) -> int:
     """`int(text)`. Raises ValueError, also for one of more than 4,300 characters."""
     if len(text) > _LONGEST:
-        raise ValueError(f"a number has {len(text):,} characters, expected at most {_LONGEST:,}")
+        raise ValueError(f"a number has more than {_LONGEST:,} characters")
     return int(text)
 
 

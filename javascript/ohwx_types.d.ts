@@ -18,6 +18,7 @@ export type Parts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_runs.mjs") &
   typeof import("./ohwx_page.mjs") &
   typeof import("./ohwx_run.mjs") &
+  typeof import("./ohwx_whole_run.mjs") &
   typeof import("./ohwx_faces.mjs") &
   typeof import("./ohwx_pnginfo.mjs");
 
@@ -153,6 +154,7 @@ export interface Run {
   cells: number;
   done: number;
   failed: number;
+  noted: number;
   percent: number;
   seconds_left: number | null;
   now: string;
@@ -287,6 +289,7 @@ export interface TrainingRun {
 export interface TrainingState extends Presets {
   words: Record<string, string>;
   checkpoints: string[];
+  toy: { base: string; train: string } | null;
   note: string | null;
   runs: TrainingRun[];
 }

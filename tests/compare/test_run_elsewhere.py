@@ -21,10 +21,9 @@ from ohwx_compare.compare.run import Options
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.infotext.infotext import extra, parse, render
 from ohwx_compare.errors import ElsewhereError, LedgerError
 from ohwx_compare.files.images import load_rgb, pixel_digest, write_png
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import read_record
 from ohwx_compare.files.ledger.reader import open_run, read_pictures, read_summary
 from ohwx_compare.look.page import page_data, render_page
 from ohwx_compare.look.sheet import write_sheets
@@ -191,9 +190,9 @@ def forgotten(folder):
 
 def silenced(path):
     """The same picture as an earlier version wrote it: after a face pass it says nothing of its own pixels."""
-    text = parse(read_infotext(path))
-    says = {name: value for name, value in extra(text).items() if name != "own"}
-    write_png(path, load_rgb(path), render(text.with_value("ohwx", json.dumps(says))))
+    text, says = read_record(path)
+    record = json.dumps({name: value for name, value in says.items() if name != "own"})
+    write_png(path, load_rgb(path), text, record)
 
 
 @pytest.mark.parametrize("lends", [False, True])

@@ -77,12 +77,19 @@ def faulty(fault: Fault) -> Iterator[Fault]:
 class _Ledger(sqlite3.Connection):
     """SQLite writes in C: its commits are met before they begin, and after they end where the process does."""
 
+    def executescript(self, sql: str) -> sqlite3.Cursor:
+        self._grow()
+        return super().executescript(sql)
+
+    def _grow(self) -> None:
+        try:
+            _meet("grow")
+        except OSError:
+            super().execute("PRAGMA max_page_count = 1")  # what is there stays: SQLite takes the larger of both
+
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         if sql.startswith("BEGIN"):
-            try:
-                _meet("grow")
-            except OSError:
-                super().execute("PRAGMA max_page_count = 1")  # what is there stays: SQLite takes the larger of both
+            self._grow()
         if sql != "COMMIT":
             return super().execute(sql, *values)
         try:

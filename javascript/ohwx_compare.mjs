@@ -180,7 +180,7 @@ function keepKeys(node) {
 }
 
 /** @param {Run} run */
-const isWorking = (run) => run.state === "drawing" || run.state === "queued";
+const isWorking = (run) => ["drawing", "queued", "adopting"].includes(run.state);
 
 /** Press the button of the webui's tab that holds `node`. @param {Node} node */
 function bringForward(node) {

@@ -128,7 +128,7 @@ export function runView(parts, server, hooks) {
     if (!run) return;
     setText(name, run.id);
     setText(words, parts.standing(run, parts));
-    setText(now, run.state === "drawing" ? run.now : "");
+    setText(now, run.state === "drawing" || run.state === "adopting" ? run.now : "");
     bar.show(run);
     bar.node.classList.toggle("ohwx-idle", run.state === "done");
     setText(fault, refused || run.error || "");

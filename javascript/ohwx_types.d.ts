@@ -147,7 +147,7 @@ export interface Experiment {
   [other: string]: unknown;
 }
 
-export type RunState = "queued" | "drawing" | "stopped" | "done" | "failed";
+export type RunState = "queued" | "drawing" | "adopting" | "stopped" | "done" | "failed";
 
 export interface Run {
   id: string;

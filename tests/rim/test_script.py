@@ -1,6 +1,7 @@
 """The script in a fake webui: loaded, asked, answered; what it draws with, leaves alone and puts back."""
 
 import hashlib
+import importlib
 import json
 import sys
 from dataclasses import replace
@@ -386,7 +387,8 @@ def test_a_request_without_a_name_goes_on_with_its_folder_whichever_version_name
 @pytest.fixture
 def reads(tmp_path, monkeypatch):
     """Names of the files that are read whole, where nothing proves them unchanged."""
-    from ohwx_compare.files import hashes, identity
+    # by name: the package may still hold the modules of a test before
+    hashes, identity = (importlib.import_module(f"ohwx_compare.files.{name}") for name in ("hashes", "identity"))
     from ohwx_compare.files.contents import read_contents
 
     read = []

@@ -18,6 +18,7 @@ from ohwx_compare.files.folder_infos import Info, infos
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.judge.measure import Asked
+from ohwx_compare.numerals import whole_number
 from ohwx_compare.words import counted
 
 __all__ = ["JudgedColumn", "JudgedPicture", "JudgedRun", "judged_folder", "judged_run", "with_class_token"]
@@ -216,7 +217,7 @@ def _varies(found: Sequence[Info], key: str) -> bool:
 
 
 def _of_info(info: Info, varied: Sequence[str], digest: Callable[[Path], str]) -> JudgedPicture:
-    path, seed = Path(info.file), int(info.parameters["Seed"])
+    path, seed = Path(info.file), whole_number(info.parameters["Seed"])
     others = (f"{key}: {info.parameters[key]}" for key in varied if key in info.parameters)
     return JudgedPicture(
         key=digest(path), path=path, checkpoint=_model(info), style=info.prompt, seed=seed, prompt=info.prompt,

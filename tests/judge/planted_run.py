@@ -84,6 +84,7 @@ class Planted:
     alike: float
     style: float
     record: dict | None = None
+    drift: float = 0.0  # how alike "a man" is
 
 
 def picture(colour, *, has_style=True, side=64):
@@ -113,18 +114,20 @@ def trainings(base_sha256):
     """Both trainings' saves; likeness rises with the exposures, and more with regularization images."""
     for exposures in EXPOSURES:
         rise = exposures / 300
-        yield Planted(f"no-reg-{exposures:06d}", 0.3 + rise, 0.9, record(exposures, base=base_sha256))
-        yield Planted(f"reg-{exposures:06d}", 0.5 + rise, 0.4, record(exposures, reg=True, base=base_sha256))
+        yield Planted(f"no-reg-{exposures:06d}", 0.3 + rise, 0.9, record(exposures, base=base_sha256), drift=0.6)
+        yield Planted(f"reg-{exposures:06d}", 0.5 + rise, 0.4, record(exposures, reg=True, base=base_sha256), drift=0.1)
 
 
-def planted_run(folder, *, styles=STYLES, seeds=SEEDS, saves=None, has_face_pass=False, faceless=()):
-    """Write the run folder. faceless: (checkpoint, seed) whose pictures have no face. Returns the folder."""
+def planted_run(folder, *, styles=STYLES, seeds=SEEDS, saves=None, has_face_pass=False, faceless=(), of_class=()):
+    """Write the run folder. faceless: (checkpoint, seed) whose pictures have no face. of_class: prompts without the
+    token. Returns the folder.
+    """
     models = folder / "models"
     base = checkpoint_file(models / "base.safetensors")
     planted = [Planted("base", 0.0, 1.0), *(saves or trainings(sha256(base)))]
     files = {each.name: checkpoint_file(models / f"{each.name}.safetensors", each.record) for each in planted[1:]}
     files["base"] = base
-    prompts = [f"{style} of ohwx man" for style in styles]
+    prompts = [*(f"{style} of ohwx man" for style in styles), *of_class]
     axes = (
         Axis("checkpoint", tuple(CheckpointRef(f"{each.name}.safetensors") for each in planted)),
         *([Axis.read("prompt", prompts)] if len(prompts) > 1 else []),
@@ -150,7 +153,7 @@ def planted_run(folder, *, styles=STYLES, seeds=SEEDS, saves=None, has_face_pass
 
 def _drawn(run, cell, planted, has_face_pass, faceless):
     chance = Random(f"{planted.name} {cell.job.prompt} {cell.job.seed}")
-    alike = planted.alike + chance.gauss(0, 0.05)
+    alike = (planted.alike if "ohwx" in cell.job.prompt else planted.drift) + chance.gauss(0, 0.05)
     is_pencil = cell.job.prompt.startswith("pencil")
     colour = np.array([250, 250, 250]) if is_pencil else OTHER + (ME - OTHER) * alike
     if (planted.name, cell.job.seed) in faceless:

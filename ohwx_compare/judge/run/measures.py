@@ -10,9 +10,11 @@ from ohwx_compare.errors import CheckpointError, ImageError, MeasureError
 from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.json_file import read_object
+from ohwx_compare.judge.class_drift import class_drift
+from ohwx_compare.judge.diversity import Diversity
 from ohwx_compare.judge.latent_likeness import LatentLikeness
 from ohwx_compare.judge.likeness import Likeness
-from ohwx_compare.judge.measure import PictureMeasure
+from ohwx_compare.judge.measure import Asked, PictureMeasure
 from ohwx_compare.judge.references import FaceSight, References, read_references
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
 from ohwx_compare.judge.style_kept import StyleKept
@@ -72,7 +74,10 @@ def measures_for(run: JudgedRun, bases: Sequence[str], given: Given, detector: C
     made = (*likeness.measures, *style.measures)
     if not made:
         raise MeasureError(f"Nothing can be measured. {' '.join(likeness.missing)}")
-    return Measures(made, (*likeness.missing, *style.missing))
+    drift = (
+        tuple(map(class_drift, likeness.measures)) if any(each.asked is Asked.CLASS for each in run.pictures) else ()
+    )
+    return Measures((*made, *drift, Diversity()), (*likeness.missing, *style.missing))
 
 
 def base_file(run: JudgedRun, bases: Sequence[str], given: Given) -> Given:

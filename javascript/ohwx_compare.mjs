@@ -14,7 +14,7 @@ function part(name) {
 }
 
 const NAMES = ["server", "send", "words", "dom", "memory", "polling", "views", "face", "axes", "axes_form"];
-const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "run", "faces", "pnginfo"];
+const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "judge", "run", "faces", "pnginfo"];
 const [first, second, ...others] = await Promise.all([...NAMES, ...MORE].map(part));
 const server = /** @type {Server} */ (first);
 const send = /** @type {typeof import("./ohwx_send.mjs")} */ (second);
@@ -82,7 +82,7 @@ function tab() {
     ask,
     failed: (error) => say(error.isAway ? "The webui does not answer. Trying again…" : error.message),
     isSeen: () => document.visibilityState === "visible" && node.offsetParent !== null,
-    isBusy: () => Boolean(state?.runs.some(isWorking)) || faces.isWorking(),
+    isBusy: () => Boolean(state?.runs.some(isWorking)) || faces.isWorking() || chosen.isJudging(),
     pace: { busy: 1000, idle: 4000 },
   });
 
@@ -93,6 +93,7 @@ function tab() {
     if (isFirst) open(at);
     show(state);
     await faces.poll();
+    await chosen.poll();
   }
 
   /** @param {string} text */

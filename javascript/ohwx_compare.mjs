@@ -14,8 +14,9 @@ function part(name) {
 }
 
 const NAMES = ["server", "send", "words", "dom", "memory", "polling", "views", "face", "axes", "axes_form"];
-const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "judge", "run", "faces", "pnginfo"];
-const [first, second, ...others] = await Promise.all([...NAMES, ...MORE].map(part));
+const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "judge", "run", "faces"];
+const REST = ["pnginfo", "whole_run"];
+const [first, second, ...others] = await Promise.all([...NAMES, ...MORE, ...REST].map(part));
 const server = /** @type {Server} */ (first);
 const send = /** @type {typeof import("./ohwx_send.mjs")} */ (second);
 const parts = /** @type {Parts} */ (Object.assign({}, ...others));
@@ -194,6 +195,7 @@ const node = tab();
 function settle() {
   const root = document.getElementById("ohwx-compare");
   if (root && node.parentNode !== root) root.replaceChildren(node);
+  parts.linkRuns(parts);
 }
 new MutationObserver(settle).observe(document.documentElement, { childList: true, subtree: true });
 settle();

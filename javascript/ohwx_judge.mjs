@@ -128,7 +128,7 @@ function weightsLine({ make, button, setShown, setText }, server, say) {
 
   /** @param {Weights} weights */
   function show(weights) {
-    setText(what, `${weights.why}\n\n${weights.said}`);
+    setText(what, `${weights.reason}\n\n${weights.said}`);
     setShown(node, !weights.there);
   }
 

@@ -1,6 +1,7 @@
 // A recipe to train by: the fields that people set, everything else as JSON, its plan beside it.
 
 /** @import { Plan, Recipe, RecipeFields, Server, TrainingParts, TrainingRun, TrainingState } from "./ohwx_types" */
+/** @import { Choice } from "./ohwx_types" */
 
 /** @typedef {[name: string, words: string, props: Record<string, unknown>]} Figure */
 
@@ -29,13 +30,14 @@ const EXAMPLE = '{"optimizer": "adamw", "precision": "fp32-master", "ema": 0.999
 /**
  * @param {TrainingParts} parts
  * @param {Server} server
- * @param {TrainingState} presets
+ * @param {TrainingState} first
  * @param {Recipe} recipe
  * @param {object} hooks
  * @param {(recipe: Recipe) => void} hooks.remember
  * @param {(run: TrainingRun) => void} hooks.started
  */
-export function recipeForm(parts, server, presets, recipe, hooks) {
+export function recipeForm(parts, server, first, recipe, hooks) {
+  let presets = first;
   const plan = parts.planView(parts, begin);
   const node = parts.make("section", { className: "ohwx-form", "aria-label": "Recipe" });
   let form = parts.asFields(recipe, presets);
@@ -86,7 +88,9 @@ export function recipeForm(parts, server, presets, recipe, hooks) {
   /** Its values for those of the form, but for what goes in. @param {string} preset */
   function usePreset(preset) {
     const { base, train, reg, name, sample_prompts: prompts } = form;
-    form = parts.asFields({ preset, base, train, reg, name, sample_prompts: prompts.split("\n") }, presets);
+    const kept = { preset, base, train, reg, name, sample_prompts: prompts.split("\n") };
+    const toy = preset === "toy" && presets.toy;
+    form = parts.asFields(toy ? { ...kept, base: toy.base, train: train || toy.train } : kept, presets);
     draw();
     changed();
     document.getElementById("ohwx-preset")?.focus();
@@ -96,9 +100,17 @@ export function recipeForm(parts, server, presets, recipe, hooks) {
     node.replaceChildren(...recipeFields(parts, presets, form, { changed, usePreset }), plan.node);
   }
 
+  /** List what came into the folders since. @param {TrainingState} now */
+  function follow(now) {
+    const isNew = String(now.checkpoints) !== String(presets.checkpoints);
+    presets = now;
+    const base = /** @type {Choice | null} */ (node.querySelector("#ohwx-base"));
+    if (isNew) base?.offer(["", ...now.checkpoints], String(form.base ?? ""));
+  }
+
   draw();
   changed();
-  return { node };
+  return { node, follow };
 }
 
 /**

@@ -15,7 +15,8 @@ export const STATES = {
 export function standing(run, { counted, seconds, joined }) {
   const left = run.state === "drawing" && run.seconds_left !== null && `${seconds(run.seconds_left)} left`;
   const count = run.state === "done" && !run.failed ? counted(run.cells, "cell") : `${run.done} of ${run.cells}`;
-  return joined([STATES[run.state] ?? run.state, count, run.failed && `${run.failed} failed`, left]);
+  const notes = run.noted && `${run.noted} with notes`;
+  return joined([STATES[run.state] ?? run.state, count, run.failed && `${run.failed} failed`, notes, left]);
 }
 
 /** A bar. @param {Pick<Parts, "make">} parts @param {string} label */

@@ -57,6 +57,8 @@ function tab() {
   const node = make("div", { className: "ohwx-tab" }, top, make("div", { className: "ohwx-columns" }, side, main));
   /** @type {TrainingState | null} */
   let state = null;
+  /** @type {ReturnType<typeof parts.recipeForm> | null} */
+  let form = null;
   /** @type {string | null} */
   let at = memory.get("run");
 
@@ -77,6 +79,7 @@ function tab() {
     state = now;
     setShown(away, false);
     list.show(now.runs);
+    form?.follow(now);
     view.others(now.runs);
     if (isFirst) {
       draw(memory.get("recipe") ?? FIRST);
@@ -92,7 +95,7 @@ function tab() {
   /** @param {Recipe} recipe */
   function draw(recipe) {
     if (!state) return;
-    const form = parts.recipeForm(parts, server, state, recipe, {
+    form = parts.recipeForm(parts, server, state, recipe, {
       remember: (now) => memory.set("recipe", now),
       started(run) {
         open(run.id, run);

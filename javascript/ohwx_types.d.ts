@@ -19,6 +19,7 @@ export type Parts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_page.mjs") &
   typeof import("./ohwx_judge.mjs") &
   typeof import("./ohwx_run.mjs") &
+  typeof import("./ohwx_whole_run.mjs") &
   typeof import("./ohwx_faces.mjs") &
   typeof import("./ohwx_pnginfo.mjs");
 
@@ -154,6 +155,7 @@ export interface Run {
   cells: number;
   done: number;
   failed: number;
+  noted: number;
   percent: number;
   seconds_left: number | null;
   now: string;
@@ -222,7 +224,7 @@ export interface JudgeJob {
 export interface Weights {
   there: boolean;
   said: string;
-  why: string;
+  reason: string;
 }
 
 export interface InfoRow {
@@ -307,6 +309,7 @@ export interface TrainingRun {
 export interface TrainingState extends Presets {
   words: Record<string, string>;
   checkpoints: string[];
+  toy: { base: string; train: string } | null;
   note: string | null;
   runs: TrainingRun[];
 }

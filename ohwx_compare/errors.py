@@ -98,7 +98,7 @@ class WrongCheckpointError(CheckpointError):
 
 
 class MissingVaeError(CheckpointError):
-    """A checkpoint without a VAE, and no VAE file beside it."""
+    """A checkpoint without a VAE, or a text that names one, and no VAE file is given."""
 
 
 class UnknownCheckpointError(CheckpointError):

@@ -9,6 +9,7 @@ from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import folders_of_detectors, require_device
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.judge.measure import UNET_CALLS
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.judge.run.judging import JudgeRequest
@@ -68,6 +69,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--band", metavar="B", type=_band, help="differences up to this do not matter, of a scale of 1 (default: 0.05)"
     )
+    parser.add_argument(
+        "--second-opinion",
+        action="store_true",
+        help=f"also ask the base's UNet whether the style was kept: {UNET_CALLS} calls a picture, which `ohwx plan` counts",
+    )
     parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead of Markdown")
@@ -111,6 +117,7 @@ def _request(options: argparse.Namespace) -> "JudgeRequest":
         given=Given(
             photos=options.photos, held_out=options.held_out, negatives=options.negatives, base=options.base,
             weights=tuple(weights_folders(options.checkpoints)), device=options.device,
+            second_opinion=options.second_opinion,
         ),
         checkpoints=options.checkpoints,
         detectors=tuple(folders_of_detectors(options.detectors, near)),

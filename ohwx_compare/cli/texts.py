@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ohwx_compare.core.infotext.infotext import Infotext, split
-from ohwx_compare.errors import ImageError, InfotextError
+from ohwx_compare.errors import ImageError, InfotextError, MissingVaeError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.gallery import PICTURES
 from ohwx_compare.files.infotexts import find_infotext
 from ohwx_compare.files.regular import read_text
+from ohwx_compare.words import quoted
 
 __all__ = ["InputText", "is_file", "texts_of", "with_vae"]
 
@@ -46,9 +47,16 @@ def texts_of(given: str) -> tuple[InputText, ...]:
 
 
 def with_vae(text: Infotext, vae: Path | None) -> tuple[Infotext, tuple[str, ...]]:
-    """`text` without the VAE that it names, where the file `vae` is given for it; a note where that is another file."""
+    """`text` without the VAE that it names, where the file `vae` is given for it; a note where that is another file.
+
+    Raises MissingVaeError where the text names one and none is given, or where there is no file `vae`.
+    """
+    if vae is not None and not vae.is_file():
+        raise MissingVaeError(f"There is no VAE {vae}; give an existing file.")
     named = text.get("VAE") or text.get("Module 1")
-    if vae is None or not vae.is_file() or named is None or text.get("Module 2"):
+    if vae is None and (lacking := (text.get("VAE") or "").strip()) not in ("", "Automatic", "None"):
+        raise MissingVaeError(f"The text names the VAE {quoted(lacking)}; give its file, or another one.")
+    if vae is None or named is None or text.get("Module 2"):
         return text, ()
     rest, short = text.without("VAE", "VAE hash", "Module 1"), (text.get("VAE hash") or "").strip().lower()
     given = sha256(vae)[:10]

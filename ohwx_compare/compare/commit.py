@@ -155,7 +155,8 @@ class Commits:
 
 def _infotext(cell: Cell, record: PictureRecord, loaded: Loaded) -> Infotext:
     model = CheckpointRef(loaded.checkpoint.name).stem
-    return from_job(cell.job, model=model, model_hash=loaded.sha256, faces=cell.faces, extra=record.to_json())
+    mine = {"cell": record.cell, "run": record.run}  # the rest stands in a chunk of its own
+    return from_job(cell.job, model=model, model_hash=loaded.sha256, faces=cell.faces, extra=mine)
 
 
 def _host_keys(cell: Cell, before: Stored, loaded: Loaded) -> tuple[tuple[str, str], ...]:

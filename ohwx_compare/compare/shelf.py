@@ -9,6 +9,7 @@ compared by its pixels, and so is each that is lent or is the input of a face pa
 again.
 """
 
+import json
 import os
 import re
 from collections import Counter
@@ -23,12 +24,11 @@ from PIL import Image
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
-from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
 from ohwx_compare.files import atomic
 from ohwx_compare.files.gallery import by_name
 from ohwx_compare.files.images import load_rgb, pixel_digest, write_png, write_thumbnail
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import read_record
 from ohwx_compare.files.inner import is_inner_folder, require_inner_folder
 from ohwx_compare.files.ledger.reader import read_pictures
 from ohwx_compare.files.ledger.rows import PictureRow
@@ -43,7 +43,7 @@ _LONGEST_BYTES = 120  # of it in UTF-8: names end at 255 bytes elsewhere
 
 @dataclass(frozen=True, kw_only=True)
 class PictureRecord:
-    """What a PNG knows about itself, under the infotext's key `ohwx`; nothing of when, so that two runs are equal."""
+    """What a PNG knows about itself, in a chunk of its own; nothing of when, so that two runs are equal."""
 
     key: str
     cell: int  # the number it was first drawn for
@@ -61,7 +61,7 @@ class PictureRecord:
         return {name: value for name, value in data.items() if value != []}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "PictureRecord":
+    def from_json(cls, data: Mapping[str, Any]) -> "PictureRecord":
         """Read what `to_json` wrote; what others added is left. Raises KeyError, TypeError or ValueError."""
         names = ("key", "cell", "run", "checkpoint", "pixels")
         if not isinstance(data["key"], str):
@@ -204,7 +204,8 @@ class Shelf:
         """
         path, thumb = self._paths(name, record.key)
         self._write(thumb, lambda there: write_thumbnail(there, image))
-        self._write(path, lambda there: write_png(there, image, infotext))
+        known = json.dumps(record.to_json(), ensure_ascii=False)
+        self._write(path, lambda there: write_png(there, image, infotext, known))
         written = self._row(path, _own_digest(record) or pixel_digest(image))
         stored = Stored(path=path, thumb=thumb, infotext=infotext, record=record, written=written)
         self._take(stored)
@@ -298,8 +299,8 @@ def _loaded(path: Path) -> Image.Image | None:
 def _told(path: Path) -> tuple[str, PictureRecord] | None:
     """A picture's infotext and what it knows about itself; None for somebody else's picture."""
     try:
-        text = read_infotext(path) or ""
-        return text, PictureRecord.from_json(extra(parse(text)))
+        text, known = read_record(path)
+        return text or "", PictureRecord.from_json(known)
     except (ImageError, InfotextError, KeyError, TypeError, ValueError):
         return None
 

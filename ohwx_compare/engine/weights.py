@@ -179,6 +179,11 @@ def check(path: Path, *, vae: Path | None = None) -> Checked:
     return Checked(path, sources, prediction(header), zero_snr="ztsnr" in shapes)
 
 
+def check_vae(path: Path) -> None:
+    """Raise CheckpointError unless the file is a whole VAE, or a checkpoint that holds one."""
+    _vae(path)
+
+
 def load(path: Path, *, device: _Device = "cpu", dtype: torch.dtype | None = None, vae: Path | None = None) -> Model:
     """`check` a checkpoint and load it.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ohwx_compare.core.request.face import CASCADE
 from ohwx_compare.errors import DetectorError
 
-__all__ = ["detector_file", "detectors_there", "missing_detector"]
+__all__ = ["adetailer_cache", "detector_file", "detectors_there", "missing_detector"]
 
 _SUFFIXES = (".pt", ".safetensors")
 
@@ -43,7 +43,7 @@ def missing_detector(name: str, folders: Sequence[Path]) -> DetectorError:
 
 
 def _places(folders: Sequence[Path]) -> list[Path]:
-    return [*map(Path, folders), *_adetailer_cache()]
+    return [*map(Path, folders), *_snapshots()]
 
 
 def _file_below(folder: Path, name: str) -> Path | None:
@@ -56,14 +56,19 @@ def _file_below(folder: Path, name: str) -> Path | None:
     return None
 
 
-def _adetailer_cache() -> list[Path]:
-    """Snapshots of Bingsu/adetailer in Hugging Face's cache, the one in use first."""
+def adetailer_cache() -> Path:
+    """Where ADetailer's own download lies, if it is there: Bingsu/adetailer in Hugging Face's cache."""
     environment = os.environ
     home = environment.get("HF_HOME") or Path(
         environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "huggingface"
     )
     hub = environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE") or Path(home, "hub")
-    repository = Path(hub).expanduser() / "models--Bingsu--adetailer"
+    return Path(hub).expanduser() / "models--Bingsu--adetailer"
+
+
+def _snapshots() -> list[Path]:
+    """The versions of that download, the one in use first."""
+    repository = adetailer_cache()
     snapshots = sorted(repository.glob("snapshots/*"), reverse=True)
     main = repository / "refs" / "main"
     current = main.read_text(encoding="utf-8").strip() if main.is_file() else ""

@@ -17,6 +17,8 @@ CHECKPOINT_SUFFIX = ".safetensors"
 
 Seems = Callable[[Path], str | None]  # the sha256 that a file seems to have; None where nothing tells
 
+_OLD_HASH = re.compile(r"([0-9a-f]{8})(?: \[\1\])?", re.IGNORECASE)  # of webuis before January 2023
+
 
 def _unseen(path: Path) -> None:
     """What a file seems to be, where nothing tells."""
@@ -139,6 +141,8 @@ def _unknown(reference: str, name: str, names: list[str], where: str) -> str:
     if not names:
         holds = "there is no" if where == "here" else f"{where} holds no"
         return f"There is no checkpoint {quoted(reference)}: {holds} {CHECKPOINT_SUFFIX} file."
+    if old := _OLD_HASH.fullmatch(reference):
+        return f"{quoted(old[1])} is a checkpoint's old short hash, which finds no file here. Name the checkpoint."
     stems = {Path(known).stem.casefold(): known for known in names}
     wanted = re.sub(r"\.(safetensors|ckpt)$", "", name.replace("\\", "/").rpartition("/")[2].casefold())
     near = [stems[stem] for stem in get_close_matches(wanted[:100], stems, n=3, cutoff=0.4)] or names[:3]

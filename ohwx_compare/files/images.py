@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.atomic import is_plain_file, sweep, write_bytes
-from ohwx_compare.files.png_chunks import PNG_HEAD, png_chunks
+from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, png_chunks
 from ohwx_compare.files.regular import require_regular
 
 __all__ = [
@@ -93,14 +93,16 @@ def _require_few_chunks(file: BinaryIO) -> None:
             pass
 
 
-def write_png(path: Path, image: Image.Image, infotext: str) -> None:
+def write_png(path: Path, image: Image.Image, infotext: str, record: str = "") -> None:
     """Write `image` (RGB) losslessly with its infotext, whole or not at all.
+
+    record: what the program keeps of it, in a chunk of its own before the infotext, see `infotexts.read_record`.
 
     Like the webui: a tEXt chunk where the text is Latin-1 (and could not be taken for UTF-8), else iTXt. The same
     picture and text give the same bytes.
     Raises ImageError.
     """
-    _write(path, image, "PNG", pnginfo=_chunks(infotext))
+    _write(path, image, "PNG", pnginfo=_chunks(infotext, record))
 
 
 def write_result(path: Path, image: Image.Image, infotext: str) -> None:
@@ -135,12 +137,13 @@ def write_thumbnail(path: Path, image: Image.Image, side: int = THUMB_SIDE) -> N
     _write(path, small, "JPEG", quality=88)
 
 
-def _chunks(infotext: str) -> PngInfo:
+def _chunks(infotext: str, record: str = "") -> PngInfo:
     chunks = PngInfo()
-    if _is_mistakable(infotext):
-        chunks.add_itxt(_KEY, infotext)
-    else:
-        chunks.add_text(_KEY, infotext)
+    for key, text in ((RECORD, record), (_KEY, infotext)):
+        if _is_mistakable(text):
+            chunks.add_itxt(key, text)
+        elif text or key == _KEY:
+            chunks.add_text(key, text)
     return chunks
 
 

@@ -4,22 +4,26 @@ It lies where the webui puts it: in a PNG's text chunk `parameters`, in the EXIF
 Source: PNG specification, 11.3.3 (text chunks) and 11.3.2.9 (eXIf).
 """
 
+import json
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ohwx_compare.errors import ImageError
+from ohwx_compare.core.infotext.infotext import extra, parse
+from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_comment
-from ohwx_compare.files.png_chunks import PNG_HEAD, part, png_chunks
+from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, part, png_chunks
 from ohwx_compare.files.programs import program_of
 from ohwx_compare.files.regular import require_regular
 
-__all__ = ["PictureText", "find_infotext", "read_infotext"]
+__all__ = ["PictureText", "find_infotext", "read_infotext", "read_record"]
 
 _AHEAD = 4096  # bytes of a file's beginning: most texts lie in them, so most files are read once
 _KEY = b"parameters"
+_RECORD = RECORD.encode()
 _STEPS = "Steps: "
 _LONGEST = 5_000_000  # bytes of an infotext
 
@@ -29,13 +33,35 @@ def read_infotext(path: Path) -> str | None:
 
     Raises ImageError for a file that cannot be read, is cut short before its text, or holds a damaged one.
     """
+    return _read(path)[0]
+
+
+def read_record(path: Path) -> tuple[str | None, Mapping[str, object]]:
+    """Return the picture's infotext, and what this program keeps of it as JSON values; {} where it is not its own.
+
+    Earlier versions kept it in the infotext, under the key `ohwx`. Raises ImageError as `read_infotext`, and
+    InfotextError for a record that is no JSON object.
+    """
+    text, record = _read(path)
+    if record is None:
+        return text, extra(parse(text or ""))
+    try:
+        told = json.loads(record)
+    except (ValueError, RecursionError) as error:
+        raise InfotextError(f"{path} has a damaged record.") from error
+    if not isinstance(told, dict):
+        raise InfotextError(f"{path} has a record that is no JSON object.")
+    return text, told
+
+
+def _read(path: Path) -> tuple[str | None, str | None]:
     try:
         require_regular(path)
         with path.open("rb", buffering=0) as file:
             start = file.read(_AHEAD)
             if start.startswith(PNG_HEAD):
                 return _png_text(file, start)
-            return _exif_text(path, file, start)
+            return _exif_text(path, file, start), None
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
@@ -89,25 +115,28 @@ def _other_texts(path: Path) -> dict[str, str]:
         return {}
 
 
-def _png_text(file: BinaryIO, start: bytes) -> str | None:
-    """Raises ValueError that says what is wrong."""
-    comment = kind = None
+def _png_text(file: BinaryIO, start: bytes) -> tuple[str | None, str | None]:
+    """The infotext, and our record where one stands before it. Raises ValueError that says what is wrong."""
+    comment = record = kind = None
     for kind, at, length in png_chunks(file, start):
         if kind == b"eXIf":
             comment = user_comment(part(file, start, at, min(length, _LONGEST)))
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            key = part(file, start, at, min(length, len(_KEY) + 1))
-            if key == _KEY + b"\0":
-                return _text(kind, part(file, start, at + len(key), _bounded(length)))
+            key = part(file, start, at, min(length, len(_KEY) + 1)).partition(b"\0")[0]
+            if key in (_KEY, _RECORD):
+                text = _text(kind, part(file, start, at + len(key) + 1, _bounded(length) - len(key) - 1))
+                if key == _KEY:
+                    return text, record
+                record = text
     if kind != b"IEND":
         raise ValueError("is cut short: it ends before an infotext is found")
-    return comment
+    return comment, None
 
 
 def _bounded(length: int) -> int:
     if length > _LONGEST:
         raise ValueError(f"claims an infotext of {length:,} bytes, expected at most {_LONGEST:,}")
-    return length - len(_KEY) - 1
+    return length
 
 
 def _text(kind: bytes, rest: bytes) -> str:

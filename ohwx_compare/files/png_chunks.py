@@ -7,9 +7,10 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-__all__ = ["MOST_CHUNKS", "PNG_HEAD", "part", "png_chunks"]
+__all__ = ["MOST_CHUNKS", "PNG_HEAD", "RECORD", "part", "png_chunks"]
 
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+RECORD = "ohwx"  # keyword of the text chunk that holds what this program keeps of a picture
 MOST_CHUNKS = 50_000  # a picture of 400 MB in chunks of 8 kB
 
 

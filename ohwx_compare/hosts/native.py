@@ -70,8 +70,10 @@ class NativeHost:
     ) -> None:
         """`vae` replaces every checkpoint's own; `on_step` gets the image-steps done and may raise Interrupted.
 
-        `hashes` shared with the search spare reading files twice.
+        `hashes` shared with the search spare reading files twice. Raises CheckpointError for a `vae` that is none.
         """
+        if vae:
+            weights.check_vae(vae)
         self.folders = tuple(folders)
         self.device = torch.device(device) if device else default_device()
         self.dtype = dtype or default_dtype(self.device)

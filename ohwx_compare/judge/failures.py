@@ -4,7 +4,7 @@ Each rule looks at what the run folder recorded; the pictures themselves are loo
 is of a single colour. No model is needed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,9 +14,10 @@ from ohwx_compare.core.infotext.infotext import Infotext, extra, parse
 from ohwx_compare.core.prompt.chunks import chunks
 from ohwx_compare.core.prompt.editing import edits
 from ohwx_compare.core.prompt.parts import parts, strip_tags
-from ohwx_compare.errors import ImageError, InfotextError
+from ohwx_compare.errors import ImageError, InfotextError, LedgerError
 from ohwx_compare.files.images import is_one_colour, load_rgb
-from ohwx_compare.files.ledger.rows import Run, RunCell
+from ohwx_compare.files.ledger.reader import read_pictures
+from ohwx_compare.files.ledger.rows import PictureRow, Run, RunCell
 from ohwx_compare.files.tokenizer import tokenizer_l
 from ohwx_compare.words import counted
 
@@ -41,7 +42,8 @@ class Finding:
 
 def found_in(run: Run) -> tuple[Finding, ...]:
     """All findings of a run, finished or not; () where nothing is wrong."""
-    told = [_Told(cell, text) for cell in run.cells if (text := _infotext(cell)) is not None]
+    recorded = _recorded(run)
+    told = [_Told(cell, text, recorded) for cell in run.cells if (text := _infotext(cell)) is not None]
     rules: tuple[Callable[[], Iterable[Finding]], ...] = (
         lambda: _same_pixels(told),
         lambda: _same_files(run),
@@ -61,6 +63,7 @@ class _Told:
 
     cell: RunCell
     text: Infotext
+    recorded: Mapping[str, PictureRow]  # by path
 
     @property
     def number(self) -> int:
@@ -68,10 +71,19 @@ class _Told:
 
     @property
     def pixels(self) -> str:
-        """Digest of the picture before its face pass; "" where it is not recorded."""
+        """Digest of the picture before its face pass; "" where it is not recorded. Earlier versions' texts have it."""
+        if row := self.recorded.get(self.cell.result.before or ""):
+            return row.pixels
         with suppress(InfotextError):
             return str(extra(self.text).get("pixels") or "")
         return ""
+
+
+def _recorded(run: Run) -> Mapping[str, PictureRow]:
+    try:
+        return read_pictures(run.folder)
+    except LedgerError:  # values without a folder
+        return {}
 
 
 def _infotext(cell: RunCell) -> Infotext | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 __all__ = [
-    "LIKENESS", "MEASURED", "STYLE_KEPT", "Asked", "DistanceMeasure", "MeasureContext", "MeasureWords",
+    "LIKENESS", "MEASURED", "STYLE_KEPT", "UNET_CALLS", "Asked", "DistanceMeasure", "MeasureContext", "MeasureWords",
     "PictureMeasure", "Score", "SeedMeasure", "measure_key",
 ]  # fmt: skip
 
@@ -28,6 +28,10 @@ LIKENESS = "likeness"
 
 STYLE_KEPT = "style kept"
 """The name of the measure by which likeness is matched and weighed: from 0.5 on a picture shows the style asked for."""
+
+
+UNET_CALLS = 8
+"""Calls of the base's UNet that the second opinion on style takes for each picture."""
 
 
 class Asked(str, Enum):

@@ -14,12 +14,25 @@ from ohwx_compare.files.atomic import ensure_bytes, link
 from ohwx_compare.files.checkpoint import Header, sha256
 from ohwx_compare.files.tokenizer import vocabulary
 from ohwx_compare.toy.checkpoint import TEXT, TOY, UNET, VAE_CONFIG, toy_sha256, toy_shapes, write_checkpoint
+from ohwx_compare.toy.datasets import write_subject
 from ohwx_compare.toy.face_detector import DETECTOR, write_toy_detector
 
-__all__ = ["ARCHITECTURE", "FOLDER", "is_of_toy_sizes", "put_into_webui", "write_config", "write_encoders"]
+__all__ = [
+    "ARCHITECTURE",
+    "FOLDER",
+    "TOY_PICTURES",
+    "is_of_toy_sizes",
+    "put_into_webui",
+    "write_config",
+    "write_encoders",
+]
 
 FOLDER = "ohwx-toy"  # below the webui's models folder, and of its checkpoints
+TOY_PICTURES = "pictures"  # below that folder of the models: what the toy is trained with
 ARCHITECTURE = "ohwx-toy-bigG"  # open_clip's name of the second encoder, and of its file in FOLDER
+
+_COUNT = 15  # as many as the article had photographs
+_SIDE = 96  # px
 
 _DIFFUSION = "sgm.modules.diffusionmodules"
 _END = "<|endoftext|>"
@@ -29,6 +42,7 @@ _SPECIAL = {"bos_token": "<|startoftext|>", "eos_token": _END, "unk_token": _END
 def put_into_webui(models: Path, checkpoints: Iterable[Path] = ()) -> Path:
     """Let the webui whose folder of models this is load the toy: checkpoint, face detector, and both encoders' sizes.
 
+    Beside them come 15 pictures of one man to train it with.
     checkpoints: more files of the toy checkpoint's sizes, such as a demo's arms; they come beside it, as hard links
         where possible. One that is called as the toy checkpoint takes its place.
     Each file is whole or not there, and one that is there and equal stays. Returns the folder of the checkpoints.
@@ -39,6 +53,9 @@ def put_into_webui(models: Path, checkpoints: Iterable[Path] = ()) -> Path:
     for each in (folder, detector.parent):
         each.mkdir(parents=True, exist_ok=True)
     write_toy_detector(detector)
+    pictures = models / FOLDER / TOY_PICTURES
+    if len([*pictures.glob("*/*.png")]) < _COUNT:
+        write_subject(pictures, count=_COUNT, size=_SIDE)
     given = {folder / path.name: path for path in checkpoints}
     for path, source in given.items():
         write_config(path, models)

@@ -305,3 +305,14 @@ def test_a_device_that_is_not_here_is_one_sentence(goldens, capsys):
 def test_a_folder_without_pictures_is_one_sentence(command, tmp_path, capsys):
     assert main([command[0], str(tmp_path), *command[1:]]) == 1
     assert "no PNG, JPEG, WebP or AVIF found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["not there", "no VAE"])
+def test_a_vae_that_cannot_serve_is_refused_before_anything_is_made(kind, tiny, tmp_path, capsys):
+    vae, run = tmp_path / "wrong.safetensors", tmp_path / "run"
+    if kind == "no VAE":
+        vae.write_text('{"not": "weights"}')
+    flags = ["--from", TEXT, "--checkpoints", str(tiny), "--checkpoint-map", "bad=tiny_base.safetensors"]
+    assert main(["compare", *flags, "--device", "cpu", "--vae", str(vae), "--out", str(run)]) == 1
+    assert ("There is no VAE" if kind == "not there" else "it begins with text") in said(capsys)
+    assert not run.exists()

@@ -163,7 +163,8 @@ def test_the_vae_given_stands_for_the_one_that_a_text_names(tiny, goldens, tmp_p
     for short, notes in ((own, False), ("235745af8d", True)):
         named = text(goldens, lambda t, short=short: f"{t}, VAE hash: {short}, VAE: sdxl_vae.safetensors")
         assert replay(tiny, goldens, tmp_path / "none", named) == 1
-        assert "VAE hash" in json.loads(capsys.readouterr().out)[0]["error"]
+        assert "VAE 'sdxl_vae.safetensors'" in (said := json.loads(capsys.readouterr().out)[0]["error"])
+        assert "--vae FILE" in said
         assert replay(tiny, goldens, tmp_path / short, named, "--vae", vae) == 0
         said = " ".join(json.loads(capsys.readouterr().out)[0]["notes"])
         assert ("names the VAE sdxl_vae.safetensors [235745af8d]; mine.safetensors" in said) == notes

@@ -23,11 +23,11 @@ from ohwx_compare.compare.run import Options
 from ohwx_compare.core.events import Saved
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.files import identity
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.contents import read_contents
 from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.infotexts import read_record
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.fake_host import FakeHost, Faults
 
@@ -112,7 +112,8 @@ def test_a_changed_file_gets_no_picture_under_its_old_hash(place, foretold, fail
     new = sha256(models / "b.safetensors")
     for c in opened.cells[4:]:
         assert c.checkpoint.sha256 == new
-        assert c.result.outcome is Outcome.FAILED or extra(parse(c.result.infotext))["checkpoint"] == new
+        told = {} if c.result.outcome is Outcome.FAILED else read_record(tmp_path / "out" / c.result.image)[1]
+        assert told.get("checkpoint", new) == new
     assert {path.stem[:4] for path in (tmp_path / "out" / "images").glob("*.png")} <= {f"{n:04}" for n in range(9)}
 
 

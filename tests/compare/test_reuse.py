@@ -13,11 +13,10 @@ from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.experiment import keys
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import read_record
 from ohwx_compare.hosts.native import NativeHost
 
 
@@ -50,7 +49,7 @@ def test_only_the_new_is_drawn(axis, place, models, tmp_path):
     draw(more, models, tmp_path / "whole" / "b")
     for c, undisturbed in zip(opened.cells, contents(tmp_path / "whole" / "b")[2], strict=True):
         assert (c.result.key, c.result.outcome) == (undisturbed.result.key, undisturbed.result.outcome)
-        assert extra(parse(read_infotext(opened.folder / c.result.image)))["key"] == c.result.key
+        assert read_record(opened.folder / c.result.image)[1]["key"] == c.result.key
 
 
 @pytest.mark.parametrize("place", ["the same folder", "another folder"])

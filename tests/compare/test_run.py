@@ -22,7 +22,7 @@ from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.infotext.infotext import extra, faces, parse, to_job
+from ohwx_compare.core.infotext.infotext import extra, faces, parse, render, to_job
 from ohwx_compare.errors import (
     ExperimentError,
     Interrupted,
@@ -31,8 +31,8 @@ from ohwx_compare.errors import (
     WrongCheckpointError,
 )
 from ohwx_compare.files import atomic
-from ohwx_compare.files.images import write_png
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.images import load_rgb, write_png
+from ohwx_compare.files.infotexts import read_infotext, read_record
 from ohwx_compare.files.ledger import writer
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.fake_host import FakeHost, Faults
@@ -68,11 +68,13 @@ def test_pictures_tell_what_they_are(models, tmp_path):
         assert str(after) == c.result.infotext
         assert (to_job(after), faces(after)) == (c.cell.job, c.cell.faces)
         assert (after.get("Model"), after.get("Model hash")) == (c.cell.checkpoint.stem, c.checkpoint.sha256[:10])
-        told = extra(after)
+        assert extra(after).keys() - {"face sort"} == {"run", "cell"}  # what a reader of the text needs
+        told = read_record(opened.folder / c.result.after)[1]
         assert (told["key"], told["cell"], told["run"]) == (c.result.key, c.cell.number, "out")
         assert (told["checkpoint"], told["outcome"]) == (c.checkpoint.sha256, c.result.outcome.value)
         before = parse(read_infotext(opened.folder / c.result.before))
-        assert (extra(before)["key"], to_job(before), faces(before)) == (c.result.before_key, c.cell.job, ())
+        key = read_record(opened.folder / c.result.before)[1]["key"]
+        assert (key, to_job(before), faces(before)) == (c.result.before_key, c.cell.job, ())
     names = [Path(c.result.after).name for c in opened.cells]
     assert names[0] == "0001 a 1.png"
     assert names == sorted(names)
@@ -97,7 +99,7 @@ def test_another_checkpoint_draws_one_column(models, tmp_path):
     assert len(log) == 4  # what is there already is not expected
     assert len({c.result.image for c in opened.cells}) == 9
     for c in opened.cells:
-        assert extra(parse(read_infotext(opened.folder / c.result.image)))["key"] == c.result.key
+        assert read_record(opened.folder / c.result.image)[1]["key"] == c.result.key
 
 
 def test_an_experiment_that_asks_for_less_has_a_folder_of_its_own(models, tmp_path):
@@ -197,8 +199,21 @@ def test_a_foreign_key_is_somebody_elses_picture(tmp_path):
     shelf = Shelf(tmp_path)
     text = 'a\nSteps: 1, Sampler: Euler, Seed: 1, ohwx: "{\\"key\\": [1], \\"cell\\": 1}"'
     assert extra(parse(text))["key"] == [1]
-    write_png(tmp_path / "images" / "x.png", Image.new("RGB", (8, 8)), text)
+    for number, record in enumerate(("", '{"key": [1], "cell": 1}', "[" * 9_999, "no JSON", '["a list"]', "\0")):
+        write_png(tmp_path / "images" / f"x{number}.png", Image.new("RGB", (8, 8)), text, record)
     assert Shelf(tmp_path).find("x") is shelf.find("x") is None
+
+
+def test_pictures_of_earlier_versions_kept_their_record_in_the_infotext(models, tmp_path):
+    _, opened, _, _ = draw(PLAIN, models, tmp_path / "out")
+    for path in sorted((tmp_path / "out" / "images").glob("*.png")):
+        text, record = read_record(path)
+        old = parse(text).with_value("ohwx", json.dumps(record))
+        write_png(path, load_rgb(path), render(old))
+    (tmp_path / "out" / "run.sqlite").unlink()
+    result, again, log, _ = draw(PLAIN, models, tmp_path / "out")
+    assert (result.reused, result.drawn, log) == (6, 0, [])
+    assert [c.result.key for c in again.cells] == [c.result.key for c in opened.cells]
 
 
 def test_stand_ins_are_named(models, tmp_path):

@@ -240,6 +240,7 @@ def test_a_summary_tells_what_the_cells_do(tmp_path):
         run, told = open_run(tmp_path), read_summary(tmp_path)
         ended = [cell.result for cell in run.cells if cell.result.outcome is not Outcome.PENDING]
         assert (told.cells, told.done, told.failed) == (len(run.cells), len(ended), 2)
+        assert told.noted == sum(bool(one.notes) for one in ended if one.outcome is not Outcome.FAILED) == 2
         assert told.outcomes == Counter(result.outcome for result in ended)
         assert told.axes == tuple((axis.kind, len(axis.values)) for axis in run.experiment.axes)
         assert (told.seconds, told.thumb, told.error) == (1.5, "thumbs/å.jpg", "no memory")
@@ -266,10 +267,14 @@ def test_a_ledger_without_the_index_is_read_and_gets_it(tmp_path):
     list(partly_drawn(tmp_path))
     told = read_summary(tmp_path)
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as db:
-        db.execute("DROP INDEX cells_in_short")
+        for index in ("cells_in_short", "cells_with_notes"):
+            db.execute(f"DROP INDEX {index}")
     assert read_summary(tmp_path) == told
     with Ledger(tmp_path):
         pass
     with closing(sqlite3.connect(tmp_path / "run.sqlite")) as db:
         plan = db.execute("EXPLAIN QUERY PLAN SELECT outcome, sum(seconds) FROM cells GROUP BY outcome").fetchall()
+        notes = "EXPLAIN QUERY PLAN SELECT count(*) FROM cells WHERE notes <> '[]' AND outcome <> 'failed'"
+        noted = db.execute(notes).fetchall()
     assert "COVERING INDEX cells_in_short" in plan[0][3]
+    assert "INDEX cells_with_notes" in noted[0][3]

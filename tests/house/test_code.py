@@ -137,7 +137,7 @@ def test_programs_take_what_is_there(path):
 
 
 WEBUI = PACKAGE / "hosts" / "webui"
-ASKS = {WEBUI / "features.py", WEBUI / "generation" / "loading.py", WEBUI / "generation" / "loaded.py"}
+ASKS = {WEBUI / "features.py", *(WEBUI / "generation" / f"{name}.py" for name in ("holding", "loading", "parameters"))}
 
 
 @pytest.mark.parametrize("path", sorted(WEBUI.rglob("*.py")), ids=lambda p: p.relative_to(WEBUI).as_posix())

@@ -10,16 +10,27 @@ import { standing } from "../../javascript/ohwx_runs.mjs";
 import { sentence } from "../../javascript/ohwx_server.mjs";
 import { trained, trainingStanding } from "../../javascript/ohwx_training.mjs";
 import { beside } from "../../javascript/ohwx_views.mjs";
+import { aroundRun } from "../../javascript/ohwx_whole_run.mjs";
 import * as words from "../../javascript/ohwx_words.mjs";
 
-const RUN = { state: "drawing", cells: 12, done: 3, failed: 0, seconds_left: 150 };
+const RUN = { state: "drawing", cells: 12, done: 3, failed: 0, noted: 0, seconds_left: 150 };
 const PACE = { busy: 1000, idle: 4000 };
+
+test("the address of a run is found in what the webui shows as text, and nothing else is", () => {
+  const line = "1 cell: a note\nThe whole run: ohwx/runs/a%20run/index.html\nmore";
+  const found = { before: "1 cell: a note\nThe whole run: ", place: "ohwx/runs/a%20run/index.html", after: "\nmore" };
+  assert.deepEqual(aroundRun(line), found);
+  for (const other of ["", "ohwx/runs/", "ohwx/runs/a run/index.html", "ohwx/runs/a/b/index.html"]) {
+    assert.equal(aroundRun(other), null);
+  }
+});
 
 test("a run stands in one line", () => {
   assert.equal(standing(RUN, words), "generating · 3 of 12 · 3 min left");
   assert.equal(standing({ ...RUN, state: "stopped" }, words), "stopped · 3 of 12");
   assert.equal(standing({ ...RUN, state: "done", cells: 1, done: 1 }, words), "done · 1 cell");
   assert.equal(standing({ ...RUN, state: "done", done: 12, failed: 2 }, words), "done · 12 of 12 · 2 failed");
+  assert.equal(standing({ ...RUN, state: "done", done: 12, noted: 3 }, words), "done · 12 cells · 3 with notes");
 });
 
 test("a training stands in one line", () => {

@@ -12,7 +12,7 @@ const files = readdirSync(FOLDER).filter((name) => name.endsWith(".mjs"));
 
 /** The modules that a tab names. */
 function partsOf(tab) {
-  const lists = [...text(tab).matchAll(/^const (?:NAMES|MORE) = \[([^\]]*)\]/gm)].map(([, list]) => list).join();
+  const lists = [...text(tab).matchAll(/^const (?:NAMES|MORE|REST) = \[([^\]]*)\]/gm)].map(([, list]) => list).join();
   const modules = [...lists.matchAll(/"(\w+)"/g)].map(([, name]) => `ohwx_${name}.mjs`);
   return modules.filter((name) => !APART.includes(name));
 }

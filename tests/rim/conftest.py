@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from fake_forks import FakeFork
 from fake_webui import Component, FakeWebui, write_checkpoint
 from tab_page import Page, asked, started
 
 _COMPONENTS = (
-    "Accordion", "Blocks", "Button", "Checkbox", "Column", "Dropdown", "HTML", "Image", "Row", "Slider", "Textbox"
+    "Accordion", "Blocks", "Button", "Checkbox", "Column", "Dropdown", "HTML", "Image", "Radio", "Row", "Slider",
+    "Textbox",
 )  # fmt: skip
 
 
@@ -19,7 +21,7 @@ def faking(folder):
     """`start(**kwargs)` starts a fake webui in `folder`. Our package and the modules are as they were afterwards."""
 
     def start(**kwargs):
-        webui = FakeWebui(folder, **kwargs)
+        webui = FakeFork(folder, **kwargs) if "kind" in kwargs else FakeWebui(folder, **kwargs)
         gradio = ModuleType("gradio")
         for name in _COMPONENTS:
             setattr(gradio, name, type(name, (Component,), {}))
@@ -43,7 +45,7 @@ def faking(folder):
 def stocked(webui):
     """The user's checkpoint loaded and two more to compare."""
     for number, name in enumerate(("user", "one", "two")):
-        write_checkpoint(webui.folder / f"{name}.safetensors", number)
+        write_checkpoint(webui.folder / f"{name}.safetensors", number, shapes=webui.shapes)
     webui.list_models()
     webui.reload()
     detectors = webui.data / "models" / "ohwx"
@@ -67,7 +69,7 @@ def opened(webui):
 
 @pytest.fixture
 def fakes(tmp_path):
-    """Start a fake webui: `fakes(is_old=True)` lacks what 1.7 lacks."""
+    """Start a fake webui: `fakes(is_old=True)` lacks what 1.7 lacks, `fakes(kind="forge")` is a fork."""
     with faking(tmp_path / "web ui ü") as start:
         yield start
 

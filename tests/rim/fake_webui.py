@@ -31,11 +31,11 @@ SHAPES = {
 }
 
 
-def write_checkpoint(path, seed, *, without=()):
+def write_checkpoint(path, seed, *, without=(), shapes=SHAPES):
     """A file that is SDXL by its names."""
     draw = torch.Generator().manual_seed(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: torch.randn(shape, generator=draw) for name, shape in SHAPES.items() if name not in without}
+    tensors = {name: torch.randn(shape, generator=draw) for name, shape in shapes.items() if name not in without}
     save_file(tensors, path)
     return path
 
@@ -43,16 +43,16 @@ def write_checkpoint(path, seed, *, without=()):
 class Model(torch.nn.Module):
     """Parameters under the names of a checkpoint."""
 
-    def __init__(self):
+    def __init__(self, tensors=None):
         super().__init__()
-        for name, shape in SHAPES.items():
+        for name, value in (tensors or {name: torch.zeros(shape) for name, shape in SHAPES.items()}).items():
             *folders, last = name.split(".")
             at = self
             for folder in folders:
                 if folder not in at._modules:
                     at.add_module(folder, torch.nn.Module())
                 at = at._modules[folder]
-            at.register_parameter(last, torch.nn.Parameter(torch.zeros(shape), requires_grad=False))
+            at.register_parameter(last, torch.nn.Parameter(value.clone(), requires_grad=False))
 
 
 class Info:
@@ -167,6 +167,8 @@ class State(SimpleNamespace):
 class FakeWebui:
     """The state behind the fake modules."""
 
+    shapes = SHAPES  # of its checkpoints
+
     def __init__(self, data, *, is_old=False):
         self.data, self.folder = data, data / "models" / "Stable-diffusion"
         self.folder.mkdir(parents=True)
@@ -219,8 +221,7 @@ class FakeWebui:
         self.model = self.model_data.sd_model = model
 
     def process_images(self, p):
-        known = self.aliases.get(p.override_settings.get("sd_model_checkpoint"))
-        self.reload(known)
+        self.load_for(p)
         unknown = [name for name in p.override_settings if name not in (*self.opts.data_labels, "sd_model_checkpoint")]
         assert not unknown, unknown
         self.calls.append(p)
@@ -228,14 +229,21 @@ class FakeWebui:
         if getattr(self.state, "stopping_generation", False):
             return Processed(p, [], index_of_first_image=0, all_prompts=[], infotexts=[])
         seeds = p.seed if isinstance(p.seed, list) else [p.seed]
-        weights = b"".join(value.numpy().tobytes() for value in self.model.parameters())
-        images = [self._mosaic(p, weights, seed) for seed in seeds]
+        images = [self._mosaic(p, self.weights(), seed) for seed in seeds]
         self.after_draw()
         texts = [
             f"{p.prompt}\nSteps: {p.steps}, Sampler: {p.sampler_name}, Seed: {seed}, Hires steps: 3" for seed in seeds
         ]
         prompts = [p.prompt] * len(images)
         return Processed(p, images, index_of_first_image=0, all_prompts=prompts, infotexts=texts)
+
+    def load_for(self, p):
+        """What a picture loads first."""
+        self.reload(self.aliases.get(p.override_settings.get("sd_model_checkpoint")))
+
+    def weights(self):
+        """All that lies in memory."""
+        return b"".join(value.numpy().tobytes() for value in self.model.parameters())
 
     def _mosaic(self, p, weights, seed):
         asked = repr((p.prompt, p.negative_prompt, seed, p.steps, p.cfg_scale, p.denoising_strength))
@@ -341,7 +349,14 @@ class FakeWebui:
                     SimpleNamespace(name=name) for name in ("DPM++ 2M SDE", "DPM++ 2M SDE Karras", "Euler")
                 ],
             },
-            "sd_vae": {"loaded_vae_file": None, "vae_dict": {}, "reload_vae_weights": lambda: None},
+            "sd_vae": {
+                "loaded_vae_file": None,
+                "vae_dict": (vaes := {}),
+                "reload_vae_weights": lambda: None,
+                "find_vae_near_checkpoint": lambda path: next(
+                    (vae for vae in vaes.values() if Path(vae).name.startswith(Path(path).stem)), None
+                ),
+            },
         }
 
     def load_script(self):

@@ -77,7 +77,7 @@ def test_scripts_are_seen_once_they_are_loaded(aged):
 
 def test_models_are_let_go_and_loaded_again(aged):
     webui, _, is_old = aged
-    from ohwx_compare.hosts.webui.generation import loading
+    from ohwx_compare.hosts.webui.generation import holding, loading
 
     write_checkpoint(webui.folder / "user.safetensors", 1)
     webui.list_models()
@@ -92,28 +92,28 @@ def test_models_are_let_go_and_loaded_again(aged):
     assert webui.trash == [held, *more]
     assert webui.model is None
     assert is_old or webui.model_data.loaded_sd_models == []
-    loading.load_as_the_user_has_it()
+    holding.hold_model({}).give_back()
     assert loading.is_loaded(webui.folder / "user.safetensors")
     assert loading.loaded_name() == "user.safetensors"
 
 
 def test_a_file_that_came_since_is_found_and_loaded_under_a_name_of_its_own(webui):
-    from ohwx_compare.hosts.webui.generation import loading
+    from ohwx_compare.hosts.webui.generation import holding, loading
 
     path = write_checkpoint(webui.folder / "new.safetensors", 9)
     entry = loading.entry_of(Checkpoint("new.safetensors", path))
     assert webui.aliases[loading.alias_of(entry)] is entry
-    loading.load_entry(entry, forced=False)
+    holding.hold_model({}).load(entry, forced=False)
     assert loading.is_loaded(path)
     assert not loading.is_loaded(webui.folder / "user.safetensors")
 
 
 def test_a_webui_that_has_no_way_to_keep_the_users_choice_loads_all_the_same(webui):
-    from ohwx_compare.hosts.webui.generation import loading
+    from ohwx_compare.hosts.webui.generation import holding, loading
 
     del sys.modules["modules.sd_models"].SkipWritingToConfig
     path = webui.folder / "one.safetensors"
-    loading.load_entry(loading.entry_of(Checkpoint("one.safetensors", path)), forced=True)
+    holding.hold_model({}).load(loading.entry_of(Checkpoint("one.safetensors", path)), forced=True)
     assert loading.is_loaded(path)
 
 

@@ -53,6 +53,35 @@ def test_what_came_into_the_folders_can_be_selected_once_they_are_read_again(web
     assert components["detector"].choices[-2:] == ["toy_face_yolov8.pt", "opencv-frontalface"]
 
 
+def test_a_detector_that_is_not_there_is_not_chosen_and_those_that_are_take_one_click(webui):
+    for name in ("face_yolov8n.pt", "face_yolov8s.pt"):
+        (webui.data / "models" / "ohwx" / name).unlink()
+    components, by_id = every_component(webui)
+    detector, offer = components["detector"], by_id["detectors"]
+    assert (detector.value, "face_yolov8n.pt" in detector.choices) == (None, False)
+    assert (offer.visible, offer.choices) == (True, ["opencv-frontalface"])
+    put_into_webui(webui.data / "models")
+    by_id["files_refresh"].fire("click")
+    assert offer.choices == ["toy_face_yolov8.pt", "opencv-frontalface"]
+    offer.value = "toy_face_yolov8.pt"
+    offer.fire("input")
+    detector.fire("change")
+    assert (detector.value, offer.visible) == ("toy_face_yolov8.pt", False)
+
+
+def test_a_pasted_detector_that_is_not_there_is_shown_and_offered_another(webui):
+    script, _ = script_with_panel(webui)
+    components, by_id = every_component(webui)
+    fields = dict(zip((id(c) for c, _ in script.infotext_fields), (f for _, f in script.infotext_fields), strict=True))
+    read = fields[id(script._panel.arguments[list(components).index("detector")])]
+    update = read({"ADetailer model": "nosuch.pt", "ADetailer confidence": "0.3"})
+    assert (update["value"], update["choices"][0]) == ("nosuch.pt", "nosuch.pt")
+    components["detector"].value = "nosuch.pt"
+    components["detector"].fire("change")
+    assert by_id["detectors"].visible
+    assert "no face detector nosuch.pt" in by_id["detectors"].label
+
+
 def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
     for name in ("run-000002", "run-000010", "other"):
         write_checkpoint(webui.folder / "me" / f"{name}.safetensors", 5)

@@ -37,7 +37,8 @@ def test_the_route_puts_it_there_and_it_can_be_chosen_at_once(webui, known):
     said = page.post("/ohwx/api/toy", json={}).json()["said"]
     assert said == (
         "The checkpoint ohwx-toy/toy.safetensors and the detector toy_face_yolov8.pt can be selected now. "
-        "In the script, press \U0001f504 beside its checkpoints first."
+        "In the script, press \U0001f504 beside its checkpoints first. To train it, choose the preset toy in the tab "
+        "ohwx train."
     )
     assert sha256(webui.folder / "ohwx-toy" / "toy.safetensors") == toy_sha256()
     assert known == [models / "ohwx-toy" / f"{ARCHITECTURE}.json"]
@@ -47,13 +48,33 @@ def test_the_route_puts_it_there_and_it_can_be_chosen_at_once(webui, known):
     assert "ohwx-toy/toy.safetensors" in webui.infos
 
 
+def test_the_toy_can_be_trained_from_the_form_as_it_was_put_there(webui, known):
+    webui.load_script()
+    page = TestClient(started(webui), base_url="http://testserver", headers=OWN)
+    assert page.get("/ohwx/api/train").json()["toy"] is None
+    page.post("/ohwx/api/toy", json={})
+    state = page.get("/ohwx/api/train").json()
+    assert state["toy"] == {"base": "ohwx-toy/toy.safetensors", "train": "models/ohwx-toy/pictures"}
+    assert "tab ohwx compare" in state["words"]["toy"]
+    plan = page.post("/ohwx/api/train/plan", json={"recipe": {"preset": "toy", "name": "me", **state["toy"]}}).json()
+    assert (plan["problems"], plan["steps"], plan["images"]["train"]) == ([], 60, 15)
+    assert [save["exposures"] for save in plan["saves"]] == [20, 40, 60]
+
+
+def test_no_preset_says_less_than_what_it_is_for(webui):
+    webui.load_script()
+    state = TestClient(started(webui), base_url="http://testserver", headers=OWN).get("/ohwx/api/train").json()
+    assert list(state["words"]) == list(state["values"])
+    assert not [words for words in state["words"].values() if "not tuned" in words]
+
+
 def test_where_it_cannot_be_put_is_said(webui, known):
     webui.load_script()
     shutil.rmtree(webui.data / "models" / "adetailer", ignore_errors=True)
     (webui.data / "models" / "adetailer").write_bytes(b"")
     answer = TestClient(started(webui), base_url="http://testserver", headers=OWN).post("/ohwx/api/toy", json={})
     assert answer.status_code == 400
-    assert answer.json()["error"].startswith(f"The toy model cannot be put into {webui.data / 'models'}: ")
+    assert answer.json()["error"].startswith("The toy model cannot be put into models: ")
     assert known == []
 
 

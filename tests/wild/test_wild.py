@@ -6,7 +6,10 @@ import pytest
 from wild_cases import CASES, HERE, deviations
 
 from ohwx_compare.cli.main import main
+from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext import infotext as it
+from ohwx_compare.errors import UnknownCheckpointError
+from ohwx_compare.files.finding import find
 
 BASE = "a\nNegative prompt: b\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 64x64"
 
@@ -50,3 +53,10 @@ def test_what_a_page_or_mail_does_to_a_text_is_undone(change):
     assert (read.prompt.strip(), read.negative.strip()) == ("a", "b")
     assert [pair.key for pair in read.pairs] == [pair.key for pair in it.parse(BASE).pairs]
     assert it.unsupported(read) == []
+
+
+def test_an_old_short_hash_is_said_to_find_no_file(tmp_path):
+    (tmp_path / "one.safetensors").write_bytes(b"")
+    (case,) = [case for case in CASES if case["file"] == "m21.txt"]
+    with pytest.raises(UnknownCheckpointError, match="'7460a6fa' is a checkpoint's old short hash"):
+        find(str(Experiment.from_infotext(it.parse(case["text"])).checkpoints[0]), tmp_path)

@@ -19,11 +19,10 @@ from ohwx_compare.core.events import Adopted
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.infotext.infotext import extra, parse
 from ohwx_compare.errors import ElsewhereError, ImageError, InfotextError, LedgerError
 from ohwx_compare.files import atomic
 from ohwx_compare.files.images import load_rgb, pixel_digest
-from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.infotexts import read_record
 from ohwx_compare.files.inner import require_inner_folder
 from ohwx_compare.files.json_file import parse_json
 from ohwx_compare.files.ledger.access import reading, schema_in, settled
@@ -173,7 +172,7 @@ def _compared(folder: Path, recorded: Mapping[str, PictureRow], named: tuple[str
     try:
         if not atomic.is_plain_file(file):
             return None
-        carried = extra(parse(read_infotext(file) or ""))
+        carried = read_record(file)[1]
         image = load_rgb(file, most_px=_MOST_PX)
         told = file.stat()
     except (ImageError, InfotextError, OSError, ValueError):

@@ -34,6 +34,7 @@ SELECT outcome, count(*) AS cells, sum(seconds) AS seconds, count(seconds) AS ti
 _FIRST_THUMB = """
 SELECT coalesce(after_thumb, before_thumb) AS thumb FROM cells WHERE thumb IS NOT NULL ORDER BY number LIMIT 1
 """
+_NOTED = "SELECT count(*) FROM cells WHERE notes <> '[]' AND outcome <> ?"
 _FIRST_ERROR = "SELECT error FROM cells WHERE number = (SELECT min(number) FROM cells WHERE outcome = ?)"
 
 
@@ -44,6 +45,7 @@ class RunSummary:
     folder: Path
     axes: tuple[tuple[str, int], ...]  # the experiment's: kind, number of values
     outcomes: Mapping[Outcome, int]  # cells that came to an end, failures too
+    noted: int  # finished cells that have a note, failures aside
     seconds: float | None  # a cell, the mean of those that were timed
     thumb: str | None  # the first cell's that has one; relative to the folder, "/" between
     error: str | None  # why the first cell failed that did
@@ -104,6 +106,7 @@ def read_summary(folder: Path) -> RunSummary:
     """
     with reading(folder) as db:
         counts = db.execute(_COUNTS).fetchall()
+        noted: int = db.execute(_NOTED, (Outcome.FAILED.value,)).fetchone()[0]
         thumb = db.execute(_FIRST_THUMB).fetchone()
         error = db.execute(_FIRST_ERROR, (Outcome.FAILED.value,)).fetchone()
         axes = _axes(db, folder)
@@ -112,6 +115,7 @@ def read_summary(folder: Path) -> RunSummary:
         folder=folder,
         axes=axes,
         outcomes={Outcome(row["outcome"]): row["cells"] for row in counts},
+        noted=noted,
         seconds=sum(row["seconds"] or 0.0 for row in counts) / timed if timed else None,
         thumb=thumb and thumb["thumb"],
         error=error and error["error"],

@@ -74,8 +74,11 @@ CREATE TABLE pictures (
 );
 """,
 })  # fmt: skip
-# A summary reads this and no row. It changes no table, so earlier versions read and write through it.
-_INDEX = "CREATE INDEX IF NOT EXISTS cells_in_short ON cells (outcome, seconds)"
+# A summary reads these and no row. They change no table.
+_INDEXES = (
+    "CREATE INDEX IF NOT EXISTS cells_in_short ON cells (outcome, seconds)",
+    "CREATE INDEX IF NOT EXISTS cells_with_notes ON cells (outcome) WHERE notes <> '[]'",
+)
 
 _Object = tuple[str, str, str]  # type, name, SQL without blanks that mean nothing
 
@@ -163,7 +166,8 @@ def update(db: sqlite3.Connection, path: Path) -> None:
     if found < SCHEMA:
         steps = " ".join(_STEPS[version] for version in range(found, SCHEMA))
         db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA}; COMMIT;")
-    db.execute(_INDEX)
+    for index in _INDEXES:
+        db.execute(index)
 
 
 def _objects(db: sqlite3.Connection) -> frozenset[_Object]:
@@ -173,12 +177,12 @@ def _objects(db: sqlite3.Connection) -> frozenset[_Object]:
 
 @lru_cache(maxsize=SCHEMA + 1)
 def _known(version: int) -> tuple[frozenset[_Object], frozenset[_Object]]:
-    """What a ledger of `version` holds at least, and at most: the index came later than the first tables."""
+    """What a ledger of `version` holds at least, and at most: the indexes came later than the first tables."""
     with closing(connect(":memory:")) as db:
         db.executescript(" ".join(_STEPS[earlier] for earlier in range(version)))
         least = _objects(db)
-        if version:
-            db.execute(_INDEX)
+        for index in _INDEXES if version else ():
+            db.execute(index)
         return least, _objects(db)
 
 

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 import modules.scripts as scripts
 from modules import processing, script_callbacks
 
+from ohwx_compare.errors import OhwxError
 from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.folders import as_shown
 from ohwx_compare.hosts.webui.generation.toy import register_encoder
 from ohwx_compare.hosts.webui.panel.choices import choices
 from ohwx_compare.hosts.webui.panel.panel import ScriptPanel, paste_fields, script_panel
@@ -46,7 +49,7 @@ class CompareScript(scripts.Script):
         """The panel; may be called several times."""
         offered = choices()
         self._panel = script_panel(self.elem_id, offered)
-        self.infotext_fields = paste_fields(self._panel.arguments, offered.checkpoints)
+        self.infotext_fields = paste_fields(self._panel.arguments, offered)
         return self._panel.arguments
 
     def after_component(self, component: Any, **kwargs: Any) -> None:
@@ -72,17 +75,21 @@ class CompareScript(scripts.Script):
         from ohwx_compare.hosts.webui.request.given import given_by
         from ohwx_compare.hosts.webui.request.request import read_request
 
-        request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1), given_by(p))
-        compared = compare(p, request)
+        try:
+            request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1), given_by(p))
+            compared = compare(p, request)
+        except OhwxError as error:
+            error.args = (as_shown(str(error)),)
+            raise
         pictures = shown(compared.run, keep_before=request.keep_before)
         summary = compared.summary()
         p.extra_generation_params["ohwx"] = summary  # the API's answer has it
         for line in (
             *summary["failed"],
             *compared.notes(),
-            f"The page of the whole run: {compared.run.folder / 'index.html'}",
+            f"The whole run: ohwx/runs/{quote(compared.run.folder.name)}/index.html",  # the page makes a link of it
         ):
-            p.comment(line)
+            p.comment(as_shown(line))
         texts = [picture.infotext for picture in pictures]
         job = request.experiment.job
         p.prompt, p.negative_prompt, p.seed = job.prompt, job.negative, job.seed

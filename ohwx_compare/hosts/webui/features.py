@@ -1,7 +1,7 @@
 """What this webui has: every question that versions and forks answer differently, each under a name.
 
-It is asked by looking at what is there; no version is compared. How models are loaded is asked in
-`generation/loading.py`. Light: the entry needs it at start-up.
+It is asked by looking at what is there; no version is compared. How models are loaded is asked in `generation`:
+`holding.py`, `loading.py` and `parameters.py`. Light: the entry needs it at start-up.
 """
 
 import sys
@@ -30,6 +30,9 @@ __all__ = [
     "has_route",
     "has_scheduler",
     "hides_folders",
+    "hires_checkpoint",
+    "hypernet_file",
+    "hypernet_names",
     "is_finishing",
     "is_frozen",
     "lora_file",
@@ -92,6 +95,17 @@ def lora_names() -> list[str]:
     return sorted({*known, *(path.stem for path in files if path.suffix in (".safetensors", ".pt", ".ckpt"))})
 
 
+def hypernet_file(name: str) -> Path | None:
+    """The file that `<hypernet:name:1>` loads."""
+    file = getattr(shared, "hypernetworks", {}).get(name)
+    return Path(file) if file and Path(file).is_file() else None
+
+
+def hypernet_names() -> list[str]:
+    """All that `<hypernet:name:1>` may name."""
+    return sorted(map(str, getattr(shared, "hypernetworks", {})))
+
+
 def embeddings_in(text: str) -> dict[str, Path]:
     """The files of the textual inversions whose names stand in `text`, by name."""
     database = getattr(getattr(sys.modules.get("modules.sd_hijack"), "model_hijack", None), "embedding_db", None)
@@ -108,6 +122,12 @@ def refiner_of(p: Any) -> str | None:
         if Path(script.filename).stem == "refiner" and len(arguments) > 1:
             named = arguments[1] if arguments[0] else None
     return str(named) if named and str(named).lower() != "none" else None
+
+
+def hires_checkpoint(p: Any) -> str | None:
+    """The checkpoint that hires fix is to generate with in place of the picture's own; None for none."""
+    named = str(field_of(p, "hr_checkpoint_name") or "")
+    return named if named not in ("", "None", "Use same checkpoint") else None
 
 
 def upscalers() -> list[str]:

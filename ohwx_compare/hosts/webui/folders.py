@@ -1,19 +1,22 @@
 """Where files are in this webui. Light: the entry needs it at start-up."""
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 from modules import paths, shared
 
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.files.detectors import detectors_there
+from ohwx_compare.files.detectors import adetailer_cache, detectors_there
 from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
 from ohwx_compare.words import quoted
 
 __all__ = [
+    "as_shown",
     "checkpoint_folders",
     "checkpoint_names",
     "checkpoints_here",
@@ -66,6 +69,30 @@ def runs_folder() -> Path:
 def trainings_folder() -> Path:
     """Where trainings are, each a folder with its checkpoints: below the webui's data path."""
     return Path(paths.data_path) / "outputs" / "ohwx" / "train"
+
+
+def as_shown(text: str) -> str:
+    """`text` for the webui's page: without the places of the webui's folders on its machine.
+
+    "models/adetailer" stands for the folder of that name, wherever the webui lies.
+    """
+    data = Path(paths.data_path)
+    named = {data: "", runs_folder(): "", Path(paths.models_path): "models", adetailer_cache(): "ADetailer's download"}
+    others = (*features.model_folders(), *detector_folders())
+    named |= {folder: folder.name for folder in others if data not in folder.parents}
+    roots = {str(form): name for folder, name in named.items() for form in (folder, folder.resolve())}
+    for root, name in sorted(roots.items(), key=lambda item: -len(item[0])):
+        if len(Path(root).parts) > 1:
+            for written in {root, root.replace("\\", "\\\\")}:
+                text = re.sub(re.escape(written) + r"([/\\]+|(?![\w.-]))", _name_of(name), text)
+    return text
+
+
+def _name_of(name: str) -> Callable[[re.Match[str]], str]:
+    def shown(found: re.Match[str]) -> str:
+        return (name and f"{name}/") if found[1] else name or "the webui's folder"
+
+    return shown
 
 
 def require_shown(path: Path) -> None:

@@ -58,14 +58,20 @@ _ARTICLE = {
 }
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "article-no-reg": {**_ARTICLE, "repeats": 1, "epochs": 150, "save_every_epochs": 30},
-    # 901 = 15 images * 30 exposures * 2 (train and reg) + 1
-    "article-reg": {**_ARTICLE, "repeats": 150, "epochs": 1, "save_every_epochs": None, "save_every_steps": 901},
     "corrected": {},
     "lean": {"optimizer_args": {"flatten": True, "weight_decay": 0.01}, "memory_gb": 8.0},
     "10 GB": {"optimizer_args": {"flatten": True, "weight_decay": 0.01}, "memory_gb": 9.5},  # for cards of 10 GB
     "fast": {"memory_gb": 22.0},  # for cards of 24 GB
-}
+    # for the toy model; the demo trains like this (demo/sizes.py), and its rate was chosen by tools/toy_rates.py
+    "toy": {
+        "resolution": (128, 128), "bucket_no_upscale": True, "bucket_step": 32, "epochs": 60, "save_every_epochs": 20,
+        "batch": 15, "lr_unet": 1e-3, "loss_weighting": "min-snr", "ema": 0.95, "precision": "fp32",
+        "checkpointing": False, "validation": 0,
+    },
+    "article-no-reg": {**_ARTICLE, "repeats": 1, "epochs": 150, "save_every_epochs": 30},
+    # 901 = 15 images * 30 exposures * 2 (train and reg) + 1
+    "article-reg": {**_ARTICLE, "repeats": 150, "epochs": 1, "save_every_epochs": None, "save_every_steps": 901},
+}  # fmt: skip
 
 WATCHING = (  # fields that no weight depends on
     "watch_every_epochs", "watch_every_steps", "sample_prompts", "sample_negative", "sample_seeds", "sample_steps",

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ __all__ = ["Fingerprint"]
 _SECTIONS = frozenset({
     "compatibility", "face-restoration", "img2img", "optimizations", "sampler-params", "sd", "sd3", "sdxl", "vae",
 })  # fmt: skip
+_WITHOUT_SECTION = frozenset({"forge_unet_storage_dtype"})
 _NOT_PIXELS = re.compile(r"sd_(model_)?checkpoint.*|sd_vae_checkpoint_cache|sd_unet|randn_source|CLIP_stop_.*")
 _JOBS_OWN = frozenset({
     "batch_size", "cfg_scale", "denoising_strength", "do_not_reload_embeddings", "do_not_save_grid",
@@ -28,23 +29,39 @@ _JOBS_OWN = frozenset({
     "scripts_setup_complete", "seed", "seed_enable_extras", "steps", "subseed", "subseed_strength", "user", "width",
 })  # fmt: skip
 _LORA = re.compile(r"<(?:lora|lyco):([^:>]+)")
+_HYPERNET = re.compile(r"<hypernet:([^:>]+)")
 
 
 class Fingerprint:
     """Made once from the user's processing object, called for each job; files are hashed once."""
 
-    def __init__(self, p: processing.StableDiffusionProcessing, *, own_faces: bool, digest: Callable[[Path], str]):
-        """digest: gives a file's sha256."""
-        self._p, self._own_faces, self._digest = p, own_faces, digest
+    def __init__(
+        self,
+        p: processing.StableDiffusionProcessing,
+        *,
+        own_faces: bool,
+        digest: Callable[[Path], str],
+        modules: Sequence[Path] | None = None,
+    ):
+        """digest: gives a file's sha256. modules: the files beside the checkpoint; None where a setting names a VAE."""
+        self._p, self._own_faces, self._digest, self._modules = p, own_faces, digest, modules
         self._files: dict[Path, str] = {}
+        self._vaes: dict[str, str | None] = {}  # those that the webui takes for one of the checkpoints alone
+
+    def include(self, checkpoint: Path) -> None:
+        """Count what belongs to this checkpoint, which is compared; before the first call."""
+        self._vaes |= {path.name: self._sha256(path) for path in loading.vaes_beside(checkpoint)}
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """JSON values, equal where nothing that moves a pixel changed."""
         texts = (job.prompt, features.field_of(self._p, "hr_prompt") or "")
-        loras = {name: self._sha256(features.lora_file(name)) for text in texts for name in sorted(_LORA.findall(text))}
         words = (*texts, job.negative, features.field_of(self._p, "hr_negative_prompt") or "")
-        embeddings = {name: self._sha256(path) for name, path in features.embeddings_in("\n".join(words)).items()}
-        own = {"loras": loras, "embeddings": embeddings}
+        own = {
+            "loras": {name: self._sha256(features.lora_file(name)) for name in _named(_LORA, texts)},
+            "hypernets": {name: self._sha256(features.hypernet_file(name)) for name in _named(_HYPERNET, texts)},
+            "embeddings": {name: self._sha256(path) for name, path in features.embeddings_in("\n".join(words)).items()},
+            "vaes": dict(sorted(self._vaes.items())),
+        }
         return {**self._common, **{name: files for name, files in own.items() if files}}
 
     @cached_property
@@ -54,17 +71,24 @@ class Fingerprint:
             "version": processing.program_version(),
             "device": str(devices.device).partition(":")[0],
             "dtype": [str(kind).removeprefix("torch.") for kind in (devices.dtype, devices.dtype_vae)],
-            "vae": _vae(self._p, self._digest),
+            "vae": _vae(self._p, self._digest) if self._modules is None else self._chosen(self._modules),
             "settings": _settings(self._p),
             "fields": _fields(self._p),
             "scripts": _scripts(self._p, own_faces=self._own_faces),
             "nested scripts": sorted(nested_scripts()) if self._own_faces else [],
         }
 
+    def _chosen(self, modules: Sequence[Path]) -> Any:
+        return [[path.name, self._sha256(path)] for path in modules]
+
     def _sha256(self, path: Path | None) -> str | None:
         if path is not None and path not in self._files:
             self._files[path] = self._digest(path)
         return self._files[path] if path else None
+
+
+def _named(tag: re.Pattern[str], texts: Iterable[str]) -> list[str]:
+    return sorted({name for text in texts for name in tag.findall(text)})
 
 
 def _vae(p: processing.StableDiffusionProcessing, digest: Callable[[Path], str]) -> Any:
@@ -79,7 +103,8 @@ def _settings(p: processing.StableDiffusionProcessing) -> dict[str, Any]:
     for name, info in shared.opts.data_labels.items():
         section = info.section[0] if info.section else None
         value = p.override_settings.get(name, features.option(name, info.default))
-        if section in _SECTIONS and not _NOT_PIXELS.fullmatch(name) and value != info.default:
+        moves_pixels = section in _SECTIONS or name in _WITHOUT_SECTION
+        if moves_pixels and not _NOT_PIXELS.fullmatch(name) and value != info.default:
             found[name] = _plain(value)
     return dict(sorted(found.items()))
 

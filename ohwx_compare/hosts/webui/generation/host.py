@@ -22,7 +22,8 @@ from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoints_here
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
-from ohwx_compare.hosts.webui.generation.loaded import differing, missing
+from ohwx_compare.hosts.webui.generation.holding import hold_model
+from ohwx_compare.hosts.webui.generation.loaded import MODEL_PARTS, differing, missing
 from ohwx_compare.hosts.webui.generation.passes import Template
 from ohwx_compare.hosts.webui.generation.together import can_be_together, paste_crop, together
 from ohwx_compare.hosts.webui.generation.toy import describe_toy
@@ -52,10 +53,10 @@ class WebuiHost:
                 "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
             )
         self._hashes = webui_hashes(tell)
+        self._holding = hold_model(p.override_settings)
         self._template = Template(p, own_faces)
-        self._fingerprint = Fingerprint(p, own_faces=own_faces, digest=self._hashes)
-        self._users = {name: shared.opts.data.get(name) for name in ("sd_model_checkpoint", "sd_checkpoint_hash")}
-        self._in_use: tuple[Loaded, Header] | None = None
+        self._fingerprint = Fingerprint(p, own_faces=own_faces, digest=self._hashes, modules=self._holding.modules)
+        self._in_use: tuple[Loaded, Header, Any] | None = None
         self._is_finishing = self._is_closed = False
 
     def checkpoints(self) -> list[Checkpoint]:
@@ -67,7 +68,9 @@ class WebuiHost:
 
         A file is read whole only where it is asked for by a hash that no known file has.
         """
-        return among(checkpoints_here(), self._hashes.seems, self._hashes)(ref)
+        found = among(checkpoints_here(), self._hashes.seems, self._hashes)(ref)
+        self._fingerprint.include(found.path)
+        return found
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """The file's hash as it is now. Raises CheckpointError where it cannot be read."""
@@ -90,21 +93,16 @@ class WebuiHost:
         describe_toy(header)
         entry = loading.entry_of(checkpoint)
         was_there = loading.is_loaded(checkpoint.path)
-        loading.load_entry(entry, forced=False)
-        own_vae = loading.has_own_vae()
-        if differing(loading.in_memory(), header, whole=was_there, own_vae=own_vae):
-            loading.load_entry(entry, forced=True)  # the file was overwritten, and the webui goes by the name
+        self._holding.load(entry, forced=False)
+        parts = self._holding.own_parts()
+        if differing(loading.in_memory(), header, parts, whole=was_there):
+            self._holding.load(entry, forced=True)  # the file was overwritten, and the webui goes by the name
         seen = self.glance(checkpoint) if sampled else None
         loaded = seen or Loaded(checkpoint, self.sha256(checkpoint))
-        self._in_use = (loaded, header)
+        self._in_use = (loaded, header, entry)
         self._verify()
-        if lost := missing(loading.in_memory(), header, own_vae=own_vae):
-            some = ", ".join(lost[:3]) + (", ..." if lost[3:] else "")
-            raise MissingKeysError(
-                f"{checkpoint.name} lacks {counted(len(lost), 'tensor')} ({some}); the webui would use those of the "
-                f"model before. Save the checkpoint whole{', or set a VAE' if own_vae else ''}."
-            )
-        self._template.use(loading.alias_of(entry))
+        _require_whole(checkpoint, header, parts)
+        self._template.use(self._holding.overrides(self._template.p.override_settings, entry))
         return loaded
 
     def expect(self, checkpoint: Checkpoint) -> None:
@@ -155,18 +153,14 @@ class WebuiHost:
             return
         self._is_closed = True
         self._in_use = None
-        for name, value in self._users.items():
-            if value is None:
-                shared.opts.data.pop(name, None)
-            else:
-                shared.opts.data[name] = value
-        loading.load_as_the_user_has_it()
+        self._holding.give_back()
 
     def _draw(self, p: processing.StableDiffusionProcessing, jobs: Sequence[Job]) -> Iterator[Rendered]:
         self._take_over_finishing()
         if shared.state.interrupted:
             raise Interrupted("Interrupted; what is finished is kept.")
         torch.manual_seed(jobs[0].seed)  # the VAE's encode draws from here, or else from what the last job left
+        self._keep()
         what = f"{len(jobs)} x {jobs[0].width}x{jobs[0].height} px"
         processed = within_memory(lambda: processing.process_images(p), what, torch.device(devices.device))
         if shared.state.interrupted:
@@ -184,16 +178,20 @@ class WebuiHost:
             changed = () if prompt == job.prompt else (f"prompt as used: {prompt}",)
             yield Rendered(image.convert("RGB"), (*notes, *changed), _keys(text))
 
+    def _keep(self) -> None:
+        if self._in_use is not None:
+            self._holding.keep(self._in_use[2])
+
     def _verify(self) -> None:
         """Raise HostError unless the checkpoint in use is what lies in memory."""
         if self._in_use is None:
             raise HostError("No checkpoint is loaded; call use() first.")
-        loaded, header = self._in_use
+        loaded, header, _ = self._in_use
         path = loaded.checkpoint.path
         if not loading.is_loaded(path):
             raise HostError(f"Asked for {path.name}, but the webui has loaded {loading.loaded_name()}.")
         try:
-            others = differing(loading.in_memory(), header)
+            others = differing(loading.in_memory(), header, self._holding.own_parts())
         except OSError as error:
             raise HostError(f"{path} can no longer be read: {error.strerror or error}.") from error
         if others:
@@ -204,6 +202,17 @@ class WebuiHost:
         if features.is_finishing():
             shared.state.stopping_generation = False
             self._is_finishing = True
+
+
+def _require_whole(checkpoint: Checkpoint, header: Header, parts: Sequence[str]) -> None:
+    """Raise MissingKeysError where the file lacks a tensor of the model that was loaded from it."""
+    if lost := missing(loading.in_memory(), header, parts):
+        some = ", ".join(lost[:3]) + (", ..." if lost[3:] else "")
+        instead = "leave them without values" if loading.builds_anew() else "use those of the model before"
+        raise MissingKeysError(
+            f"{checkpoint.name} lacks {counted(len(lost), 'tensor')} ({some}); the webui would {instead}. Save the "
+            f"checkpoint whole{', or set a VAE' if MODEL_PARTS[-1] in parts else ''}."
+        )
 
 
 def _kind_of_face(face: tuple[InpaintJob, Image.Image, Image.Image]) -> tuple[object, ...]:

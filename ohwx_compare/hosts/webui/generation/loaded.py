@@ -5,15 +5,19 @@ that a file lacks keep the values of the model before (`modules/sd_models.py` at
 `load_model_weights` with `strict=False`). So a few tensors are compared with the file's own bytes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 
 from ohwx_compare.files.checkpoint import Header, Tensor
+from ohwx_compare.hosts.webui.generation.parameters import Pieces, parameters
 
-__all__ = ["differing", "missing"]
+__all__ = ["MODEL_PARTS", "differing", "missing"]
 
-_PARTS = ("model.diffusion_model.", "conditioner.", "first_stage_model.")
+MODEL_PARTS = ("model.diffusion_model.", "conditioner.embedders.0.", "conditioner.embedders.1.", "first_stage_model.")
+"""How the names of a file begin: UNet, both text encoders, VAE."""
+
 _OPTIONAL = ("position_ids", "logit_scale")  # trainers drop them, and the webui has its own
 _SAMPLE = 1 << 14  # values compared of a tensor
 _DTYPES: Mapping[str, torch.dtype] = {
@@ -24,29 +28,30 @@ _DTYPES: Mapping[str, torch.dtype] = {
 }
 
 
-def missing(model: torch.nn.Module, header: Header, *, own_vae: bool) -> list[str]:
-    """Parameters of `model` that the file lacks, so that they are what the model before had.
+def missing(model: Any, header: Header, parts: Sequence[str] = MODEL_PARTS) -> list[str]:
+    """Parameters of `model` that the file lacks, so that their values came from elsewhere.
 
-    own_vae: the VAE comes from the file; otherwise its keys do not count.
+    parts: those of `MODEL_PARTS` that come from the file; others do not count.
     """
-    parts = _PARTS if own_vae else _PARTS[:2]
     return [
         name
-        for name in _parameters(model)
-        if name.startswith(parts) and not name.endswith(_OPTIONAL) and name not in header.tensors
+        for name in parameters(model)
+        if name.startswith(tuple(parts)) and not name.endswith(_OPTIONAL) and name not in header.tensors
     ]
 
 
-def differing(model: torch.nn.Module, header: Header, *, whole: bool = False, own_vae: bool = False) -> list[str]:
+def differing(model: Any, header: Header, parts: Sequence[str] = MODEL_PARTS, *, whole: bool = False) -> list[str]:
     """Names of those tensors whose values in memory are not the file's; [] where it is the same model.
 
+    parts: those of `MODEL_PARTS` that come from the file; others do not count.
     whole: every matrix and vector is compared to its last value, which reads the whole file. Otherwise sampled are
         matrices of the UNet's beginning, middle and end and of both text encoders, of each its first 16,384 values.
-    own_vae: the VAE comes from the file, so `whole` means it too.
+    What memory holds packed into integers cannot be compared, and is left out.
     Raises OSError where the file is gone.
     """
-    parameters = _parameters(model)
-    names = [name for name in _all(header, own_vae=own_vae) if name in parameters] if whole else _sampled(header)
+    held = parameters(model)
+    known = [name for name in _comparable(header, parts) if name not in held or held[name][0].is_floating_point()]
+    names = [name for name in known if name in held] if whole else _sampled(known, header)
     with header.path.open("rb") as file:
         found = []
         for name in names:
@@ -54,39 +59,23 @@ def differing(model: torch.nn.Module, header: Header, *, whole: bool = False, ow
             size = tensor.end - tensor.start
             file.seek(tensor.start)
             stored = _values(file.read(size if whole else min(size, _SAMPLE * _width(tensor))), tensor)
-            if name not in parameters or not _is_same(parameters[name], stored):
+            if name not in held or not _is_same(held[name], stored):
                 found.append(name)
     return found
 
 
-def _parameters(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters under the names of the file: the webui wraps embeddings, LoRA keeps what it changed in a backup."""
-    found: dict[str, torch.Tensor] = {}
-    for path, module in model.named_modules():
-        backup = getattr(module, "network_weights_backup", None)
-        values = dict(module.named_parameters(recurse=False))
-        if isinstance(backup, torch.Tensor):
-            values["weight"] = backup
-        elif isinstance(backup, tuple):  # of a MultiheadAttention; the second is its child's
-            values["in_proj_weight"], values["out_proj.weight"] = backup
-        for name, value in values.items():
-            found.setdefault(f"{path}.{name}".replace(".wrapped.", "."), value)
-    return found
-
-
-def _all(header: Header, *, own_vae: bool) -> Iterator[str]:
-    parts = _PARTS if own_vae else _PARTS[:2]
+def _comparable(header: Header, parts: Sequence[str]) -> Iterator[str]:
     for name, tensor in header.tensors.items():
-        if name.startswith(parts) and not name.endswith(_OPTIONAL) and tensor.dtype in _DTYPES and tensor.shape:
+        if name.startswith(tuple(parts)) and not name.endswith(_OPTIONAL) and tensor.dtype in _DTYPES and tensor.shape:
             yield name
 
 
-def _sampled(header: Header) -> Iterator[str]:
-    for part in ("model.diffusion_model.", "conditioner.embedders.0.", "conditioner.embedders.1."):
+def _sampled(names: Sequence[str], header: Header) -> Iterator[str]:
+    for part in MODEL_PARTS[:3]:
         matrices = [
             name
-            for name, tensor in header.tensors.items()
-            if name.startswith(part) and len(tensor.shape) >= 2 and tensor.dtype in _DTYPES and ".visual." not in name
+            for name in names
+            if name.startswith(part) and len(header.tensors[name].shape) >= 2 and ".visual." not in name
         ]
         matrices = [name for name in matrices if "attn" in name or "mlp" in name or "ff" in name] or matrices
         yield from dict.fromkeys(matrices[int(at * (len(matrices) - 1))] for at in (0.0, 0.35, 0.7, 1.0) if matrices)
@@ -100,7 +89,15 @@ def _width(tensor: Tensor) -> int:
     return torch.empty(0, dtype=_DTYPES[tensor.dtype]).element_size()
 
 
-def _is_same(actual: torch.Tensor, stored: torch.Tensor) -> bool:
+def _is_same(pieces: Pieces, stored: torch.Tensor) -> bool:
     """Equal after the rounding that the webui's precision brings: straight, or by way of float16."""
-    got = actual.detach().flatten()[: stored.numel()].cpu()
+    got = _beginning(pieces, stored.numel())
     return any(torch.equal(got.float(), way.to(got.dtype).float()) for way in (stored, stored.half()))
+
+
+def _beginning(pieces: Pieces, count: int) -> torch.Tensor:
+    """Their first `count` values as one tensor on the CPU."""
+    found: list[torch.Tensor] = []
+    for piece in pieces:
+        found.append(piece.detach().flatten()[: count - sum(map(len, found))].cpu())
+    return torch.cat(found) if len(found) > 1 else found[0]

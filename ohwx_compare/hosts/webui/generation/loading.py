@@ -1,10 +1,10 @@
-"""Which checkpoint the webui has in memory and how that is changed: all that calls its `sd_models` and `sd_vae`.
+"""What the webui has in memory and in its list of checkpoints: all that calls its `sd_models` and `sd_vae`.
 
-Forks load in ways of their own, behind the same names or behind others; what they do differently belongs here. What a
-model's tensors are called is `loaded.py`'s question. Light: the panel needs the list at start-up.
+How a checkpoint is put there for a run and given back is `holding.py`'s question, what a model's tensors are called
+`parameters.py`'s. Light: the panel needs the list at start-up.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,24 @@ from ohwx_compare.hosts.webui.folders import trainings_folder
 
 __all__ = [
     "alias_of",
+    "builds_anew",
     "entry_of",
     "has_own_vae",
     "in_memory",
     "is_loaded",
     "known_sha256",
     "list_again",
-    "load_as_the_user_has_it",
-    "load_entry",
     "loaded_name",
     "unload",
+    "unload_from_device",
     "vae_file",
 ]
 
+_MANAGERS = ("backend.memory_management", "ldm_patched.modules.model_management")  # of Forge's kin
+
 
 def in_memory() -> Any:
-    """The model in memory; loads the user's where there is none yet."""
+    """The model in memory; loads the user's where there is none yet and the webui does not wait for a picture."""
     return shared.sd_model
 
 
@@ -46,6 +48,11 @@ def loaded_name() -> str:
     return getattr(_info(), "name", "nothing")
 
 
+def builds_anew() -> bool:
+    """Whether the webui makes a new model for each checkpoint, so that nothing of the model before is left."""
+    return hasattr(in_memory(), "forge_objects")
+
+
 def has_own_vae() -> bool:
     """Whether the VAE in memory came with the checkpoint."""
     return sd_vae.loaded_vae_file is None
@@ -56,20 +63,30 @@ def vae_file(name: Any) -> Path:
     return Path(sd_vae.vae_dict.get(name, name) or "")
 
 
-def load_entry(entry: Any, *, forced: bool) -> None:
-    """Put an entry's checkpoint into memory, the user's choice in the settings kept; forced: read the file anyway."""
-    with _without_writing():
-        sd_models.reload_model_weights(info=entry, **({"forced_reload": True} if forced else {}))
+def vae_names() -> list[str]:
+    """The VAEs that the settings may name."""
+    return ["Automatic", "None", *map(str, sd_vae.vae_dict)]
 
 
-def load_as_the_user_has_it() -> None:
-    """Put checkpoint and VAE of the settings into memory."""
-    sd_models.reload_model_weights()
-    sd_vae.reload_vae_weights()
+def vaes_beside(checkpoint: Path) -> list[Path]:
+    """The VAE files that the webui takes for this checkpoint alone, where its settings leave that open.
+
+    By the file's name or by what the user noted for the checkpoint: `modules/sd_vae.py:resolve_vae` at 82a973c.
+    """
+    near, noted = (
+        getattr(sd_vae, name, None) for name in ("find_vae_near_checkpoint", "resolve_vae_from_user_metadata")
+    )
+    found = [near(str(checkpoint)) if near else None, noted(str(checkpoint)).vae if noted else None]
+    return [Path(file) for file in dict.fromkeys(found) if file and Path(file).is_file()]
 
 
 def unload() -> None:
-    """Let every model go; the next picture loads the user's again. Hold the queue lock."""
+    """Have the device's memory free; the next picture puts a model there again. Hold the queue lock.
+
+    Forge's kin move the model off the device, and could not generate any more without it.
+    """
+    if unload_from_device():
+        return
     data = sd_models.model_data
     for model in [*getattr(data, "loaded_sd_models", ())] or [data.sd_model]:
         if model is not None:
@@ -77,6 +94,15 @@ def unload() -> None:
     data.set_sd_model(None)
     getattr(data, "loaded_sd_models", []).clear()
     devices.torch_gc()
+
+
+def unload_from_device() -> bool:
+    """Move every model off the device, in a webui that has a manager for that; else False."""
+    manager = next((sys.modules[name] for name in _MANAGERS if name in sys.modules), None)
+    if manager is not None:
+        manager.unload_all_models()
+        devices.torch_gc()
+    return manager is not None
 
 
 def list_again() -> None:
@@ -131,11 +157,6 @@ def _entry(path: Path) -> Any:
     return next(
         (info for info in list(sd_models.checkpoints_list.values()) if _is_same_file(info.filename, path)), None
     )
-
-
-def _without_writing() -> AbstractContextManager[Any]:
-    """Keeps a load from becoming the user's choice, where the webui would make it that."""
-    return sd_models.SkipWritingToConfig() if hasattr(sd_models, "SkipWritingToConfig") else nullcontext()
 
 
 def _is_same_file(one: str | Path, other: str | Path) -> bool:

@@ -49,16 +49,16 @@ def nested_scripts() -> frozenset[str]:
 
 @dataclass
 class Template:
-    """The user's processing object, of which only copies are used, and the checkpoint that they ask for."""
+    """The user's processing object, of which only copies are used, and what they override of the settings."""
 
     p: processing.StableDiffusionProcessing
     own_faces: bool  # the comparison does the faces, so ADetailer must not
-    checkpoint: str | None = None  # a name that the webui's alias table leads to the right file
+    overrides: Mapping[str, Any] | None = None  # the user's own, and what the checkpoint in use needs
     _conds: list[list[Any]] = field(default_factory=list)
 
-    def use(self, checkpoint: str) -> None:
-        """Ask for `checkpoint` from now on, with empty caches of conditioning: they know a model by name only."""
-        self.checkpoint = checkpoint
+    def use(self, overrides: Mapping[str, Any]) -> None:
+        """Override these settings from now on, with empty caches of conditioning: they know a model by name only."""
+        self.overrides = overrides
         self._conds = [[None, None] for _ in range(6)]
 
     def picture(self, jobs: Sequence[Job]) -> processing.StableDiffusionProcessing:
@@ -131,14 +131,10 @@ class Template:
         return p
 
     def _settings(self, job: Job) -> dict[str, Any]:
-        if self.checkpoint is None:
+        if self.overrides is None:
             raise HostError("No checkpoint is loaded; call use() first.")
         wanted = {"randn_source": job.rng, "CLIP_stop_at_last_layers": job.clip_skip}
-        return {
-            **self.p.override_settings,
-            **{name: value for name, value in wanted.items() if features.has_option(name)},
-            "sd_model_checkpoint": self.checkpoint,
-        }
+        return {**self.overrides, **{name: value for name, value in wanted.items() if features.has_option(name)}}
 
 
 def _nested(users: Any) -> Any:

@@ -1,6 +1,7 @@
 """The face pass in the script's panel: the settings of the article in sight, the rest in an accordion."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -8,7 +9,7 @@ import gradio as gr
 
 from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AS_PICTURE, NO_DETECTOR, Panel
 
-__all__ = ["FACE_LISTS", "face_choices", "face_panel"]
+__all__ = ["FACE_LISTS", "FacePanel", "face_choices", "face_panel"]
 
 FACE_LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType({
     "detector": ("face model", (Panel.detector, NO_DETECTOR)),
@@ -21,7 +22,25 @@ FACE_LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType({
 def face_choices(name: str, of_kind: Callable[[str], Sequence[str]]) -> list[str]:
     """What the list of this argument offers now."""
     kind, first = FACE_LISTS[name]
-    return list(dict.fromkeys([*first, *of_kind(kind)]))
+    known = of_kind(kind)
+    return list(dict.fromkeys([*(one for one in first if one != Panel.detector or one in known), *known]))
+
+
+def is_detector(name: str | None, of_kind: Callable[[str], Sequence[str]]) -> bool:
+    """Whether the face detector is there, or is the word for none."""
+    return name in face_choices("detector", of_kind)
+
+
+@dataclass(frozen=True)
+class FacePanel:
+    """The face pass's components, by argument in the order of `arguments.ARGUMENTS`, and what helps to fill them in."""
+
+    arguments: dict[str, gr.components.Component]
+    offer: gr.components.Component  # the detectors that are there, shown while the chosen one is not
+
+    def offered(self, name: str | None, of_kind: Callable[[str], Sequence[str]]) -> Any:
+        """How the offer looks while the detector `name` is chosen."""
+        return gr.update(**_offer(name, of_kind))
 
 
 class _Parts:
@@ -42,7 +61,10 @@ class _Parts:
 
     def choice(self, name: str, label: str, kind: str = "") -> None:
         names = list(self._of_kind(kind)) if kind else face_choices(name, self._of_kind)
-        self.made[name] = gr.Dropdown(names, **self._common(name, label))
+        common = self._common(name, label)
+        if common["value"] not in names:  # a detector that is not there is not chosen beforehand
+            common["value"] = None
+        self.made[name] = gr.Dropdown(names, **common)
 
     def text(self, name: str, label: str, placeholder: str, lines: int = 1) -> None:
         self.made[name] = gr.Textbox(placeholder=placeholder, lines=lines, **self._common(name, label))
@@ -50,16 +72,17 @@ class _Parts:
 
 def face_panel(
     elem_id: Callable[[str], str], of_kind: Callable[[str], Sequence[str]], *, has_adetailer: bool
-) -> list[gr.components.Component]:
-    """Build it inside the block that is open: components in the order of `arguments.ARGUMENTS`.
+) -> FacePanel:
+    """Build it inside the block that is open.
 
     of_kind: known values of a kind of axis.
     """
     parts = _Parts(elem_id, of_kind)
     with gr.Row():
-        parts.checkbox("faces", "Face pass, in place of ADetailer")
-        parts.checkbox("adetailer", "with the settings of ADetailer's panel", visible=has_adetailer)
+        parts.checkbox("faces", "Find and inpaint faces (ADetailer stays off)")
+        parts.checkbox("adetailer", "Take the settings from ADetailer's panel", visible=has_adetailer)
     with gr.Column() as settings:
+        offer = _offer_radio(elem_id("detectors"), of_kind)
         _common(parts)
         with gr.Accordion("More face settings (0: as the picture)", open=False, elem_id=elem_id("more_faces")):
             _rare(parts)
@@ -70,7 +93,24 @@ def face_panel(
 
     for switch in both:
         switch.change(visible, inputs=both, outputs=[settings], show_progress="hidden")
-    return [parts.made[name] for name in ARGUMENTS if name in parts.made]
+    panel = FacePanel({name: parts.made[name] for name in ARGUMENTS if name in parts.made}, offer)
+    detector = parts.made["detector"]
+    detector.change(
+        lambda name: panel.offered(name, of_kind), inputs=[detector], outputs=[offer], show_progress="hidden"
+    )
+    offer.input(lambda name: gr.update(value=name), inputs=[offer], outputs=[detector], show_progress="hidden")
+    return panel
+
+
+def _offer_radio(elem_id: str, of_kind: Callable[[str], Sequence[str]]) -> gr.components.Component:
+    looks = _offer(Panel.detector, of_kind)
+    return gr.Radio(looks.pop("choices"), value=None, elem_id=elem_id, **looks)
+
+
+def _offer(name: str | None, of_kind: Callable[[str], Sequence[str]]) -> dict[str, Any]:
+    there = list(of_kind("face model"))
+    label = f"There is no face detector {name or Panel.detector}. Choose one that is there:"
+    return {"choices": there, "label": label, "visible": not is_detector(name, of_kind)}
 
 
 def _common(parts: _Parts) -> None:

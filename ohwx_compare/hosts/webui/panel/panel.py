@@ -15,7 +15,7 @@ from modules.ui_components import ToolButton
 from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.panel.face_panel import FACE_LISTS, face_choices, face_panel
+from ohwx_compare.hosts.webui.panel.face_panel import FACE_LISTS, FacePanel, face_choices, face_panel
 from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AXES, NOTHING, Panel
 
 __all__ = ["Choices", "ScriptPanel", "paste_fields", "script_panel"]
@@ -76,6 +76,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
         axes += [kind, text]
         helpers.append(picker)
     faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
+    helpers.append(faces.offer)
     _reread_faces(reread, faces, choices)
     with gr.Row(elem_classes=["ohwx-row"]):
         before = gr.Checkbox(
@@ -90,14 +91,14 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     with gr.Row(elem_classes=["ohwx-row"]):
         button = gr.Button("What will it cost?", elem_id=elem_id("estimate"), size="sm", scale=0, min_width=160)
         told = gr.HTML(_ESTIMATE, elem_id=elem_id("estimate_text"))
-    arguments = [json_text, chosen, *axes, *faces, before, name, *control]
+    arguments = [json_text, chosen, *axes, *faces.arguments.values(), before, name, *control]
     for component in (*arguments, *helpers):
         component.do_not_save_to_config = True  # an old ui-config.json would override newer defaults
     return ScriptPanel(arguments, told, button)
 
 
 def paste_fields(
-    components: Sequence[gr.components.Component], checkpoints: Callable[[], Sequence[str]]
+    components: Sequence[gr.components.Component], choices: Choices
 ) -> list[tuple[gr.components.Component, Callable[[Mapping[str, Any]], Any]]]:
     """The functions that the webui calls when an infotext is pasted; None leaves the component as it is."""
 
@@ -108,9 +109,12 @@ def paste_fields(
             values = pasted_arguments(parameters)
             if name not in values:
                 return None
+            if name == "detector":  # one that is not there is shown as what was asked for
+                listed = [values[name], *face_choices(name, choices.of_kind)]
+                return gr.update(choices=list(dict.fromkeys(listed)), value=values[name])
             if name not in ("checkpoints", "control"):
                 return gr.update(value=values[name])
-            files = list(checkpoints())
+            files = list(choices.checkpoints())
             if name == "control":
                 return gr.update(choices=[NOTHING, *files], value=next(iter(_known([values[name]], files)), NOTHING))
             return gr.update(choices=files, value=_known(values[name], files))
@@ -172,14 +176,16 @@ def _checkpoints(
     return chosen, [shown, group], reread
 
 
-def _reread_faces(button: gr.components.Component, faces: Sequence[gr.components.Component], choices: Choices) -> None:
+def _reread_faces(button: gr.components.Component, faces: FacePanel, choices: Choices) -> None:
     """Let `button` list the detectors, samplers and schedules of the face pass again."""
-    components = dict(zip(ARGUMENTS[ARGUMENTS.index("faces") :], faces, strict=False))
+    detector = faces.arguments["detector"]
 
-    def read_again() -> tuple[Any, ...]:
-        return tuple(gr.update(choices=face_choices(name, choices.of_kind)) for name in FACE_LISTS)
+    def read_again(chosen: str | None) -> tuple[Any, ...]:
+        lists = (gr.update(choices=face_choices(name, choices.of_kind)) for name in FACE_LISTS)
+        return *lists, faces.offered(chosen, choices.of_kind)
 
-    button.click(read_again, inputs=[], outputs=[components[name] for name in FACE_LISTS], show_progress="hidden")
+    lists = [*(faces.arguments[name] for name in FACE_LISTS), faces.offer]
+    button.click(read_again, inputs=[detector], outputs=lists, show_progress="hidden")
 
 
 def _control(

@@ -17,12 +17,12 @@ from ohwx_compare.errors import ExperimentError, OhwxError
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import checkpoints_here, runs_folder
+from ohwx_compare.hosts.webui.folders import as_shown, checkpoints_here, runs_folder
 from ohwx_compare.hosts.webui.generation.loading import known_sha256
 from ohwx_compare.hosts.webui.hashes import webui_hashes
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
-from ohwx_compare.hosts.webui.request.known import require_known_names
+from ohwx_compare.hosts.webui.request.known import require_known_names, require_vae
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.words import counted
 
@@ -38,7 +38,7 @@ def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer
     try:
         return _told(_estimated(fields, arguments, adetailer))
     except OhwxError as error:
-        return f'<p class="ohwx-estimate">{html.escape(str(error))}</p>'
+        return f'<p class="ohwx-estimate">{html.escape(as_shown(str(error)))}</p>'
 
 
 def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: Sequence[Any]) -> Forecast:
@@ -61,6 +61,7 @@ def estimate_of(request: Request, checkpoints: Sequence[Checkpoint], *, batch: i
         own = run_folder(request)
     except ExperimentError:  # a name that no folder can have: said when the run is started
         own = None
+    require_vae()
     require_known_names(request.experiment, stood_in=bool(own and (own / LEDGER_FILE).is_file()))
     resolve, hashes = known_file(checkpoints), webui_hashes()
     return forecast(request.experiment, resolve, batch=batch, own=own, runs=runs_folder(), hashes=hashes)

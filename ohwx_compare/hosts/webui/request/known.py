@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from modules import sd_samplers, shared
@@ -15,12 +16,13 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.detectors import detector_file, missing_detector
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, detector_names
+from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.request.given import style_library
 from ohwx_compare.words import did_you_mean
 
-__all__ = ["known_values", "require_detectors", "require_known_names", "require_ready"]
+__all__ = ["known_values", "require_detectors", "require_known_names", "require_ready", "require_vae"]
 
-_LORA = re.compile(r"<lora:([^:>]+)")
+_NETWORK = re.compile(r"<(lora|lyco|hypernet):([^:>]+)")
 
 
 def known_values(kind: str) -> Sequence[str]:
@@ -58,16 +60,16 @@ def _schedules() -> list[str]:
 def require_known_names(experiment: Experiment, *, stood_in: bool = False) -> None:
     """Raise ExperimentError or DetectorError for the first name that this webui does not have.
 
-    Samplers, schedules, LoRAs and detectors of every cell and face. stood_in: the run to be resumed did without some.
+    Samplers, schedules, LoRAs, hypernets and detectors of every cell and face. stood_in: the run to be resumed did
+    without some.
     """
     cells = experiment.cells()
     named = dict.fromkeys(one for cell in cells for one in _named_by(cell.job, cell.faces))
     for what, name in named:
         if what == "face detector":
             require_detectors([] if stood_in else [name])
-        elif name not in (known := _known(what)):
-            hint = did_you_mean(name, known) if known else "it has none."
-            raise ExperimentError(f"This webui has no {what} {name!r}; {hint}")
+        elif name not in _known(what):
+            raise _unknown(what, name)
     if features.schedules() is None:
         both = dict.fromkeys(one_name(cell.job.sampler, cell.job.schedule) for cell in cells)
         if other := [name for name in both if name not in _visible()]:
@@ -81,31 +83,71 @@ def require_detectors(names: Iterable[str]) -> None:
             raise missing_detector(name, detector_folders())
 
 
+def require_vae(named: str | None = None) -> None:
+    """Raise ExperimentError unless the VAE is there, `named` for one picture or by the settings.
+
+    The webui says no more than a line in its console, and generates with the checkpoint's own.
+    """
+    if flag := features.vae_of_command_line():
+        if not Path(flag).is_file():
+            raise ExperimentError(f"The webui was started with the VAE {flag}, which is not there; start it again.")
+        return
+    name = named or str(features.option("sd_vae", "Automatic"))
+    if name not in ("auto", "", *(known := loading.vae_names())):
+        raise ExperimentError(f"This webui has no VAE {name!r}, which is chosen as SD VAE; {did_you_mean(name, known)}")
+
+
 def require_ready(p: Any) -> None:
-    """Raise ExperimentError where `p` has a refiner, which would replace each checkpoint, or an unknown upscaler."""
+    """Raise ExperimentError where `p` has a checkpoint besides those compared, or names what is not there.
+
+    A refiner, hires fix's own checkpoint; VAE, and what hires fix names.
+    """
+    require_vae(p.override_settings.get("sd_vae"))
     if name := features.refiner_of(p):
         raise ExperimentError(f"The refiner {name} is on: it would replace each checkpoint. Switch the Refiner off.")
-    upscaler = features.field_of(p, "hr_upscaler") if features.field_of(p, "enable_hr") else None
-    if upscaler and upscaler not in (known := features.upscalers()) and known:
-        raise ExperimentError(f"This webui has no upscaler {upscaler!r}; {did_you_mean(upscaler, known)}")
+    if not features.field_of(p, "enable_hr"):
+        return
+    if name := features.hires_checkpoint(p):
+        raise ExperimentError(
+            f"Hires fix has the checkpoint {name}: it would replace each checkpoint. Set it to the same checkpoint."
+        )
+    named = [("upscaler", features.field_of(p, "hr_upscaler")), ("sampler", features.field_of(p, "hr_sampler_name"))]
+    for what, name in (*named, *_networks(features.field_of(p, "hr_prompt") or "")):
+        if name and name not in ("Use same sampler", *_known(what)):
+            raise _unknown(what, name)
+
+
+def _unknown(what: str, name: str) -> ExperimentError:
+    known = _known(what)
+    hint = did_you_mean(name, known) if known else "it has none."
+    return ExperimentError(f"This webui has no {what} {name!r}; {hint}")
 
 
 def _named_by(job: Job, tabs: Iterable[FaceSettings]) -> Iterator[tuple[str, str]]:
     yield "sampler", job.sampler
     yield "schedule", job.schedule
-    yield from (("LoRA", name) for name in _LORA.findall(job.prompt))
+    yield from _networks(job.prompt)
     for tab in tabs:
         yield "face detector", tab.model
-        yield from (("LoRA", name) for name in _LORA.findall(tab.prompt))
+        yield from _networks(tab.prompt)
         if tab.sampler is not None:
             yield "sampler", tab.sampler
         if tab.schedule is not None:
             yield "schedule", tab.schedule
 
 
+def _networks(prompt: str) -> Iterator[tuple[str, str]]:
+    for kind, name in _NETWORK.findall(prompt):
+        yield ("hypernet" if kind == "hypernet" else "LoRA"), name
+
+
 def _known(what: str) -> list[str]:
     if what == "LoRA":
         return features.lora_names()
+    if what == "upscaler":
+        return features.upscalers()
+    if what == "hypernet":
+        return features.hypernet_names()
     if what == "schedule":
         return list(dict.fromkeys(("Automatic", "Uniform", *_schedules())))
     return list(dict.fromkeys(split_sampler(name, None, None)[0] for name in _visible()))

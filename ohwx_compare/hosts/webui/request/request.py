@@ -104,7 +104,7 @@ def _control(panel: Panel) -> dict[str, str]:
 def _face(panel: Panel) -> dict[str, Any]:
     same = ("prompt", "negative", "only_masked", "top_k_by", "sort", "merge")
     return {
-        "model": panel.detector,
+        "model": panel.detector or Panel.detector,  # nothing is chosen while the usual one is not there
         **{name: getattr(panel, name) for name in same},
         **{name: _number(name, getattr(panel, name)) for name in _REAL},
         **{name: int(_number(name, getattr(panel, name))) for name in _WHOLE},

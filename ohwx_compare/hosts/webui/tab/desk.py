@@ -24,7 +24,7 @@ from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoints_here, detector_names, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
-from ohwx_compare.hosts.webui.request.known import known_values, require_known_names
+from ohwx_compare.hosts.webui.request.known import known_values, require_known_names, require_vae
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json, write_request
 from ohwx_compare.hosts.webui.request.request import Request, read_request
@@ -131,6 +131,7 @@ class Desk:
         if frozen := _frozen():
             raise HostError(frozen)
         folder = run_folder(request)
+        require_vae()
         require_known_names(request.experiment, stood_in=(folder / LEDGER_FILE).is_file())
         return self._queue(request, folder)
 

@@ -42,7 +42,7 @@ class JudgeJobs:
         self._guard, self._fetching = threading.Lock(), threading.Lock()
 
     def weights(self) -> dict[str, Any]:
-        """Whether the face network is there, and what its fetch would do: `{"there", "said"}`."""
+        """Whether the face network is there, and what its fetch would do: `{"there", "said", "reason"}`."""
         from ohwx_compare.judge.fetching import FACE_PACKAGE, fetching_words
         from ohwx_compare.judge.weights import find_face_files, weights_folder
 
@@ -50,8 +50,8 @@ class JudgeJobs:
         try:
             find_face_files(_weights())
         except MeasureError as error:
-            return {"there": False, "said": said, "why": str(error)}
-        return {"there": True, "said": said, "why": ""}
+            return {"there": False, "said": said, "reason": str(error)}
+        return {"there": True, "said": said, "reason": ""}
 
     def fetch(self) -> dict[str, Any]:
         """Fetch it by pip into models/ohwx, which takes a while. Raises MeasureError, for other bytes too."""

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from ohwx_compare.errors import NotHereError, OhwxError, sentence_of
 from ohwx_compare.files.json_file import json_text
 from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.folders import as_shown
 from ohwx_compare.hosts.webui.tab.files import HEADERS, answer_file
 from ohwx_compare.hosts.webui.tab.http import Allowance, Handler, HttpRequest
 from ohwx_compare.hosts.webui.tab.login import Login, is_other_site, is_own_page
@@ -31,6 +32,7 @@ __all__ = ["add_routes", "guarded"]
 _MOST_BYTES = 64 << 20  # of a picture
 _MOST_JSON = 8 << 20
 _STATE = "/ohwx/api/state"
+_SENTENCES = frozenset({"error", "note", "notes", "now", "problems", "reason", "said", "skipped"})  # where they stand
 _ANY_TYPE = "/ohwx/api/read"  # takes a dropped picture as it is
 _REPORT = {"judge.html": "text/html; charset=utf-8", "judge.md": "text/markdown; charset=utf-8"}
 
@@ -81,9 +83,10 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
     def run_file(ask: HttpRequest) -> Response:
         name, path = ask.path["run"], ask.path["path"]
         if path == "index.html":
-            return _respond(desk().page(name), "text/html; charset=utf-8")
+            return _respond(as_shown(desk().page(name)), "text/html; charset=utf-8")
         if path in _REPORT:
-            return _respond(desk().judging.report(name, is_page=path.endswith("html")), _REPORT[path])
+            report = desk().judging.report(name, is_page=path.endswith("html"))
+            return _respond(as_shown(report), _REPORT[path])
         return answer_file(desk().run_file(name, path), ask.headers.get("if-none-match"))
 
     def face_file(ask: HttpRequest) -> Response:
@@ -183,8 +186,17 @@ def _answered(answer: Handler, ask: HttpRequest) -> Response:
 
 
 def _json(status: int, data: Any, headers: Mapping[str, str] = HEADERS) -> Response:
-    text = json_text(data).encode("utf-8", "backslashreplace")  # half a surrogate pair out of a file name
+    text = json_text(_shown(data)).encode("utf-8", "backslashreplace")  # half a surrogate pair out of a file name
     return Response(text, status_code=status, media_type="application/json", headers=dict(headers))
+
+
+def _shown(data: Any, name: str = "", deep: int = 5) -> Any:
+    """`data` with sentences that name no place on the webui's machine; none of ours stands deeper."""
+    if deep and isinstance(data, dict):
+        return {key: _shown(value, key, deep - 1) for key, value in data.items()}
+    if deep and isinstance(data, list | tuple):
+        return [_shown(value, name, deep - 1) for value in data]
+    return as_shown(data) if name in _SENTENCES and isinstance(data, str) else data
 
 
 def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -214,6 +214,7 @@ def _told(seen: Seen, waiting: Sequence[str]) -> dict[str, Any]:
         "cells": cells,
         "done": now["done"] if now else done,
         "failed": run.failed if run else 0,
+        "noted": run.noted if run else 0,
         "percent": now["percent"] if now else min(round(100 * done / cells, 1), 100.0) if cells else 0,
         "seconds_left": now["seconds_left"] if now else _seconds_left(run),
         "now": now["now"] if now else "",

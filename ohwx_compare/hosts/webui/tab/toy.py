@@ -1,11 +1,28 @@
 """The button "Put a toy model here"."""
 
+from pathlib import Path
+
+from modules import paths
+
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui.generation.loading import list_again
 from ohwx_compare.hosts.webui.generation.toy import models_folder, register_encoder
 from ohwx_compare.hosts.webui.request.given import has_adetailer
 
-__all__ = ["put_toy"]
+__all__ = ["put_toy", "toy_training"]
+
+
+def toy_training() -> dict[str, str] | None:
+    """The toy's base checkpoint and the folder of its training pictures, as a recipe names them; None without them."""
+    from ohwx_compare.toy.checkpoint import TOY
+    from ohwx_compare.toy.for_webui import FOLDER, TOY_PICTURES
+
+    pictures = models_folder() / FOLDER / TOY_PICTURES
+    if not pictures.is_dir():
+        return None
+    data = Path(paths.data_path)
+    shown = pictures.relative_to(data) if pictures.is_relative_to(data) else pictures
+    return {"base": f"{FOLDER}/{TOY}", "train": shown.as_posix()}
 
 
 def put_toy() -> str:
@@ -29,5 +46,5 @@ def put_toy() -> str:
     theirs = " ADetailer's own list shows the detector after Reload UI." if has_adetailer() else ""
     return (
         f"The checkpoint {FOLDER}/{TOY} and the detector {DETECTOR} can be selected now. In the script, press "
-        f"\U0001f504 beside its checkpoints first.{theirs}"
+        f"\U0001f504 beside its checkpoints first.{theirs} To train it, choose the preset toy in the tab ohwx train."
     )

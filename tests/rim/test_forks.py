@@ -1,0 +1,233 @@
+"""In webuis of the second family: the checkpoint asked for generates, and the user's comes back."""
+
+import json
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import stocked
+from fake_forks import FORK_SHAPES, KINDS, LAYER
+from fake_webui import Txt2Img, write_checkpoint
+from safetensors.torch import load_file, save_file
+
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import MissingKeysError
+
+VAE = "first_stage_model.decoder.conv.weight"
+JOB = Job(prompt="photo", seed=7, steps=8, width=64, height=64)
+OTHER = replace(JOB, prompt="another")  # no batch with the first
+
+
+@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.slow] * (kind == "reforge")) for kind in KINDS])
+def fork(request, fakes):
+    return stocked(fakes(kind=request.param))
+
+
+@pytest.fixture
+def forge(fakes):
+    return stocked(fakes(kind="forge"))
+
+
+def host_of(webui, **overrides):
+    from ohwx_compare.hosts.webui.generation.host import WebuiHost
+
+    return WebuiHost(Txt2Img(override_settings=overrides), own_faces=False)
+
+
+def drawn(webui, *stems, **overrides):
+    """Two pictures of each of these checkpoints, by a host that is closed at the end."""
+    from ohwx_compare.compare.host import Checkpoint
+
+    host, pictures = host_of(webui, **overrides), []
+    try:
+        for stem in stems:
+            host.use(Checkpoint(f"{stem}.safetensors", webui.folder / f"{stem}.safetensors"))
+            pictures += [np.asarray(rendered.image) for rendered in host.render([JOB, OTHER])]
+    finally:
+        host.close()
+    return pictures
+
+
+def users_next(webui):
+    """The checkpoint that the user's next picture is generated with."""
+    webui.process_images(Txt2Img(seed=1))
+    return webui.model_data.sd_model.sd_checkpoint_info.name
+
+
+def choose_vae(webui, seed):
+    """A VAE beside the checkpoints, chosen by the user."""
+    path = webui.data / "models" / "VAE" / "vae.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    weight = torch.randn((8, 8), generator=torch.Generator().manual_seed(seed))
+    save_file({"decoder.conv_in.weight": weight, "decoder.conv.weight": weight.clone()}, path)
+    webui.opts.data["forge_additional_modules"] = [str(path)]
+    webui.choose()
+    sys.modules["modules_forge.main_entry"].module_list["vae.safetensors"] = str(path)
+    return path
+
+
+def test_a_comparison_in_the_script(forge):
+    asked = json.dumps({"checkpoints": ["one.safetensors", "two.safetensors"], "name": "run"})
+    processed = forge.load_script().run(Txt2Img(seed=7), asked)
+    assert len({image.tobytes() for image in processed.images}) == 3
+    assert "differs" not in processed.comments
+
+
+def test_each_checkpoint_generates_and_the_users_comes_back(fork):
+    one, _, two, _ = drawn(fork, "one", "two")
+    assert not np.array_equal(one, two)
+    assert fork.opts.data["sd_model_checkpoint"] == "user.safetensors"
+    assert users_next(fork) == "user.safetensors"
+    assert fork.loads[-3:] == ["one", "two", "user"]
+
+
+def test_a_file_overwritten_under_its_name_is_read_again(fork):
+    two = drawn(fork, "two")
+    assert users_next(fork) == "user.safetensors"
+    write_checkpoint(fork.folder / "user.safetensors", 2, shapes=FORK_SHAPES)  # what `two` is
+    assert all(map(np.array_equal, drawn(fork, "user"), two))
+
+
+def test_any_tensor_changed_under_the_name_of_what_is_loaded_is_seen(fork):
+    from ohwx_compare.files.checkpoint import read_header
+    from ohwx_compare.hosts.webui.generation.loaded import differing
+
+    path = fork.folder / "user.safetensors"
+    users_next(fork)
+    tensors, model = load_file(path), fork.model_data.sd_model
+    for name, value in tensors.items():
+        changed = value.clone()
+        changed.view(-1)[-1] += 1
+        save_file({**tensors, name: changed}, path)
+        assert differing(model, read_header(path), whole=True) == [name]
+
+
+def test_what_is_loaded_and_unchanged_is_not_read_again(fork):
+    users_next(fork)
+    fork.loads.clear()
+    drawn(fork, "user")
+    assert fork.loads == []
+
+
+def test_what_a_lora_changed_is_known_by_its_original(fork):
+    """A part of the UNet, and the second encoder's key: a third of one tensor of the file."""
+    from ohwx_compare.files.checkpoint import read_header
+    from ohwx_compare.hosts.webui.generation.loaded import differing
+
+    users_next(fork)
+    model, header = fork.model_data.sd_model, read_header(fork.folder / "user.safetensors")
+    objects, kept = model.forge_objects, []
+    for patcher, module, name in (
+        (objects.unet, objects.unet.model, "diffusion_model.middle_block.attn.weight"),
+        (
+            objects.clip.patcher,
+            objects.clip.cond_stage_model,
+            "clip_g.transformer.text_model.encoder.layers.0.self_attn.k_proj.weight",
+        ),
+    ):
+        weight = module.get_parameter(name)
+        original = SimpleNamespace(weight=weight.clone()) if fork.kind == "reforge" else weight.clone()
+        kept.append((patcher.lora_loader if fork.kind == "forge" else patcher).backup)
+        kept[-1][name] = original
+        weight += 1
+    assert differing(model, header, whole=True) == []
+    for backup in kept:
+        backup.clear()
+    assert len(differing(model, header, whole=True)) == 2
+
+
+def test_a_vae_chosen_beside_the_checkpoints_is_theirs_and_loads_nothing_twice(forge):
+    choose_vae(forge, 1)
+    write_checkpoint(forge.folder / "bare.safetensors", 5, shapes=FORK_SHAPES, without=[VAE])
+    drawn(forge, "one", "bare", "bare")
+    drawn(forge, "bare")
+    assert forge.loads == ["one", "bare"]
+
+
+def test_what_is_chosen_beside_the_checkpoint_is_in_the_key(forge):
+    keys = [host_of(forge).fingerprint(JOB)]
+    for seed in (1, 2):
+        choose_vae(forge, seed)
+        keys.append(host_of(forge).fingerprint(JOB))
+    assert keys[-1] == host_of(forge).fingerprint(JOB)
+    assert keys[0] == host_of(forge, forge_additional_modules=[]).fingerprint(JOB)
+    keys.append(host_of(forge, forge_unet_storage_dtype="float8-e4m3fn").fingerprint(JOB))
+    forge.opts.forge_unet_storage_dtype = "float8-e4m3fn"
+    assert keys[-1] == host_of(forge).fingerprint(JOB)
+    assert len({json.dumps(key) for key in keys}) == 4
+
+
+def test_the_user_may_choose_while_a_run_generates(forge):
+    plain = drawn(forge, "one", "two")
+    path = choose_vae(forge, 1)
+    forge.opts.data["forge_additional_modules"] = []
+    forge.choose()
+
+    def touch():
+        forge.opts.data |= {"sd_model_checkpoint": "two.safetensors", "forge_additional_modules": [str(path)]}
+        forge.choose()
+
+    forge.after_draw = touch
+    assert all(map(np.array_equal, drawn(forge, "one", "two"), plain))
+
+
+def test_what_a_picture_overrides_leads_not_back_to_the_users_checkpoint(forge):
+    plain, path = drawn(forge, "one"), choose_vae(forge, 1)
+    with_vae = drawn(forge, "one")
+    forge.opts.data["forge_additional_modules"] = []
+    forge.choose()
+    chosen = {"forge_additional_modules": [path.name], "sd_model_checkpoint": "two.safetensors"}
+    assert all(map(np.array_equal, drawn(forge, "one", **chosen), with_vae))
+    choose_vae(forge, 1)
+    assert all(map(np.array_equal, drawn(forge, "one", forge_additional_modules=[]), plain))
+
+
+def test_after_a_load_that_failed_the_webui_generates(fork):
+    users_next(fork)
+    write_checkpoint(fork.folder / "bare.safetensors", 5, shapes=FORK_SHAPES, without=[VAE])
+    with pytest.raises(AssertionError, match="You do not have VAE"):
+        drawn(fork, "bare")
+    assert users_next(fork) == "user.safetensors"
+
+
+def test_after_a_load_that_failed_at_its_end_the_webui_has_the_users_checkpoint(forge):
+    users_next(forge)
+    forge.after_load = lambda: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        drawn(forge, "one")
+    forge.after_load = lambda: None
+    assert users_next(forge) == "user.safetensors"
+
+
+def test_tensors_that_the_webui_leaves_without_values_are_named(fork):
+    write_checkpoint(fork.folder / "bare.safetensors", 5, shapes=FORK_SHAPES, without=[f"{LAYER}mlp.c_fc.weight"])
+    with pytest.raises(
+        MissingKeysError, match=r"lacks 1 tensor \(.*c_fc\.weight\); the webui would leave them without"
+    ):
+        drawn(fork, "bare")
+
+
+def test_weights_packed_into_integers_are_left_out_and_the_rest_is_compared(forge):
+    from ohwx_compare.files.checkpoint import read_header
+    from ohwx_compare.hosts.webui.generation.loaded import differing
+
+    users_next(forge)
+    header, model = read_header(forge.folder / "user.safetensors"), forge.model_data.sd_model
+    inner = model.forge_objects.unet.model.diffusion_model
+    inner.middle_block.attn.weight = torch.nn.Parameter(torch.zeros(32, dtype=torch.uint8), requires_grad=False)
+    assert differing(model, header) == differing(model, header, whole=True) == []
+    inner.input_blocks.get_parameter("0.0.weight").add_(1)
+    assert len(differing(model, header)) == len(differing(model, header, whole=True)) == 1
+
+
+def test_room_is_made_by_the_webuis_own_manager(fork):
+    drawn(fork, "one")
+    from ohwx_compare.hosts.webui.generation import loading
+
+    unloads = fork.unloads
+    loading.unload()
+    assert (fork.unloads, fork.trash) == (unloads + 1, [])
+    assert users_next(fork) == "user.safetensors"

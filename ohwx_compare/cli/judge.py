@@ -72,7 +72,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--second-opinion",
         action="store_true",
-        help=f"also ask the base's UNet whether the style was kept: {UNET_CALLS} calls a picture, which `ohwx plan` counts",
+        help=f"also ask the base's UNet whether the style was kept: {UNET_CALLS} calls a picture, see `ohwx plan`",
     )
     parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")

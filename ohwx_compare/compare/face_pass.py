@@ -63,7 +63,6 @@ def require_built(tabs: Sequence[FaceSettings]) -> None:
     for number, tab in enumerate(tabs, 1):
         asked = {
             "a checkpoint of its own": tab.checkpoint is not None,
-            "a VAE of its own": tab.vae is not None,
             "a noise multiplier": tab.noise_multiplier not in (None, 1.0),
             "face restoration": tab.restore_face,
             "classes by name": bool(tab.classes) or "-world" in tab.model,
@@ -173,9 +172,10 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
         seed=job.seed + index,
         subseed=job.subseed + index,
         denoise=tab.denoise,
+        hires_upscaler=None,
         **{
             name: value
-            for name in ("width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip")
+            for name in ("width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip", "vae")
             if (value := getattr(tab, name)) is not None
         },
     )

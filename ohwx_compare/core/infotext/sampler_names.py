@@ -11,23 +11,15 @@ __all__ = ["SAMPLERS", "SCHEDULE_NAMES", "Version", "one_name", "read_version", 
 
 Version = tuple[int, ...]
 
-SAMPLERS = ("DPM++ 2M", "DPM++ 2M SDE", "Euler", "Euler a")  # what our engine supports
-SCHEDULE_NAMES = ("Automatic", "Exponential", "Karras", "Uniform")
-
-_LABELS = (
-    "Align Your Steps",
-    "Automatic",
-    "Beta",
-    "DDIM",
-    "Exponential",
-    "KL Optimal",
-    "Karras",
-    "Normal",
-    "Polyexponential",
-    "SGM Uniform",
-    "Simple",
-    "Uniform",
-)
+SAMPLERS = (  # what our engine supports
+    "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 2S a", "DPM++ 3M SDE", "Euler a", "Euler",
+    "LMS", "Heun", "DPM2", "DPM2 a", "DPM fast", "DPM adaptive", "Restart", "DDIM", "DDIM CFG++", "PLMS", "UniPC",
+    "LCM",
+)  # fmt: skip
+SCHEDULE_NAMES = (
+    "Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "KL Optimal",
+    "Align Your Steps", "Simple", "Normal", "DDIM", "Beta",
+)  # fmt: skip
 _SPLIT_SINCE = (1, 9)
 _AUTOMATIC = {  # what 1.10 draws with (`samplers_k_diffusion` at 82a973c); all others: the model's schedule
     "DPM++ 2M": "Karras",
@@ -78,12 +70,13 @@ def split_sampler(name: str, schedule: str | None, version: Version | None) -> t
 
 def one_name(sampler: str, schedule: str) -> str:
     """Sampler and schedule in one name, as up to 1.8; the reverse of `split_sampler`."""
-    own = _AUTOMATIC.get(sampler, "Uniform") if schedule == "Automatic" else schedule
-    return sampler if own == "Uniform" else f"{sampler} {own}"
+    bare = _OLD_DEFAULTS.get(sampler, "Uniform")
+    own = _AUTOMATIC.get(sampler, bare) if schedule == "Automatic" else schedule
+    return sampler if own == bare else f"{sampler} {own}"
 
 
 def _suffix(name: str) -> tuple[str, str | None]:
-    for label in _LABELS:
+    for label in sorted(SCHEDULE_NAMES, key=len, reverse=True):  # "SGM Uniform" before "Uniform"
         if name.lower().endswith(" " + label.lower()):
             return name[: -len(label) - 1].rstrip(), label
     return name, None
@@ -91,4 +84,4 @@ def _suffix(name: str) -> tuple[str, str | None]:
 
 def _label(schedule: str) -> str:
     plain = schedule.lower().replace("_", " ")
-    return next((label for label in _LABELS if label.lower() == plain), schedule)
+    return next((label for label in SCHEDULE_NAMES if label.lower() == plain), schedule)

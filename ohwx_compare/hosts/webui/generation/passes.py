@@ -18,6 +18,7 @@ from ohwx_compare.core.infotext.sampler_names import one_name
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.generation.sampling import hires_fields, sampling_overrides, set_sampling
 from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
 
 __all__ = ["PINNED", "Template", "nested_scripts", "txt2img_processing"]
@@ -78,8 +79,9 @@ class Template:
         p.cached_c, p.cached_uc = self._conds[0], self._conds[1]
         if features.has_hires_conds(p):
             p.cached_hr_c, p.cached_hr_uc = self._conds[2], self._conds[3]
-        for name, value in _sampler(job, p).items():
+        for name, value in (*hires_fields(job).items(), *_sampler(job, p).items()):
             setattr(p, name, value)
+        set_sampling(p, job)
         if self.own_faces:
             p._ad_disabled = True  # ADetailer's own mark for passes it must leave alone
         return p
@@ -124,6 +126,7 @@ class Template:
             initial_noise_multiplier=1.0,
             **_sampler(job, user),
         )
+        set_sampling(p, job)
         p.cached_c, p.cached_uc = self._conds[4], self._conds[5]
         p._ad_disabled = p._ad_inner = True
         if user.scripts is not None:
@@ -133,8 +136,11 @@ class Template:
     def _settings(self, job: Job) -> dict[str, Any]:
         if self.overrides is None:
             raise HostError("No checkpoint is loaded; call use() first.")
-        wanted = {"randn_source": job.rng, "CLIP_stop_at_last_layers": job.clip_skip}
-        return {**self.overrides, **{name: value for name, value in wanted.items() if features.has_option(name)}}
+        wanted: dict[str, Any] = {"randn_source": job.rng, "CLIP_stop_at_last_layers": job.clip_skip}
+        if job.vae is not None:
+            wanted["sd_vae"] = job.vae
+        own = {name: value for name, value in wanted.items() if features.has_option(name)}
+        return {**self.overrides, **own, **sampling_overrides(job)}
 
 
 def _nested(users: Any) -> Any:

@@ -56,6 +56,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoints", metavar="DIR", type=Path, help="folder of checkpoints, where the run's files have moved"
     )
+    _add_ways(parser)
+    parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
+    parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
+    parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead of Markdown")
+    parser.set_defaults(run=run)
+
+
+def _add_ways(parser: argparse.ArgumentParser) -> None:
+    """How pictures are looked at and compared."""
     parser.add_argument(
         "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"
     )
@@ -74,10 +83,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"also ask the base's UNet whether the style was kept: {UNET_CALLS} calls a picture, see `ohwx plan`",
     )
-    parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
-    parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
-    parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead of Markdown")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.conditioning import Entry, condition
-from ohwx_compare.engine.schedules import ModelSigmas
+from ohwx_compare.engine.levels import ModelSigmas
 from ohwx_compare.engine.weights import Model
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.images import load_rgb, pixel_digest

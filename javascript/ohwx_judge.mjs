@@ -48,7 +48,8 @@ export function judgeView(parts, server) {
   const report = make("p", { className: "ohwx-line" }, page, markdown);
   const network = weightsLine(parts, server, say);
   const line = make("div", { className: "ohwx-line" }, start, stop, words);
-  const inside = [make("p", { className: "ohwx-grey" }, HINT), network.node, fields(...rows), line, fault, headline, report];
+  const hint = make("p", { className: "ohwx-grey" }, HINT);
+  const inside = [hint, network.node, fields(...rows), line, fault, headline, report];
   const node = make("details", { id: "ohwx-judge" }, make("summary", {}, "Judge"), ...inside);
   let run = "";
   /** @type {JudgeJob | null} */

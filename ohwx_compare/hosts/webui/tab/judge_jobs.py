@@ -14,7 +14,7 @@ from ohwx_compare.errors import ElsewhereError, ExperimentError, Interrupted, Me
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_folders, require_shown
 from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_list import Runs
-from ohwx_compare.words import quoted
+from ohwx_compare.words import counted, quoted
 
 __all__ = ["JudgeJobs"]
 
@@ -129,7 +129,7 @@ def _judge(job: _JudgeJob, folder: Path, given: Mapping[str, Path | None]) -> No
             job.total = event.total
         elif isinstance(event, Step):
             job.done += round(event.count)
-            shared.state.textinfo = f"Judging {folder.name}: {job.done} of {job.total} pictures"
+            shared.state.textinfo = f"Judging {folder.name}: {job.done} of {counted(job.total, 'picture')}"
 
     job.state = "drawing"
     asked = JudgeRequest(

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
@@ -19,6 +20,7 @@ from ohwx_compare.files.regular import require_regular
 __all__ = [
     "THUMB_SIDE",
     "is_made_here",
+    "is_one_colour",
     "load_rgb",
     "open_picture",
     "pixel_digest",
@@ -29,6 +31,7 @@ __all__ = [
 
 THUMB_SIDE = 384  # px, the longer side
 _KEY = "parameters"
+_FLAT = 2  # of 255: all of a picture lies within so much
 # Pillow opens 40 formats by their first bytes, whatever a file's name; for EPS it starts Ghostscript.
 _FORMATS = frozenset({"PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "HEIF", "JXL"})
 _AHEAD = 4096  # bytes of a file's beginning, which are read at once
@@ -61,6 +64,11 @@ def load_rgb(path: Path, *, most_px: int | None = None) -> Image.Image:
 def pixel_digest(image: Image.Image) -> str:
     """sha256 of an RGB picture's size and pixels: equal for equal pictures whatever file holds them."""
     return hashlib.sha256(json.dumps(image.size).encode() + image.tobytes()).hexdigest()
+
+
+def is_one_colour(image: Image.Image) -> bool:
+    """Whether an RGB image shows nothing: black, as NaN and safety filters make it, or any other one colour."""
+    return bool(np.all(np.ptp(np.asarray(image).reshape(-1, 3), axis=0) <= _FLAT))
 
 
 def open_picture(source: Path | BinaryIO) -> Image.Image:

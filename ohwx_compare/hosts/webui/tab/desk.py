@@ -33,6 +33,7 @@ from ohwx_compare.hosts.webui.tab.adoptions import Adoptions
 from ohwx_compare.hosts.webui.tab.face_jobs import FaceJobs
 from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.http import Allowance, Turn
+from ohwx_compare.hosts.webui.tab.judge_jobs import JudgeJobs
 from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of
 from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_list import Runs, read_as_found
@@ -52,6 +53,7 @@ class Desk:
         self.runs = Runs(runs_folder)
         self.faces = FaceJobs(self.queue)
         self.adoptions = Adoptions()
+        self.judging = JudgeJobs(self.queue, self.runs)
         self._reading, self._showing = Turn(), Turn()  # of folders that are named, of runs' pages
         self._asking, self._listing = threading.Lock(), threading.Lock()
         self._folders: tuple[float, list[Checkpoint], list[str]] | None = None

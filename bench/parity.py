@@ -25,7 +25,7 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.infotext import Infotext
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.engine import render
+from ohwx_compare.core.request.limits import RESIZE_MODES
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.errors import OhwxError
@@ -42,9 +42,8 @@ UNTOLD = {  # the webui's options that no infotext tells
     "comma_padding_backtrack": "comma_backtrack",
     "sdxl_clip_l_skip": "clip_l_skip",
     "img2img_fix_steps": "fix_steps",
+    "img2img_color_correction": "color_correction",
 }
-PLAIN = {"resize_mode": 0, "inpainting_fill": 1, "inpainting_mask_invert": 0}  # of img2img: what the engine does
-UNBUILT = ("img2img_color_correction",)
 CLOSE, LOOSE = (2, 0.002), (4, 0.02)
 NAMED = {
     "sampler_dpm_adaptive_automatic": "its steps hang on the last bits: noise times 1.000001 is 0.023 away from itself",
@@ -127,8 +126,10 @@ class Bench:
             text = infotext.parse(case["infotexts"][0])
             if infotext.xyz(text):
                 return Result(path.stem, None, refused="a grid: `ohwx compare` draws it (tests/compare)")
-            job = replace(infotext.to_job(text), **{UNTOLD[k]: v for k, v in case["options"].items() if k in UNTOLD})
-            refused = infotext.unsupported(text) + _unbuilt(case)
+            own = {UNTOLD[k]: v for k, v in case["options"].items() if k in UNTOLD}
+            own["resize_mode"] = RESIZE_MODES[case["payload"].get("resize_mode", 0)]
+            job = replace(infotext.to_job(text), **own)
+            refused = infotext.unsupported(text)
             if refused:
                 return Result(path.stem, job, refused="refused: " + "; ".join(refused))
             bounds = LOOSE if infotext.faces(text) or "mask" in case["payload"] else CLOSE
@@ -151,7 +152,7 @@ class Bench:
                 asked = replace(infotext.to_inpaint_job(text), job=job)
                 image = next(iter(self.host.inpaint([asked], [_start(folder, payload)], [mask.convert("L")]))).image
         else:
-            image = render.img2img(self.host.model_of(job), [job], [_start(folder, payload)])[0].image
+            image = next(iter(self.host.img2img([job], [_start(folder, payload)]))).image
         if not tabs:
             return image
         return detail(self.host, detectors, tabs, [job], [image])[0].image
@@ -164,12 +165,6 @@ def _start(folder: Path, payload: Mapping[str, Any]) -> Image.Image:
 def _answer(path: Path) -> Path:
     one = path.with_suffix(".png")
     return one if one.exists() else path.with_suffix(".0.png")
-
-
-def _unbuilt(case: Mapping[str, Any]) -> list[str]:
-    """What of the request itself, told by no text, the engine does not do."""
-    asked = [f"{key} {value}" for key, value in case["payload"].items() if PLAIN.get(key, value) != value]
-    return asked + [f"{key} (an option)" for key in UNBUILT if key in case["options"]]
 
 
 def table(results: Sequence[Result]) -> str:

@@ -38,7 +38,6 @@ def reasons(text: str) -> list[str]:
         refused = [said.partition(":")[0].partition(" (")[0] for said in infotext.unsupported(parsed)]
         if not refused and not infotext.xyz(parsed):
             require_valid(infotext.to_job(parsed))
-            infotext.require_from_noise(parsed)
     except OhwxError as error:
         return [f"({type(error).__name__})"]
     return list(dict.fromkeys(refused))

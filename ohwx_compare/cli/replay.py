@@ -23,24 +23,26 @@ from ohwx_compare.cli.options import (
     require_folder,
 )
 from ohwx_compare.cli.settings import add_set_flag, read_settings
+from ohwx_compare.cli.start import FROM_NOISE, StartPictures, add_start_flags, read_start
 from ohwx_compare.cli.texts import is_file, named_hashes, require_embeddings, texts_of, with_vae
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
-from ohwx_compare.compare.host import Host, Loaded
+from ohwx_compare.compare.host import Loaded, Rendered
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import checkpoint_of
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.core.request.limits import require_valid
-from ohwx_compare.errors import InfotextError, Interrupted, OhwxError
+from ohwx_compare.errors import InfotextError, Interrupted, OhwxError, UnsupportedKeyError
 from ohwx_compare.files.images import load_rgb, write_result
 from ohwx_compare.files.names import FreeNames
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
+    from ohwx_compare.hosts.native import NativeHost
 
 __all__ = ["Original", "Replayed", "add_flags", "differences", "read_original"]
 
@@ -52,6 +54,8 @@ class Original:
     stem: str  # of the file to be written
     text: str  # its infotext, kept as it is
     job: Job
+    inpaint: InpaintJob | None  # of `job`, where there is a mask
+    start: StartPictures
     faces: tuple[FaceSettings, ...]
     checkpoint: CheckpointRef
     image: Path | None  # None where only the text is there
@@ -80,6 +84,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "inputs", nargs="+", metavar="IMAGE_OR_INFOTEXT", help="a picture, a text file, or the infotext itself"
     )
     add_model_flags(parser)
+    add_start_flags(parser)
     add_set_flag(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
@@ -127,10 +132,11 @@ def read_original(
     image: Path | None = None,
     vae: Path | None = None,
     settings: Mapping[str, Any] = MappingProxyType({}),
+    start: StartPictures = FROM_NOISE,
 ) -> Original:
     """Read one infotext; `vae` stands for the one that it names, `settings` are fields of the job that it cannot tell.
 
-    Raises InfotextError for what cannot be replayed: a grid, img2img, an unsupported key.
+    Raises InfotextError for what cannot be replayed: a grid, an unsupported key, img2img without `start`.
     """
     parsed, about_vae = with_vae(infotext.parse(text), vae)
     if infotext.xyz(parsed):
@@ -139,10 +145,13 @@ def read_original(
             f"{image or 'INFOTEXT.txt'} --checkpoints DIR --out DIR"
         )
     infotext.require_supported(parsed)
-    infotext.require_from_noise(parsed)
+    start, about_start = start.for_text(parsed)
     faces = infotext.faces(parsed)
     job = replace(infotext.to_job(parsed), **settings)
     require_valid(job)
+    if faces and (start.mask or job.color_correction):
+        what = "an inpaint" if start.mask else "colour correction"
+        raise UnsupportedKeyError(f"{stem} is {what} with a face pass, which is not supported; use the webui.")
     for tab in faces:
         require_valid(tab)
     require_built(faces)
@@ -153,10 +162,12 @@ def read_original(
         stem=stem,
         text=infotext.render(infotext.with_settings(infotext.parse(text), settings)) if settings else text,
         job=job,
+        inpaint=replace(infotext.to_inpaint_job(parsed), job=job) if start.mask else None,
+        start=start,
         faces=faces,
         checkpoint=ref,
         image=image,
-        notes=(*infotext.notes_of(parsed), *about_vae),
+        notes=(*infotext.notes_of(parsed), *about_vae, *about_start),
     )
 
 
@@ -167,7 +178,7 @@ def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
 
 
 def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[Original]:
-    settings = read_settings(options.set)
+    settings, start = read_settings(options.set), read_start(options)
     names = FreeNames(options.out, filter(is_file, map(Path, options.inputs)), advice="choose another --out")
     for given in options.inputs:
         name = given if len(given) < 80 else f"{given[:77]}..."
@@ -181,7 +192,9 @@ def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[
             try:
                 stem = names.take(found.stem, found.image).stem
                 require_embeddings(infotext.parse(found.text), options.embeddings)
-                original = read_original(found.text, stem=stem, image=found.image, vae=options.vae, settings=settings)
+                original = read_original(
+                    found.text, stem=stem, image=found.image, vae=options.vae, settings=settings, start=start
+                )
                 yield replace(original, faces=detectors_asked(options, original.faces)[1])
             except OhwxError as error:
                 results.append(Replayed(name=stem if len(texts) > 1 else name, error=words_of(error)))
@@ -195,10 +208,10 @@ def _detectors(options: argparse.Namespace, device: str) -> "Callable[[str], Det
 
 
 def _draw(
-    host: Host, detector: "Callable[[str], Detector]", original: Original, loaded: Loaded, path: Path
+    host: "NativeHost", detector: "Callable[[str], Detector]", original: Original, loaded: Loaded, path: Path
 ) -> Replayed:
     detectors = [detector(tab.model) for tab in original.faces]  # one that is not there is said before all work
-    drawn = next(iter(host.render([original.job])))
+    drawn = _before_faces(host, original)
     image, notes = drawn.image, drawn.notes
     if original.faces:
         detailed = detail(host, detectors, original.faces, [original.job], [image])[0]
@@ -210,6 +223,14 @@ def _draw(
     return Replayed(
         name=original.stem, file=str(path), max_difference=largest, mean_difference=mean, notes=tuple(notes)
     )
+
+
+def _before_faces(host: "NativeHost", original: Original) -> Rendered:
+    """The picture from noise, from the one it starts from, or within its mask."""
+    start = original.start
+    if original.inpaint and start.image and start.mask:
+        return next(iter(host.inpaint([original.inpaint], [start.image], [start.mask])))
+    return next(iter(host.img2img([original.job], [start.image]) if start.image else host.render([original.job])))
 
 
 def _compared(drawn: Image.Image, path: Path | None) -> tuple[int | None, float | None, tuple[str, ...]]:

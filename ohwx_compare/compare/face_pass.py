@@ -180,6 +180,8 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
         subseed=job.subseed + index,
         denoise=tab.denoise,
         hires_upscaler=None,
+        resize_mode="stretch",
+        color_correction=False,
         noise_multiplier=1.0 if tab.noise_multiplier is None else tab.noise_multiplier,
         **{name: value for name in _OWN if (value := getattr(tab, name)) is not None},
     )

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ohwx_compare.core.request.job import SoftInpaint
 from ohwx_compare.engine.conditioning import Conditioning, Entry
 from ohwx_compare.engine.levels import ModelSigmas
+from ohwx_compare.engine.soft_inpaint import blend_softly
 from ohwx_compare.models.unet import Context, UNet
 
 __all__ = ["Blend", "Denoiser", "Guidance", "in_force"]
@@ -25,10 +27,17 @@ class Blend:
     mask: Tensor
     latents: Tensor
     first: bool = False  # before the model sees x instead of after: what samplers on training timesteps do
+    soft: SoftInpaint | None = None
 
-    def __call__(self, x: Tensor, scale: float = 1.0) -> Tensor:
-        """`x` where the mask is 1, the picture's latents times `scale` where it is 0."""
+    def __call__(self, x: Tensor, level: float, scale: float = 1.0) -> Tensor:
+        """`x` where the mask is 1, the picture's latents times `scale` where it is 0; softly by the `level` too."""
+        if self.soft:
+            return blend_softly(self.soft, self.latents, x / scale, self.mask, level) * scale
         return x * self.mask + self.latents * scale * (1 - self.mask)
+
+    def end(self, x: Tensor) -> Tensor:
+        """The sampled latents as they are decoded; a soft blend leaves them, and what is shown follows from them."""
+        return x if self.soft else self(x, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +102,10 @@ class Denoiser:
         factor = self.guidance.factor(call)
         plan = self._plan_now(call, self.guidance.skips(call, sigma, time) or (self.is_free and factor == 1.0))
         if self.blend and self.blend.first:
-            seen = self.blend(x, (sigma**2 + 1) ** 0.5)  # there latents have no noise, and x has variance 1
+            seen = self.blend(x, time, (sigma**2 + 1) ** 0.5)  # there latents have no noise, and x has variance 1
             return plan.guide(self._scaled(seen[plan.images], sigma, time, plan), factor) + x - seen
         denoised = plan.guide(self._scaled(x[plan.images], sigma, time, plan), factor)
-        return self.blend(denoised) if self.blend else denoised
+        return self.blend(denoised, sigma) if self.blend else denoised
 
     def _plan_now(self, call: int, skips: bool) -> "_Plan":
         """The plan for the texts in force; a new one only where a prompt schedule switches or the negative goes."""

@@ -1,22 +1,34 @@
 """Inpaint: generate the white of a mask anew, in the whole picture or in a crop at the job's own size.
 
-The webui's arithmetic (StableDiffusionProcessingImg2Img.init and apply_overlay, modules/processing.py, 82a973c), with
-"masked content: original" and a rounded latent mask. The blur comes before the crop, so the crop grows with it.
+The webui's arithmetic (StableDiffusionProcessingImg2Img.init and apply_overlay, modules/processing.py, 82a973c), with a
+rounded latent mask unless it is soft. The blur comes before the crop, so the crop grows with it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
+from torch import Tensor
 
 from ohwx_compare.core.geometry import CropPaste
-from ohwx_compare.core.request.job import InpaintJob
-from ohwx_compare.engine.render import NotedImage, draw_batch, encode_start, job_batches
+from ohwx_compare.core.request.job import InpaintJob, Job, SoftInpaint
+from ohwx_compare.engine.noise import ImageNoise, pick_source
+from ohwx_compare.engine.render import (
+    NotedImage,
+    canvas_of,
+    coloured,
+    decode_batch,
+    draw_latents,
+    encode_start,
+    job_batches,
+)
 from ohwx_compare.engine.running import Counter
+from ohwx_compare.engine.soft_inpaint import changed_mask
 from ohwx_compare.engine.weights import Model
-from ohwx_compare.errors import ImageError
+from ohwx_compare.errors import ExperimentError, ImageError
 from ohwx_compare.files import masks as m
 
 __all__ = ["inpaint"]
@@ -26,14 +38,18 @@ __all__ = ["inpaint"]
 class _Prepared:
     """A picture ready to be inpainted, and how it goes back."""
 
-    canvas: Image.Image  # RGB, the job's size
+    job: Job
+    canvas: Image.Image  # RGB, what is encoded
     mask: np.ndarray  # float32 (h, w) at latent size, 1 = redraw
     layer: Image.Image | None = None  # RGBA, what lies over the drawn picture
+    shown: Image.Image | None = None  # RGB, the picture that the layer is of
+    soft: SoftInpaint | None = None
     change: CropPaste | None = None  # None: the canvas is the whole picture
     notes: tuple[str, ...] = ()
 
     def finish(self, drawn: NotedImage) -> NotedImage:
-        image = m.paste(drawn.image, self.layer, self.change) if self.layer else drawn.image
+        image = coloured(self.job, drawn, self.canvas).image
+        image = m.paste(image, self.layer, self.change) if self.layer else image
         return NotedImage(image, (*self.notes, *drawn.notes))
 
 
@@ -52,30 +68,72 @@ def inpaint(
     """
     ready = [_prepare(*one) for one in zip(jobs, images, masks, strict=True)]
     pictures = []
-    for group in job_batches([job.job for job in jobs]):
+    for group in _batches(jobs, ready):
         plain = [jobs[i].job for i in group]
         mask = torch.from_numpy(np.stack([ready[i].mask for i in group]))[:, None].to(model.device)
         start = encode_start(model, plain, [ready[i].canvas for i in group], mask)
-        drawn = draw_batch(model, plain, start, on_step)
-        pictures += [ready[i].finish(picture) for i, picture in zip(group, drawn, strict=True)]
+        begun = _begun(model, [jobs[i] for i in group], start.latents, mask)
+        z, notes = draw_latents(model, plain, replace(start, latents=begun, soft=ready[group[0]].soft), on_step)
+        drawn = decode_batch(model, plain, z, notes)
+        for at, i in enumerate(group):
+            pictures.append(_softened(ready[i], begun[at], z[at], mask[at]).finish(drawn[at]))
     return pictures
+
+
+def _batches(jobs: Sequence[InpaintJob], ready: Sequence[_Prepared]) -> Iterator[list[int]]:
+    """As `job_batches`, of equal soft inpainting."""
+    for group in job_batches([job.job for job in jobs]):
+        yield from (list(part) for _, part in groupby(group, key=lambda i: ready[i].soft))
+
+
+def _softened(ready: _Prepared, kept: Tensor, drawn: Tensor, mask: Tensor) -> _Prepared:
+    """With soft inpainting the layer is of what hardly changed, within the crop."""
+    if ready.soft is None or ready.shown is None:
+        return ready
+    changed = changed_mask(ready.soft, kept, drawn, mask, (ready.job.width, ready.job.height))
+    whole = m.uncropped(changed, ready.change) if ready.change else changed
+    return replace(ready, layer=m.overlay(ready.shown, whole))
+
+
+def _begun(model: Model, jobs: Sequence[InpaintJob], latents: Tensor, mask: Tensor) -> Tensor:
+    """The latents (B, 4, h, w), under the mask those of each job's `content`."""
+    new = latents.clone()
+    for i, job in enumerate(jobs):
+        if job.content == "latent noise":
+            source, _ = pick_source(job.job.rng, model.device)
+            noise = ImageNoise(source, [job.job.seed], latents.shape[1:]).first([(0, 0.0)]).to(latents)
+            new[i] = latents[i] * (1 - mask[i]) + noise[0] * mask[i]
+        elif job.content == "latent nothing":
+            new[i] = latents[i] * (1 - mask[i])
+    return new
 
 
 def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image) -> _Prepared:
     if mask.size != image.size:
         raise ImageError(f"The mask is {mask.width}x{mask.height} px, expected {image.width}x{image.height}.")
-    image, blurred = image.convert("RGB"), m.gaussian_blur(mask.convert("L"), job.mask_blur)
-    size = (job.job.width, job.job.height)
+    image, mask = image.convert("RGB"), mask.convert("L")
+    blurred = m.gaussian_blur(ImageOps.invert(mask) if job.inverted else mask, job.mask_blur)
+    size, mode = (job.job.width, job.job.height), job.job.resize_mode
     latent_size = (size[0] // 8, size[1] // 8)
     if not job.only_masked:
-        canvas, stretched = m.stretch(image, size), m.stretch(blurred, size)
-        return _Prepared(canvas, m.latent_mask(stretched, latent_size), m.overlay(canvas, m.double(stretched)))
+        if mode == "latent" and image.size != size:
+            raise ExperimentError("An inpaint of the whole picture cannot be resized as latents; the webui fails too.")
+        canvas, hole = canvas_of(job.job, image), m.fitted(blurred, size, mode)
+        layer = m.overlay(canvas, m.double(hole))
+        latent = m.latent_mask(hole, latent_size, rounded=not job.soft)
+        return _Prepared(job.job, _content(job, canvas, hole), latent, layer, canvas, job.soft)
     box = m.bounding_box(blurred)
     if box is None:
         everything = np.ones(latent_size[::-1], np.float32)
-        return _Prepared(
-            m.stretch(image, size), everything, notes=("the mask is black: the whole picture was inpainted",)
-        )
+        said = "the mask is black: the whole picture was inpainted"
+        return _Prepared(job.job, canvas_of(job.job, image), everything, notes=(said,))
     change = CropPaste.around(box, padding=job.padding, picture=image.size, canvas=size)
-    latent = m.latent_mask(m.crop(blurred, change), latent_size)
-    return _Prepared(m.crop(image, change), latent, m.overlay(image, blurred), change)
+    hole = m.crop(blurred, change)
+    canvas = _content(job, m.crop(image, change), hole)
+    latent = m.latent_mask(hole, latent_size, rounded=not job.soft)
+    return _Prepared(job.job, canvas, latent, m.overlay(image, blurred), image, job.soft, change)
+
+
+def _content(job: InpaintJob, canvas: Image.Image, mask: Image.Image) -> Image.Image:
+    """The canvas as it is encoded: for all contents but its own, filled from around the mask first."""
+    return canvas if job.content == "original" else m.filled_in(canvas, mask)

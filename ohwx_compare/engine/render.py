@@ -5,7 +5,7 @@ beyond float rounding. Latents and levels are float32, each module runs in its o
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from ohwx_compare.core.prompt.networks import networks
-from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.job import Job, SoftInpaint
 from ohwx_compare.core.request.steps import steps_run
 from ohwx_compare.engine.adaptive import dpm_adaptive
 from ohwx_compare.engine.conditioning import Conditioning, condition
@@ -29,7 +30,8 @@ from ohwx_compare.engine.samplers import Solver, find_solver
 from ohwx_compare.engine.tiling import tiled
 from ohwx_compare.engine.weights import LoadedUNet, Model
 from ohwx_compare.errors import ExperimentError, HostError
-from ohwx_compare.files.masks import stretch
+from ohwx_compare.files.colours import with_colours_of
+from ohwx_compare.files.masks import fitted
 from ohwx_compare.models.vae import LATENT_SCALE, VAE
 
 __all__ = [
@@ -37,7 +39,10 @@ __all__ = [
     "Before",
     "NotedImage",
     "Start",
+    "canvas_of",
+    "coloured",
     "decode",
+    "decode_batch",
     "draw_batch",
     "draw_latents",
     "encode",
@@ -81,6 +86,7 @@ class Start:
     latents: Tensor
     mask: Tensor | None
     notes: tuple[tuple[str, ...], ...]  # one tuple an image
+    soft: SoftInpaint | None = None
 
 
 @dataclass(frozen=True)
@@ -124,13 +130,24 @@ def txt2img(model: Model, jobs: Sequence[Job], on_step: Counter | None = None) -
 def img2img(
     model: Model, jobs: Sequence[Job], images: Sequence[Image.Image], on_step: Counter | None = None
 ) -> list[NotedImage]:
-    """Redraw each image (RGB, stretched to its job's size) as far as the job's `denoise` says; else like `txt2img`."""
+    """Redraw each image (RGB, sized as `resize_mode` says) as far as the job's `denoise` says; else like `txt2img`."""
     pictures = []
     for group in job_batches(jobs):
         mine = [jobs[i] for i in group]
-        stretched = [stretch(images[i].convert("RGB"), (jobs[i].width, jobs[i].height)) for i in group]
-        pictures += draw_batch(model, mine, encode_start(model, mine, stretched), on_step)
+        canvases = [canvas_of(job, images[i].convert("RGB")) for i, job in zip(group, mine, strict=True)]
+        drawn = draw_batch(model, mine, encode_start(model, mine, canvases), on_step)
+        pictures += [coloured(*one) for one in zip(mine, drawn, canvases, strict=True)]
     return pictures
+
+
+def canvas_of(job: Job, image: Image.Image) -> Image.Image:
+    """What of `image` (RGB) is encoded: the whole at the job's size, except where its latents are resized instead."""
+    return image if job.resize_mode == "latent" else fitted(image, (job.width, job.height), job.resize_mode)
+
+
+def coloured(job: Job, drawn: NotedImage, canvas: Image.Image) -> NotedImage:
+    """`drawn` in the colours of the canvas that it was drawn from, where the job asks for that."""
+    return replace(drawn, image=with_colours_of(drawn.image, canvas)) if job.color_correction else drawn
 
 
 def draw_batch(
@@ -142,7 +159,11 @@ def draw_batch(
     after: Before | None = None,
 ) -> list[NotedImage]:
     """One batch, whose jobs `batches` found equal: from noise, or from `start`. after: as for `draw_latents`."""
-    z, notes = draw_latents(model, jobs, start, on_step, after=after)
+    return decode_batch(model, jobs, *draw_latents(model, jobs, start, on_step, after=after))
+
+
+def decode_batch(model: Model, jobs: Sequence[Job], z: Tensor, notes: Sequence[tuple[str, ...]]) -> list[NotedImage]:
+    """The pictures of a batch's scaled latents (B, 4, h, w), with their notes."""
     pictures = []
     with tiled(model, jobs[0].tiling):
         for one, said in zip(z, notes, strict=True):
@@ -214,7 +235,9 @@ def latents(
         x = x * share + start.latents * route.picture
     else:
         x = x * route.noise
-    blend = Blend(start.mask, start.latents, first=bool(solver.timesteps)) if start and start.mask is not None else None
+    blend = None
+    if start and start.mask is not None:
+        blend = Blend(start.mask, start.latents, first=bool(solver.timesteps), soft=start.soft)
     guidance = _guidance(jobs, solver, rows)
     denoiser = Denoiser(model.unet, levels, model.prediction, conditionings, guidance, blend)
     if solver.rows:
@@ -225,7 +248,7 @@ def latents(
         used = str(model.dtype).removeprefix("torch.")
         advice = "its weights are damaged, choose another file" if used == "float32" else "try float32 precision"
         raise HostError(f"{model.path.name} gave NaN in {used}; {advice}.")
-    return blend(x) if blend else x
+    return blend.end(x) if blend else x
 
 
 def _noises(
@@ -255,14 +278,16 @@ def _guidance(jobs: Sequence[Job], solver: Solver, rows: Sequence[SolverRow]) ->
 
 
 def encode_start(model: Model, jobs: Sequence[Job], images: Sequence[Image.Image], mask: Tensor | None = None) -> Start:
-    """Encode pictures of the jobs' size as a batch's start, one at a time to spare memory."""
+    """Encode pictures as a batch's start, one at a time to spare memory; latents of another size are resized."""
     with tiled(model, jobs[0].tiling):
         encoded = [encode(model, image, job.seed) for job, image in zip(jobs, images, strict=True)]
-    return Start(torch.cat([z for z, _ in encoded]), mask, tuple(notes for _, notes in encoded))
+    size = (jobs[0].height // 8, jobs[0].width // 8)
+    sized = [z if z.shape[-2:] == size else F.interpolate(z, size, mode="bilinear") for z, _ in encoded]
+    return Start(torch.cat(sized), mask, tuple(notes for _, notes in encoded))
 
 
 def encode(model: Model, image: Image.Image, seed: int) -> tuple[Tensor, tuple[str, ...]]:
-    """`image` (RGB, sides multiples of 8) as scaled latents (1, 4, h, w) float32, and notes.
+    """`image` (RGB, at least 8 px a side, the rest over 8 is lost) as scaled latents (1, 4, h, w) float32, and notes.
 
     Sampled from the VAE's posterior with `seed` alone, so that the result does not depend on earlier pictures.
     """

@@ -9,9 +9,9 @@ from functools import reduce
 
 import cv2
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from ohwx_compare.core.geometry import Box, CropPaste, Placement, contain
+from ohwx_compare.core.geometry import Box, CropPaste, Placement, contain, cover
 from ohwx_compare.errors import GeometryError, ImageError
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "crop",
     "dilate",
     "double",
+    "filled_in",
+    "fitted",
     "gaussian_blur",
     "is_black",
     "latent_mask",
@@ -29,6 +31,7 @@ __all__ = [
     "overlay",
     "paste",
     "stretch",
+    "uncropped",
 ]
 
 _Corners = tuple[int, int, int, int]  # XYXY, px
@@ -102,15 +105,37 @@ def double(mask: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.array(mask, dtype=np.float32) * 2, 0, 255).astype(np.uint8))
 
 
-def latent_mask(mask: Image.Image, size: tuple[int, int]) -> np.ndarray:
-    """`mask` at latent `size` (width, height), bicubic, rounded: float32 (height, width), 0 keeps and 1 inpaints."""
-    small = mask.convert("L").resize(size, Image.Resampling.BICUBIC)
-    return np.around(np.asarray(small, dtype=np.float32) / 255)
+def latent_mask(mask: Image.Image, size: tuple[int, int], *, rounded: bool = True) -> np.ndarray:
+    """`mask` at latent `size` (width, height), bicubic: float32 (height, width), 0 keeps and 1 inpaints."""
+    small = np.asarray(mask.convert("L").resize(size, Image.Resampling.BICUBIC), dtype=np.float32) / 255
+    return np.around(small) if rounded else small
 
 
 def stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """`image` resized to `size` (width, height px) without regard to proportions, Lanczos (the webui's mode 0)."""
     return image.resize(size, LANCZOS)
+
+
+def fitted(image: Image.Image, size: tuple[int, int], mode: str) -> Image.Image:
+    """`image` at `size` (width, height px) by a job's `resize_mode`; "latent" does to a mask what "fill" does."""
+    if mode == "stretch":
+        return stretch(image, size)
+    return _cover(image, size) if mode == "crop" else _contain(image, size)
+
+
+def filled_in(image: Image.Image, mask: Image.Image) -> Image.Image:
+    """`image` (RGB) with blurred colours from around it in the white of `mask` ("L", same size).
+
+    Ever narrower blurs of what is left lie over each other: `fill` of modules/masking.py, 82a973c.
+    """
+    left = Image.new("RGBa", image.size)
+    left.paste(image.convert("RGBA").convert("RGBa"), mask=ImageOps.invert(mask))
+    whole = Image.new("RGBA", image.size)
+    for radius, times in ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2), (0, 1)):
+        layer = left.filter(ImageFilter.GaussianBlur(radius)).convert("RGBA")
+        for _ in range(times):
+            whole.alpha_composite(layer)
+    return whole.convert("RGB")
 
 
 def crop(image: Image.Image, change: CropPaste) -> Image.Image:
@@ -128,6 +153,13 @@ def _contain(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     for strip, edge in _strips(place, size):
         x1, y1, x2, y2 = strip
         canvas.paste(resized.resize((x2 - x1, y2 - y1), box=edge), (x1, y1))
+    return canvas
+
+
+def _cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    place = cover(image.size, size)
+    canvas = Image.new(image.mode, size)
+    canvas.paste(stretch(image, (place.width, place.height)), (place.x, place.y))
     return canvas
 
 
@@ -159,6 +191,13 @@ def overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
     return layer.convert("RGBA")
 
 
+def uncropped(mask: Image.Image, change: CropPaste) -> Image.Image:
+    """A mask ("L") of the canvas in the whole picture, black outside the crop."""
+    whole = Image.new("L", change.picture)
+    whole.paste(_cover(mask, change.size), change.corner)
+    return whole
+
+
 def paste(drawn: Image.Image, layer: Image.Image, change: CropPaste | None = None) -> Image.Image:
     """`drawn` (RGB), placed back by `change` where one is given, under `layer` (RGBA, the whole picture): RGB."""
     if change is not None:
@@ -169,9 +208,6 @@ def paste(drawn: Image.Image, layer: Image.Image, change: CropPaste | None = Non
 
 
 def _uncrop(drawn: Image.Image, change: CropPaste) -> Image.Image:
-    place = change.back
-    patch = Image.new("RGB", change.size)
-    patch.paste(stretch(drawn, (place.width, place.height)), (place.x, place.y))
     picture = Image.new("RGBA", change.picture)
-    picture.paste(patch, change.corner)
+    picture.paste(_cover(drawn, change.size), change.corner)
     return picture

@@ -177,6 +177,13 @@ class NativeHost:
             draw = partial(hires.draw_passes, self.model_of, chosen, self._upscalers.find, self._on_step)
             yield from self._within_memory(chosen, draw)
 
+    def img2img(self, jobs: Sequence[Job], images: Sequence[Image.Image]) -> Iterator[Rendered]:
+        """Redraw each image (RGB) as its job says, in order. Raises as `render`."""
+        for group in render.job_batches(jobs):
+            chosen, starts = [jobs[i] for i in group], [images[i] for i in group]
+            draw = partial(render.img2img, self.model_of(chosen[0]), chosen, starts, self._on_step)
+            yield from self._within_memory(chosen, draw)
+
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
     ) -> Iterator[Rendered]:

@@ -9,7 +9,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from ohwx_compare.cli.main import main
-from ohwx_compare.cli.replay import differences
+from ohwx_compare.cli.replay import differences, read_original
+from ohwx_compare.cli.start import FROM_NOISE, StartPictures
 from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.infotexts import read_infotext
 
@@ -198,3 +199,38 @@ def test_the_vae_given_stands_for_the_one_that_a_text_names(tiny, goldens, tmp_p
         assert replay(tiny, goldens, tmp_path / short, named, "--vae", vae) == 0
         said = " ".join(json.loads(capsys.readouterr().out)[0]["notes"])
         assert ("names the VAE sdxl_vae.safetensors [235745af8d]; mine.safetensors" in said) == notes
+
+
+def start(goldens, mask=None):
+    return "--init", goldens / "portrait.png", *(("--mask", goldens / f"{mask}.png") if mask else ())
+
+
+@pytest.mark.parametrize(
+    ("name", "mask", "largest", "mean"),
+    [("i2i_050", None, 2, 0.002), ("inpaint_masked_nopad_noblur", "mask_box", 4, 0.02)],
+)
+def test_what_started_from_a_picture_is_drawn_from_the_one_given(
+    name, mask, largest, mean, tiny, goldens, tmp_path, capsys
+):
+    assert replay(tiny, goldens, tmp_path, goldens / f"{name}.png", *start(goldens, mask)) == 0
+    check(json.loads(capsys.readouterr().out), [name], largest, mean)
+
+
+def test_a_picture_or_mask_that_is_missing_or_does_not_fit_is_one_sentence(tiny, goldens, tmp_path, capsys):
+    wanted = goldens / "inpaint_masked_nopad_noblur.png"
+    for given, said in ((), "--init IMAGE"), (start(goldens), "give it with --mask IMAGE"):
+        assert replay(tiny, goldens, tmp_path, wanted, *given) == 1
+        assert said in json.loads(capsys.readouterr().out)[0]["error"]
+    Image.new("L", (64, 64)).save(tmp_path / "small.png")
+    for given, said in (
+        (("--mask", goldens / "mask_box.png"), "--init IMAGE"),
+        ((*start(goldens), "--mask", tmp_path / "small.png"), "64x64 px, expected --init's 128x128"),
+    ):
+        assert replay(tiny, goldens, tmp_path, wanted, *given) == 1
+        assert said in capsys.readouterr().err
+
+
+def test_a_picture_given_to_a_text_that_starts_from_noise_is_a_note(goldens):
+    found = read_original(text(goldens), stem="a", start=StartPictures(Image.new("RGB", (8, 8))))
+    assert found.start == FROM_NOISE
+    assert "--init is left aside" in found.notes[-1]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ohwx_compare.core.infotext import infotext as it
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
-from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job, SoftInpaint
 from ohwx_compare.core.request.limits import EMPHASIS_MODES
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 
@@ -259,9 +259,9 @@ REFUSED = [
     *("Face restoration: CodeFormer", "Token merging ratio: 0.5", "Token merging ratio hr: 0.5"),
     *("Image CFG scale: 1.5", "FP8 weight: Enable", "Downcast alphas_cumprod: True"),
     *("Pad conds: True", "Pad conds v0: True"),
-    *("Soft inpainting enabled: True", "Conditional mask weight: 0.5", "Dynamic thresholding enabled: True"),
+    *("Conditional mask weight: 0.5", "Dynamic thresholding enabled: True"),
     *("Hypertile U-Net: True", "Old prompt editing timelines: True", "VAE Decoder: TAESD"),
-    *('ControlNet 0: "Module: none, Model: x"', "Mask mode: Inpaint not masked", "Masked content: fill"),
+    *('ControlNet 0: "Module: none, Model: x"', "Mask mode: Both", "Masked content: clouds"),
     *(
         "RNG: TPU",
         "Schedule type: Laplace",
@@ -442,7 +442,7 @@ def test_a_job_comes_back_from_its_own_text(job):
     text = it.parse(it.render(it.from_job(job, model="m", model_hash="ab", version="1.10.1")))
     assert it.to_job(text) == job
     if job.denoise is not None:
-        inpaint = InpaintJob(job=job, mask_blur=3, padding=8)
+        inpaint = InpaintJob(job=job, mask_blur=3, padding=8, inverted=True, content="fill", soft=SoftInpaint(bias=1.5))
         assert it.to_inpaint_job(it.parse(str(it.from_job(inpaint, model="m", model_hash="ab")))) == inpaint
 
 

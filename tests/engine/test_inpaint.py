@@ -10,7 +10,7 @@ from ohwx_compare.core.geometry import Box
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine.inpaint import inpaint
 from ohwx_compare.engine.render import img2img
-from ohwx_compare.errors import ImageError
+from ohwx_compare.errors import ExperimentError, ImageError
 from ohwx_compare.files.masks import box_mask, gaussian_blur
 
 SLOW = ["inpaint_masked_box_070", "inpaint_masked_ellipse", "inpaint_whole"]
@@ -66,3 +66,17 @@ def test_the_whole_picture_takes_the_jobs_size_and_only_masked_keeps_its_own(mod
 def test_a_mask_of_another_size_is_refused(model, case):
     with pytest.raises(ImageError, match="64x64"):
         inpaint(model, [JOB], [case("inpaint_whole").image], [Image.new("L", (64, 64))])
+
+
+def test_an_inverted_mask_is_the_mask_of_the_rest(model, case):
+    image, mask = case("inpaint_whole").image, box_mask((128, 128), Box(0, 0, 127, 63))
+    rest = box_mask((128, 128), Box(0, 64, 127, 127))
+    (inverted,) = inpaint(model, [replace(JOB, inverted=True)], [image], [mask])
+    (plain,) = inpaint(model, [JOB], [image], [rest])
+    assert inverted.image == plain.image
+
+
+def test_latents_that_do_not_fit_the_picture_beside_the_mask_are_refused(model, case):
+    job = replace(JOB, only_masked=False, job=replace(JOB.job, resize_mode="latent"))
+    with pytest.raises(ExperimentError, match="cannot be resized as latents"):
+        inpaint(model, [job], [case("inpaint_whole").image], [Image.new("L", (128, 128), 255)])

@@ -10,13 +10,17 @@ from PIL import Image
 
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES
+from ohwx_compare.core.request.limits import RESIZE_MODES
 from ohwx_compare.engine import render
 from ohwx_compare.engine.inpaint import inpaint
 from ohwx_compare.files.images import load_rgb
 
 PARITY = Path(__file__).parents[1] / "goldens" / "parity"
 CASES = {case["name"]: case for case in json.loads((PARITY / "cases.json").read_text(encoding="utf-8"))}
-FAST = ("sampler_dpmpp_sde_kl_optimal", "sampler_plms_automatic", "opt_unipc")
+FAST = (
+    "sampler_dpmpp_sde_kl_optimal", "sampler_plms_automatic", "opt_unipc", "i2i_color_correction",
+    "inpaint_latent_noise", "inpaint_soft_only_masked",
+)  # fmt: skip
 SIDE, IN_A_ROW = 40, 8
 UNTOLD = {  # the webui's options that no infotext tells: our settings
     "uni_pc_variant": "unipc_variant",
@@ -25,6 +29,8 @@ UNTOLD = {  # the webui's options that no infotext tells: our settings
     "uni_pc_lower_order_final": "unipc_lower_order_final",
     "comma_padding_backtrack": "comma_backtrack",
     "sdxl_clip_l_skip": "clip_l_skip",
+    "img2img_fix_steps": "fix_steps",
+    "img2img_color_correction": "color_correction",
 }
 ILL_POSED = "sampler_dpm_adaptive_automatic"  # its steps hang on the last bits: noise times 1.000001 is 0.023 away
 
@@ -33,6 +39,7 @@ def drawn(model, goldens, case) -> Image.Image:
     text = infotext.parse(case["infotext"])
     assert infotext.unsupported(text) == []
     own = {UNTOLD[name]: value for name, value in case["options"].items() if name in UNTOLD}
+    own["resize_mode"] = RESIZE_MODES[case["payload"].get("resize_mode", 0)]
     job = replace(infotext.to_job(text), **own)
     if job.denoise is None:
         return render.txt2img(model, [job])[0].image

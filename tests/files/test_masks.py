@@ -142,3 +142,21 @@ def test_a_crop_at_its_own_size_is_the_crop(width, height):
     picture = noise_picture((width, height))
     change = CropPaste((width, height), Box(0, 0, width, height), (width, height))
     assert masks.crop(picture, change) == picture
+
+
+def test_resized_pictures_stretch_lose_their_ends_or_gain_some():
+    wide = Image.new("RGB", (40, 20), "red")
+    wide.paste("blue", (10, 0, 30, 20))
+    reds = {
+        mode: masks.fitted(wide, (16, 16), mode).getpixel((2, 1))[0] for mode in ("stretch", "crop", "fill", "latent")
+    }
+    assert reds["crop"] < 5 < 250 < min(reds["stretch"], reds["fill"], reds["latent"])
+    assert masks.fitted(wide, (16, 16), "latent") == masks.fitted(wide, (16, 16), "fill")
+
+
+def test_what_is_filled_takes_its_colours_from_around_the_mask():
+    image, mask = Image.new("RGB", (64, 64), (10, 200, 30)), Image.new("L", (64, 64))
+    image.paste("white", (20, 20, 44, 44))
+    mask.paste(255, (16, 16, 48, 48))
+    filled = np.asarray(masks.filled_in(image, mask), dtype=int)
+    assert np.abs(filled - (10, 200, 30)).max() <= 8

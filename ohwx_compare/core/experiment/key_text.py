@@ -31,9 +31,9 @@ JOB_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "zero_snr": False, "sgm_noise": False, "unipc_variant": "bh1", "unipc_skip_type": "time_uniform", "unipc_order": 3,
     "unipc_lower_order_final": True, "ngms": 0.0, "ngms_all": False, "skip_early_cfg": 0.0, "emphasis": "Original",
     "comma_backtrack": 20, "clip_l_skip": False, "tiling": False, "seed_resize_width": 0, "seed_resize_height": 0,
-    "fix_steps": False, "noise_multiplier": 1.0, "extra_noise": 0.0, "hires_upscaler": None, "hires_scale": 2.0,
-    "hires_width": 0, "hires_height": 0, "hires_steps": 0, "hires_denoise": 0.7, "hires_cfg": None,
-    "hires_sampler": None,
+    "fix_steps": False, "noise_multiplier": 1.0, "extra_noise": 0.0, "resize_mode": "stretch",
+    "color_correction": False, "hires_upscaler": None, "hires_scale": 2.0, "hires_width": 0, "hires_height": 0,
+    "hires_steps": 0, "hires_denoise": 0.7, "hires_cfg": None, "hires_sampler": None,
     "hires_schedule": None, "hires_prompt": "", "hires_negative": "",
 })  # fmt: skip
 """Frozen; prompt and seed are always told, and so is a field that has no entry."""

@@ -26,7 +26,8 @@ from ohwx_compare.core.infotext.pairs import (
 )
 from ohwx_compare.core.infotext.sampler_names import read_version, split_sampler
 from ohwx_compare.core.infotext.sampling_keys import UNTOLD, sampling_pairs, sampling_settings
-from ohwx_compare.core.infotext.supported import require_drawn, require_supported, unsupported
+from ohwx_compare.core.infotext.soft_keys import SOFT, soft_inpaint, soft_pairs
+from ohwx_compare.core.infotext.supported import INVERTED, require_drawn, require_supported, unsupported
 from ohwx_compare.core.infotext.vae import OWN_VAE, vae_of
 from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.core.request.face import FaceSettings
@@ -71,7 +72,7 @@ _UNTOLD = "settings"  # in the extra key: those that no key of the webui's tells
 _SORT = "face sort"  # in the extra key: ADetailer keeps it in its settings, not in the picture
 _EXACT = "exact face masks"  # ADetailer knows none
 _ZEROS = re.compile(r"\.0*\s*\Z")  # other programs write whole numbers as 20.0
-_MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content")
+_MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content", SOFT)
 
 
 def to_job(infotext: Infotext) -> Job:
@@ -119,6 +120,9 @@ def to_inpaint_job(infotext: Infotext) -> InpaintJob:
         mask_blur=_whole(infotext, "Mask blur", 0),
         only_masked=infotext.get("Inpaint area") == "Only masked",
         padding=_whole(infotext, "Masked area padding", 32),
+        inverted=(infotext.get("Mask mode") or "").strip() == INVERTED,
+        soft=soft_inpaint(infotext),
+        content=(infotext.get("Masked content") or "original").strip(),
     )
 
 
@@ -143,7 +147,7 @@ def require_from_noise(infotext: Infotext) -> None:
     if is_img2img(infotext):
         raise UnsupportedKeyError(
             "It is an img2img picture (it has a Denoising strength), and its infotext does not hold the picture it "
-            "started from; only txt2img pictures can be generated again."
+            "started from; draw it again with: ohwx replay --init IMAGE."
         )
 
 
@@ -285,11 +289,16 @@ def _untold(infotext: Infotext) -> dict[str, Any]:
 
 
 def _mask(job: InpaintJob) -> Iterable[tuple[str, object]]:
+    yield from soft_pairs(job.soft).items()
+    if job.inverted:
+        yield "Mask mode", INVERTED
     if job.mask_blur:
         yield "Mask blur", job.mask_blur
     if job.only_masked:
         yield "Inpaint area", "Only masked"
         yield "Masked area padding", job.padding
+    if job.content != "original":
+        yield "Masked content", job.content
 
 
 def _sized(tab: FaceSettings, job: Job) -> FaceSettings:

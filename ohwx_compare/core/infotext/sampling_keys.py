@@ -16,7 +16,7 @@ from ohwx_compare.errors import InfotextError
 
 __all__ = ["UNTOLD", "is_sampling_key", "sampling_pairs", "sampling_settings"]
 
-UNTOLD = ("comma_backtrack", "clip_l_skip")
+UNTOLD = ("comma_backtrack", "clip_l_skip", "fix_steps", "resize_mode", "color_correction")
 """Settings that no key of the webui's tells; ours does."""
 
 _RESIZED, _NOISE = "Seed resize from", "Noise Schedule"

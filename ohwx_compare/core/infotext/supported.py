@@ -16,15 +16,17 @@ from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.infotext.sampling_keys import is_sampling_key
+from ohwx_compare.core.infotext.soft_keys import SOFT_KEYS
 from ohwx_compare.core.infotext.vae import names_vae
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.limits import MASKED_CONTENTS
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.numerals import decode_json
 
-__all__ = ["require_drawn", "require_supported", "unsupported", "unsupported_job"]
+__all__ = ["INVERTED", "require_drawn", "require_supported", "unsupported", "unsupported_job"]
 
 _DRAWN = frozenset({
     "CFG scale", "Clip skip", "Denoising strength", "Inpaint area", "Mask blur", "Masked area padding", "Model",
@@ -48,8 +50,6 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),  # of Forge
         "FP8 weight": ("Disable",),
         "Hires Module 1": ("Use same choices",),  # of Forge
-        "Mask mode": ("Inpaint masked",),
-        "Masked content": ("original",),
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),
@@ -57,6 +57,13 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Token merging ratio": ("0", "0.0"),
         "VAE Decoder": ("Full",),
         "VAE Encoder": ("Full",),
+    }
+)
+INVERTED = "Inpaint not masked"
+_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {  # all that are drawn
+        "Mask mode": ("Inpaint masked", INVERTED),
+        "Masked content": MASKED_CONTENTS,
     }
 )
 _MODULE = re.compile(r"Module \d")  # of Forge
@@ -165,13 +172,14 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return value in _GENERATORS
     if key == "Script":
         return value == SCRIPT
-    if is_sampling_key(key):
+    if is_sampling_key(key) or key in SOFT_KEYS:
         return True
     if key in HIRES_KEYS:
         return has_hires(infotext)
     if _MODULE.fullmatch(key):
         return names_vae(infotext)
-    return key in _DRAWN or key in _HARMLESS or value in _NEUTRAL.get(key, ()) or is_built_key(key)
+    fine = (*_NEUTRAL.get(key, ()), *_VALUES.get(key, ()))
+    return key in _DRAWN or key in _HARMLESS or value in fine or is_built_key(key)
 
 
 def _are_checkpoints(resources: str) -> bool:

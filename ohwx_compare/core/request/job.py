@@ -6,7 +6,7 @@ engine generates exactly it, the webui host applies it to a copy of the user's o
 
 from dataclasses import dataclass
 
-__all__ = ["InpaintJob", "Job"]
+__all__ = ["InpaintJob", "Job", "SoftInpaint"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ class Job:
     fix_steps: bool = False  # all `steps` run, of a schedule that is so much longer
     noise_multiplier: float = 1.0  # on the noise that the picture is given
     extra_noise: float = 0.0  # of the same noise, on top of it, in hires fix too
+    resize_mode: str = "stretch"  # how the picture gets the size: "stretch", "crop", "fill", "latent"
+    color_correction: bool = False  # the colours of what was drawn follow the picture's
     # hires fix, a second pass at a larger size; "", 0 and None are the first pass's own
     hires_upscaler: str | None = None  # its name; None: no second pass
     hires_scale: float = 2.0
@@ -79,6 +81,18 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SoftInpaint:
+    """How the webui's soft inpainting blends; its names and defaults."""
+
+    bias: float = 1.0  # schedule bias: above 1 the picture is kept at first, below 1 at the end
+    preservation: float = 0.5  # of what lies under grey
+    boost: float = 4.0  # transition contrast boost
+    mask_influence: float = 0.0  # 0..1, of the mask on what is shown in the end
+    threshold: float = 0.5  # how much has to change to be shown by half
+    contrast: float = 2.0  # how sudden that is
+
+
+@dataclass(frozen=True, kw_only=True)
 class InpaintJob:
     """A job that inpaints the white of a mask, at the size `job.width` x `job.height`."""
 
@@ -86,3 +100,6 @@ class InpaintJob:
     mask_blur: int = 4  # sigma, px of the whole picture
     only_masked: bool = True  # crop to the mask, draw at the job's size, paste back
     padding: int = 32  # px around the mask, only_masked only
+    inverted: bool = False  # the black of the mask is inpainted instead
+    content: str = "original"  # what lies under it at first: "original", "fill", "latent noise", "latent nothing"
+    soft: SoftInpaint | None = None

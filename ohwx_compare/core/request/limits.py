@@ -18,6 +18,8 @@ SORTS = ("None", "Left to right", "Center to edge", "Large to small")
 EMPHASIS_MODES = ("Original", "No norm", "Ignore", "None")
 UNIPC_VARIANTS = ("bh1", "bh2", "vary_coeff")
 UNIPC_SKIP_TYPES = ("time_uniform", "time_quadratic", "logSNR")
+RESIZE_MODES = ("stretch", "crop", "fill", "latent")  # in the order of the webui's numbers
+MASKED_CONTENTS = ("fill", "original", "latent noise", "latent nothing")  # the same
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for its values, in code and in words
 
@@ -84,6 +86,7 @@ _JOB: Rules = {
     "comma_backtrack": (lambda value: 0 <= value <= 74, "0 to 74"),
     "noise_multiplier": (lambda value: 0 <= value <= 2, "0 to 2"),
     "extra_noise": _SHARE,
+    "resize_mode": _one_of(*RESIZE_MODES),
     "hires_scale": (lambda value: 1 <= value <= 8, "1 to 8"),
     "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "hires_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),

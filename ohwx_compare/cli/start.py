@@ -15,7 +15,7 @@ __all__ = ["FROM_NOISE", "StartPictures", "add_start_flags", "read_start"]
 
 @dataclass(frozen=True)
 class StartPictures:
-    """The picture that img2img starts from (RGB) and the mask of an inpaint ("L", its size, white is redrawn)."""
+    """The picture that img2img starts from (RGB) and the mask of an inpaint ("L", its size, white is inpainted)."""
 
     image: Image.Image | None = None
     mask: Image.Image | None = None
@@ -48,7 +48,7 @@ def add_start_flags(parser: argparse.ArgumentParser) -> None:
         "--init", metavar="IMAGE", type=Path, help="the picture that img2img and inpaint texts start from"
     )
     parser.add_argument(
-        "--mask", metavar="IMAGE", type=Path, help="the mask of an inpaint, of --init's size: white is redrawn"
+        "--mask", metavar="IMAGE", type=Path, help="the mask of an inpaint, of --init's size: white is inpainted"
     )
 
 

@@ -14,7 +14,7 @@ function part(name) {
 }
 
 const NAMES = ["server", "send", "words", "dom", "memory", "polling", "views", "face", "axes", "axes_form"];
-const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "run", "faces"];
+const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "judge", "run", "faces"];
 const REST = ["pnginfo", "whole_run"];
 const [first, second, ...others] = await Promise.all([...NAMES, ...MORE, ...REST].map(part));
 const server = /** @type {Server} */ (first);
@@ -83,7 +83,7 @@ function tab() {
     ask,
     failed: (error) => say(error.isAway ? "The webui does not answer. Trying again…" : error.message),
     isSeen: () => document.visibilityState === "visible" && node.offsetParent !== null,
-    isBusy: () => Boolean(state?.runs.some(isWorking)) || faces.isWorking(),
+    isBusy: () => Boolean(state?.runs.some(isWorking)) || faces.isWorking() || chosen.isJudging(),
     pace: { busy: 1000, idle: 4000 },
   });
 
@@ -94,6 +94,7 @@ function tab() {
     if (isFirst) open(at);
     show(state);
     await faces.poll();
+    await chosen.poll();
   }
 
   /** @param {string} text */
@@ -180,7 +181,7 @@ function keepKeys(node) {
 }
 
 /** @param {Run} run */
-const isWorking = (run) => run.state === "drawing" || run.state === "queued";
+const isWorking = (run) => ["drawing", "queued", "adopting"].includes(run.state);
 
 /** Press the button of the webui's tab that holds `node`. @param {Node} node */
 function bringForward(node) {

@@ -80,9 +80,10 @@ export function runView(parts, server, hooks) {
   const link = { id: "ohwx-alone", target: "_blank", rel: "noopener", className: "ohwx-button" };
   const alone = make("a", link, "Open in a new tab");
   const page = parts.pageFrame(parts, server, hooks.send);
+  const judge = parts.judgeView(parts, server);
   const acts = make("span", { className: "ohwx-buttons" }, ...buttons.values(), change, alone);
   const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, now, acts);
-  const inside = [head, bar.node, note, fault, page.node];
+  const inside = [head, bar.node, note, fault, judge.node, page.node];
   const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" }, ...inside);
   /** @type {Run | null} */
   let run = null;
@@ -128,7 +129,7 @@ export function runView(parts, server, hooks) {
     if (!run) return;
     setText(name, run.id);
     setText(words, parts.standing(run, parts));
-    setText(now, run.state === "drawing" ? run.now : "");
+    setText(now, run.state === "drawing" || run.state === "adopting" ? run.now : "");
     bar.show(run);
     bar.node.classList.toggle("ohwx-idle", run.state === "done");
     setText(fault, refused || run.error || "");
@@ -141,6 +142,7 @@ export function runView(parts, server, hooks) {
     }
     drawResume(isRetry(run));
     setShown(alone, run.page);
+    setShown(judge.node, run.done > 0 && !run.elsewhere);
     if (alone.getAttribute("href") !== run.page) alone.href = run.page;
   }
 
@@ -157,6 +159,7 @@ export function runView(parts, server, hooks) {
     if (run?.id !== next.id) refused = "";
     run = next;
     draw();
+    judge.show(run);
     if (run.page) page.show(run);
     else page.close(); // a damaged folder has none
   }
@@ -164,6 +167,8 @@ export function runView(parts, server, hooks) {
   return {
     node,
     show,
+    isJudging: judge.isWorking,
+    poll: judge.poll,
     close() {
       run = null;
       page.close();

@@ -6,6 +6,7 @@
 export const STATES = {
   queued: "waiting",
   drawing: "generating",
+  adopting: "adopting",
   stopped: "stopped",
   done: "done",
   failed: "failed",
@@ -116,7 +117,7 @@ function runRow(parts, run, choose) {
       setText(title, now.title);
       setShown(title, now.title);
       setText(words, standing(now, parts));
-      setShown(bar.node, ["drawing", "queued", "stopped"].includes(now.state));
+      setShown(bar.node, ["drawing", "queued", "adopting", "stopped"].includes(now.state));
       bar.show(now);
       press.dataset.state = now.state;
       const src = now.thumb ?? "";

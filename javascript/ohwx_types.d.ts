@@ -17,6 +17,7 @@ export type Parts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_draft.mjs") &
   typeof import("./ohwx_runs.mjs") &
   typeof import("./ohwx_page.mjs") &
+  typeof import("./ohwx_judge.mjs") &
   typeof import("./ohwx_run.mjs") &
   typeof import("./ohwx_whole_run.mjs") &
   typeof import("./ohwx_faces.mjs") &
@@ -147,7 +148,7 @@ export interface Experiment {
   [other: string]: unknown;
 }
 
-export type RunState = "queued" | "drawing" | "stopped" | "done" | "failed";
+export type RunState = "queued" | "drawing" | "adopting" | "stopped" | "done" | "failed";
 
 export interface Run {
   id: string;
@@ -206,6 +207,25 @@ export interface FaceJob {
   total: number;
   results: FaceResult[];
   error: string | null;
+}
+
+/** GET ohwx/api/runs/{run}/judge. */
+export interface JudgeJob {
+  /** "": not judged since the webui started. */
+  state: RunState | "";
+  done: number;
+  total: number;
+  error: string | null;
+  headline: string[];
+  page: string;
+  markdown: string;
+}
+
+/** GET ohwx/api/judge: whether the face network is there, what its fetch would do, why it cannot be used. */
+export interface Weights {
+  there: boolean;
+  said: string;
+  reason: string;
 }
 
 export interface InfoRow {

@@ -9,7 +9,8 @@ OhwxError
 │   ├── MissingKeysError     tensors missing or left over
 │   ├── MissingVaeError      a checkpoint without a VAE, and no VAE file beside it
 │   ├── WrongCheckpointError    a file of the right name whose hash is another
-│   └── UnknownCheckpointError  a name or hash for which there is no file
+│   ├── UnknownCheckpointError  a name or hash for which there is no file
+│   └── UnknownNameError        a VAE, LoRA or upscaler for which there is no file
 ├── DetectorError            a face detector that cannot be found or read
 │   ├── MissingDetectorError a name for which there is no file
 │   └── UnsafePickleError    a .pt that asks for code outside the allow-list
@@ -54,6 +55,7 @@ __all__ = [
     "SkippedError",
     "TrainingError",
     "UnknownCheckpointError",
+    "UnknownNameError",
     "UnsafePickleError",
     "UnsupportedKeyError",
     "WrongCheckpointError",
@@ -105,6 +107,10 @@ class MissingVaeError(CheckpointError):
 
 class UnknownCheckpointError(CheckpointError):
     """A checkpoint name or hash for which there is no file."""
+
+
+class UnknownNameError(CheckpointError):
+    """The name of a VAE, LoRA or upscaler for which there is no file."""
 
 
 class DetectorError(OhwxError):

@@ -3,17 +3,25 @@
 import io
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.files.atomic import UNFINISHED
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.testing.faults import KILLED, Fault, faulty
 
-REASONS = ("No space left on device", "Input/output error", "disk I/O error")
+REASONS = (
+    "No space left on device", "Input/output error", "disk I/O error", "database or disk is full", "File too large",
+)  # fmt: skip
+
+
+resource = pytest.importorskip("resource")  # Windows has no such limits, and cannot fork
 
 
 @dataclass(frozen=True)
@@ -41,13 +49,60 @@ class Faulty:
                 os._exit(99)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-    def sweep(self, *, error, every=1, first=1, **fault):
-        """A fault at every so-manieth operation; each time the laws hold. Returns how many there were."""
-        whole, out = self.folder / "whole" / "out", self.folder / "again" / "out"
+    def limited(self, out, size, *, kills):
+        """(status, all that was said) of a process in which no file grows beyond `size` bytes: a write breaks off.
+
+        kills: it ends there by a signal; else the write fails, SQLite's own too.
+        """
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            status = 99
+            try:
+                signal.signal(signal.SIGXFSZ, signal.SIG_DFL if kills else signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+                status, said = self.run(out)
+                os.write(writer, said.encode())
+            finally:
+                os._exit(status)
+        os.close(writer)
+        with os.fdopen(reader, encoding="utf-8") as pipe:
+            said = pipe.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return (KILLED if status == -signal.SIGXFSZ else status), said
+
+    def sweep_sizes(self, sizes, *, kills):
+        """No file may grow beyond each of `sizes`; each time the laws hold. Returns how many runs that ended."""
+        expected, out, hits = self.expected(), self.folder / "again" / "out", 0
+        for size in sizes:
+            shutil.rmtree(out.parent, ignore_errors=True)
+            out.parent.mkdir()
+            status, said = self.limited(out, size, kills=kills)
+            assert status == KILLED if kills and status else status in (0, 1), (size, said)
+            hits += status != 0
+            self.check(out, status, said, expected)
+            self.finish(out, expected, size)
+        return hits
+
+    def expected(self):
+        """What a run on a healthy disk ends with."""
+        whole = self.folder / "whole" / "out"
         if not whole.exists():
             whole.parent.mkdir()
             assert self.run(whole)[0] == 0
-        expected, number, hits = self.read(whole), first, 0
+        return self.read(whole)
+
+    def finish(self, out, expected, fault):
+        """The next run ends the same, and leaves nothing unfinished."""
+        again, said = self.run(out)
+        assert again == 0, (fault, said)
+        assert self.read(out) == expected, fault
+        assert not left(out), fault
+
+    def sweep(self, *, error, every=1, first=1, **fault):
+        """A fault at every so-manieth operation; each time the laws hold. Returns how many there were."""
+        expected, out, number, hits = self.expected(), self.folder / "again" / "out", first, 0
         while True:
             shutil.rmtree(out.parent, ignore_errors=True)
             out.parent.mkdir()
@@ -63,10 +118,7 @@ class Faulty:
                     break
             hits += 1
             self.check(out, status, said, expected)
-            again, said = self.run(out)
-            assert again == 0, (planned, said)
-            assert self.read(out) == expected, planned
-            assert not left(out), planned
+            self.finish(out, expected, planned)
             number += every
         return hits
 

@@ -16,6 +16,7 @@ from ohwx_compare.judge.run.judgement import judge_scores
 from ohwx_compare.judge.run.pictures import judged_run
 from ohwx_compare.judge.run.scoring import score_run
 from ohwx_compare.judge.run.trained import trained_in
+from ohwx_compare.judge.style_kept import PHOTOGRAPH
 from ohwx_compare.look.report.markdown import judgement_markdown
 from ohwx_compare.look.report.page import write_judgement
 from ohwx_compare.toy.person import OHWX_MAN
@@ -35,6 +36,8 @@ class ToyMeasure:
     def score(self, pictures, context):
         """See `PictureMeasure.score`."""
         asked = next((style for style in STYLES if style in context.style), PHOTO)
+        if self.name == STYLE_KEPT and asked == PHOTO:
+            return [Score(None, PHOTOGRAPH)] * len(pictures)
         return [Score(self.of(reading, asked)) for reading in load_reader().read(pictures)]
 
 

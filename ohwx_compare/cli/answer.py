@@ -8,6 +8,7 @@ from ohwx_compare.errors import (
     MissingVaeError,
     OtherExperimentError,
     UnknownCheckpointError,
+    UnknownNameError,
     WrongCheckpointError,
     sentence_of,
 )
@@ -21,6 +22,7 @@ _ADVICE = MappingProxyType(
         MissingVaeError: "The flag for that: --vae FILE.",
         UnknownCheckpointError: _MAP,
         WrongCheckpointError: _MAP,
+        UnknownNameError: "Flags for their folders: --models, --loras, --upscalers; for a VAE: --vae FILE.",
         MissingDetectorError: "The flag for that: --detectors with its folder, or opencv-frontalface.",
         ElsewhereError: "The flag for that: --adopt.",
         OtherExperimentError: "Flags for that: --out for the other folder, --reuse for this one.",

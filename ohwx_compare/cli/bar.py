@@ -14,6 +14,7 @@ from typing import TextIO
 from ohwx_compare.cli.streams import printable
 from ohwx_compare.core.events import (
     Adopted,
+    Adopting,
     Entered,
     Event,
     Failed,
@@ -81,6 +82,8 @@ class Bar:
             self.done, self.label = self.done + 1, f"loss {event.loss:.4f}"
         elif isinstance(event, Saved):
             self.say(f"saved {event.path}")
+        elif isinstance(event, Adopting):
+            self.label = event.words
         elif isinstance(event, Adopted):
             self.say(event.words)
         elif isinstance(event, Missed):

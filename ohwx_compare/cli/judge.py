@@ -1,7 +1,6 @@
 """`ohwx judge`: which checkpoint to keep, in numbers and a sentence, from a finished run and photographs."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +9,12 @@ from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import folders_of_detectors, require_device
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.judge.measure import UNET_CALLS
 
 if TYPE_CHECKING:  # loads torch
-    from ohwx_compare.engine.detect import Detector
-    from ohwx_compare.files.ledger.measures import VoteRow
-    from ohwx_compare.judge.run.pictures import JudgedRun
+    from ohwx_compare.judge.run.judging import JudgeRequest
 
 __all__ = ["add_flags"]
-
-_DETECTOR = "face_yolov8n.pt"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -60,62 +56,50 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoints", metavar="DIR", type=Path, help="folder of checkpoints, where the run's files have moved"
     )
-    parser.add_argument(
-        "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"
-    )
-    parser.add_argument(
-        "--detector",
-        metavar="NAME",
-        help=f"face detector to measure with (default: the run's own, else {_DETECTOR}). Without it OpenCV's "
-        "frontal-face cascade is used, and the report says so",
-    )
-    parser.add_argument("--class-token", metavar="WORDS", help='token and class in the prompts: "ohwx man"')
-    parser.add_argument(
-        "--band", metavar="B", type=_band, help="differences up to this do not matter, of a scale of 1 (default: 0.05)"
-    )
+    _add_ways(parser)
     parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead of Markdown")
     parser.set_defaults(run=run)
 
 
+def _add_ways(parser: argparse.ArgumentParser) -> None:
+    """How pictures are looked at and compared."""
+    parser.add_argument(
+        "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"
+    )
+    parser.add_argument(
+        "--detector",
+        metavar="NAME",
+        help="face detector to measure with (default: the run's own, else face_yolov8n.pt, else OpenCV's frontal-face "
+        "cascade, and the report says so)",
+    )
+    parser.add_argument("--class-token", metavar="WORDS", help='token and class in the prompts: "ohwx man"')
+    parser.add_argument(
+        "--band", metavar="B", type=_band, help="differences up to this do not matter, of a scale of 1 (default: 0.05)"
+    )
+    parser.add_argument(
+        "--second-opinion",
+        action="store_true",
+        help=f"also ask the base's UNet whether the style was kept: {UNET_CALLS} calls a picture, see `ohwx plan`",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Score, judge and write the report. Returns the exit status."""
-    from ohwx_compare.files.checkpoint import sha256
-    from ohwx_compare.judge.run.judgement import judge_scores, require_comparable
-    from ohwx_compare.judge.run.measures import Given, base_file, given_by_recipe, measures_for
-    from ohwx_compare.judge.run.pictures import with_class_token
-    from ohwx_compare.judge.run.scoring import score_run
-    from ohwx_compare.judge.run.trained import trained_in
-    from ohwx_compare.judge.verdict import BAND
-    from ohwx_compare.judge.weights import weights_folders
+    from ohwx_compare.judge.run.judging import judge_folder
     from ohwx_compare.look.report.markdown import judgement_markdown
     from ohwx_compare.look.report.numbers import judgement_json
     from ohwx_compare.look.report.page import write_judgement
 
     require_device(options.device)
     _require_folders(options)
-    judged, votes, detector_name = _opened(options)
-    given = given_by_recipe(
-        judged,
-        Given(
-            photos=options.photos, held_out=options.held_out, negatives=options.negatives, base=options.base,
-            weights=tuple(weights_folders(options.checkpoints)), device=options.device,
-        ),
-    )  # fmt: skip
-    trained = trained_in(judged, sha256(given.base) if given.base else "", options.checkpoints)
-    require_comparable(judged, trained)
-    judged = with_class_token(judged, trained.class_token)
-    given = base_file(judged, trained.bases, given)
-    made = measures_for(judged, trained.bases, given, lambda: _detector(options, detector_name))
     bar = Bar()
     with CtrlC(bar.say) as asked:
         try:
-            scored = score_run(judged, made.measures, trained.bases, bar, lambda: asked.asked, adopt=options.adopt)
+            found = judge_folder(_request(options), bar, lambda: asked.asked)
         finally:
             bar.close()
-    band = BAND if options.band is None else options.band
-    found = judge_scores(judged, trained, scored, band=band, votes=votes, missing=made.missing)
     markdown = judgement_markdown(found)
     written = write_judgement(found, markdown)
     if options.json:
@@ -126,31 +110,27 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(options: argparse.Namespace) -> "tuple[JudgedRun, tuple[VoteRow, ...], str]":
-    """What is judged, with what went wrong in it unsaid, the votes on it, and the detector that its face pass used."""
-    from ohwx_compare.files.ledger.measures import read_votes
-    from ohwx_compare.files.ledger.reader import open_run
-    from ohwx_compare.files.ledger.schema import LEDGER_FILE
-    from ohwx_compare.judge.failures import found_in
-    from ohwx_compare.judge.run.pictures import judged_folder, judged_run
-
-    token = options.class_token or ""
-    if not (options.folder / LEDGER_FILE).is_file():
-        return judged_folder(options.folder, class_token=token), (), _DETECTOR
-    opened = open_run(options.folder)
-    used = [tab.model for tab in opened.experiment.faces if tab.model != "None"]
-    judged = judged_run(opened, token)
-    failures = tuple(finding.sentence for finding in found_in(opened))
-    judged = replace(judged, missing=(*judged.missing, *failures))
-    return judged, read_votes(options.folder), used[0] if used else _DETECTOR
-
-
-def _detector(options: argparse.Namespace, name: str) -> "Detector":
-    from ohwx_compare.engine.detect import find_detector
+def _request(options: argparse.Namespace) -> "JudgeRequest":
+    from ohwx_compare.judge.run.judging import JudgeRequest
+    from ohwx_compare.judge.run.measures import Given
+    from ohwx_compare.judge.verdict import BAND
+    from ohwx_compare.judge.weights import weights_folders
 
     near = options.checkpoints or Path("models/Stable-diffusion")
-    folders = folders_of_detectors(options.detectors, near)
-    return find_detector(options.detector or name, folders, device=options.device)
+    return JudgeRequest(
+        folder=options.folder,
+        given=Given(
+            photos=options.photos, held_out=options.held_out, negatives=options.negatives, base=options.base,
+            weights=tuple(weights_folders(options.checkpoints)), device=options.device,
+            second_opinion=options.second_opinion,
+        ),
+        checkpoints=options.checkpoints,
+        detectors=tuple(folders_of_detectors(options.detectors, near)),
+        detector=options.detector or "",
+        class_token=options.class_token or "",
+        band=BAND if options.band is None else options.band,
+        adopt=options.adopt,
+    )  # fmt: skip
 
 
 def _require_folders(options: argparse.Namespace) -> None:

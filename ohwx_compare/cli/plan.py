@@ -34,6 +34,7 @@ from ohwx_compare.files.detectors import detector_file, missing_detector
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.memory import free_bytes
+from ohwx_compare.judge.measure import UNET_CALLS
 from ohwx_compare.words import counted
 
 __all__ = ["add_flags"]
@@ -64,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
     for tabs in {cell.faces for cell in experiment.cells()}:
         require_built(tabs)
     forecast = _forecast(experiment, options)
-    planned, summary = forecast.plan, forecast.to_json()
+    pictures = sum(2 if cell.faces else 1 for cell in experiment.cells())
+    planned, summary = forecast.plan, {**forecast.to_json(), "judge_unet_calls": UNET_CALLS * pictures}
     warn_of_disk(planned.disk_bytes, options.out or Path())
     wrong = list(_wrong(planned))
     for problem in wrong:
@@ -133,5 +135,7 @@ def _lines(summary: Mapping[str, Any], free: int) -> list[str]:
     ]
     if summary["seconds"] is not None:
         lines.append(f"time: about {clock(summary['seconds'])}, with top k faces in each picture (1 where top k is 0)")
+    calls = counted(summary["judge_unet_calls"], "UNet call")
+    lines.append(f"afterwards: `ohwx judge --second-opinion` would take {calls}; without that flag it takes none")
     lines += [f"missing: {name}" for name in summary["missing"]]
     return lines

@@ -1,12 +1,12 @@
 """`--set NAME=VALUE`: settings of a picture that no infotext of the webui's tells."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import did_you_mean, quoted
 
 __all__ = ["SETTABLE", "add_set_flag", "read_settings"]
@@ -42,7 +42,7 @@ def _read(pair: str) -> tuple[str, Any]:
     if isinstance(wanted, str):
         return name, text
     try:
-        value = json.loads(text.lower())
+        value = decode_json(text.lower())
     except ValueError:
         value = text
     if type(value) is not type(wanted):

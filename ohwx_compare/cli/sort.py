@@ -46,7 +46,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--faces", choices=("largest", "best"), default="largest", help="which face of a picture counts"
     )
-    parser.add_argument("--detector", metavar="NAME", default="face_yolov8n.pt", help="see `ohwx detect`")
+    parser.add_argument(
+        "--detector",
+        metavar="NAME",
+        help="see `ohwx detect` (default: face_yolov8n.pt, else opencv-frontalface, and that is said)",
+    )
     parser.add_argument(
         "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"
     )
@@ -129,10 +133,10 @@ def _fallback(options: argparse.Namespace) -> "PictureMeasure":
 
 
 def _detector(options: argparse.Namespace) -> "Detector":
-    from ohwx_compare.engine.detect import find_detector
+    from ohwx_compare.judge.run.judging import USUAL_DETECTOR, judging_detector
 
     folders = folders_of_detectors(options.detectors, Path("models/Stable-diffusion"))
-    detector = find_detector(options.detector, folders, device=options.device)
+    detector = judging_detector(options.detector or "", USUAL_DETECTOR, folders, options.device)
     if detector.note:
         print(f"ohwx: {detector.note}", file=sys.stderr)
     return detector

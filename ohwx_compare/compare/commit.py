@@ -64,7 +64,7 @@ class Commits:
             before = self.shelf.get(wanted.before)
             earlier = before.record.notes
             notes = (*earlier, *(note for note in drawn.notes if note not in earlier))
-            record = replace(record, pixels=before.record.pixels, notes=notes)
+            record = replace(record, pixels=before.record.pixels, own=pixel_digest(drawn.image), notes=notes)
             keys = _host_keys(wanted.cell, before, loaded)
         whole = _infotext(wanted.cell, record, loaded)
         text = whole.without(EXTRA_KEY)

@@ -107,7 +107,7 @@ def draw_run(
     chosen = resolve_all(experiment.checkpoints, resolve)
     found = resolve_detectors((tab.model for cell in cells for tab in cell.faces), detectors, folder)
     lenders = run_folders(options.reuse)
-    with Ledger(folder, adopt=options.adopt) as ledger:
+    with Ledger(folder, adopt=options.adopt, tell=on_event) as ledger:
         if ledger.adopted:
             on_event(ledger.adopted)
         ledger.plan(experiment)

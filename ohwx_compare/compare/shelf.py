@@ -6,7 +6,7 @@ Pictures of other run folders may be lent: found by their keys too, and copied i
 
 A key says what a picture was, not that it still is that: one whose size or time is another than the ledger recorded is
 compared by its pixels, and so is each that is lent or is the input of a face pass. What was painted over is generated
-again.
+again, and so is a picture of which neither its ledger nor itself says what its pixels were.
 """
 
 import json
@@ -30,9 +30,10 @@ from ohwx_compare.files.gallery import by_name
 from ohwx_compare.files.images import load_rgb, pixel_digest, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_record
 from ohwx_compare.files.inner import is_inner_folder, require_inner_folder
+from ohwx_compare.files.ledger.access import schema_in
 from ohwx_compare.files.ledger.reader import read_pictures
 from ohwx_compare.files.ledger.rows import PictureRow
-from ohwx_compare.files.ledger.schema import unusable
+from ohwx_compare.files.ledger.schema import LEDGER_FILE, UNMARKED, unusable
 
 __all__ = ["PictureRecord", "Shelf", "Stored", "file_name", "run_folders"]
 
@@ -51,6 +52,7 @@ class PictureRecord:
     checkpoint: str  # sha256 of the file
     outcome: Outcome
     pixels: str  # `pixel_digest` of the picture before the face pass
+    own: str = ""  # of the picture itself, where it is after one
     notes: tuple[str, ...] = ()
     faces: tuple[FaceRecord, ...] = ()
 
@@ -58,7 +60,7 @@ class PictureRecord:
         """JSON values, empty parts left out; `from_json` gives the same record back."""
         data = {**vars(self), "outcome": self.outcome.value, "notes": list(self.notes)}
         data["faces"] = [face.to_json() for face in self.faces]
-        return {name: value for name, value in data.items() if value != []}
+        return {name: value for name, value in data.items() if value not in ([], "")}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "PictureRecord":
@@ -68,6 +70,7 @@ class PictureRecord:
             raise TypeError("a key is text")
         return cls(
             **{name: data[name] for name in names},
+            own=data.get("own", ""),
             outcome=Outcome(data["outcome"]),
             notes=tuple(data.get("notes", ())),
             faces=tuple(FaceRecord.from_json(face) for face in data.get("faces", ())),
@@ -93,10 +96,9 @@ class _Lent:
     record: PictureRecord
     written: PictureRow | None
 
-    def is_still(self, image: Image.Image) -> bool:
-        """Whether `image`, which was read from it, is what was generated."""
-        expected = self.written.pixels if self.written else _own_digest(self.record)
-        return expected is None or pixel_digest(image) == expected
+    def is_still(self, pixels: str) -> bool:
+        """Whether `pixels`, the digest of what it holds now, is that of what was generated."""
+        return _expected(self.record, self.written) in (None, pixels)
 
 
 class Shelf:
@@ -170,13 +172,13 @@ class Shelf:
             return stored
         lent = self._lent[key]
         image = _loaded(lent.path)
-        if image is None or not lent.is_still(image):
+        if image is None or not lent.is_still(pixels := pixel_digest(image)):
             del self._lent[key]
             return None
         path, thumb = self._paths(name, key)
         self._write(thumb, lambda there: write_thumbnail(there, image))
         self._write(path, lambda there: atomic.link(lent.path, there))
-        stored = self._read(self.folder / path)
+        stored = self._read(self.folder / path, pixels)
         if stored is None or stored.record.key != key:  # its folder is being drawn into
             (self.folder / path).unlink(missing_ok=True)
             del self._lent[key]
@@ -231,7 +233,8 @@ class Shelf:
         self._stored[stored.record.key] = stored
         self._keys[stored.path] = stored.record.key
 
-    def _read(self, path: Path) -> Stored | None:
+    def _read(self, path: Path, expected: str | None = None) -> Stored | None:
+        """expected: the digest of its pixels, where it is of another folder and this one has recorded nothing."""
         if (told := _told(path)) is None:
             return None
         name, thumb = f"images/{path.name}", f"thumbs/{path.stem}.jpg"
@@ -243,8 +246,8 @@ class Shelf:
         if image is None:
             return None  # damaged: drawn again
         written = replace(written, pixels=pixel_digest(image))
-        if written.pixels != (known.pixels if known else _own_digest(told[1]) or written.pixels):
-            return None  # painted over: drawn again
+        if written.pixels != (expected or _expected(told[1], known)):
+            return None  # painted over, or nothing says what it was: drawn again
         if not has_thumb:
             self._write(thumb, lambda there: write_thumbnail(there, image))
         return Stored(path=name, thumb=thumb, infotext=told[0], record=told[1], written=written)
@@ -274,18 +277,26 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _lent_by(folder: Path) -> Iterator[_Lent]:
+    """Its pictures that can be compared with what was generated; of an earlier version, that records none, all."""
     try:
-        written = read_pictures(folder)
-    except LedgerError:  # pictures without a ledger, or with one that is not read: believed by their keys
-        written = {}
+        written, is_earlier = read_pictures(folder), schema_in(folder / LEDGER_FILE) <= UNMARKED
+    except LedgerError:  # pictures without a ledger, or with one that is not read
+        written, is_earlier = {}, False
     for path in _pictures(folder):
         if told := _told(path):
-            yield _Lent(path, told[1], written.get(f"images/{path.name}"))
+            lent = _Lent(path, told[1], written.get(f"images/{path.name}"))
+            if is_earlier or _expected(lent.record, lent.written) is not None:
+                yield lent
+
+
+def _expected(record: PictureRecord, written: PictureRow | None) -> str | None:
+    """The digest of the pixels that were generated; None where neither ledger nor picture says it."""
+    return written.pixels if written else _own_digest(record)
 
 
 def _own_digest(record: PictureRecord) -> str | None:
-    """The digest of its own pixels that a picture carries; after a face pass it carries that of the one before."""
-    return record.pixels if record.outcome is Outcome.DRAWN else None
+    """The digest of its own pixels that a picture carries; None of an earlier version's after a face pass."""
+    return record.pixels if record.outcome is Outcome.DRAWN else record.own or None
 
 
 def _loaded(path: Path) -> Image.Image | None:

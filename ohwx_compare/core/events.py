@@ -10,6 +10,7 @@ from ohwx_compare.words import counted
 
 __all__ = [
     "Adopted",
+    "Adopting",
     "Entered",
     "Event",
     "Failed",
@@ -142,6 +143,19 @@ class Missed:
 
 
 @dataclass(frozen=True)
+class Adopting:
+    """A run folder from elsewhere is taken over: `done` of `total` pictures are compared with what was recorded."""
+
+    done: int
+    total: int
+
+    @property
+    def words(self) -> str:
+        """As a person reads it."""
+        return f"adopting: {self.done} of {counted(self.total, 'picture')} compared"
+
+
+@dataclass(frozen=True)
 class Adopted:
     """A run folder from elsewhere was taken over: how many cells are kept, and the labels of those that are not."""
 
@@ -183,6 +197,7 @@ Event = (
     | Validated
     | Missed
     | Adopted
+    | Adopting
     | Paused
 )
 Listener = Callable[[Event], None]

@@ -14,6 +14,7 @@ from ohwx_compare.engine.unpickle import Record, read_pt
 from ohwx_compare.errors import CheckpointError, DetectorError
 from ohwx_compare.files.atomic import write_bytes
 from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import counted
 
 __all__ = ["DetectorFile", "read_detector", "write_detector"]
@@ -78,7 +79,7 @@ def _about(path: Path) -> dict[str, Any]:
     said = read_header(path).metadata.get("detector", "{}")
     if len(said) > _MOST_ABOUT:
         raise ValueError(f"it says {counted(len(said), 'character')} about itself, expected at most {_MOST_ABOUT:,}")
-    about: dict[str, Any] = json.loads(said)
+    about: dict[str, Any] = decode_json(said)
     return about
 
 

@@ -220,11 +220,18 @@ def load_part(part: str, path: Path, *, device: _Device = "cpu", dtype: torch.dt
     return module
 
 
-def save(path: Path, state: Mapping[str, Tensor], source: Path, metadata: Mapping[str, str]) -> str:
+def save(
+    path: Path,
+    state: Mapping[str, Tensor],
+    source: Path,
+    metadata: Mapping[str, str],
+    seen: Callable[[str, Stored, bytes], None] = lambda name, tensor, data: None,
+) -> str:
     """Write `source` again to `path` with the tensors of `state`, rounded to the source's dtypes, in place of its own.
 
     state: full checkpoint names to tensors of the source's shapes. The source's other tensors, its names and their
         order stay byte for byte; only its metadata is replaced.
+    seen: as in `rewrite`.
     Returns the new file's sha256, taken while writing. One tensor at a time is brought to the CPU.
     Raises CheckpointError where a name or shape is not the source's; OSError where the disk is full.
     """
@@ -243,7 +250,7 @@ def save(path: Path, state: Mapping[str, Tensor], source: Path, metadata: Mappin
         tensor = state[name].detach().to("cpu", DTYPES[stored.dtype]).contiguous()
         return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
 
-    return rewrite(path, header, replacement, metadata)
+    return rewrite(path, header, replacement, metadata, seen)
 
 
 def _vae(path: Path) -> _Source:

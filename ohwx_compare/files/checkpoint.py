@@ -5,7 +5,6 @@ Source of the format: https://github.com/huggingface/safetensors/blob/v0.4.2/REA
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -17,6 +16,7 @@ from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.atomic import write_stream
 from ohwx_compare.files.regular import require_regular
 from ohwx_compare.files.tensors import header_bytes
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import counted
 
 __all__ = [
@@ -89,7 +89,7 @@ def read_header(path: Path) -> Header:
             f"{path} has a header of some {counted(values, 'value')}, expected at most {_MOST_VALUES:,}."
         )
     try:
-        content = json.loads(text.decode("utf-8"))
+        content = decode_json(text.decode("utf-8"))
         metadata = content.pop("__metadata__", {})
         if len(content) > MOST_TENSORS:
             raise CheckpointError(f"{path} lists {counted(len(content), 'tensor')}, expected at most {MOST_TENSORS:,}.")
@@ -152,12 +152,17 @@ def _looks_like(start: bytes) -> str:
 
 
 def rewrite(
-    path: Path, source: Header, replacement: Callable[[str, Tensor], bytes | None], metadata: Mapping[str, str]
+    path: Path,
+    source: Header,
+    replacement: Callable[[str, Tensor], bytes | None],
+    metadata: Mapping[str, str],
+    seen: Callable[[str, Tensor, bytes], None] = lambda name, tensor, data: None,
 ) -> str:
     """Write `source`'s file again to `path` with other metadata and some tensors' bytes replaced, one tensor at a time.
 
     replacement: a tensor's new bytes, as many as its old ones, or None to keep those. Names, order, dtypes, shapes and
         every other byte stay. The file appears at `path` once it is whole.
+    seen: called with each tensor's bytes as they are written.
     Returns the new file's sha256. Raises OSError where the disk is full.
     """
     tensors = sorted(source.tensors.items(), key=lambda item: item[1].start)
@@ -169,7 +174,9 @@ def rewrite(
         with source.path.open("rb") as old:
             for name, t in tensors:
                 data = replacement(name, t)
-                yield _stored(old, t) if data is None else data
+                data = _stored(old, t) if data is None else data
+                seen(name, t, data)
+                yield data
 
     return write_stream(path, contents())
 

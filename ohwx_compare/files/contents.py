@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import Header, Tensor, read_header
 
-__all__ = ["BLOCK", "Contents", "read_contents", "seal"]
+__all__ = ["BLOCK", "Contents", "TensorSeals", "read_contents", "seal"]
 
 BLOCK = 1 << 22  # bytes in hand
 DIGITS = 32  # of a tensor's hash: 128 bits tell apart all that was ever trained
@@ -26,6 +26,41 @@ class Contents:
 def seal(tensor: Tensor) -> "hashlib._Hash":
     """A sha256 of dtype and shape, to which the tensor's bytes are added: it differs for whatever loads differently."""
     return hashlib.sha256(f"{tensor.dtype} {tensor.shape}".encode())
+
+
+class TensorSeals:
+    """The hashes of tensors as they are written, on a thread: `seals(name, tensor, data)`. A context manager."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, str] = {}
+        self._beside = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> "TensorSeals":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._beside.shutdown()
+
+    def __call__(self, name: str, tensor: Tensor, data: bytes) -> None:
+        """Take one; waits for the one before, so that memory holds two at most."""
+        self._wait()
+        self._last = self._beside.submit(self._seal, name, tensor, data)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Name -> hash of all that were taken."""
+        self._wait()
+        return self._hashes
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
+
+    def _seal(self, name: str, tensor: Tensor, data: bytes) -> None:
+        digest = seal(tensor)
+        digest.update(data)
+        self._hashes[name] = digest.hexdigest()[:DIGITS]
 
 
 def read_contents(path: Path, on_block: Callable[[], None] = lambda: None) -> Contents:

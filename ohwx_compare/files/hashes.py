@@ -19,6 +19,7 @@ from ohwx_compare.core.events import Hashing, Listener
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.contents import BLOCK, Contents, read_contents
 from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["Glance", "Hashes", "Known", "cache_folder"]
 
@@ -89,6 +90,10 @@ class Hashes:
                 self._remember(path, after, after.proof if before.proves(after) else (), contents)
             return contents
 
+    def wrote(self, path: Path, contents: Contents) -> None:
+        """Remember a file that this program wrote just now: who trusts samples need not read it whole."""
+        self._remember(path, self._of(path, sampled=True), (), contents)
+
     def glance(self, path: Path) -> Glance | None:
         """What the file seems to hold; None where nothing is known of it as it is now. Reads at most a sample."""
         now = self._of(path)
@@ -148,7 +153,7 @@ class Hashes:
         if self._folder is None:
             return _NOTHING
         try:
-            said = json.loads(self._place(path).read_text(encoding="utf-8"))
+            said = decode_json(self._place(path).read_text(encoding="utf-8"))
             if said["format"] != FORMAT:
                 return _NOTHING
             numbers = (said.get("size"), said.get("modified_ns"))

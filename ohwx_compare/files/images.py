@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
@@ -20,6 +21,7 @@ from ohwx_compare.files.regular import require_regular
 __all__ = [
     "THUMB_SIDE",
     "is_made_here",
+    "is_one_colour",
     "load_mask",
     "load_on_white",
     "load_rgb",
@@ -32,6 +34,7 @@ __all__ = [
 
 THUMB_SIDE = 384  # px, the longer side
 _KEY = "parameters"
+_FLAT = 2  # of 255: all of a picture lies within so much
 # Pillow opens 40 formats by their first bytes, whatever a file's name; for EPS it starts Ghostscript.
 _FORMATS = frozenset({"PNG", "JPEG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "HEIF", "JXL"})
 _AHEAD = 4096  # bytes of a file's beginning, which are read at once
@@ -93,6 +96,11 @@ def _load(path: Path, read: Callable[[Image.Image], Image.Image], most_px: int |
 def pixel_digest(image: Image.Image) -> str:
     """sha256 of an RGB picture's size and pixels: equal for equal pictures whatever file holds them."""
     return hashlib.sha256(json.dumps(image.size).encode() + image.tobytes()).hexdigest()
+
+
+def is_one_colour(image: Image.Image) -> bool:
+    """Whether an RGB image shows nothing: black, as NaN and safety filters make it, or any other one colour."""
+    return bool(np.all(np.ptp(np.asarray(image).reshape(-1, 3), axis=0) <= _FLAT))
 
 
 def open_picture(source: Path | BinaryIO) -> Image.Image:

@@ -4,7 +4,6 @@ It lies where the webui puts it: in a PNG's text chunk `parameters`, in the EXIF
 Source: PNG specification, 11.3.3 (text chunks) and 11.3.2.9 (eXIf).
 """
 
-import json
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_com
 from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, part, png_chunks
 from ohwx_compare.files.programs import program_of
 from ohwx_compare.files.regular import require_regular
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["PictureText", "find_infotext", "read_infotext", "read_record"]
 
@@ -46,8 +46,8 @@ def read_record(path: Path) -> tuple[str | None, Mapping[str, object]]:
     if record is None:
         return text, extra(parse(text or ""))
     try:
-        told = json.loads(record)
-    except (ValueError, RecursionError) as error:
+        told = decode_json(record)
+    except ValueError as error:
         raise InfotextError(f"{path} has a damaged record.") from error
     if not isinstance(told, dict):
         raise InfotextError(f"{path} has a record that is no JSON object.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ohwx_compare.files.atomic import is_plain_file
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["json_text", "parse_json", "read_object"]
 
@@ -34,10 +35,7 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 def parse_json(text: str | bytes) -> Any:
     """JSON as its standard has it: NaN, Infinity and 1e999, which Python reads, become None. Raises ValueError."""
-    try:
-        return json.loads(text, parse_constant=lambda name: None, parse_float=_finite_float)
-    except RecursionError as error:
-        raise ValueError("is nested too deep") from error
+    return decode_json(text, parse_constant=lambda name: None, parse_float=_finite_float)
 
 
 def _finite_float(text: str) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from ohwx_compare.errors import CheckpointError, UnknownCheckpointError
+from ohwx_compare.errors import CheckpointError, UnknownNameError
 from ohwx_compare.files.finding import list_files
 from ohwx_compare.words import did_you_mean, quoted
 
@@ -34,13 +34,13 @@ class NamedFiles:
     def find(self, name: str) -> Path:
         """The file that is called so; case matters only where it makes a difference.
 
-        Raises UnknownCheckpointError where there is none, CheckpointError where several different files have the name.
+        Raises UnknownNameError where there is none, CheckpointError where several different files have the name.
         """
         stem = name.replace("\\", "/").rpartition("/")[2]
         stem = next((stem[: -len(end)] for end in self.suffixes if stem.lower().endswith(end)), stem)
         found = self._stems.get(stem) or self._loosely(stem)
         if not found:
-            raise UnknownCheckpointError(self._unknown(name))
+            raise UnknownNameError(self._unknown(name))
         if len(found) > 1 and len({self._digest(path) for path in found}) > 1:
             files = " or ".join(map(str, found))
             raise CheckpointError(f"The {self.what} {quoted(name)} could be {files}, which differ; rename one of them.")

@@ -4,9 +4,10 @@ Sources: the pictures themselves, as ComfyUI (`prompt` and `workflow`), InvokeAI
 `sd-metadata` and `Dream`), NovelAI (`Software`), Fooocus, SwarmUI, Easy Diffusion, NMKD and Draw Things write them.
 """
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["program_of"]
 
@@ -40,8 +41,8 @@ def _by_json(text: str) -> str | None:
     if not start.startswith(("{", '"{')) or len(text) > _LONGEST:
         return None
     try:
-        found = json.loads(start)
-    except (ValueError, RecursionError):
+        found = decode_json(start)
+    except ValueError:
         return None
     nested = found.values() if isinstance(found, dict) else ()
     keys = set(found) if isinstance(found, dict) else set()

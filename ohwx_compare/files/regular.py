@@ -4,10 +4,11 @@ Reading a pipe could wait for ever and a device never ends, so both are refused 
 """
 
 import errno
-import json
 import stat
 from pathlib import Path
 from typing import Any
+
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["LONGEST_TEXT", "load_json", "read_text", "require_regular"]
 
@@ -39,7 +40,4 @@ def read_text(path: Path) -> str:
 
 def load_json(path: Path) -> Any:
     """The value of a JSON file. Raises OSError as `read_text`, ValueError that says what is wrong with the JSON."""
-    try:
-        return json.loads(read_text(path))
-    except RecursionError as error:
-        raise ValueError("lists and objects are nested too deep in one another") from error
+    return decode_json(read_text(path))

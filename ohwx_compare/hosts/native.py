@@ -196,7 +196,7 @@ class NativeHost:
     def fingerprint(self, job: Job) -> dict[str, Any]:
         """The engine, its noise, the kind of device, the precision, the VAE, the prompts' LoRAs and embeddings.
 
-        Raises UnknownCheckpointError for a VAE or LoRA that is not there, PromptError for a tag that cannot be read.
+        Raises UnknownNameError for a VAE or LoRA that is not there, PromptError for a tag that cannot be read.
         """
         source, _ = pick_source(job.rng, self.device)
         vae = self._vae_of(job)

@@ -36,13 +36,13 @@ class Upscalers:
         self._held: tuple[Path, ESRGAN] | None = None
 
     def sha256(self, name: str | None) -> str | None:
-        """Of the file that a name means; None for those without a file. Raises UnknownCheckpointError."""
+        """Of the file that a name means; None for those without a file. Raises UnknownNameError."""
         return None if name is None or name in _NO_FILE else self._files.sha256(self._find(name))
 
     def find(self, name: str) -> Enlarge | None:
         """What enlarges a picture; None is a plain resize.
 
-        Raises UnknownCheckpointError where there is none of the name, CheckpointError or DetectorError for a file that
+        Raises UnknownNameError where there is none of the name, CheckpointError or DetectorError for a file that
         cannot be read, HostError for one that changed since the run began.
         """
         if name in _RESAMPLED:

@@ -43,7 +43,7 @@ class Wardrobe:
     def hashes(self, job: Job) -> dict[str, dict[str, str]]:
         """The files that the job's prompts name, by kind: name -> sha256. A kind of which there is none is left out.
 
-        Raises UnknownCheckpointError, CheckpointError or PromptError for a LoRA.
+        Raises UnknownNameError, CheckpointError or PromptError for a LoRA.
         """
         loras = {one.name: self._files.sha256(self._find(one.name)) for one in self._worn(job)}
         words = {name: self._files.sha256(self._embeddings.find(name)) for name in self._names(job)}

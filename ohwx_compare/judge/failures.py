@@ -9,15 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.infotext.infotext import Infotext, extra, parse
 from ohwx_compare.core.prompt.chunks import chunks
 from ohwx_compare.core.prompt.editing import edits
 from ohwx_compare.core.prompt.parts import parts, strip_tags
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
-from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.images import is_one_colour, load_rgb
 from ohwx_compare.files.ledger.reader import read_pictures
 from ohwx_compare.files.ledger.rows import PictureRow, Run, RunCell
 from ohwx_compare.files.tokenizer import tokenizer_l
@@ -30,7 +28,6 @@ _STEADY = (  # keys of an infotext that no axis varies, and that change pixels
     "Token merging ratio", "Token merging ratio hr", "Eta", "ENSD", "Schedule rho", "Sigma min", "Sigma max",
     "Tiling", "Emphasis", "Downcast alphas_cumprod", "Pad conds", "Hires upscale", "Hires steps", "Hires upscaler",
 )  # fmt: skip
-_FLAT = 2  # of 255: all of a picture lies within so much
 _NAMED = 3  # cells that a sentence names
 
 
@@ -223,10 +220,9 @@ def _is_flat(run: Run, name: str | None) -> bool:
     if name is None:
         return False
     try:
-        pixels = np.asarray(load_rgb(run.folder / name), np.int16)
+        return is_one_colour(load_rgb(run.folder / name))
     except ImageError:  # it is gone: the page says so
         return False
-    return bool(np.all(np.ptp(pixels.reshape(-1, 3), axis=0) <= _FLAT))
 
 
 def _finding(kind: str, told: Sequence[_Told], sentence: str) -> Finding:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 __all__ = [
-    "LIKENESS", "MEASURED", "STYLE_KEPT", "Asked", "DistanceMeasure", "MeasureContext", "MeasureWords",
-    "PictureMeasure", "Score", "measure_key",
+    "LIKENESS", "MEASURED", "STYLE_KEPT", "UNET_CALLS", "Asked", "DistanceMeasure", "MeasureContext", "MeasureWords",
+    "PictureMeasure", "Score", "SeedMeasure", "measure_key",
 ]  # fmt: skip
 
 MEASURED = "measured"
@@ -26,6 +28,10 @@ LIKENESS = "likeness"
 
 STYLE_KEPT = "style kept"
 """The name of the measure by which likeness is matched and weighed: from 0.5 on a picture shows the style asked for."""
+
+
+UNET_CALLS = 8
+"""Calls of the base's UNet that the second opinion on style takes for each picture."""
 
 
 class Asked(str, Enum):
@@ -44,6 +50,7 @@ class MeasureWords:
     more: str  # "more likeness"
     less: str  # "less likeness"
     is_share: bool = False  # yes or no: every value is 0 or 1
+    is_aside: bool = False  # told beside the answer, not in its sentence
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,18 @@ class DistanceMeasure(PictureMeasure, Protocol):
 
     def strangers(self, style: str) -> Sequence[float]:
         """Distances of other people's photographs drawn in the style: the floor where the base drew nothing."""
+        ...
+
+
+@runtime_checkable
+class SeedMeasure(PictureMeasure, Protocol):
+    """A measure of a style's seeds together: what `score` keeps of a picture becomes a number among the others."""
+
+    def among(self, scores: Sequence[Score]) -> NDArray[np.float64]:
+        """(N,) of N measured pictures of one checkpoint and style; NaN for fewer than two. Their mean is the number.
+
+        Its unit is what the base's pictures score on average over styles, else all checkpoints' pictures.
+        """
         ...
 
 

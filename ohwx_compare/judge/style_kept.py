@@ -20,7 +20,7 @@ from ohwx_compare.judge.families import family_of
 from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, measure_key
 from ohwx_compare.judge.vae_sight import VaeSight
 
-__all__ = ["PHOTOGRAPH", "StyleKept", "StyleLooks", "style_looks"]
+__all__ = ["PHOTOGRAPH", "StyleKept", "StyleLooks", "is_photo_style", "style_looks"]
 
 PHOTOGRAPH = "a photograph"
 """The outcome of a picture that was asked for as a photograph: it has no style to keep."""
@@ -110,10 +110,15 @@ class StyleKept:
         return [Score(float(value)) for value in np.clip((1 + margins) / 2, 0, 1)]
 
 
+def is_photo_style(style: str) -> bool:
+    """Whether a style's name or prompt asks for a photograph."""
+    family = family_of(style)
+    return family is not None and family.name == "photo"
+
+
 def _called(style: str) -> str:
     """A style's name here; "" for all that ask for a photograph."""
-    family = family_of(style)
-    return "" if family and family.name == "photo" else style
+    return "" if is_photo_style(style) else style
 
 
 def _loaded(paths: Iterable[Path], style: str, digests: list[str]) -> Iterator[Image.Image]:

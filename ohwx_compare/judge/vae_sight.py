@@ -21,7 +21,8 @@ _LEVELS = 3  # of the encoder, that are passed
 _LONGEST = 512  # px of a picture's longer side; larger ones are shrunk to it
 _FACE = 64  # px: the side that a face's crop is scaled to
 _AROUND = 1.3  # sides of the face in its crop
-_TOGETHER = 8
+_TOGETHER = 8  # pictures at most in a batch
+_MOST_PX = 1 << 17  # in a batch: SDXL's encoder takes some 4 KB of memory for each
 
 
 class VaeSight:
@@ -91,12 +92,13 @@ def _pixels(image: Image.Image) -> Tensor:
 
 
 def _batches(pixels: Iterable[Tensor]) -> Iterator[list[Tensor]]:
-    """Neighbours of one size, a few at a time."""
-    for _, group in groupby(pixels, key=lambda one: one.shape):
+    """Neighbours of one size, a few at a time, of large pictures one: batches of those cost memory and no time less."""
+    for shape, group in groupby(pixels, key=lambda one: one.shape):
+        together = max(min(_TOGETHER, _MOST_PX // (shape[1] * shape[2])), 1)
         held: list[Tensor] = []
         for one in group:
             held.append(one)
-            if len(held) == _TOGETHER:
+            if len(held) == together:
                 yield held
                 held = []
         if held:

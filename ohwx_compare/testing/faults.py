@@ -1,7 +1,8 @@
 """Faults of the disk, on purpose: the Nth operation on a folder fails, or is the last thing that its process does.
 
 What is opened to be written, renamed, linked, removed and made is seen by an audit hook, whoever asks for it; what is
-flushed and what a ledger commits is seen by a stand-in. A write that fails shows as the flush after it.
+flushed and what a ledger commits is seen by a stand-in. A write that fails shows as the flush after it. From a "grow"
+on a ledger gets no page more: SQLite itself finds the disk full, in the midst of whatever it writes.
 """
 
 import os
@@ -76,7 +77,19 @@ def faulty(fault: Fault) -> Iterator[Fault]:
 class _Ledger(sqlite3.Connection):
     """SQLite writes in C: its commits are met before they begin, and after they end where the process does."""
 
+    def executescript(self, sql: str) -> sqlite3.Cursor:
+        self._grow()
+        return super().executescript(sql)
+
+    def _grow(self) -> None:
+        try:
+            _meet("grow")
+        except OSError:
+            super().execute("PRAGMA max_page_count = 1")  # what is there stays: SQLite takes the larger of both
+
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql.startswith("BEGIN"):
+            self._grow()
         if sql != "COMMIT":
             return super().execute(sql, *values)
         try:

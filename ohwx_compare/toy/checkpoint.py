@@ -5,7 +5,6 @@ in float16, and of the two token tables only the rows of words that its lessons 
 made when the file is written: the model never learned those words.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from itertools import chain
@@ -24,6 +23,7 @@ from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAE, VAEConfig
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.toy.drawn import DRAWN_SPREAD, EXTRA, draw_tensor
 
 __all__ = [
@@ -71,7 +71,7 @@ def write_checkpoint(path: Path) -> None:
 
 def toy_sha256() -> str:
     """The hash of the file that `write_checkpoint` writes, from its record."""
-    return json.loads((resources.files(__package__) / "data" / "toy.json").read_text(encoding="utf-8"))["sha256"]
+    return decode_json((resources.files(__package__) / "data" / "toy.json").read_text(encoding="utf-8"))["sha256"]
 
 
 def pack(checkpoint: Path, path: Path, captions: Iterable[str], metadata: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alone import alone
 from PIL import Image
 
 import ohwx_compare.engine.detect  # noqa: F401  imported before anything is timed
@@ -220,29 +221,41 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-@pytest.mark.parametrize("name", INPUTS)
-def test_a_strangers_input_is_one_sentence(name, tmp_path, monkeypatch, capsys, caplog):
+def try_out(name, folder, told, records):
+    """Hand an input over in `folder`, the working one. told: gives (stdout, stderr); records: of the log."""
     line, file, given = INPUTS[name]
-    monkeypatch.chdir(tmp_path)
     Image.new("RGB", (64, 64)).save("p.png")
     if file:
         data = given if isinstance(given, str | bytes) else json.dumps(given)
         Path(file).write_bytes(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
-    before, memory, started = sorted(tmp_path.rglob("*")), peak(), time.process_time()
+    before, memory, started = sorted(folder.rglob("*")), peak(), time.process_time()
     try:
         status = main(line)
     except SystemExit as end:  # argparse's
         status = end.code
     spent, grown = time.process_time() - started, peak() - memory
-    out, err = capsys.readouterr()
+    out, err = told()
     assert status in (1, 2), (status, err[-500:])
-    assert not caplog.records  # where a fault of the program is told
+    assert not records  # where a fault of the program is told
     assert spent < 2, spent
     assert grown < 200_000_000, grown
     said = err or out  # `detect` and `pnginfo` answer a line for each picture
     assert 0 < len(said) < 5_000, said[:3_000]
     assert not any((ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160 for char in out + err)
-    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_strangers_input_is_one_sentence(name, tmp_path, monkeypatch, capsys, caplog):
+    monkeypatch.chdir(tmp_path)
+    try_out(name, tmp_path, capsys.readouterr, caplog.records)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_strangers_input_in_a_process_with_a_hard_limit(name, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    alone(lambda told: try_out(name, tmp_path, told, caplog.records))
 
 
 @pytest.mark.parametrize("out", [".", "run"])

@@ -4,16 +4,23 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from ohwx_compare.cli.main import main
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import detect
-from ohwx_compare.errors import MeasureError
+from ohwx_compare.errors import DetectorError, MeasureError
 from ohwx_compare.files.images import write_png
+from ohwx_compare.files.ledger.writer import Ledger
+from ohwx_compare.judge import likeness
 from ohwx_compare.judge.run import measures
+from ohwx_compare.judge.run.judging import judging_detector
 
 sys.path.append(str(Path(__file__).parents[1] / "judge"))
 
@@ -182,3 +189,41 @@ def test_a_copy_is_not_written_into_unasked(run, photos, tmp_path, capsys):
 def test_no_folder_is_no_run(tmp_path, capsys):
     status, _, err = said(capsys, tmp_path / "gone")
     assert (status, "There is no folder" in err) == (1, True)
+
+
+def test_without_a_detectors_file_opencv_looks_and_that_is_said(run, photos, capsys, monkeypatch):
+    monkeypatch.undo()
+    with pytest.raises(DetectorError, match="There is no face detector gone"):
+        judging_detector("gone.pt", "face_yolov8n.pt", (), "cpu")
+    found = judging_detector("", "face_yolov8n.pt", (), "cpu")
+    assert found.name == "opencv-frontalface"
+    assert "face_yolov8n.pt was not found" in found.note
+    (photos / "face_yolov8n.pt").write_bytes(b"no detector")
+    with pytest.raises(DetectorError, match=r"face_yolov8n\.pt"):
+        judging_detector("", "face_yolov8n.pt", (photos,), "cpu")
+
+
+def test_a_run_without_axes_is_one_sentence(tmp_path, photos, capsys):
+    """One checkpoint, one prompt, one seed: a run of one cell."""
+    folder = tmp_path / "alone"
+    experiment = Experiment(
+        job=Job(prompt="photo of ohwx man", seed=1), axes=(Axis("checkpoint", (CheckpointRef("a"),)),)
+    )
+    with Ledger(folder) as ledger:
+        ledger.plan(experiment)
+    status, _, err = said(capsys, folder, "--photos", photos)
+    assert (status, len(err.strip().splitlines())) == (1, 1)
+    assert "has pictures of a, expected at least two trained checkpoints" in err
+
+
+def test_other_weights_than_before_are_said(run, photos, capsys, monkeypatch):
+    """Scores of another network lie beside these; they are counted, and none is taken for these."""
+    said(capsys, run, "--photos", photos)
+    monkeypatch.setattr(likeness, "FACE_NET", replace(likeness.FACE_NET, sha256="0" * 64))
+    asked = []
+    read = ColourReader.read
+    monkeypatch.setattr(ColourReader, "read", lambda *given: asked.append(len(given[2])) or read(*given))
+    status, out, _ = said(capsys, run, "--photos", photos)
+    assert status == 0
+    assert "1 set of earlier scores of likeness rest on other weights" in out
+    assert sum(asked) > 84

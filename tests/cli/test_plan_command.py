@@ -5,8 +5,19 @@ import json
 import pytest
 
 from ohwx_compare.cli.main import main
+from ohwx_compare.judge.measure import UNET_CALLS
 
-KEYS = ["cells", "renders", "inpaints", "checkpoints", "switches", "missing", "disk_bytes", "seconds"]
+KEYS = [
+    "cells",
+    "renders",
+    "inpaints",
+    "checkpoints",
+    "switches",
+    "missing",
+    "disk_bytes",
+    "seconds",
+    "judge_unet_calls",
+]
 
 
 @pytest.fixture
@@ -31,6 +42,7 @@ def test_counts_before_and_after(asked, tmp_path, capsys):
     assert [plan[key] for key in KEYS[:6]] == [2, 2, 0, 1, 1, []]
     assert plan["disk_bytes"] > 0
     assert plan["seconds"] is None
+    assert plan["judge_unet_calls"] == 2 * UNET_CALLS
     assert not out.exists()
     assert main(["compare", *asked, "--out", str(out)]) == 0
     capsys.readouterr()

@@ -81,6 +81,42 @@ def test_a_disk_that_stays_full(command):
     assert command("compare").sweep(error=errno.ENOSPC, every=41, stays=True) >= 2
 
 
+@FORKS
+@pytest.mark.parametrize("kills", [False, True])
+def test_a_write_that_breaks_off(command, kills):
+    """SQLite's own as well: of the ledger's last page, and of the run's page, which is the largest file."""
+    run = command("compare")
+    run.expected()
+    ledger, page = ((run.folder / "whole" / "out" / name).stat().st_size for name in ("run.sqlite", "index.html"))
+    assert run.sweep_sizes([700, ledger - 1, page - 9], kills=kills) == 3
+
+
+def test_sqlite_finds_the_disk_full_within_a_transaction(command, monkeypatch):
+    """Not at its COMMIT: a row that needs a page more is refused at once."""
+    said = []
+    check = Faulty.check
+    monkeypatch.setattr(Faulty, "check", lambda self, *told: said.append(told[2]) or check(self, *told))
+    assert command("compare").sweep(error=errno.ENOSPC, operations=("grow",), every=2) >= 3
+    assert any("database or disk is full" in text for text in said)
+
+
+@pytest.mark.slow
+@FORKS
+@pytest.mark.parametrize("kills", [False, True])
+def test_a_write_that_breaks_off_anywhere(command, kills):
+    run = command("compare")
+    run.expected()
+    sizes = [path.stat().st_size for path in (run.folder / "whole" / "out").rglob("*.*") if path.is_file()]
+    pages = range(4096, (run.folder / "whole" / "out" / "run.sqlite").stat().st_size + 1, 4096)
+    tried = {
+        *pages,
+        *(page - 1 for page in pages),
+        *(max(size - 9, 1) for size in sizes),
+        *(size // 2 for size in sizes),
+    }
+    assert run.sweep_sizes(sorted(tried), kills=kills) >= 15
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("error", "first", "every"), ALL)
 def test_a_run_at_every(command, error, first, every):

@@ -1,25 +1,33 @@
 """A run copied from another machine is looked at, adopted and extended; what was painted over is generated again."""
 
+import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from drawing_runs import PLAIN, contents, draw
 from killed_run import EXPERIMENT
 from PIL import Image, PngImagePlugin
 
+from ohwx_compare.cli import compare
 from ohwx_compare.cli.answer import words_of
+from ohwx_compare.cli.main import main
 from ohwx_compare.compare.run import Options
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import ElsewhereError, LedgerError
-from ohwx_compare.files.images import load_rgb, pixel_digest
+from ohwx_compare.files.images import load_rgb, pixel_digest, write_png
+from ohwx_compare.files.infotexts import read_record
 from ohwx_compare.files.ledger.reader import open_run, read_pictures, read_summary
 from ohwx_compare.look.page import page_data, render_page
 from ohwx_compare.look.sheet import write_sheets
+from ohwx_compare.testing.fake_host import FakeHost
 
 ADOPTING = Options(batch=2, adopt=True)
 no_links = pytest.mark.skipif(os.name == "nt", reason="Windows lets few users make links")
@@ -67,12 +75,36 @@ def test_a_copied_run_is_looked_at_adopted_and_extended(models, tmp_path):
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
     told = []
     result, _, log, _ = draw(grown(EXPERIMENT, 1, 2, 3), models, copy, options=ADOPTING, told=told)
-    assert told[0] == events.Adopted(8, ())
+    assert [event for event in told if isinstance(event, events.Adopted)] == [events.Adopted(8, ())]
+    compared = [event for event in told if isinstance(event, events.Adopting)]
+    assert compared == [events.Adopting(done, len(compared)) for done in range(1, len(compared) + 1)]
+    assert told.index(events.Adopted(8, ())) == len(compared) > 8  # before anything else, faces' pictures too
     assert (result.drawn, result.reused) == (4, 8)
     assert {line.split()[2] for line in log if line.startswith("render")} == {"3"}
     draw(grown(EXPERIMENT, 1, 2, 3), models, tmp_path / "whole" / "out")
     assert contents(copy) == contents(tmp_path / "whole" / "out")
     assert draw(grown(EXPERIMENT, 1, 2, 3), models, copy)[0].reused == 12  # ours from now on
+
+
+def test_the_command_line_adopts_by_its_flag(models, tmp_path, monkeypatch, capsys):
+    def host(*args):
+        made = FakeHost(models)
+        made.device = SimpleNamespace(type="cpu")
+        return made
+
+    monkeypatch.setattr(compare, "native_host", host)
+    (tmp_path / "e.json").write_text(json.dumps(PLAIN.to_dict()), encoding="utf-8")
+    line = ["compare", str(tmp_path / "e.json"), "--checkpoints", str(models), "--json", "--out"]
+    assert main([*line, str(tmp_path / "whole" / "out")]) == 0
+    copy = moved(tmp_path / "whole" / "out", tmp_path)
+    capsys.readouterr()
+    assert main([*line, str(copy)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("The flag for that: --adopt.")
+    for flags, adopts in ((["--adopt"], True), ([], False)):
+        assert main([*line, str(copy), *flags]) == 0
+        told = capsys.readouterr()
+        assert ("is adopted: 6 cells kept." in told.err) == adopts
+        assert json.loads(told.out)["reused"] == 6
 
 
 def test_what_is_missing_or_changed_is_listed_and_generated_again(models, tmp_path):
@@ -86,8 +118,9 @@ def test_what_is_missing_or_changed_is_listed_and_generated_again(models, tmp_pa
     lost = tuple(cells[i].cell.label for i in (0, 1, 2, 4))
     told = []
     result, _, _, _ = draw(PLAIN, models, copy, options=ADOPTING, told=told)
-    assert told[0] == events.Adopted(2, lost)
-    assert lost[0] in told[0].words
+    adopted = next(event for event in told if isinstance(event, events.Adopted))
+    assert adopted == events.Adopted(2, lost)
+    assert lost[0] in adopted.words
     assert (result.drawn, result.reused) == (4, 2)
     assert shown(copy) == shown(tmp_path / "whole" / "out")
 
@@ -146,6 +179,38 @@ def test_every_picture_is_recorded(models, tmp_path):
     assert {name: row.pixels for name, row in recorded.items()} == {
         f"images/{name}": digest for name, digest in pixels(tmp_path / "out").items()
     }
+
+
+def forgotten(folder):
+    """As after a kill between a batch's pictures and the rows of its cells."""
+    with closing(sqlite3.connect(folder / "run.sqlite")) as db, db:
+        for table in ("pictures", "faces", "cells"):
+            db.execute(f"DELETE FROM {table}")
+
+
+def silenced(path):
+    """The same picture as an earlier version wrote it: after a face pass it says nothing of its own pixels."""
+    text, says = read_record(path)
+    record = json.dumps({name: value for name, value in says.items() if name != "own"})
+    write_png(path, load_rgb(path), text, record)
+
+
+@pytest.mark.parametrize("lends", [False, True])
+def test_a_picture_after_its_face_pass_that_no_row_records_is_compared_too(lends, models, tmp_path):
+    out = tmp_path / "out"
+    _, opened, _, _ = draw(EXPERIMENT, models, out)
+    whole, after = pixels(out), [c.result.after for c in opened.cells if c.result.outcome is Outcome.FACES]
+    forgotten(out)
+    painted(out / after[0])
+    silenced(out / after[1])
+    resumed = (tmp_path / "b", {"options": Options(batch=2, reuse=(out,))}) if lends else (out, {})
+    _, _, log, _ = draw(EXPERIMENT, models, *resumed[:1], **resumed[1])
+    assert pixels(resumed[0]) == whole
+    assert not [line for line in log if line.startswith("render")]
+    again, faces = (
+        sum(len(c.result.faces) for c in opened.cells if c.result.after in names) for names in (after[:2], after)
+    )
+    assert 0 < len([line for line in log if line.startswith("inpaint")]) == again < faces
 
 
 def test_resuming_decodes_no_picture_that_looks_the_same(models, tmp_path, monkeypatch):

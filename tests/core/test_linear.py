@@ -45,6 +45,43 @@ for text in (some + "x", f"1{some}-{some}x", f"1-2{some}x", f"-{some}x", f"1-{so
     "digits without end": """
 refused(read_values, "seed", "9" * 5_000)
 assert groups([f"a-e{'9' * 5_000}", f"a-e{'9' * 4_999}"]) == ()""",
+    "digits without end, as Python read them before 3.10.7": """
+import json
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.infotext.pairs import read_whole
+from ohwx_compare.core.infotext.settings_lines import segments
+from ohwx_compare.numerals import decode_json
+from ohwx_compare.files.checkpoint import read_header
+from ohwx_compare.files.json_file import read_object
+from ohwx_compare.files.regular import load_json
+from ohwx_compare.train.recipe.forms import read_pasted
+from ohwx_compare.train.recipe.toml import parse_toml
+getattr(sys, "set_int_max_str_digits", id)(0)
+digits = "9" * 4_500_000
+for text in (digits, f'{{"a": [-{digits}]}}', digits.encode()):
+    try:
+        decode_json(text)
+    except ValueError:
+        continue
+    raise SystemExit("taken")
+file = Path(sys.argv[1], "a.json")
+file.write_text(digits)
+try:
+    raise SystemExit(load_json(file))
+except ValueError:
+    pass
+file.write_text('{"a": ' + digits[:3_900_000] + "}")
+assert read_object(file) == {}
+header = ('{"a": {"dtype": "F32", "shape": [' + digits + '], "data_offsets": [0, 4]}}').encode()
+file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+refused(read_header, file)
+refused(read_whole, digits, "Seed")
+refused(read_values, "seed", digits)
+refused(Experiment.from_dict, {"axes": [{"kind": "seed", "values": [digits]}], "job": {"prompt": "", "seed": 1}})
+refused(infotext.extra, infotext.parse("a\\nSteps: 1, Sampler: Euler a, CFG scale: 7, Seed: 1, ohwx: " + digits))
+assert [*segments("a: [" + digits + "], b: 1")][0][0] == "a"
+assert parse_toml("a = " + digits)["a"] > 1e300
+refused(read_pasted, '{"base": ' + digits + "}")""",
     "many ranges": 'refused(read_values, "seed", "1-10000," * 20_000)',
     "an axis of a plot": """
 text = "a\\nSteps: 1, Sampler: Euler a, CFG scale: 7, Seed: 1, Script: X/Y/Z plot, X Type: {}, X Values: {}"

@@ -15,7 +15,7 @@ from ohwx_compare.core.request.hires import Enlarged, enlarged, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.core.request.steps import picture_steps, planned_steps, steps_run
-from ohwx_compare.errors import ExperimentError, UnknownCheckpointError
+from ohwx_compare.errors import ExperimentError, UnknownNameError
 from ohwx_compare.hosts.native import Beside, NativeHost
 from ohwx_compare.testing.parts import draw_upscaler
 
@@ -155,7 +155,7 @@ def test_the_upscaler_counts_in_the_key(host, mini, tmp_path, upscalers):
     torch.save({n: torch.from_numpy(t) for n, t in draw_upscaler(seed=42).items()}, tmp_path / "drawn_x4.pth")
     other = NativeHost([mini.parent], device="cpu", beside=Beside(upscalers=[tmp_path]))
     assert other.fingerprint(job) != host.fingerprint(job)
-    with pytest.raises(UnknownCheckpointError, match="There is no upscaler '4x-UltraSharp'; did you mean 'drawn_x4'"):
+    with pytest.raises(UnknownNameError, match="There is no upscaler '4x-UltraSharp'; did you mean 'drawn_x4'"):
         host.fingerprint(replace(JOB, hires_upscaler="4x-UltraSharp"))
 
 

@@ -159,6 +159,26 @@ def test_a_half_done_change_is_no_change(tmp_path, monkeypatch):
         assert ledger.results() == {1: RESULT}
 
 
+def commit_all(ledger, cells):
+    for cell in cells:
+        ledger.commit(cell, RESULT)
+
+
+def test_a_disk_that_sqlite_finds_full_within_a_transaction_loses_nothing(tmp_path):
+    cells = experiment(tuple(range(200))).cells()
+    with Ledger(tmp_path) as ledger:
+        ledger.plan(experiment(tuple(range(200))))
+        ledger._db.execute("PRAGMA max_page_count = 1")  # no page more than there are
+        with pytest.raises(LedgerError, match=r"database or disk is full\. Free some space"):
+            commit_all(ledger, cells)
+        kept = ledger.results()
+    assert 0 < len(kept) < len(cells)
+    with Ledger(tmp_path) as ledger:
+        assert ledger.results() == kept
+        commit_all(ledger, cells)
+        assert len(ledger.results()) == len(cells)
+
+
 def test_other_folders_are_refused(tmp_path):
     for read in (open_run, read_summary):
         with pytest.raises(LedgerError, match="is not a run folder"):

@@ -19,7 +19,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
 from ohwx_compare.engine.networks.wear import Chosen, put_on
 from ohwx_compare.engine.weights import PREFIXES, load
-from ohwx_compare.errors import CheckpointError, HostError, PromptError, UnknownCheckpointError
+from ohwx_compare.errors import CheckpointError, HostError, PromptError, UnknownNameError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.hosts.native import Beside, NativeHost
 from ohwx_compare.testing.parts import draw_parts
@@ -221,7 +221,7 @@ def test_one_that_changes_while_a_run_goes_on_is_refused(models, tmp_path):
 
 def test_what_cannot_be_put_on(host, base, models, tmp_path):
     for prompt, error, words in (
-        ("<lora:drawn_lore:1>", UnknownCheckpointError, "There is no LoRA 'drawn_lore'; did you mean 'drawn_lora'"),
+        ("<lora:drawn_lore:1>", UnknownNameError, "There is no LoRA 'drawn_lore'; did you mean 'drawn_lora'"),
         ("<lora:drawn_lora:much>", PromptError, "<lora:drawn_lora:much> cannot be read"),
         ("<lora:drawn_lora:nan>", PromptError, "cannot be read"),
         ("<hypernet:x:1>", PromptError, "a kind of network that is not supported"),
@@ -266,7 +266,7 @@ def test_a_vae_by_name(host, base):
     assert own == again != other
     assert host.fingerprint(JOB)["vae"] is None
     assert drawn(host, replace(JOB, vae="None")) == [own]
-    with pytest.raises(UnknownCheckpointError, match="There is no VAE 'drawn_va'; did you mean 'drawn_vae'"):
+    with pytest.raises(UnknownNameError, match="There is no VAE 'drawn_va'; did you mean 'drawn_vae'"):
         host.fingerprint(replace(JOB, vae="drawn_va"))
 
 
@@ -276,7 +276,7 @@ def test_an_alias_that_two_files_share_is_nobodys(models, tmp_path):
                   metadata={"ss_output_name": "me" if name != "three" else "you"})  # fmt: skip
     host = NativeHost([models / "Stable-diffusion"], device="cpu", beside=Beside(loras=[tmp_path]))
     assert host.fingerprint(replace(JOB, prompt="<lora:you:1>"))["loras"].keys() == {"you"}
-    with pytest.raises(UnknownCheckpointError):
+    with pytest.raises(UnknownNameError):
         host.fingerprint(replace(JOB, prompt="<lora:me:1>"))
 
 

@@ -85,6 +85,13 @@ def test_only_the_command_line_prints(path):
 
 
 @each_file
+def test_json_is_read_in_one_place(path):
+    """Which bounds its numbers: see numerals.py."""
+    called = [ast.unparse(n.func) for n in ast.walk(tree(path)) if isinstance(n, ast.Call)]
+    assert path.name == "numerals.py" or not {"json.loads", "json.load"}.intersection(called)
+
+
+@each_file
 def test_nothing_global_changes(path):
     for node in ast.walk(tree(path)):
         assert not isinstance(node, ast.Global), f"line {node.lineno}: global"

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isJudging, judgeWords } from "../../javascript/ohwx_judge.mjs";
 import { bytes, counted, fileName, joined, lines, seconds } from "../../javascript/ohwx_words.mjs";
 
 test("a time is told in the unit a person would take", () => {
@@ -31,4 +32,17 @@ test("facts that are nothing leave no gap", () => {
 test("the last name of a path of either system", () => {
   assert.deepEqual(["/a/b ü.png", "C:\\a\\b.png", "b.png", null].map(fileName), ["b ü.png", "b.png", "b.png", ""]);
   assert.deepEqual(lines(" a \n\n b\n"), ["a", "b"]);
+});
+
+test("how far judging is", () => {
+  const job = { done: 3, total: 9, error: null, headline: [], page: "", markdown: "" };
+  const said = (state, more = {}) => judgeWords({ ...job, state, ...more });
+  assert.deepEqual(
+    ["", "queued", "drawing", "stopped", "done"].map((state) => isJudging({ state })),
+    [false, true, true, false, false],
+  );
+  assert.equal(said("drawing"), "3 of 9 pictures measured");
+  assert.equal(said("drawing", { total: 0 }), "Reading the run");
+  assert.equal(said("stopped"), "Stopped; what was measured is kept");
+  assert.deepEqual([said(""), said("done"), judgeWords(null)], ["", "", ""]);
 });

@@ -84,6 +84,7 @@ class Planted:
     alike: float
     style: float
     record: dict | None = None
+    drift: float = 0.0  # how alike "a man" is
 
 
 def picture(colour, *, has_style=True, side=64):
@@ -113,18 +114,26 @@ def trainings(base_sha256):
     """Both trainings' saves; likeness rises with the exposures, and more with regularization images."""
     for exposures in EXPOSURES:
         rise = exposures / 300
-        yield Planted(f"no-reg-{exposures:06d}", 0.3 + rise, 0.9, record(exposures, base=base_sha256))
-        yield Planted(f"reg-{exposures:06d}", 0.5 + rise, 0.4, record(exposures, reg=True, base=base_sha256))
+        yield Planted(f"no-reg-{exposures:06d}", 0.3 + rise, 0.9, record(exposures, base=base_sha256), drift=0.6)
+        yield Planted(f"reg-{exposures:06d}", 0.5 + rise, 0.4, record(exposures, reg=True, base=base_sha256), drift=0.1)
 
 
-def planted_run(folder, *, styles=STYLES, seeds=SEEDS, saves=None, has_face_pass=False, faceless=()):
-    """Write the run folder. faceless: (checkpoint, seed) whose pictures have no face. Returns the folder."""
+def planted_run(
+    folder, *, styles=STYLES, seeds=SEEDS, saves=trainings, has_face_pass=False, faceless=(), of_class=(), draw=None
+):
+    """Write the run folder, and return it.
+
+    faceless: (checkpoint, seed) whose pictures have no face. of_class: prompts without the token. draw: gives the
+    picture of (planted, job) in place of a square. A base that lies there is taken.
+    """
     models = folder / "models"
-    base = checkpoint_file(models / "base.safetensors")
-    planted = [Planted("base", 0.0, 1.0), *(saves or trainings(sha256(base)))]
+    base = models / "base.safetensors"
+    if not base.exists():
+        checkpoint_file(base)
+    planted = [Planted("base", 0.0, 1.0), *(saves(sha256(base)) if callable(saves) else saves)]
     files = {each.name: checkpoint_file(models / f"{each.name}.safetensors", each.record) for each in planted[1:]}
     files["base"] = base
-    prompts = [f"{style} of ohwx man" for style in styles]
+    prompts = [*(f"{style} of ohwx man" for style in styles), *of_class]
     axes = (
         Axis("checkpoint", tuple(CheckpointRef(f"{each.name}.safetensors") for each in planted)),
         *([Axis.read("prompt", prompts)] if len(prompts) > 1 else []),
@@ -144,13 +153,17 @@ def planted_run(folder, *, styles=STYLES, seeds=SEEDS, saves=None, has_face_pass
             ledger.remember(row)
         by_name = {f"{each.name}.safetensors": each for each in planted}
         for cell in experiment.cells():
-            ledger.commit(cell, _drawn(run, cell, by_name[cell.checkpoint.name], has_face_pass, faceless))
+            which = by_name[cell.checkpoint.name]
+            if draw:
+                ledger.commit(cell, _kept(run, cell, {"before": draw(which, cell.job)}))
+            else:
+                ledger.commit(cell, _drawn(run, cell, which, has_face_pass, faceless))
     return run
 
 
 def _drawn(run, cell, planted, has_face_pass, faceless):
     chance = Random(f"{planted.name} {cell.job.prompt} {cell.job.seed}")
-    alike = planted.alike + chance.gauss(0, 0.05)
+    alike = (planted.alike if "ohwx" in cell.job.prompt else planted.drift) + chance.gauss(0, 0.05)
     is_pencil = cell.job.prompt.startswith("pencil")
     colour = np.array([250, 250, 250]) if is_pencil else OTHER + (ME - OTHER) * alike
     if (planted.name, cell.job.seed) in faceless:
@@ -159,10 +172,15 @@ def _drawn(run, cell, planted, has_face_pass, faceless):
     stages = {"before": colour, "after": colour} if has_face_pass else {"before": colour}
     if has_face_pass and colour is not None:
         stages["before"] = OTHER + (colour - OTHER) * 0.5
-    written = {}
-    for stage, shade in stages.items():
+    images = {stage: picture(shade, has_style=has_style) for stage, shade in stages.items()}
+    return _kept(run, cell, images)
+
+
+def _kept(run, cell, images):
+    """Save the pictures of a cell by stage, and say so."""
+    written, has_face_pass = {}, len(images) > 1
+    for stage, image in images.items():
         name = f"{cell.number:04d}{'-before' if has_face_pass and stage == 'before' else ''}"
-        image = picture(shade, has_style=has_style)
         image.save(run / "images" / f"{name}.png")
         image.save(run / "thumbs" / f"{name}.jpg")
         written |= {stage: f"images/{name}.png", f"{stage}_thumb": f"thumbs/{name}.jpg"}

@@ -1,10 +1,8 @@
 """Real photographs, real weights: one person is told from strangers whatever happens to the picture."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from alterations import ALTERATIONS
 from PIL import Image
 
 from ohwx_compare.engine.detect import Cascade
@@ -17,13 +15,7 @@ from ohwx_compare.judge.references import SAME_PERSON, FaceSight, read_reference
 from ohwx_compare.judge.style_scale import style_scale
 from ohwx_compare.judge.weights import find_face_files
 
-sys.path.append(str(Path(__file__).parents[1] / "engine"))
-
-from alterations import ALTERATIONS
-from face_cases import read_photographs
-
 pytestmark = pytest.mark.slow
-PEOPLE = {"obama": ("obama.jpg", "obama2.jpg", "obama3.jpg"), "biden": ("biden.jpg",), "collins": ("astronaut.png",)}
 
 
 @pytest.fixture(scope="module")
@@ -32,24 +24,8 @@ def sight(face_files):
 
 
 @pytest.fixture(scope="module")
-def folder(face_files, goldens, tmp_path_factory):
-    """A folder for each person, of the photographs that a package ships and one of NASA's."""
-    archive = face_files / "face_recognition-1.3.0.tar.gz"
-    if not archive.is_file():
-        pytest.skip(f"no {archive.name} beside the weights: `pip download --no-deps face-recognition==1.3.0`")
-    photographs = {name: Image.fromarray(pixels) for name, pixels in read_photographs(archive).items()}
-    photographs["astronaut.png"] = Image.open(goldens / "astronaut.png").convert("RGB")
-    root = tmp_path_factory.mktemp("people")
-    for person, names in PEOPLE.items():
-        (root / person).mkdir()
-        for name in names:
-            photographs[name].save(root / person / Path(name).with_suffix(".png"))
-    return root
-
-
-@pytest.fixture(scope="module")
-def people(sight, folder):
-    return {name: read_references([folder / name], sight, least=1) for name in PEOPLE}
+def people(sight, people_folder):
+    return {each.name: read_references([each], sight, least=1) for each in people_folder.iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +49,10 @@ def test_no_false_one(sight, people, others, name):
                 assert (np.linalg.norm(found[i] - face.descriptor) < SAME_PERSON) == (person == other)
 
 
-def test_likeness_of_whole_photographs(sight, people, folder):
+def test_likeness_of_whole_photographs(sight, people, people_folder):
     measure = Likeness(sight, people["obama"])
-    paths = [next((folder / name).iterdir()) for name in ("biden", "collins")] + [folder / "obama" / "obama2.png"]
+    paths = [next((people_folder / name).iterdir()) for name in ("biden", "collins")]
+    paths.append(people_folder / "obama" / "obama2.png")
     scores = measure.score([Image.open(path) for path in paths], MeasureContext())
     assert scores[0].value > 0.7
     assert scores[1].value > 0.7
@@ -99,7 +76,7 @@ def test_a_style_is_scaled_or_refused(sight, people, others, family):
         assert max(scale.of(distance) for distance in floor) < 0.3
 
 
-def test_two_people_in_one_folder_are_a_sentence(sight, folder):
-    biden = folder / "biden" / "biden.png"
+def test_two_people_in_one_folder_are_a_sentence(sight, people_folder):
+    biden = people_folder / "biden" / "biden.png"
     with pytest.raises(MeasureError, match=r"look like 2 people: biden\.png; obama\.png"):
-        read_references([biden, folder / "obama" / "obama.png"], sight)
+        read_references([biden, people_folder / "obama" / "obama.png"], sight)

@@ -14,6 +14,7 @@ import traceback
 from urllib.parse import quote
 
 import pytest
+from alone import alone
 from conftest import faking, opened, stocked
 from hostile_folders import DEEP, DIGITS, ESCAPE, MEGABYTE, NAMES, RUN_FOLDERS, TRAINING_FOLDERS
 from PIL import Image
@@ -61,7 +62,7 @@ class Site:
         """Wait until nothing is drawn any more."""
         for _ in range(500):
             state = self.ask("GET", "/ohwx/api/state").json()
-            if not state["queue"] and not any(run["state"] == "drawing" for run in state["runs"]):
+            if not state["queue"] and not any(run["state"] in ("drawing", "adopting") for run in state["runs"]):
                 return
             time.sleep(0.02)
         raise AssertionError(state["queue"])
@@ -140,6 +141,7 @@ def hostile(site, outside):
         change(folder, outside)
         return folder
 
+    make.made = made
     yield make
     try:
         site.rest()
@@ -315,6 +317,29 @@ def test_a_body_is_answered_in_one_sentence(site, outside, name):
 @pytest.mark.parametrize("name", GETS)
 def test_an_address_is_answered_in_one_sentence(site, outside, name):
     site.ask("GET", GETS[name])
+
+
+EACH = {
+    **{f"a run folder: {name}": (test_a_run_folder_hides_no_other_and_touches_nothing, name) for name in RUN_FOLDERS},
+    **{f"a training folder: {name}": (test_a_training_folder_hides_no_other_and_touches_nothing, name) for name in TRAINING_FOLDERS},
+    **{f"a folder's name: {name}": (test_a_folders_name_hides_no_other, name) for name in NAMES},
+    **{f"a body: {name}": (test_a_body_is_answered_in_one_sentence, name) for name in POSTS},
+    **{f"an address: {name}": (test_an_address_is_answered_in_one_sentence, name) for name in GETS},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EACH)
+def test_each_in_a_process_with_a_hard_limit(site, outside, hostile, name):
+    """Of a folder some 15 things are asked, so its process has five times the CPU time; each answer has its own."""
+    test, name = EACH[name]
+    is_folder = test.__name__.startswith(("test_a_run_folder", "test_a_training", "test_a_folders"))
+    skip_unreadable(name)
+    alone(lambda told: test(site, hostile if is_folder else outside, name), seconds=10 if is_folder else 2)
+    for below in (site.runs, site.trainings):
+        for path in below.iterdir():
+            if path.name != "healthy":
+                hostile.made.append(path)
 
 
 def test_there_are_many_of_them():

@@ -295,6 +295,31 @@ def test_the_estimate_is_told_in_the_panel(webui):
     assert not webui.calls
 
 
+def test_the_folders_of_checkpoints_are_walked_once_and_not_at_each_key(webui, monkeypatch):
+    from ohwx_compare.hosts.webui import folders
+
+    walks, walk = [], folders.list_checkpoints
+    monkeypatch.setattr(folders, "list_checkpoints", lambda folder: walks.append(folder) or walk(folder))
+    components, by_id = every_component(webui)
+    from ohwx_compare.hosts.webui.request.arguments import Panel
+    from ohwx_compare.hosts.webui.request.cost import estimate_html
+
+    assert len(walks) == 1
+    for text in ("o", "on", "one"):
+        by_id["filter"].value = text
+        by_id["filter"].fire("change")
+        by_id["add_shown"].fire("click")
+        estimate_html({"steps": 20}, list(vars(Panel(checkpoints=FILES)).values()))
+    assert len(walks) == 1
+    write_checkpoint(webui.folder / "one more.safetensors", 5)
+    by_id["files_refresh"].fire("click")
+    assert "one more.safetensors" in components["checkpoints"].choices
+    assert len(walks) == 2
+    write_checkpoint(webui.folder / "new.safetensors", 6)
+    told = estimate_html({"steps": 20}, list(vars(Panel(checkpoints=("new.safetensors",))).values()))
+    assert "not found" not in told
+
+
 def test_the_estimate_knows_how_long_earlier_runs_took(webui):
     script, _ = script_with_panel(webui)
     script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "name": "first"}))

@@ -1,6 +1,7 @@
 """The script in a fake webui: loaded, asked, answered; what it draws with, leaves alone and puts back."""
 
 import hashlib
+import importlib
 import json
 import sys
 from dataclasses import replace
@@ -76,6 +77,29 @@ def test_settings_of_sampling_that_a_job_has_are_the_pictures(webui):
     assert not own.keys() & template.picture([Job(prompt="a", seed=1)]).override_settings.keys()
     with pytest.raises(HostError, match="no setting for ensd"):
         template.picture([replace(job, ensd=1)])
+
+
+def test_a_jobs_hires_fix_and_vae_are_the_pictures_and_the_users_own_where_it_has_none(webui):
+    from ohwx_compare.hosts.webui.generation.passes import Template
+
+    webui.opts.add_option("sd_vae", webui.opts.data_labels["return_mask"])
+    template = Template(Txt2Img(), own_faces=True)
+    template.use({})
+    plain = Job(prompt="a", seed=1)
+    job = replace(
+        plain, vae="v.safetensors", hires_upscaler="Latent", hires_scale=1.5, hires_denoise=0.4, hires_prompt="b"
+    )
+    p = template.picture([job])
+    assert (p.enable_hr, p.hr_upscaler, p.hr_scale, p.hr_prompt) == (True, "Latent", 1.5, "b")
+    assert (p.denoising_strength, p.override_settings["sd_vae"]) == (0.4, "v.safetensors")
+    own = template.picture([plain])
+    assert not getattr(own, "enable_hr", False)
+    assert "sd_vae" not in own.override_settings
+    face = InpaintJob(job=replace(plain, denoise=0.4, vae="w.pt", noise_multiplier=1.1))
+    pass_ = template.face(face, Image.new("RGB", (64, 64)), Image.new("L", (64, 64)))
+    assert (pass_.override_settings["sd_vae"], pass_.initial_noise_multiplier) == ("w.pt", 1.1)
+    with pytest.raises(HostError, match="no CFG scale of hires fix's own"):
+        template.picture([replace(job, hires_cfg=3.0)])
 
 
 def test_users_checkpoint_comes_back_after_an_error(webui):
@@ -364,7 +388,8 @@ def test_a_request_without_a_name_goes_on_with_its_folder_whichever_version_name
 @pytest.fixture
 def reads(tmp_path, monkeypatch):
     """Names of the files that are read whole, where nothing proves them unchanged."""
-    from ohwx_compare.files import hashes, identity
+    # by name: the package may still hold the modules of a test before
+    hashes, identity = (importlib.import_module(f"ohwx_compare.files.{name}") for name in ("hashes", "identity"))
     from ohwx_compare.files.contents import read_contents
 
     read = []

@@ -67,6 +67,30 @@ def test_an_interrupt_in_the_first_instant_is_not_lost(page, webui):
     assert page.until("first", "stopped", "done")["done"] == 0
 
 
+def test_a_run_that_failed_can_be_resumed_as_soon_as_it_says_so(page, webui, monkeypatch):
+    """Until the worker lets go of it, it is not told as failed: a Resume pressed then would be dropped."""
+    from ohwx_compare.hosts.webui.tab import desk
+
+    written, go, write = threading.Event(), threading.Event(), desk.write_request
+
+    def slow(folder, saved):
+        write(folder, saved)
+        if saved.error:
+            written.set()
+            go.wait(20)
+
+    monkeypatch.setattr(desk, "write_request", slow)
+    page.post("/ohwx/api/runs", asked(checkpoints=["one.safetensors", "three.safetensors"]))
+    assert written.wait(20)
+    assert page.state("run")["state"] == "drawing"
+    (webui.folder / "three.safetensors").write_bytes((webui.folder / "two.safetensors").read_bytes())
+    webui.list_models()
+    go.set()
+    page.until("run", "failed")
+    page.post("/ohwx/api/runs/run/resume")
+    assert page.until("run", "done")["done"] == 2
+
+
 def test_forty_face_jobs_at_once_are_forty_jobs(page, webui, tmp_path, monkeypatch):
     import ohwx_compare.hosts.webui.tab.face_jobs as module
 

@@ -52,12 +52,64 @@ def test_a_run_from_elsewhere_is_shown_and_resumed_once_it_is_adopted(page, draw
     assert (refused.status_code, "press Adopt" in refused.json()["error"]) == (400, True)
     assert page.post("/ohwx/api/runs", asked()).status_code == 400
     assert page.post("/ohwx/api/runs/run/adopt", headers={"Origin": "http://elsewhere"}).status_code == 403
-    adopted = page.post("/ohwx/api/runs/run/adopt").json()
+    assert page.post("/ohwx/api/runs/run/adopt").json()["id"] == "run"
+    adopted = page.until("run", "stopped", "done", "failed")
     assert (adopted["elsewhere"], adopted["done"]) == (False, 1)
     assert "1 cell kept, 1 cell to be generated again" in adopted["said"]
-    assert page.post("/ohwx/api/runs/run/adopt").json()["said"] == ""
+    page.post("/ohwx/api/runs/run/adopt")
+    assert page.until("run", "stopped")["said"] == ""
     page.post("/ohwx/api/runs/run/resume")
     assert page.until("run", "done", "failed")["done"] == 2
+
+
+def test_a_run_is_adopted_while_the_page_goes_on(page, drawn, webui, tmp_path, monkeypatch):
+    """A large run takes minutes: the request is answered at once, and the list tells how far it is."""
+    from ohwx_compare.files.ledger import adopt
+
+    folder = webui.data / "outputs" / "ohwx" / "compare" / "run"
+    shutil.copytree(folder, tmp_path / "kept")
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "kept", folder)
+    compared, begun, go = adopt._compared, threading.Event(), threading.Event()
+
+    def slow(*picture):
+        if begun.is_set():
+            go.wait(20)
+        begun.set()
+        return compared(*picture)
+
+    monkeypatch.setattr(adopt, "_compared", slow)
+    assert page.post("/ohwx/api/runs/run/adopt").json()["state"] == "adopting"
+    assert begun.wait(20)
+    assert page.post("/ohwx/api/runs/run/adopt").json()["state"] == "adopting"  # it goes on, once
+    for _ in range(500):
+        row = page.get("/ohwx/api/state").json()["runs"][0]
+        if row["percent"]:
+            break
+        time.sleep(0.02)
+    assert (row["state"], row["percent"], row["now"]) == ("adopting", 50.0, "adopting: 1 of 2 pictures compared")
+    go.set()
+    assert page.until("run", "done")["said"].endswith("2 cells kept.")
+
+
+def test_an_adoption_that_fails_says_why(page, drawn, webui, tmp_path, monkeypatch):
+    from ohwx_compare.files.ledger import adopt
+
+    folder = webui.data / "outputs" / "ohwx" / "compare" / "run"
+    shutil.copytree(folder, tmp_path / "kept")
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "kept", folder)
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(adopt, "_beside", full)
+        page.post("/ohwx/api/runs/run/adopt")
+        assert "No space left" in page.until("run", "done")["error"]
+    assert page.state("run")["elsewhere"]
+    page.post("/ohwx/api/runs/run/adopt")
+    assert page.until("run", "done")["error"] is None
 
 
 def held(webui):

@@ -38,7 +38,18 @@ def test_a_kill_at_the_last_names(training):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("error", "first", "every"), [(errno.ENOSPC, 1, 2), (errno.EIO, 2, 2), pytest.param(None, 1, 2, marks=FORKS)]
+    ("error", "first", "every"), [(errno.ENOSPC, 1, 1), (errno.EIO, 2, 2), pytest.param(None, 1, 1, marks=FORKS)]
 )
 def test_at_every(training, error, first, every):
     assert training.sweep(error=error, first=first, every=every) >= 10
+
+
+@pytest.mark.slow
+@FORKS
+@pytest.mark.parametrize("kills", [False, True])
+def test_a_write_that_breaks_off(training, kills):
+    """Of the record, of a state and of a checkpoint, at its beginning, in the midst and in its last bytes."""
+    training.expected()
+    sizes = {path.stat().st_size for path in (training.folder / "whole").rglob("*") if path.is_file()}
+    tried = sorted({size * share // 8 for size in sizes for share in (1, 4)} | {max(size - 9, 1) for size in sizes})
+    assert training.sweep_sizes(tried, kills=kills) >= 10

@@ -9,6 +9,8 @@ import pytest
 from ohwx_compare.core.events import Learned, Missed, Sampled, Started
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import sha256
+from ohwx_compare.files.contents import read_contents
+from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.json_file import json_text, parse_json
 from ohwx_compare.train.outside import child, controls
 from ohwx_compare.train.outside.runs import Trainings
@@ -142,6 +144,18 @@ def test_a_base_overwritten_meanwhile_is_not_mixed_in(small):
         base.write_bytes(content)
     assert not list(Path(small["output"]).glob("*.safetensors"))
     assert run(small)[1].is_finished
+
+
+def test_what_it_saved_need_not_be_read_by_who_trusts_samples(small):
+    _, result = run(small)
+    for path in result.checkpoints:
+        seen = Hashes(cache_folder(), trusts_samples=True).glance(path)
+        assert seen is not None
+        assert (seen.contents, seen.is_certain) == (read_contents(path), True)
+        assert not Hashes(cache_folder()).glance(path).is_certain
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+        assert Hashes(cache_folder(), trusts_samples=True).glance(path) is None
+    assert result.checkpoints
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in KINDS_OF_DAMAGE.items() for text in texts])

@@ -10,6 +10,7 @@ from ohwx_compare.core.experiment.axes import KINDS, Axis
 from ohwx_compare.core.experiment.kind import AxisKind, Form
 from ohwx_compare.core.infotext.xyz import from_csv, limit, numbers, to_csv
 from ohwx_compare.errors import ExperimentError, InfotextError
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = ["kind_called", "read_values", "write_values"]
@@ -91,6 +92,6 @@ def _of_line(text: str) -> Any:
     if text[:1] not in ('"', "{"):
         return text
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):  # a prompt may begin so
+        return decode_json(text)
+    except ValueError:  # a prompt may begin so
         return text

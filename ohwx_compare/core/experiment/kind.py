@@ -7,6 +7,7 @@ from typing import Any
 
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.numerals import whole_number
 
 __all__ = ["Applied", "AxisKind", "Form", "number", "switch", "text", "whole"]
 
@@ -41,9 +42,10 @@ class AxisKind:
 
 def whole(value: Any) -> int:
     """A whole number, 7.0 too. Raises TypeError or ValueError."""
-    if isinstance(value, bool) or int(value) != float(value):
+    found = whole_number(value) if isinstance(value, str) else int(value)
+    if isinstance(value, bool) or found != float(value):
         raise ValueError("a whole number is needed")
-    return int(value)
+    return found
 
 
 def number(value: Any) -> float:

@@ -33,6 +33,7 @@ from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = [
@@ -180,8 +181,8 @@ def extra(infotext: Infotext) -> dict[str, object]:
     if text is None:
         return {}
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = decode_json(text)
+    except ValueError as error:
         raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.") from error
     if not isinstance(value, dict):
         raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from ohwx_compare.core.infotext.settings_lines import is_negative, settings_lines
 from ohwx_compare.errors import InfotextError
+from ohwx_compare.numerals import decode_json, whole_number
 
 __all__ = ["Infotext", "Pair", "parse", "quote", "read_real", "read_whole", "render", "split", "unquote"]
 
@@ -96,7 +97,7 @@ def unquote(raw: str) -> str:
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return raw
     try:
-        value: str = json.loads(text, strict=False)
+        value: str = decode_json(text, strict=False)
     except ValueError:
         return re.sub(r'\\(["\\])', r"\1", text[1:-1])
     return value
@@ -148,7 +149,7 @@ def split(text: str) -> tuple[str, ...]:
 def read_whole(text: str, key: str) -> int:
     """The whole number in `text`, blanks after its sign allowed; else InfotextError naming `key`."""
     try:
-        return int("".join(text.split()))
+        return whole_number("".join(text.split()))
     except ValueError as error:
         raise InfotextError(f"{key} is {text[:40]!r}, expected a whole number.") from error
 

@@ -29,7 +29,7 @@ _SEGMENT = re.compile(
     r"(?:, ?|\Z)"
 )
 _COMMA = re.compile(r" *(?:, ?|\Z)")
-_JSON = json.JSONDecoder()
+_JSON = json.JSONDecoder(parse_int=str)
 
 _Part = tuple[str, str | None]  # key, and the text behind ": "
 

@@ -6,7 +6,6 @@ nobody knows what it does. No text tells this, so it is not checked: webui 1.7.0
 levels rounded to half precision.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -25,6 +24,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import MASKED_CONTENTS
 from ohwx_compare.errors import UnsupportedKeyError
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["INVERTED", "require_drawn", "require_supported", "unsupported", "unsupported_job"]
 
@@ -185,8 +185,8 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
 def _are_checkpoints(resources: str) -> bool:
     """Whether Civitai's list of what made a picture names checkpoints alone; its LoRAs stand in no prompt."""
     try:
-        found = json.loads(resources)
-    except (ValueError, RecursionError):
+        found = decode_json(resources)
+    except ValueError:
         return False
     return isinstance(found, list) and all(isinstance(one, dict) and one.get("type") == "checkpoint" for one in found)
 

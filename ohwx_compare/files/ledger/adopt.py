@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from ohwx_compare.core.events import Adopted
+from ohwx_compare.core.events import Adopted, Adopting, Listener
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.outcome import Outcome
@@ -41,11 +41,10 @@ from ohwx_compare.files.ledger.rows import (
     results_in,
     stored_experiment,
 )
-from ohwx_compare.files.ledger.schema import connect, explained, update
+from ohwx_compare.files.ledger.schema import UNMARKED, connect, explained, update
 
 __all__ = ["claim"]
 
-_UNMARKED = 3  # the last schema whose folders have no mark
 _JUDGED: Mapping[str, tuple[str, ...]] = (
     MappingProxyType(  # tables of what was measured and voted; what is JSON in them
         {"measures": ("settings",), "scores": ("details",), "votes": ("shown",)}
@@ -56,12 +55,12 @@ _LANES = 4  # pictures compared at once
 _MOST_PX = 64 << 20  # of a picture: 200 MB in memory
 
 
-def claim(path: Path, *, adopt: bool) -> Adopted | None:
+def claim(path: Path, *, adopt: bool, tell: Listener = lambda event: None) -> Adopted | None:
     """Make sure that the ledger at `path` is ours, made anew or adopted; None where nothing had to be adopted.
 
     The caller holds the folder's lock. A folder that an earlier version made has no mark, like one from elsewhere; it
-    is adopted in either case. Raises ElsewhereError for any other that was made elsewhere unless `adopt`; LedgerError
-    for one that cannot be used, OSError where it cannot be written to.
+    is adopted in either case. tell: hears `Adopting`. Raises ElsewhereError for any other that was made elsewhere
+    unless `adopt`; LedgerError for one that cannot be used, OSError where it cannot be written to.
     """
     folder = path.parent
     require_harmless(path)
@@ -79,7 +78,7 @@ def claim(path: Path, *, adopt: bool) -> Adopted | None:
             f"{folder} was made elsewhere: on another machine, by another user, or it is a copy. It can be looked at; "
             "before anything is generated into it, it must be adopted: its rows and pictures are checked then."
         )
-    kept, pictures, undone = _sound(folder, told)
+    kept, pictures, undone = _sound(folder, told, tell)
     _put(path, told, kept, pictures)
     return Adopted(len(kept), tuple(undone))
 
@@ -106,7 +105,7 @@ def _read(path: Path) -> _Told:
             requests={row["number"]: str(row["request"]) for row in db.execute("SELECT number, request FROM cells")},
             pictures=picture_rows(db),
             judged={table: _judged_rows(db, table) for table in _JUDGED},
-            is_of_earlier_version=not os.path.lexists(mark_of(path)) and schema_in(path) <= _UNMARKED,
+            is_of_earlier_version=not os.path.lexists(mark_of(path)) and schema_in(path) <= UNMARKED,
         )
 
 
@@ -126,7 +125,7 @@ def _judged_rows(db: sqlite3.Connection, table: str) -> list[tuple[object, ...]]
 _Kept = tuple[Cell, Result, str]
 
 
-def _sound(folder: Path, told: _Told) -> tuple[list[_Kept], list[PictureRow], list[str]]:
+def _sound(folder: Path, told: _Told, tell: Listener) -> tuple[list[_Kept], list[PictureRow], list[str]]:
     """The rows that are kept, their pictures as they are now, and the labels of the cells that become undone."""
     rows = [
         (cell, told.results[cell.number], told.requests[cell.number])
@@ -138,7 +137,10 @@ def _sound(folder: Path, told: _Told) -> tuple[list[_Kept], list[PictureRow], li
     try:
         require_inner_folder(folder / "images")
         with ThreadPoolExecutor(_LANES) as lanes:
-            found = dict(zip(named, lanes.map(compare, named), strict=True))
+            found = {}
+            for picture, row in zip(named, lanes.map(compare, named), strict=True):
+                found[picture] = row
+                tell(Adopting(len(found), len(named)))
     except FileNotFoundError:
         found = dict.fromkeys(named)
     requests, kept, undone = CellRequests(), [], []
@@ -164,7 +166,7 @@ def _pictures(result: Result) -> Iterator[tuple[str, str | None]]:
 def _compared(folder: Path, recorded: Mapping[str, PictureRow], named: tuple[str, str | None]) -> PictureRow | None:
     """A picture, by path and key, as it is now; None where it is missing, or is not the one that was generated.
 
-    Of versions before schema 3 nothing is recorded: there a picture before its face pass is compared with the digest
+    Of versions before schema 4 nothing is recorded: there a picture before its face pass is compared with the digest
     that it carries, and one after it is believed by its key.
     """
     path, key = named
@@ -178,7 +180,8 @@ def _compared(folder: Path, recorded: Mapping[str, PictureRow], named: tuple[str
     except (ImageError, InfotextError, OSError, ValueError):
         return None
     pixels = pixel_digest(image)
-    expected = known.pixels if known else carried.get("pixels") if carried.get("outcome") == "drawn" else pixels
+    own = carried.get("pixels") if carried.get("outcome") == "drawn" else carried.get("own", pixels)
+    expected = known.pixels if known else own
     if pixels != expected or (key is not None and carried.get("key") != key):
         return None
     return PictureRow(path=path, pixels=pixels, size=told.st_size, modified_ns=told.st_mtime_ns)

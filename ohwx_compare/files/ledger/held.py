@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from ohwx_compare.core.events import Adopted
+from ohwx_compare.core.events import Adopted, Listener
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files import lock
 from ohwx_compare.files.ledger.adopt import claim
@@ -23,15 +23,16 @@ class HeldLedger:
     adopted: what became of a folder that was made elsewhere; None of one that was made here.
     """
 
-    def __init__(self, path: Path, *, adopt: bool):
+    def __init__(self, path: Path, *, adopt: bool, tell: Listener = lambda event: None):
         """Make or open the ledger at `path`, whose folder is there.
 
-        adopt: take over a folder that was made elsewhere, see `claim`. Raises LedgerError, ElsewhereError without it.
+        adopt: take over a folder that was made elsewhere; tell: hears how far that is; see `claim`.
+        Raises LedgerError, ElsewhereError without `adopt`.
         """
         self.path = path
         with ExitStack() as held:
             held.enter_context(closing(_hold(path.parent)))
-            self.adopted = _claimed(path, adopt=adopt)
+            self.adopted = _claimed(path, adopt=adopt, tell=tell)
             with explained(path):
                 self._db = held.enter_context(closing(open_ledger(path)))
             self._held = held.pop_all()
@@ -68,9 +69,9 @@ def _hold(folder: Path) -> BinaryIO:
         raise unusable(folder / lock.LOCK_FILE, error) from error
 
 
-def _claimed(path: Path, *, adopt: bool) -> Adopted | None:
+def _claimed(path: Path, *, adopt: bool, tell: Listener) -> Adopted | None:
     """See `claim`; what the file system says against it is a LedgerError too."""
     try:
-        return claim(path, adopt=adopt)
+        return claim(path, adopt=adopt, tell=tell)
     except OSError as error:
         raise unusable(path.parent, error) from error

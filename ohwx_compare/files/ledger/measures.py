@@ -16,6 +16,7 @@ from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger.access import reading
 from ohwx_compare.files.ledger.held import HeldLedger
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_votes"]
 
@@ -84,7 +85,7 @@ class MeasureLedger(HeldLedger):
         """Every measure that scored pictures here, the first one first."""
         with explained(self.path):
             rows = self._db.execute("SELECT * FROM measures ORDER BY rowid")
-            return tuple(MeasureRow(**{**row, "settings": json.loads(row["settings"])}) for row in rows)
+            return tuple(MeasureRow(**{**row, "settings": decode_json(row["settings"])}) for row in rows)
 
     def add(self, measure: str, scores: Iterable[ScoreRow]) -> None:
         """Record scores of the measure of this key, all or none of them."""
@@ -131,7 +132,7 @@ def _json(details: Mapping[str, float | str]) -> str:
 def _score(row: sqlite3.Row) -> ScoreRow:
     given = {name: row[name] for name in ("picture", "control", "value", "outcome")}
     try:
-        return ScoreRow(**given, details=dict(json.loads(row["details"])))
+        return ScoreRow(**given, details=dict(decode_json(row["details"])))
     except ValueError as error:
         raise LedgerError(f"The score of {row['picture'][:10]} cannot be read: {error}. Judge a copy.") from error
 
@@ -139,4 +140,4 @@ def _score(row: sqlite3.Row) -> ScoreRow:
 def _vote(row: sqlite3.Row) -> VoteRow:
     given = {name: row[name] for name in row.keys() if name not in ("number", "shown")}  # noqa: SIM118  no mapping
     is_repeat, is_undone = bool(row["is_repeat"]), bool(row["is_undone"])
-    return VoteRow(**{**given, "is_repeat": is_repeat, "is_undone": is_undone}, shown=tuple(json.loads(row["shown"])))
+    return VoteRow(**{**given, "is_repeat": is_repeat, "is_undone": is_undone}, shown=tuple(decode_json(row["shown"])))

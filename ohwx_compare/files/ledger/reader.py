@@ -1,6 +1,5 @@
 """Reading a run folder's ledger, on any machine and during a run: whole, a part of its cells, or in short."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from ohwx_compare.files.ledger.rows import (
     stored_experiment,
 )
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["RunSummary", "experiment_in", "open_run", "read_cells", "read_pictures", "read_summary"]
 
@@ -134,7 +134,7 @@ def _axes(db: sqlite3.Connection, folder: Path) -> tuple[tuple[str, int], ...]:
     if row is None:
         raise LedgerError(_EMPTY.format(folder / LEDGER_FILE))
     try:
-        return tuple((str(axis["kind"]), len(axis["values"])) for axis in json.loads(row["json"])["axes"])
+        return tuple((str(axis["kind"]), len(axis["values"])) for axis in decode_json(row["json"])["axes"])
     except (ValueError, TypeError, KeyError) as error:
         path = folder / LEDGER_FILE
         raise LedgerError(f"{path} holds an experiment that cannot be read. Choose another folder.") from error

@@ -19,6 +19,7 @@ from ohwx_compare.core.experiment.key_text import canonical, completed
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.errors import ExperimentError, LedgerError
 from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = [
@@ -130,7 +131,7 @@ def stored_experiment(db: sqlite3.Connection, path: Path) -> Experiment | None:
 @lru_cache(maxsize=4)
 def _read(text: str) -> Experiment:
     """Of 10,000 cells it costs as much as all else that is read; a page asks for part after part of one run."""
-    return Experiment.from_dict(completed(json.loads(text)))
+    return Experiment.from_dict(completed(decode_json(text)))
 
 
 def insert_experiment(db: sqlite3.Connection, experiment: Experiment) -> None:
@@ -145,7 +146,7 @@ def checkpoint_rows(db: sqlite3.Connection) -> dict[str, CheckpointRow]:
         with _readable(f"the checkpoint {quoted(row['ref'])}"):
             _require(row, str, "ref", "path", "sha256")
             _require(row, int, "size", "modified_ns")
-            identity = tuple(json.loads(row["identity"]))
+            identity = tuple(decode_json(row["identity"]))
             if not all(type(number) is int for number in identity):
                 raise ValueError("its identity is not made of numbers")
             found[row["ref"]] = CheckpointRow(**{**row, "identity": identity})
@@ -206,7 +207,7 @@ def results_in(db: sqlite3.Connection, first: int = 1, last: int = 2**62) -> dic
     numbers = (first, last)
     for row in db.execute("SELECT cell, json FROM faces WHERE cell BETWEEN ? AND ? ORDER BY cell, place", numbers):
         with _readable(f"a face of cell {row['cell']}"):
-            faces.setdefault(row["cell"], []).append(FaceRecord.from_json(json.loads(row["json"])))
+            faces.setdefault(row["cell"], []).append(FaceRecord.from_json(decode_json(row["json"])))
     found = {}
     for row in db.execute("SELECT * FROM cells WHERE number BETWEEN ? AND ? ORDER BY number", numbers):
         with _readable(f"cell {row['number']}"):
@@ -219,7 +220,7 @@ def _result(row: Mapping[str, Any], faces: tuple[FaceRecord, ...]) -> Result:
         _require(row, str, *((name,) if row[name] is not None else ()))
     _require(row, str, "infotext")
     _require(row, float, *(("seconds",) if row["seconds"] is not None else ()))
-    notes = tuple(json.loads(row["notes"]))
+    notes = tuple(decode_json(row["notes"]))
     if not all(isinstance(note, str) for note in notes):
         raise ValueError("its notes are not texts")
     paths: dict[str, Any] = {name: row[name] and _path(row[name], _IMAGE) for name in _IMAGES}

@@ -23,6 +23,7 @@ from ohwx_compare.files.ledger.journal import require_harmless
 __all__ = [
     "LEDGER_FILE",
     "SCHEMA",
+    "UNMARKED",
     "connect",
     "explained",
     "open_ledger",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 SCHEMA = 4  # in the file's user_version
+UNMARKED = 3  # the last one whose folders have no mark, and whose pictures are not recorded
 LEDGER_FILE = "run.sqlite"
 _FIRST = """
 CREATE TABLE experiment (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ohwx_compare.core.events import Listener
 from ohwx_compare.core.experiment.experiment import Cell, Experiment
 from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.outcome import Outcome
@@ -34,17 +35,18 @@ class Ledger(HeldLedger):
     adopted: what became of a folder that was made elsewhere; None of one that was made here.
     """
 
-    def __init__(self, folder: Path, *, adopt: bool = False):
+    def __init__(self, folder: Path, *, adopt: bool = False, tell: Listener = lambda event: None):
         """Make or open the ledger of `folder`, which is made too.
 
-        adopt: take over a folder that was made elsewhere, see `claim`. Raises LedgerError, ElsewhereError without it.
+        adopt: take over a folder that was made elsewhere; tell: hears how far that is; see `claim`.
+        Raises LedgerError, ElsewhereError without `adopt`.
         """
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unusable(folder, error) from error
-        super().__init__(folder / LEDGER_FILE, adopt=adopt)
+        super().__init__(folder / LEDGER_FILE, adopt=adopt, tell=tell)
 
     def plan(self, experiment: Experiment) -> None:
         """Make `experiment` the folder's own; results of cells move along with them, whatever their numbers are now.

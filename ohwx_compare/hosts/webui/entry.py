@@ -6,6 +6,7 @@ What generates is imported when it is needed, so that the webui starts as fast a
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from modules import processing, script_callbacks
 
 from ohwx_compare.errors import HostError, OhwxError
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import as_shown
+from ohwx_compare.hosts.webui.folders import as_shown, checkpoint_names
 from ohwx_compare.hosts.webui.generation.toy import register_encoder
 from ohwx_compare.hosts.webui.panel.choices import choices
 from ohwx_compare.hosts.webui.panel.panel import ScriptPanel, paste_fields, script_panel
@@ -49,7 +50,8 @@ class CompareScript(scripts.Script):
         """The panel; may be called several times."""
         offered = choices()
         self._panel = script_panel(self.elem_id, offered)
-        self.infotext_fields = paste_fields(self._panel.arguments, offered)
+        fresh = replace(offered, checkpoints=checkpoint_names)  # what is pasted may be new
+        self.infotext_fields = paste_fields(self._panel.arguments, fresh)
         return self._panel.arguments
 
     def after_component(self, component: Any, **kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from modules import paths, shared
@@ -22,6 +23,7 @@ __all__ = [
     "checkpoints_here",
     "detector_folders",
     "detector_names",
+    "listed_checkpoints",
     "require_shown",
     "runs_folder",
     "trainings_folder",
@@ -41,6 +43,15 @@ def checkpoints_here() -> list[Checkpoint]:
         for name in list_checkpoints(folder):
             found.setdefault(name, Checkpoint(name, folder / name))
     return list(found.values())
+
+
+@cache
+def listed_checkpoints() -> tuple[Checkpoint, ...]:
+    """`checkpoints_here` as they were when first asked for; again after `listed_checkpoints.cache_clear()`.
+
+    For what is asked for at each key: folders with thousands of files take seconds to walk.
+    """
+    return tuple(checkpoints_here())
 
 
 def checkpoint_names() -> list[str]:

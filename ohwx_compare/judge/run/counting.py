@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ohwx_compare.files.ledger.measures import VoteRow
+from ohwx_compare.judge.diversity import Diversity
 from ohwx_compare.judge.intervals import Estimate, share_of
 from ohwx_compare.judge.likeness import NO_FACE, Likeness
+from ohwx_compare.judge.measure import MEASURED, Score
 from ohwx_compare.judge.run.pictures import JudgedPicture
-from ohwx_compare.judge.run.scoring import UNREADABLE
+from ohwx_compare.judge.run.scoring import ONE_COLOUR, UNREADABLE
 from ohwx_compare.judge.run.table import MeasureTable
 
-__all__ = ["Agreement", "FaceCounts", "agreements", "face_counts", "lost_styles"]
+__all__ = ["Agreement", "FaceCounts", "agreements", "face_counts", "lost_styles", "twin_count"]
 
 _ALIKE = 0.5  # on a style's scale: nearer to the person than to a stranger
 _LEAST_VOTES = 10
@@ -82,6 +84,18 @@ def lost_styles(table: MeasureTable, checkpoint: str) -> tuple[str, ...]:
                      if not np.isnan(own).all() and np.nanmean(own) < _ALIKE)  # fmt: skip
 
 
+def twin_count(table: MeasureTable, checkpoint: str) -> int:
+    """Last pictures of a checkpoint that look like another seed's of their style, by the measure of diversity."""
+    measure = table.scored.measure
+    own: dict[tuple[str, tuple[str, ...]], list[Score]] = {}
+    if not isinstance(measure, Diversity):
+        return 0
+    for each, score in table.scored.scores.items():
+        if each.checkpoint == checkpoint and each.is_last and score.outcome == MEASURED:
+            own.setdefault((each.style, each.variant), []).append(score)
+    return sum(map(measure.twins, own.values()))
+
+
 def agreements(votes: Iterable[VoteRow], tables: Mapping[str, MeasureTable]) -> tuple[Agreement, ...]:
     """Each measure against the votes of each question: of the pairs that were decided and that it can tell apart."""
     by_question: dict[str, list[VoteRow]] = {}
@@ -100,7 +114,7 @@ def agreements(votes: Iterable[VoteRow], tables: Mapping[str, MeasureTable]) -> 
 
 def _no_face(table: MeasureTable, pictures: Sequence[JudgedPicture]) -> Estimate | None:
     outcomes = [table.scored.scores[each].outcome for each in pictures]
-    looked = [outcome for outcome in outcomes if outcome != UNREADABLE]
+    looked = [outcome for outcome in outcomes if outcome not in (ONE_COLOUR, UNREADABLE)]
     return share_of(looked.count(NO_FACE), len(looked)) if looked else None
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 from ohwx_compare.errors import ExperimentError, MeasureError
 from ohwx_compare.files.ledger.measures import VoteRow
+from ohwx_compare.judge.diversity import DIVERSITY
 from ohwx_compare.judge.effects import Effect, effect
 from ohwx_compare.judge.measure import LIKENESS, STYLE_KEPT
 from ohwx_compare.judge.run.comparing import Comparison, MeasureComparison, compare_measures, comparisons_of
-from ohwx_compare.judge.run.counting import Agreement, FaceCounts, agreements, face_counts, lost_styles
+from ohwx_compare.judge.run.counting import Agreement, FaceCounts, agreements, face_counts, lost_styles, twin_count
 from ohwx_compare.judge.run.keeping import EVEN, KeptAt, keep_sets
 from ohwx_compare.judge.run.pictures import JudgedRun
 from ohwx_compare.judge.run.scoring import MeasureScores
@@ -31,6 +32,7 @@ class RunPoint:
     levels: Mapping[str, Effect | None]  # by measure
     counts: FaceCounts | None  # None without a measure of likeness
     lost: tuple[str, ...] = ()  # styles that it does not draw any more
+    twins: int = 0  # pictures that look like another seed's of their style
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,7 @@ def judge_scores(
 
 def _points(run: JudgedRun, saves: Sequence[JudgedSave], tables: Mapping[str, MeasureTable]) -> Iterator[RunPoint]:
     by_name = {save.checkpoint: save for save in saves}
-    likeness, style = tables.get(LIKENESS), tables.get(STYLE_KEPT)
+    likeness, style, diversity = (tables.get(name) for name in (LIKENESS, STYLE_KEPT, DIVERSITY))
     for column in run.columns:
         yield RunPoint(
             name=column.name,
@@ -120,6 +122,7 @@ def _points(run: JudgedRun, saves: Sequence[JudgedSave], tables: Mapping[str, Me
             levels={name: _level(table, column.name) for name, table in tables.items()},
             counts=face_counts(likeness, column.name) if likeness else None,
             lost=lost_styles(style, column.name) if style else (),
+            twins=twin_count(diversity, column.name) if diversity else 0,
         )
 
 

@@ -6,13 +6,18 @@ from pathlib import Path
 
 from ohwx_compare.engine.detect import Detector
 from ohwx_compare.engine.face_reader import FaceReader
-from ohwx_compare.errors import CheckpointError, ImageError, MeasureError
+from ohwx_compare.engine.weights import load
+from ohwx_compare.errors import CheckpointError, ImageError, MeasureError, PromptError
 from ohwx_compare.files.atomic import is_plain_file
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.json_file import read_object
+from ohwx_compare.judge.class_drift import class_drift
+from ohwx_compare.judge.diffusion_style import DiffusionStyle, StyleControl
+from ohwx_compare.judge.diversity import Diversity
 from ohwx_compare.judge.latent_likeness import LatentLikeness
 from ohwx_compare.judge.likeness import Likeness
-from ohwx_compare.judge.measure import PictureMeasure
+from ohwx_compare.judge.measure import Asked, PictureMeasure
 from ohwx_compare.judge.references import FaceSight, References, read_references
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
 from ohwx_compare.judge.style_kept import StyleKept
@@ -34,6 +39,7 @@ class Given:
     base: Path | None = None  # the checkpoint that the trainings began from
     weights: tuple[Path, ...] = ()  # folders in which the face network may lie
     device: str = "cpu"
+    second_opinion: bool = False  # on style, by the base's UNet, which takes `UNET_CALLS` a picture
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,13 @@ def measures_for(run: JudgedRun, bases: Sequence[str], given: Given, detector: C
     made = (*likeness.measures, *style.measures)
     if not made:
         raise MeasureError(f"Nothing can be measured. {' '.join(likeness.missing)}")
-    return Measures(made, (*likeness.missing, *style.missing))
+    drift = (
+        tuple(map(class_drift, likeness.measures)) if any(each.asked is Asked.CLASS for each in run.pictures) else ()
+    )
+    second = _second_opinion(given, controls) if given.second_opinion else Measures(())
+    return Measures(
+        (*made, *drift, *second.measures, Diversity()), (*likeness.missing, *style.missing, *second.missing)
+    )
 
 
 def base_file(run: JudgedRun, bases: Sequence[str], given: Given) -> Given:
@@ -125,6 +137,20 @@ def _style_kept(given: Given, controls: Sequence[JudgedPicture]) -> Measures:
         return Measures((StyleKept(VaeSight.load(given.base, given.device), by_style),))
     except (MeasureError, CheckpointError, ImageError) as error:
         return Measures((), (f"Style kept is not judged: {error}",))
+
+
+def _second_opinion(given: Given, controls: Sequence[JudgedPicture]) -> Measures:
+    """On style, by the base's own pictures and its UNet."""
+    if given.base is None:
+        return Measures((), ("There is no second opinion on style: the base's file is not there; name it.",))
+    by_style: dict[str, list[StyleControl]] = {}
+    for each in controls:
+        by_style.setdefault(each.style, []).append(StyleControl(each.path, each.prompt))
+    try:
+        model = load(given.base, device=given.device)
+        return Measures((DiffusionStyle(model, sha256(given.base), by_style),))
+    except (MeasureError, CheckpointError, ImageError, PromptError) as error:
+        return Measures((), (f"There is no second opinion on style: {error}",))
 
 
 def _note(detector: Detector) -> Iterator[str]:

@@ -18,6 +18,7 @@ from ohwx_compare.files.folder_infos import Info, infos
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.judge.measure import Asked
+from ohwx_compare.numerals import whole_number
 from ohwx_compare.words import counted
 
 __all__ = ["JudgedColumn", "JudgedPicture", "JudgedRun", "judged_folder", "judged_run", "with_class_token"]
@@ -38,6 +39,7 @@ class JudgedPicture:
     seed: int
     prompt: str
     repeat: tuple[str, ...]  # of its style: the seed, and whatever else varies
+    variant: tuple[str, ...] = ()  # whatever else varies
     is_last: bool = True  # False: as it was before its face pass
     is_control: bool = False  # the base's, asked for the class in place of the subject
     asked: Asked = Asked.SUBJECT
@@ -96,10 +98,9 @@ def judged_run(run: Run, class_token: str = "") -> JudgedRun:
     for cell in run.cells:
         at = cell.cell.coordinates
         style = labels[by][at[by]] if by is not None else cell.cell.job.prompt
-        repeat = tuple(labels[i][at[i]] for i, axis in enumerate(axes) if i != by and axis.kind != "checkpoint") or (
-            f"seed {cell.cell.job.seed}",
-        )
-        found += _of_cell(run.folder, cell, style, repeat)
+        own = {axis.kind: labels[i][at[i]] for i, axis in enumerate(axes) if i != by and axis.kind != "checkpoint"}
+        variant = tuple(label for kind, label in own.items() if kind != "seed")
+        found += _of_cell(run.folder, cell, style, tuple(own.values()) or (f"seed {cell.cell.job.seed}",), variant)
     return JudgedRun(
         folder=run.folder,
         columns=tuple(_columns(run)),
@@ -150,14 +151,16 @@ def _gives_styles(axis: Axis, kind: str) -> bool:
     return axis.kind == kind and len(axis.values) > 1
 
 
-def _of_cell(folder: Path, cell: RunCell, style: str, repeat: tuple[str, ...]) -> Iterator[JudgedPicture]:
+def _of_cell(
+    folder: Path, cell: RunCell, style: str, repeat: tuple[str, ...], variant: tuple[str, ...]
+) -> Iterator[JudgedPicture]:
     result, job = cell.result, cell.cell.job
     if _is_lost(cell) or not result.image or not result.key or not result.before_key:
         return
     last = JudgedPicture(
         key=result.key, path=folder / result.image, thumb=folder / result.thumb if result.thumb else None,
         checkpoint=str(cell.cell.checkpoint), style=style, seed=job.seed, prompt=job.prompt, repeat=repeat,
-        is_control=cell.cell.is_control, outcome=result.outcome.words,
+        variant=variant, is_control=cell.cell.is_control, outcome=result.outcome.words,
     )  # fmt: skip
     yield last
     if result.before and result.after:
@@ -216,11 +219,11 @@ def _varies(found: Sequence[Info], key: str) -> bool:
 
 
 def _of_info(info: Info, varied: Sequence[str], digest: Callable[[Path], str]) -> JudgedPicture:
-    path, seed = Path(info.file), int(info.parameters["Seed"])
-    others = (f"{key}: {info.parameters[key]}" for key in varied if key in info.parameters)
+    path, seed = Path(info.file), whole_number(info.parameters["Seed"])
+    others = tuple(f"{key}: {info.parameters[key]}" for key in varied if key in info.parameters)
     return JudgedPicture(
         key=digest(path), path=path, checkpoint=_model(info), style=info.prompt, seed=seed, prompt=info.prompt,
-        repeat=(f"seed {seed}", *others), is_last=info.after is None,
+        repeat=(f"seed {seed}", *others), variant=others, is_last=info.after is None,
     )  # fmt: skip
 
 

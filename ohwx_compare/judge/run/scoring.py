@@ -5,20 +5,25 @@ Memory holds one batch, whatever the run's size. A kill loses the batch in hand.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from PIL import Image
 
 from ohwx_compare.core.events import Entered, Failed, Listener, Started, Step
 from ohwx_compare.errors import ImageError, Interrupted
-from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.images import is_one_colour, load_rgb
 from ohwx_compare.files.ledger.measures import MeasureLedger, MeasureRow, ScoreRow
 from ohwx_compare.judge.measure import MeasureContext, PictureMeasure, Score
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
 
-__all__ = ["NO_CONTROL", "UNREADABLE", "MeasureScores", "control_of", "score_run"]
+__all__ = ["NOT_A_NUMBER", "NO_CONTROL", "ONE_COLOUR", "UNREADABLE", "MeasureScores", "control_of", "score_run"]
 
 NO_CONTROL = "no control picture"
+NOT_A_NUMBER = "no number came out"
 UNREADABLE = "cannot be read"
+ONE_COLOUR = "of one colour"
+"""The outcome of a black picture, which no measure is asked of."""
+
 _TOGETHER = 16  # pictures in memory
 _SAID = 20  # times that progress is told
 
@@ -111,9 +116,11 @@ class _Work:
             except ImageError as error:
                 self._unreadable.add(each.key)
                 yield Failed(0, each.path.name, str(error))
-        against = self._loaded(batch)
+        against, flat = self._loaded(batch), {each for each, image in images.items() if is_one_colour(image)}
         for measure in self._measures:
             lacking = [each for each in images if self._lacks(measure, each)]
+            self._keep(measure, [(each, Score(None, ONE_COLOUR)) for each in lacking if each in flat])
+            lacking = [each for each in lacking if each not in flat]
             if measure.takes_controls:
                 lacking = [each for each in lacking if each in against]
             if lacking:
@@ -142,8 +149,10 @@ class _Work:
                 picture=each.key, control=self._control_key(measure, each), value=score.value, outcome=score.outcome,
                 details=score.details,
             )
-            for each, score in scored
+            for each, score in ((each, _numbered(score)) for each, score in scored)
         ]  # fmt: skip
+        if not rows:
+            return
         self._ledger.add(measure.key, rows)
         self._known[measure.key].update({(row.picture, row.control): row for row in rows})
 
@@ -170,6 +179,11 @@ class _Work:
 
     def _against(self, picture: JudgedPicture) -> str:
         return self._controls[picture].key if picture in self._controls else ""
+
+
+def _numbered(score: Score) -> Score:
+    """NaN and infinity are no numbers to compare with."""
+    return score if score.value is None or isfinite(score.value) else Score(None, NOT_A_NUMBER)
 
 
 def _row_of(measure: PictureMeasure) -> MeasureRow:

@@ -1,13 +1,13 @@
 """Scores laid out as the statistics take them: a value for each style and repeat of a checkpoint; NaN is missing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ohwx_compare.judge.measure import DistanceMeasure
+from ohwx_compare.judge.measure import MEASURED, DistanceMeasure, Score, SeedMeasure
 from ohwx_compare.judge.run.pictures import JudgedPicture
 from ohwx_compare.judge.run.scoring import MeasureScores
 from ohwx_compare.judge.style_scale import StyleScale, style_scale
@@ -76,6 +76,8 @@ def measure_table(scored: MeasureScores, bases: Sequence[str]) -> MeasureTable:
     The floor of a style is what the base's pictures of it score, else photographs of others through its filter.
     """
     measure = scored.measure
+    if isinstance(measure, SeedMeasure):
+        return MeasureTable(_among(scored, measure, bases), {}, frozenset())
     if not isinstance(measure, DistanceMeasure):
         return MeasureTable(scored, {}, frozenset())
     scales: dict[str, StyleScale] = {}
@@ -96,3 +98,20 @@ def measure_table(scored: MeasureScores, bases: Sequence[str]) -> MeasureTable:
             by_strangers |= {style} if floor else set()
         scales[style] = style_scale(floor, ceiling)
     return MeasureTable(scored, scales, frozenset(by_strangers))
+
+
+def _among(scored: MeasureScores, measure: SeedMeasure, bases: Sequence[str]) -> MeasureScores:
+    """The scores with each picture's number among the seeds of its checkpoint and style, as a share of the base's."""
+    groups: dict[tuple[str, str, bool, tuple[str, ...]], list[JudgedPicture]] = {}
+    for each, score in scored.scores.items():
+        if score.outcome == MEASURED:
+            groups.setdefault((each.checkpoint, each.style, each.is_last, each.variant), []).append(each)
+    values = {place: measure.among([scored.scores[each] for each in own]) for place, own in groups.items()}
+    levels = [np.nanmean(v) for place, v in values.items() if place[0] in bases or not bases if not np.isnan(v).all()]
+    unit = float(np.mean(levels)) if levels else 0.0
+    found: dict[JudgedPicture, Score] = dict(scored.scores)
+    for place, own in groups.items():
+        for each, value in zip(own, values[place], strict=True):
+            number = float(value / unit) if unit > 0 else float("nan")
+            found[each] = replace(scored.scores[each], value=None if np.isnan(number) else number)
+    return replace(scored, scores=found)

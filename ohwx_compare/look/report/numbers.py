@@ -13,18 +13,21 @@ from ohwx_compare.judge.run.judgement import Judged, Judgement, RunPoint
 from ohwx_compare.judge.run.keeping import KeptAt
 from ohwx_compare.judge.verdict import Word
 from ohwx_compare.judge.words import line
-from ohwx_compare.look.report.sentences import Said, kept_words, opening
+from ohwx_compare.look.report.sentences import Said, is_aside, kept_words, opening
 
 __all__ = ["judgement_json"]
 
 
 def judgement_json(found: Judgement) -> dict[str, Any]:
-    """All numbers and sentences. `answer` has a clause for each measure of each comparison; `keep` has checkpoints."""
+    """All numbers and sentences. `answer` has a clause for each measure of each comparison, `beside` for those that are
+    told beside it; `keep` has checkpoints.
+    """
     said, kept = Said.of(found), found.keep
     return {
         "folder": str(found.run.folder),
         "headline": list(said.headlines),
-        "answer": [clause for judged in found.judged for clause in _answer(judged)],
+        "answer": [clause for judged in found.judged for clause in _answer(found, judged)],
+        "beside": [clause for judged in found.judged for clause in _answer(found, judged, aside=True)],
         "keep": [save.checkpoint for save in kept.saves] if kept else [],
         "earliest": [save.checkpoint for save in kept.earliest] if kept else [],
         "keep_by_weight": [_kept(each, found) for each in found.kept],
@@ -39,9 +42,11 @@ def judgement_json(found: Judgement) -> dict[str, Any]:
     }
 
 
-def _answer(judged: Judged) -> Iterator[dict[str, Any]]:
+def _answer(found: Judgement, judged: Judged, *, aside: bool = False) -> Iterator[dict[str, Any]]:
     comparison = judged.comparison
     for each in judged.measures:
+        if is_aside(found, each) is not aside:
+            continue
         clause = each.clause
         about = {
             "comparison": opening(comparison), "first": comparison.first, "second": comparison.second,
@@ -124,7 +129,7 @@ def _point(found: Judgement, point: RunPoint) -> dict[str, Any]:
         "training": save.training if save else None, "number": save.number if save else None,
         "unit": save.unit if save else None,
         "levels": {name: _effect(level) for name, level in point.levels.items()},
-        "failed": found.run.failures.get(point.name, 0), "lost": list(point.lost),
+        "failed": found.run.failures.get(point.name, 0), "lost": list(point.lost), "twins": point.twins,
         **(_counts(point.counts) if point.counts else {}),
     }  # fmt: skip
 

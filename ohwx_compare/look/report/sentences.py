@@ -14,7 +14,7 @@ from ohwx_compare.judge.verdict import Word, verdict
 from ohwx_compare.judge.words import Clause, line, listed, rounded, signed
 from ohwx_compare.words import counted
 
-__all__ = ["Said", "headlines", "kept_words", "opening", "report_findings", "said_limits", "side_findings"]
+__all__ = ["Said", "headlines", "is_aside", "kept_words", "opening", "report_findings", "said_limits", "side_findings"]
 
 _SHOWN = 6  # checkpoints that a sentence names
 
@@ -54,13 +54,19 @@ def headlines(found: Judgement) -> Iterator[str]:
     if not found.judged:
         yield "Nothing can be compared here."
     for judged in found.judged:
-        clauses = [each.clause for each in judged.measures if each.clause]
-        unknown = [each for each in judged.measures if not each.clause]
+        asked = [each for each in judged.measures if not is_aside(found, each)]
+        clauses = [each.clause for each in asked if each.clause]
+        unknown = [each for each in asked if not each.clause]
         if clauses:
             yield words.one_sentence(opening(judged.comparison), clauses)
         else:
             why = "; ".join(f"{each.name}, {each.why}" for each in unknown) or "there is no measure"
             yield f"{opening(judged.comparison)}: nothing can be told ({why})."
+
+
+def is_aside(found: Judgement, compared: MeasureComparison) -> bool:
+    """Whether a measure is told beside the answer."""
+    return found.tables[compared.name].scored.measure.words.is_aside
 
 
 def report_findings(found: Judgement) -> Iterator[str]:
@@ -71,7 +77,7 @@ def report_findings(found: Judgement) -> Iterator[str]:
             yield head + (line(each.clause) if each.clause else f"{each.name.capitalize()}: cannot tell, {each.why}.")
             if each.matched:
                 yield _matched(each, found.band)
-            if design := _design(each, found.band):
+            if not is_aside(found, each) and (design := _design(each, found.band)):
                 yield design
         yield _trainings(judged)
     if LIKENESS in found.tables and STYLE_KEPT not in found.tables:
@@ -113,6 +119,9 @@ def side_findings(found: Judgement) -> Iterator[str]:
     if worse := [(point, c) for point in points if (c := point.counts) and c.worse]:
         told = [f"{c.worse} of {c.passed} in {point.label}" for point, c in worse]
         yield f"The face pass turned the person's face into a stranger's in {_first(told)}."
+    if twins := [point for point in points if point.twins]:
+        told = [f"{point.twins} of {point.label}" for point in twins]
+        yield f"Pictures that look the same as another seed's of their style: {_first(told)}."
     if lost := [point for point in points if point.lost]:
         yield f"Fewer than half of the pictures show the style asked for: {_first(list(map(_lost, lost)))}."
     for each in found.agreements:

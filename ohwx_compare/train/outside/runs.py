@@ -15,6 +15,7 @@ from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.checkpoint import header_length, read_header
 from ohwx_compare.files.json_file import json_text, parse_json, read_object
 from ohwx_compare.files.names import is_plain_name
+from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.outside.child import look
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import on_one_line, quoted
@@ -143,7 +144,7 @@ class Trainings:
                 self._kept[key] = None
                 if is_plain_name(path.name) and header_length(path) <= _HEADER:
                     record = parse_json(read_header(path).metadata["ohwx.training"])
-                    step, exposures = int(record["step"]), float(record["exposures"])
+                    step, exposures = whole_number(str(record["step"])), float(record["exposures"])
                     self._kept[key] = SavedCheckpoint(name=path.name, step=step, exposures=exposures)
             return self._kept[key]
         except (OSError, CheckpointError, KeyError, TypeError, ValueError, OverflowError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from ohwx_compare.errors import CheckpointError
+from ohwx_compare.numerals import whole_number
 
 __all__ = ["Block", "choose", "kept_bytes", "unet_blocks"]
 
@@ -92,7 +93,7 @@ def choose(parts: Sequence[Block], budget: int, sample: int, gradient: int = 0) 
 
 def _place(stage: str) -> tuple[int, int]:
     kind, _, number = stage.removesuffix(".").partition(".")
-    return ("input_blocks", "middle_block", "output_blocks").index(kind), int(number or 0)
+    return ("input_blocks", "middle_block", "output_blocks").index(kind), whole_number(number or "0")
 
 
 def _layer(stage: str, layer: str, shapes: Mapping[str, TensorShape], pixels: int, tokens: int) -> list[Block]:
@@ -128,7 +129,7 @@ def _transformer(prefix: str, own: Mapping[str, TensorShape], pixels: int, token
     # feed-forward layer value with gate, the gate's gelu, their product
     inside = (11 * width + 2 * wide) * pixels + 2 * width * tokens
     cost = pixels * width * (6 * width + 3 * wide // 2 + 2 * pixels + 2 * tokens) + 2 * tokens * width * context
-    for number in sorted({int(name.split(".")[1]) for name in own if name.startswith("transformer_blocks.")}):
+    for number in sorted({whole_number(name.split(".")[1]) for name in own if name.startswith("transformer_blocks.")}):
         inner = {k: v for k, v in own.items() if k.startswith(f"transformer_blocks.{number}.")}
         found.append(Block(f"{prefix}transformer_blocks.{number}", inside, width * pixels, cost, _count(inner)))
     return [*found, Block(f"{prefix}proj_out", 0, width * pixels, 0, 0)]

@@ -6,6 +6,7 @@ from math import prod
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import Header
+from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_blocks
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -152,5 +153,7 @@ def _floating(header: Header) -> dict[str, Shape]:
 def _unused(names: dict[str, Shape], prefix: str) -> tuple[str, ...]:
     text = f"{prefix}text_model."
     layers = f"{text}encoder.layers."
-    last = max((int(name[len(layers) :].split(".")[0]) for name in names if name.startswith(layers)), default=0)
+    last = max(
+        (whole_number(name[len(layers) :].split(".")[0]) for name in names if name.startswith(layers)), default=0
+    )
     return f"{layers}{last}.", f"{text}final_layer_norm."

@@ -1,6 +1,5 @@
 """What a file or a pasted text is: our recipe, kohya_ss' settings, sd-scripts' TOML, a command line, or foreign."""
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.regular import read_text
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.train.recipe.command import find_command, read_command
 from ohwx_compare.train.recipe.kohya import Imported, from_kohya, from_sd_scripts
 from ohwx_compare.train.recipe.kohya_keys import CHANGING, HONOURED, OTHER_FAMILIES, QUIET, SCRIPTS
@@ -51,7 +51,7 @@ def read_pasted(text: str, without: Collection[str] = ()) -> Imported:
     other = _other(text.lstrip("\ufeff"), "the text", Path(), without)
     if other:
         return other
-    data = json.loads(text)
+    data = decode_json(text)
     return Imported(Recipe.from_dict({"output": "-", **data} if isinstance(data, dict) else data))
 
 
@@ -63,8 +63,8 @@ def _other(text: str, name: str, folder: Path, without: Collection[str]) -> Impo
         )
     if text.lstrip().startswith("{") or name.lower().endswith(".json"):
         try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            data = decode_json(text)
+        except ValueError as error:
             raise ExperimentError(f"The recipe {name} is not JSON: {error}.") from error
         if not isinstance(data, dict) or not data.keys() - _OURS:
             return None

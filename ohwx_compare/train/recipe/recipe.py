@@ -15,6 +15,7 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.files.regular import load_json
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import did_you_mean, quoted
 
 __all__ = ["COMPAT", "FREE_SIDES", "OPTIMIZER_ARGS", "PRESETS", "WATCHING", "Recipe", "read_recipe", "write_recipe"]
@@ -217,7 +218,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Every field as JSON values; `from_dict` gives the same recipe back."""
-        return json.loads(json.dumps(asdict(self)))
+        return decode_json(json.dumps(asdict(self)))
 
     @classmethod
     def from_dict(cls, data: Any) -> "Recipe":

@@ -5,11 +5,11 @@ several lines. Inline tables and dates are refused. One pass over the text.
 Source: https://toml.io/en/v1.0.0
 """
 
-import json
 import re
 from typing import Any
 
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.numerals import decode_json, whole_number
 
 __all__ = ["parse_toml"]
 
@@ -145,7 +145,7 @@ class _Reader:
         if word in ("true", "false"):
             return word == "true"
         bare = word.replace("_", "")
-        for kind in (int, float):
+        for kind in (whole_number, float):
             try:
                 return kind(bare)
             except (ValueError, OverflowError):
@@ -156,7 +156,7 @@ class _Reader:
         """What stood between quotes, without its escapes."""
         quoted = _ESCAPE.sub(_in_json, inside)
         try:
-            return json.loads(f'"{quoted}"', strict=False)
+            return decode_json(f'"{quoted}"', strict=False)
         except ValueError:
             raise self.wrong("an escape that TOML has not (write paths in single quotes, or with /)") from None
 

@@ -21,6 +21,7 @@ import torch
 from ohwx_compare.core.geometry import Size
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.atomic import write_stream
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.train.learn.setup import Setup, set_up
 from ohwx_compare.train.outside.child import ROOT, environment
 from ohwx_compare.train.outside.machine import peak_memory
@@ -73,7 +74,7 @@ def foretell(recipe: Recipe, device: str) -> Foretold:
     if done.returncode:
         said = done.stderr.strip().rpartition("\n")[2]
         raise TrainingError(f"The calibration failed: {said or f'it ended with status {done.returncode}'}")
-    return Foretold(**json.loads(done.stdout))
+    return Foretold(**decode_json(done.stdout))
 
 
 def calibrate(plan: TrainingPlan, device: str, clock: Clock = time.perf_counter) -> Foretold:

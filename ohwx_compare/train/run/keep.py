@@ -14,7 +14,8 @@ from ohwx_compare import __version__
 from ohwx_compare.engine import weights
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header
-from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.contents import Contents, TensorSeals
+from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.plan import Save, TrainingPlan
 from ohwx_compare.train.recipe.recipe import WATCHING
@@ -46,10 +47,13 @@ def keep(setup: Setup, save: Save, base_sha256: str, owner: str) -> tuple[Path, 
     before = base.stat()
     if _hashes()(base) != base_sha256:
         raise _changed(base, base_sha256, path)
-    digest = weights.save(path, _tensors(setup), base, metadata(setup, save, base_sha256) | {"ohwx.run": owner})
+    with TensorSeals() as seals:
+        about = metadata(setup, save, base_sha256) | {"ohwx.run": owner}
+        digest = weights.save(path, _tensors(setup), base, about, seals)
     if _stamp(base.stat()) != _stamp(before):
         path.unlink(missing_ok=True)
         raise _changed(base, base_sha256, path)
+    Hashes(cache_folder()).wrote(path, Contents(digest, seals.hashes))
     for old in _outlived(plan, save):
         (folder / f"{old.name}.safetensors").unlink(missing_ok=True)
     return path, digest

@@ -15,6 +15,7 @@ from torch import Tensor
 from ohwx_compare.errors import CheckpointError, TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.tensors import write_tensors
+from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import WATCHING
@@ -96,7 +97,7 @@ def read_state(path: Path, setup: Setup) -> int:
         for name in file.keys():  # noqa: SIM118  the file is no mapping
             kind, _, rest = name.partition("/")
             _put(setup, kind, rest, file.get_tensor(name))
-    return int(metadata["step"])
+    return whole_number(metadata["step"])
 
 
 def _put(setup: Setup, kind: str, name: str, tensor: Tensor) -> None:

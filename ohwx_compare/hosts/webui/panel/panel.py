@@ -26,11 +26,11 @@ _ESTIMATE = '<p class="ohwx-estimate">{}</p>'
 
 @dataclass(frozen=True)
 class Choices:
-    """What this webui offers; read again each time."""
+    """What this webui offers; all but the checkpoints is read again each time."""
 
-    checkpoints: Callable[[], Sequence[str]]
+    checkpoints: Callable[[], Sequence[str]]  # as they were at the last refresh
     of_kind: Callable[[str], Sequence[str]]  # known values of a kind of axis, () where there is no list
-    refresh: Callable[[], None]  # makes the webui read its checkpoint folders again
+    refresh: Callable[[], None]  # reads the checkpoint folders again, and lets the webui do so
     has_adetailer: Callable[[], bool]
 
 

@@ -17,7 +17,7 @@ from ohwx_compare.errors import ExperimentError, OhwxError
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import as_shown, checkpoints_here, runs_folder
+from ohwx_compare.hosts.webui.folders import as_shown, listed_checkpoints, runs_folder
 from ohwx_compare.hosts.webui.generation.loading import known_sha256
 from ohwx_compare.hosts.webui.hashes import webui_hashes
 from ohwx_compare.hosts.webui.request.arguments import TabContext
@@ -52,7 +52,11 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
         adetailer=lambda: tabs_of(adetailer),
     )
     request = read_request(arguments, _job(fields), count * size, given)
-    return estimate_of(request, checkpoints_here(), batch=size)
+    told = estimate_of(request, listed_checkpoints(), batch=size)
+    if told.plan.missing:  # perhaps new since the folders were read
+        listed_checkpoints.cache_clear()
+        told = estimate_of(request, listed_checkpoints(), batch=size)
+    return told
 
 
 def estimate_of(request: Request, checkpoints: Sequence[Checkpoint], *, batch: int) -> Forecast:

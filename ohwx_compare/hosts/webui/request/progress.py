@@ -6,7 +6,7 @@ from typing import Any
 
 from modules import shared
 
-from ohwx_compare.core.events import Event, Failed, Hashing, Image, Skipped, Started, Step
+from ohwx_compare.core.events import Adopting, Event, Failed, Hashing, Image, Skipped, Started, Step
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.words import counted
 
@@ -42,6 +42,8 @@ class RunProgress:
             self._cost_done += event.count
         elif isinstance(event, Hashing):
             self._hash(event)
+        elif isinstance(event, Adopting):
+            shared.state.textinfo = event.words
         elif isinstance(event, Image | Skipped | Failed):
             self._done += 1
             self._failed += isinstance(event, Failed)

@@ -1,6 +1,5 @@
 """What a user of the script asks for: the panel's values, or one JSON object from the API, as an experiment."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from ohwx_compare.core.infotext.face_payload import from_payload
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel, TabContext
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = ["Request", "face_settings", "read_request"]
@@ -71,8 +71,8 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _json(text: str, what: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return decode_json(text)
+    except ValueError as error:
         raise ExperimentError(f"{what}: {error}.") from error
 
 

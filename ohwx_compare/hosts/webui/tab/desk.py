@@ -29,9 +29,11 @@ from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json, write_request
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.hosts.webui.tab import drafts
+from ohwx_compare.hosts.webui.tab.adoptions import Adoptions
 from ohwx_compare.hosts.webui.tab.face_jobs import FaceJobs
 from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.http import Allowance, Turn
+from ohwx_compare.hosts.webui.tab.judge_jobs import JudgeJobs
 from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of
 from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_list import Runs, read_as_found
@@ -50,6 +52,8 @@ class Desk:
         self.queue = Queue()
         self.runs = Runs(runs_folder)
         self.faces = FaceJobs(self.queue)
+        self.adoptions = Adoptions()
+        self.judging = JudgeJobs(self.queue, self.runs)
         self._reading, self._showing = Turn(), Turn()  # of folders that are named, of runs' pages
         self._asking, self._listing = threading.Lock(), threading.Lock()
         self._folders: tuple[float, list[Checkpoint], list[str]] | None = None
@@ -76,7 +80,7 @@ class Desk:
             "face": asdict(drafts.ARTICLE),
             "adetailer": has_adetailer(),
             "freeze": features.refusal(),
-            "runs": self.runs.all(self.queue.waiting),
+            "runs": [{**row, **self.adoptions.of(row["id"])} for row in self.runs.all(self.queue.states)],
             "queue": self.queue.waiting,
             "jobs": self.faces.known,
         }
@@ -87,7 +91,7 @@ class Desk:
 
     def run(self, name: str) -> dict[str, Any]:
         """One run with its experiment and request. Raises NotHereError."""
-        return self.runs.one(name, self.queue.waiting)
+        return {**self.runs.one(name, self.queue.states), **self.adoptions.of(name)}
 
     def run_file(self, name: str, path: str) -> Path:
         """A file of a run folder. Raises NotHereError."""
@@ -146,11 +150,9 @@ class Desk:
         return self._queue(request, seen.folder)
 
     def adopt(self, name: str) -> dict[str, Any]:
-        """Take over a run that was made elsewhere, see `files.ledger.adopt`; `said` tells what became of it."""
-        folder = self.runs.path(name)
-        with read_as_found(folder), Ledger(folder, adopt=True) as ledger:
-            adopted = ledger.adopted
-        return {**self.run(name), "said": adopted.words if adopted else ""}
+        """Begin to take over a run that was made elsewhere, see `Adoptions`."""
+        self.adoptions.begin(self.runs.path(name))
+        return self.run(name)
 
     def interrupt(self, name: str) -> dict[str, Any]:
         """End the current run as the webui's own Interrupt does; take one that waits out of the queue."""
@@ -192,7 +194,7 @@ class Desk:
     def _queue(self, request: Request, folder: Path) -> dict[str, Any]:
         with self._asking:  # the same may be asked for twice at once
             name = folder.name
-            if not (_draws(name) or name in self.queue.waiting or name == self.queue.in_hand):
+            if not (_draws(name) or name in self.queue.states):
                 self._begin(request, folder)
         return self.run(name)
 

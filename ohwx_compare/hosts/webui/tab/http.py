@@ -1,6 +1,5 @@
 """What a route is asked and what it answers, without the details of HTTP; and what one request may cost."""
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ohwx_compare.errors import ExperimentError, Interrupted
+from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = ["Allowance", "Handler", "HttpRequest", "Turn"]
@@ -55,8 +55,8 @@ class HttpRequest:
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises ExperimentError."""
         try:
-            data = json.loads(self.body)
-        except (ValueError, RecursionError) as error:
+            data = decode_json(self.body)
+        except ValueError as error:
             raise ExperimentError(f"The request is not JSON: {error}.") from error
         if not isinstance(data, dict):
             raise ExperimentError(f"The request must be a JSON object, got {quoted(data)}.")

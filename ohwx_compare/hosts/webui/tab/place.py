@@ -1,6 +1,5 @@
 """The webui's tabs "ohwx compare" and "ohwx train": empty places that javascript/ fills, and what "send to" needs."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import runs_folder
+from ohwx_compare.numerals import decode_json
 
 __all__ = ["ui_tabs"]
 
@@ -77,7 +77,7 @@ def _load(what: str) -> tuple[Image.Image | None, str, str]:
     from ohwx_compare.hosts.webui.tab.files import TYPES, inside
 
     try:
-        asked = json.loads(what)
+        asked = decode_json(what)
         path = inside(runs_folder(), f"{asked['run']}/{asked['image']}")
         is_picture = path.suffix.lower() in TYPES
         return (load_rgb(path) if is_picture else None), str(asked.get("infotext", "")), what

@@ -75,6 +75,13 @@ class Queue:
             return list(self._waiting)
 
     @property
+    def states(self) -> dict[str, str]:
+        """Name -> "queued" or "drawing": that one until it is let go, whatever its folder says by then."""
+        with self._guard:
+            queued = dict.fromkeys(self._waiting, "queued")
+            return {**queued, self._in_hand: "drawing"} if self._in_hand else queued
+
+    @property
     def in_hand(self) -> str | None:
         """The name of what is done right now; an Interrupt pressed from now on is not cleared by its beginning."""
         with self._guard:

@@ -34,6 +34,7 @@ _MOST_JSON = 8 << 20
 _STATE = "/ohwx/api/state"
 _SENTENCES = frozenset({"error", "note", "notes", "now", "problems", "reason", "said", "skipped"})  # where they stand
 _ANY_TYPE = "/ohwx/api/read"  # takes a dropped picture as it is
+_REPORT = {"judge.html": "text/html; charset=utf-8", "judge.md": "text/markdown; charset=utf-8"}
 
 
 def add_routes(demo: Any, app: Any) -> None:
@@ -83,6 +84,9 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         name, path = ask.path["run"], ask.path["path"]
         if path == "index.html":
             return _respond(as_shown(desk().page(name)), "text/html; charset=utf-8")
+        if path in _REPORT:
+            report = desk().judging.report(name, is_page=path.endswith("html"))
+            return _respond(as_shown(report), _REPORT[path])
         return answer_file(desk().run_file(name, path), ask.headers.get("if-none-match"))
 
     def face_file(ask: HttpRequest) -> Response:
@@ -111,6 +115,11 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         ("POST", "/ohwx/api/runs/{run}/skip", lambda ask: desk().skip(ask.path["run"])),
         ("POST", "/ohwx/api/faces", lambda ask: desk().add_faces(ask.json(), ask.check)),
         ("POST", "/ohwx/api/jobs/{job}/interrupt", lambda ask: desk().faces.interrupt(ask.path["job"])),
+        ("GET", "/ohwx/api/judge", lambda ask: desk().judging.weights()),
+        ("POST", "/ohwx/api/judge/weights", lambda ask: desk().judging.fetch()),
+        ("GET", "/ohwx/api/runs/{run}/judge", lambda ask: desk().judging.job(ask.path["run"])),
+        ("POST", "/ohwx/api/runs/{run}/judge", lambda ask: desk().judging.add(ask.path["run"], ask.json())),
+        ("POST", "/ohwx/api/runs/{run}/judge/interrupt", lambda ask: desk().judging.interrupt(ask.path["run"])),
         ("POST", "/ohwx/api/toy", lambda ask: desk().put_toy()),
         ("POST", "/ohwx/api/pnginfo", lambda ask: desk().pnginfo(ask.json(), ask.check)),
     ]

@@ -4,7 +4,7 @@ A folder may be damaged, or a stranger's: whatever is wrong with one is a senten
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -90,24 +90,24 @@ class Runs:
             raise NotHereError(f"There is no run {quoted(name)}.")
         return found
 
-    def all(self, waiting: Sequence[str]) -> list[dict[str, Any]]:
+    def all(self, held: Mapping[str, str]) -> list[dict[str, Any]]:
         """Every run as `one` tells it, the newest first, without its experiment."""
         try:
             folders = [path for path in self._folder().iterdir() if not path.name.startswith(".")]
         except OSError:  # no run yet
             return []
-        rows = [row for path in folders if (row := self._row(path, waiting))]
+        rows = [row for path in folders if (row := self._row(path, held))]
         return sorted(rows, key=lambda row: (row["started"], row["id"]), reverse=True)
 
-    def one(self, name: str, waiting: Sequence[str]) -> dict[str, Any]:
-        """A run as JSON values. waiting: names of the runs that are queued. Raises NotHereError."""
+    def one(self, name: str, held: Mapping[str, str]) -> dict[str, Any]:
+        """A run as JSON values. held: states of the runs in the queue. Raises NotHereError."""
         seen, experiment = self.seen(name), None
         try:
             with read_as_found(seen.folder):
                 experiment = experiment_in(seen.folder).to_dict() if seen.run else None
         except OhwxError as error:
             seen = replace(seen, run=None, error=str(error))
-        return {**_told(seen, waiting), "experiment": experiment, "request": seen.asked and seen.asked.request}
+        return {**_told(seen, held), "experiment": experiment, "request": seen.asked and seen.asked.request}
 
     def seen(self, name: str) -> Seen:
         """What is known of a run. Raises NotHereError."""
@@ -119,7 +119,7 @@ class Runs:
             raise NotHereError(f"There is no run {quoted(name)}.")
         return found
 
-    def _row(self, folder: Path, waiting: Sequence[str]) -> dict[str, Any] | None:
+    def _row(self, folder: Path, held: Mapping[str, str]) -> dict[str, Any] | None:
         """None for a folder that is no run."""
         try:
             if (seen := self._seen(folder)) is None:
@@ -128,7 +128,7 @@ class Runs:
                 return _damaged(folder, _LEADS_OUT)
             if not is_plain_name(folder.name):
                 return _damaged(folder, _UNPLAIN)
-            row = _told(seen, waiting)
+            row = _told(seen, held)
             with read_as_found(folder):
                 if len(json_text(row)) > _LONGEST:
                     raise LedgerError("This run says more of itself than a list can show. Delete its folder.")
@@ -198,11 +198,11 @@ def _damaged(folder: Path, sentence: str) -> dict[str, Any]:
         changed = folder.lstat().st_mtime
     except OSError:  # gone meanwhile
         changed = 0.0
-    row = _told(Seen(folder=folder, asked=None, changed=changed, error=sentence), ())
+    row = _told(Seen(folder=folder, asked=None, changed=changed, error=sentence), {})
     return {**row, "id": folder.name if is_plain_name(folder.name) else quoted(folder.name), "page": ""}
 
 
-def _told(seen: Seen, waiting: Sequence[str]) -> dict[str, Any]:
+def _told(seen: Seen, held: Mapping[str, str]) -> dict[str, Any]:
     name = seen.folder.name
     now = drawing_now()
     now = now if now and now["run"] == name else None
@@ -210,7 +210,7 @@ def _told(seen: Seen, waiting: Sequence[str]) -> dict[str, Any]:
     cells, done = (run.cells, run.done) if run else (0, 0)
     return {
         "id": name,
-        "state": "drawing" if now else _state(seen, is_waiting=name in waiting),
+        "state": "drawing" if now else held.get(name) or _state(seen),
         "cells": cells,
         "done": now["done"] if now else done,
         "failed": run.failed if run else 0,
@@ -232,10 +232,8 @@ def _seconds_left(run: RunSummary | None) -> float | None:
     return round(max(run.seconds, 0.0) * left, 1) if run and run.seconds and left else None
 
 
-def _state(seen: Seen, *, is_waiting: bool) -> str:
+def _state(seen: Seen) -> str:
     run = seen.run
-    if is_waiting:
-        return "queued"
     if run is None or seen.is_lost or (seen.asked and seen.asked.error) or (run.failed and run.failed == run.cells):
         return "failed"
     return "stopped" if run.done < run.cells else "done"

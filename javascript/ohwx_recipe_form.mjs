@@ -96,8 +96,15 @@ export function recipeForm(parts, server, first, recipe, hooks) {
     document.getElementById("ohwx-preset")?.focus();
   }
 
+  const pasted = parts.pastedView(parts, server, (told) => {
+    form = parts.asFields(told, presets);
+    draw();
+    changed();
+  });
+
   function draw() {
-    node.replaceChildren(...recipeFields(parts, presets, form, { changed, usePreset }), plan.node);
+    const [head, ...others] = recipeFields(parts, presets, form, { changed, usePreset });
+    node.replaceChildren(...(head ? [head] : []), pasted.node, ...others, plan.node);
   }
 
   /** List what came into the folders since. @param {TrainingState} now */

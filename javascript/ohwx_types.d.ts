@@ -32,6 +32,7 @@ export type TrainingParts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_chart.mjs") &
   typeof import("./ohwx_recipe.mjs") &
   typeof import("./ohwx_plan.mjs") &
+  typeof import("./ohwx_pasted.mjs") &
   typeof import("./ohwx_recipe_form.mjs") &
   typeof import("./ohwx_events.mjs") &
   typeof import("./ohwx_samples.mjs") &

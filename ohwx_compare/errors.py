@@ -11,6 +11,7 @@ OhwxError
 │   ├── WrongCheckpointError    a file of the right name whose hash is another
 │   └── UnknownCheckpointError  a name or hash for which there is no file
 ├── DetectorError            a face detector that cannot be found or read
+│   ├── MissingDetectorError a name for which there is no file
 │   └── UnsafePickleError    a .pt that asks for code outside the allow-list
 ├── ImageError               a picture or mask that cannot be read or written
 ├── GeometryError            a box outside its picture, or empty
@@ -41,6 +42,7 @@ __all__ = [
     "Interrupted",
     "LedgerError",
     "MeasureError",
+    "MissingDetectorError",
     "MissingKeysError",
     "MissingVaeError",
     "NotHereError",
@@ -107,6 +109,10 @@ class UnknownCheckpointError(CheckpointError):
 
 class DetectorError(OhwxError):
     """A face detector that cannot be found or read."""
+
+
+class MissingDetectorError(DetectorError):
+    """A name of a face detector for which there is no file."""
 
 
 class UnsafePickleError(DetectorError):

@@ -30,7 +30,7 @@ VALUES = {
     **dict.fromkeys([f"face {name}" for name in ("top k", "blur", "padding")], st.integers(0, 99)),
     **dict.fromkeys([f"face {name}" for name in ("dilate", "x offset", "y offset")], st.integers(-99, 99)),
     **dict.fromkeys([f"face {name}" for name in ("prompt", "negative", "model")], TEXT),
-    **dict.fromkeys(["face only masked", "face pass"], st.booleans()),
+    **dict.fromkeys(["face only masked", "face pass", "face exact masks"], st.booleans()),
     "face top k by": st.sampled_from(("Area", "Confidence")),
     "face sort": st.sampled_from(("None", "Left to right", "Large to small")),
     "face merge": st.sampled_from(("None", "Merge", "Merge and Invert")),
@@ -38,6 +38,8 @@ VALUES = {
     "face steps": st.none() | st.integers(1, 150),
     "face cfg": st.none() | st.floats(1, 30),
     "face sampler": st.none() | st.sampled_from(("Euler", "DPM++ 2M Karras")),
+    "face vae": st.none() | st.just("v.safetensors"),
+    "face noise multiplier": st.none() | st.floats(0.5, 1.5),
     "face schedule": st.none() | st.sampled_from(("Automatic", "Karras")),
     "styles": st.lists(st.builds(Style, TEXT.filter(bool), TEXT, TEXT), max_size=2).map(tuple),
 }

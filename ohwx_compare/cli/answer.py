@@ -4,6 +4,7 @@ from types import MappingProxyType
 
 from ohwx_compare.errors import (
     ElsewhereError,
+    MissingDetectorError,
     MissingVaeError,
     OtherExperimentError,
     UnknownCheckpointError,
@@ -20,6 +21,7 @@ _ADVICE = MappingProxyType(
         MissingVaeError: "The flag for that: --vae FILE.",
         UnknownCheckpointError: _MAP,
         WrongCheckpointError: _MAP,
+        MissingDetectorError: "The flag for that: --detectors with its folder, or opencv-frontalface.",
         ElsewhereError: "The flag for that: --adopt.",
         OtherExperimentError: "Flags for that: --out for the other folder, --reuse for this one.",
     }

@@ -15,7 +15,7 @@ from ohwx_compare.cli.options import (
     add_model_flags,
     at_least_1,
     checkpoint_map,
-    folders_of_detectors,
+    detectors_asked,
     known_hashes,
     native_host,
     require_folder,
@@ -104,6 +104,7 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     does not support.
     """
     experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints), options)
+    experiment = replace(experiment, faces=detectors_asked(options, experiment.faces)[1])
     if options.all:
         names = list_checkpoints(options.checkpoints)
         if not names:
@@ -198,7 +199,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     from ohwx_compare.look.page import write_page
     from ohwx_compare.look.sheet import write_sheets
 
-    folders = folders_of_detectors(options.detectors, options.checkpoints)
+    folders, _ = detectors_asked(options, ())
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
     size = f"{counted(cells, 'cell')} over {counted(checkpoints, 'checkpoint')}"
     print(f"{size}, into {options.out}", file=sys.stderr)

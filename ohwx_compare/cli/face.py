@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
-    folders_of_detectors,
+    detectors_asked,
     known_hashes,
     native_host,
     require_folder,
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
                     raise Interrupted
                 try:
                     picture = read_picture(path, settings, options.checkpoint)
+                    picture = replace(picture, faces=detectors_asked(options, picture.faces)[1])
                     require_native(picture)
                     loaded = host.use(resolve(picture.checkpoint))
                     result = redraw(host, detector, picture, loaded, names.take(path.stem, path))
@@ -104,7 +106,7 @@ def _read_settings(file: Path) -> tuple[FaceSettings, ...]:
 def _detectors(options: argparse.Namespace, device: str) -> Callable[[str], Any]:
     from ohwx_compare.engine.detect import find_detector
 
-    folders = folders_of_detectors(options.detectors, options.checkpoints)
+    folders, _ = detectors_asked(options, ())
     return cache(lambda name: find_detector(name, folders, device=device))
 
 

@@ -4,11 +4,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.core.events import Listener
+from ohwx_compare.core.request.face import CASCADE, FaceSettings
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.hashes import Hashes, cache_folder
@@ -23,6 +25,7 @@ __all__ = [
     "add_model_flags",
     "at_least_1",
     "checkpoint_map",
+    "detectors_asked",
     "folders_of_detectors",
     "known_hashes",
     "native_host",
@@ -110,8 +113,8 @@ def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="folder of face detectors (YOLOv8 .pt or .safetensors); may be repeated. Also searched: models/adetailer "
-        "and models/ohwx here and beside the checkpoints, and ADetailer's own cache. The detector opencv-frontalface "
-        "needs no file",
+        "and models/ohwx here and beside the checkpoints, and ADetailer's own cache. opencv-frontalface in a folder's "
+        "place takes OpenCV's detector, which needs no file, for every face pass",
     )
 
 
@@ -175,7 +178,7 @@ def _folders(named: Sequence[Path], roots: Sequence[Path], name: str, flag: str)
 
 
 def folders_of_detectors(named: list[Path], checkpoints: Path) -> list[Path]:
-    """Return the folders to look for detectors in, the named ones first; all exist.
+    """Return the folders to look for detectors in, the named ones first; all exist, and none comes twice.
 
     Raises ExperimentError for a named folder that does not exist.
     """
@@ -184,7 +187,21 @@ def folders_of_detectors(named: list[Path], checkpoints: Path) -> list[Path]:
             raise ExperimentError(f"--detectors: there is no folder {folder}; give an existing one.")
     beside = [checkpoints.parent, checkpoints.parent.parent / "models", Path("models")]
     usual = [root / name for root in beside for name in ("adetailer", "ohwx")]
-    return [*named, *(folder for folder in usual if folder.is_dir())]
+    found = {folder.resolve(): folder for folder in (*reversed(usual), *reversed(named)) if folder.is_dir()}
+    return list(reversed(found.values()))
+
+
+def detectors_asked(
+    options: argparse.Namespace, tabs: Sequence[FaceSettings]
+) -> tuple[list[Path], tuple[FaceSettings, ...]]:
+    """Return the folders to look for detectors in, and `tabs` with OpenCV's where --detectors names that.
+
+    Raises ExperimentError as `folders_of_detectors`.
+    """
+    chosen = Path(CASCADE) in options.detectors
+    named = [folder for folder in options.detectors if folder != Path(CASCADE)]
+    own = tuple(replace(tab, model=CASCADE, classes="") for tab in tabs) if chosen else tuple(tabs)
+    return folders_of_detectors(named, options.checkpoints), own
 
 
 def known_hashes(options: argparse.Namespace, tell: Listener = lambda event: None) -> Hashes:

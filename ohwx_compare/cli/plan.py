@@ -14,7 +14,7 @@ from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
-    folders_of_detectors,
+    detectors_asked,
     known_hashes,
     native_host,
     require_folder,
@@ -22,7 +22,7 @@ from ohwx_compare.cli.options import (
 )
 from ohwx_compare.compare.cost.forecast import Forecast
 from ohwx_compare.compare.cost.plan import ComparisonPlan, plan, shelved
-from ohwx_compare.compare.face_pass import require_built
+from ohwx_compare.compare.face_pass import detector_key, require_built
 from ohwx_compare.compare.resolve import in_folder, resolve_detectors
 from ohwx_compare.compare.shelf import run_folders
 from ohwx_compare.compare.work import keys_with
@@ -92,7 +92,7 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     """The plan, and its seconds where they are asked for."""
     hashes = known_hashes(options)
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes, reads=False)
-    places = folders_of_detectors(options.detectors, options.checkpoints)
+    places, _ = detectors_asked(options, ())
     names = {tab.model for cell in experiment.cells() for tab in cell.faces} - {CASCADE}
     if (lost := [name for name in names if not detector_file(name, places)]) and not options.out:
         raise missing_detector(min(lost), places)
@@ -111,7 +111,9 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
             detectors = resolve_detectors(named, find, options.out or Path())
             if own or lenders:
                 there = shelved(own[0] if own else None, lenders, hashes)
-                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}, there)
+                keys = keys_with(
+                    host.fingerprint, {name: detector_key(found) for name, found in detectors.items()}, there
+                )
                 planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
             else:
                 planned = plan(experiment, resolve, batch=options.batch)

@@ -17,7 +17,7 @@ from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
-    folders_of_detectors,
+    detectors_asked,
     known_hashes,
     native_host,
     require_folder,
@@ -181,7 +181,8 @@ def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[
             try:
                 stem = names.take(found.stem, found.image).stem
                 require_embeddings(infotext.parse(found.text), options.embeddings)
-                yield read_original(found.text, stem=stem, image=found.image, vae=options.vae, settings=settings)
+                original = read_original(found.text, stem=stem, image=found.image, vae=options.vae, settings=settings)
+                yield replace(original, faces=detectors_asked(options, original.faces)[1])
             except OhwxError as error:
                 results.append(Replayed(name=stem if len(texts) > 1 else name, error=words_of(error)))
 
@@ -189,7 +190,7 @@ def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[
 def _detectors(options: argparse.Namespace, device: str) -> "Callable[[str], Detector]":
     from ohwx_compare.engine.detect import find_detector
 
-    folders = folders_of_detectors(options.detectors, options.checkpoints)
+    folders, _ = detectors_asked(options, ())
     return cache(lambda name: find_detector(name, folders, device=device))
 
 

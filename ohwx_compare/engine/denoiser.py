@@ -81,6 +81,7 @@ class Denoiser:
         self.unet, self.levels, self.prediction = unet, levels, prediction
         self.conditionings, self.guidance, self.blend = conditionings, guidance, blend
         self.weight = next(unet.parameters())
+        self.is_free = _is_free(conditionings, guidance.scales)
         self.calls = 0
         self.plan: _Plan | None = None
         self.planned_for: tuple[object, ...] = ()
@@ -89,11 +90,12 @@ class Denoiser:
         """Denoise once; see the class."""
         call, self.calls = self.calls, self.calls + 1
         time = self.levels.time(sigma)
-        plan = self._plan_now(call, self.guidance.skips(call, sigma, time))
+        factor = self.guidance.factor(call)
+        plan = self._plan_now(call, self.guidance.skips(call, sigma, time) or (self.is_free and factor == 1.0))
         if self.blend and self.blend.first:
             seen = self.blend(x, (sigma**2 + 1) ** 0.5)  # there latents have no noise, and x has variance 1
-            return plan.guide(self._scaled(seen[plan.images], sigma, time, plan), self.guidance.factor(call)) + x - seen
-        denoised = plan.guide(self._scaled(x[plan.images], sigma, time, plan), self.guidance.factor(call))
+            return plan.guide(self._scaled(seen[plan.images], sigma, time, plan), factor) + x - seen
+        denoised = plan.guide(self._scaled(x[plan.images], sigma, time, plan), factor)
         return self.blend(denoised) if self.blend else denoised
 
     def _plan_now(self, call: int, skips: bool) -> "_Plan":
@@ -126,6 +128,12 @@ class Denoiser:
             rows = slice(start, start := start + len(vector))
             chunks.append(self.unet(x[rows], times[rows], context, vector).float())
         return torch.cat(chunks)
+
+
+def _is_free(conditionings: Sequence[Conditioning], scales: Sequence[float]) -> bool:
+    """Whether guidance cancels every negative prompt: one text each, at CFG 1."""
+    weights = ([part.weight * scale for part in c.positive] for c, scale in zip(conditionings, scales, strict=True))
+    return all(mine == [1.0] for mine in weights)
 
 
 def _schedules(conditioning: Conditioning) -> list[Sequence[Entry]]:

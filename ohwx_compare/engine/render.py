@@ -208,7 +208,12 @@ def latents(
     route = find_route(job, solver, levels)
     rows = solver.rows(route.levels, job) if solver.rows else []
     x, noise = _noises(model, jobs, solver, route)
-    x = x.to(model.device) * route.noise + (start.latents * route.picture if start else 0.0)
+    x = x.to(model.device)
+    if start:
+        share = job.noise_multiplier * (route.noise + job.extra_noise * route.picture)
+        x = x * share + start.latents * route.picture
+    else:
+        x = x * route.noise
     blend = Blend(start.mask, start.latents, first=bool(solver.timesteps)) if start and start.mask is not None else None
     guidance = _guidance(jobs, solver, rows)
     denoiser = Denoiser(model.unet, levels, model.prediction, conditionings, guidance, blend)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ohwx_compare.core.request.face import CASCADE
-from ohwx_compare.errors import DetectorError
+from ohwx_compare.errors import DetectorError, MissingDetectorError
 
 __all__ = ["adetailer_cache", "detector_file", "detectors_there", "missing_detector"]
 
@@ -36,7 +36,7 @@ def missing_detector(name: str, folders: Sequence[Path]) -> DetectorError:
             f"{name} is one of MediaPipe's detectors, which are not supported; choose a YOLOv8 file instead."
         )
     looked = ", ".join(map(str, _places(folders))) or "no folder"
-    return DetectorError(
+    return MissingDetectorError(
         f"There is no face detector {name[:200]} (looked in: {looked}). Choose one that is there "
         f"({', '.join(detectors_there(folders))}), or put the file into one of these folders."
     )

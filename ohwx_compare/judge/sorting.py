@@ -62,7 +62,7 @@ def require_apart(inputs: Iterable[Path], folder: Path) -> None:
     """Raise MeasureError where sorted pictures would lie among those to be sorted, and be sorted the next time."""
     for path in inputs:
         if path.is_dir() and folder.resolve().is_relative_to(path.resolve()):
-            raise MeasureError(f"--out {folder} lies in {path}, whose pictures are sorted; choose a folder beside it.")
+            raise MeasureError(f"{folder} lies in {path}, whose pictures are sorted; choose a folder beside it.")
 
 
 def _parts(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:

@@ -1,7 +1,7 @@
 """Labels in any script, drawn with the fonts that a machine happens to have.
 
-Every character is drawn by the first font that has it. What none has is written as its code point, `U+661F`, so that
-a label is never empty and two labels never look alike.
+Every character is drawn by the first font that has it. What none has is written: a symbol by its name,
+"(party popper)", anything else as its code point, `U+661F`. So a label is never empty and two labels never look alike.
 """
 
 import os
@@ -123,7 +123,7 @@ class Lettering:
                 continue  # invisible on its own: joiners, variation selectors
             char = " " if char.isspace() else char
             at = self._font_of(char)
-            escape = char if at is not None else f"U+{ord(char):04X}"
+            escape = char if at is not None else _written(char)
             shown += [(self._font_of(c) or 0, c) for c in escape]
         for at, run in groupby(shown, key=lambda pair: pair[0]):
             yield self._fonts[at], "".join(char for _, char in run)
@@ -155,6 +155,12 @@ def _built_in(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         return ImageFont.load_default(size)
     except TypeError:  # Pillow before 10.1 has only a bitmap of one size
         return ImageFont.load_default()
+
+
+def _written(char: str) -> str:
+    """A character that no font has. Source of the names: the Unicode character database."""
+    name = unicodedata.name(char, "").lower() if unicodedata.category(char) == "So" else ""
+    return f"({name})" if name else f"U+{ord(char):04X}"
 
 
 def _has(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, char: str) -> bool:

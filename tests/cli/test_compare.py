@@ -14,7 +14,7 @@ from ohwx_compare.cli.compare import read_experiment
 from ohwx_compare.cli.main import main
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.testing.drawn_detector import draw_detector
 
 SEED = Path(__file__).parents[1] / "seed"
@@ -202,3 +202,25 @@ def test_stopped_and_killed_it_ends_as_if_undisturbed(tiny, tmp_path):
     assert content(disturbed) == content(quiet)
     for name, stamp in times.items():
         assert (disturbed / "images" / name).stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("how", ["missing", "chosen"])
+def test_a_missing_detector_names_the_flag_and_opencvs_can_be_chosen_for_all_faces(how, tiny, tmp_path, capsys):
+    asked = {
+        "job": {"prompt": "a man", "seed": 1, "width": 64, "height": 64, "steps": 1},
+        "axes": [{"kind": "checkpoint", "values": ["tiny_base"]}],
+        "faces": [{"model": "nosuch.pt", "steps": 1}],
+    }
+    file, run = tmp_path / "asked.json", tmp_path / "run"
+    file.write_text(json.dumps(asked), encoding="utf-8")
+    choice = ["--detectors", "opencv-frontalface"] if how == "chosen" else []
+    code = main(["compare", str(file), "--checkpoints", str(tiny), "--device", "cpu", *choice, "--out", str(run)])
+    said = capsys.readouterr().err
+    if how == "missing":
+        assert code == 1
+        assert said.count("models/adetailer") <= 1
+        assert "The flag for that: --detectors" in said
+        assert not (run / "images").exists()
+    else:
+        assert code == 0
+        assert [tab.model for tab in experiment_in(run).faces] == ["opencv-frontalface"]

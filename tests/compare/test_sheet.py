@@ -138,9 +138,10 @@ def test_no_label_is_empty_in_any_script(text, without_fonts):
     assert image.getbbox()
 
 
-def test_what_no_font_has_is_written_as_its_code_point():
+def test_what_no_font_has_is_written_as_its_code_point_and_an_emoji_by_its_name():
     letters = Lettering(14, files=[])
     assert letters.width("星") == letters.width("U+661F")
+    assert letters.width("a \U0001f389") == letters.width("a (party popper)")
 
 
 def test_checkpoint_names_break_where_a_reader_would():

@@ -111,6 +111,43 @@ def test_a_preset_brings_its_values_and_keeps_the_pictures(page, server):
     assert (page.input_value("#ohwx-recipe-save_every_steps"), page.input_value("#ohwx-recipe-epochs")) == ("901", "1")
 
 
+def test_the_toy_fills_the_form_and_typed_pictures_stay(page):
+    page.wait_for_selector("#ohwx-base")
+    page.select_option("#ohwx-preset", "toy")
+    assert page.input_value("#ohwx-base") == "ohwx-toy/toy.safetensors"
+    assert page.input_value("#ohwx-recipe-train") == "models/ohwx-toy/pictures"
+    assert (page.input_value("#ohwx-recipe-width"), page.input_value("#ohwx-recipe-lr_unet")) == ("128", "0.001")
+    fill(page, train="/bilder/ich")
+    page.select_option("#ohwx-preset", "corrected")
+    page.select_option("#ohwx-preset", "toy")
+    assert page.input_value("#ohwx-recipe-train") == "/bilder/ich"
+
+
+COMMAND = (
+    "accelerate launch sdxl_train.py --pretrained_model_name_or_path=base.safetensors --train_data_dir=/img "
+    "--output_dir=/out --output_name=kohya --max_train_epochs=7 --learning_rate=1e-5 --train_batch_size=2"
+)
+
+
+def test_another_trainers_settings_fill_the_form_or_are_refused_by_name(page, server):
+    page.wait_for_selector("#ohwx-base")
+    page.click("#ohwx-from-others summary")
+    page.fill("#ohwx-pasted", f"{COMMAND} --flip_aug")
+    page.click("#ohwx-pasted-read")
+    page.wait_for_selector("#ohwx-from-others >> text=flip_aug = True")
+    page.fill("#ohwx-without", "flip_aug")
+    page.click("#ohwx-pasted-read")
+    page.wait_for_selector("#ohwx-from-others li >> text=Given up, though set: flip_aug = True")
+    assert page.input_value("#ohwx-base") == "base.safetensors"
+    assert (page.input_value("#ohwx-recipe-epochs"), page.input_value("#ohwx-recipe-batch")) == ("7", "2")
+    plans(page, "2250 steps · 15 training pictures · 2 checkpoints · 41 GB of disk · 9.4 GB of memory")
+    asked = last(server, "ohwx/api/train/plan")["recipe"]
+    assert (asked["name"], asked["lr_unet"], asked["train"]) == ("kohya", 1e-5, "/img")
+    page.fill("#ohwx-pasted", "accelerate launch sdxl_train_network.py --network_module=networks.lora")
+    page.click("#ohwx-pasted-read")
+    page.wait_for_selector("#ohwx-from-others >> text=trains a LoRA or LyCORIS")
+
+
 def test_a_training_is_followed_paused_and_resumed(page, server):
     with server.training.process(NAME, sample_prompts=["photo of ohwx man"]) as tell:
         for event in learned(range(1, 21)):

@@ -12,6 +12,7 @@ from ohwx_compare.core.events import Learned, Sampled, Validated
 from ohwx_compare.files.lock import hold
 from ohwx_compare.train.outside import controls
 from ohwx_compare.train.outside.runs import Trainings, folder_for
+from ohwx_compare.train.recipe.forms import read_pasted
 from ohwx_compare.train.recipe.recipe import PRESETS, Recipe, write_recipe
 from ohwx_compare.train.run.record import recording
 
@@ -37,7 +38,8 @@ class Training:
             return {
                 "values": PRESETS, "defaults": {name: value for name, value in example.items() if name not in own},
                 "words": {"corrected": "Without the faults of sd-scripts."}, "checkpoints": ["base.safetensors"],
-                "note": None, "runs": self.runs.all(),
+                "note": None, "toy": {"base": "ohwx-toy/toy.safetensors", "train": "models/ohwx-toy/pictures"},
+                "runs": self.runs.all(),
             }  # fmt: skip
         name = unquote(path.rpartition("/")[2])
         events, following, more = self.runs.events(name, int(after))
@@ -45,6 +47,10 @@ class Training:
 
     def post(self, path: str, body: dict) -> dict:
         self.asked.append((path, body))
+        if path == "ohwx/api/train/read":
+            told = read_pasted(body["text"], body["without"])
+            recipe = {name: value for name, value in told.recipe.to_dict().items() if name != "output"}
+            return {"recipe": recipe, "notes": list(told.notes)}
         if path == "ohwx/api/train/plan":
             Recipe.from_dict({**body["recipe"], "output": "-"})
             return self.plan

@@ -27,7 +27,7 @@ def test_the_cells_along_a_face_axis_share_one_picture_before(kind, data):
 
 
 def test_every_setting_of_the_face_pass_that_is_drawn_can_be_an_axis():
-    undrawn = {"checkpoint", "classes", "clip_skip", "noise_multiplier", "restore_face", "vae"}
+    undrawn = {"checkpoint", "classes", "clip_skip", "restore_face"}
     fields = set(vars(FaceSettings())) - undrawn - {"width", "height"} | {"size", "pass"}
     assert {f"face {field.replace('_', ' ')}" for field in fields} == {
         kind.name for kind in KINDS.values() if kind.varies_faces

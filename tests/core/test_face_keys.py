@@ -122,7 +122,7 @@ def test_a_tab_without_model_was_cut():
     [
         *("restore face: True", "use separate checkpoint: True, ADetailer checkpoint: c", "model classes: cat"),
         *("ControlNet model: inpaint", "ControlNet weight 2nd: 0.5"),
-        *("use separate noise multiplier: True, ADetailer noise multiplier: 0.9", "made up: 1"),
+        "made up: 1",
         *("use separate sampler: True, ADetailer sampler: IPNDM", 'prompt: "<hypernet:x:1>"'),
         *("use separate sampler: True, ADetailer sampler: Euler, ADetailer scheduler: Laplace",),
     ],

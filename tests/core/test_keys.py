@@ -27,7 +27,7 @@ FIRST = (
 def all_changed(settings):
     """Every field that the first version had another one."""
     for field in fields(settings):
-        if isinstance(settings, Job) and field.name not in FIRST:
+        if field.name == "exact_masks" or (isinstance(settings, Job) and field.name not in FIRST):
             continue
         old = getattr(settings, field.name)
         new = not old if isinstance(old, bool) else f"{old} x" if isinstance(old, str) else (old or 0) + 1

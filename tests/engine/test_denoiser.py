@@ -156,3 +156,18 @@ def test_what_stays_is_blended_in_before_the_model_sees_it_on_timesteps():
     out = model(X, 2.0)
     assert torch.allclose(seen[0], X * mask + latents * 5**0.5 * (1 - mask), atol=1e-5)
     assert torch.allclose(out, X, atol=1e-5)
+
+
+def test_at_cfg_1_no_negative_row_is_computed_where_it_cancels():
+    def rows(conditioning, scales, **rules):
+        out, unet = denoise(conditioning, scales, images=len(scales), **rules)
+        return sum(shape[0] for shape, _ in unet.calls), out
+
+    one = prompt((3.0, 1.0), negative=1.0)
+    assert rows([one], [1.0])[0] == 1
+    assert torch.allclose(rows([one], [1.0])[1], torch.tensor(3.0), atol=1e-4)
+    assert rows([one, one], [1.0, 1.0])[0] == 2
+    assert rows([one, one], [1.0, 2.0])[0] == 4  # one batch, one plan
+    assert rows([prompt((3.0, 0.5), negative=1.0)], [1.0])[0] == 2
+    assert rows([prompt((3.0, 1.0), (5.0, 1.0), negative=1.0)], [1.0])[0] == 3
+    assert rows([one], [1.0], factors=[0.5])[0] == 2

@@ -106,3 +106,16 @@ def test_another_site_starts_nothing(page, recipe):
     answer = page.post("/ohwx/api/train/runs", {"recipe": recipe}, headers={"Origin": "http://evil.example"})
     assert answer.status_code == 403
     assert page.get("/ohwx/api/train").json()["runs"] == []
+
+
+def test_a_pasted_configuration_is_a_recipe_or_one_sentence(page):
+    command = "sdxl_train.py --pretrained_model_name_or_path=b.safetensors --train_data_dir=i --output_dir=o --flip_aug"
+    refused = page.post("/ohwx/api/train/read", {"text": command})
+    assert (refused.status_code, "flip_aug" in refused.json()["error"]) == (400, True)
+    told = page.post("/ohwx/api/train/read", {"text": command, "without": ["flip_aug"]}).json()
+    assert (told["recipe"]["train"], "output" in told["recipe"]) == ("i", False)
+    assert "Given up" in told["notes"][-1] or any("Given up" in note for note in told["notes"])
+    own = page.post("/ohwx/api/train/read", {"text": '{"base": "b.safetensors", "train": "i", "epochs": 3}'}).json()
+    assert (own["recipe"]["epochs"], own["notes"]) == (3, [])
+    for body in ({}, {"text": ""}, {"text": "no settings"}, {"text": "[1]"}, {"text": "{", "without": 1}):
+        assert page.post("/ohwx/api/train/read", body).status_code == 400, body

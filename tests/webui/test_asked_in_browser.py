@@ -178,7 +178,7 @@ def test_a_photograph_needs_no_infotext_and_a_second_job_is_shown(page, goldens,
         page.click("#ohwx-face-start")
         page.wait_for_selector(f".ohwx-results li:has-text('{name}.png') >> text=faces inpainted")
         assert page.locator(".ohwx-results li").count() == 1
-        assert page.locator("#ohwx-face-standing").inner_text().startswith("done")
+        page.wait_for_selector("#ohwx-face-standing >> text=done")
 
 
 def test_a_comparison_that_is_refused_at_its_start_leaves_no_run(page, outputs):

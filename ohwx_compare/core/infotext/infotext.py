@@ -68,6 +68,7 @@ EXTRA_KEY = "ohwx"
 """Under which our own facts stand, as JSON."""
 _UNTOLD = "settings"  # in the extra key: those that no key of the webui's tells
 _SORT = "face sort"  # in the extra key: ADetailer keeps it in its settings, not in the picture
+_EXACT = "exact face masks"  # ADetailer knows none
 _ZEROS = re.compile(r"\.0*\s*\Z")  # other programs write whole numbers as 20.0
 _MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content")
 
@@ -158,11 +159,9 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
         raise InfotextError(
             f"The key {EXTRA_KEY!r} lists {quoted(orders)} as {_SORT!r}, expected one for each tab ({len(settings)})."
         )
-    return (
-        tuple(replace(tab, sort=str(order)) for tab, order in zip(settings, orders, strict=True))
-        if orders
-        else settings
-    )
+    is_exact = bool(extra(infotext).get(_EXACT))
+    sorts = map(str, orders) if orders else (tab.sort for tab in settings)
+    return tuple(replace(tab, sort=sort, exact_masks=is_exact) for tab, sort in zip(settings, sorts, strict=True))
 
 
 def model(infotext: Infotext) -> tuple[str | None, str | None]:
@@ -211,6 +210,8 @@ def from_job(
     rest = dict(extra)
     if any(tab.sort != "None" for tab in faces):
         rest[_SORT] = [tab.sort for tab in faces]
+    if any(tab.exact_masks for tab in faces):
+        rest[_EXACT] = True
     rest |= _own_settings(drawn)
     if rest:
         named.append((EXTRA_KEY, json.dumps(rest, ensure_ascii=False)))

@@ -20,6 +20,8 @@ SCHEDULE_NAMES = (
     "Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "KL Optimal",
     "Align Your Steps", "Simple", "Normal", "DDIM", "Beta",
 )  # fmt: skip
+
+_LABELS = (*SCHEDULE_NAMES, "Align Your Steps 11", "Align Your Steps 32", "Align Your Steps GITS", "Turbo")
 _SPLIT_SINCE = (1, 9)
 _AUTOMATIC = {  # what 1.10 draws with (`samplers_k_diffusion` at 82a973c); all others: the model's schedule
     "DPM++ 2M": "Karras",
@@ -76,12 +78,16 @@ def one_name(sampler: str, schedule: str) -> str:
 
 
 def _suffix(name: str) -> tuple[str, str | None]:
-    for label in sorted(SCHEDULE_NAMES, key=len, reverse=True):  # "SGM Uniform" before "Uniform"
+    for label in sorted(_LABELS, key=len, reverse=True):  # "SGM Uniform" before "Uniform"
         if name.lower().endswith(" " + label.lower()):
             return name[: -len(label) - 1].rstrip(), label
     return name, None
 
 
 def _label(schedule: str) -> str:
-    plain = schedule.lower().replace("_", " ")
-    return next((label for label in SCHEDULE_NAMES if label.lower() == plain), schedule)
+    return next((label for label in _LABELS if _letters(label) == _letters(schedule)), schedule)
+
+
+def _letters(schedule: str) -> str:
+    """Without case and blanks: the webui's own names are "sgm_uniform" and "SGMUniform" too."""
+    return schedule.lower().replace("_", "").replace(" ", "")

@@ -75,6 +75,8 @@ _KEYS = (  # in the webui's order
     _Key("Skip Early CFG", "skip_early_cfg", read_real),
     _Key("NGMS", "ngms", read_real),
     _Key("NGMS all steps", "ngms_all", _switch),
+    _Key("Noise multiplier", "noise_multiplier", read_real),
+    _Key("Extra noise", "extra_noise", read_real),
 )
 _NAMES = frozenset(key.name for key in _KEYS) | {_RESIZED, _NOISE}
 _PLAIN = Job(prompt="", seed=0)

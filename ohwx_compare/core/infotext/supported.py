@@ -46,11 +46,9 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Automatic",
             "Automatic (fp16 LoRA)",
         ),  # of Forge
-        "Extra noise": ("0", "0.0"),
         "FP8 weight": ("Disable",),
         "Mask mode": ("Inpaint masked",),
         "Masked content": ("original",),
-        "Noise multiplier": ("1", "1.0"),
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),
@@ -214,8 +212,6 @@ def _face(tab: FaceSettings) -> Iterator[str]:
         yield f"checkpoint: {tab.checkpoint}"
     if tab.restore_face:
         yield "restore face"
-    if tab.noise_multiplier not in (None, 1.0):
-        yield f"noise multiplier: {tab.noise_multiplier}"
     if tab.sampler is not None and tab.sampler not in SAMPLERS:
         yield f"sampler: {tab.sampler}"
     if tab.schedule is not None and tab.schedule not in SCHEDULE_NAMES:

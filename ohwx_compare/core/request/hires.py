@@ -54,5 +54,6 @@ def second_pass(job: Job) -> Job:
         schedule=job.hires_schedule or job.schedule,
         denoise=job.hires_denoise,
         fix_steps=True,
+        noise_multiplier=1.0,
         hires_upscaler=None,
     )

@@ -62,6 +62,8 @@ class Job:
     seed_resize_height: int = 0
     # img2img
     fix_steps: bool = False  # all `steps` run, of a schedule that is so much longer
+    noise_multiplier: float = 1.0  # on the noise that the picture is given
+    extra_noise: float = 0.0  # of the same noise, on top of it, in hires fix too
     # hires fix, a second pass at a larger size; "", 0 and None are the first pass's own
     hires_upscaler: str | None = None  # its name; None: no second pass
     hires_scale: float = 2.0

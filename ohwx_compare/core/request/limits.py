@@ -82,6 +82,8 @@ _JOB: Rules = {
     "unipc_skip_type": _one_of(*UNIPC_SKIP_TYPES),
     "emphasis": _one_of(*EMPHASIS_MODES),
     "comma_backtrack": (lambda value: 0 <= value <= 74, "0 to 74"),
+    "noise_multiplier": (lambda value: 0 <= value <= 2, "0 to 2"),
+    "extra_noise": _SHARE,
     "hires_scale": (lambda value: 1 <= value <= 8, "1 to 8"),
     "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "hires_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),

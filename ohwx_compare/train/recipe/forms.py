@@ -49,7 +49,10 @@ def read_any(path: Path, without: Collection[str] = ()) -> Imported:
 def read_pasted(text: str, without: Collection[str] = ()) -> Imported:
     """Read what somebody pasted, as `read_any`; paths are taken as they stand. Raises ExperimentError."""
     other = _other(text.lstrip("\ufeff"), "the text", Path(), without)
-    return other or Imported(Recipe.from_dict(json.loads(text)))
+    if other:
+        return other
+    data = json.loads(text)
+    return Imported(Recipe.from_dict({"output": "-", **data} if isinstance(data, dict) else data))
 
 
 def _other(text: str, name: str, folder: Path, without: Collection[str]) -> Imported | None:

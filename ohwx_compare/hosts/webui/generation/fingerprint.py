@@ -50,6 +50,8 @@ class Fingerprint:
 
     def include(self, checkpoint: Path) -> None:
         """Count what belongs to this checkpoint, which is compared; before the first call."""
+        if self._modules is not None:  # its VAE is one of them, or the checkpoint's own
+            return
         self._vaes |= {path.name: self._sha256(path) for path in loading.vaes_beside(checkpoint)}
 
     def __call__(self, job: Job) -> dict[str, Any]:

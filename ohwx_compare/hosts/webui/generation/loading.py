@@ -12,6 +12,7 @@ from modules import devices, hashes, sd_models, sd_vae, shared
 
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import trainings_folder
 
 __all__ = [
@@ -22,11 +23,15 @@ __all__ = [
     "in_memory",
     "is_loaded",
     "known_sha256",
+    "knows_sizes_by_heart",
     "list_again",
     "loaded_name",
+    "loads_for_next_picture",
     "unload",
     "unload_from_device",
     "vae_file",
+    "vae_names",
+    "vaes_beside",
 ]
 
 _MANAGERS = ("backend.memory_management", "ldm_patched.modules.model_management")  # of Forge's kin
@@ -53,6 +58,16 @@ def builds_anew() -> bool:
     return hasattr(in_memory(), "forge_objects")
 
 
+def loads_for_next_picture() -> bool:
+    """Whether it loads by what its page chose, at the next picture, as Forge and forge-neo do, and not where asked."""
+    return hasattr(sd_models, "forge_model_reload")
+
+
+def knows_sizes_by_heart() -> bool:
+    """Whether it builds models of the sizes it knows, as Forge's kin do, and not by a file beside a checkpoint."""
+    return _manager() is not None
+
+
 def has_own_vae() -> bool:
     """Whether the VAE in memory came with the checkpoint."""
     return sd_vae.loaded_vae_file is None
@@ -73,6 +88,8 @@ def vaes_beside(checkpoint: Path) -> list[Path]:
 
     By the file's name or by what the user noted for the checkpoint: `modules/sd_vae.py:resolve_vae` at 82a973c.
     """
+    if not features.has_option("sd_vae"):  # Forge's kin take what is chosen beside the checkpoint, and no other
+        return []
     near, noted = (
         getattr(sd_vae, name, None) for name in ("find_vae_near_checkpoint", "resolve_vae_from_user_metadata")
     )
@@ -85,7 +102,7 @@ def unload() -> None:
 
     Forge's kin move the model off the device, and could not generate any more without it.
     """
-    if unload_from_device():
+    if unload_from_device() or not hasattr(sd_models, "send_model_to_trash"):
         return
     data = sd_models.model_data
     for model in [*getattr(data, "loaded_sd_models", ())] or [data.sd_model]:
@@ -98,8 +115,7 @@ def unload() -> None:
 
 def unload_from_device() -> bool:
     """Move every model off the device, in a webui that has a manager for that; else False."""
-    manager = next((sys.modules[name] for name in _MANAGERS if name in sys.modules), None)
-    if manager is not None:
+    if (manager := _manager()) is not None:
         manager.unload_all_models()
         devices.torch_gc()
     return manager is not None
@@ -146,6 +162,10 @@ def known_sha256(path: Path) -> str | None:
         if str(info.filename) == str(path):
             return hashes.sha256_from_cache(info.filename, f"checkpoint/{info.name}")
     return None
+
+
+def _manager() -> Any:
+    return next((sys.modules[name] for name in _MANAGERS if name in sys.modules), None)
 
 
 def _info() -> Any:

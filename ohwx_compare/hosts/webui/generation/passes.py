@@ -28,7 +28,6 @@ PINNED: Mapping[str, Any] = MappingProxyType({
     "img2img_color_correction": False,
     "img2img_extra_noise": 0.0,
     "img2img_fix_steps": False,
-    "initial_noise_multiplier": 1.0,
     "inpainting_mask_weight": 1.0,
     "overlay_inpaint": True,  # False answers with the crop alone
     "return_mask": False,
@@ -123,7 +122,7 @@ class Template:
             inpaint_full_res=asked.only_masked,
             inpaint_full_res_padding=asked.padding,
             inpainting_mask_invert=0,
-            initial_noise_multiplier=1.0,
+            initial_noise_multiplier=job.noise_multiplier,
             **_sampler(job, user),
         )
         set_sampling(p, job)

@@ -38,6 +38,7 @@ def known_values(kind: str) -> Sequence[str]:
         "lora": lambda: ["None", *features.lora_names()],
         "face pass": lambda: ("on", "off"),
         "face only masked": lambda: ("on", "off"),
+        "face exact masks": lambda: ("on", "off"),
         "face sort": lambda: SORTS,
         "face merge": lambda: MERGES,
         "face top k by": lambda: TOP_K_BY,
@@ -93,6 +94,8 @@ def require_vae(named: str | None = None) -> None:
     if flag := features.vae_of_command_line():
         if not Path(flag).is_file():
             raise ExperimentError(f"The webui was started with the VAE {flag}, which is not there; start it again.")
+        return
+    if not features.has_option("sd_vae") or loading.loads_for_next_picture():  # or it has that setting and heeds it not
         return
     name = named or str(features.option("sd_vae", "Automatic"))
     if name not in ("auto", "", *(known := loading.vae_names())):

@@ -23,6 +23,7 @@ from ohwx_compare.train.outside import child, controls
 from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.outside.runs import Trainings, class_token_of, folder_for
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
+from ohwx_compare.train.recipe.forms import read_pasted
 from ohwx_compare.train.recipe.recipe import PRESETS, Recipe
 from ohwx_compare.words import quoted
 
@@ -62,6 +63,15 @@ class Training:
             "runs": self._runs.all(),
         }
 
+    def read(self, text: str, without: Sequence[str]) -> dict[str, Any]:
+        """A pasted recipe or another trainer's settings as a recipe, and what to know about it.
+
+        without: settings that may be left out although they change the training. Raises ExperimentError.
+        """
+        imported = read_pasted(text, without)
+        recipe = {name: value for name, value in imported.recipe.to_dict().items() if name != "output"}
+        return {"recipe": recipe, "notes": list(imported.notes)}
+
     def plan(self, recipe: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
         """What a recipe will do, without the lists that grow with the pictures.
 
@@ -90,7 +100,7 @@ class Training:
             raise TrainingError(f"{name} cannot be asked: {error.strerror or error}.") from error
         return self._runs.one(name)
 
-    def read(self, name: str, after: int) -> dict[str, Any]:
+    def follow(self, name: str, after: int) -> dict[str, Any]:
         """A run, and its events from byte `after` on; continue from `next`, at once where there is `more`."""
         events, following, more = self._runs.events(name, after)
         return {"run": self._runs.one(name), "events": events, "next": following, "more": more}

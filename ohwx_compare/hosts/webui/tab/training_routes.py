@@ -33,7 +33,7 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
         after = ask.query.get("after", "0")
         if not after.isdecimal() or len(after) > _DIGITS:
             raise ExperimentError(f"`after` must be a number of bytes, got {quoted(after)}.")
-        return training().read(ask.path["run"], int(after))
+        return training().follow(ask.path["run"], int(after))
 
     def sample(ask: HttpRequest) -> Response:
         path = inside(training().folder(ask.path["run"]), f"samples/{ask.path['path']}")
@@ -48,11 +48,20 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
             raise ExperimentError(f"`with` must be a list of trainings, got {quoted(others)}.")
         return {"request": training().request([ask.path["run"], *others], blank())}
 
+    def pasted(ask: HttpRequest) -> dict[str, Any]:
+        text, without = ask.json().get("text"), ask.json().get("without", [])
+        if not isinstance(text, str) or not text.strip():
+            raise ExperimentError("Paste the settings first.")
+        if not (isinstance(without, list) and all(isinstance(name, str) for name in without)):
+            raise ExperimentError(f"`without` must be a list of settings, got {quoted(without)}.")
+        return training().read(text, without)
+
     run = "/ohwx/api/train/runs/{run}"
     return [
         ("GET", "/ohwx/api/train", lambda ask: training().state()),
         ("GET", run, read),
         ("GET", "/ohwx/train/{run}/samples/{path:path}", sample),
+        ("POST", "/ohwx/api/train/read", pasted),
         ("POST", "/ohwx/api/train/plan", lambda ask: training().plan(_recipe(ask), ask.check)),
         ("POST", "/ohwx/api/train/runs", lambda ask: training().start(_recipe(ask), ask.check)),
         ("POST", f"{run}/compare", compare),

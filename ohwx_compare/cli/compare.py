@@ -21,7 +21,7 @@ from ohwx_compare.cli.options import (
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.cli.texts import texts_of, with_vae
+from ohwx_compare.cli.texts import require_embeddings, texts_of, with_vae
 from ohwx_compare.compare.cost.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.events import Step
@@ -103,7 +103,7 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     Raises ExperimentError, InfotextError, ImageError or CheckpointError, and UnsupportedKeyError naming what our engine
     does not support.
     """
-    experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints), options.vae)
+    experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints), options)
     experiment = replace(experiment, faces=detectors_asked(options, experiment.faces)[1])
     if options.all:
         names = list_checkpoints(options.checkpoints)
@@ -156,9 +156,12 @@ def _comparable(names: Sequence[str]) -> list[CheckpointRef]:
 
 
 def read_experiment(
-    file: Path | None, source: str | None, styles: Mapping[str, Style] | None = None, vae: Path | None = None
+    file: Path | None,
+    source: str | None,
+    styles: Mapping[str, Style] | None = None,
+    options: argparse.Namespace | None = None,
 ) -> Experiment:
-    """The experiment of a JSON file or of an infotext; styles: the webui's, by name; vae: for the one that it names.
+    """The experiment of a JSON file or of an infotext; styles: the webui's, by name; options: for the files it names.
 
     Raises ExperimentError, InfotextError or ImageError.
     """
@@ -166,7 +169,9 @@ def read_experiment(
         first, *more = texts_of(source)
         if more:
             print(f"{first.stem} holds {counted(1 + len(more), 'infotext')}; only the first is used.", file=sys.stderr)
-        text, about_vae = with_vae(infotext.parse(first.text), vae)
+        text, about_vae = with_vae(infotext.parse(first.text), options.vae if options else None)
+        if options:
+            require_embeddings(text, options.embeddings)
         experiment = Experiment.from_infotext(text, styles)
         experiment = replace(experiment, notes=(*experiment.notes, *about_vae))
         for note in experiment.notes:

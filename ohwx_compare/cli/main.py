@@ -97,6 +97,10 @@ def _run(arguments: Sequence[str]) -> int:
             parser.error("an argument holds a NUL character, which nothing here can have")
     options = parser.parse_args(arguments)
     try:
+        if hasattr(options, "models"):
+            from ohwx_compare.cli.options import settle
+
+            settle(options)
         return int(options.run(options))
     except (Interrupted, KeyboardInterrupt):
         print("ohwx: stopped; what is finished is kept, and the same command resumes from there.", file=sys.stderr)

@@ -31,6 +31,7 @@ __all__ = [
     "native_host",
     "require_device",
     "require_folder",
+    "settle",
     "share",
     "warn_of_disk",
 ]
@@ -38,17 +39,7 @@ __all__ = [
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where models are and what computes with them."""
-    parser.add_argument("--checkpoints", metavar="DIR", type=Path, required=True, help="folder of SDXL .safetensors")
-    parser.add_argument(
-        "--detectors",
-        metavar="DIR",
-        type=Path,
-        action="append",
-        default=[],
-        help="folder of face detectors (YOLOv8 .pt or .safetensors); may be repeated. Also searched: models/adetailer "
-        "and models/ohwx here and beside the checkpoints, and ADetailer's own cache. opencv-frontalface in a folder's "
-        "place takes OpenCV's detector, which needs no file, for every face pass",
-    )
+    _add_folder_flags(parser)
     parser.add_argument(
         "--checkpoint-map",
         metavar="NAME=FILE",
@@ -79,6 +70,54 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--models",
+        metavar="DIR",
+        type=Path,
+        help="a webui's models folder, in which all is found: Stable-diffusion, VAE, Lora, ESRGAN, adetailer, and "
+        "embeddings beside it; no other folder need be named",
+    )
+    parser.add_argument("--checkpoints", metavar="DIR", type=Path, help="folder of SDXL .safetensors")
+    parser.add_argument(
+        "--loras",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of the LoRAs that prompts name in <lora:name:1>; may be repeated. Also searched: Lora beside the "
+        "checkpoints",
+    )
+    parser.add_argument(
+        "--upscalers",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of upscalers of ESRGAN's kind (.pth, .safetensors) for hires fix; may be repeated. Also searched: "
+        "ESRGAN and RealESRGAN beside the checkpoints",
+    )
+    parser.add_argument(
+        "--embeddings",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of the embeddings (textual inversion) that prompts name; may be repeated. Also searched: "
+        "embeddings beside the models folder",
+    )
+    parser.add_argument(
+        "--detectors",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of face detectors (YOLOv8 .pt or .safetensors); may be repeated. Also searched: models/adetailer "
+        "and models/ohwx here and beside the checkpoints, and ADetailer's own cache. opencv-frontalface in a folder's "
+        "place takes OpenCV's detector, which needs no file, for every face pass",
+    )
+
+
 def at_least_1(text: str) -> int:
     """The whole number in `text`, for argparse. Raises ArgumentTypeError for anything below 1."""
     if not text.isdecimal() or len(text) > 9 or int(text) < 1:
@@ -106,6 +145,36 @@ def checkpoint_map(pairs: list[str]) -> dict[str, str]:
             raise ExperimentError(f"--checkpoint-map takes NAME=FILE, got {pair!r}.")
         mapped[name] = file
     return mapped
+
+
+def settle(options: argparse.Namespace) -> None:
+    """Fill in the folders that --models stands for. Raises ExperimentError for one that is not there or not named."""
+    if options.models and not options.models.is_dir():
+        raise ExperimentError(f"--models: there is no folder {options.models}; give a webui's models folder.")
+    if options.checkpoints is None and options.models is None:
+        raise ExperimentError("The checkpoints' folder is missing; give --checkpoints DIR, or --models DIR.")
+    options.checkpoints = options.checkpoints or options.models / "Stable-diffusion"
+    roots = [root for root in (options.models, options.checkpoints.parent) if root]
+    options.loras = _folders(options.loras, roots, "Lora", "--loras")
+    options.upscalers = [
+        *_folders(options.upscalers, roots, "ESRGAN", "--upscalers"),
+        *_folders([], roots, "RealESRGAN", "--upscalers"),
+    ]
+    options.vaes = _folders([], roots, "VAE", "--models")
+    options.embeddings = _folders(
+        options.embeddings, [root.absolute().parent for root in roots], "embeddings", "--embeddings"
+    )
+    if options.models:
+        options.detectors = [*options.detectors, *_folders([], [options.models], "adetailer", "--models")]
+
+
+def _folders(named: Sequence[Path], roots: Sequence[Path], name: str, flag: str) -> list[Path]:
+    """The named folders, which must be there, then the usual ones that are."""
+    for folder in named:
+        if not folder.is_dir():
+            raise ExperimentError(f"{flag}: there is no folder {folder}; give an existing one.")
+    usual = (root / name for root in roots)
+    return list(dict.fromkeys([*named, *(folder for folder in usual if folder.is_dir())]))
 
 
 def folders_of_detectors(named: list[Path], checkpoints: Path) -> list[Path]:
@@ -149,7 +218,7 @@ def native_host(
     """
     import torch
 
-    from ohwx_compare.hosts.native import NativeHost
+    from ohwx_compare.hosts.native import Beside, NativeHost
 
     def interruption() -> Interruption:
         return Interruption.FINISH_CELL if asked.asked else Interruption.RUN_ON
@@ -159,7 +228,7 @@ def native_host(
         [options.checkpoints],
         device=options.device,
         dtype=getattr(torch, options.dtype) if options.dtype else None,
-        vae=options.vae,
+        beside=Beside(options.vae, options.vaes, options.loras, options.embeddings, options.upscalers),
         interruption=interruption,
         on_step=on_step,
         hashes=hashes,

@@ -22,7 +22,7 @@ from ohwx_compare.cli.options import (
 )
 from ohwx_compare.compare.cost.forecast import Forecast
 from ohwx_compare.compare.cost.plan import ComparisonPlan, plan, shelved
-from ohwx_compare.compare.face_pass import require_built
+from ohwx_compare.compare.face_pass import detector_key, require_built
 from ohwx_compare.compare.resolve import in_folder, resolve_detectors
 from ohwx_compare.compare.shelf import run_folders
 from ohwx_compare.compare.work import keys_with
@@ -109,7 +109,9 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
             detectors = resolve_detectors(named, find, options.out or Path())
             if own or lenders:
                 there = shelved(own[0] if own else None, lenders, hashes)
-                keys = keys_with(host.fingerprint, {name: found.sha256 for name, found in detectors.items()}, there)
+                keys = keys_with(
+                    host.fingerprint, {name: detector_key(found) for name, found in detectors.items()}, there
+                )
                 planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
             else:
                 planned = plan(experiment, resolve, batch=options.batch)

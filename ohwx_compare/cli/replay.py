@@ -1,11 +1,12 @@
 """`ohwx replay`: generate pictures again from their infotexts, and measure how far they are from the originals."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -21,7 +22,8 @@ from ohwx_compare.cli.options import (
     native_host,
     require_folder,
 )
-from ohwx_compare.cli.texts import is_file, texts_of, with_vae
+from ohwx_compare.cli.settings import add_set_flag, read_settings
+from ohwx_compare.cli.texts import is_file, named_hashes, require_embeddings, texts_of, with_vae
 from ohwx_compare.compare.batches import face_cost
 from ohwx_compare.compare.face_pass import detail, require_built
 from ohwx_compare.compare.host import Host, Loaded
@@ -78,6 +80,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "inputs", nargs="+", metavar="IMAGE_OR_INFOTEXT", help="a picture, a text file, or the infotext itself"
     )
     add_model_flags(parser)
+    add_set_flag(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.set_defaults(run=run)
@@ -117,8 +120,15 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(result.error for result in results) else 0
 
 
-def read_original(text: str, *, stem: str, image: Path | None = None, vae: Path | None = None) -> Original:
-    """Read one infotext; `vae` stands for the one that it names.
+def read_original(
+    text: str,
+    *,
+    stem: str,
+    image: Path | None = None,
+    vae: Path | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> Original:
+    """Read one infotext; `vae` stands for the one that it names, `settings` are fields of the job that it cannot tell.
 
     Raises InfotextError for what cannot be replayed: a grid, img2img, an unsupported key.
     """
@@ -131,7 +141,7 @@ def read_original(text: str, *, stem: str, image: Path | None = None, vae: Path 
     infotext.require_supported(parsed)
     infotext.require_from_noise(parsed)
     faces = infotext.faces(parsed)
-    job = infotext.to_job(parsed)
+    job = replace(infotext.to_job(parsed), **settings)
     require_valid(job)
     for tab in faces:
         require_valid(tab)
@@ -141,7 +151,7 @@ def read_original(text: str, *, stem: str, image: Path | None = None, vae: Path 
         raise InfotextError(f"{stem} names no checkpoint: its infotext has neither Model nor Model hash. Add one.")
     return Original(
         stem=stem,
-        text=text,
+        text=infotext.render(infotext.with_settings(infotext.parse(text), settings)) if settings else text,
         job=job,
         faces=faces,
         checkpoint=ref,
@@ -157,6 +167,7 @@ def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
 
 
 def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[Original]:
+    settings = read_settings(options.set)
     names = FreeNames(options.out, filter(is_file, map(Path, options.inputs)), advice="choose another --out")
     for given in options.inputs:
         name = given if len(given) < 80 else f"{given[:77]}..."
@@ -169,7 +180,8 @@ def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[
             stem = found.stem
             try:
                 stem = names.take(found.stem, found.image).stem
-                original = read_original(found.text, stem=stem, image=found.image, vae=options.vae)
+                require_embeddings(infotext.parse(found.text), options.embeddings)
+                original = read_original(found.text, stem=stem, image=found.image, vae=options.vae, settings=settings)
                 yield replace(original, faces=detectors_asked(options, original.faces)[1])
             except OhwxError as error:
                 results.append(Replayed(name=stem if len(texts) > 1 else name, error=words_of(error)))
@@ -194,7 +206,7 @@ def _draw(
     text, stands_in = _text_with(original, loaded)
     write_result(path, image, text)
     largest, mean, compared = _compared(image, original.image)
-    notes = (*original.notes, *notes, *stands_in, *compared)
+    notes = (*original.notes, *notes, *stands_in, *_other_files(original, drawn.keys), *compared)
     return Replayed(
         name=original.stem, file=str(path), max_difference=largest, mean_difference=mean, notes=tuple(notes)
     )
@@ -232,6 +244,22 @@ def _text_with(original: Original, loaded: Loaded) -> tuple[str, tuple[str, ...]
     stem = CheckpointRef(loaded.checkpoint.name).stem
     text = infotext.parse(original.text).with_value("Model hash", loaded.sha256[:10]).with_value("Model", stem)
     return infotext.render(text), (f"generated with {loaded.checkpoint.name} [{loaded.sha256[:10]}] in place of {ref}",)
+
+
+def _other_files(original: Original, keys: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Notes where LoRAs, embeddings or a VAE of the same name have another hash than the original's."""
+    text, used = infotext.parse(original.text), infotext.Infotext(prompt="")
+    for key, value in keys:
+        used = used.with_value(key, value)
+    pairs = [(name, short, named_hashes(used, key)[name]) for key in ("Lora hashes", "TI hashes")
+             for name, short in named_hashes(text, key).items() if name in named_hashes(used, key)]  # fmt: skip
+    if (told := text.get("VAE hash")) and (here := used.get("VAE hash")):
+        pairs.append((text.get("VAE") or "the VAE", told.strip().lower(), here))
+    return tuple(
+        f"{name} here is [{here}], the text was drawn with [{told}]"
+        for name, told, here in pairs
+        if not here.startswith(told[:10])
+    )
 
 
 def _in_words(result: Replayed) -> str:

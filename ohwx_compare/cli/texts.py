@@ -1,5 +1,6 @@
 """What a person means by IMAGE_OR_INFOTEXT: a picture, a text file, or the text itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +9,11 @@ from ohwx_compare.errors import ImageError, InfotextError, MissingVaeError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.gallery import PICTURES
 from ohwx_compare.files.infotexts import find_infotext
+from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.files.regular import read_text
 from ohwx_compare.words import quoted
 
-__all__ = ["InputText", "is_file", "texts_of", "with_vae"]
+__all__ = ["InputText", "is_file", "named_hashes", "require_embeddings", "texts_of", "with_vae"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,24 @@ def with_vae(text: Infotext, vae: Path | None) -> tuple[Infotext, tuple[str, ...
         return rest, ()
     asked = f"{named.strip()} [{short}]" if short else named.strip()
     return rest, (f"the text names the VAE {asked}; {vae.name} [{given}] was used",)
+
+
+def require_embeddings(text: Infotext, folders: Sequence[Path]) -> None:
+    """Raise InfotextError where the text was drawn with an embedding that is in none of `folders`.
+
+    In a prompt it is a word like any other: without its file the picture would be another one without a sign of it.
+    """
+    here = {name.casefold() for name in NamedFiles("embedding", folders, sha256).names()}
+    lost = [name for name in named_hashes(text, "TI hashes") if name.casefold() not in here]
+    if lost:
+        where = " or ".join(map(str, folders)) or "the folder of --embeddings"
+        raise InfotextError(f"The text was drawn with the embedding {quoted(lost[0])}; put its file into {where}.")
+
+
+def named_hashes(text: Infotext, key: str) -> dict[str, str]:
+    """Name -> hash, as the webui lists LoRAs ("Lora hashes") and embeddings ("TI hashes")."""
+    pairs = (one.rpartition(":") for one in (text.get(key) or "").split(","))
+    return {name.strip(): short.strip().lower() for name, colon, short in pairs if colon}
 
 
 def is_file(path: Path) -> bool:

@@ -9,9 +9,10 @@ from itertools import groupby
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
+from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.steps import expected_faces, face_steps, sampling_steps
+from ohwx_compare.core.request.steps import expected_faces, face_steps, picture_steps
 
 __all__ = ["Batch", "batches", "by_checkpoint", "cells_by_job", "cost", "face_cost"]
 
@@ -46,7 +47,7 @@ def batches(cells: Iterable[Cell], limit: int) -> list[Batch]:
 
 def cost(cells: Sequence[Cell]) -> float:
     """Sampling steps of cells of one checkpoint: each picture once, and the faces to be expected."""
-    pictures = sum(sampling_steps(job.steps, job.denoise) for job in cells_by_job(cells))
+    pictures = sum(map(picture_steps, cells_by_job(cells)))
     return pictures + sum(face_cost(cell.job, cell.faces) for cell in cells)
 
 
@@ -56,4 +57,6 @@ def face_cost(job: Job, tabs: Sequence[FaceSettings]) -> float:
 
 
 def _kind(job: Job) -> tuple[object, ...]:
-    return (job.width, job.height, job.steps, job.sampler, job.schedule, job.cfg, job.rng, job.denoise)
+    loras = networks(job.prompt), networks(job.hires_prompt or job.prompt)
+    size = (job.width, job.height, job.hires_upscaler, job.hires_scale, job.hires_width, job.hires_height)
+    return (*size, job.steps, job.sampler, job.schedule, job.cfg, job.rng, job.denoise, job.vae, loras)

@@ -24,7 +24,7 @@ from ohwx_compare.files import masks
 if TYPE_CHECKING:  # loads torch, which a run over a distant host does without
     from ohwx_compare.engine.detect import Detection, Detector
 
-__all__ = ["Detailed", "Selection", "detail", "face_job", "require_built", "segment", "select"]
+__all__ = ["Detailed", "Selection", "detail", "detector_key", "face_job", "require_built", "segment", "select"]
 
 _SKIP = re.compile(r"\s*\[SKIP\]\s*")
 
@@ -63,8 +63,6 @@ def require_built(tabs: Sequence[FaceSettings]) -> None:
     for number, tab in enumerate(tabs, 1):
         asked = {
             "a checkpoint of its own": tab.checkpoint is not None,
-            "a VAE of its own": tab.vae is not None,
-            "a noise multiplier": tab.noise_multiplier not in (None, 1.0),
             "face restoration": tab.restore_face,
             "classes by name": bool(tab.classes) or "-world" in tab.model,
         }
@@ -94,6 +92,11 @@ def detail(
     for number, (tab, detector) in enumerate(zip(tabs, detectors, strict=True)):
         _run_tab(host, detector, number, tab, pictures)
     return [_finish(picture) for picture in pictures]
+
+
+def detector_key(detector: "Detector") -> str:
+    """What of a detector a picture depends on: its file, and whose masks it gives, which were once exact ones."""
+    return f"{detector.sha256} stretched" if detector.kind == "yolov8-seg" else detector.sha256
 
 
 def select(detections: Sequence["Detection"], tab: FaceSettings, size: tuple[int, int]) -> Selection:
@@ -164,6 +167,9 @@ def _is_skip(asked: InpaintJob) -> bool:
     return _SKIP.fullmatch(asked.job.prompt) is not None
 
 
+_OWN = ("width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip", "vae")  # where a tab has none: the job's
+
+
 def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
     """The job that inpaints face `index` (from 0) of the picture that `job` generated, in one tab."""
     own = replace(
@@ -173,11 +179,9 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
         seed=job.seed + index,
         subseed=job.subseed + index,
         denoise=tab.denoise,
-        **{
-            name: value
-            for name in ("width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip")
-            if (value := getattr(tab, name)) is not None
-        },
+        hires_upscaler=None,
+        noise_multiplier=1.0 if tab.noise_multiplier is None else tab.noise_multiplier,
+        **{name: value for name in _OWN if (value := getattr(tab, name)) is not None},
     )
     return InpaintJob(job=own, mask_blur=tab.blur, only_masked=tab.only_masked, padding=tab.padding)
 
@@ -239,8 +243,9 @@ def _sorted(faces: list["Detection"], sort: str, size: tuple[int, int]) -> list[
 
 
 def _mask(face: "Detection", tab: FaceSettings, size: tuple[int, int]) -> Image.Image:
-    if face.mask is None:
+    shape = face.mask if tab.exact_masks else face.stretched
+    if shape is None:
         mask = masks.box_mask(size, face.box)
     else:
-        mask = Image.fromarray(np.where(face.mask, 255, 0).astype(np.uint8))
+        mask = Image.fromarray(np.where(shape, 255, 0).astype(np.uint8) if tab.exact_masks else shape)
     return masks.dilate(masks.offset(mask, tab.x_offset, tab.y_offset), tab.dilate)

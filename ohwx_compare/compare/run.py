@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cells_by_job, cost
 from ohwx_compare.compare.commit import Commits
 from ohwx_compare.compare.drawing import HostWorker, Worker
-from ohwx_compare.compare.face_pass import require_built
+from ohwx_compare.compare.face_pass import detector_key, require_built
 from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
 from ohwx_compare.compare.loads import Loads, is_there
 from ohwx_compare.compare.resolve import Resolve, resolve_all, resolve_detectors
@@ -113,7 +113,7 @@ def draw_run(
         ledger.plan(experiment)
         plan = {ref: batches(group, options.batch) for ref, group in by_checkpoint(cells)}
         shelf = Shelf(folder, lenders, ledger.pictures())
-        keys = keys_with(host.fingerprint, {name: detector.sha256 for name, detector in found.items()}, shelf)
+        keys = keys_with(host.fingerprint, {name: detector_key(detector) for name, detector in found.items()}, shelf)
         commits = Commits(ledger, shelf, on_event)
         run = _Conductor(host, HostWorker(host, found), commits, keys, {ref: (chosen[ref], plan[ref]) for ref in plan})
         run.announce()

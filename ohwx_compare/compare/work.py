@@ -15,7 +15,7 @@ from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.steps import expected_faces, sampling_steps
+from ohwx_compare.core.request.steps import expected_faces, picture_steps
 
 __all__ = ["NO_KEYS", "BatchWork", "CellKeys", "Holdings", "KeysOf", "Wanted", "keys_with", "needed"]
 
@@ -82,7 +82,7 @@ class Wanted:
     def cost(self) -> float:
         """Sampling steps; a face pass counts as many as are to be expected."""
         job = self.cell.job
-        return sampling_steps(job.steps, job.denoise) if self.before is None else face_cost(job, self.cell.faces)
+        return picture_steps(job) if self.before is None else face_cost(job, self.cell.faces)
 
 
 @dataclass(frozen=True)

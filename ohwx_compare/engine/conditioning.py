@@ -7,7 +7,7 @@ sd_emphasis.py, sd_models_xl.py.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from ohwx_compare.core.prompt.chunks import EMPTY, Chunk, chunks
-from ohwx_compare.core.prompt.editing import edits
+from ohwx_compare.core.prompt.editing import EditedPrompt, edits
 from ohwx_compare.core.prompt.emphasis import emphasis
+from ohwx_compare.core.prompt.networks import Network, networks, other_tags
 from ohwx_compare.core.prompt.parts import parts, strip_tags
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.engine.embeddings import Embeddings
 from ohwx_compare.errors import PromptError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
@@ -26,7 +28,6 @@ from ohwx_compare.models.unet import timestep_embedding
 
 __all__ = ["Conditioning", "Encoded", "Encoders", "Entry", "Subprompt", "condition", "size_vector"]
 
-NETWORKS = ("hypernet", "lora", "lyco")  # tags that change weights
 AT_ONCE = 32  # chunks in one call of an encoder
 
 
@@ -36,11 +37,9 @@ class Encoded:
     LIMIT = 64  # prompts; SDXL's take 0.3 MB a chunk in half precision
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, tuple[str, ...]], tuple[Tensor, Tensor]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Tensor, Tensor]] = OrderedDict()
 
-    def get(
-        self, key: tuple[str, tuple[str, ...]], encode: Callable[[], tuple[Tensor, Tensor]]
-    ) -> tuple[Tensor, Tensor]:
+    def get(self, key: Hashable, encode: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """What `encode` returns, called once for each `key` among the last `LIMIT`."""
         if key not in self._kept:
             self._kept[key] = encode()
@@ -69,6 +68,14 @@ class Encoders(Protocol):
     def encoded(self) -> Encoded:
         """Used where the hash is known."""
 
+    @property
+    def words(self) -> Embeddings:
+        """The embeddings that prompts may name; the same as long as `encoded` lives."""
+
+    @property
+    def worn(self) -> tuple[Network, ...]:
+        """The LoRAs that are in the weights."""
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -96,22 +103,45 @@ class Conditioning:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """How texts are read: the job's settings that an encoder's answer depends on."""
+
+    mode: str  # of emphasis
+    backtrack: int
+    skip: int  # CLIP-L's state before its last `skip` - 1 layers
+
+    @classmethod
+    def of(cls, job: Job) -> "_Reading":
+        return cls(job.emphasis, job.comma_backtrack, job.clip_skip if job.clip_l_skip else 2)
+
+
 @torch.no_grad()
-def condition(model: Encoders, job: Job, *, width: int, height: int, steps: int) -> Conditioning:
+def condition(
+    model: Encoders, job: Job, *, width: int, height: int, steps: int, after: int | None = None
+) -> Conditioning:
     """Conditioning of a job at `width` x `height` px; `steps` are what prompt schedules count.
 
-    Tensors have the encoders' device and dtype. Raises PromptError for a tag that names an extra network, and for
-    weights beyond what a float holds.
+    after: the steps of the pass before, in the second one of hires fix.
+
+    Tensors have the encoders' device and dtype. Raises PromptError for a tag that names a network which is not in the
+    weights, and for weights beyond what a float holds.
     """
-    positive, tags = strip_tags(job.prompt)
-    if named := [tag for tag in tags if tag[1 : tag.index(":")].lower() in NETWORKS]:
-        raise PromptError(f"The prompt asks for {named[0]}, and extra networks are not supported yet. Remove the tag.")
+    positive, tags = strip_tags(job.prompt)[0], other_tags(job.prompt)
+    if named := [tag for tag in tags if tag.startswith("<hypernet:")]:
+        raise PromptError(f"The prompt asks for {named[0]}, a kind of network that is not supported. Remove the tag.")
+    if networks(job.prompt) != model.worn:
+        asked = " ".join(tag for tag in strip_tags(job.prompt)[1] if tag not in tags) or "no LoRA"
+        has = ", ".join(one.name for one in model.worn) or "none"
+        raise PromptError(f"The prompt asks for {asked}; in the model's weights is {has}.")
     sizes = size_vector((height, width, 0, 0, height, width))
+    reading = _Reading.of(job)
     return Conditioning(
         positive=tuple(
-            Subprompt(part.weight, _entries(model, part.text, steps, sizes, negative=False)) for part in parts(positive)
+            Subprompt(part.weight, _entries(model, reading, edits(part.text, steps, after), sizes))
+            for part in parts(positive)
         ),
-        negative=_entries(model, job.negative, steps, sizes, negative=True),
+        negative=_entries(model, reading, edits(job.negative, steps, after), sizes, negative=True),
         notes=tuple(f"{tag} was left out of the prompt: this kind of extra network is unknown" for tag in tags),
     )
 
@@ -124,13 +154,15 @@ def size_vector(sizes: Sequence[int]) -> Tensor:
     return timestep_embedding(torch.tensor(sizes), 256).flatten()
 
 
-def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negative: bool) -> tuple[Entry, ...]:
-    stages = edits(prompt, steps)
+def _entries(
+    model: Encoders, reading: _Reading, stages: Sequence[EditedPrompt], sizes: Tensor, *, negative: bool = False
+) -> tuple[Entry, ...]:
     texts = tuple(stage.text for stage in stages)
     if model.encoders:
-        states, pooled = model.encoded.get((model.encoders, texts), lambda: _encode(model, texts))
+        key = (model.encoders, texts, reading)
+        states, pooled = model.encoded.get(key, lambda: _encode(model, texts, reading))
     else:
-        states, pooled = _encode(model, texts)
+        states, pooled = _encode(model, texts, reading)
     if negative and not any(stage.text for stage in stages):
         states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
     if not (states.isfinite().all() and pooled.isfinite().all()):
@@ -138,20 +170,29 @@ def _entries(model: Encoders, prompt: str, steps: int, sizes: Tensor, *, negativ
         advice = (
             "Lower its weights: (word:1.1)." if is_weighted else "The checkpoint's text encoders are damaged or empty."
         )
-        raise PromptError(f"Encoding {prompt[:60]!r} gave numbers that are not finite. {advice}")
+        raise PromptError(f"Encoding {texts[-1][:60]!r} gave numbers that are not finite. {advice}")
     vectors = torch.cat([pooled, sizes.to(pooled).expand(len(pooled), -1)], dim=1)
     return tuple(Entry(*entry) for entry in zip((stage.until for stage in stages), states, vectors, strict=True))
 
 
-def _encode(model: Encoders, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def _encode(model: Encoders, texts: Sequence[str], reading: _Reading) -> tuple[Tensor, Tensor]:
     """Cross attention (B, 77 * chunks, W) and pooled (B, P) of the schedule's texts of one prompt."""
-    sides = [[chunks(text, tokenize) for text in texts] for tokenize in (tokenizer_l(), tokenizer_g())]
+    is_literal = reading.mode == "None"
+    sides = [
+        [
+            chunks(text, model.words.reading(tokenize), is_literal=is_literal, backtrack=reading.backtrack)
+            for text in texts
+        ]
+        for tokenize in (tokenizer_l(), tokenizer_g())
+    ]
     count = max(len(row) for side in sides for row in side)
     rows_l, rows_g = ([row + (EMPTY,) * (count - len(row)) for row in side] for side in sides)
     like = model.clip_g.model.text_projection
-    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens),), rows_l, like.device)
-    hidden_g, pooled = _run(model.clip_g, rows_g, like.device)
-    states = torch.cat([_weigh(hidden_l, rows_l), _weigh(hidden_g, rows_g)], dim=-1)  # (B, chunks, 77, W)
+    more_l, more_g = (model.words.vectors(part, like) for part in ("clip_l", "clip_g"))
+    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens, reading.skip, more_l),), rows_l, like.device)
+    hidden_g, pooled = _run(lambda tokens: model.clip_g(tokens, more_g), rows_g, like.device)
+    sides_weighed = [_weigh(*side, reading.mode) for side in ((hidden_l, rows_l), (hidden_g, rows_g))]
+    states = torch.cat(sides_weighed, dim=-1)  # (B, chunks, 77, W)
     return states.flatten(1, 2).to(like.dtype), pooled[:, 0]
 
 
@@ -165,10 +206,17 @@ def _run(
     return [torch.cat(outputs)[torch.tensor(places, device=device)] for outputs in zip(*calls, strict=True)]
 
 
-def _weigh(states: Tensor, rows: Sequence[Sequence[Chunk]]) -> Tensor:
-    """Emphasis "Original" on (B, chunks, 77, W): scale each token, then restore each chunk's mean over B; float32."""
+def _weigh(states: Tensor, rows: Sequence[Sequence[Chunk]], mode: str) -> Tensor:
+    """Emphasis on (B, chunks, 77, W): scale each token, then restore each chunk's mean over B, as `mode` says; float32.
+
+    "No norm" restores nothing, "Ignore" and "None" weigh nothing.
+    """
     states = states.float()
+    if mode in ("Ignore", "None"):
+        return states
     weights = torch.tensor([[chunk.weights for chunk in row] for row in rows], device=states.device)  # (B, chunks, 77)
     weighted = states * weights[..., None]
+    if mode == "No norm":
+        return weighted
     mean, moved = (x.mean((0, 2, 3), keepdim=True) for x in (states, weighted))
     return weighted * (mean / moved)

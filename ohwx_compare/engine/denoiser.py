@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from ohwx_compare.engine.conditioning import Conditioning, Entry
-from ohwx_compare.engine.schedules import ModelSigmas
+from ohwx_compare.engine.levels import ModelSigmas
 from ohwx_compare.models.unet import Context, UNet
 
-__all__ = ["Blend", "Denoiser", "in_force"]
+__all__ = ["Blend", "Denoiser", "Guidance", "in_force"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,34 @@ class Blend:
 
     mask: Tensor
     latents: Tensor
+    first: bool = False  # before the model sees x instead of after: what samplers on training timesteps do
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """`x` where the mask is 1, the picture's latents where it is 0."""
-        return x * self.mask + self.latents * (1 - self.mask)
+    def __call__(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        """`x` where the mask is 1, the picture's latents times `scale` where it is 0."""
+        return x * self.mask + self.latents * scale * (1 - self.mask)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guidance:
+    """How far from the negative prompt each call goes, and which calls go without it."""
+
+    scales: Sequence[float]  # each image's CFG scale
+    factors: Sequence[float] = ()  # on the scales, call by call; (): 1
+    calls: int = 1  # all that are expected, of which `early` is a share
+    early: float = 0.0
+    below: float = 0.0  # a level, or a time where `by_time`
+    below_always: bool = False  # not only at every second call
+    by_time: bool = False
+
+    def skips(self, call: int, sigma: float, time: float) -> bool:
+        """Whether `call` (from 0) is made without the negative prompt."""
+        if self.early and call / self.calls <= self.early:
+            return True
+        return (call % 2 == 1 or self.below_always) and (time if self.by_time else sigma) < self.below
+
+    def factor(self, call: int) -> float:
+        """On the scales."""
+        return self.factors[call] if call < len(self.factors) else 1.0
 
 
 def in_force(schedule: Sequence[Entry], call: int) -> int:
@@ -50,43 +74,50 @@ class Denoiser:
         levels: ModelSigmas,
         prediction: str,
         conditionings: Sequence[Conditioning],
-        scales: Sequence[float],
+        guidance: Guidance,
         blend: Blend | None = None,
     ) -> None:
-        """`prediction` is "eps" or "v", `scales` the images' CFG scales. The UNet runs in its own dtype."""
+        """`prediction` is "eps" or "v". The UNet runs in its own dtype."""
         self.unet, self.levels, self.prediction = unet, levels, prediction
-        self.conditionings, self.scales, self.blend = conditionings, scales, blend
+        self.conditionings, self.guidance, self.blend = conditionings, guidance, blend
         self.weight = next(unet.parameters())
+        self.is_free = _is_free(conditionings, guidance.scales)
         self.calls = 0
         self.plan: _Plan | None = None
-        self.planned_for: tuple[tuple[int, ...], ...] = ()
+        self.planned_for: tuple[object, ...] = ()
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Denoise once; see the class."""
-        plan = self._plan_now()
-        self.calls += 1
-        parts = self._scaled(x[plan.images], sigma, plan)
-        denoised = plan.guide(parts)
+        call, self.calls = self.calls, self.calls + 1
+        time = self.levels.time(sigma)
+        factor = self.guidance.factor(call)
+        plan = self._plan_now(call, self.guidance.skips(call, sigma, time) or (self.is_free and factor == 1.0))
+        if self.blend and self.blend.first:
+            seen = self.blend(x, (sigma**2 + 1) ** 0.5)  # there latents have no noise, and x has variance 1
+            return plan.guide(self._scaled(seen[plan.images], sigma, time, plan), factor) + x - seen
+        denoised = plan.guide(self._scaled(x[plan.images], sigma, time, plan), factor)
         return self.blend(denoised) if self.blend else denoised
 
-    def _plan_now(self) -> "_Plan":
-        """The plan for the texts in force; a new one only where a prompt schedule switches."""
+    def _plan_now(self, call: int, skips: bool) -> "_Plan":
+        """The plan for the texts in force; a new one only where a prompt schedule switches or the negative goes."""
         entries = tuple(
-            tuple(in_force(schedule, self.calls) for schedule in _schedules(conditioning))
+            tuple(in_force(schedule, call) for schedule in _schedules(conditioning))
             for conditioning in self.conditionings
         )
-        if self.plan is None or entries != self.planned_for:
-            self.plan = _plan(self.conditionings, entries, self.scales, self.unet, self.weight)
-            self.planned_for = entries
+        if self.plan is None or (entries, skips) != self.planned_for:
+            scales = None if skips else self.guidance.scales
+            self.plan = _plan(self.conditionings, entries, scales, self.unet, self.weight)
+            self.planned_for = (entries, skips)
         return self.plan
 
-    def _scaled(self, x: Tensor, sigma: float, plan: "_Plan") -> Tensor:
+    def _scaled(self, x: Tensor, sigma: float, time: float, plan: "_Plan") -> Tensor:
         """Table 1 of Karras et al. (2022), column VP and, for v, sigma_data 1: float32 around the UNet's dtype."""
         total = sigma**2 + 1
-        predicted = self._unet(x * total**-0.5, self.levels.time(sigma), plan)
-        if self.prediction == "v":
-            return x / total - predicted * (sigma / total**0.5)
-        return x - predicted * sigma
+        predicted = self._unet(x * total**-0.5, time, plan)
+        v = self.prediction == "v"
+        denoised = x / total - predicted * (sigma / total**0.5) if v else x - predicted * sigma
+        out, skip = self.levels.boundary(sigma)
+        return out * denoised + skip * x if skip else denoised
 
     def _unet(self, x: Tensor, time: float, plan: "_Plan") -> Tensor:
         """One call for each length of text: (rows, 4, h, w) in, float32 out."""
@@ -97,6 +128,12 @@ class Denoiser:
             rows = slice(start, start := start + len(vector))
             chunks.append(self.unet(x[rows], times[rows], context, vector).float())
         return torch.cat(chunks)
+
+
+def _is_free(conditionings: Sequence[Conditioning], scales: Sequence[float]) -> bool:
+    """Whether guidance cancels every negative prompt: one text each, at CFG 1."""
+    weights = ([part.weight * scale for part in c.positive] for c, scale in zip(conditionings, scales, strict=True))
+    return all(mine == [1.0] for mine in weights)
 
 
 def _schedules(conditioning: Conditioning) -> list[Sequence[Entry]]:
@@ -110,33 +147,38 @@ class _Plan:
 
     images: Tensor  # (rows,) which image a row denoises
     texts: tuple[tuple[Context, Tensor], ...]  # for each length: context (n, L, W), read by the UNet, and vector (n, V)
-    negatives: Tensor  # (B,) each image's negative row
+    bases: Tensor  # (B,) each image's negative row, or its first part's where there is no negative
     parts: tuple[tuple[Tensor, Tensor], ...]  # k-th part of each image: rows (B,), weight * scale (B, 1, 1, 1)
 
-    def guide(self, denoised: Tensor) -> Tensor:
-        """Negative + sum of (part - negative) * weight * scale (Ho & Salimans 2022; Liu et al. 2022): (B, 4, h, w)."""
-        guided = base = denoised[self.negatives]
+    def guide(self, denoised: Tensor, factor: float) -> Tensor:
+        """Base + sum of (part - base) * weight * scale (Ho & Salimans 2022; Liu et al. 2022): (B, 4, h, w)."""
+        guided = base = denoised[self.bases]
         for rows, strength in self.parts:
-            guided = guided + (denoised[rows] - base) * strength
+            guided = guided + (denoised[rows] - base) * (strength if factor == 1.0 else strength * factor)
         return guided
 
 
 def _plan(
     conditionings: Sequence[Conditioning],
     entries: Sequence[Sequence[int]],
-    scales: Sequence[float],
+    scales: Sequence[float] | None,
     unet: UNet,
     like: Tensor,
 ) -> _Plan:
-    """`entries` says which entry of each schedule is in force; texts go to the device and dtype of `like`."""
+    """`entries` says which entry of each schedule is in force; texts go to the device and dtype of `like`.
+
+    Without `scales` the negative prompts are left out, and each image's first part stands for its own.
+    """
     rows: list[tuple[int, Tensor, Tensor]] = []  # image, context, vector
-    owned: list[list[int]] = []  # the rows of each image, the negative last
+    owned: list[list[int]] = []  # the rows of each image, its base last
     for image, (conditioning, chosen) in enumerate(zip(conditionings, entries, strict=True)):
         texts = [schedule[i] for schedule, i in zip(_schedules(conditioning), chosen, strict=True)]
         longest = max(len(text.crossattn) for text in texts[:-1])
         contexts = [_lengthen(text.crossattn, longest) for text in texts[:-1]] + [texts[-1].crossattn]
-        owned.append(list(range(len(rows), len(rows) + len(texts))))
-        rows += [(image, context, text.vector) for context, text in zip(contexts, texts, strict=True)]
+        own = [(image, context, text.vector) for context, text in zip(contexts, texts, strict=True)]
+        numbers = list(range(len(rows), len(rows) + len(own)))
+        owned.append(numbers if scales else [*numbers[:-1], numbers[0]])
+        rows += own if scales else own[:-1]
 
     order = sorted(range(len(rows)), key=lambda r: len(rows[r][1]))
     place = {row: i for i, row in enumerate(order)}
@@ -147,8 +189,13 @@ def _plan(
         texts=tuple(
             (unet.read(_stack([c for _, c, _ in rs], like)), _stack([v for *_, v in rs], like)) for rs in groups
         ),
-        negatives=torch.tensor([place[mine[-1]] for mine in owned], device=like.device),
-        parts=_parts(conditionings, scales, [[place[row] for row in mine] for mine in owned], like.device),
+        bases=torch.tensor([place[mine[-1]] for mine in owned], device=like.device),
+        parts=_parts(
+            conditionings,
+            scales or [1.0] * len(conditionings),
+            [[place[row] for row in mine] for mine in owned],
+            like.device,
+        ),
     )
 
 

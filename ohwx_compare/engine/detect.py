@@ -20,7 +20,7 @@ from ohwx_compare.core.request.face import CASCADE
 from ohwx_compare.engine.detector_file import read_detector
 from ohwx_compare.engine.letterbox import Letterbox
 from ohwx_compare.engine.nms import suppress
-from ohwx_compare.engine.segments import picture_mask
+from ohwx_compare.engine.segments import picture_mask, stretched_mask
 from ohwx_compare.errors import DetectorError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.detectors import detector_file, missing_detector
@@ -39,6 +39,7 @@ class Detection:
     box: Box  # px of the picture, inside it
     confidence: float  # 0..1
     mask: np.ndarray | None = None  # bool (height, width) of the whole picture; only from segmentation heads
+    stretched: np.ndarray | None = None  # uint8 (height, width), the same as ADetailer puts it; see `segments`
 
 
 class Detector(Protocol):
@@ -148,10 +149,12 @@ def _detections(found: Found) -> Iterator[Detection]:
     confidences = found.confidences.tolist()
     for i, (corners, confidence) in enumerate(zip(found.boxes.tolist(), confidences, strict=True)):
         box = letterbox.clip(letterbox.inverse(Box(*corners)))
-        mask = None
+        mask = stretched = None
         if found.coefficients is not None and found.prototypes is not None:
-            mask = picture_mask(found.coefficients[i], found.prototypes, box, letterbox)
-        yield Detection(box, confidence, mask)
+            segment = found.coefficients[i], found.prototypes
+            mask = picture_mask(*segment, box, letterbox)
+            stretched = stretched_mask(*segment, Box(*corners), (letterbox.width, letterbox.height))
+        yield Detection(box, confidence, mask, stretched)
 
 
 class Cascade:

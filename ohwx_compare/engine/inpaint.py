@@ -14,7 +14,7 @@ from PIL import Image
 from ohwx_compare.core.geometry import CropPaste
 from ohwx_compare.core.request.job import InpaintJob
 from ohwx_compare.engine.render import NotedImage, draw_batch, encode_start, job_batches
-from ohwx_compare.engine.samplers import Counter
+from ohwx_compare.engine.running import Counter
 from ohwx_compare.engine.weights import Model
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files import masks as m

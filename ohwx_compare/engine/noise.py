@@ -105,25 +105,62 @@ def slerp(strength: float, low: torch.Tensor, high: torch.Tensor) -> torch.Tenso
 
 
 class ImageNoise:
-    """The streams of a batch: the first draw is the starting noise, the next ones feed ancestral samplers."""
+    """The streams of a batch: the first draw is the starting noise, the next ones feed ancestral samplers.
 
-    def __init__(self, source: Source, seeds: Sequence[int], shape: _Shape) -> None:
-        self.source = source
+    delta: added to the seeds of the next ones (the webui's ENSD).
+    resized: (h, w) of another picture, whose starting noise lies in the middle of this one's; None is none.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        seeds: Sequence[int],
+        shape: _Shape,
+        *,
+        delta: int = 0,
+        resized: tuple[int, int] | None = None,
+    ) -> None:
+        self.source, self.seeds = source, seeds
         self.shape = shape  # (C, h, w) of one image
+        self.delta, self.resized = delta, resized
         self.streams = [source.stream(seed) for seed in seeds]
 
     def first(self, variations: Sequence[tuple[int, float]]) -> torch.Tensor:
         """The starting noise (B, C, h, w); `variations` is a seed and a strength 0..1 for each image."""
-        return torch.stack([self._start(*pair) for pair in zip(self.streams, variations, strict=True)])
+        starts = [self._start(*one) for one in zip(self.seeds, self.streams, variations, strict=True)]
+        if self.delta:
+            self.streams = [self.source.stream(seed + self.delta) for seed in self.seeds]
+        return torch.stack(starts)
 
-    def _start(self, stream: DrawNormal, variation: tuple[int, float]) -> torch.Tensor:
-        seed, strength = variation
-        noise = stream(self.shape)
-        return slerp(strength, noise, self.source.stream(seed)(self.shape)) if strength else noise
+    def _start(self, seed: int, stream: DrawNormal, variation: tuple[int, float]) -> torch.Tensor:
+        subseed, strength = variation
+        shape = self.shape if self.resized is None else (self.shape[0], *self.resized)
+        other = shape != self.shape
+        noise = (self.source.stream(seed) if other else stream)(shape)
+        if strength:
+            noise = slerp(strength, noise, self.source.stream(subseed)(shape))
+        return _centred(noise, stream(self.shape)) if other else noise
 
     def __call__(self, sigma: float, sigma_next: float) -> torch.Tensor:
         """The streams' next numbers (B, C, h, w), whatever the levels."""
         return torch.stack([stream(self.shape) for stream in self.streams])
+
+
+def _centred(inner: torch.Tensor, outer: torch.Tensor) -> torch.Tensor:
+    """`outer` (C, H, W) with the middle of `inner` (C, h, w) in its own middle, as far as that reaches."""
+    result = outer.clone()
+    (to_y, from_y), (to_x, from_x) = (_overlap(*sides) for sides in zip(outer.shape[1:], inner.shape[1:], strict=True))
+    result[:, to_y, to_x] = inner[:, from_y, from_x]
+    return result
+
+
+def _overlap(outer: int, inner: int) -> tuple[slice, slice]:
+    """Where in `outer` and from where in `inner`; an odd rest is rounded down, as the webui does it."""
+    shift = (outer - inner) // 2
+    if shift >= 0:
+        return slice(shift, shift + inner), slice(0, inner)
+    length = inner + 2 * shift
+    return slice(0, length), slice(-shift, -shift + length)
 
 
 @dataclass(frozen=True)

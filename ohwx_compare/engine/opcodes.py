@@ -6,10 +6,10 @@ two million digits costs a minute.
 
 import pickletools
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
-__all__ = ["opcodes"]
+__all__ = ["end_of", "opcodes"]
 
 _BARE = {  # without an argument
     **{b"(": "MARK", b".": "STOP", b"N": "NONE", b"Q": "BINPERSID", b"R": "REDUCE", b"a": "APPEND", b"b": "BUILD"},
@@ -43,10 +43,20 @@ _FIXED = {code[0]: (name, struct.Struct(form)) for code, (name, form) in _NUMBER
 _LONG = {code[0]: (name, struct.Struct(form), _READ[kind]) for code, (name, form, kind) in _BYTES.items()}
 
 
-def opcodes(data: bytes) -> Iterator[tuple[str, Any]]:
+def end_of(data: bytes, start: int, most: int) -> int:
+    """Where the pickle that begins at `start` ends, within `most` bytes. Raises as `opcodes`, of which it reads all."""
+    reading = opcodes(data[start : start + most])
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            return start + int(end.value)
+
+
+def opcodes(data: bytes) -> Generator[tuple[str, Any], None, int]:
     """Name and argument of each opcode up to STOP; of one that torch never writes the name alone, and then no more.
 
-    Raises ValueError or struct.error where the pickle is damaged or cut off.
+    Returns where it stopped reading. Raises ValueError or struct.error where the pickle is damaged or cut off.
     """
     at = 0
     while at < len(data):
@@ -55,7 +65,7 @@ def opcodes(data: bytes) -> Iterator[tuple[str, Any]]:
         if (plain := _PLAIN.get(code)) is not None:
             yield plain, None
             if plain == "STOP":
-                return
+                return at
         elif (fixed := _FIXED.get(code)) is not None:
             yield fixed[0], fixed[1].unpack_from(data, at)[0]
             at += fixed[1].size
@@ -75,5 +85,5 @@ def opcodes(data: bytes) -> Iterator[tuple[str, Any]]:
             if known is None:
                 raise ValueError(f"{code} is not an opcode")
             yield known, None
-            return
+            return at
     raise ValueError("it ends before its last opcode")

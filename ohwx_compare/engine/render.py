@@ -15,13 +15,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.steps import sampling_steps
+from ohwx_compare.core.request.steps import steps_run
+from ohwx_compare.engine.adaptive import dpm_adaptive
 from ohwx_compare.engine.conditioning import Conditioning, condition
-from ohwx_compare.engine.denoiser import Blend, Denoiser
+from ohwx_compare.engine.denoiser import Blend, Denoiser, Guidance
 from ohwx_compare.engine.noise import Brownian, ImageNoise, pick_source
-from ohwx_compare.engine.samplers import Counter, find_solver, sample
-from ohwx_compare.engine.schedules import ModelSigmas, noise_levels
+from ohwx_compare.engine.route import Route, find_route
+from ohwx_compare.engine.rows import SolverRow
+from ohwx_compare.engine.running import Counter, sample
+from ohwx_compare.engine.samplers import Solver, find_solver
+from ohwx_compare.engine.tiling import tiled
 from ohwx_compare.engine.weights import LoadedUNet, Model
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.masks import stretch
@@ -29,18 +34,24 @@ from ohwx_compare.models.vae import LATENT_SCALE, VAE
 
 __all__ = [
     "Autoencoder",
+    "Before",
     "NotedImage",
     "Start",
     "decode",
     "draw_batch",
+    "draw_latents",
     "encode",
     "encode_start",
     "img2img",
-    "img2img_path",
     "job_batches",
     "latents",
     "txt2img",
 ]
+
+
+_OWN = frozenset({  # of a batch's jobs
+    "prompt", "negative", "seed", "subseed", "subseed_strength", "cfg", "clip_skip", "hires_prompt", "hires_negative",
+})  # fmt: skip
 
 
 class Autoencoder(Protocol):
@@ -72,12 +83,25 @@ class Start:
     notes: tuple[tuple[str, ...], ...]  # one tuple an image
 
 
-def job_batches(jobs: Sequence[Job]) -> list[list[int]]:
-    """Positions of neighbouring jobs that can be one batch: equal in everything but texts, seeds and CFG."""
+@dataclass(frozen=True)
+class Before:
+    """The pass before the second one of hires fix: its calls of the model, and the size to which it was made larger."""
 
-    def shared(i: int) -> tuple[object, ...]:
-        job = jobs[i]
-        return job.width, job.height, job.steps, job.sampler, job.schedule, job.denoise, job.rng
+    calls: int
+    width: int  # px, before anything is cut away
+    height: int
+
+
+def job_batches(jobs: Sequence[Job]) -> list[list[int]]:
+    """Positions of neighbouring jobs that can be one batch: equal in everything but texts, seeds and CFG.
+
+    Their texts name the same LoRAs. A sampler whose steps depend on the picture draws each alone.
+    """
+
+    def shared(i: int) -> dict[str, object]:
+        own: dict[str, object] = {"alone": i} if jobs[i].sampler == "DPM adaptive" else {}
+        own["loras"] = networks(jobs[i].prompt), networks(jobs[i].hires_prompt or jobs[i].prompt)
+        return {name: value for name, value in vars(jobs[i]).items() if name not in _OWN} | own
 
     return [list(group) for _, group in groupby(range(len(jobs)), key=shared)]
 
@@ -110,23 +134,49 @@ def img2img(
 
 
 def draw_batch(
-    model: Model, jobs: Sequence[Job], start: Start | None, on_step: Counter | None = None
+    model: Model,
+    jobs: Sequence[Job],
+    start: Start | None,
+    on_step: Counter | None = None,
+    *,
+    after: Before | None = None,
 ) -> list[NotedImage]:
-    """One batch, whose jobs `batches` found equal: from noise, or from `start`."""
+    """One batch, whose jobs `batches` found equal: from noise, or from `start`. after: as for `draw_latents`."""
+    z, notes = draw_latents(model, jobs, start, on_step, after=after)
+    pictures = []
+    with tiled(model, jobs[0].tiling):
+        for one, said in zip(z, notes, strict=True):
+            image, decoded = decode(model, one[None])
+            pictures.append(NotedImage(image, tuple(dict.fromkeys((*said, *decoded)))))
+    return pictures
+
+
+def draw_latents(
+    model: Model,
+    jobs: Sequence[Job],
+    start: Start | None,
+    on_step: Counter | None = None,
+    *,
+    after: Before | None = None,
+) -> tuple[Tensor, tuple[tuple[str, ...], ...]]:
+    """The scaled latents (B, 4, h, w) of one batch and each picture's notes. after: the pass before, of hires fix."""
     for job in jobs:
         _check(job, start)
     _, notes = pick_source(jobs[0].rng, model.device)
-    texts = {(job.prompt, job.negative): job for job in jobs}
+    texts = {(job.prompt, job.negative, job.clip_skip): job for job in jobs}
+    steps = find_solver(jobs[0].sampler).calls(jobs[0].steps)
+    width, height = (after.width, after.height) if after else (jobs[0].width, jobs[0].height)
+    calls = after.calls if after else None
     encoded = {
-        text: condition(model, job, width=job.width, height=job.height, steps=job.steps) for text, job in texts.items()
+        text: condition(model, job, width=width, height=height, steps=steps, after=calls) for text, job in texts.items()
     }
-    conditionings = [encoded[job.prompt, job.negative] for job in jobs]
-    pictures = []
-    for i, z in enumerate(latents(model, jobs, conditionings, start, on_step)):
-        image, decoded = decode(model, z[None])
-        started = start.notes[i] if start else ()
-        pictures.append(NotedImage(image, (*notes, *conditionings[i].notes, *started, *decoded)))
-    return pictures
+    conditionings = [encoded[job.prompt, job.negative, job.clip_skip] for job in jobs]
+    with tiled(model, jobs[0].tiling):
+        z = latents(model, jobs, conditionings, start, on_step)
+    began = start.notes if start else ((),) * len(jobs)
+    return z, tuple(
+        (*notes, *conditioning.notes, *said) for conditioning, said in zip(conditionings, began, strict=True)
+    )
 
 
 def _check(job: Job, start: Start | None) -> None:
@@ -153,19 +203,24 @@ def latents(
 ) -> Tensor:
     """The sampled latents (B, 4, h, w) of one batch, float32, still scaled. Raises HostError for NaN."""
     job = jobs[0]
-    levels, solver = ModelSigmas(zero_snr=model.zero_snr), find_solver(job.sampler)
-    sigmas = noise_levels(solver.automatic if job.schedule == "Automatic" else job.schedule, job.steps, levels)
-    source, _ = pick_source(job.rng, model.device)
-    seeds, shape = [job.seed for job in jobs], (4, job.height // 8, job.width // 8)
-    own = ImageNoise(source, seeds, shape)
-    x = own.first([(job.subseed, job.subseed_strength) for job in jobs]).to(model.device)
-    path = sigmas if start is None else img2img_path(sigmas, _denoise(job))
-    x = x * path[0].item() if start is None else start.latents + x * path[0].item()
-    span = (sigmas[sigmas > 0].min().item(), sigmas.max().item())  # of all levels, in img2img too
-    noise = Brownian(source, seeds, shape, span) if solver.brownian else own
-    blend = Blend(start.mask, start.latents) if start and start.mask is not None else None
-    denoiser = Denoiser(model.unet, levels, model.prediction, conditionings, [job.cfg for job in jobs], blend)
-    x = sample(denoiser, x, solver.rows(path), noise, on_step)
+    solver = find_solver(job.sampler)
+    levels = solver.sigmas(zero_snr=model.zero_snr or job.zero_snr)
+    route = find_route(job, solver, levels)
+    rows = solver.rows(route.levels, job) if solver.rows else []
+    x, noise = _noises(model, jobs, solver, route)
+    x = x.to(model.device)
+    if start:
+        share = job.noise_multiplier * (route.noise + job.extra_noise * route.picture)
+        x = x * share + start.latents * route.picture
+    else:
+        x = x * route.noise
+    blend = Blend(start.mask, start.latents, first=bool(solver.timesteps)) if start and start.mask is not None else None
+    guidance = _guidance(jobs, solver, rows)
+    denoiser = Denoiser(model.unet, levels, model.prediction, conditionings, guidance, blend)
+    if solver.rows:
+        x = sample(denoiser, x, rows, noise, on_step)
+    else:
+        x = dpm_adaptive(denoiser, x, route.levels, job, noise, on_step)
     if not torch.isfinite(x).all():
         used = str(model.dtype).removeprefix("torch.")
         advice = "its weights are damaged, choose another file" if used == "float32" else "try float32 precision"
@@ -173,15 +228,36 @@ def latents(
     return blend(x) if blend else x
 
 
-def img2img_path(sigmas: Tensor, denoise: float) -> Tensor:
-    """The last steps of a schedule, as many as `sampling_steps` counts."""
-    steps = len(sigmas) - 1
-    return sigmas[steps - sampling_steps(steps, denoise) :]
+def _noises(
+    model: LoadedUNet, jobs: Sequence[Job], solver: Solver, route: Route
+) -> tuple[Tensor, ImageNoise | Brownian]:
+    """The starting noise (B, 4, h, w) and what the sampler draws from afterwards."""
+    job = jobs[0]
+    source, _ = pick_source(job.rng, model.device)
+    seeds, shape = [job.seed for job in jobs], (4, job.height // 8, job.width // 8)
+    resized = (job.seed_resize_height // 8, job.seed_resize_width // 8) if job.seed_resize_width > 0 else None
+    own = ImageNoise(source, seeds, shape, delta=job.ensd, resized=resized if resized and all(resized) else None)
+    first = own.first([(job.subseed, job.subseed_strength) for job in jobs])
+    return first, Brownian(source, seeds, shape, route.span) if solver.brownian else own
+
+
+def _guidance(jobs: Sequence[Job], solver: Solver, rows: Sequence[SolverRow]) -> Guidance:
+    job = jobs[0]
+    return Guidance(
+        scales=[job.cfg * solver.cfg_share for job in jobs],
+        factors=[row.guidance for row in rows],
+        calls=solver.calls(steps_run(job)),
+        early=job.skip_early_cfg,
+        below=job.ngms,
+        below_always=job.ngms_all,
+        by_time=bool(solver.timesteps),
+    )
 
 
 def encode_start(model: Model, jobs: Sequence[Job], images: Sequence[Image.Image], mask: Tensor | None = None) -> Start:
     """Encode pictures of the jobs' size as a batch's start, one at a time to spare memory."""
-    encoded = [encode(model, image, job.seed) for job, image in zip(jobs, images, strict=True)]
+    with tiled(model, jobs[0].tiling):
+        encoded = [encode(model, image, job.seed) for job, image in zip(jobs, images, strict=True)]
     return Start(torch.cat([z for z, _ in encoded]), mask, tuple(notes for _, notes in encoded))
 
 

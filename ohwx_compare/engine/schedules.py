@@ -1,88 +1,140 @@
-"""Noise levels: how much noise the model knows (`ModelSigmas`) and which levels a sampler visits (`schedule`).
+"""Which noise levels a sampler visits (`noise_levels`), by the webui's names.
 
-Everything here is float32 on the CPU, as k-diffusion computes it: Karras' schedule in float64 moves the final latents
-by 9e-3. Levels are in units of the latents' standard deviation.
+Everything here is float32 on the CPU, as k-diffusion and the webui compute it (modules/sd_schedulers.py, 82a973c):
+Karras' schedule in float64 moves the final latents by 9e-3.
 """
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.engine.beta_quantile import beta_quantile
+from ohwx_compare.engine.levels import ModelSigmas
 from ohwx_compare.errors import UnsupportedKeyError
 
-__all__ = ["DRAWN_SCHEDULES", "ModelSigmas", "noise_levels"]
+__all__ = ["DRAWN_SCHEDULES", "Curve", "karras", "noise_levels"]
 
-DRAWN_SCHEDULES = ("Automatic", "Uniform", "Karras", "Exponential")
-
-
-class ModelSigmas:
-    """SDXL's thousand training levels, rising, and the fractional time index of any level between them.
-
-    "scaled linear" betas from 0.00085 to 0.012 in float64, sigma^2 = (1 - a) / a of their cumulated product a, cast to
-    float32 (generative-models, LegacyDDPMDiscretization; k-diffusion, DiscreteSchedule). With `zero_snr` the last one
-    is next to pure noise, about 4519.
-    """
-
-    def __init__(self, *, zero_snr: bool = False) -> None:
-        betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
-        alphas_cumprod = torch.cumprod(1 - betas, 0).float()
-        if zero_snr:
-            alphas_cumprod = _rescale_to_zero_snr(alphas_cumprod)
-        self.sigmas = ((1 - alphas_cumprod) / alphas_cumprod) ** 0.5  # (1000,)
-        self.log_sigmas = self.sigmas.log()
-
-    @property
-    def smallest(self) -> float:
-        """About 0.0292."""
-        return self.sigmas[0].item()
-
-    @property
-    def largest(self) -> float:
-        """About 14.61."""
-        return self.sigmas[-1].item()
-
-    def time(self, sigma: float) -> float:
-        """The time index 0..999 of `sigma`, interpolated in log sigma; clamped outside the training levels."""
-        log_sigma = torch.tensor(sigma, dtype=torch.float32).log()
-        low = int(torch.searchsorted(self.log_sigmas, log_sigma, right=True).clamp(1, 999)) - 1
-        below, above = self.log_sigmas[low], self.log_sigmas[low + 1]
-        w = ((below - log_sigma) / (below - above)).clamp(0, 1)
-        return ((1 - w) * low + w * (low + 1)).item()
-
-    def at(self, time: torch.Tensor) -> torch.Tensor:
-        """The levels at fractional `time` (n,) in 0..999, interpolated in log sigma: (n,)."""
-        low, high, w = time.floor().long(), time.ceil().long(), time.frac()
-        return ((1 - w) * self.log_sigmas[low] + w * self.log_sigmas[high]).exp()
+_ALIGNED = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)  # for SDXL, ten steps
 
 
-def noise_levels(name: str, steps: int, model: ModelSigmas) -> torch.Tensor:
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """The ends of a schedule and its shape; 0 is the model's own level, and the schedule's own rho."""
+
+    smallest: float = 0.0
+    largest: float = 0.0
+    rho: float = 0.0  # of Karras and Polyexponential
+    alpha: float = 0.6  # of Beta
+    beta: float = 0.6
+
+    @classmethod
+    def of(cls, job: Job) -> "Curve":
+        """What `job` asks for."""
+        return cls(smallest=job.sigma_min, largest=job.sigma_max, rho=job.rho, alpha=job.beta_alpha, beta=job.beta_beta)
+
+
+def noise_levels(name: str, steps: int, model: ModelSigmas, curve: Curve | None = None) -> Tensor:
     """The levels a sampler visits: (steps + 1,) float32 on the CPU, falling, the last one 0.
 
-    `name` is one of SCHEDULES but "Automatic", which the solver resolves. Raises UnsupportedKeyError.
+    DDIM has more levels where `steps` does not divide the training levels, and KL Optimal ends at the smallest one.
+    `name` is one of DRAWN_SCHEDULES but "Automatic", which the solver resolves. Raises UnsupportedKeyError.
     """
-    match name:
-        case "Uniform":
-            sigmas = model.at(torch.linspace(999, 0, steps))
-        case "Karras":
-            sigmas = _karras(steps, model.smallest, model.largest)
-        case "Exponential":
-            sigmas = torch.linspace(math.log(model.largest), math.log(model.smallest), steps).exp()
-        case _:
-            raise UnsupportedKeyError(
-                f"The schedule {name!r} is not supported yet; choose one of {', '.join(DRAWN_SCHEDULES)}."
-            )
-    return torch.cat([sigmas, sigmas.new_zeros(1)])
+    if name not in _SCHEDULES:
+        raise UnsupportedKeyError(
+            f"The schedule {name!r} is not supported yet; choose one of {', '.join(DRAWN_SCHEDULES)}."
+        )
+    curve = curve or Curve()
+    low, high = curve.smallest or model.smallest, curve.largest or model.largest
+    sigmas = _SCHEDULES[name](_Asked(steps, low, high, model, curve))
+    return sigmas if name == "KL Optimal" else torch.cat([sigmas, sigmas.new_zeros(1)])
 
 
-def _rescale_to_zero_snr(alphas_cumprod: torch.Tensor) -> torch.Tensor:
-    """Algorithm 1 of Lin et al. (2023), https://arxiv.org/abs/2305.08891; the last one stays just above 0."""
-    root = alphas_cumprod.sqrt()
-    root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
-    return torch.cat([root[:-1] ** 2, root.new_tensor([4.8973451890853435e-08])])
+@dataclass(frozen=True)
+class _Asked:
+    """What a schedule is asked for."""
+
+    steps: int
+    low: float
+    high: float
+    model: ModelSigmas
+    curve: Curve
+
+    def times(self, count: int) -> Tensor:
+        """`count` times, evenly from the highest level's to the lowest's."""
+        return torch.linspace(self.model.time(self.high), self.model.time(self.low), count)
 
 
-def _karras(steps: int, smallest: float, largest: float, rho: float = 7.0) -> torch.Tensor:
-    """Equation 5 of Karras et al. (2022), https://arxiv.org/abs/2206.00364."""
+def karras(steps: int, smallest: float, largest: float, rho: float = 7.0) -> Tensor:
+    """Equation 5 of Karras et al. (2022), https://arxiv.org/abs/2206.00364, without its 0: (steps,)."""
     ramp = torch.linspace(0, 1, steps)
     low, high = smallest ** (1 / rho), largest ** (1 / rho)
     return (high + ramp * (low - high)) ** rho
+
+
+def _uniform(asked: _Asked) -> Tensor:
+    return asked.model.at(torch.linspace(asked.model.last_time, asked.model.first_time, asked.steps))
+
+
+def _exponential(asked: _Asked) -> Tensor:
+    return torch.linspace(math.log(asked.high), math.log(asked.low), asked.steps).exp()
+
+
+def _polyexponential(asked: _Asked) -> Tensor:
+    """A power of the even steps in log sigma; 1 is Exponential."""
+    ramp = torch.linspace(1, 0, asked.steps) ** (asked.curve.rho or 1.0)
+    return torch.exp(ramp * (math.log(asked.high) - math.log(asked.low)) + math.log(asked.low))
+
+
+def _kl_optimal(asked: _Asked) -> Tensor:
+    """Sabour et al. (2024), https://arxiv.org/abs/2404.14507, equation 11: even in the arc tangent."""
+    share = torch.arange(asked.steps + 1) / asked.steps
+    low, high = torch.tensor([asked.low, asked.high]).atan()
+    return torch.tan(share * low + (1.0 - share) * high)
+
+
+def _align_your_steps(asked: _Asked) -> Tensor:
+    """The same authors' levels for SDXL, log-linear between them; eleven of them are taken as they are."""
+    if asked.steps == len(_ALIGNED):
+        return torch.tensor(_ALIGNED)
+    places, known = (np.linspace(0, 1, count) for count in (asked.steps, len(_ALIGNED)))
+    rising = np.exp(np.interp(places, known, np.log(_ALIGNED[::-1])))
+    return torch.tensor(rising[::-1].copy(), dtype=torch.float32)
+
+
+def _simple(asked: _Asked) -> Tensor:
+    """Every so many of the training levels, rounded down."""
+    stride = len(asked.model.sigmas) / asked.steps
+    return asked.model.sigmas[[-(1 + int(i * stride)) for i in range(asked.steps)]]
+
+
+def _ddim(asked: _Asked) -> Tensor:
+    """Every so many of the training levels from the second on, however many that makes."""
+    return asked.model.sigmas[1 :: max(len(asked.model.sigmas) // asked.steps, 1)].flip(0)
+
+
+def _beta(asked: _Asked) -> Tensor:
+    """Lee et al. (2024), https://arxiv.org/abs/2407.12173: quantiles of a beta distribution, of sigma in the webui."""
+    shares = [beta_quantile(q, asked.curve.alpha, asked.curve.beta) for q in 1 - np.linspace(0, 1, asked.steps)]
+    return torch.tensor([asked.low + share * (asked.high - asked.low) for share in shares])
+
+
+_SCHEDULES: Mapping[str, Callable[[_Asked], Tensor]] = MappingProxyType({
+    "Uniform": _uniform,
+    "Karras": lambda asked: karras(asked.steps, asked.low, asked.high, asked.curve.rho or 7.0),
+    "Exponential": _exponential,
+    "Polyexponential": _polyexponential,
+    "SGM Uniform": lambda asked: asked.model.at(asked.times(asked.steps + 1)[:-1]),
+    "KL Optimal": _kl_optimal,
+    "Align Your Steps": _align_your_steps,
+    "Simple": _simple,
+    "Normal": lambda asked: asked.model.at(asked.times(asked.steps)),
+    "DDIM": _ddim,
+    "Beta": _beta,
+})  # fmt: skip
+DRAWN_SCHEDULES = ("Automatic", *_SCHEDULES)

@@ -5,20 +5,21 @@ Three frames: the prototypes' (stride 4 of the letterbox), the letterbox, the pi
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.engine.letterbox import Letterbox
 
-__all__ = ["letterboxed_mask", "picture_mask"]
+__all__ = ["letterboxed_mask", "picture_mask", "stretched_mask"]
 
 
 def letterboxed_mask(coefficients: Tensor, prototypes: Tensor, box: Box) -> Tensor:
     """The mask as ultralytics 8.3.75 returns it (`process_mask`): bool, the letterbox's size, padding included.
 
     `coefficients` (M,), `prototypes` (M, H/4, W/4), `box` in px of the letterbox. Cut at the box before enlarging, so
-    its edge is soft; here to hold the head against the reference, `picture_mask` is what the face pass uses.
+    its edge is soft.
     """
     logits = _logits(coefficients, prototypes)
     height, width = logits.shape
@@ -28,11 +29,20 @@ def letterboxed_mask(coefficients: Tensor, prototypes: Tensor, box: Box) -> Tens
     return F.interpolate(cut, (4 * height, 4 * width), mode="bilinear", align_corners=False)[0, 0] > 0
 
 
+def stretched_mask(coefficients: Tensor, prototypes: Tensor, box: Box, size: tuple[int, int]) -> np.ndarray:
+    """The mask that ADetailer 25.3.0 inpaints: uint8 (height, width), 0..255, soft at its edge.
+
+    The letterbox's, stretched to the picture's `size` (width, height) with its padding, so it is off its place where
+    the picture is no square: some 10 px on 832x1216. `adetailer/ultralytics.py` and `adetailer/common.py` there.
+    """
+    mask = letterboxed_mask(coefficients, prototypes, box).cpu().numpy()
+    return np.array(Image.fromarray(mask.astype(np.uint8) * 255).resize(size))
+
+
 def picture_mask(coefficients: Tensor, prototypes: Tensor, box: Box, letterbox: Letterbox) -> np.ndarray:
     """The mask in the picture's frame: bool (height, width). `box` in px of the picture, the rest as above.
 
-    Every px of the box is looked up in the prototypes' frame, the padding left aside: ADetailer stretches it into the
-    picture (about 10 px on 832x1216).
+    Every px of the box is looked up in the prototypes' frame, the padding left aside.
     """
     mask = np.zeros((letterbox.height, letterbox.width), dtype=bool)
     columns, rows = slice(round(box.x1), round(box.x2)), slice(round(box.y1), round(box.y2))

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from ohwx_compare.engine.opcodes import opcodes
+from ohwx_compare.engine.torch_old import OldTorchFile, is_old
 from ohwx_compare.engine.torch_zip import TorchZip, open_torch_zip
 from ohwx_compare.errors import DetectorError, UnsafePickleError
 
@@ -92,10 +93,16 @@ def read_pt(path: Path) -> Any:
     """What `torch.save` wrote to `path`: containers, numbers, CPU tensors in the file's dtypes, and Records.
 
     Nothing of the file runs. Raises UnsafePickleError naming what is outside the allow-list, DetectorError for a file
-    that is not a zip of torch's, is damaged or cut off, or points outside its own storages.
+    that torch did not write, is damaged or cut off, or points outside its own storages.
     """
+    if is_old(path):
+        old = OldTorchFile(path)
+        with _uncollected():
+            found = _read(old, old.pickle())
+            old.fill([str(key) for key in _expect(_read(old, old.keys()), list)])
+            return found
     with open_torch_zip(path) as archive, _uncollected():
-        return _read(archive)
+        return _read(archive, archive.pickle())
 
 
 @contextmanager
@@ -110,8 +117,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _read(archive: TorchZip) -> Any:
-    data = archive.pickle()
+def _read(archive: TorchZip | OldTorchFile, data: bytes) -> Any:
     machine = _Machine(archive, _COPIES * len(data))
     try:
         for number, (opcode, argument) in enumerate(opcodes(data)):
@@ -131,7 +137,7 @@ def _read(archive: TorchZip) -> Any:
 class _Machine:
     """A pickle machine whose only values are containers, literals, tensors and Records."""
 
-    def __init__(self, archive: TorchZip, copies: int) -> None:
+    def __init__(self, archive: TorchZip | OldTorchFile, copies: int) -> None:
         self._copies = copies  # values that calls may still copy
         self._views = _VIEWS * archive.size  # bytes that tensors may still show
         self.stack: list[Any] = []
@@ -235,8 +241,10 @@ class _Machine:
         self.stack.append(record)
 
     def load_persistent(self) -> None:
-        """A storage: ("storage", its class, key of the member, device, number of elements)."""
+        """A storage: ("storage", its class, key of the member, device, number of elements); in old files also None."""
         identity = self.stack.pop()
+        if isinstance(identity, tuple) and len(identity) == 6 and identity[5] is None:
+            identity = identity[:5]
         match identity:
             case ("storage", _Name(name), str(key), str(), int(length)) if name.removeprefix("torch.") in _DTYPES:
                 dtype = _DTYPES[name.removeprefix("torch.")]

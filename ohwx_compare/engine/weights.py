@@ -19,7 +19,9 @@ from typing import Literal, overload
 import torch
 from torch import Tensor, nn
 
+from ohwx_compare.core.prompt.networks import Network
 from ohwx_compare.engine.conditioning import Encoded
+from ohwx_compare.engine.embeddings import NO_EMBEDDINGS, Embeddings
 from ohwx_compare.engine.reading import DTYPES, read_into, require_whole
 from ohwx_compare.errors import CheckpointError, MissingKeysError, MissingVaeError
 from ohwx_compare.files.checkpoint import Header, describe, prediction, read_header, require_sdxl, rewrite
@@ -87,6 +89,8 @@ class Model(LoadedUNet):
     clip_g: ClipG
     seals: Mapping[str, str] = field(default_factory=dict)  # full name -> hash of what is in memory; {}: not known
     encoded: Encoded = field(default_factory=Encoded)
+    worn: tuple[Network, ...] = ()  # the LoRAs that are in its weights
+    words: Embeddings = NO_EMBEDDINGS  # the embeddings that prompts may name
 
     @cached_property
     def encoders(self) -> str:
@@ -146,7 +150,7 @@ class Checked:
             state: Mapping[str, Tensor] = getattr(held, part).state_dict()
             targets = {name: tensor for name, tensor in state.items() if PREFIXES[part] + name not in kept}
             read_into(source.header, {source.prefix + name: target for name, target in targets.items()})
-        return replace(held, prediction=self.prediction, path=self.path, zero_snr=self.zero_snr, seals=sealed)
+        return replace(held, prediction=self.prediction, path=self.path, zero_snr=self.zero_snr, seals=sealed, worn=())
 
     def _empty(self, device: torch.device, dtype: torch.dtype) -> Model:
         """A model whose memory holds no weights yet."""

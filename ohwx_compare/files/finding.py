@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCh
 from ohwx_compare.files.checkpoint import sha256, short_hash
 from ohwx_compare.words import quoted
 
-__all__ = ["find", "list_checkpoints", "pick"]
+__all__ = ["find", "list_checkpoints", "list_files", "pick"]
 
 CHECKPOINT_SUFFIX = ".safetensors"
 
@@ -25,7 +25,12 @@ def _unseen(path: Path) -> None:
 
 
 def list_checkpoints(folder: Path) -> list[str]:
-    """Every .safetensors file in `folder` and below, as relative names with "/", sorted without regard to case.
+    """Every .safetensors file in `folder` and below, as `list_files`."""
+    return list_files(folder, (CHECKPOINT_SUFFIX,))
+
+
+def list_files(folder: Path, suffixes: Sequence[str]) -> list[str]:
+    """Every file of these suffixes in `folder` and below, as relative names with "/", sorted without regard to case.
 
     Links to folders are followed; each folder is listed once. Raises CheckpointError where the folder does not exist.
     """
@@ -39,7 +44,7 @@ def list_checkpoints(folder: Path) -> list[str]:
             continue
         seen.add(real)
         folders.sort()
-        paths = (here / name for name in files if Path(name).suffix.lower() == CHECKPOINT_SUFFIX)
+        paths = (here / name for name in files if Path(name).suffix.lower() in suffixes)
         names += [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
     return sorted(names, key=lambda name: (name.casefold(), name))
 

@@ -4,7 +4,7 @@ A switch reads what differs from the checkpoint before, and `expect` has it read
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ import torch
 from PIL import Image
 
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
+from ohwx_compare.core.infotext.vae import OWN_VAE
+from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import InpaintJob, Job
-from ohwx_compare.engine import inpaint, render, weights
+from ohwx_compare.engine import hires, inpaint, render, weights
 from ohwx_compare.engine.conditioning import Encoded
 from ohwx_compare.engine.memory import within_memory
+from ohwx_compare.engine.networks.wear import put_on
 from ohwx_compare.engine.noise import pick_source
 from ohwx_compare.engine.render import NotedImage
 from ohwx_compare.errors import HostError
@@ -24,12 +27,37 @@ from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.hosts.ahead import Ahead
+from ohwx_compare.hosts.run_files import RunFiles
+from ohwx_compare.hosts.upscalers import Upscalers
+from ohwx_compare.hosts.wardrobe import Wardrobe
 from ohwx_compare.words import counted
 
-__all__ = ["NativeHost", "default_device", "default_dtype"]
+__all__ = ["Beside", "NativeHost", "default_device", "default_dtype"]
 
 _VAE = weights.PREFIXES["vae"]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Files and folders of files beside the checkpoints."""
+
+    vae: Path | None = None  # replaces every checkpoint's own, and what jobs name
+    vaes: Sequence[Path] = ()  # folders, as all below
+    loras: Sequence[Path] = ()
+    embeddings: Sequence[Path] = ()
+    upscalers: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What the model in memory was loaded from, and can be loaded from again."""
+
+    checked: weights.Checked
+    contents: Contents
+    identity: FileIdentity  # of the file before it was read
+    vae: Path | None  # in place of the checkpoint's own
 
 
 def default_device() -> torch.device:
@@ -63,34 +91,36 @@ class NativeHost:
         *,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
-        vae: Path | None = None,
+        beside: Beside = Beside(),
         interruption: Callable[[], Interruption] = run_on,
         on_step: Callable[[int], None] | None = None,
         hashes: Hashes | None = None,
     ) -> None:
-        """`vae` replaces every checkpoint's own; `on_step` gets the image-steps done and may raise Interrupted.
+        """`beside`: what jobs and prompts name besides checkpoints. `on_step` gets the image-steps done and may raise
+        Interrupted. `hashes` shared with the search spare reading files twice.
 
-        `hashes` shared with the search spare reading files twice. Raises CheckpointError for a `vae` that is none.
+        Raises CheckpointError for a `beside.vae` that is none.
         """
-        if vae:
-            weights.check_vae(vae)
+        if beside.vae:
+            weights.check_vae(beside.vae)
         self.folders = tuple(folders)
         self.device = torch.device(device) if device else default_device()
         self.dtype = dtype or default_dtype(self.device)
         self._hashes = hashes or Hashes()
-        self.vae, self._vae = vae, self._hashes.contents(vae) if vae else None
-        self._vae_file = _identity(vae) if vae else FileIdentity()
+        self.vae = beside.vae
+        self._files = RunFiles(self._hashes)
+        self._vaes = NamedFiles("VAE", beside.vaes, self._hashes)
+        self._named = Wardrobe(beside.loras, beside.embeddings, self._files, self._hashes)
+        self._upscalers = Upscalers(beside.upscalers, self._files, self._hashes, self.device)
+        if beside.vae:
+            self._files.sha256(beside.vae)
         self._ask, self._on_step = interruption, on_step
         self.reports_steps = on_step is not None
         self._in_use: Loaded | None = None
         self._held: weights.Model | None = None  # whole, though perhaps no longer in use
         self._held_as: Loaded | None = None  # what it was loaded as
+        self._source: _Source | None = None  # what it was loaded from
         self._ahead: Ahead | None = None
-
-    @property
-    def vae_sha256(self) -> str | None:
-        """Of the VAE that replaces the checkpoints' own, as it was when the host was made."""
-        return self._vae.sha256 if self._vae else None
 
     def checkpoints(self) -> list[Checkpoint]:
         """Every .safetensors file of the folders, sorted by name; the first folder wins where names repeat."""
@@ -123,15 +153,9 @@ class NativeHost:
             return self._in_use if self._in_use.is_sampled == is_sampled else wanted
         self._in_use = None
         self._end_reading_ahead()
-        self._held = within_memory(
-            lambda: self._switched(weights.check(checkpoint.path, vae=self.vae), contents),
-            f"the weights of {checkpoint.name}",
-            self.device,
-        )
+        source = _Source(weights.check(checkpoint.path, vae=self.vae), contents, before, self.vae)
+        self._source, self._held = source, self._loaded(source)
         self._held_as = wanted
-        if not _identity(checkpoint.path).seems_untouched(before):
-            self.close()
-            raise HostError(f"{checkpoint.path.name} changed while it was loaded; try again when it is written.")
         self._in_use = wanted
         return wanted
 
@@ -139,7 +163,8 @@ class NativeHost:
         """Hash `checkpoint` and read what it has of its own into the page cache, on a thread."""
         if self._held is not None:
             self._end_reading_ahead()
-            own = {name: seal for name, seal in self._held.seals.items() if not (self.vae and name.startswith(_VAE))}
+            is_foreign = self._source is not None and self._source.vae is not None
+            own = {name: seal for name, seal in self._held.seals.items() if not (is_foreign and name.startswith(_VAE))}
             self._ahead = Ahead(checkpoint.path, self._hashes, own)
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
@@ -149,7 +174,8 @@ class NativeHost:
         """
         for group in render.job_batches(jobs):
             chosen = [jobs[i] for i in group]
-            yield from self._within_memory(chosen, partial(render.txt2img, self._model(), chosen, self._on_step))
+            draw = partial(hires.draw_passes, self.model_of, chosen, self._upscalers.find, self._on_step)
+            yield from self._within_memory(chosen, draw)
 
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
@@ -157,18 +183,24 @@ class NativeHost:
         """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
         for group in render.job_batches([job.job for job in jobs]):
             chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
-            draw = partial(inpaint.inpaint, self._model(), chosen, canvases, holes, self._on_step)
+            draw = partial(inpaint.inpaint, self.model_of(chosen[0].job), chosen, canvases, holes, self._on_step)
             yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
-        """The engine, its noise, the kind of device, the precision and the VAE."""
+        """The engine, its noise, the kind of device, the precision, the VAE, the prompts' LoRAs and embeddings.
+
+        Raises UnknownCheckpointError for a VAE or LoRA that is not there, PromptError for a tag that cannot be read.
+        """
         source, _ = pick_source(job.rng, self.device)
+        vae = self._vae_of(job)
         return {
             "host": self.name,
             "noise": source.kind,
             "device": self.device.type,
             "dtype": str(self.dtype).removeprefix("torch."),
-            "vae": self.vae_sha256,
+            "vae": self._files.sha256(vae) if vae else None,
+            **self._named.hashes(job),
+            **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
         }
 
     def interruption(self) -> Interruption:
@@ -178,7 +210,8 @@ class NativeHost:
     def close(self) -> None:
         """Forget the checkpoint and free its memory; safe to call twice."""
         self._end_reading_ahead()
-        self._in_use = self._held = None
+        self._in_use = self._held = self._source = None
+        self._upscalers.close()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -186,24 +219,58 @@ class NativeHost:
         """The pictures that `draw` gives of jobs of one size."""
         pictures = counted(len(jobs), "picture", "pictures at once")
         drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
-        return (Rendered(picture.image, picture.notes) for picture in drawn)
+        vae = self._vae_of(jobs[0])
+        hashes = (("VAE hash", self._files.sha256(vae)[:10]), ("VAE", vae.name)) if vae else ()
+        return (
+            Rendered(picture.image, picture.notes, (*hashes, *self._named.keys(job)))
+            for picture, job in zip(drawn, jobs, strict=True)
+        )
 
-    def _model(self) -> weights.Model:
-        if self._in_use is None or self._held is None:
+    def model_of(self, job: Job) -> weights.Model:
+        """The checkpoint in use with the job's VAE, the LoRAs of its prompt in the weights, and no others."""
+        in_use, held, source, vae = self._in_use, self._held, self._source, self._vae_of(job)
+        if in_use is None or held is None or source is None:
             raise HostError("No checkpoint is loaded; call use() first.")
+        is_fit = networks(job.prompt) == held.worn
+        if is_fit and vae == source.vae:
+            return held
+        chosen = self._named.chosen(job.prompt)
+        self._in_use = None
+        if vae != source.vae:
+            source = replace(source, checked=weights.check(source.checked.path, vae=vae), vae=vae)
+        if held.worn or source is not self._source:
+            self._source, held = source, self._loaded(source)
+        self._held = None  # half changed until the end
+        self._held = (
+            within_memory(lambda: put_on(held, chosen), "the weights of LoRAs", self.device) if chosen else held
+        )
+        self._in_use = in_use
         return self._held
 
-    def _switched(self, checked: weights.Checked, contents: Contents) -> weights.Model:
+    def _vae_of(self, job: Job) -> Path | None:
+        """The file of the VAE that a job asks for; None is the checkpoint's own."""
+        return self.vae or (self._vaes.find(job.vae) if job.vae and job.vae not in OWN_VAE else None)
+
+    def _loaded(self, source: "_Source") -> weights.Model:
+        """The checkpoint in memory. Raises HostError where its file is written to; then nothing is held."""
+        path = source.checked.path
+        held = within_memory(lambda: self._switched(source), f"the weights of {path.name}", self.device)
+        if not _identity(path).seems_untouched(source.identity):
+            self.close()
+            raise HostError(f"{path.name} changed while it was loaded; try again when it is written.")
+        return held
+
+    def _switched(self, source: "_Source") -> weights.Model:
         """The checkpoint in memory, in the place of the last one; after an error there is none."""
-        if self.vae and not _identity(self.vae).seems_untouched(self._vae_file):
-            raise HostError(f"{self.vae.name} changed since the run began; start the run again.")
-        seals = {checked.path: contents.tensors}
-        if self.vae and self._vae:
-            seals[self.vae] = self._vae.tensors
+        checked, seals = source.checked, {source.checked.path: source.contents.tensors}
+        if source.vae:
+            self._files.require_untouched(source.vae)
+            seals[source.vae] = self._hashes.contents(source.vae).tensors
         held, self._held = self._trusted(self._held), None
         if held and not checked.fits(held, self.device, self.dtype):
             held = None
-        return checked.load(device=self.device, dtype=self.dtype, seals=seals.__getitem__, into=held)
+        model = checked.load(device=self.device, dtype=self.dtype, seals=seals.__getitem__, into=held)
+        return replace(model, words=self._named.words.of_widths(model.clip_l.config.width, model.clip_g.config.width))
 
     def _trusted(self, held: weights.Model | None) -> weights.Model | None:
         """The model in memory, without its tensors' hashes where these are a sample's and the whole is not known."""

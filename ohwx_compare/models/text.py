@@ -35,6 +35,15 @@ def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2)
 
 
+def _embedded(table: nn.Embedding, tokens: Tensor, more: Tensor | None) -> Tensor:
+    """Vectors (B, T, W) of ids, those beyond the vocabulary from `more`."""
+    if more is None:
+        return table(tokens)
+    beyond = (tokens - table.num_embeddings).clamp(min=0)
+    is_more = (tokens >= table.num_embeddings)[..., None]
+    return torch.where(is_more, more.to(table.weight)[beyond], table(tokens.clamp(max=table.num_embeddings - 1)))
+
+
 class _AttentionL(nn.Module):
     def __init__(self, width: int):
         super().__init__()
@@ -77,8 +86,8 @@ class _EmbeddingsL(nn.Module):
         self.token_embedding = nn.Embedding(config.vocab, config.width)
         self.position_embedding = nn.Embedding(config.positions, config.width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.token_embedding(tokens) + self.position_embedding.weight[: tokens.shape[1]]
+    def forward(self, tokens: Tensor, more: Tensor | None = None) -> Tensor:
+        return _embedded(self.token_embedding, tokens, more) + self.position_embedding.weight[: tokens.shape[1]]
 
 
 class _EncoderL(nn.Module):
@@ -104,7 +113,8 @@ class _TransformerL(nn.Module):
 class ClipL(nn.Module):
     """CLIP ViT-L's text side; names are the checkpoint's after `conditioner.embedders.0.`.
 
-    tokens (B, 77) int64 -> (B, 77, W), the hidden state before the last layer, not normalised.
+    tokens (B, 77) int64 -> (B, 77, W), the hidden state before the last layer, not normalised; with another `skip`, the
+    one before the last `skip` - 1 layers. Ids beyond the vocabulary are rows of `more` (N, W).
     """
 
     def __init__(self, config: TextConfig):
@@ -112,10 +122,10 @@ class ClipL(nn.Module):
         self.config = config
         self.transformer = _TransformerL(config)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, skip: int = 2, more: Tensor | None = None) -> Tensor:
         text = self.transformer.text_model
-        x = text.embeddings(tokens)
-        for layer in text.encoder.layers[:-1]:
+        x = text.embeddings(tokens, more)
+        for layer in text.encoder.layers[: max(0, len(text.encoder.layers) + 1 - skip)]:
             x = layer(x)
         return x
 
@@ -176,7 +186,7 @@ class ClipG(nn.Module):
 
     tokens (B, 77) int64 with an END in each row -> hidden (B, 77, W), the state before the last layer, not normalised,
     and pooled (B, P), the last layer's state at the first END, normalised and projected. What follows the first END is
-    read as 0, this encoder's padding, whatever it is.
+    read as 0, this encoder's padding, whatever it is. Ids beyond the vocabulary are rows of `more` (N, W).
     """
 
     def __init__(self, config: TextConfig):
@@ -184,11 +194,11 @@ class ClipG(nn.Module):
         self.config = config
         self.model = _ModelG(config)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, tokens: Tensor, more: Tensor | None = None) -> tuple[Tensor, Tensor]:
         model = self.model
         is_end = tokens == END
         tokens = tokens.masked_fill(is_end.cumsum(1) - is_end.long() > 0, 0)
-        x = model.token_embedding(tokens) + model.positional_embedding[: tokens.shape[1]]
+        x = _embedded(model.token_embedding, tokens, more) + model.positional_embedding[: tokens.shape[1]]
         for layer in model.transformer.resblocks[:-1]:
             x = layer(x)
         last = model.ln_final(model.transformer.resblocks[-1](x))

@@ -126,10 +126,10 @@ def test_a_wrong_experiment_file_is_one_sentence(content, said, tiny, tmp_path, 
 
 def test_what_cannot_be_drawn_is_refused_before_anything_is(tiny, tmp_path, capsys):
     file = tmp_path / "experiment.json"
-    axes = [{"kind": "checkpoint", "values": ["tiny_base"]}, {"kind": "sampler", "values": ["Euler", "Heun Karras"]}]
+    axes = [{"kind": "checkpoint", "values": ["tiny_base"]}, {"kind": "sampler", "values": ["Euler", "IPNDM Karras"]}]
     file.write_text(json.dumps({"job": {"prompt": "a # b", "seed": 1}, "axes": axes}), encoding="utf-8")
     assert compare(tiny, tmp_path / "run", file) == 1
-    assert "sampler: Heun" in capsys.readouterr().err.splitlines()[-1]
+    assert "sampler: IPNDM" in capsys.readouterr().err.splitlines()[-1]
     image = small(tmp_path).read_text(encoding="utf-8").replace("Seed: ", "Denoising strength: 0.3, Seed: ")
     assert compare(tiny, tmp_path / "run", "--from", image) == 1
     assert "Denoising strength" in capsys.readouterr().err.splitlines()[-1]

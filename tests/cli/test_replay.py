@@ -64,11 +64,16 @@ def text(goldens, change=lambda t: t):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t: t.replace("RNG: CPU", "RNG: CPU, Hires upscale: 2"), "Hires upscale"),
-        (lambda t: t.replace("RNG: CPU", 'RNG: CPU, Lora hashes: "me: 0123456789ab"'), "Lora hashes"),
+        (
+            lambda t: t.replace("RNG: CPU", "RNG: CPU, Hires upscale: 2, Hires upscaler: 4x-x"),
+            "There is no upscaler '4x-x'",
+        ),
+        (lambda t: t.replace("Negative", "<lora:me:1>\nNegative"), "There is no LoRA 'me'"),
+        (lambda t: t.replace("RNG: CPU", 'RNG: CPU, TI hashes: "me: 0123456789ab"'), "with the embedding 'me'"),
         (lambda t: t.replace("RNG: CPU", "RNG: CPU, VAE: mine.safetensors"), "VAE"),
         (lambda t: t.replace("RNG: CPU", "RNG: CPU, Refiner: sdxl_refiner"), "Refiner"),
-        (lambda t: t.replace("DPM++ 2M SDE", "DPM++ 3M SDE"), "DPM++ 3M SDE"),
+        (lambda t: t.replace("DPM++ 2M SDE", "ER SDE"), "ER SDE"),
+        (lambda t: t.replace("RNG: CPU", "RNG: CPU, Emphasis: Loud"), "expected one of Original"),
         (lambda t: t.replace("RNG: CPU", "Denoising strength: 0.5, RNG: CPU"), "Denoising strength"),
         (lambda t: t.replace("Model: tiny_base", "Model: other").replace("e26d253423", "0123456789"), "other"),
         (lambda t: t.replace("e26d253423", "0123456789"), "e26d253423"),
@@ -80,6 +85,31 @@ def test_what_cannot_be_drawn_again_is_named(change, said, tiny, goldens, tmp_pa
     (result,) = json.loads(capsys.readouterr().out)
     assert said in result["error"]
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_settings_that_no_infotext_tells_are_set_and_told(tiny, goldens, tmp_path, capsys):
+    one = text(goldens, lambda t: t.replace("Steps: 12", "Steps: 4").replace("Size: 256x256", "Size: 64x64"))
+    one = one.replace("DPM++ 2M SDE", "UniPC")
+    given = tmp_path / "one.txt"
+    given.write_text(one, encoding="utf-8")
+    own = ("--set", "unipc_order=2", "--set", "comma_backtrack=0")
+    assert replay(tiny, goldens, tmp_path / "own", given, *own) == 0
+    told = read_infotext(tmp_path / "own" / "one.png")
+    assert "UniPC order: 2" in told
+    assert "comma_backtrack" in told
+    assert replay(tiny, goldens, tmp_path / "again", tmp_path / "own" / "one.png") == 0
+    first, again = (load_rgb(tmp_path / folder / "one.png") for folder in ("own", "again"))
+    assert differences(first, again)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("unipc_odrer=2", "unipc_order"), ("unipc_order=two", "a whole number"), ("unipc_order", "NAME=VALUE"),
+     ("clip_l_skip=1", "true or false"), ("seed=1", "--set takes")],
+)  # fmt: skip
+def test_a_setting_that_cannot_be_set_is_one_sentence(given, said, tiny, goldens, tmp_path, capsys):
+    assert replay(tiny, goldens, tmp_path, goldens / "article.png", "--set", given) == 1
+    assert said in capsys.readouterr().err
 
 
 def test_originals_are_never_overwritten(tiny, goldens, tmp_path, capsys):

@@ -94,9 +94,9 @@ def test_masks_are_what_adetailer_draws():
     assert white() == [(10, 10, 21, 21)]  # both ends inclusive
     assert white(dilate=4) == [(9, 9, 23, 23)]  # 1 px left and up, 2 px right and down
     assert white(x_offset=3, y_offset=5) == [(13, 5, 24, 16)]  # + y is up
-    shape = np.zeros((80, 100), bool)
-    shape[5:9, 3:6] = True
-    assert select([replace(SMALL, mask=shape)], PLAIN, SIZE).masks[0].getbbox() == (3, 5, 6, 9)
+    shape = np.zeros((80, 100), np.uint8)
+    shape[5:9, 3:6] = 255
+    assert select([replace(SMALL, stretched=shape)], PLAIN, SIZE).masks[0].getbbox() == (3, 5, 6, 9)
 
 
 def test_merged_faces_share_a_mask_and_inverting_takes_the_rest():
@@ -213,14 +213,23 @@ def test_outcomes_are_told_apart(tmp_path):
 
 
 def test_what_is_not_built_is_refused_by_name():
-    refused = {"checkpoint": "x", "vae": "x", "noise_multiplier": 1.1, "restore_face": True, "classes": "face"}
+    refused = {"checkpoint": "x", "restore_face": True, "classes": "face"}
     for name, value in {**refused, "model": "yolov8x-world.pt"}.items():
         with pytest.raises(UnsupportedKeyError, match="Face tab 2"):
             require_built([PLAIN, replace(PLAIN, **{name: value})])
-    require_built([replace(PLAIN, noise_multiplier=1.0, clip_skip=2)])
+    require_built([replace(PLAIN, noise_multiplier=1.1, vae="v", clip_skip=2)])
 
 
 def test_steps_of_a_face_are_the_webuis():
     tab = FaceSettings(steps=80, denoise=0.5)
     assert face_cost(JOB, [tab]) == 41
     assert face_cost(JOB, [replace(tab, denoise=0.7, top_k=2), replace(tab, steps=None, denoise=1.0)]) == 2 * 57 + 20
+
+
+def test_a_segmentation_mask_lies_where_adetailer_puts_it_unless_asked_otherwise():
+    exact, stretched = np.zeros((80, 100), bool), np.zeros((80, 100), np.uint8)
+    exact[10:20, 10:20], stretched[14:24, 10:20] = True, 255
+    face = Detection(Box(10, 10, 20, 20), 0.9, exact, stretched)
+    plain = replace(PLAIN, dilate=0)
+    boxes = [select([face], tab, (100, 80)).masks[0].getbbox() for tab in (plain, replace(plain, exact_masks=True))]
+    assert boxes == [(10, 14, 20, 24), (10, 10, 20, 20)]

@@ -1,5 +1,7 @@
 """What an axis may vary."""
 
+from dataclasses import replace
+
 import pytest
 from experiments import JOB, VALUES
 from hypothesis import given, settings
@@ -25,7 +27,7 @@ def test_the_cells_along_a_face_axis_share_one_picture_before(kind, data):
 
 
 def test_every_setting_of_the_face_pass_that_is_drawn_can_be_an_axis():
-    undrawn = {"checkpoint", "classes", "clip_skip", "noise_multiplier", "restore_face", "vae"}
+    undrawn = {"checkpoint", "classes", "clip_skip", "restore_face"}
     fields = set(vars(FaceSettings())) - undrawn - {"width", "height"} | {"size", "pass"}
     assert {f"face {field.replace('_', ' ')}" for field in fields} == {
         kind.name for kind in KINDS.values() if kind.varies_faces
@@ -97,3 +99,16 @@ def test_a_plot_of_styles_needs_their_texts():
     ]  # fmt: skip
     with pytest.raises(ExperimentError, match=r"styles\.csv"):
         Experiment.from_infotext(text)
+
+
+def test_a_lora_is_a_tag_of_the_prompt_and_its_weight_that_of_the_last_one():
+    axes = (Axis("lora weight", (0.5, 1.25)), Axis("lora", ("None", "me")), Axis("checkpoint", (CheckpointRef("c"),)))
+    job = replace(JOB, prompt="a <lora:old:0.3>")
+    cells = Experiment(job=job, axes=axes).cells()
+    assert sorted({cell.job.prompt for cell in cells}) == [
+        "a <lora:old:0.3> <lora:me:0.5>", "a <lora:old:0.3> <lora:me:1.25>", "a <lora:old:0.5>", "a <lora:old:1.25>",
+    ]  # fmt: skip
+    alone = Experiment(job=replace(job, prompt="a"), axes=axes).cells()
+    assert {cell.job.prompt for cell in alone} == {"a", "a <lora:me:0.5>", "a <lora:me:1.25>"}
+    with pytest.raises(ExperimentError, match="name of a LoRA"):
+        Axis.read("lora", ["a:1"])

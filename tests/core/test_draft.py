@@ -62,8 +62,9 @@ def test_the_articles_twelve_pictures():
     ("other", "named"),
     [
         ({"size": "128x64"}, "The texts differ in width (64, 128); 64 is used."),
+        ({"more": ", Eta: 0.5"}, "The texts differ in eta (1.0, 0.5); 1.0 is used."),
         ({"more": ", Denoising strength: 0.5", "seed": 2}, "Text 2 belongs to an img2img picture"),
-        ({"more": ", Hires upscale: 2, Hires upscaler: Latent"}, "Not used: Hires upscale: 2"),
+        ({"more": ", Refiner: x [01]"}, "Not used: Refiner: x [01]"),
         ({"size": "large"}, "Text 2 is left out: Size is 'large'"),
         ({"more": ', Script: X/Y/Z plot, X Type: Hires steps, X Values: "1,2"'}, "axis Hires steps"),
     ],

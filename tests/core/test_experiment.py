@@ -100,8 +100,8 @@ def test_x_gives_the_columns():
 def test_axes_that_are_not_drawn_are_refused_by_name():
     for axes, name in (
         ("X Type: Clip skip, X Values: 1", "Clip skip"),
-        ("X Type: Sampler, X Values: Heun", "Heun"),
-        ("X Type: Schedule type, X Values: Beta", "Beta"),
+        ("X Type: Sampler, X Values: IPNDM", "IPNDM"),
+        ("X Type: Schedule type, X Values: Laplace", "Laplace"),
     ):
         with pytest.raises(UnsupportedKeyError, match=name):
             Experiment.from_infotext(infotext(axes))
@@ -158,13 +158,22 @@ def test_what_is_typed_is_read_as_the_webui_reads_it():
 
 
 def test_what_our_engine_does_not_draw_is_refused_by_name():
-    tab = FaceSettings(prompt="<lora:me:1>", sampler="Heun", width=516, height=512)
-    job = replace(JOB, sampler="DPM++ 3M SDE", schedule="Beta", rng="gpu", denoise=0.5, prompt="a <lora:you:1>")
+    tab = FaceSettings(prompt="<hypernet:me:1>", sampler="IPNDM", width=516, height=512)
+    job = replace(JOB, sampler="ER SDE", schedule="Laplace", rng="gpu", denoise=0.5, prompt="a <hypernet:you:1>")
     with pytest.raises(UnsupportedKeyError) as refused:
         require_drawn([(JOB, [FaceSettings()]), (job, [tab])])
-    for name in ("DPM++ 3M SDE", "Beta", "rng: gpu", "denoise: 0.5", "<lora:you:1>", "<lora:me:1>", "Heun", "516x512"):
+    for name in (
+        "ER SDE",
+        "Laplace",
+        "rng: gpu",
+        "denoise: 0.5",
+        "<hypernet:you:1>",
+        "<hypernet:me:1>",
+        "IPNDM",
+        "516x512",
+    ):
         assert name in str(refused.value)
-    require_drawn([(JOB, [FaceSettings(sampler="Euler a", schedule="Karras")])])
+    require_drawn([(replace(JOB, prompt="<lora:a:1>"), [FaceSettings(sampler="Euler a", schedule="Karras", vae="v")])])
 
 
 def test_pictures_drawn_from_others_and_those_without_a_models_name():

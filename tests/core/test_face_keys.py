@@ -121,10 +121,10 @@ def test_a_tab_without_model_was_cut():
     "more",
     [
         *("restore face: True", "use separate checkpoint: True, ADetailer checkpoint: c", "model classes: cat"),
-        *("use separate VAE: True, ADetailer VAE: v", "ControlNet model: inpaint", "ControlNet weight 2nd: 0.5"),
-        *("use separate noise multiplier: True, ADetailer noise multiplier: 0.9", "made up: 1"),
-        *("use separate sampler: True, ADetailer sampler: Heun", 'prompt: "<lora:x:1>"'),
-        *("use separate sampler: True, ADetailer sampler: Euler, ADetailer scheduler: Beta",),
+        *("ControlNet model: inpaint", "ControlNet weight 2nd: 0.5"),
+        "made up: 1",
+        *("use separate sampler: True, ADetailer sampler: IPNDM", 'prompt: "<hypernet:x:1>"'),
+        *("use separate sampler: True, ADetailer sampler: Euler, ADetailer scheduler: Laplace",),
     ],
 )
 def test_face_keys_that_are_not_built_are_refused_by_name(more):

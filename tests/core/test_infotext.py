@@ -11,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ohwx_compare.core.infotext import infotext as it
-from ohwx_compare.core.infotext.sampler_names import SAMPLERS, read_version, split_sampler
+from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.core.request.limits import EMPHASIS_MODES
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 
 TESTS = Path(__file__).parents[1]
@@ -147,8 +148,13 @@ def test_civitais_bare_json_is_one_value():
         ("DPM++ 2M SDE", None, "ohwx 0.1.0", ("DPM++ 2M SDE", "Automatic")),
         ("DPM++ 2M SDE", "Karras", "1.10.1", ("DPM++ 2M SDE", "Karras")),
         ("DPM++ 2M SDE Karras", "Automatic", "v1.10.1", ("DPM++ 2M SDE", "Karras")),
+        ("DPM++ 2M", "SGMUniform", "1.10.1", ("DPM++ 2M", "SGM Uniform")),
+        ("DPM++ 2M", "kl_optimal", "1.10.1", ("DPM++ 2M", "KL Optimal")),
+        ("DPM++ 2M SGM Uniform", None, "1.7.0", ("DPM++ 2M", "SGM Uniform")),
         ("DPM++ 2M", "SGM Uniform", "f2.0.1v1.10.1-previous-1-gab", ("DPM++ 2M", "SGM Uniform")),
         ("DPM++ 2M", None, "f0.0.17v1.8.0rc-latest-276-g29be1da7", ("DPM++ 2M", "Uniform")),
+        ("Euler A Turbo", None, "f0.0.17v1.8.0rc-latest-276-g29be1da7", ("Euler A", "Turbo")),
+        ("Euler", "align_your_steps_gits", "neo", ("Euler", "Align Your Steps GITS")),
         ("Restart", None, "v1.6.0", ("Restart", "Karras")),
         ("UniPC", None, "v1.6.0", ("UniPC", "Automatic")),
     ],
@@ -161,6 +167,49 @@ def test_defaults_of_what_is_not_said():
     assert it.to_job(read()) == replace(JOB, schedule="Automatic")
     job = it.to_job(read("Variation seed: 5, Variation seed strength: 0.3, Clip skip: 2, RNG: NV"))
     assert job == replace(JOB, schedule="Automatic", subseed=5, subseed_strength=0.3, clip_skip=2, rng="NV")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("Eta: 0.6, Eta DDIM: 0.5, ENSD: 31337", {"eta": 0.6, "eta_ddim": 0.5, "ensd": 31337}),
+        ("Sigma churn: 4.0, Sigma tmin: 0.1, Sigma tmax: 10, Sigma noise: 1.02",
+         {"s_churn": 4.0, "s_tmin": 0.1, "s_tmax": 10.0, "s_noise": 1.02}),
+        ("Schedule min sigma: 0.1, Schedule max sigma: 10.0, Schedule rho: 5.0",
+         {"sigma_min": 0.1, "sigma_max": 10.0, "rho": 5.0}),
+        ("Beta schedule alpha: 0.8, Beta schedule beta: 0.5", {"beta_alpha": 0.8, "beta_beta": 0.5}),
+        ("Discard penultimate sigma: True, SGM noise multiplier: true",
+         {"discard_penultimate": True, "sgm_noise": True}),
+        ("Noise Schedule: Zero Terminal SNR, Tiling: True, Emphasis: No norm",
+         {"zero_snr": True, "tiling": True, "emphasis": "No norm"}),
+        ("NGMS: 1.5, NGMS all steps: True, Skip Early CFG: 0.25",
+         {"ngms": 1.5, "ngms_all": True, "skip_early_cfg": 0.25}),
+        ("UniPC variant: bh2, UniPC skip type: logSNR, UniPC order: 2, UniPC lower order final: False",
+         {"unipc_variant": "bh2", "unipc_skip_type": "logSNR", "unipc_order": 2, "unipc_lower_order_final": False}),
+        ("Seed resize from: 192x96", {"seed_resize_width": 192, "seed_resize_height": 96}),
+        ("Seed resize from: -1x-1, Tiling: False, Emphasis: Original, Noise Schedule: Default", {}),
+    ],
+)  # fmt: skip
+def test_how_a_picture_was_sampled_is_read(more, said):
+    assert it.unsupported(read(more)) == []
+    assert it.to_job(read(more)) == replace(JOB, schedule="Automatic", **said)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["Eta: much", "Emphasis: Loud", "Noise Schedule: Cosine", "Seed resize from: 5", "Tiling: 2", "ENSD: 0.5"]
+)
+def test_a_setting_of_sampling_that_cannot_be_is_named(wrong):
+    with pytest.raises(InfotextError, match=wrong.partition(":")[0]):
+        it.to_job(read(wrong))
+
+
+def test_what_no_key_of_the_webuis_tells_stands_under_ours():
+    job = replace(JOB, comma_backtrack=0, clip_l_skip=True)
+    text = it.from_job(job, model="m", model_hash=None, extra={"cell": 3})
+    assert json.loads(text.get("ohwx")) == {"cell": 3, "settings": {"comma_backtrack": 0, "clip_l_skip": True}}
+    assert it.to_job(it.parse(it.render(text))) == job
+    with pytest.raises(InfotextError, match="settings of a job"):
+        it.to_job(read('ohwx: "{\\"settings\\": {\\"comma_backtrack\\": \\"x\\"}}"'))
 
 
 @pytest.mark.parametrize("key", ["Steps", "Sampler", "CFG scale", "Seed", "Size"])
@@ -204,22 +253,18 @@ def test_inpaint_settings_and_their_defaults():
 
 
 REFUSED = [
-    *("Hires upscale: 2", "Hires steps: 10", "Hires upscaler: Latent", "Hires resize: 1024x1024", "Hires prompt: x"),
+    *("Hires steps: 10", "Hires upscaler: Latent", "Hires prompt: x"),  # without a size there was no second pass
     *("Hires checkpoint: x", "Hires sampler: Euler", "Hires schedule type: Karras", "Hires refiner: first pass"),
-    *('Lora hashes: "a: 0123, b: 4567"', 'TI hashes: "a: 01"', "VAE hash: 235745af8d", "VAE: sdxl_vae.safetensors"),
-    *("Refiner: x [01]", "Refiner switch at: 0.8", "Refiner switch by sampling steps: True", "Tiling: True"),
-    *("Face restoration: CodeFormer", "ENSD: 31337", "Eta: 0.5", "Sigma churn: 0.1", "Sigma tmin: 0.1"),
-    *("Sigma tmax: 9", "Sigma noise: 1.02", "Token merging ratio: 0.5", "Token merging ratio hr: 0.5"),
-    *("Seed resize from: 512x512", "Image CFG scale: 1.5", "FP8 weight: Enable", "NGMS: 1.0", "NGMS all steps: True"),
-    *("Pad conds: True", "Pad conds v0: True", "Downcast alphas_cumprod: True", "Noise Schedule: Zero Terminal SNR"),
-    *("Emphasis: No norm", "Schedule max sigma: 10.0", "Schedule min sigma: 0.1", "Schedule rho: 5.0"),
-    *("SGM noise multiplier: True", "Discard penultimate sigma: True", "Skip Early CFG: 0.1", "Extra noise: 0.1"),
+    *("Refiner: x [01]", "Refiner switch at: 0.8", "Refiner switch by sampling steps: True"),
+    *("Face restoration: CodeFormer", "Token merging ratio: 0.5", "Token merging ratio hr: 0.5"),
+    *("Image CFG scale: 1.5", "FP8 weight: Enable", "Downcast alphas_cumprod: True"),
+    *("Pad conds: True", "Pad conds v0: True"),
     *("Soft inpainting enabled: True", "Conditional mask weight: 0.5", "Dynamic thresholding enabled: True"),
-    *("Hypertile U-Net: True", "Old prompt editing timelines: True", "Noise multiplier: 0.9", "VAE Decoder: TAESD"),
+    *("Hypertile U-Net: True", "Old prompt editing timelines: True", "VAE Decoder: TAESD"),
     *('ControlNet 0: "Module: none, Model: x"', "Mask mode: Inpaint not masked", "Masked content: fill"),
     *(
         "RNG: TPU",
-        "Schedule type: Beta",
+        "Schedule type: Laplace",
         "Script: SD upscale",
         "Nobody knows: 1",
         "ADetailer model: mediapipe_face_full",
@@ -237,14 +282,29 @@ def test_what_changes_pixels_and_is_not_built_is_refused_by_name(more):
         it.require_supported(read(more))
 
 
-@pytest.mark.parametrize("sampler", ["DDIM", "Heun", "LCM", "DPM++ 3M SDE Karras", "DPM++ 2M SDE SGM Uniform"])
+@pytest.mark.parametrize("sampler", ["IPNDM", "Heun++ 2", "Euler a Turbo", "DPM++ 2M CFG++ Karras"])
 def test_other_samplers_are_refused_by_name(sampler):
     assert it.unsupported(read().with_value("Sampler", sampler)) == [f"Sampler: {sampler}"]
 
 
 def test_networks_in_the_prompt_are_refused_but_not_in_the_negative_prompt_where_they_are_text():
-    text = replace(read(), prompt="a <lora:x:0.8> <3", negative="<lora:y:1>")
-    assert it.unsupported(text) == ["<lora:x:0.8> in the prompt"]
+    text = replace(read(), prompt="a <hypernet:x:0.8> <3", negative="<hypernet:y:1>")
+    assert it.unsupported(text) == ["<hypernet:x:0.8> in the prompt"]
+
+
+def test_what_names_files_is_read():
+    told = 'Lora hashes: "a: 0123, b: 4567", TI hashes: "e: 01", VAE hash: 235745af8d, VAE: sdxl_vae.safetensors'
+    hires = "Denoising strength: 0.5, Hires resize: 1024x768, Hires upscaler: Latent"
+    text = replace(read(f"{told}, {hires}, Hires prompt: <lora:b:1>"), prompt="x <lora:a:0.5>")
+    assert it.unsupported(text) == []
+    assert it.notes_of(text) == ()
+    assert (
+        "lists the LoRAs b, which no prompt names" in it.notes_of(read(told).with_value("ohwx prompt", "<lora:a>"))[0]
+    )
+    job = it.to_job(text)
+    assert (job.vae, job.denoise, job.hires_width, job.hires_denoise) == ("sdxl_vae.safetensors", None, 1024, 0.5)
+    assert it.to_job(read("Module 1: sdxl_vae")).vae == "sdxl_vae"
+    assert it.unsupported(read("Module 1: clip_l")) == ["Module 1: clip_l (a VAE or text encoder)"]
 
 
 def test_what_leaves_the_picture_alone_is_not_refused():
@@ -360,7 +420,7 @@ def test_no_text_breaks_the_reader(prompt, line):
         seed=st.integers(0, 2**32 - 1),
         steps=st.integers(1, 150),
         sampler=st.sampled_from(SAMPLERS),
-        schedule=st.sampled_from(["Automatic", "Uniform", "Karras", "Exponential"]),
+        schedule=st.sampled_from(SCHEDULE_NAMES),
         cfg=st.floats(0, 30),
         width=st.integers(8, 4096),
         height=st.integers(8, 4096),
@@ -369,6 +429,13 @@ def test_no_text_breaks_the_reader(prompt, line):
         subseed_strength=st.floats(0.01, 1),
         rng=st.sampled_from(["GPU", "CPU", "NV"]),
         clip_skip=st.integers(1, 12),
+        eta=st.floats(0, 1),
+        ensd=st.integers(0, 40_000),
+        beta_alpha=st.floats(0.01, 1),
+        emphasis=st.sampled_from(EMPHASIS_MODES),
+        tiling=st.booleans(),
+        seed_resize_width=st.just(512),
+        seed_resize_height=st.just(768),
     )
 )
 def test_a_job_comes_back_from_its_own_text(job):

@@ -18,9 +18,17 @@ from ohwx_compare.core.request.job import Job
 TAB = FaceSettings()
 
 
+FIRST = (
+    "prompt", "negative", "seed", "steps", "sampler", "schedule", "cfg", "width", "height", "denoise", "subseed",
+    "subseed_strength", "rng", "clip_skip",
+)  # fmt: skip
+
+
 def all_changed(settings):
-    """Every field another one."""
+    """Every field that the first version had another one."""
     for field in fields(settings):
+        if field.name == "exact_masks" or (isinstance(settings, Job) and field.name not in FIRST):
+            continue
         old = getattr(settings, field.name)
         new = not old if isinstance(old, bool) else f"{old} x" if isinstance(old, str) else (old or 0) + 1
         settings = replace(settings, **{field.name: new})

@@ -91,3 +91,22 @@ def test_brownian_noise_is_standard_normal_at_every_scale():
     path = Brownian(Source("CPU", CPU), [5], (4, 64, 64), (0.03, 14.6))
     for step in [(14.6, 10.0), (3.0, 2.9), (0.05, 0.049)]:
         assert abs(path(*step).std() - 1) < 0.03
+
+
+def test_a_delta_moves_the_seed_of_all_noise_but_the_first():
+    source, plain = Source("CPU", CPU), [(0, 0.0)]
+    moved, other = ImageNoise(source, [5], SHAPE, delta=100), ImageNoise(source, [105], SHAPE)
+    assert torch.equal(moved.first(plain), ImageNoise(source, [5], SHAPE).first(plain))
+    assert torch.equal(moved(2.0, 1.0)[0], other.first(plain)[0])
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 4), (20, 4), (4, 21), (21, 23)])
+def test_noise_of_another_size_lies_in_the_middle(height, width):
+    source, shape = Source("CPU", CPU), (4, 12, 12)
+    (noise,) = ImageNoise(source, [5], shape, resized=(height, width)).first([(0, 0.0)])
+    inner, outer = source.stream(5)((4, height, width)), source.stream(5)(shape)
+    y, x = (12 - height) // 2, (12 - width) // 2
+    for at in ((6, 6), (5, 7)):
+        assert torch.equal(noise[:, at[0], at[1]], inner[:, at[0] - y, at[1] - x])
+    if height < 12 and width < 12:
+        assert torch.equal(noise[:, 0, 0], outer[:, 0, 0])

@@ -11,8 +11,10 @@ from ohwx_compare.core.infotext.sampler_names import SAMPLERS
 from ohwx_compare.core.infotext.sampler_names import SCHEDULE_NAMES as NAMED_SCHEDULES
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
+from ohwx_compare.engine.levels import ModelSigmas
 from ohwx_compare.engine.noise import ImageNoise, pick_source
-from ohwx_compare.engine.samplers import SOLVERS
+from ohwx_compare.engine.route import find_route
+from ohwx_compare.engine.samplers import SOLVERS, find_solver
 from ohwx_compare.engine.schedules import DRAWN_SCHEDULES
 from ohwx_compare.errors import ExperimentError, HostError, Interrupted, UnsupportedKeyError
 
@@ -99,7 +101,8 @@ def test_encoded_latents_are_the_webuis(model, case):
 
 @pytest.mark.parametrize(("denoise", "steps"), [(0.5, 41), (0.7, 57), (1.0, 80), (0.0, 1)])
 def test_eighty_steps_of_img2img(denoise, steps):
-    assert len(render.img2img_path(torch.arange(81.0), denoise)) == steps + 1
+    solver = find_solver("DPM++ 2M")
+    assert len(find_route(replace(JOB, steps=80, denoise=denoise), solver, ModelSigmas()).levels) == steps + 1
 
 
 def test_jobs_are_batched_when_only_texts_seeds_and_cfg_differ():
@@ -130,8 +133,9 @@ def test_a_gpus_noise_without_a_gpu_is_said(model):
     [
         ({"width": 65}, ExperimentError, "multiples of 8"),
         ({"steps": 0}, ExperimentError, "number of steps is 0"),
-        ({"sampler": "UniPC"}, UnsupportedKeyError, "UniPC"),
-        ({"schedule": "Beta"}, UnsupportedKeyError, "Beta"),
+        ({"sampler": "IPNDM"}, UnsupportedKeyError, "IPNDM"),
+        ({"schedule": "Laplace"}, UnsupportedKeyError, "Laplace"),
+        ({"sampler": "UniPC", "steps": 2}, ExperimentError, "at least 3 steps, got 2"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(model, change, error, match):

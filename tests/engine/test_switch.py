@@ -126,9 +126,9 @@ def test_only_memory_of_the_same_shapes_dtype_and_device_fits(family):
 def test_texts_are_encoded_once_for_all_checkpoints_of_the_same_encoders(family, known, monkeypatch):
     asked = []
 
-    def counted(model, texts):
+    def counted(model, texts, reading):
         asked.append(texts)
-        return encode(model, texts)
+        return encode(model, texts, reading)
 
     encode = conditioning._encode
     monkeypatch.setattr(conditioning, "_encode", counted)

@@ -37,7 +37,7 @@ def test_pictures_are_functions_of_job_and_checkpoint(folder):
     assert image != picture(used(folder, 1))
     for field in fields(Job):
         old = getattr(JOB, field.name)
-        other = replace(JOB, **{field.name: f"{old} x" if isinstance(old, str) else old + 8})
+        other = replace(JOB, **{field.name: f"{old} x" if isinstance(old, str) else (old or 0) + 8})
         assert picture(used(folder), other) != image, field.name
 
 

@@ -18,7 +18,7 @@ from ohwx_compare.engine import render
 from ohwx_compare.engine.weights import load
 from ohwx_compare.errors import CheckpointError, HostError, Interrupted
 from ohwx_compare.files.masks import box_mask
-from ohwx_compare.hosts.native import NativeHost, default_dtype
+from ohwx_compare.hosts.native import Beside, NativeHost, default_dtype
 
 JOB = Job(prompt="ohwx man", seed=1, steps=2, sampler="Euler", width=64, height=64, rng="CPU")
 
@@ -88,7 +88,7 @@ def test_the_fingerprint_is_json_and_names_whose_noise_it_is(host):
 
 def test_a_vae_of_its_own_is_part_of_the_fingerprint(tiny):
     vae = tiny / "tiny_reg.safetensors"
-    other = NativeHost([tiny], device="cpu", vae=vae)
+    other = NativeHost([tiny], device="cpu", beside=Beside(vae=vae))
     assert other.fingerprint(JOB)["vae"] == hashlib.sha256(vae.read_bytes()).hexdigest()
 
 

@@ -20,7 +20,7 @@ from ohwx_compare.files.contents import read_contents
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.hosts import ahead
-from ohwx_compare.hosts.native import NativeHost
+from ohwx_compare.hosts.native import Beside, NativeHost
 
 JOB = Job(prompt="ohwx man", seed=1, steps=1, sampler="Euler", width=64, height=64, rng="CPU")
 
@@ -98,7 +98,7 @@ def test_a_file_that_is_refused_is_not_drawn_with_and_costs_no_load(host, tmp_pa
 def test_a_vae_of_its_own_stays_over_checkpoints(tiny, tmp_path):
     vae = tmp_path / "vae.safetensors"
     shutil.copy(tiny / "tiny_reg.safetensors", vae)
-    host = NativeHost([tiny], device="cpu", vae=vae)
+    host = NativeHost([tiny], device="cpu", beside=Beside(vae=vae))
     for checkpoint in host.checkpoints():
         host.use(checkpoint)
         assert holds(host, checkpoint, vae=vae)

@@ -11,9 +11,11 @@ import torch
 from conftest import stocked
 from fake_forks import FORK_SHAPES, KINDS, LAYER
 from fake_webui import Txt2Img, write_checkpoint
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import MissingKeysError
 
 VAE = "first_stage_model.decoder.conv.weight"
@@ -22,13 +24,21 @@ OTHER = replace(JOB, prompt="another")  # no batch with the first
 
 
 @pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.slow] * (kind == "reforge")) for kind in KINDS])
-def fork(request, fakes):
-    return stocked(fakes(kind=request.param))
+def fork(request, fakes, monkeypatch):
+    return small(stocked(fakes(kind=request.param)), monkeypatch)
 
 
 @pytest.fixture
-def forge(fakes):
-    return stocked(fakes(kind="forge"))
+def forge(fakes, monkeypatch):
+    return small(stocked(fakes(kind="forge")), monkeypatch)
+
+
+def small(webui, monkeypatch):
+    """Its checkpoints have one tensor for what are dozens."""
+    from ohwx_compare.hosts.webui.generation import holding
+
+    monkeypatch.setattr(holding, "_LEAST", 1)
+    return webui
 
 
 def host_of(webui, **overrides):
@@ -70,6 +80,7 @@ def choose_vae(webui, seed):
 
 
 def test_a_comparison_in_the_script(forge):
+    forge.opts.sd_vae = "left over from another webui.pt"  # Forge has the setting and heeds it not
     asked = json.dumps({"checkpoints": ["one.safetensors", "two.safetensors"], "name": "run"})
     processed = forge.load_script().run(Txt2Img(seed=7), asked)
     assert len({image.tobytes() for image in processed.images}) == 3
@@ -160,6 +171,15 @@ def test_what_is_chosen_beside_the_checkpoint_is_in_the_key(forge):
     assert len({json.dumps(key) for key in keys}) == 4
 
 
+def test_a_vae_beside_the_file_counts_where_the_webui_takes_it(fork):
+    beside = fork.folder / "one.vae.safetensors"
+    beside.write_bytes(b"")
+    sys.modules["modules.sd_vae"].vae_dict["one"] = str(beside)
+    host = host_of(fork)
+    host.resolve(CheckpointRef("one"))
+    assert ("vaes" in host.fingerprint(JOB)) == (fork.kind != "forge")
+
+
 def test_the_user_may_choose_while_a_run_generates(forge):
     plain = drawn(forge, "one", "two")
     path = choose_vae(forge, 1)
@@ -188,7 +208,9 @@ def test_what_a_picture_overrides_leads_not_back_to_the_users_checkpoint(forge):
 def test_after_a_load_that_failed_the_webui_generates(fork):
     users_next(fork)
     write_checkpoint(fork.folder / "bare.safetensors", 5, shapes=FORK_SHAPES, without=[VAE])
-    with pytest.raises(AssertionError, match="You do not have VAE"):
+    lacks_vae = (MissingKeysError, r"bare.safetensors lacks first_stage_model.\*, whole or nearly")
+    error, said = lacks_vae if fork.kind == "forge" else (AssertionError, "You do not have VAE")
+    with pytest.raises(error, match=said):
         drawn(fork, "bare")
     assert users_next(fork) == "user.safetensors"
 
@@ -221,6 +243,18 @@ def test_weights_packed_into_integers_are_left_out_and_the_rest_is_compared(forg
     assert differing(model, header) == differing(model, header, whole=True) == []
     inner.input_blocks.get_parameter("0.0.weight").add_(1)
     assert len(differing(model, header)) == len(differing(model, header, whole=True)) == 1
+
+
+def test_a_face_depends_on_no_neighbour(fork):
+    from ohwx_compare.compare.host import Checkpoint
+
+    host = host_of(fork)
+    host.use(Checkpoint("one.safetensors", fork.folder / "one.safetensors"))
+    asked = [InpaintJob(job=replace(JOB, seed=seed, denoise=0.5)) for seed in (1, 2)]
+    picture = Image.new("RGB", (64, 64))
+    list(host.inpaint(asked, [picture] * 2, [Image.new("L", (64, 64), 255)] * 2))
+    assert [(call.seed, call.batch_size) for call in fork.calls] == [(1, 1), (2, 1)]
+    host.close()
 
 
 def test_room_is_made_by_the_webuis_own_manager(fork):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 from fake_webui import Img2Img, OldTxt2Img, Txt2Img, write_checkpoint
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import CheckpointError, ExperimentError, HostError, LedgerError
 
 BOTH = ["one.safetensors", "two.safetensors"]
@@ -52,6 +55,26 @@ def test_nothing_of_the_users_is_changed(webui):
     assert webui.opts.data == {"sd_model_checkpoint": "user.safetensors"}
     assert {call.override_settings["randn_source"] for call in webui.calls} == {"NV"}
     assert all(call.do_not_save_samples and call is not p for call in webui.calls)
+
+
+def test_settings_of_sampling_that_a_job_has_are_the_pictures(webui):
+    from ohwx_compare.hosts.webui.generation.passes import Template
+
+    for name in ("eta_ancestral", "sd_noise_schedule", "s_min_uncond"):
+        webui.opts.add_option(name, webui.opts.data_labels["return_mask"])
+    template = Template(Txt2Img(), own_faces=True)
+    template.use({})
+    job = Job(prompt="a", seed=1, eta=0.5, zero_snr=True, ngms=1.5, tiling=True, seed_resize_width=512)
+    for p in (
+        template.picture([job]),
+        template.face(InpaintJob(job=replace(job, denoise=0.4)), Image.new("RGB", (64, 64)), Image.new("L", (64, 64))),
+    ):
+        own = {"eta_ancestral": 0.5, "sd_noise_schedule": "Zero Terminal SNR", "s_min_uncond": 1.5}
+        assert own.items() <= p.override_settings.items()
+        assert (p.tiling, p.s_min_uncond) == (True, 1.5)
+    assert not own.keys() & template.picture([Job(prompt="a", seed=1)]).override_settings.keys()
+    with pytest.raises(HostError, match="no setting for ensd"):
+        template.picture([replace(job, ensd=1)])
 
 
 def test_users_checkpoint_comes_back_after_an_error(webui):
@@ -325,10 +348,11 @@ def test_a_request_without_a_name_goes_on_with_its_folder_whichever_version_name
     script.run(Txt2Img(seed=7), asked(name=""))
     runs = webui.data / "outputs" / "ohwx" / "compare"
     (named,) = runs.iterdir()
-    from ohwx_compare.core.experiment.key_text import canonical
+    from ohwx_compare.core.experiment.key_text import _FIRST_JOB, canonical
     from ohwx_compare.files.ledger.reader import open_run
 
     written = open_run(named).experiment.to_dict()
+    written["job"] = {name: written["job"][name] for name in _FIRST_JOB}
     digest = hashlib.sha256(canonical(written).encode()).hexdigest()[:8]  # as 44c9ee7 named it: of every setting
     assert not named.name.endswith(digest)
     first, drawn = named.rename(runs / f"2020-01-01 10-00-{digest}"), len(webui.calls)

@@ -5,8 +5,9 @@ import shutil
 import time
 
 import pytest
+from PIL import Image
 from starting import make_data
-from webui_api import named
+from webui_api import NAMES, named
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,29 @@ def case(goldens):
 @pytest.fixture(scope="session")
 def tab(case):
     return case["payload"]["alwayson_scripts"]["ADetailer"]["args"][2]
+
+
+@pytest.fixture
+def theirs(case, goldens):
+    """What a webui's own API draws of the golden's request: picture and infotext by checkpoint and seed.
+
+    AUTOMATIC1111's are the goldens; a fork draws others, and is asked for them.
+    """
+
+    def own(webui):
+        found, grid = {}, Image.open(goldens / "xyz_checkpoint_x_seed.png").convert("RGB")
+        payload = {name: value for name, value in case["payload"].items() if not name.startswith("script_")}
+        for column, name in enumerate(NAMES):
+            for row, seed in enumerate((10, 11)):
+                x, y = 96 + 128 * column, 21 + 128 * row
+                found[name, seed] = grid.crop((x, y, x + 128, y + 128)), case["infotexts"][1 + column + 3 * row]
+                if webui.is_fork:
+                    override = {"seed": seed, "override_settings": {"sd_model_checkpoint": name}}
+                    answer = webui.draw({**webui.body(payload), **override})
+                    found[name, seed] = answer.images[0], answer.infotexts[0]
+        return found
+
+    return own
 
 
 @pytest.fixture

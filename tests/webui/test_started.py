@@ -5,7 +5,6 @@ import threading
 import time
 
 import pytest
-from PIL import Image
 from starting import ROOT, kill, put_extension, started
 from webui_api import NAMES, difference, open_ui, wait
 
@@ -15,7 +14,7 @@ from ohwx_compare.files.ledger.reader import open_run
 SCRIPTS = "JSON.stringify(gradio_config.components.map(component => component.props.choices || 0))"
 
 
-def test_killed_in_the_middle_and_gone_on_with_without_pages(data, asking, tab, goldens):
+def test_killed_in_the_middle_and_gone_on_with_without_pages(data, asking, tab, theirs):
     put_extension(data)
     settings = {"checkpoints": NAMES, "axes": {"seed": "10,11"}, "faces": [tab], "keep_before": False, "name": "cut"}
     folder = data.folder / "outputs" / "ohwx" / "compare" / "cut"
@@ -30,13 +29,11 @@ def test_killed_in_the_middle_and_gone_on_with_without_pages(data, asking, tab, 
     finished = _done(folder)
     assert 2 <= len(finished) < 6
     with started(data, "--nowebui") as (api, _):
-        answer = api.draw(body)
+        answer, expected = api.draw(body), theirs(api)
     assert answer.more["drawn"] == 6 - len(finished)
-    grid = Image.open(goldens / "xyz_checkpoint_x_seed.png").convert("RGB")
     assert len(answer.images) == 7
     for number, image in enumerate(answer.images[1:]):
-        x, y = 96 + 128 * (number // 2), 21 + 128 * (number % 2)
-        most, mean = difference(image, grid.crop((x, y, x + 128, y + 128)))
+        most, mean = difference(image, expected[NAMES[number // 2], 10 + number % 2][0])
         assert (most <= 4, mean <= 0.02) == (True, True)
     assert not data.complaints
 

@@ -193,12 +193,15 @@ def test_img2img_without_a_face_pass_is_the_webuis_own(webui, goldens):
     settings = json.dumps({"checkpoints": [NAMES[0]], "faces": [], "name": f"i2i {time.time_ns()}"})
     ours = webui.draw({**payload, "script_name": "ohwx compare", "script_args": [settings]}, "img2img")
     assert difference(ours.images[1], plain)[0] <= 2
-    assert difference(ours.images[1], Image.open(goldens / "i2i_050.png").convert("RGB"))[0] <= 2
+    if not webui.is_fork:
+        assert difference(ours.images[1], Image.open(goldens / "i2i_050.png").convert("RGB"))[0] <= 2
     assert "Denoising strength: 0.5" in ours.infotexts[1]
 
 
 def test_hires_fix_without_a_face_pass_is_the_webuis_own(webui, ask):
     hires = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.7}
+    if webui.is_fork:
+        hires["hr_additional_modules"] = ["Use same choices"]  # Forge fails without
     body = {**ask(checkpoints=NAMES[1:2], faces=[]), **hires}
     override = {"override_settings": {"sd_model_checkpoint": NAMES[1]}}
     plain = webui.draw({**{k: v for k, v in body.items() if not k.startswith("script_")}, **override})

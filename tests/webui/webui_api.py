@@ -49,7 +49,8 @@ class Webui:
         with pytest.raises(urllib.error.HTTPError) as caught:
             self.post("/sdapi/v1/txt2img", body)
         with caught.value as answer:
-            return json.loads(answer.read())["errors"]
+            told = json.loads(answer.read())
+        return told.get("errors") or told["message"]  # Forge has it under the second name
 
     def broken(self, body):
         """Ask for pictures of a webui that dies meanwhile."""
@@ -71,6 +72,11 @@ class Webui:
         if combined in [sampler["name"] for sampler in self.get("/sdapi/v1/samplers")]:
             payload = {**payload, "sampler_name": combined}
         return payload
+
+    @property
+    def is_fork(self):
+        """Whether it is one of Forge's kin: their scripts have "integrated" in the name, which AUTOMATIC1111's lack."""
+        return any("integrated" in name for name in self.get("/sdapi/v1/scripts")["txt2img"])
 
     @property
     def checkpoint(self):

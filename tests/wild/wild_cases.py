@@ -33,7 +33,7 @@ def deviations(case: dict[str, Any], folder: Path) -> list[str]:
     """What our readers make of the case otherwise than its fields say, in words; folder: for the picture made here."""
     got = _read(case, folder)
     wrong = [
-        f"{name}: {got.get(name)!r}, not {case[name]!r}"
+        f"{name}: {got.get(name)!r}, not {case.get(name)!r}"
         for name in ("outcome", "prompt", "negative", "axes", "refused", "program")
         if got.get(name) != case.get(name)
     ]

@@ -22,7 +22,7 @@ from ohwx_compare.compare.host import Checkpoint, Host
 from ohwx_compare.compare.work import BatchWork
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
-from ohwx_compare.core.request.steps import expected_faces, face_steps
+from ohwx_compare.core.request.steps import expected_faces, face_steps, picture_steps
 from ohwx_compare.files.images import load_rgb, write_png, write_thumbnail
 
 if TYPE_CHECKING:  # loads torch
@@ -41,7 +41,7 @@ class Pace:
     fixed: float
     step: float
 
-    def of(self, steps: int) -> float:
+    def of(self, steps: float) -> float:
         """Seconds of a batch with so many steps."""
         return self.fixed + self.step * steps
 
@@ -109,7 +109,7 @@ class _Measure:
         """Seconds of one batch's work, up to its pictures on the sheet."""
         total = 0.0
         if draw.jobs:
-            total += self.render(draw.jobs).of(draw.jobs[0].steps) + sum(map(self.saving, draw.jobs))
+            total += self.render(draw.jobs).of(picture_steps(draw.jobs[0])) + sum(map(self.saving, draw.jobs))
         for tabs in dict.fromkeys(cell.faces for cell in draw.faces):
             jobs = [cell.job for cell in draw.faces if cell.faces == tabs]
             total += sum(self.tab(tab, jobs) for tab in tabs) + sum(map(self.saving, jobs))
@@ -175,7 +175,8 @@ def _noise(job: Job) -> Image.Image:
 
 
 def _with_steps(jobs: Iterable[Job], steps: int) -> list[Job]:
-    return [replace(job, steps=steps) for job in jobs]
+    """They cost as much a step without their second pass, whose steps are counted by its share of the pixels."""
+    return [replace(job, steps=steps, hires_upscaler=None) for job in jobs]
 
 
 def _few(asked: Iterable[InpaintJob], steps: int) -> list[InpaintJob]:

@@ -12,7 +12,7 @@ from ohwx_compare.compare.cost.plan import ComparisonPlan
 from ohwx_compare.core.experiment.outcome import Fate
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.steps import expected_faces, face_steps, sampling_steps
+from ohwx_compare.core.request.steps import expected_faces, face_steps, picture_steps
 from ohwx_compare.files.ledger.rows import Run, RunCell
 
 __all__ = ["pace", "seconds_at"]
@@ -40,7 +40,7 @@ def seconds_at(pace: float, plan: ComparisonPlan) -> float:
 
 
 def _picture(job: Job) -> float:
-    return sampling_steps(job.steps, job.denoise) * job.width * job.height
+    return picture_steps(job) * job.width * job.height
 
 
 def _faces_drawn(cell: RunCell) -> float:

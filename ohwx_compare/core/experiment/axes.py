@@ -13,6 +13,7 @@ from typing import Any
 
 from ohwx_compare.core.experiment.face_kinds import FACE_KINDS
 from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, text, whole
+from ohwx_compare.core.experiment.network_kinds import NETWORK_KINDS
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.prompt.styles import Style, styled, substituted
 from ohwx_compare.core.request.face import FaceSettings
@@ -209,6 +210,7 @@ KINDS: Mapping[str, AxisKind] = MappingProxyType({
         AxisKind(name="sampler", title="Sampler", form=Form.NAMES, read=text, apply=_sampler, show=str, xyz="Sampler"),
         AxisKind(name="schedule", title="Schedule", form=Form.NAMES, read=text, apply=_set("schedule"), show=str,
              xyz="Schedule type"),
+        *NETWORK_KINDS,
         *FACE_KINDS,
     )
 })  # fmt: skip

@@ -6,7 +6,7 @@ host is the webui, so nothing is refused here; what is not used is noted too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -50,7 +50,8 @@ _VALUES: Mapping[str, Callable[[_Picture], Any]] = MappingProxyType({
     "face denoise": lambda picture: picture.faces[0].denoise if picture.faces else None,
 })  # fmt: skip
 _VARIES = 1.5  # values at one place of the earlier axes, in the mean, that make an axis
-_FIXED = ("width", "height", "clip_skip", "rng", "subseed", "subseed_strength")  # no axis varies them
+_VARIED = ("prompt", "negative", "seed", "steps", "sampler", "schedule", "cfg", "denoise")
+_FIXED = tuple(field.name for field in fields(Job) if field.name not in _VARIED)  # no axis varies them
 _WEBUIS_OWN = ("Sampler:", "Schedule type:", "RNG:", "Lora hashes:", "TI hashes:", "<")  # the webui draws these
 
 

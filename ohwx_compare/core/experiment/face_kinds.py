@@ -112,6 +112,12 @@ FACE_KINDS = (
         _kind("sampler", "Face sampler", Form.NAMES, xyz="ADetailer sampler", is_optional=True), apply=_apply_sampler
     ),
     _kind("schedule", "Face schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
+    _kind("vae", "Face VAE", Form.NAMES, is_optional=True),
+    replace(
+        _kind("exact_masks", "Face masks in their place", Form.SWITCH),
+        show=lambda value: "face masks in their place" if value else "face masks as ADetailer's",
+    ),
+    _kind("noise_multiplier", "Face noise multiplier", Form.REAL, xyz="noise multiplier", is_optional=True),
     _kind("sort", "Face order", Form.NAMES),
     _kind("top_k_by", "Face top k by", Form.NAMES),
     _kind("min_ratio", "Face min area", Form.REAL),

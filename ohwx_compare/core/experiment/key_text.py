@@ -25,6 +25,15 @@ Forms = tuple[str, ...]
 JOB_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "negative": "", "steps": 20, "sampler": "DPM++ 2M SDE", "schedule": "Automatic", "cfg": 7.0, "width": 1024,
     "height": 1024, "denoise": None, "subseed": 0, "subseed_strength": 0.0, "rng": "GPU", "clip_skip": 1,
+    "vae": None,
+    "eta": 1.0, "eta_ddim": 0.0, "s_churn": 0.0, "s_tmin": 0.0, "s_tmax": 0.0, "s_noise": 1.0, "ensd": 0,
+    "sigma_min": 0.0, "sigma_max": 0.0, "rho": 0.0, "beta_alpha": 0.6, "beta_beta": 0.6, "discard_penultimate": False,
+    "zero_snr": False, "sgm_noise": False, "unipc_variant": "bh1", "unipc_skip_type": "time_uniform", "unipc_order": 3,
+    "unipc_lower_order_final": True, "ngms": 0.0, "ngms_all": False, "skip_early_cfg": 0.0, "emphasis": "Original",
+    "comma_backtrack": 20, "clip_l_skip": False, "tiling": False, "seed_resize_width": 0, "seed_resize_height": 0,
+    "fix_steps": False, "noise_multiplier": 1.0, "extra_noise": 0.0, "hires_upscaler": None, "hires_scale": 2.0,
+    "hires_width": 0, "hires_height": 0, "hires_steps": 0, "hires_denoise": 0.7, "hires_sampler": None,
+    "hires_schedule": None, "hires_prompt": "", "hires_negative": "",
 })  # fmt: skip
 """Frozen; prompt and seed are always told, and so is a field that has no entry."""
 
@@ -33,7 +42,7 @@ FACE_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "top_k_by": "Area", "min_ratio": 0.0, "max_ratio": 1.0, "sort": "None", "x_offset": 0, "y_offset": 0, "dilate": 4,
     "merge": "None", "blur": 4, "denoise": 0.4, "only_masked": True, "padding": 32, "width": None, "height": None,
     "steps": None, "cfg": None, "sampler": None, "schedule": None, "noise_multiplier": None, "clip_skip": None,
-    "checkpoint": None, "vae": None, "restore_face": False,
+    "checkpoint": None, "vae": None, "restore_face": False, "exact_masks": False,
 })  # fmt: skip
 """Frozen."""
 

@@ -46,7 +46,7 @@ class PictureKeys:
     def __init__(self, fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str]):
         self._fingerprint, self._detectors = fingerprint, detectors
         self._jobs: dict[Job, tuple[str, Forms]] = {}  # the host's part and the job's
-        self._faces: dict[tuple[FaceSettings, ...], tuple[str, Forms]] = {}  # detectors' and host's part, settings'
+        self._faces: dict[tuple[Any, ...], tuple[str, Forms]] = {}  # detectors' and host's part, settings'
         self._host: tuple[Mapping[str, Any], str] = ({}, "{}")  # the last fingerprint: most jobs have the same
 
     def of(self, cell: Cell, checkpoint_sha256: str) -> tuple[Forms, Forms]:
@@ -57,10 +57,11 @@ class PictureKeys:
         befores = tuple(_before(checkpoint_sha256, host, job) for job in jobs)
         if not cell.faces:
             return befores, befores
-        if cell.faces not in self._faces:
+        pass_ = (cell.faces, cell.job.clip_l_skip)
+        if pass_ not in self._faces:
             named = canonical([self._detectors[tab.model] for tab in cell.faces])
-            self._faces[cell.faces] = (named + self._own_of(cell), _face_texts(cell.faces))
-        detectors, faces = self._faces[cell.faces]
+            self._faces[pass_] = (named + self._own_of(cell), _face_texts(*pass_))
+        detectors, faces = self._faces[pass_]
         return befores, tuple(_after(before, detectors, text) for before, text in zip(befores, faces, strict=False))
 
     def _own_of(self, cell: Cell) -> str:
@@ -68,7 +69,8 @@ class PictureKeys:
         plain = self._fingerprint(replace(cell.job, prompt="", negative=""))
         own = []
         for tab in cell.faces:
-            said = self._fingerprint(replace(cell.job, prompt=tab.prompt, negative=tab.negative))
+            vae = tab.vae or cell.job.vae
+            said = self._fingerprint(replace(cell.job, prompt=tab.prompt, negative=tab.negative, vae=vae))
             own.append({name: value for name, value in said.items() if plain.get(name) != value})
         return f',"faces\' host":{canonical(own)}' if any(own) else ""
 
@@ -88,12 +90,14 @@ def _after(before: str, detectors: str, faces: str) -> str:
 
 
 def _job_texts(job: Job) -> Forms:
-    still = {"clip_skip"} | ({"subseed", "subseed_strength"} if job.subseed_strength == 0 else set())
+    still = set() if job.clip_l_skip else {"clip_skip"}
+    still |= {"subseed", "subseed_strength"} if job.subseed_strength == 0 else set()
     return tuple(canonical({name: said[name] for name in said.keys() - still}) for said in told(job))
 
 
-def _face_texts(faces: Sequence[FaceSettings]) -> Forms:
-    return tuple(map(canonical, told_each([replace(tab, clip_skip=None) for tab in faces])))
+def _face_texts(faces: Sequence[FaceSettings], skips: bool = False) -> Forms:
+    """`skips`: whether the job has CLIP-L skip layers, so that their number counts."""
+    return tuple(map(canonical, told_each([tab if skips else replace(tab, clip_skip=None) for tab in faces])))
 
 
 def _digest(text: str) -> str:

@@ -14,7 +14,9 @@ from ohwx_compare.core.infotext.sampler_names import Version, read_version, spli
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import InfotextError
 
-__all__ = ["ADETAILER_RELEASE", "adetailer_faces", "adetailer_tabs", "is_built_key", "pairs_of"]
+__all__ = ["ADETAILER_RELEASE", "adetailer_faces", "adetailer_tabs", "is_built_key", "is_denoise_leaked", "pairs_of"]
+
+_CLEAN_SINCE = (24, 4)
 
 ADETAILER_RELEASE = "25.3.0"  # the release whose text we write
 
@@ -47,6 +49,12 @@ def is_built_key(key: str) -> bool:
     """Whether `key` is one of ADetailer's that `faces` understands (ControlNet's are not)."""
     found = _TAB.fullmatch(key)
     return found is not None and (key == "ADetailer version" or _ALIASES.get(found["name"], found["name"]) in _NAMES)
+
+
+def is_denoise_leaked(infotext: Infotext, denoise: float, tabs: Sequence[FaceSettings]) -> bool:
+    """Whether the text's "Denoising strength" may be a face pass's: ADetailer before 24.4 wrote its own there."""
+    wrote = read_version(infotext.get("ADetailer version"))
+    return wrote is not None and wrote < _CLEAN_SINCE and any(tab.denoise == denoise for tab in tabs)
 
 
 def adetailer_tabs(infotext: Infotext) -> dict[int, dict[str, str]]:

@@ -8,8 +8,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ohwx_compare.core.infotext import face_keys
+from ohwx_compare.core.infotext.hires_keys import hires_pairs, hires_settings
 from ohwx_compare.core.infotext.origin import notes_of, writer_of
 from ohwx_compare.core.infotext.pairs import (
     Infotext,
@@ -22,8 +24,10 @@ from ohwx_compare.core.infotext.pairs import (
     split,
     unquote,
 )
-from ohwx_compare.core.infotext.sampler_names import Version, read_version, split_sampler
+from ohwx_compare.core.infotext.sampler_names import read_version, split_sampler
+from ohwx_compare.core.infotext.sampling_keys import UNTOLD, sampling_pairs, sampling_settings
 from ohwx_compare.core.infotext.supported import require_drawn, require_supported, unsupported
+from ohwx_compare.core.infotext.vae import OWN_VAE, vae_of
 from ohwx_compare.core.infotext.xyz import Xyz, XyzAxis, with_xyz, xyz
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
@@ -54,6 +58,7 @@ __all__ = [
     "to_job",
     "unquote",
     "unsupported",
+    "with_settings",
     "with_xyz",
     "writer_of",
     "xyz",
@@ -61,10 +66,11 @@ __all__ = [
 
 EXTRA_KEY = "ohwx"
 """Under which our own facts stand, as JSON."""
+_UNTOLD = "settings"  # in the extra key: those that no key of the webui's tells
 _SORT = "face sort"  # in the extra key: ADetailer keeps it in its settings, not in the picture
+_EXACT = "exact face masks"  # ADetailer knows none
 _ZEROS = re.compile(r"\.0*\s*\Z")  # other programs write whole numbers as 20.0
 _MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content")
-_ADETAILER_CLEAN_SINCE = (24, 4)
 
 
 def to_job(infotext: Infotext) -> Job:
@@ -92,6 +98,10 @@ def to_job(infotext: Infotext) -> Job:
         subseed_strength=_real(infotext, "Variation seed strength", 0.0),
         rng=(infotext.get("RNG") or "GPU").strip(),
         clip_skip=_whole(infotext, "Clip skip", 1),
+        vae=vae_of(infotext),
+        **hires_settings(infotext),
+        **sampling_settings(infotext),
+        **_untold(infotext),
     )
 
 
@@ -124,7 +134,7 @@ def is_img2img(infotext: Infotext) -> bool:
     version = read_version(infotext.get("Version"))
     if denoise == 0 and version is not None and version < (1, 9):
         return False
-    return not _leaked(infotext, denoise)
+    return not face_keys.is_denoise_leaked(infotext, denoise, face_keys.adetailer_faces(infotext))
 
 
 def require_from_noise(infotext: Infotext) -> None:
@@ -149,11 +159,9 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
         raise InfotextError(
             f"The key {EXTRA_KEY!r} lists {quoted(orders)} as {_SORT!r}, expected one for each tab ({len(settings)})."
         )
-    return (
-        tuple(replace(tab, sort=str(order)) for tab, order in zip(settings, orders, strict=True))
-        if orders
-        else settings
-    )
+    is_exact = bool(extra(infotext).get(_EXACT))
+    sorts = map(str, orders) if orders else (tab.sort for tab in settings)
+    return tuple(replace(tab, sort=sort, exact_masks=is_exact) for tab, sort in zip(settings, sorts, strict=True))
 
 
 def model(infotext: Infotext) -> tuple[str | None, str | None]:
@@ -192,13 +200,19 @@ def from_job(
     key `ohwx`. `version` is written as given; a version below 1.9 would change the meaning of a bare sampler name.
     """
     drawn = job.job if isinstance(job, InpaintJob) else job
-    named: list[tuple[str, object]] = [*_base(drawn, model, model_hash)]
+    sampling = sampling_pairs(drawn)
+    named: list[tuple[str, object]] = [*_base(drawn, model, model_hash, sampling)]
     if isinstance(job, InpaintJob):
         named += _mask(job)
+    named += hires_pairs(drawn).items()
+    named += sampling.items()
     named += face_keys.pairs_of([_sized(tab, drawn) for tab in faces])
     rest = dict(extra)
     if any(tab.sort != "None" for tab in faces):
         rest[_SORT] = [tab.sort for tab in faces]
+    if any(tab.exact_masks for tab in faces):
+        rest[_EXACT] = True
+    rest |= _own_settings(drawn)
     if rest:
         named.append((EXTRA_KEY, json.dumps(rest, ensure_ascii=False)))
     if version is not None:
@@ -209,7 +223,10 @@ def from_job(
     return infotext
 
 
-def _base(job: Job, model: str | None, model_hash: str | None) -> Iterable[tuple[str, object]]:
+def _base(
+    job: Job, model: str | None, model_hash: str | None, sampling: dict[str, object]
+) -> Iterable[tuple[str, object]]:
+    """What stands first; takes its own out of `sampling`."""
     yield "Steps", job.steps
     yield "Sampler", job.sampler
     yield "Schedule type", job.schedule
@@ -220,15 +237,50 @@ def _base(job: Job, model: str | None, model_hash: str | None) -> Iterable[tuple
         yield "Model hash", model_hash[:10]
     if model is not None:
         yield "Model", model
+    if job.vae and job.vae not in OWN_VAE:
+        yield "VAE", job.vae
     if job.subseed_strength:
         yield "Variation seed", job.subseed
         yield "Variation seed strength", float(job.subseed_strength)
+    yield from _taken(sampling, "Seed resize from")
     if job.denoise is not None:
         yield "Denoising strength", float(job.denoise)
+    if job.hires_upscaler is not None:
+        yield "Denoising strength", float(job.hires_denoise)
     if job.clip_skip > 1:
         yield "Clip skip", job.clip_skip
+    yield from _taken(sampling, "ENSD")
     if job.rng != "GPU":
         yield "RNG", job.rng
+    yield from _taken(sampling, "Tiling")
+
+
+def _taken(pairs: dict[str, object], key: str) -> Iterable[tuple[str, object]]:
+    if key in pairs:
+        yield key, pairs.pop(key)
+
+
+def _own_settings(job: Job) -> dict[str, object]:
+    """What our own key tells of how the picture was sampled."""
+    untold = {name: getattr(job, name) for name in UNTOLD if getattr(job, name) != getattr(Job, name)}
+    return {_UNTOLD: untold} if untold else {}
+
+
+def with_settings(infotext: Infotext, settings: Mapping[str, Any]) -> Infotext:
+    """`infotext` as it would tell `settings`, fields of a job that are told by keys of their own or by ours."""
+    job = Job(prompt="", seed=0, **settings)
+    for key, value in sampling_pairs(job).items():
+        infotext = infotext.with_value(key, value)
+    own = _own_settings(job)
+    return infotext.with_value(EXTRA_KEY, json.dumps(extra(infotext) | own, ensure_ascii=False)) if own else infotext
+
+
+def _untold(infotext: Infotext) -> dict[str, Any]:
+    """Settings that only our own key tells."""
+    said = extra(infotext).get(_UNTOLD, {})
+    if not isinstance(said, dict) or not all(type(said[name]) is type(getattr(Job, name, None)) for name in said):
+        raise InfotextError(f"The key {EXTRA_KEY!r} has {quoted(said)} as {_UNTOLD!r}, expected settings of a job.")
+    return {name: said[name] for name in UNTOLD if name in said}
 
 
 def _mask(job: InpaintJob) -> Iterable[tuple[str, object]]:
@@ -243,13 +295,6 @@ def _sized(tab: FaceSettings, job: Job) -> FaceSettings:
     if (tab.width is None) == (tab.height is None):
         return tab
     return replace(tab, width=tab.width or job.width, height=tab.height or job.height)
-
-
-def _leaked(infotext: Infotext, denoise: float) -> bool:
-    wrote: Version | None = read_version(infotext.get("ADetailer version"))
-    if wrote is None or wrote >= _ADETAILER_CLEAN_SINCE:
-        return False
-    return any(tab.denoise == denoise for tab in face_keys.adetailer_faces(infotext))
 
 
 def _needed(infotext: Infotext, key: str) -> str:

@@ -34,7 +34,24 @@ def writer_of(infotext: Infotext) -> str | None:
 
 
 def notes_of(infotext: Infotext) -> tuple[str, ...]:
-    """Sentences for a reader who expects the webui's picture: another writer, an order of keys that no webui has."""
+    """Sentences for a reader who expects the webui's picture.
+
+    Another writer, an order of keys that no webui has, LoRAs that only a list of hashes names.
+    """
+    lost = _lost_loras(infotext)
+    without = f"The text lists the LoRAs {', '.join(lost)}, which no prompt names: it is drawn without them."
+    return (*_about_the_writer(infotext), *((without,) if lost else ()))
+
+
+def _lost_loras(infotext: Infotext) -> list[str]:
+    """The names in "Lora hashes" that are no tag of any prompt; only a tag tells the weight."""
+    prompts = (infotext.prompt, *(pair.value for pair in infotext.pairs if "prompt" in pair.key.lower()))
+    tags = {re.sub("[:,]", "", one) for prompt in prompts for one in re.findall(r"<(?:lora|lyco):([^:>]+)", prompt)}
+    listed = (one.rpartition(":") for one in (infotext.get("Lora hashes") or "").split(","))
+    return [name.strip() for name, colon, _ in listed if colon and name.strip() not in tags]
+
+
+def _about_the_writer(infotext: Infotext) -> tuple[str, ...]:
     writer = writer_of(infotext)
     if writer:
         said = f"{writer} wrote this text, not the webui: its picture may differ, even with the same settings."

@@ -11,23 +11,17 @@ __all__ = ["SAMPLERS", "SCHEDULE_NAMES", "Version", "one_name", "read_version", 
 
 Version = tuple[int, ...]
 
-SAMPLERS = ("DPM++ 2M", "DPM++ 2M SDE", "Euler", "Euler a")  # what our engine supports
-SCHEDULE_NAMES = ("Automatic", "Exponential", "Karras", "Uniform")
+SAMPLERS = (  # what our engine supports
+    "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 2M SDE Heun", "DPM++ 2S a", "DPM++ 3M SDE", "Euler a", "Euler",
+    "LMS", "Heun", "DPM2", "DPM2 a", "DPM fast", "DPM adaptive", "Restart", "DDIM", "DDIM CFG++", "PLMS", "UniPC",
+    "LCM",
+)  # fmt: skip
+SCHEDULE_NAMES = (
+    "Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "KL Optimal",
+    "Align Your Steps", "Simple", "Normal", "DDIM", "Beta",
+)  # fmt: skip
 
-_LABELS = (
-    "Align Your Steps",
-    "Automatic",
-    "Beta",
-    "DDIM",
-    "Exponential",
-    "KL Optimal",
-    "Karras",
-    "Normal",
-    "Polyexponential",
-    "SGM Uniform",
-    "Simple",
-    "Uniform",
-)
+_LABELS = (*SCHEDULE_NAMES, "Align Your Steps 11", "Align Your Steps 32", "Align Your Steps GITS", "Turbo")
 _SPLIT_SINCE = (1, 9)
 _AUTOMATIC = {  # what 1.10 draws with (`samplers_k_diffusion` at 82a973c); all others: the model's schedule
     "DPM++ 2M": "Karras",
@@ -78,17 +72,22 @@ def split_sampler(name: str, schedule: str | None, version: Version | None) -> t
 
 def one_name(sampler: str, schedule: str) -> str:
     """Sampler and schedule in one name, as up to 1.8; the reverse of `split_sampler`."""
-    own = _AUTOMATIC.get(sampler, "Uniform") if schedule == "Automatic" else schedule
-    return sampler if own == "Uniform" else f"{sampler} {own}"
+    bare = _OLD_DEFAULTS.get(sampler, "Uniform")
+    own = _AUTOMATIC.get(sampler, bare) if schedule == "Automatic" else schedule
+    return sampler if own == bare else f"{sampler} {own}"
 
 
 def _suffix(name: str) -> tuple[str, str | None]:
-    for label in _LABELS:
+    for label in sorted(_LABELS, key=len, reverse=True):  # "SGM Uniform" before "Uniform"
         if name.lower().endswith(" " + label.lower()):
             return name[: -len(label) - 1].rstrip(), label
     return name, None
 
 
 def _label(schedule: str) -> str:
-    plain = schedule.lower().replace("_", " ")
-    return next((label for label in _LABELS if label.lower() == plain), schedule)
+    return next((label for label in _LABELS if _letters(label) == _letters(schedule)), schedule)
+
+
+def _letters(schedule: str) -> str:
+    """Without case and blanks: the webui's own names are "sgm_uniform" and "SGMUniform" too."""
+    return schedule.lower().replace("_", "").replace(" ", "")

@@ -11,12 +11,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key
+from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key, is_denoise_leaked
+from ohwx_compare.core.infotext.hires_keys import HIRES_KEYS, has_hires, hires_settings
 from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
+from ohwx_compare.core.infotext.sampling_keys import is_sampling_key
+from ohwx_compare.core.infotext.vae import names_vae
 from ohwx_compare.core.infotext.xyz import SCRIPT
-from ohwx_compare.core.prompt.parts import strip_tags
+from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import UnsupportedKeyError
@@ -26,11 +29,12 @@ __all__ = ["require_drawn", "require_supported", "unsupported", "unsupported_job
 _DRAWN = frozenset({
     "CFG scale", "Clip skip", "Denoising strength", "Inpaint area", "Mask blur", "Masked area padding", "Model",
     "Model hash", "RNG", "Sampler", "Schedule type", "Script", "Seed", "Size", "Steps", "Variation seed",
-    "Variation seed strength",
+    "Variation seed strength", "VAE", "VAE hash",
 })  # fmt: skip
 _HARMLESS = frozenset({
     "ADetailer Version", "App", "Backend", "Batch pos", "Batch size", "Civitai metadata", "Created Date",
     "Fixed X Values", "Fixed Y Values", "Fixed Z Values", "Hardware Info", "Hashes", "Init image hash",
+    "Lora hashes", "TI", "TI hashes",
     "Negative Template", "Raw negative prompt", "Raw prompt", "Style Selector Enabled",
     "Style Selector Randomize", "Style Selector Style",
     "Styles", "Template", "Time taken", "User", "Version", "Wildcard negative prompt", "Wildcard prompt", "X Type",
@@ -42,26 +46,14 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Automatic",
             "Automatic (fp16 LoRA)",
         ),  # of Forge
-        "ENSD": ("0",),
-        "Emphasis": ("Original",),
-        "Eta": ("1", "1.0"),
-        "Extra noise": ("0", "0.0"),
         "FP8 weight": ("Disable",),
         "Mask mode": ("Inpaint masked",),
         "Masked content": ("original",),
-        "NGMS": ("0", "0.0"),
-        "Noise Schedule": ("Default",),
-        "Noise multiplier": ("1", "1.0"),
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),
         "Refiner switch by sampling steps": ("False",),
-        "Sigma churn": ("0", "0.0"),
-        "Sigma noise": ("1", "1.0"),
-        "Sigma tmin": ("0", "0.0"),
-        "Tiling": ("False",),
         "Token merging ratio": ("0", "0.0"),
-        "VAE": ("Automatic", "None"),
         "VAE Decoder": ("Full",),
         "VAE Encoder": ("Full",),
     }
@@ -88,9 +80,24 @@ def unsupported(infotext: Infotext) -> list[str]:
         version = read_version(infotext.get("Version"))
         if version is not None and version < _AREA_SINCE:
             refused.append("Inpaint area (not written before webui 1.8)")
-    refused += _faces(adetailer_faces(infotext))
+    tabs = adetailer_faces(infotext)
+    if has_hires(infotext):
+        refused += _hires(infotext, tabs)
+    refused += _faces(tabs)
     refused += (f"line {line[:60]!r}" for line in infotext.tail.split("\n") if not _BELOW.match(line))
     return refused
+
+
+def _hires(infotext: Infotext, tabs: Sequence[FaceSettings]) -> Iterator[str]:
+    """What of a second pass is not drawn, or not told."""
+    said = hires_settings(infotext)
+    if (sampler := said.get("hires_sampler")) and sampler not in SAMPLERS:
+        yield f"Hires sampler: {sampler}"
+    if (schedule := said.get("hires_schedule")) and schedule not in SCHEDULE_NAMES:
+        yield f"Hires schedule type: {schedule}"
+    yield from (f"{tag} in the hires prompt" for tag in other_tags(said["hires_prompt"]))
+    if is_denoise_leaked(infotext, said["hires_denoise"], tabs):
+        yield "Denoising strength (ADetailer before 24.4 wrote the face pass's over that of hires fix)"
 
 
 def require_supported(infotext: Infotext) -> None:
@@ -107,7 +114,11 @@ def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
         refused.append(f"schedule: {job.schedule}")
     if job.rng not in _GENERATORS:
         refused.append(f"rng: {job.rng}")
-    return [*refused, *_networks(job.prompt), *_faces(tabs)]
+    if job.hires_sampler not in (None, *SAMPLERS):
+        refused.append(f"hires_sampler: {job.hires_sampler}")
+    if job.hires_schedule not in (None, *SCHEDULE_NAMES):
+        refused.append(f"hires_schedule: {job.hires_schedule}")
+    return [*refused, *_networks(job.prompt), *_networks(job.hires_prompt), *_faces(tabs)]
 
 
 def require_drawn(asked: Iterable[tuple[Job, Sequence[FaceSettings]]]) -> None:
@@ -149,14 +160,16 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return int(size[1]) % 8 == int(size[2]) % 8 == 0
     if key == "Civitai resources":
         return _are_checkpoints(value)
-    if key == "VAE hash":
-        return (infotext.get("VAE") or "").strip() in _NEUTRAL["VAE"]
     if key == "RNG":
         return value in _GENERATORS
     if key == "Script":
         return value == SCRIPT
-    if key == "ENSD" and _sampler(infotext)[0] != "Euler a":  # the others draw no noise from that seed
+    if is_sampling_key(key):
         return True
+    if key in HIRES_KEYS:
+        return has_hires(infotext)
+    if _MODULE.fullmatch(key):
+        return names_vae(infotext)
     return key in _DRAWN or key in _HARMLESS or value in _NEUTRAL.get(key, ()) or is_built_key(key)
 
 
@@ -183,7 +196,7 @@ def _is_drawn_sampler(key: str, infotext: Infotext) -> bool:
 
 
 def _networks(prompt: str) -> Iterator[str]:
-    return (f"{tag} in the prompt" for tag in strip_tags(prompt)[1])
+    return (f"{tag} in the prompt" for tag in other_tags(prompt))
 
 
 def _faces(tabs: Sequence[FaceSettings]) -> Iterator[str]:
@@ -197,12 +210,8 @@ def _face(tab: FaceSettings) -> Iterator[str]:
         yield f"model classes: {tab.classes or tab.model}"
     if tab.checkpoint is not None:
         yield f"checkpoint: {tab.checkpoint}"
-    if tab.vae is not None:
-        yield f"VAE: {tab.vae}"
     if tab.restore_face:
         yield "restore face"
-    if tab.noise_multiplier not in (None, 1.0):
-        yield f"noise multiplier: {tab.noise_multiplier}"
     if tab.sampler is not None and tab.sampler not in SAMPLERS:
         yield f"sampler: {tab.sampler}"
     if tab.schedule is not None and tab.schedule not in SCHEDULE_NAMES:

@@ -61,27 +61,31 @@ class _Bracket:
             items += [separator, *part]
         return items
 
-    def node(self, closer: str, steps: int) -> _Change | _Turns | list[_Node] | None:
+    def node(self, closer: str, steps: int, after: int | None) -> _Change | _Turns | list[_Node] | None:
         """What the bracket and its closer mean, or None."""
         pair, kinds = self.opener + closer, "".join(self.separators)
         if (kinds == "" and pair in ("()", "[]")) or (kinds == ":" and pair == "()"):
             return [*self.literal(), closer]
         if pair == "[]" and set(kinds) == {"|"}:
             return _Turns(self.parts)
-        if pair == "[]" and kinds in (":", "::") and (when := _when(self.parts[-1], steps)) is not None:
+        if pair == "[]" and kinds in (":", "::") and (when := _when(self.parts[-1], steps, after)) is not None:
             return _Change(self.parts[0] if kinds == "::" else [], self.parts[-2], when)
         return None
 
 
-def _when(part: list[_Node], steps: int) -> int | None:
+def _when(part: list[_Node], steps: int, after: int | None) -> int | None:
     number = _NUMBER.fullmatch(part[0]) if len(part) == 1 and isinstance(part[0], str) else None
     if number is None:
         return None
-    value = float(number[1]) * (steps if "." in number[1] else 1)
+    value = float(number[1])
+    if "." in number[1]:
+        value = (value - (after is not None)) * steps
+    else:
+        value -= after or 0
     return int(min(max(value, 0.0), steps))
 
 
-def _parse(text: str, steps: int) -> tuple[list[_Node], set[int]]:
+def _parse(text: str, steps: int, after: int | None) -> tuple[list[_Node], set[int]]:
     """Nodes of the prompt and the steps at which something may change."""
     items: list[_Node] = []
     changes: set[int] = set()
@@ -94,7 +98,7 @@ def _parse(text: str, steps: int) -> tuple[list[_Node], set[int]]:
         if token in ("(", "["):
             brackets.append(_Bracket(token))
         elif token in (")", "]"):
-            node = brackets[-1].node(token, steps) if brackets else None
+            node = brackets[-1].node(token, steps, after) if brackets else None
             if node is None:  # then no bracket still open can be well-formed
                 for bracket in brackets:
                     items += bracket.literal()
@@ -137,10 +141,14 @@ def _text_at(step: int, items: list[_Node]) -> str:
     return "".join(texts)
 
 
-def edits(text: str, steps: int) -> tuple[EditedPrompt, ...]:
-    """The texts of one prompt over `steps` (>= 1) steps: `until` rises and ends at `steps`; neighbours may be equal."""
+def edits(text: str, steps: int, after: int | None = None) -> tuple[EditedPrompt, ...]:
+    """The texts of one prompt over `steps` (>= 1) steps: `until` rises and ends at `steps`; neighbours may be equal.
+
+    after: the steps of the pass before, in the second one of hires fix: its numbers go on where that one's ended, so a
+    fraction from 1 to 2 and a whole number beyond `after` mean this pass.
+    """
     try:
-        items, changes = _parse(text, steps)
+        items, changes = _parse(text, steps, after)
     except _NotASchedule:
         return (EditedPrompt(steps, text),)
     return tuple(EditedPrompt(step, _text_at(step, items)) for step in sorted(changes | {steps}))

@@ -45,3 +45,4 @@ class FaceSettings:
     checkpoint: str | None = None
     vae: str | None = None
     restore_face: bool = False
+    exact_masks: bool = False  # of a segmentation detector, in their place instead of where ADetailer puts them

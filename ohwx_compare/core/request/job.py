@@ -18,7 +18,7 @@ class Job:
     seed: int
     steps: int = 20  # as the user set them; `steps.sampling_steps` says how many of them run
     sampler: str = "DPM++ 2M SDE"  # without schedule
-    schedule: str = "Automatic"  # "Automatic" (the sampler's own), "Uniform", "Karras", "Exponential"
+    schedule: str = "Automatic"  # "Automatic" is the sampler's own
     cfg: float = 7.0
     width: int = 1024  # px, a multiple of 8
     height: int = 1024
@@ -26,7 +26,55 @@ class Job:
     subseed: int = 0
     subseed_strength: float = 0.0  # 0..1
     rng: str = "GPU"  # who draws the noise: "GPU", "CPU" or "NV"
-    clip_skip: int = 1  # written and kept; without effect on SDXL
+    clip_skip: int = 1  # written and kept; without effect on SDXL unless `clip_l_skip` is on
+    vae: str | None = None  # a file's name; None is the checkpoint's own, or what the host was told to use
+    # how the sampler walks: 0 is off where nothing else is said
+    eta: float = 1.0  # share of fresh noise in ancestral and SDE samplers
+    eta_ddim: float = 0.0  # the same in DDIM
+    s_churn: float = 0.0  # noise that Euler, Heun and DPM2 add before a step
+    s_tmin: float = 0.0  # levels between which they do
+    s_tmax: float = 0.0  # 0: no end
+    s_noise: float = 1.0  # factor on the noise of a step
+    ensd: int = 0  # added to the seed of the noise of steps
+    # which levels it visits
+    sigma_min: float = 0.0  # 0: the model's own
+    sigma_max: float = 0.0
+    rho: float = 0.0  # 0: the schedule's own
+    beta_alpha: float = 0.6  # of the schedule Beta
+    beta_beta: float = 0.6
+    discard_penultimate: bool = False  # leave out the last level but one
+    zero_snr: bool = False  # rescale the model's levels so that the last one is next to pure noise
+    sgm_noise: bool = False  # start with noise of variance 1 + sigma^2
+    unipc_variant: str = "bh1"  # "bh1", "bh2", "vary_coeff"
+    unipc_skip_type: str = "time_uniform"  # "time_uniform", "time_quadratic", "logSNR"
+    unipc_order: int = 3
+    unipc_lower_order_final: bool = True
+    # how the texts guide it
+    ngms: float = 0.0  # below this level every second step goes without the negative prompt
+    ngms_all: bool = False  # every step
+    skip_early_cfg: float = 0.0  # share of the steps, from the first, that go without it
+    emphasis: str = "Original"  # "Original", "No norm", "Ignore", "None"
+    comma_backtrack: int = 20  # tokens back to a comma that takes what follows it to the next chunk
+    clip_l_skip: bool = False  # take CLIP-L's state before its last `clip_skip` layers
+    # the picture
+    tiling: bool = False  # its edges fit together
+    seed_resize_width: int = 0  # px of the picture whose noise this one has in its middle; 0: its own
+    seed_resize_height: int = 0
+    # img2img
+    fix_steps: bool = False  # all `steps` run, of a schedule that is so much longer
+    noise_multiplier: float = 1.0  # on the noise that the picture is given
+    extra_noise: float = 0.0  # of the same noise, on top of it, in hires fix too
+    # hires fix, a second pass at a larger size; "", 0 and None are the first pass's own
+    hires_upscaler: str | None = None  # its name; None: no second pass
+    hires_scale: float = 2.0
+    hires_width: int = 0  # px; where one is given, both count instead of the scale
+    hires_height: int = 0
+    hires_steps: int = 0
+    hires_denoise: float = 0.7  # above 0, up to 1
+    hires_sampler: str | None = None
+    hires_schedule: str | None = None
+    hires_prompt: str = ""
+    hires_negative: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,9 @@ __all__ = ["MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
 TOP_K_BY = ("Area", "Confidence")
 MERGES = ("None", "Merge", "Merge and Invert")
 SORTS = ("None", "Left to right", "Center to edge", "Large to small")
+EMPHASIS_MODES = ("Original", "No norm", "Ignore", "None")
+UNIPC_VARIANTS = ("bh1", "bh2", "vary_coeff")
+UNIPC_SKIP_TYPES = ("time_uniform", "time_quadratic", "logSNR")
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for its values, in code and in words
 
@@ -61,7 +64,33 @@ _STEPS = (lambda value: 1 <= value <= 1000, "1 to 1000")
 _SHARE = (lambda value: 0 <= value <= 1, "0 to 1")
 _JOB: Rules = {
     "seed": _SEED, "steps": _STEPS, "width": _SIDE, "height": _SIDE, "subseed_strength": _SHARE,
-    "denoise": _SHARE,
+    "denoise": _SHARE, "eta_ddim": _SHARE, "skip_early_cfg": _SHARE,
+    "eta": (_at_least_0, "0 or more"),
+    "s_churn": (_at_least_0, "0 or more"),
+    "s_tmin": (_at_least_0, "0 or more"),
+    "s_tmax": (_at_least_0, "0 or more"),
+    "s_noise": (_at_least_0, "0 or more"),
+    "sigma_min": (_at_least_0, "0 or more"),
+    "sigma_max": (_at_least_0, "0 or more"),
+    "rho": (_at_least_0, "0 or more"),
+    "ngms": (_at_least_0, "0 or more"),
+    "beta_alpha": (lambda value: 0 < value <= 100, "above 0, up to 100"),
+    "beta_beta": (lambda value: 0 < value <= 100, "above 0, up to 100"),
+    "ensd": (lambda value: abs(value) < 2**32, "-4294967295 to 4294967295"),
+    "unipc_order": (lambda value: 1 <= value <= 50, "1 to 50"),
+    "unipc_variant": _one_of(*UNIPC_VARIANTS),
+    "unipc_skip_type": _one_of(*UNIPC_SKIP_TYPES),
+    "emphasis": _one_of(*EMPHASIS_MODES),
+    "comma_backtrack": (lambda value: 0 <= value <= 74, "0 to 74"),
+    "noise_multiplier": (lambda value: 0 <= value <= 2, "0 to 2"),
+    "extra_noise": _SHARE,
+    "hires_scale": (lambda value: 1 <= value <= 8, "1 to 8"),
+    "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
+    "hires_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
+    "hires_steps": (lambda value: 0 <= value <= 1000, "0 to 1000"),
+    "hires_denoise": (lambda value: 0 < value <= 1, "above 0, up to 1"),
+    "seed_resize_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
+    "seed_resize_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
 }  # fmt: skip
 
 

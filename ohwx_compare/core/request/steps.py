@@ -1,9 +1,10 @@
 """How many sampling steps a request runs, and how many faces it is expected to inpaint."""
 
 from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.hires import second_pass
 from ohwx_compare.core.request.job import Job
 
-__all__ = ["expected_faces", "face_steps", "sampling_steps"]
+__all__ = ["expected_faces", "face_steps", "picture_steps", "planned_steps", "sampling_steps", "steps_run"]
 
 
 def sampling_steps(steps: int, denoise: float | None = None) -> int:
@@ -13,6 +14,26 @@ def sampling_steps(steps: int, denoise: float | None = None) -> int:
     https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/82a973c0/modules/sd_samplers_common.py
     """
     return steps if denoise is None else int(min(denoise, 0.999) * steps) + 1
+
+
+def planned_steps(job: Job) -> int:
+    """The steps of a job's schedule, of which the last `steps_run` run."""
+    if job.denoise is None or not job.fix_steps:
+        return job.steps
+    return int(job.steps / min(job.denoise, 0.999)) if job.denoise > 0 else 0
+
+
+def steps_run(job: Job) -> int:
+    """The sampling steps that run for a job, without those of its second pass."""
+    return job.steps if job.fix_steps else sampling_steps(job.steps, job.denoise)
+
+
+def picture_steps(job: Job) -> float:
+    """The sampling steps of a picture before its faces; those of hires fix count by their share of its pixels."""
+    if job.hires_upscaler is None:
+        return steps_run(job)
+    second = second_pass(job)
+    return steps_run(job) + steps_run(second) * second.width * second.height / (job.width * job.height)
 
 
 def face_steps(job: Job, tab: FaceSettings) -> int:

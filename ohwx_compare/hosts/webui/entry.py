@@ -13,7 +13,7 @@ from urllib.parse import quote
 import modules.scripts as scripts
 from modules import processing, script_callbacks
 
-from ohwx_compare.errors import OhwxError
+from ohwx_compare.errors import HostError, OhwxError
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import as_shown
 from ohwx_compare.hosts.webui.generation.toy import register_encoder
@@ -70,6 +70,8 @@ class CompareScript(scripts.Script):
 
         Raises OhwxError, whose text the webui shows, for what cannot be generated as requested.
         """
+        if why := features.refusal():
+            raise HostError(why)
         from ohwx_compare.hosts.webui.request.comparison import base_job, compare
         from ohwx_compare.hosts.webui.request.gallery import shown
         from ohwx_compare.hosts.webui.request.given import given_by

@@ -5,16 +5,18 @@ It is asked by looking at what is there; no version is compared. How models are 
 """
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modules import paths, scripts, sd_models, shared
+from modules import errors, paths, processing, scripts, sd_models, shared
 
 __all__ = [
     "always_on",
     "api_passwords",
     "can_finish_first",
+    "clear_bars",
     "clip_skip",
     "component_id",
     "component_value",
@@ -43,6 +45,8 @@ __all__ = [
     "option",
     "pasting",
     "refiner_of",
+    "refusal",
+    "report",
     "schedules",
     "script_files",
     "session_user",
@@ -57,6 +61,18 @@ __all__ = [
 def is_frozen() -> bool:
     """Whether settings cannot be changed (--freeze-settings), and so no checkpoint switched."""
     return bool(_flag("freeze_settings"))
+
+
+def refusal() -> str | None:
+    """Why nothing can be generated here, in one sentence; None where it can."""
+    if is_frozen():
+        return "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
+    if not hasattr(processing, "program_version"):  # SD.Next; also absent there: the ways to load that are proved here
+        return (
+            "This webui draws through diffusers, where what is loaded cannot be proved: it is not supported. Use "
+            "AUTOMATIC1111, Forge or reForge, or the command line ohwx."
+        )
+    return None
 
 
 def hides_folders() -> bool:
@@ -136,8 +152,9 @@ def upscalers() -> list[str]:
 
 
 def model_folders() -> list[Path]:
-    """Where checkpoints are: --ckpt-dir, then the webui's own folder."""
-    return [Path(name) for name in (_flag("ckpt_dir"), sd_models.model_path) if name]
+    """Where checkpoints are: --ckpt-dir, each of forge-neo's --ckpt-dirs, then the webui's own folder."""
+    named = (_flag("ckpt_dir"), *(_flag("ckpt_dirs") or ()), getattr(sd_models, "model_path", None))
+    return [Path(name) for name in dict.fromkeys(named) if name]
 
 
 def _flag(name: str) -> Any:
@@ -215,6 +232,20 @@ def finishes_first() -> bool:
 def is_finishing() -> bool:
     """Whether it was pressed so."""
     return bool(getattr(shared.state, "stopping_generation", False))
+
+
+def report(what: str) -> None:
+    """Have the error in hand logged as the webui logs its own, or as Python does."""
+    if hasattr(errors, "report"):
+        errors.report(what, exc_info=True)
+    else:
+        traceback.print_exc()
+
+
+def clear_bars() -> None:
+    """End the console's bar over all steps, where the webui has one."""
+    if hasattr(shared, "total_tqdm"):
+        shared.total_tqdm.clear()
 
 
 # ---- scripts

@@ -12,8 +12,10 @@ from typing import NamedTuple
 import torch
 
 from ohwx_compare.core.infotext.infotext import from_job, render
+from ohwx_compare.core.prompt.networks import Network
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.conditioning import Conditioning, Encoded, condition
+from ohwx_compare.engine.embeddings import NO_EMBEDDINGS, Embeddings
 from ohwx_compare.engine.render import decode, latents
 from ohwx_compare.engine.weights import LoadedUNet, load_part
 from ohwx_compare.errors import ImageError
@@ -32,6 +34,8 @@ class _Encoders(NamedTuple):
     clip_g: ClipG
     encoded: Encoded
     encoders: str = ""  # their weights move: nothing that is remembered of them holds
+    worn: tuple[Network, ...] = ()
+    words: Embeddings = NO_EMBEDDINGS
 
 
 class _Autoencoder(NamedTuple):

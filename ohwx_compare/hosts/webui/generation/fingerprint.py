@@ -50,6 +50,8 @@ class Fingerprint:
 
     def include(self, checkpoint: Path) -> None:
         """Count what belongs to this checkpoint, which is compared; before the first call."""
+        if self._modules is not None:  # its VAE is one of them, or the checkpoint's own
+            return
         self._vaes |= {path.name: self._sha256(path) for path in loading.vaes_beside(checkpoint)}
 
     def __call__(self, job: Job) -> dict[str, Any]:
@@ -62,7 +64,8 @@ class Fingerprint:
             "embeddings": {name: self._sha256(path) for name, path in features.embeddings_in("\n".join(words)).items()},
             "vaes": dict(sorted(self._vaes.items())),
         }
-        return {**self._common, **{name: files for name, files in own.items() if files}}
+        vae = {} if job.vae is None else {"vae": _file_of(job.vae, self._digest)}
+        return {**self._common, **vae, **{name: files for name, files in own.items() if files}}
 
     @cached_property
     def _common(self) -> dict[str, Any]:
@@ -92,7 +95,10 @@ def _named(tag: re.Pattern[str], texts: Iterable[str]) -> list[str]:
 
 
 def _vae(p: processing.StableDiffusionProcessing, digest: Callable[[Path], str]) -> Any:
-    named = features.vae_of_command_line() or p.override_settings.get("sd_vae", shared.opts.sd_vae)
+    return _file_of(features.vae_of_command_line() or p.override_settings.get("sd_vae", shared.opts.sd_vae), digest)
+
+
+def _file_of(named: Any, digest: Callable[[Path], str]) -> Any:
     file = loading.vae_file(named)
     return [Path(str(named)).name, digest(file)] if file.is_file() else named
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from modules import sd_models, sd_vae, shared
 
-from ohwx_compare.errors import CheckpointError
+from ohwx_compare.errors import CheckpointError, MissingKeysError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.loaded import MODEL_PARTS
@@ -26,6 +26,7 @@ _RELOADING = frozenset({
     "sd_model_checkpoint", "forge_additional_modules", "forge_async_loading", "forge_inference_memory",
     "forge_pin_shared_memory",
 })  # fmt: skip
+_LEAST = 17  # tensors of a part: with fewer the webui takes it for absent (`backend/loader.py` at dfdcbab6)
 _VAE = "first_stage_model."
 _ENCODERS: Mapping[int, str] = MappingProxyType({768: "conditioner.embedders.0.", 1280: "conditioner.embedders.1."})
 _FIRST_BIASES = ("text_model.encoder.layers.0.layer_norm1.bias", "resblocks.0.ln_1.bias")
@@ -58,7 +59,7 @@ class Holding(Protocol):
 
 def hold_model(overrides: Mapping[str, Any]) -> Holding:
     """overrides: the settings that the user overrides for these pictures."""
-    return _ForNextPicture(overrides) if hasattr(sd_models, "forge_model_reload") else _AtOnce()
+    return _ForNextPicture(overrides) if loading.loads_for_next_picture() else _AtOnce()
 
 
 class _UsersChoice:
@@ -127,6 +128,8 @@ class _ForNextPicture:
         self.modules: Sequence[Path] | None = [Path(name) for name in self._parameters.get("additional_modules") or ()]
 
     def load(self, entry: Any, *, forced: bool) -> None:
+        """Raises MissingKeysError for a file that lacks a part: the webui would fail in words of its own."""
+        self._require_parts(Path(entry.filename))
         self.keep(entry)
         if forced:
             sd_models.model_data.forge_hash = ""
@@ -145,6 +148,15 @@ class _ForNextPicture:
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         """Without those by which the webui would go back to the user's checkpoint."""
         return {name: value for name, value in users.items() if name not in _RELOADING}
+
+    def _require_parts(self, path: Path) -> None:
+        names = read_header(path).tensors
+        for part in self.own_parts():
+            if sum(name.startswith(part) for name in names) < _LEAST:
+                raise MissingKeysError(
+                    f"{path.name} lacks {part}*, whole or nearly; the webui cannot load it so. Save the checkpoint "
+                    "whole, or choose a file for that beside it."
+                )
 
     def give_back(self) -> None:
         """It is loaded with the user's next picture, as after any choice of theirs."""

@@ -48,10 +48,8 @@ class WebuiHost:
     def __init__(
         self, p: processing.StableDiffusionProcessing, *, own_faces: bool, tell: Listener = lambda event: None
     ):
-        if features.is_frozen():
-            raise HostError(
-                "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
-            )
+        if why := features.refusal():
+            raise HostError(why)
         self._hashes = webui_hashes(tell)
         self._holding = hold_model(p.override_settings)
         self._template = Template(p, own_faces)
@@ -124,7 +122,8 @@ class WebuiHost:
         for _, group in groupby(zip(jobs, images, masks, strict=True), key=_kind_of_face):
             same = list(group)
             passes = [self._template.face(*asked) for asked in same]
-            if len(same) > 1 and can_be_together(passes[0]):
+            # Forge's kin draw noise around a mask for a whole batch at once: a face would depend on its neighbours
+            if len(same) > 1 and not loading.builds_anew() and can_be_together(passes[0]):
                 drawn = self._draw(together(passes), [asked.job for asked, _, _ in same])
                 for one, crop in zip(passes, drawn, strict=True):
                     yield replace(crop, image=paste_crop(one, crop.image))

@@ -23,8 +23,10 @@ __all__ = [
     "in_memory",
     "is_loaded",
     "known_sha256",
+    "knows_sizes_by_heart",
     "list_again",
     "loaded_name",
+    "loads_for_next_picture",
     "unload",
     "unload_from_device",
     "vae_file",
@@ -54,6 +56,16 @@ def loaded_name() -> str:
 def builds_anew() -> bool:
     """Whether the webui makes a new model for each checkpoint, so that nothing of the model before is left."""
     return hasattr(in_memory(), "forge_objects")
+
+
+def loads_for_next_picture() -> bool:
+    """Whether it loads by what its page chose, at the next picture, as Forge and forge-neo do, and not where asked."""
+    return hasattr(sd_models, "forge_model_reload")
+
+
+def knows_sizes_by_heart() -> bool:
+    """Whether it builds models of the sizes it knows, as Forge's kin do, and not by a file beside a checkpoint."""
+    return _manager() is not None
 
 
 def has_own_vae() -> bool:
@@ -90,7 +102,7 @@ def unload() -> None:
 
     Forge's kin move the model off the device, and could not generate any more without it.
     """
-    if unload_from_device():
+    if unload_from_device() or not hasattr(sd_models, "send_model_to_trash"):
         return
     data = sd_models.model_data
     for model in [*getattr(data, "loaded_sd_models", ())] or [data.sd_model]:
@@ -103,8 +115,7 @@ def unload() -> None:
 
 def unload_from_device() -> bool:
     """Move every model off the device, in a webui that has a manager for that; else False."""
-    manager = next((sys.modules[name] for name in _MANAGERS if name in sys.modules), None)
-    if manager is not None:
+    if (manager := _manager()) is not None:
         manager.unload_all_models()
         devices.torch_gc()
     return manager is not None
@@ -151,6 +162,10 @@ def known_sha256(path: Path) -> str | None:
         if str(info.filename) == str(path):
             return hashes.sha256_from_cache(info.filename, f"checkpoint/{info.name}")
     return None
+
+
+def _manager() -> Any:
+    return next((sys.modules[name] for name in _MANAGERS if name in sys.modules), None)
 
 
 def _info() -> Any:

@@ -18,6 +18,7 @@ from ohwx_compare.core.infotext.sampler_names import one_name
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.generation.sampling import hires_fields, sampling_overrides, set_sampling
 from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
 
 __all__ = ["PINNED", "Template", "nested_scripts", "txt2img_processing"]
@@ -27,7 +28,6 @@ PINNED: Mapping[str, Any] = MappingProxyType({
     "img2img_color_correction": False,
     "img2img_extra_noise": 0.0,
     "img2img_fix_steps": False,
-    "initial_noise_multiplier": 1.0,
     "inpainting_mask_weight": 1.0,
     "overlay_inpaint": True,  # False answers with the crop alone
     "return_mask": False,
@@ -78,8 +78,9 @@ class Template:
         p.cached_c, p.cached_uc = self._conds[0], self._conds[1]
         if features.has_hires_conds(p):
             p.cached_hr_c, p.cached_hr_uc = self._conds[2], self._conds[3]
-        for name, value in _sampler(job, p).items():
+        for name, value in (*hires_fields(job).items(), *_sampler(job, p).items()):
             setattr(p, name, value)
+        set_sampling(p, job)
         if self.own_faces:
             p._ad_disabled = True  # ADetailer's own mark for passes it must leave alone
         return p
@@ -121,9 +122,10 @@ class Template:
             inpaint_full_res=asked.only_masked,
             inpaint_full_res_padding=asked.padding,
             inpainting_mask_invert=0,
-            initial_noise_multiplier=1.0,
+            initial_noise_multiplier=job.noise_multiplier,
             **_sampler(job, user),
         )
+        set_sampling(p, job)
         p.cached_c, p.cached_uc = self._conds[4], self._conds[5]
         p._ad_disabled = p._ad_inner = True
         if user.scripts is not None:
@@ -133,8 +135,11 @@ class Template:
     def _settings(self, job: Job) -> dict[str, Any]:
         if self.overrides is None:
             raise HostError("No checkpoint is loaded; call use() first.")
-        wanted = {"randn_source": job.rng, "CLIP_stop_at_last_layers": job.clip_skip}
-        return {**self.overrides, **{name: value for name, value in wanted.items() if features.has_option(name)}}
+        wanted: dict[str, Any] = {"randn_source": job.rng, "CLIP_stop_at_last_layers": job.clip_skip}
+        if job.vae is not None:
+            wanted["sd_vae"] = job.vae
+        own = {name: value for name, value in wanted.items() if features.has_option(name)}
+        return {**self.overrides, **own, **sampling_overrides(job)}
 
 
 def _nested(users: Any) -> Any:

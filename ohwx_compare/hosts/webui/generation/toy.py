@@ -1,5 +1,6 @@
 """The toy checkpoint in this webui: it can be loaded where it was put on request (toy/for_webui.py)."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from modules import paths
@@ -19,9 +20,10 @@ def register_encoder() -> None:
     """
     path = models_folder() / _FILE
     if path.is_file():
-        import open_clip  # the webui's own
+        with suppress(ImportError):  # a webui without it, which was given the toy all the same
+            import open_clip  # the webui's own
 
-        open_clip.add_model_config(path)
+            open_clip.add_model_config(path)
 
 
 def describe_toy(header: Header) -> None:

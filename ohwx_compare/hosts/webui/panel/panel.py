@@ -21,7 +21,7 @@ from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AXES, NOTHING,
 __all__ = ["Choices", "ScriptPanel", "paste_fields", "script_panel"]
 
 _TITLES = (NOTHING, *(kind.title for kind in KINDS.values() if kind.name != "checkpoint"))
-_ESTIMATE = '<p class="ohwx-estimate"></p>'
+_ESTIMATE = '<p class="ohwx-estimate">{}</p>'
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
         )
     with gr.Row(elem_classes=["ohwx-row"]):
         button = gr.Button("What will it cost?", elem_id=elem_id("estimate"), size="sm", scale=0, min_width=160)
-        told = gr.HTML(_ESTIMATE, elem_id=elem_id("estimate_text"))
+        told = gr.HTML(value=_ESTIMATE.format(features.refusal() or ""), elem_id=elem_id("estimate_text"))
     arguments = [json_text, chosen, *axes, *faces.arguments.values(), before, name, *control]
     for component in (*arguments, *helpers):
         component.do_not_save_to_config = True  # an old ui-config.json would override newer defaults

@@ -35,6 +35,8 @@ def estimate_html(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer
     fields: values of the tab's own components, by the name their elem_id ends with ("steps", "width", ...).
     adetailer: values of ADetailer's components.
     """
+    if why := features.refusal():
+        return f'<p class="ohwx-estimate">{html.escape(why)}</p>'
     try:
         return _told(_estimated(fields, arguments, adetailer))
     except OhwxError as error:

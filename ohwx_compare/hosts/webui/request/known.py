@@ -34,8 +34,11 @@ def known_values(kind: str) -> Sequence[str]:
         "schedule": _schedules,
         "face schedule": _schedules,
         "face model": detector_names,
+        "vae": loading.vae_names,
+        "lora": lambda: ["None", *features.lora_names()],
         "face pass": lambda: ("on", "off"),
         "face only masked": lambda: ("on", "off"),
+        "face exact masks": lambda: ("on", "off"),
         "face sort": lambda: SORTS,
         "face merge": lambda: MERGES,
         "face top k by": lambda: TOP_K_BY,
@@ -92,7 +95,7 @@ def require_vae(named: str | None = None) -> None:
         if not Path(flag).is_file():
             raise ExperimentError(f"The webui was started with the VAE {flag}, which is not there; start it again.")
         return
-    if not features.has_option("sd_vae"):
+    if not features.has_option("sd_vae") or loading.loads_for_next_picture():  # or it has that setting and heeds it not
         return
     name = named or str(features.option("sd_vae", "Automatic"))
     if name not in ("auto", "", *(known := loading.vae_names())):
@@ -129,7 +132,17 @@ def _named_by(job: Job, tabs: Iterable[FaceSettings]) -> Iterator[tuple[str, str
     yield "sampler", job.sampler
     yield "schedule", job.schedule
     yield from _networks(job.prompt)
+    if job.vae is not None:
+        yield "VAE", job.vae
+    if job.hires_upscaler is not None:
+        yield "upscaler", job.hires_upscaler
+        yield from _networks(job.hires_prompt)
+        yield from (
+            (what, name) for what, name in (("sampler", job.hires_sampler), ("schedule", job.hires_schedule)) if name
+        )
     for tab in tabs:
+        if tab.vae is not None:
+            yield "VAE", tab.vae
         yield "face detector", tab.model
         yield from _networks(tab.prompt)
         if tab.sampler is not None:
@@ -146,6 +159,8 @@ def _networks(prompt: str) -> Iterator[tuple[str, str]]:
 def _known(what: str) -> list[str]:
     if what == "LoRA":
         return features.lora_names()
+    if what == "VAE":
+        return loading.vae_names()
     if what == "upscaler":
         return features.upscalers()
     if what == "hypernet":

@@ -75,7 +75,7 @@ class Desk:
             ],
             "face": asdict(drafts.ARTICLE),
             "adetailer": has_adetailer(),
-            "freeze": _frozen(),
+            "freeze": features.refusal(),
             "runs": self.runs.all(self.queue.waiting),
             "queue": self.queue.waiting,
             "jobs": self.faces.known,
@@ -126,8 +126,7 @@ class Desk:
         from ohwx_compare.hosts.webui.request.comparison import run_folder
 
         request = _request(body)
-        if frozen := _frozen():
-            raise HostError(frozen)
+        _require_able()
         folder = run_folder(request)
         require_vae()
         require_known_names(request.experiment, stood_in=(folder / LEDGER_FILE).is_file())
@@ -135,6 +134,7 @@ class Desk:
 
     def resume(self, name: str) -> dict[str, Any]:
         """Resume a run: what it lacks is generated, what failed is tried again."""
+        _require_able()
         seen = self.runs.seen(name)
         if seen.asked is None and seen.run is None:
             raise ExperimentError(f"{name} cannot be read: {seen.error}")
@@ -179,6 +179,7 @@ class Desk:
 
     def add_faces(self, body: dict[str, Any], check: Allowance) -> dict[str, str]:
         """See `FaceJobs.add`."""
+        _require_able()
         with self._reading.taken(check):
             return self.faces.add(body, check)
 
@@ -268,7 +269,7 @@ def _default_job() -> Job:
     )
 
 
-def _frozen() -> str | None:
-    if features.is_frozen():
-        return "The webui runs with --freeze-settings, so no checkpoint can be switched; start without it."
-    return None
+def _require_able() -> None:
+    """Raise HostError where this webui can generate nothing for us."""
+    if why := features.refusal():
+        raise HostError(why)

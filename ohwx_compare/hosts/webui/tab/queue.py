@@ -4,8 +4,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modules import errors, progress, shared
+from modules import progress, shared
 from modules.call_queue import queue_lock
+
+from ohwx_compare.hosts.webui import features
 
 __all__ = ["Queue"]
 
@@ -93,7 +95,7 @@ class Queue:
                 if piece := self._take():
                     self._do(piece)
         except Exception:  # noqa: BLE001  a full disk where the reason was to be written down, a GPU that is lost
-            errors.report("ohwx compare: a job could not be ended", exc_info=True)
+            features.report("ohwx compare: a job could not be ended")
 
     def _has_more(self) -> bool:
         with self._guard:
@@ -121,4 +123,4 @@ class Queue:
             progress.finish_task(piece.task)
             shared.state.end()
             shared.state.textinfo = None
-            shared.total_tqdm.clear()
+            features.clear_bars()

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
-from modules import errors, script_callbacks
+from modules import script_callbacks
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -172,7 +172,7 @@ def _answered(answer: Handler, ask: HttpRequest) -> Response:
     except OhwxError as error:
         return _error(400, str(error))
     except Exception as error:  # noqa: BLE001  the boundary of a route: the webui's log has the rest
-        errors.report("ohwx compare: a request failed", exc_info=True)
+        features.report("ohwx compare: a request failed")
         return _error(500, f"{sentence_of(error)}. The webui's log says where.")
 
 

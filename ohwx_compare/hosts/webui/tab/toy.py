@@ -5,7 +5,8 @@ from pathlib import Path
 from modules import paths
 
 from ohwx_compare.errors import HostError
-from ohwx_compare.hosts.webui.generation.loading import list_again
+from ohwx_compare.hosts.webui import features
+from ohwx_compare.hosts.webui.generation.loading import knows_sizes_by_heart, list_again
 from ohwx_compare.hosts.webui.generation.toy import models_folder, register_encoder
 from ohwx_compare.hosts.webui.request.given import has_adetailer
 
@@ -28,8 +29,16 @@ def toy_training() -> dict[str, str] | None:
 def put_toy() -> str:
     """Put the toy checkpoint and its face detector into the webui's folders, ready to be loaded.
 
-    Returns what can be selected now, in a sentence. Raises HostError where the folders cannot be written to.
+    Returns what can be selected now, in a sentence. Raises HostError where the webui could not load it, or its folders
+    cannot be written to.
     """
+    if why := features.refusal():
+        raise HostError(why)
+    if knows_sizes_by_heart():
+        raise HostError(
+            "This webui loads no model but of the sizes that it knows by heart, so not the toy. Use it in "
+            "AUTOMATIC1111, or with the command line ohwx."
+        )
     from ohwx_compare.toy.checkpoint import TOY
     from ohwx_compare.toy.face_detector import DETECTOR
     from ohwx_compare.toy.for_webui import FOLDER, put_into_webui

@@ -1,0 +1,94 @@
+"""Noise levels: how much noise a model knows, and the time by which it knows it.
+
+Everything here is float32 on the CPU, as k-diffusion computes it. Levels are in units of the latents' standard
+deviation.
+"""
+
+import torch
+
+__all__ = ["ConsistencySigmas", "ModelSigmas"]
+
+
+class ModelSigmas:
+    """SDXL's thousand training levels, rising, and the fractional time index of any level between them.
+
+    "scaled linear" betas from 0.00085 to 0.012 in float64, sigma^2 = (1 - a) / a of their cumulated product a, cast to
+    float32 (generative-models, LegacyDDPMDiscretization; k-diffusion, DiscreteSchedule). With `zero_snr` the last one
+    is next to pure noise, about 4519.
+    """
+
+    first_time, last_time = 0, 999
+
+    def __init__(self, *, zero_snr: bool = False) -> None:
+        betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+        alphas_cumprod = torch.cumprod(1 - betas, 0).float()
+        if zero_snr:
+            alphas_cumprod = _rescale_to_zero_snr(alphas_cumprod)
+        self.alphas_cumprod = alphas_cumprod
+        self.sigmas = ((1 - alphas_cumprod) / alphas_cumprod) ** 0.5  # (1000,)
+        self.log_sigmas = self.sigmas.log()
+
+    @property
+    def smallest(self) -> float:
+        """About 0.0292."""
+        return self.sigmas[0].item()
+
+    @property
+    def largest(self) -> float:
+        """About 14.61."""
+        return self.sigmas[-1].item()
+
+    def time(self, sigma: float) -> float:
+        """The time index 0..999 of `sigma`, interpolated in log sigma; clamped outside the training levels."""
+        log_sigma = torch.tensor(sigma, dtype=torch.float32).log()
+        low = int(torch.searchsorted(self.log_sigmas, log_sigma, right=True).clamp(1, 999)) - 1
+        below, above = self.log_sigmas[low], self.log_sigmas[low + 1]
+        w = ((below - log_sigma) / (below - above)).clamp(0, 1)
+        return ((1 - w) * low + w * (low + 1)).item()
+
+    def at(self, time: torch.Tensor) -> torch.Tensor:
+        """The levels at fractional `time` (n,) in 0..999, interpolated in log sigma: (n,)."""
+        low, high, w = time.floor().long(), time.ceil().long(), time.frac()
+        return ((1 - w) * self.log_sigmas[low] + w * self.log_sigmas[high]).exp()
+
+    def boundary(self, sigma: float) -> tuple[float, float]:
+        """What D is made of: the weights of what the model says, and of x."""
+        return 1.0, 0.0
+
+
+class ConsistencySigmas(ModelSigmas):
+    """Every twentieth of them, as latent consistency models know them; a level has the nearest one's time.
+
+    Luo et al. (2023), https://arxiv.org/abs/2310.04378, with the webui's choices (modules/sd_samplers_lcm.py, 82a973c).
+    """
+
+    STRIDE = 20
+    SIGMA_DATA = 0.5
+    first_time, last_time = 19, 999
+
+    def __init__(self, *, zero_snr: bool = False) -> None:
+        super().__init__(zero_snr=zero_snr)
+        self.sigmas = self.sigmas[self.STRIDE - 1 :: self.STRIDE]  # (50,)
+        self.log_sigmas = self.sigmas.log()
+
+    def time(self, sigma: float) -> float:
+        """The time index of the level that is nearest in log sigma."""
+        log_sigma = torch.tensor(sigma, dtype=torch.float32).log()
+        nearest = int((self.log_sigmas - log_sigma).abs().argmin())
+        return float(nearest * self.STRIDE + self.first_time)
+
+    def at(self, time: torch.Tensor) -> torch.Tensor:
+        """The levels at fractional `time` (n,), interpolated in log sigma between those that are known: (n,)."""
+        return super().at(((time - self.first_time) / self.STRIDE).clamp(0, len(self.sigmas) - 1))
+
+    def boundary(self, sigma: float) -> tuple[float, float]:
+        """Weights that leave x as it is where there is no noise: c_out and c_skip at ten times the time."""
+        scaled, data = 10 * self.time(sigma), self.SIGMA_DATA**2
+        return scaled / (scaled**2 + data) ** 0.5, data / (scaled**2 + data)
+
+
+def _rescale_to_zero_snr(alphas_cumprod: torch.Tensor) -> torch.Tensor:
+    """Algorithm 1 of Lin et al. (2023), https://arxiv.org/abs/2305.08891; the last one stays just above 0."""
+    root = alphas_cumprod.sqrt()
+    root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
+    return torch.cat([root[:-1] ** 2, root.new_tensor([4.8973451890853435e-08])])

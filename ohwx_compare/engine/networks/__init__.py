@@ -1,0 +1,1 @@
+"""LoRAs and their kin: files that change a checkpoint's weights while a prompt names them."""

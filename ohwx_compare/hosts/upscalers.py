@@ -1,0 +1,70 @@
+"""The upscalers that the native host's second passes name: found by name, loaded when one is needed."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+from PIL import Image
+
+from ohwx_compare.core.request.hires import LATENT_UPSCALERS
+from ohwx_compare.engine.upscale import Enlarge, in_tiles, read_upscaler
+from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.named import NamedFiles
+from ohwx_compare.hosts.run_files import RunFiles
+from ohwx_compare.models.esrgan import ESRGAN
+
+__all__ = ["Upscalers"]
+
+_SUFFIXES = (".pth", ".pt", ".safetensors")
+_RESAMPLED = MappingProxyType({"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST})
+_NO_FILE = frozenset({"None", *_RESAMPLED, *LATENT_UPSCALERS})
+_FILES = MappingProxyType({  # what the webui calls files that it fetches itself
+    "R-ESRGAN 4x+": "RealESRGAN_x4plus",
+    "R-ESRGAN 4x+ Anime6B": "RealESRGAN_x4plus_anime_6B",
+    "R-ESRGAN 2x+": "RealESRGAN_x2plus",
+    "ESRGAN_4x": "ESRGAN",
+})  # fmt: skip
+
+
+class Upscalers:
+    """One network is held at a time."""
+
+    def __init__(self, folders: Sequence[Path], files: RunFiles, hashes: Hashes, device: torch.device):
+        self._named, self._files, self._device = NamedFiles("upscaler", folders, hashes, _SUFFIXES), files, device
+        self._held: tuple[Path, ESRGAN] | None = None
+
+    def sha256(self, name: str | None) -> str | None:
+        """Of the file that a name means; None for those without a file. Raises UnknownCheckpointError."""
+        return None if name is None or name in _NO_FILE else self._files.sha256(self._find(name))
+
+    def find(self, name: str) -> Enlarge | None:
+        """What enlarges a picture; None is a plain resize.
+
+        Raises UnknownCheckpointError where there is none of the name, CheckpointError or DetectorError for a file that
+        cannot be read, HostError for one that changed since the run began.
+        """
+        if name in _RESAMPLED:
+            return partial(_resampled, _RESAMPLED[name])
+        if name in _NO_FILE:
+            return None
+        path = self._find(name)
+        if self._held is None or self._held[0] != path:
+            self._files.require_untouched(path)
+            self._held = None
+            dtype = torch.float32 if self._device.type == "cpu" else torch.float16
+            self._held = path, read_upscaler(path, device=self._device, dtype=dtype)
+        model = self._held[1]
+        return lambda image, _: in_tiles(model, image)
+
+    def close(self) -> None:
+        """Free the network's memory."""
+        self._held = None
+
+    def _find(self, name: str) -> Path:
+        return self._named.find(_FILES.get(name, name))
+
+
+def _resampled(how: Image.Resampling, image: Image.Image, factor: float) -> Image.Image:
+    return image.resize((int(image.width * factor), int(image.height * factor)), how)

@@ -100,7 +100,12 @@ def test_prompt_schedules_go_on_where_the_first_pass_ended():
         replace(JOB, hires_scale=1.5, hires_denoise=0.35),
         replace(JOB, hires_upscaler="4x-UltraSharp", hires_width=96, hires_height=128, hires_steps=5),
         replace(
-            JOB, hires_sampler="Euler a", hires_schedule="Karras", hires_prompt="oil <lora:x:1>", hires_negative="photo"
+            JOB,
+            hires_sampler="Euler a",
+            hires_schedule="Karras",
+            hires_prompt="oil <lora:x:1>",
+            hires_negative="photo",
+            hires_cfg=3.5,
         ),
     ],
 )

@@ -32,7 +32,8 @@ JOB_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "unipc_lower_order_final": True, "ngms": 0.0, "ngms_all": False, "skip_early_cfg": 0.0, "emphasis": "Original",
     "comma_backtrack": 20, "clip_l_skip": False, "tiling": False, "seed_resize_width": 0, "seed_resize_height": 0,
     "fix_steps": False, "noise_multiplier": 1.0, "extra_noise": 0.0, "hires_upscaler": None, "hires_scale": 2.0,
-    "hires_width": 0, "hires_height": 0, "hires_steps": 0, "hires_denoise": 0.7, "hires_sampler": None,
+    "hires_width": 0, "hires_height": 0, "hires_steps": 0, "hires_denoise": 0.7, "hires_cfg": None,
+    "hires_sampler": None,
     "hires_schedule": None, "hires_prompt": "", "hires_negative": "",
 })  # fmt: skip
 """Frozen; prompt and seed are always told, and so is a field that has no entry."""

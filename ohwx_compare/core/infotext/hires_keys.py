@@ -16,7 +16,7 @@ __all__ = ["HIRES_KEYS", "has_hires", "hires_pairs", "hires_settings"]
 
 HIRES_KEYS = frozenset({
     "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Hires sampler", "Hires schedule type",
-    "Hires prompt", "Hires negative prompt",
+    "Hires prompt", "Hires negative prompt", "Hires CFG Scale",
 })  # fmt: skip
 _SIZE = re.compile(r"\s*(\d{1,5})x(\d{1,5})\s*")
 _ZEROS = re.compile(r"\.0*\s*\Z")
@@ -47,6 +47,8 @@ def hires_settings(infotext: Infotext) -> dict[str, Any]:
         if not (found := _SIZE.fullmatch(size)):
             raise InfotextError(f"Hires resize is {size[:40]!r}, expected width x height like 1536x1536.")
         said["hires_width"], said["hires_height"] = int(found[1]), int(found[2])
+    if (cfg := infotext.get("Hires CFG Scale")) is not None:
+        said["hires_cfg"] = read_real(cfg, "Hires CFG Scale")
     if (steps := infotext.get("Hires steps")) is not None:
         said["hires_steps"] = read_whole(_ZEROS.sub("", steps), "Hires steps")
     return said | _sampler(infotext)
@@ -83,6 +85,8 @@ def hires_pairs(job: Job) -> dict[str, object]:
         pairs["Hires resize"] = f"{job.hires_width}x{job.hires_height}"
     else:
         pairs["Hires upscale"] = job.hires_scale
+    if job.hires_cfg is not None:
+        pairs["Hires CFG Scale"] = float(job.hires_cfg)
     if job.hires_steps:
         pairs["Hires steps"] = job.hires_steps
     return pairs | {"Hires upscaler": job.hires_upscaler}

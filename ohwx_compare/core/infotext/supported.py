@@ -47,6 +47,7 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Automatic (fp16 LoRA)",
         ),  # of Forge
         "FP8 weight": ("Disable",),
+        "Hires Module 1": ("Use same choices",),  # of Forge
         "Mask mode": ("Inpaint masked",),
         "Masked content": ("original",),
         "Operations": ("txt2img",),

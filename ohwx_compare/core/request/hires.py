@@ -53,6 +53,7 @@ def second_pass(job: Job) -> Job:
         sampler=job.hires_sampler or job.sampler,
         schedule=job.hires_schedule or job.schedule,
         denoise=job.hires_denoise,
+        cfg=job.cfg if job.hires_cfg is None else job.hires_cfg,
         fix_steps=True,
         noise_multiplier=1.0,
         hires_upscaler=None,

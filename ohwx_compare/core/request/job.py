@@ -71,6 +71,7 @@ class Job:
     hires_height: int = 0
     hires_steps: int = 0
     hires_denoise: float = 0.7  # above 0, up to 1
+    hires_cfg: float | None = None  # told by Forge
     hires_sampler: str | None = None
     hires_schedule: str | None = None
     hires_prompt: str = ""

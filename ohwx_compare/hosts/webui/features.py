@@ -26,6 +26,7 @@ __all__ = [
     "gradio_login",
     "has_blur",
     "has_callback_map",
+    "has_hires_cfg",
     "has_hires_conds",
     "has_option",
     "has_prompt_comments",
@@ -204,6 +205,11 @@ def schedules() -> list[str] | None:
     except ImportError:
         return None
     return [schedule.label for schedule in sd_schedulers.schedulers]
+
+
+def has_hires_cfg() -> bool:
+    """Whether the second pass of hires fix can have a CFG scale of its own (Forge)."""
+    return hasattr(processing.StableDiffusionProcessingTxt2Img, "hr_cfg")
 
 
 def has_hires_conds(p: Any) -> bool:

@@ -53,4 +53,7 @@ def hires_fields(job: Job) -> dict[str, Any]:
     """The fields of a txt2img processing object for a job's second pass; {} without one, which leaves the user's."""
     if job.hires_upscaler is None:
         return {}
-    return {"enable_hr": True, **{theirs: getattr(job, ours) for ours, theirs in _HIRES.items()}}
+    if job.hires_cfg not in (None, job.cfg) and not features.has_hires_cfg():
+        raise HostError("This webui has no CFG scale of hires fix's own; leave hires_cfg out.")
+    own = {} if job.hires_cfg is None else {"hr_cfg": job.hires_cfg}
+    return {"enable_hr": True, **own, **{theirs: getattr(job, ours) for ours, theirs in _HIRES.items()}}

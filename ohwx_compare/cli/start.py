@@ -8,7 +8,7 @@ from PIL import Image
 
 from ohwx_compare.core.infotext.infotext import Infotext, is_img2img, is_inpaint
 from ohwx_compare.errors import ExperimentError, ImageError, InfotextError
-from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.images import load_mask, load_on_white
 
 __all__ = ["FROM_NOISE", "StartPictures", "add_start_flags", "read_start"]
 
@@ -56,8 +56,8 @@ def read_start(options: argparse.Namespace) -> StartPictures:
     """Load what the flags name. Raises ImageError for a file, ExperimentError for a mask without a picture."""
     if options.mask and not options.init:
         raise ExperimentError("--mask needs the picture that it belongs to; give it with --init IMAGE.")
-    image = load_rgb(options.init) if options.init else None
-    mask = load_rgb(options.mask).convert("L") if options.mask else None
+    image = load_on_white(options.init) if options.init else None
+    mask = load_mask(options.mask) if options.mask else None
     if image and mask and image.size != mask.size:
         raise ImageError(
             f"--mask {options.mask} is {mask.width}x{mask.height} px, expected --init's {image.width}x{image.height}."

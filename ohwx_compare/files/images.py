@@ -5,6 +5,7 @@ import io
 import json
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,8 @@ __all__ = [
     "THUMB_SIDE",
     "is_made_here",
     "is_one_colour",
+    "load_mask",
+    "load_on_white",
     "load_rgb",
     "open_picture",
     "pixel_digest",
@@ -43,6 +46,36 @@ def load_rgb(path: Path, *, most_px: int | None = None) -> Image.Image:
 
     most_px: one with more is not loaded.
     """
+    return _load(path, lambda image: image.convert("RGB"), most_px)
+
+
+def load_on_white(path: Path) -> Image.Image:
+    """Return the picture as "RGB", white where it is transparent. Raises as `load_rgb`."""
+
+    def flattened(image: Image.Image) -> Image.Image:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        white.paste(layer, mask=layer)
+        return white.convert("RGB")
+
+    return _load(path, flattened)
+
+
+def load_mask(path: Path) -> Image.Image:
+    """Return the picture as "L"; of one that is transparent somewhere, white where it is opaque by more than half.
+
+    `create_binary_mask` of the webui's modules/processing.py, 82a973c. Raises as `load_rgb`.
+    """
+
+    def mask_of(image: Image.Image) -> Image.Image:
+        alpha = image.convert("RGBA").getchannel("A")
+        is_opaque = alpha.getextrema() == (255, 255)
+        return image.convert("L") if is_opaque else alpha.point(lambda value: 255 if value > 128 else 0)
+
+    return _load(path, mask_of)
+
+
+def _load(path: Path, read: Callable[[Image.Image], Image.Image], most_px: int | None = None) -> Image.Image:
     try:
         require_regular(path)
         with warnings.catch_warnings():
@@ -50,8 +83,7 @@ def load_rgb(path: Path, *, most_px: int | None = None) -> Image.Image:
             with open_picture(path) as image:
                 if most_px and image.width * image.height > most_px:
                     raise ImageError(f"{path} has {image.width} x {image.height} px, which is too large to load.")
-                rgb: Image.Image = image.convert("RGB")
-                return rgb
+                return read(image)
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} is too large to load: {error}") from error
     except UnidentifiedImageError as error:

@@ -73,6 +73,7 @@ def test_settings_of_sampling_that_a_job_has_are_the_pictures(webui):
         own = {"eta_ancestral": 0.5, "sd_noise_schedule": "Zero Terminal SNR", "s_min_uncond": 1.5}
         assert own.items() <= p.override_settings.items()
         assert (p.tiling, p.s_min_uncond) == (True, 1.5)
+    assert template.picture([replace(job, resize_mode="crop")]).resize_mode == 1
     assert not own.keys() & template.picture([Job(prompt="a", seed=1)]).override_settings.keys()
     with pytest.raises(HostError, match="no setting for ensd"):
         template.picture([replace(job, ensd=1)])

@@ -147,7 +147,7 @@ def require_from_noise(infotext: Infotext) -> None:
     if is_img2img(infotext):
         raise UnsupportedKeyError(
             "It is an img2img picture (it has a Denoising strength), and its infotext does not hold the picture it "
-            "started from."
+            "started from; ohwx replay takes that picture and generates it again."
         )
 
 

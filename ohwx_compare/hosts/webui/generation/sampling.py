@@ -7,6 +7,7 @@ from typing import Any
 from modules import processing
 
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.limits import RESIZE_MODES
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui import features
 
@@ -45,6 +46,8 @@ def set_sampling(p: processing.StableDiffusionProcessing, job: Job) -> None:
         p.tiling = True
     if job.ngms:
         p.s_min_uncond = job.ngms
+    if job.resize_mode != Job.resize_mode:
+        p.resize_mode = RESIZE_MODES.index(job.resize_mode)
     if job.seed_resize_width and job.seed_resize_height:
         p.seed_resize_from_w, p.seed_resize_from_h = job.seed_resize_width, job.seed_resize_height
 

@@ -41,7 +41,7 @@ class Detector:
 
     def _face(self, width: int, height: int) -> SimpleNamespace:
         return SimpleNamespace(
-            box=Box(width // 4, height // 4, width * 3 // 4, height * 3 // 4), confidence=0.9, mask=None
+            box=Box(width // 4, height // 4, width * 3 // 4, height * 3 // 4), confidence=0.9, mask=None, stretched=None
         )
 
 

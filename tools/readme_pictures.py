@@ -101,7 +101,6 @@ def take_script(browser: Browser, url: str, path: Path) -> None:
     page.wait_for_timeout(2000)
     page.click("#txt2img_generate")
     page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=24", state="attached", timeout=600_000)
-    page.add_style_tag(content=".comments { visibility: hidden }")  # it names a folder of this machine
     page.locator(f"{panel}estimate").scroll_into_view_if_needed()
     page.screenshot(path=path, type="jpeg", quality=60)
 

@@ -31,8 +31,8 @@ class Detector:
 
     def detect(self, images, confidence):
         faces = [
-            SimpleNamespace(box=Box(8, 8, 30, 30), confidence=0.9, mask=None),
-            SimpleNamespace(box=Box(40, 30, 60, 50), confidence=0.6, mask=None),
+            SimpleNamespace(box=Box(8, 8, 30, 30), confidence=0.9, mask=None, stretched=None),
+            SimpleNamespace(box=Box(40, 30, 60, 50), confidence=0.6, mask=None, stretched=None),
         ]
         return [faces if image.getpixel((0, 0))[0] > 99 else [] for image in images]
 

@@ -60,3 +60,9 @@ def test_an_old_short_hash_is_said_to_find_no_file(tmp_path):
     (case,) = [case for case in CASES if case["file"] == "m21.txt"]
     with pytest.raises(UnknownCheckpointError, match="'7460a6fa' is a checkpoint's old short hash"):
         find(str(Experiment.from_infotext(it.parse(case["text"])).checkpoints[0]), tmp_path)
+
+
+def test_another_programs_text_says_so_in_a_note():
+    said = " ".join(it.notes_of(it.parse(f"{BASE}, Version: ComfyUI")))
+    assert said.startswith("ComfyUI wrote this text, not the webui")
+    assert it.notes_of(it.parse(f"{BASE}, Version: v1.10.1")) == ()

@@ -55,7 +55,8 @@ NAMED = {
     ),
     "hires_resize_to": "the webui's cache of conditioning, which does not know the second pass's size, held 192x192 of "
     "the case before; with that it is 1 and 0.0025",
-    "hires_face": "roundings of the picture before, as above, in a face inpainted at 2.5 times its size",
+    "hires_face": "the box that is found ends at x = 126.03, next to a whole pixel, by which the mask is one wider; "
+    "ending at 125.93 it is 2 and 0.005",
     **dict.fromkeys(
         ("face_ratio", "face_segmentation", "face_segmentation_192x128"),
         "roundings: several crops of some 40 px, each drawn at 128 px from what the one before left",

@@ -244,6 +244,7 @@ def test_denoising_strength_is_img2img_unless_hires_or_adetailer_left_it(more, d
 
 
 def test_inpaint_settings_and_their_defaults():
+    assert it.is_inpaint(read("Denoising strength: 0.5, Soft inpainting enabled: True"))
     whole = it.to_inpaint_job(read("Denoising strength: 0.5, Mask blur: 8"))
     assert (whole.mask_blur, whole.only_masked) == (8, False)
     part = it.to_inpaint_job(read("Denoising strength: 0.5, Inpaint area: Only masked, Masked area padding: 0"))

@@ -139,6 +139,7 @@ def test_every_upscaler_gives_the_size_and_a_picture_of_its_own(host):
     assert drawn(host, cut)[0].size == (96, 128)
 
 
+@pytest.mark.slow
 def test_a_batch_is_its_pictures(host):
     jobs = [
         replace(JOB, seed=seed, hires_upscaler="drawn_x4", hires_prompt=text)

@@ -1,10 +1,13 @@
 """Soft inpainting: laws of its blend and of what it shows. The webui's pictures are in `test_parity`."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
 from ohwx_compare.core.request.job import SoftInpaint
+from ohwx_compare.engine.denoiser import Blend
 from ohwx_compare.engine.soft_inpaint import blend_softly, changed_mask
 
 SOFT = SoftInpaint()
@@ -16,7 +19,13 @@ def test_black_keeps_white_redraws_and_grey_redraws_less_the_more_noise_there_is
     assert torch.allclose(blend_softly(SOFT, KEPT, DRAWN, black, 5.0), KEPT, atol=1e-4)
     assert torch.allclose(blend_softly(SOFT, KEPT, DRAWN, white, 5.0), DRAWN, atol=1e-4)
     far = [float((blend_softly(SOFT, KEPT, DRAWN, grey, level) - KEPT).norm()) for level in (14.0, 3.0, 0.5, 0.0)]
-    assert far == sorted(far)
+    assert all(before < after for before, after in pairwise(far))
+
+
+def test_only_a_hard_blend_puts_the_picture_back_at_the_end():
+    grey = torch.full((1, 1, 6, 6), 0.5)
+    assert torch.equal(Blend(grey, KEPT, soft=SOFT).end(DRAWN), DRAWN)
+    assert torch.allclose(Blend(grey, KEPT).end(DRAWN), (KEPT + DRAWN) / 2)
 
 
 def test_a_blend_is_as_long_as_what_it_blends():

@@ -67,6 +67,7 @@ def known(family):
     return {path: read_contents(path).tensors for path in family.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "names"),
     [(torch.float32, ["base", "unet", "encoder", "v"]), (torch.float16, ["base", "float32", "bfloat16"])],

@@ -392,4 +392,5 @@ def test_looking_is_cheap_and_working_is_a_post(site):
     assert gets == {
         "/ohwx/api/state", "/ohwx/api/runs/{run}", "/ohwx/runs/{run}/{path:path}", "/ohwx/api/jobs/{job}", "/ohwx/faces/{job}/{path:path}",
         "/ohwx/api/train", "/ohwx/api/train/runs/{run}", "/ohwx/train/{run}/samples/{path:path}",
+        "/ohwx/api/judge", "/ohwx/api/runs/{run}/judge",
     }  # fmt: skip

@@ -96,6 +96,7 @@ def wait_for(folder: Path, *words: str) -> dict:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_a_run_of_its_own(small):
     """Started, seen, stopped by a file, gone on with, killed and seen to be."""

@@ -43,6 +43,7 @@ def losses(folder: Path) -> list[float]:
     return [line["loss"] for line in lines if line["event"] == "Learned"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not distributed.is_available() or not distributed.is_gloo_available(), reason="torch without gloo")
 @pytest.mark.parametrize("more", [{"ema": 0.7}, {"fused": False, "clip_by": "global", "precision": "bf16-stochastic"}])
 def test_two_are_one(small, tmp_path, more):

@@ -126,6 +126,8 @@ class Faulty:
         """What was made is whole, and what was not made is said."""
         for path in (*out.rglob("*.png"), *out.rglob("*.jpg")):
             load_rgb(path)
+        for path in out.rglob("*.html"):
+            assert path.read_text(encoding="utf-8").rstrip().endswith("</html>"), path
         assert "Traceback" not in said
         if status == 0:
             assert self.read(out) == expected

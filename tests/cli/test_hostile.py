@@ -143,6 +143,8 @@ CHECKPOINTS = {
     "a shape of a million": of_header({"a": {"dtype": "F16", "shape": [1] * 1_000_000, "data_offsets": [0, 2]}}, b"12"),
     "a hundred thousand tensors": of_header({str(n): {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]} for n in range(100_001)}),
     "a name of half a pair": of_header({"\ud800": {"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}}, b"12"),
+    "a damaged name of half a pair": of_header({"\ud800": {"dtype": "F16", "shape": [2], "data_offsets": [0, 2]}}, b"12"),
+    "lists without end": of_header(b'{"a": [' + b"[]," * 6_000_000 + b"[]]}"),
     "a name that escapes": of_header({ESCAPE: {"dtype": "F16", "shape": [2], "data_offsets": [0, 2]}}, b"12"),
 }  # fmt: skip
 

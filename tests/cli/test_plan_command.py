@@ -1,6 +1,8 @@
 """`ohwx plan`: told before, and nothing done."""
 
 import json
+import os
+from contextlib import suppress
 
 import pytest
 
@@ -53,6 +55,20 @@ def test_counts_before_and_after(asked, tmp_path, capsys):
 def test_a_missing_checkpoint_is_named(asked, tiny, capsys):
     text = "a\nSteps: 2, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 64x64, Model: gone, Version: 1.10.1"
     assert told(capsys, "--from", text, *asked[1:])["missing"] == ["gone"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_all_of_a_folder_but_for_names_that_cannot_be_asked_for(asked, tiny, tmp_path, capsys):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in ("me", "Me", "a\nb", " x", "c\\d"):
+        with suppress(FileExistsError):  # where upper and lower case are one
+            (folder / f"{name}.safetensors").symlink_to(tiny / "tiny_base.safetensors")
+    assert main(["plan", asked[0], "--all", "--checkpoints", str(folder), "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.err.count("left out") == 3
+    plan = json.loads(said.out)
+    assert (plan["checkpoints"], plan["missing"]) == (len(list(folder.iterdir())) - 3, [])
 
 
 def test_the_time_is_told_in_words(asked, capsys):

@@ -91,6 +91,15 @@ def test_a_write_that_breaks_off(command, kills):
     assert run.sweep_sizes([700, ledger - 1, page - 9], kills=kills) == 3
 
 
+@FORKS
+@pytest.mark.parametrize("kills", [False, True])
+def test_a_picture_that_breaks_off(command, kills):
+    """In a run the ledger grows larger first: here there is none."""
+    run = command("face")
+    size = max(len(data) for data in run.expected().values())
+    assert run.sweep_sizes([size // 2, size - 9], kills=kills) == 2
+
+
 def test_sqlite_finds_the_disk_full_within_a_transaction(command, monkeypatch):
     """Not at its COMMIT: a row that needs a page more is refused at once."""
     said = []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
-from ohwx_compare.files.checkpoint import describe, read_header, require_sdxl, sha256, short_hash
+from ohwx_compare.files.checkpoint import describe, read_header, require_sdxl, rewrite, sha256, short_hash
 from ohwx_compare.files.finding import find, list_checkpoints
 
 
@@ -94,6 +94,15 @@ def test_no_bytes_break_the_reader(tmp_path_factory, content):
         return
     length = int.from_bytes(content[:8], "little")
     assert isinstance(json.loads(content[8 : 8 + length]), dict)
+
+
+def test_a_file_that_became_shorter_since_is_not_copied(tmp_path):
+    save_file({"a": np.ones(9, np.float32)}, tmp_path / "x.safetensors")
+    header = read_header(tmp_path / "x.safetensors")
+    os.truncate(header.path, header.path.stat().st_size - 4)
+    with pytest.raises(CheckpointError, match="became shorter"):
+        rewrite(tmp_path / "y.safetensors", header, lambda name, tensor: None, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
 
 
 def test_a_file_that_is_not_there(tmp_path):
@@ -186,6 +195,17 @@ def test_every_checkpoint_is_listed(folder):
 )
 def test_found_by_path_then_name_then_stem(folder, reference, name):
     assert find(reference, folder) == folder / name
+
+
+def test_names_that_differ_in_case_alone_are_two_files(tmp_path):
+    for name in ("me.safetensors", "Me.safetensors"):
+        (tmp_path / name).touch()
+    names = list_checkpoints(tmp_path)
+    if len(names) < 2:
+        pytest.skip("the file system here takes them for one")
+    assert [find(name, tmp_path).name for name in names] == names
+    with pytest.raises(CheckpointError, match=r"could be Me\.safetensors or me\.safetensors"):
+        find("ME", tmp_path)
 
 
 def test_found_by_hash(folder):

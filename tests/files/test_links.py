@@ -26,6 +26,14 @@ def test_a_link_is_replaced_and_its_target_stays(tmp_path, treasure, name):
     assert treasure.read_text() == "mine"
 
 
+def test_even_under_a_name_that_was_foreseen_a_link_is_not_written_through(tmp_path, treasure, monkeypatch):
+    monkeypatch.setattr(atomic.secrets, "token_hex", lambda size: "0" * 8)
+    (tmp_path / "a.png.00000000.unfinished").symlink_to(treasure)
+    with pytest.raises(FileExistsError):
+        atomic.write_bytes(tmp_path / "a.png", b"new")
+    assert treasure.read_text() == "mine"
+
+
 def test_a_link_is_not_lent(tmp_path, treasure):
     (tmp_path / "lent.png").symlink_to(treasure)
     with pytest.raises(OSError, match="not a regular file"):

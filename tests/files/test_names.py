@@ -24,9 +24,10 @@ def test_no_two_share_a_name(tmp_path_factory, stems):
     assert len(set(taken)) == len(stems)
 
 
-def test_an_input_that_lies_there_keeps_its_name(tmp_path):
+@pytest.mark.parametrize("write", [write_png, write_result])  # theirs, and of an earlier call
+def test_an_input_that_lies_there_keeps_its_name(tmp_path, write):
     other = tmp_path / "2.png"
-    write_png(other, PICTURE, "")
+    write(other, PICTURE, "")
     names = FreeNames(tmp_path, [tmp_path / "x" / "2.png", other])
     assert names.take("2", tmp_path / "x" / "2.png").name == "2-2.png"
     with pytest.raises(ImageError, match="choose another folder"):

@@ -28,7 +28,13 @@ def test_a_training_without_end_is_refused_at_once(name, mini, tmp_path):
         make_plan(recipe)
 
 
-@pytest.mark.parametrize("change", [{"resolution": 2**40}, {"output": "a\0b"}, {"base": "\ud800"}, {"train": "a\0"}])
-def test_what_no_picture_and_no_file_can_be_is_refused(change):
-    with pytest.raises(ExperimentError, match=r"expected positive|no file"):
+CHANGES = [
+    {"resolution": 2**40}, {"output": "a\0b"}, {"base": "\ud800"}, {"train": "a\0"}, {"epochs": 10**12},
+    {"repeats": 10**12}, {"reg_ratio": 1e9},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_no_picture_no_file_and_no_training_can_be_is_refused(change):
+    with pytest.raises(ExperimentError, match=r"expected positive|no file|expected 1 to|expected at most 100"):
         Recipe.from_dict({"base": "b", "train": "t", "output": "o", **change})

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from ohwx_compare.core.events import Learned, Missed, Sampled, Started
+from ohwx_compare.engine import weights
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.contents import read_contents
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.json_file import json_text, parse_json
-from ohwx_compare.train.outside import child, controls
+from ohwx_compare.files.lock import hold
+from ohwx_compare.train.outside import child, controls, runs
 from ohwx_compare.train.outside.runs import Trainings
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
@@ -146,6 +148,20 @@ def test_a_base_overwritten_meanwhile_is_not_mixed_in(small):
     assert run(small)[1].is_finished
 
 
+def test_a_base_written_to_during_a_save_is_not_mixed_in(small, monkeypatch):
+    save = weights.save
+
+    def saved(path, tensors, base, *more):
+        digest = save(path, tensors, base, *more)
+        os.utime(base)
+        return digest
+
+    monkeypatch.setattr(weights, "save", saved)
+    with pytest.raises(TrainingError, match="changed while this training ran"):
+        run(small)
+    assert not list(Path(small["output"]).glob("*.safetensors"))
+
+
 def test_what_it_saved_need_not_be_read_by_who_trusts_samples(small):
     _, result = run(small)
     for path in result.checkpoints:
@@ -168,8 +184,23 @@ def test_a_damaged_folder_is_a_row_and_hides_no_other(tmp_path, name, text):
     (tmp_path / "bad" / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     rows = Trainings(tmp_path).all()
     assert sorted(row["id"] for row in rows) == ["bad", "good"]
+    assert [row["error"] for row in rows] == [None, None]  # what is whole of it is shown
     json.dumps(rows, allow_nan=False)
     Trainings(tmp_path).events("bad", 0)
+    with hold(tmp_path / "bad"):  # as one that runs
+        assert Trainings(tmp_path).one("bad")["seconds_left"] is None
+
+
+def test_a_folder_that_cannot_be_read_at_all_hides_no_other(tmp_path, monkeypatch):
+    for folder in ("good", "long", "odd"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "recipe.json").write_text(json.dumps({"name": "x" * 500_000} if folder == "long" else {}))
+    monkeypatch.setattr(runs, "look", lambda folder: [][0] if folder.name == "odd" else child.look(folder))
+    found = {row["id"]: row["error"] for row in Trainings(tmp_path).all()}
+    assert found.pop("good") is None
+    assert "more of itself" in found.pop("long")
+    assert "damaged" in found.pop("odd")
+    assert not found
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no FIFO in a folder")
@@ -180,7 +211,10 @@ def test_a_pipe_holds_nobody_up(tmp_path, name):
     (tmp_path / "run" / "state.json").write_text('{"status": "running"}')
     (tmp_path / "run" / name).unlink(missing_ok=True)
     os.mkfifo(tmp_path / "run" / name)
-    assert len(Trainings(tmp_path).all()) == (name != "recipe.json")
+    with hold(tmp_path / "run"):  # so it runs, and its pace is looked for
+        assert len(Trainings(tmp_path).all()) == (name != "recipe.json")
+    if name != "recipe.json":
+        assert Trainings(tmp_path).events("run", 0) == ([], 0, False)
 
 
 def test_what_is_no_number_is_null():
@@ -188,5 +222,6 @@ def test_what_is_no_number_is_null():
         "loss": None,
         "norms": [1.0, None],
     }
+    assert json_text({"loss": float("nan")}) == '{"loss": null}'
     assert parse_json('{"loss": NaN}') == {"loss": None}
     assert parse_json("[1e999, -1e999, 1e-999, 0.5]") == [None, None, 0.0, 0.5]

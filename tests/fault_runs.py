@@ -32,11 +32,11 @@ class Faulty:
     read: Callable  # out -> all that must be the same
     folder: Path
 
-    def run(self, out, fault=None):
-        """(status, all that was said)."""
+    def run(self, out, fault=None, line=None):
+        """(status, all that was said); line: the arguments, where they were made before."""
         said = io.StringIO()
         with redirect_stdout(said), redirect_stderr(said), faulty(fault or Fault(out, 0, 0)):
-            status = main(self.line(out))
+            status = main(line or self.line(out))
         return status, said.getvalue()
 
     def killed(self, out, fault):
@@ -59,10 +59,11 @@ class Faulty:
         if not child:
             status = 99
             try:
+                line = self.line(out)  # which may write a file of the test's own
                 signal.signal(signal.SIGXFSZ, signal.SIG_DFL if kills else signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
                 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-                status, said = self.run(out)
+                status, said = self.run(out, line=line)
                 os.write(writer, said.encode())
             finally:
                 os._exit(status)

@@ -180,10 +180,12 @@ def test_what_is_named_and_not_there_is_said(run, capsys, flag):
     assert (status, flag in err) == (1, True)
 
 
-def test_a_copy_is_not_written_into_unasked(run, photos, tmp_path, capsys):
+def test_a_copy_is_judged_once_it_is_adopted(run, photos, tmp_path, capsys):
     copy = shutil.copytree(run, tmp_path / "copy")
     status, _, err = said(capsys, copy, "--photos", photos)
     assert (status, "--adopt" in err) == (1, True)
+    status, _, err = said(capsys, copy, "--photos", photos, "--adopt")
+    assert status == 0, err
 
 
 def test_no_folder_is_no_run(tmp_path, capsys):

@@ -173,7 +173,8 @@ def tab(chromium, page):
 
 
 def shown(tab, selector):
-    """The file that an image shows."""
+    """The file that an image shows, once it has turned to it."""
+    tab.wait_for_function("image => image.currentSrc", arg=tab.query_selector(selector))
     return tab.eval_on_selector(selector, "image => decodeURIComponent(image.currentSrc)")
 
 

@@ -31,19 +31,9 @@ from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.hosts.native import Beside, NativeHost
-from ohwx_compare.testing.parts import draw_parts, draw_upscaler
+from ohwx_compare.testing.parts import OPTION_FIELDS, draw_parts, draw_upscaler
 from ohwx_compare.testing.tiny import draw_tiny
 
-UNTOLD = {  # the webui's options that no infotext tells
-    "uni_pc_variant": "unipc_variant",
-    "uni_pc_skip_type": "unipc_skip_type",
-    "uni_pc_order": "unipc_order",
-    "uni_pc_lower_order_final": "unipc_lower_order_final",
-    "comma_padding_backtrack": "comma_backtrack",
-    "sdxl_clip_l_skip": "clip_l_skip",
-    "img2img_fix_steps": "fix_steps",
-    "img2img_color_correction": "color_correction",
-}
 CLOSE, LOOSE = (2, 0.002), (4, 0.02)
 NAMED = {
     "sampler_dpm_adaptive_automatic": "its steps hang on the last bits: noise times 1.000001 is 0.023 away from itself",
@@ -127,7 +117,7 @@ class Bench:
             text = infotext.parse(case["infotexts"][0])
             if infotext.xyz(text):
                 return Result(path.stem, None, refused="a grid: `ohwx compare` draws it (tests/compare)")
-            own = {UNTOLD[k]: v for k, v in case["options"].items() if k in UNTOLD}
+            own = {OPTION_FIELDS[k]: v for k, v in case["options"].items() if k in OPTION_FIELDS}
             own["resize_mode"] = RESIZE_MODES[case["payload"].get("resize_mode", 0)]
             job = replace(infotext.to_job(text), **own)
             refused = infotext.unsupported(text)

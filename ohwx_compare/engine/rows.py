@@ -56,6 +56,15 @@ def ancestral_step(sigma: float, sigma_next: float, eta: float) -> tuple[float, 
     return math.sqrt(sigma_next**2 - up**2), up
 
 
+def ancestral_rows(levels: torch.Tensor, eta: float) -> list[SolverRow]:
+    """Over levels (n + 1,): an Euler step to a level below the next one, then fresh noise up to it."""
+    rows = []
+    for s, s_next in steps_between(levels):
+        down, up = ancestral_step(s, s_next, eta)
+        rows.append(straight(s, down, sigma_next=s_next, spread=up))
+    return rows
+
+
 def steps_between(levels: torch.Tensor) -> Iterator[tuple[float, float]]:
     """Each level (n + 1,) and the next one."""
     return pairwise(levels.tolist())

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.engine.rows import SolverRow, along, ancestral_step, steps_between, straight
+from ohwx_compare.engine.rows import SolverRow, along, ancestral_rows, ancestral_step, steps_between, straight
 
 __all__ = ["dpm2", "dpm2_ancestral", "euler", "euler_ancestral", "heun", "heun_step", "lcm", "lms"]
 
@@ -58,11 +58,7 @@ def lms(levels: torch.Tensor, job: Job) -> list[SolverRow]:
 
 def euler_ancestral(levels: torch.Tensor, job: Job) -> list[SolverRow]:
     """An Euler step to a level below the next one, then fresh noise up to it."""
-    rows = []
-    for s, s_next in steps_between(levels):
-        down, up = ancestral_step(s, s_next, job.eta)
-        rows.append(straight(s, down, sigma_next=s_next, spread=up))
-    return rows
+    return ancestral_rows(levels, job.eta)
 
 
 def lcm(levels: torch.Tensor, job: Job) -> list[SolverRow]:

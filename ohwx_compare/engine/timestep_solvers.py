@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.engine.rows import SolverRow, along, ancestral_step, steps_between, straight
+from ohwx_compare.engine.rows import SolverRow, along, ancestral_rows, steps_between, straight
 
 __all__ = ["CFGPP_SHARE", "ddim", "ddim_cfgpp", "plms", "rescaled"]
 
@@ -20,7 +20,7 @@ _BASHFORTH = ((1.0,), (3 / 2, -1 / 2), (23 / 12, -16 / 12, 5 / 12), (55 / 24, -5
 
 def ddim(levels: torch.Tensor, job: Job) -> list[SolverRow]:
     """Song et al. (2021), equation 12, https://arxiv.org/abs/2010.02502: an ancestral Euler step over sigma."""
-    return rescaled(_implicit_steps(levels, job))
+    return rescaled(ancestral_rows(levels, job.eta_ddim))
 
 
 def ddim_cfgpp(levels: torch.Tensor, job: Job) -> list[SolverRow]:
@@ -28,15 +28,7 @@ def ddim_cfgpp(levels: torch.Tensor, job: Job) -> list[SolverRow]:
 
     With D = N + scale * (P - N) that is DDIM whose scale is divided by the share of D in the row.
     """
-    return rescaled([replace(row, guidance=1 / row.toward[0]) for row in _implicit_steps(levels, job)])
-
-
-def _implicit_steps(levels: torch.Tensor, job: Job) -> list[SolverRow]:
-    rows = []
-    for s, s_next in steps_between(levels):
-        down, up = ancestral_step(s, s_next, job.eta_ddim)
-        rows.append(straight(s, down, sigma_next=s_next, spread=up))
-    return rows
+    return rescaled([replace(row, guidance=1 / row.toward[0]) for row in ancestral_rows(levels, job.eta_ddim)])
 
 
 def plms(levels: torch.Tensor, job: Job) -> list[SolverRow]:

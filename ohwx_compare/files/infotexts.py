@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ohwx_compare.core.infotext.infotext import extra, parse
-from ohwx_compare.errors import ImageError, InfotextError
+from ohwx_compare.core.infotext.infotext import decode_record, extra, parse
+from ohwx_compare.errors import ImageError
 from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_comment
 from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, part, png_chunks
 from ohwx_compare.files.programs import program_of
 from ohwx_compare.files.regular import require_regular
-from ohwx_compare.numerals import decode_json
 
 __all__ = ["PictureText", "find_infotext", "read_infotext", "read_record"]
 
@@ -45,13 +44,7 @@ def read_record(path: Path) -> tuple[str | None, Mapping[str, object]]:
     text, record = _read(path)
     if record is None:
         return text, extra(parse(text or ""))
-    try:
-        told = decode_json(record)
-    except ValueError as error:
-        raise InfotextError(f"{path} has a damaged record.") from error
-    if not isinstance(told, dict):
-        raise InfotextError(f"{path} has a record that is no JSON object.")
-    return text, told
+    return text, decode_record(record, f"The record of {path}")
 
 
 def _read(path: Path) -> tuple[str | None, str | None]:

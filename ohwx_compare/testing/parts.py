@@ -16,13 +16,23 @@ from safetensors.numpy import save_file
 from ohwx_compare.testing.tiny import tiny_shapes
 from ohwx_compare.toy.drawn import draw_tensor
 
-__all__ = ["LORAS", "draw_lora", "draw_parts", "draw_upscaler", "lora_targets"]
+__all__ = ["LORAS", "OPTION_FIELDS", "draw_lora", "draw_parts", "draw_upscaler", "lora_targets"]
 
 _UNET, _TE1, _TE2 = "model.diffusion_model.", "conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."
 _INNER = {"mlp.c_fc.weight": "mlp_fc1", "mlp.c_proj.weight": "mlp_fc2", "attn.out_proj.weight": "self_attn_out_proj"}
 
 Tensors = dict[str, NDArray[np.floating]]
 
+OPTION_FIELDS = {  # options that a parity case was recorded with and its infotext does not tell: fields of a job
+    "uni_pc_variant": "unipc_variant",
+    "uni_pc_skip_type": "unipc_skip_type",
+    "uni_pc_order": "unipc_order",
+    "uni_pc_lower_order_final": "unipc_lower_order_final",
+    "comma_padding_backtrack": "comma_backtrack",
+    "sdxl_clip_l_skip": "clip_l_skip",
+    "img2img_fix_steps": "fix_steps",
+    "img2img_color_correction": "color_correction",
+}
 LORAS = ("drawn_lora", "drawn_lora_unet", "drawn_locon", "drawn_dora", "drawn_loha", "drawn_lokr")
 
 

@@ -14,6 +14,7 @@ from ohwx_compare.core.request.limits import RESIZE_MODES
 from ohwx_compare.engine import render
 from ohwx_compare.engine.inpaint import inpaint
 from ohwx_compare.files.images import load_rgb
+from ohwx_compare.testing.parts import OPTION_FIELDS
 
 PARITY = Path(__file__).parents[1] / "goldens" / "parity"
 CASES = {case["name"]: case for case in json.loads((PARITY / "cases.json").read_text(encoding="utf-8"))}
@@ -22,23 +23,13 @@ FAST = (
     "inpaint_latent_noise", "inpaint_soft_only_masked",
 )  # fmt: skip
 SIDE, IN_A_ROW = 40, 8
-UNTOLD = {  # the webui's options that no infotext tells: our settings
-    "uni_pc_variant": "unipc_variant",
-    "uni_pc_skip_type": "unipc_skip_type",
-    "uni_pc_order": "unipc_order",
-    "uni_pc_lower_order_final": "unipc_lower_order_final",
-    "comma_padding_backtrack": "comma_backtrack",
-    "sdxl_clip_l_skip": "clip_l_skip",
-    "img2img_fix_steps": "fix_steps",
-    "img2img_color_correction": "color_correction",
-}
 ILL_POSED = "sampler_dpm_adaptive_automatic"  # its steps hang on the last bits: noise times 1.000001 is 0.023 away
 
 
 def drawn(model, goldens, case) -> Image.Image:
     text = infotext.parse(case["infotext"])
     assert infotext.unsupported(text) == []
-    own = {UNTOLD[name]: value for name, value in case["options"].items() if name in UNTOLD}
+    own = {OPTION_FIELDS[name]: value for name, value in case["options"].items() if name in OPTION_FIELDS}
     own["resize_mode"] = RESIZE_MODES[case["payload"].get("resize_mode", 0)]
     job = replace(infotext.to_job(text), **own)
     if job.denoise is None:

@@ -7,7 +7,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from fake_forks import FakeFork
-from fake_webui import Component, FakeWebui, write_checkpoint
+from fake_gradio import Component
+from fake_webui import FakeWebui, write_checkpoint
 from tab_page import Page, asked, started
 
 _COMPONENTS = (

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 from experiments import VALUES
-from fake_webui import Component, Txt2Img, write_checkpoint
+from fake_gradio import Component
+from fake_webui import Txt2Img, write_checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

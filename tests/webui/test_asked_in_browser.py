@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from test_in_browser import GRADIOS, PANEL, choose
 from test_tab_in_browser import NOT_OURS, TEXT, look, stands, start
-from webui_api import open_ui, wait
+from webui_api import ask_for_picture, open_ui, wait
 
 LOG, FOLD = "#html_log_txt2img", "#txt2img_enable"  # where the webui says what went wrong; its Refiner
 SCRIPT = "#txt2img_script_container #script_list input"
@@ -29,11 +29,7 @@ def outputs(webui):
 def asked(page):
     """The script chosen, with one checkpoint and a small picture; gives the name of the run folder."""
     name = f"asked {time.time_ns()}"
-    page.fill("#txt2img_prompt textarea", "photo of ohwx man")
-    for slider, value in (("steps", 2), ("width", 64), ("height", 64)):
-        page.fill(f"#txt2img_{slider} input[type=number]", str(value))
-        page.press(f"#txt2img_{slider} input[type=number]", "Tab")
-    page.fill("#txt2img_seed input", "10")
+    ask_for_picture(page, steps=2, width=64, height=64)
     choose(page, "#script_list", "ohwx compare")
     choose(page, f"{PANEL}files", "tiny_reg")
     page.keyboard.press("Escape")

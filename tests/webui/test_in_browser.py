@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from webui_api import difference, open_ui, wait
+from webui_api import ask_for_picture, difference, open_ui, wait
 
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.ledger.reader import open_run
@@ -37,11 +37,7 @@ def chosen(page):
 
 def test_a_page_reload_leaves_the_run_alone(page, webui):
     name = f"reloaded {time.time_ns()}"
-    page.fill("#txt2img_prompt textarea", "photo of ohwx man")
-    for slider, value in (("steps", 8), ("width", 128), ("height", 128), ("batch_count", 4)):
-        page.fill(f"#txt2img_{slider} input[type=number]", str(value))
-        page.press(f"#txt2img_{slider} input[type=number]", "Tab")
-    page.fill("#txt2img_seed input", "10")
+    ask_for_picture(page, steps=8, width=128, height=128, batch_count=4)
     choose(page, "#script_list", "ohwx compare")
     choose(page, f"{PANEL}files", "tiny_reg")
     page.keyboard.press("Escape")
@@ -58,11 +54,7 @@ def test_a_page_reload_leaves_the_run_alone(page, webui):
 
 
 def test_chosen_and_drawn_by_clicking_then_pasted(page, tmp_path):
-    page.fill("#txt2img_prompt textarea", "photo of ohwx man")
-    for slider, value in (("steps", 4), ("width", 128), ("height", 128)):
-        page.fill(f"#txt2img_{slider} input[type=number]", str(value))
-        page.press(f"#txt2img_{slider} input[type=number]", "Tab")
-    page.fill("#txt2img_seed input", "10")
+    ask_for_picture(page, steps=4, width=128, height=128)
     choose(page, "#script_list", "ohwx compare")
     for name in ("tiny_base", "tiny_reg"):
         choose(page, f"{PANEL}files", name)

@@ -110,6 +110,15 @@ def open_ui(browser, webui):
     return page
 
 
+def ask_for_picture(page, **sliders):
+    """Fill in txt2img: a prompt, seed 10 and what the sliders say."""
+    page.fill("#txt2img_prompt textarea", "photo of ohwx man")
+    for slider, value in sliders.items():
+        page.fill(f"#txt2img_{slider} input[type=number]", str(value))
+        page.press(f"#txt2img_{slider} input[type=number]", "Tab")
+    page.fill("#txt2img_seed input", "10")
+
+
 def wait(condition, seconds=180):
     """Until it holds."""
     until = time.monotonic() + seconds

@@ -7,6 +7,7 @@ refuses `supported.py`. All of it is reached from here.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +43,7 @@ __all__ = [
     "Pair",
     "Xyz",
     "XyzAxis",
+    "decode_record",
     "extra",
     "faces",
     "from_job",
@@ -180,13 +182,15 @@ def extra(infotext: Infotext) -> dict[str, object]:
     text = infotext.get(EXTRA_KEY)
     if text is None:
         return {}
-    try:
-        value = decode_json(text)
-    except ValueError as error:
-        raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.") from error
-    if not isinstance(value, dict):
-        raise InfotextError(f"The key {EXTRA_KEY!r} holds {text[:40]!r}, expected a JSON object.")
-    return value
+    return decode_record(text, f"The key {EXTRA_KEY!r}")
+
+
+def decode_record(text: str, where: str) -> dict[str, object]:
+    """What this program keeps of a picture. Raises InfotextError, which names `where`, if that is no JSON object."""
+    with suppress(ValueError):
+        if isinstance(value := decode_json(text), dict):
+            return value
+    raise InfotextError(f"{where} holds {quoted(text)}, expected a JSON object.")
 
 
 def from_job(

@@ -171,7 +171,7 @@ def table(results: Sequence[Result]) -> str:
 
 def matrix(results: Sequence[Result]) -> str:
     """Samplers by schedules: proven by a case here, or implemented."""
-    proven = {(r.job.sampler, r.job.schedule) for r in results if r.job and (r.holds or r.name in NAMED)}
+    proven = {(r.job.sampler, r.job.schedule) for r in results if r.job and r.holds}
     proven |= {(sampler, find_solver(sampler).automatic) for sampler, schedule in proven if schedule == "Automatic"}
     proven |= {(s, "Automatic") for s, schedule in tuple(proven) if schedule == find_solver(s).automatic}
     free = {sampler for sampler in SAMPLERS if find_solver(sampler).timesteps}  # these know no schedule

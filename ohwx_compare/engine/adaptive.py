@@ -40,6 +40,8 @@ def dpm_adaptive(
         high = past.mixed(third)
         delta = torch.maximum(low.abs(), before.abs()).mul(_RTOL).clamp(min=_ATOL)
         error = (torch.linalg.vector_norm((low - high) / delta) / x.numel() ** 0.5).item()
+        if math.isnan(error):  # no step would ever be accepted
+            return torch.full_like(x, math.nan)
         factor = 1 + math.atan((1 / (error + 1e-8)) ** (1 / (1.5 if job.eta else 3)) - 1)
         if factor >= _LEAST_FACTOR:
             before, s = low, t

@@ -92,8 +92,7 @@ class Denoiser:
         self.weight = next(unet.parameters())
         self.is_free = _is_free(conditionings, guidance.scales)
         self.calls = 0
-        self.plan: _Plan | None = None
-        self.planned_for: tuple[object, ...] = ()
+        self.plans: dict[bool, tuple[object, _Plan]] = {}  # the last one without the negative, and the last with it
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Denoise once; see the class."""
@@ -113,11 +112,12 @@ class Denoiser:
             tuple(in_force(schedule, call) for schedule in _schedules(conditioning))
             for conditioning in self.conditionings
         )
-        if self.plan is None or (entries, skips) != self.planned_for:
+        planned_for, plan = self.plans.get(skips, (None, None))
+        if plan is None or planned_for != entries:
             scales = None if skips else self.guidance.scales
-            self.plan = _plan(self.conditionings, entries, scales, self.unet, self.weight)
-            self.planned_for = (entries, skips)
-        return self.plan
+            plan = _plan(self.conditionings, entries, scales, self.unet, self.weight)
+            self.plans[skips] = entries, plan
+        return plan
 
     def _scaled(self, x: Tensor, sigma: float, time: float, plan: "_Plan") -> Tensor:
         """Table 1 of Karras et al. (2022), column VP and, for v, sigma_data 1: float32 around the UNet's dtype."""

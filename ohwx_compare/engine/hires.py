@@ -17,6 +17,7 @@ from ohwx_compare.engine import render
 from ohwx_compare.engine.render import NotedImage, Start
 from ohwx_compare.engine.running import Counter
 from ohwx_compare.engine.samplers import find_solver
+from ohwx_compare.engine.tiling import tiled
 from ohwx_compare.engine.upscale import Enlarge, resized
 from ohwx_compare.engine.weights import Model
 
@@ -49,7 +50,8 @@ def draw_passes(
         mode, smooth = _MODES[name]
         start = Start(F.interpolate(z, (size.height // 8, size.width // 8), mode=mode, antialias=smooth), None, notes)
     else:
-        start = _redrawn(model, jobs, z, notes, size, enlarge)
+        with tiled(model, jobs[0].tiling):
+            start = _redrawn(model, jobs, z, notes, size, enlarge)
     start = replace(start, latents=_cut(start.latents, size))
     second = [second_pass(job) for job in jobs]
     first_calls = find_solver(jobs[0].sampler).calls(jobs[0].steps)

@@ -105,7 +105,7 @@ def job_batches(jobs: Sequence[Job]) -> list[list[int]]:
     """
 
     def shared(i: int) -> dict[str, object]:
-        own: dict[str, object] = {"alone": i} if jobs[i].sampler == "DPM adaptive" else {}
+        own: dict[str, object] = {"alone": i} if "DPM adaptive" in (jobs[i].sampler, jobs[i].hires_sampler) else {}
         own["loras"] = networks(jobs[i].prompt), networks(jobs[i].hires_prompt or jobs[i].prompt)
         return {name: value for name, value in vars(jobs[i]).items() if name not in _OWN} | own
 

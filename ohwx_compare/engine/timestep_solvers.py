@@ -28,7 +28,9 @@ def ddim_cfgpp(levels: torch.Tensor, job: Job) -> list[SolverRow]:
 
     With D = N + scale * (P - N) that is DDIM whose scale is divided by the share of D in the row.
     """
-    return rescaled([replace(row, guidance=1 / row.toward[0]) for row in ancestral_rows(levels, job.eta_ddim)])
+    rows = ancestral_rows(levels, job.eta_ddim)
+    shares = (row.toward[0] or 1.0 for row in rows)  # 0 where two levels are equal: D does not count there
+    return rescaled([replace(row, guidance=1 / share) for row, share in zip(rows, shares, strict=True)])
 
 
 def plms(levels: torch.Tensor, job: Job) -> list[SolverRow]:

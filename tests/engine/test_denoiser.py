@@ -126,6 +126,17 @@ def test_below_a_level_every_second_call_goes_without_the_negative_prompt():
     assert calls_of(2, below=time + 1, below_always=True, by_time=True)[0] == [3.0, 3.0]
 
 
+def test_texts_are_projected_once_however_often_the_negative_prompt_comes_and_goes():
+    unet = Echo(2.0)
+    read, unet.read = [], lambda context: read.append(1) or context
+    guidance = Guidance(scales=[4.0], below=2.1)
+    model = Denoiser(unet, LEVELS, "eps", [prompt((3.0, 1.0), negative=1.0)], guidance)
+    with torch.no_grad():
+        for _ in range(8):
+            model(X, 2.0)
+    assert len(read) == 2  # with the negative and without it
+
+
 def test_a_share_of_the_first_calls_goes_without_it():
     assert calls_of(4, early=0.25, calls=8)[0] == [3.0, 3.0, 3.0, 9.0]
 

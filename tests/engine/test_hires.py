@@ -15,6 +15,7 @@ from ohwx_compare.core.request.hires import Enlarged, enlarged, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.core.request.steps import picture_steps, planned_steps, steps_run
+from ohwx_compare.engine import render
 from ohwx_compare.errors import ExperimentError, UnknownNameError
 from ohwx_compare.hosts.native import Beside, NativeHost
 from ohwx_compare.testing.parts import draw_upscaler
@@ -137,6 +138,19 @@ def test_every_upscaler_gives_the_size_and_a_picture_of_its_own(host):
     )  # None and Lanczos are one, at this factor
     cut = replace(JOB, hires_upscaler="Lanczos", hires_width=96, hires_height=128)
     assert drawn(host, cut)[0].size == (96, 128)
+
+
+def test_all_of_a_tiling_picture_is_tiled(host, monkeypatch):
+    seen = []
+    for name in ("decode", "encode"):
+        known = getattr(render, name)
+        monkeypatch.setattr(render, name, lambda model, *given, known=known: paddings(model) or known(model, *given))
+
+    def paddings(model):
+        seen.extend(m.padding_mode for m in model.vae.modules() if isinstance(m, torch.nn.Conv2d) and any(m.padding))
+
+    drawn(host, replace(JOB, hires_upscaler="None", hires_scale=1.5, tiling=True))
+    assert set(seen) == {"circular"}
 
 
 @pytest.mark.slow

@@ -108,6 +108,8 @@ def test_eighty_steps_of_img2img(denoise, steps):
 def test_jobs_are_batched_when_only_texts_seeds_and_cfg_differ():
     same = [JOB, replace(JOB, prompt="b", negative="c", seed=9, cfg=2.0, subseed=3, subseed_strength=0.5)]
     assert render.job_batches([*same, replace(JOB, steps=5), JOB]) == [[0, 1], [2], [3]]
+    for adaptive in (replace(JOB, sampler="DPM adaptive"), replace(JOB, hires_sampler="DPM adaptive")):
+        assert render.job_batches([adaptive, replace(adaptive, seed=9)]) == [[0], [1]]
 
 
 def test_steps_are_counted_and_can_be_interrupted(model):

@@ -224,6 +224,20 @@ def test_steps_are_counted_whatever_the_calls_and_can_be_interrupted(name):
     assert len(done) == 12
 
 
+@each_solver
+def test_as_many_steps_as_are_allowed_are_written(solver):
+    """With more than 500 the webui's timesteps meet at their first."""
+    job = replace(JOB, sampler=solver.name, steps=600)
+    for row in solver.rows(find_route(job, solver, solver.sigmas()).levels, job):
+        assert all(map(math.isfinite, (row.sigma, row.sigma_next, row.guidance)))
+
+
+def test_the_adaptive_sampler_ends_where_the_model_gives_no_number():
+    levels = noise_levels("Karras", 8, MODEL)[:-1]
+    x = dpm_adaptive(lambda x, sigma: x * math.nan, torch.ones(1, 4, 1, 1), levels, JOB, silent)
+    assert x.isnan().all()
+
+
 def test_restart_walks_a_stretch_again():
     """Near 0.1 it goes back to near 2, with the noise of the difference, for twenty steps and more."""
     levels = torch.cat([karras(20, MODEL.smallest, MODEL.largest), torch.zeros(1)])

@@ -11,6 +11,15 @@ export function aroundRun(text) {
   return { before: text.slice(0, found.index), place, after: text.slice(found.index + place.length) };
 }
 
+/** A name out of an address; as it stands where it is none of ours. @param {string} coded */
+export function readable(coded) {
+  try {
+    return decodeURIComponent(coded);
+  } catch {
+    return coded;
+  }
+}
+
 /** @import { Parts } from "./ohwx_types" */
 
 /** Make a link of each address that the webui shows as text. @param {Pick<Parts, "make">} parts */
@@ -22,7 +31,7 @@ export function linkRuns({ make }) {
       const found = aroundRun(node.nodeValue ?? "");
       if (!found) continue;
       const { before, place, after } = found;
-      const name = decodeURIComponent(place.split("/")[2] ?? "");
+      const name = readable(place.split("/")[2] ?? "");
       const link = { className: "ohwx-whole-run", href: place, target: "_blank", rel: "noopener" };
       /** @type {Text} */ (node).replaceWith(before, make("a", link, name), after);
       break;

@@ -23,7 +23,8 @@ _ADVICE = MappingProxyType(
         UnknownCheckpointError: _MAP,
         WrongCheckpointError: _MAP,
         UnknownNameError: "Flags for their folders: --models, --loras, --upscalers; for a VAE: --vae FILE.",
-        MissingDetectorError: "The flag for that: --detectors with its folder, or opencv-frontalface.",
+        MissingDetectorError: "The flag for that: --detectors with its folder, or opencv-frontalface "
+        "(where there is --detector: --detector opencv-frontalface).",
         ElsewhereError: "The flag for that: --adopt.",
         OtherExperimentError: "Flags for that: --out for the other folder, --reuse for this one.",
     }

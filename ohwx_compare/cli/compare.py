@@ -114,6 +114,8 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
         raise ExperimentError("The experiment names no checkpoint; add a checkpoint axis, or --all for all of them.")
     if options.control:
         experiment = experiment.with_control(_control(experiment, options))
+    if options.vae and "vae" in {axis.kind for axis in experiment.axes}:
+        raise ExperimentError("--vae stands for every VAE, so that an axis of VAEs shows one picture; leave one out.")
     infotext.require_drawn((cell.job, cell.faces) for cell in experiment.cells())
     return experiment
 
@@ -169,7 +171,8 @@ def read_experiment(
         first, *more = texts_of(source)
         if more:
             print(f"{first.stem} holds {counted(1 + len(more), 'infotext')}; only the first is used.", file=sys.stderr)
-        text, about_vae = with_vae(infotext.parse(first.text), options.vae if options else None)
+        vae, folders = (options.vae, options.vaes) if options else (None, ())
+        text, about_vae = with_vae(infotext.parse(first.text), vae, folders)
         if options:
             require_embeddings(text, options.embeddings)
         experiment = Experiment.from_infotext(text, styles)

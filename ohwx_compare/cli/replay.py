@@ -36,6 +36,7 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.core.request.limits import require_valid
+from ohwx_compare.core.request.steps import picture_steps
 from ohwx_compare.errors import InfotextError, Interrupted, OhwxError, UnsupportedKeyError
 from ohwx_compare.files.images import load_rgb, write_result
 from ohwx_compare.files.names import FreeNames
@@ -102,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(events.Step(count)), hashes)
         detector = _detectors(options, host.device.type)
-        cost = sum(original.job.steps + face_cost(original.job, original.faces) for original in originals)
+        cost = sum(picture_steps(original.job) + face_cost(original.job, original.faces) for original in originals)
         bar(events.Started("replay", len(originals), cost))
         try:
             for number, original in enumerate(originals, 1):
@@ -131,14 +132,17 @@ def read_original(
     stem: str,
     image: Path | None = None,
     vae: Path | None = None,
+    vaes: Sequence[Path] = (),
     settings: Mapping[str, Any] = MappingProxyType({}),
     start: StartPictures = FROM_NOISE,
 ) -> Original:
-    """Read one infotext; `vae` stands for the one that it names, `settings` are fields of the job that it cannot tell.
+    """Read one infotext; `vae` stands for the one that it names, which is looked for in the folders `vaes`.
+
+    settings: fields of the job that it cannot tell.
 
     Raises InfotextError for what cannot be replayed: a grid, an unsupported key, img2img without `start`.
     """
-    parsed, about_vae = with_vae(infotext.parse(text), vae)
+    parsed, about_vae = with_vae(infotext.parse(text), vae, vaes)
     if infotext.xyz(parsed):
         raise InfotextError(
             f"{stem} is the infotext of an X/Y/Z grid; for a grid use: ohwx compare --from "
@@ -193,7 +197,13 @@ def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[
                 stem = names.take(found.stem, found.image).stem
                 require_embeddings(infotext.parse(found.text), options.embeddings)
                 original = read_original(
-                    found.text, stem=stem, image=found.image, vae=options.vae, settings=settings, start=start
+                    found.text,
+                    stem=stem,
+                    image=found.image,
+                    vae=options.vae,
+                    vaes=options.vaes,
+                    settings=settings,
+                    start=start,
                 )
                 yield replace(original, faces=detectors_asked(options, original.faces)[1])
             except OhwxError as error:

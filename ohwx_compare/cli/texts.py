@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ohwx_compare.core.infotext.infotext import Infotext, split
-from ohwx_compare.errors import ImageError, InfotextError, MissingVaeError
+from ohwx_compare.errors import ImageError, InfotextError, MissingVaeError, UnknownNameError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.gallery import PICTURES
 from ohwx_compare.files.infotexts import find_infotext
@@ -48,16 +48,22 @@ def texts_of(given: str) -> tuple[InputText, ...]:
     return tuple(InputText(part.strip(), path.stem) for part in split(text))
 
 
-def with_vae(text: Infotext, vae: Path | None) -> tuple[Infotext, tuple[str, ...]]:
+def with_vae(text: Infotext, vae: Path | None, folders: Sequence[Path] = ()) -> tuple[Infotext, tuple[str, ...]]:
     """`text` without the VAE that it names, where the file `vae` is given for it; a note where that is another file.
 
-    Raises MissingVaeError where the text names one and none is given, or where there is no file `vae`.
+    folders: of VAEs, in which the host finds one by its name. Raises MissingVaeError where the text names one that is
+    neither given nor in them, or where there is no file `vae`.
     """
     if vae is not None and not vae.is_file():
         raise MissingVaeError(f"There is no VAE {vae}; give an existing file.")
     named = text.get("VAE") or text.get("Module 1")
     if vae is None and (lacking := (text.get("VAE") or "").strip()) not in ("", "Automatic", "None"):
-        raise MissingVaeError(f"The text names the VAE {quoted(lacking)}; give its file, or another one.")
+        try:
+            NamedFiles("VAE", folders, sha256).find(lacking)
+        except UnknownNameError as error:
+            raise MissingVaeError(
+                f"The text names the VAE {quoted(lacking)}; give its file, or another one."
+            ) from error
     if vae is None or named is None or text.get("Module 2"):
         return text, ()
     rest, short = text.without("VAE", "VAE hash", "Module 1"), (text.get("VAE hash") or "").strip().lower()
@@ -73,11 +79,14 @@ def require_embeddings(text: Infotext, folders: Sequence[Path]) -> None:
 
     In a prompt it is a word like any other: without its file the picture would be another one without a sign of it.
     """
+    if not (named := named_hashes(text, "TI hashes")):
+        return
     here = {name.casefold() for name in NamedFiles("embedding", folders, sha256).names()}
-    lost = [name for name in named_hashes(text, "TI hashes") if name.casefold() not in here]
-    if lost:
+    if lost := [name for name in named if name.casefold() not in here]:
         where = " or ".join(map(str, folders)) or "the folder of --embeddings"
-        raise InfotextError(f"The text was drawn with the embedding {quoted(lost[0])}; put its file into {where}.")
+        raise InfotextError(
+            f"The text was drawn with the embedding {quoted(lost[0])}; put its .safetensors file into {where}."
+        )
 
 
 def named_hashes(text: Infotext, key: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
-from ohwx_compare.core.prompt.networks import networks
+from ohwx_compare.core.prompt.parts import strip_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.steps import expected_faces, face_steps, picture_steps
@@ -57,6 +57,6 @@ def face_cost(job: Job, tabs: Sequence[FaceSettings]) -> float:
 
 
 def _kind(job: Job) -> tuple[object, ...]:
-    loras = networks(job.prompt), networks(job.hires_prompt or job.prompt)
+    loras = strip_tags(job.prompt)[1], strip_tags(job.hires_prompt or job.prompt)[1]
     size = (job.width, job.height, job.hires_upscaler, job.hires_scale, job.hires_width, job.hires_height)
     return (*size, job.steps, job.sampler, job.schedule, job.cfg, job.rng, job.denoise, job.vae, loras)

@@ -105,6 +105,13 @@ class HostWorker:
             return
         if self._in_use != loaded and self.use(loaded.checkpoint) != loaded:
             raise HostError(f"{loaded.checkpoint.name} changed during this run; start the run again.")
+        try:
+            yield from self._drawn(stage, before)
+        except OhwxError:
+            self._in_use = None  # the host may have lost it
+            raise
+
+    def _drawn(self, stage: Sequence[Wanted], before: Callable[[str], Image.Image]) -> Iterator[DrawnPicture]:
         jobs, tabs = [wanted.cell.job for wanted in stage], stage[0].cell.faces
         if not tabs:
             for drawn in self.host.render(jobs):

@@ -115,8 +115,8 @@ def _png_text(file: BinaryIO, start: bytes) -> tuple[str | None, str | None]:
         if kind == b"eXIf":
             comment = user_comment(part(file, start, at, min(length, _LONGEST)))
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            key = part(file, start, at, min(length, len(_KEY) + 1)).partition(b"\0")[0]
-            if key in (_KEY, _RECORD):
+            key, nul, _ = part(file, start, at, min(length, len(_KEY) + 1)).partition(b"\0")
+            if nul and key in (_KEY, _RECORD):
                 text = _text(kind, part(file, start, at + len(key) + 1, _bounded(length) - len(key) - 1))
                 if key == _KEY:
                     return text, record

@@ -242,9 +242,9 @@ class NativeHost:
         if is_fit and vae == source.vae:
             return held
         chosen = self._named.chosen(job.prompt)
-        self._in_use = None
         if vae != source.vae:
             source = replace(source, checked=weights.check(source.checked.path, vae=vae), vae=vae)
+        self._in_use = None
         if held.worn or source is not self._source:
             self._source, held = source, self._loaded(source)
         self._held = None  # half changed until the end

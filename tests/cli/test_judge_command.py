@@ -180,6 +180,12 @@ def test_what_is_named_and_not_there_is_said(run, capsys, flag):
     assert (status, flag in err) == (1, True)
 
 
+@pytest.mark.parametrize("flags", [(), ("--second-opinion",)])
+def test_a_second_opinion_is_asked_for_by_its_flag(run, photos, capsys, flags):
+    _, out, err = said(capsys, run, "--photos", photos, *flags)
+    assert ("no second opinion on style" in out + err) == bool(flags)
+
+
 def test_a_copy_is_judged_once_it_is_adopted(run, photos, tmp_path, capsys):
     copy = shutil.copytree(run, tmp_path / "copy")
     status, _, err = said(capsys, copy, "--photos", photos)

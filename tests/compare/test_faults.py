@@ -129,4 +129,5 @@ def test_a_write_that_breaks_off_anywhere(command, kills):
 @pytest.mark.slow
 @pytest.mark.parametrize(("error", "first", "every"), ALL)
 def test_a_run_at_every(command, error, first, every):
+    """Killed at each operation; each meets one of the two errors, which they take by turns."""
     assert command("compare").sweep(error=error, first=first, every=every) >= 40

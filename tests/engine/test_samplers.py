@@ -145,13 +145,17 @@ def error(name: str, steps: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("name", "order"),
-    [("Euler", 1), ("DPM++ 2M", 2), ("Heun", 2), ("DPM2", 2), ("DDIM", 1), ("LMS", 3), ("PLMS", 2), ("UniPC", 2)],
-)
-def test_ode_solvers_converge_with_their_order(name, order):
+    ("name", "order", "within"),
+    [
+        ("Euler", 1, 0.15), ("DPM++ 2M", 2, 0.15), ("Heun", 2, 0.15), ("DPM2", 2, 0.15), ("DDIM", 1, 0.15),
+        ("LMS", 3, 0.25),  # it starts with steps of lower orders
+        ("PLMS", 2, 0.15), ("UniPC", 2, 0.15),
+    ],
+)  # fmt: skip
+def test_ode_solvers_converge_with_their_order(name, order, within):
     coarse, fine = error(name, 100), error(name, 200)
     assert fine < 0.03
-    assert math.log2(coarse / fine) == pytest.approx(order, abs=0.25)
+    assert math.log2(coarse / fine) == pytest.approx(order, abs=within)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +197,7 @@ def test_the_next_level_has_the_noise_it_says(solver):
     for row in solver.rows(levels, JOB):
         sigma, kept = row.sigma, zip(row.keep, [row.sigma, *told], strict=False)
         told = [sigma, *told]
-        assert math.hypot(sum(k * s for k, s in kept), row.spread) == pytest.approx(row.sigma_next, rel=1e-4, abs=1e-6)
+        assert math.hypot(sum(k * s for k, s in kept), row.spread) == pytest.approx(row.sigma_next, rel=1e-4, abs=1e-9)
 
 
 @each_solver

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from ohwx_compare.engine.upscale import in_tiles, read_upscaler, resized
+from ohwx_compare.engine.upscale import _lay, in_tiles, read_upscaler, resized
 from ohwx_compare.errors import CheckpointError, DetectorError, UnsafePickleError
 from ohwx_compare.models.esrgan import ESRGAN, ESRGANConfig
 from ohwx_compare.testing.parts import draw_upscaler
@@ -76,6 +76,20 @@ def test_tiles_meet_without_a_seam(model, portrait):
     assert np.median(abs(whole - parts)) <= 1
     rows = abs(np.diff(parts, axis=1)).mean((0, 2))
     assert rows.max() < 4 * abs(np.diff(whole, axis=1)).mean((0, 2)).max()
+
+
+@pytest.mark.parametrize("at", [(40, 0), (0, 40)])
+def test_a_seam_runs_from_what_is_there_to_what_is_laid(at):
+    along = 0 if at[0] else 1
+    under, piece = Image.new("RGB", (72, 72), "black"), Image.new("RGB", (32, 72) if at[0] else (72, 32), "white")
+    ramp = np.tile((np.arange(8) * 32).astype(np.uint8), (72, 1))
+    _lay(under, piece, at, Image.fromarray(ramp if at[0] else ramp.T.copy()))
+    line = np.asarray(under, int)[..., 0].mean(along)
+    assert line[:41].max() == 0
+    assert (np.diff(line[40:48]) > 0).all()
+    assert 0 < line[44] < 255
+    assert line[48:].min() == 255
+    assert np.asarray(under).std(along).max() == 0
 
 
 def test_resized_is_of_the_size_asked_for(model, portrait):

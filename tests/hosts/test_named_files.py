@@ -249,7 +249,10 @@ def test_what_cannot_be_put_on(host, base, models, tmp_path):
 def test_after_a_lora_that_failed_the_checkpoint_is_loaded_again(host, base, models, tmp_path):
     (plain,) = drawn(host, JOB)
     bad = NativeHost([models / "Stable-diffusion"], device="cpu", beside=Beside(loras=[tmp_path]))
-    save_file({"some.tensor": torch.zeros(2)}, tmp_path / "bad.safetensors")
+    tensors = load_file(models / "Lora" / "drawn_lora.safetensors")
+    *_, last = (name for name in tensors if name.endswith(".lora_up.weight"))
+    tensors[last] = torch.zeros(9, tensors[last].shape[1])  # found out when the layers before it are changed
+    save_file(tensors, tmp_path / "bad.safetensors")
     bad.use(base)
     with pytest.raises(CheckpointError):
         drawn(bad, replace(JOB, prompt="<lora:bad:1>"))

@@ -10,7 +10,7 @@ import { standing } from "../../javascript/ohwx_runs.mjs";
 import { sentence } from "../../javascript/ohwx_server.mjs";
 import { trained, trainingStanding } from "../../javascript/ohwx_training.mjs";
 import { beside } from "../../javascript/ohwx_views.mjs";
-import { aroundRun } from "../../javascript/ohwx_whole_run.mjs";
+import { aroundRun, readable } from "../../javascript/ohwx_whole_run.mjs";
 import * as words from "../../javascript/ohwx_words.mjs";
 
 const RUN = { state: "drawing", cells: 12, done: 3, failed: 0, noted: 0, seconds_left: 150 };
@@ -23,6 +23,7 @@ test("the address of a run is found in what the webui shows as text, and nothing
   for (const other of ["", "ohwx/runs/", "ohwx/runs/a run/index.html", "ohwx/runs/a/b/index.html"]) {
     assert.equal(aroundRun(other), null);
   }
+  assert.deepEqual(["a%20run", "100%", "%ff"].map(readable), ["a run", "100%", "%ff"]);
 });
 
 test("a run stands in one line", () => {

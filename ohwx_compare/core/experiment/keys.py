@@ -57,10 +57,10 @@ class PictureKeys:
         befores = tuple(_before(checkpoint_sha256, host, job) for job in jobs)
         if not cell.faces:
             return befores, befores
-        pass_ = (cell.faces, cell.job.clip_l_skip)
+        pass_ = (cell.faces, cell.job.clip_l_skip, cell.job.vae)
         if pass_ not in self._faces:
             named = canonical([self._detectors[tab.model] for tab in cell.faces])
-            self._faces[pass_] = (named + self._own_of(cell), _face_texts(*pass_))
+            self._faces[pass_] = (named + self._own_of(cell), _face_texts(cell.faces, cell.job.clip_l_skip))
         detectors, faces = self._faces[pass_]
         return befores, tuple(_after(before, detectors, text) for before, text in zip(befores, faces, strict=False))
 

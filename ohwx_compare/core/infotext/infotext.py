@@ -26,7 +26,7 @@ from ohwx_compare.core.infotext.pairs import (
     unquote,
 )
 from ohwx_compare.core.infotext.sampler_names import read_version, split_sampler
-from ohwx_compare.core.infotext.sampling_keys import UNTOLD, sampling_pairs, sampling_settings
+from ohwx_compare.core.infotext.sampling_keys import UNTOLD, keys_of, sampling_pairs, sampling_settings
 from ohwx_compare.core.infotext.soft_keys import SOFT, soft_inpaint, soft_pairs
 from ohwx_compare.core.infotext.supported import INVERTED, require_drawn, require_supported, unsupported
 from ohwx_compare.core.infotext.vae import OWN_VAE, vae_of
@@ -277,11 +277,12 @@ def _own_settings(job: Job) -> dict[str, object]:
 
 def with_settings(infotext: Infotext, settings: Mapping[str, Any]) -> Infotext:
     """`infotext` as it would tell `settings`, fields of a job that are told by keys of their own or by ours."""
-    job = Job(prompt="", seed=0, **settings)
-    for key, value in sampling_pairs(job).items():
+    job = replace(Job(prompt="", seed=0, **_untold(infotext)), **settings)
+    own = {name: value for name, value in extra(infotext).items() if name != _UNTOLD} | _own_settings(job)
+    infotext = infotext.without(*keys_of(settings), EXTRA_KEY)
+    for key, value in sampling_pairs(Job(prompt="", seed=0, **settings)).items():
         infotext = infotext.with_value(key, value)
-    own = _own_settings(job)
-    return infotext.with_value(EXTRA_KEY, json.dumps(extra(infotext) | own, ensure_ascii=False)) if own else infotext
+    return infotext.with_value(EXTRA_KEY, json.dumps(own, ensure_ascii=False)) if own else infotext
 
 
 def _untold(infotext: Infotext) -> dict[str, Any]:

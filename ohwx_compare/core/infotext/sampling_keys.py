@@ -5,7 +5,7 @@ at 82a973c. The webui takes UniPC's keys from a text, but writes none of them.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import EMPHASIS_MODES, UNIPC_SKIP_TYPES, UNIPC_VARIANTS
 from ohwx_compare.errors import InfotextError
 
-__all__ = ["UNTOLD", "is_sampling_key", "sampling_pairs", "sampling_settings"]
+__all__ = ["UNTOLD", "is_sampling_key", "keys_of", "sampling_pairs", "sampling_settings"]
 
 UNTOLD = ("comma_backtrack", "clip_l_skip", "fix_steps", "resize_mode", "color_correction")
 """Settings that no key of the webui's tells; ours does."""
@@ -85,6 +85,12 @@ _PLAIN = Job(prompt="", seed=0)
 def is_sampling_key(key: str) -> bool:
     """Whether `key` tells one of these settings."""
     return key in _NAMES
+
+
+def keys_of(fields: Container[str]) -> tuple[str, ...]:
+    """The keys that tell these fields of a job."""
+    others = {_NOISE: "zero_snr", _RESIZED: "seed_resize_width"}
+    return tuple(key for key, field in {**{key.name: key.field for key in _KEYS}, **others}.items() if field in fields)
 
 
 def sampling_settings(infotext: Infotext) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.hires import second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import quoted
@@ -45,6 +46,13 @@ def require_valid(settings: Job | FaceSettings) -> None:
             good, expected = _never, "valid Unicode text"
         if value is not None and not good(value):
             raise ExperimentError(f"{what}: {field.name} is {quoted(value)}, expected {expected}.")
+    if isinstance(settings, Job) and settings.hires_upscaler is not None:
+        second = second_pass(settings)
+        if not all(8 <= side <= _WIDEST for side in (second.width, second.height)):
+            raise ExperimentError(
+                f"job: hires fix would draw {second.width}x{second.height} px, expected sides of 8 to {_WIDEST}; "
+                "change hires_scale, hires_width or hires_height."
+            )
 
 
 def _one_of(*known: str) -> tuple[Callable[[str], bool], str]:
@@ -61,7 +69,8 @@ def _at_least_0(value: float) -> bool:
 
 _ANY = (lambda value: True, "")
 _SEED = (lambda value: 0 <= value < 2**32, "a fixed seed from 0 to 4294967295")
-_SIDE = (lambda value: 0 < value <= 16_384 and value % 8 == 0, "a multiple of 8 up to 16384")
+_WIDEST = 16_384
+_SIDE = (lambda value: 0 < value <= _WIDEST and value % 8 == 0, f"a multiple of 8 up to {_WIDEST}")
 _STEPS = (lambda value: 1 <= value <= 1000, "1 to 1000")
 _SHARE = (lambda value: 0 <= value <= 1, "0 to 1")
 _JOB: Rules = {

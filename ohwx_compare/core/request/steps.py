@@ -38,7 +38,8 @@ def picture_steps(job: Job) -> float:
 
 def face_steps(job: Job, tab: FaceSettings) -> int:
     """The steps that run for one face of the picture of `job`."""
-    return sampling_steps(tab.steps or job.steps, tab.denoise)
+    steps = tab.steps or job.steps
+    return steps if job.fix_steps else sampling_steps(steps, tab.denoise)
 
 
 def expected_faces(tab: FaceSettings) -> int:

@@ -56,8 +56,9 @@ class Fingerprint:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """JSON values, equal where nothing that moves a pixel changed."""
-        texts = (job.prompt, features.field_of(self._p, "hr_prompt") or "")
-        words = (*texts, job.negative, features.field_of(self._p, "hr_negative_prompt") or "")
+        texts = (job.prompt, job.hires_prompt, features.field_of(self._p, "hr_prompt") or "")
+        negatives = (job.negative, job.hires_negative, features.field_of(self._p, "hr_negative_prompt") or "")
+        words = (*texts, *negatives)
         own = {
             "loras": {name: self._sha256(features.lora_file(name)) for name in _named(_LORA, texts)},
             "hypernets": {name: self._sha256(features.hypernet_file(name)) for name in _named(_HYPERNET, texts)},

@@ -112,7 +112,11 @@ class Template:
             tiling=user.tiling,
             do_not_save_samples=True,
             do_not_save_grid=True,
-            override_settings={**self._settings(job), **{k: v for k, v in PINNED.items() if features.has_option(k)}},
+            override_settings={
+                **self._settings(job),
+                **{name: value for name, value in PINNED.items() if features.has_option(name)},
+                **sampling_overrides(job),
+            },
             init_images=[image],
             resize_mode=0,
             denoising_strength=job.denoise,

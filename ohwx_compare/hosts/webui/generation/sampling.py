@@ -22,7 +22,8 @@ _SETTINGS: Mapping[str, str] = MappingProxyType({  # fields of a job: the webui'
     "unipc_order": "uni_pc_order", "unipc_lower_order_final": "uni_pc_lower_order_final", "ngms": "s_min_uncond",
     "ngms_all": "s_min_uncond_all", "skip_early_cfg": "skip_early_cond", "emphasis": "emphasis",
     "comma_backtrack": "comma_padding_backtrack", "clip_l_skip": "sdxl_clip_l_skip",
-    "fix_steps": "img2img_fix_steps", "color_correction": "img2img_color_correction",
+    "extra_noise": "img2img_extra_noise", "fix_steps": "img2img_fix_steps",
+    "color_correction": "img2img_color_correction",
 })  # fmt: skip
 _HIRES: Mapping[str, str] = MappingProxyType({  # fields of a job: those of a processing object
     "hires_upscaler": "hr_upscaler", "hires_scale": "hr_scale", "hires_width": "hr_resize_x",

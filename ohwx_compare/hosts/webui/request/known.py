@@ -71,6 +71,11 @@ def require_known_names(experiment: Experiment, *, stood_in: bool = False) -> No
     for what, name in named:
         if what == "face detector":
             require_detectors([] if stood_in else [name])
+        elif what == "VAE" and (flag := features.vae_of_command_line()):
+            raise ExperimentError(
+                f"The webui was started with the VAE {flag}, which it uses whatever is asked for; start it without, or "
+                f"leave the VAE {name!r} out."
+            )
         elif name not in _known(what):
             raise _unknown(what, name)
     if features.schedules() is None:

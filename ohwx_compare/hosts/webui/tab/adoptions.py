@@ -35,6 +35,12 @@ class Adoptions:
         """What the run's row tells besides: how far it is; when it is adopted what came of it as `said`, or `error`."""
         return self._told.get(name, {})
 
+    def forget(self, name: str) -> None:
+        """Tell no more of what came of the run's last adoption: it goes on."""
+        with self._guard:
+            if not self.of(name).get("state"):
+                self._told.pop(name, None)
+
     def _adopt(self, folder: Path) -> None:
         name = folder.name
         try:

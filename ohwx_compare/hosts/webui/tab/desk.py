@@ -209,6 +209,7 @@ class Desk:
         with read_as_found(folder), Ledger(folder) as ledger:
             ledger.plan(request.experiment)
         write_request(folder, SavedRequest.now(request, folder, "tab"))
+        self.adoptions.forget(folder.name)
 
         def failed(error: Exception) -> None:
             self.runs.lose(folder.name, sentence_of(error))

@@ -78,7 +78,8 @@ class JudgeJobs:
             if name in self._jobs and self._jobs[name].state in ("queued", "drawing"):
                 return self.job(name)
             job = self._jobs[name] = _JudgeJob()
-            for other in list(self._jobs)[:-_KEPT]:
+            ended = [other for other, one in self._jobs.items() if one.state not in ("queued", "drawing")]
+            for other in ended[:-_KEPT]:
                 del self._jobs[other]
         self._queue.add(_called(name), lambda: _judge(job, folder, given), lambda error: _fail(job, error))
         return self.job(name)
@@ -114,7 +115,7 @@ class JudgeJobs:
 
 
 def _called(name: str) -> str:
-    return f"judge {name}"
+    return f"judge/{name}"  # no run's name holds a slash
 
 
 def _judge(job: _JudgeJob, folder: Path, given: Mapping[str, Path | None]) -> None:

@@ -174,6 +174,15 @@ def test_what_is_chosen_beside_the_checkpoint_is_in_the_key(forge):
     assert len({json.dumps(key) for key in keys}) == 4
 
 
+@pytest.mark.parametrize("section", ["epsilon_scaling", "sd_sampling"])
+def test_settings_in_reforges_own_sections_are_in_the_key(fork, section):
+    before = host_of(fork).fingerprint(JOB)
+    fork.opts.data_labels["setting"] = SimpleNamespace(section=(section, "", "sd"), default=1)
+    assert host_of(fork).fingerprint(JOB) == before
+    fork.opts.setting = 2
+    assert host_of(fork).fingerprint(JOB) != before
+
+
 def test_a_vae_beside_the_file_counts_where_the_webui_takes_it(fork):
     beside = fork.folder / "one.vae.safetensors"
     beside.write_bytes(b"")
@@ -205,6 +214,36 @@ def test_the_user_may_choose_while_a_run_generates(forge):
 
     forge.after_draw = touch
     assert all(map(np.array_equal, drawn(forge, "one", "two"), plain))
+
+
+def test_what_the_user_chooses_during_a_run_is_theirs_afterwards(fork):
+    users_next(fork)
+    told = fork.opts.data.get("sd_checkpoint_hash")
+
+    def touch():
+        fork.opts.data["sd_model_checkpoint"] = "two.safetensors"
+
+    fork.after_draw = touch
+    drawn(fork, "one")
+    assert fork.opts.data["sd_model_checkpoint"] == "two.safetensors"
+    assert fork.opts.data.get("sd_checkpoint_hash") == told
+    assert users_next(fork) == "two.safetensors"
+
+
+def test_how_loras_are_added_is_the_runs_although_the_user_chooses_another_way(forge):
+    seen = []
+    forge.before_draw = lambda: seen.append(forge.arguments["online_lora"])
+
+    def touch():
+        forge.opts.forge_unet_storage_dtype = "Automatic (fp16 LoRA)"
+        forge.choose()
+
+    forge.after_draw = touch
+    drawn(forge, "one")
+    assert (seen, forge.arguments["online_lora"]) == ([False, False], True)
+    drawn(forge, "one", forge_unet_storage_dtype="Automatic")
+    drawn(forge, "one")
+    assert seen == [False, False, False, False, True, True]
 
 
 def test_what_a_picture_overrides_leads_not_back_to_the_users_checkpoint(forge):

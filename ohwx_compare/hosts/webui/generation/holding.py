@@ -49,6 +49,9 @@ class Holding(Protocol):
     def own_parts(self) -> tuple[str, ...]:
         """Those of `MODEL_PARTS` that came with the checkpoint, not from a VAE or text encoder chosen beside it."""
 
+    def vae(self) -> Path | None:
+        """The file of the VAE that was chosen beside the checkpoint; None where it has its own."""
+
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         """The settings that a picture of this entry overrides, besides all that `users` does."""
 
@@ -84,10 +87,13 @@ class _AtOnce:
         """Nothing: `overrides` names it."""
 
     def own_parts(self) -> tuple[str, ...]:
-        replaced = [] if loading.has_own_vae() else [_VAE]
+        replaced = [_VAE] if loading.vae_in_memory() else []
         if getattr(loading.in_memory(), "_separate_te_loaded", False):  # reForge's setting "Text Encoder"
             replaced += _ENCODERS.values()
         return tuple(part for part in MODEL_PARTS if part not in replaced)
+
+    def vae(self) -> Path | None:
+        return loading.vae_in_memory()
 
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         return {**users, "sd_model_checkpoint": loading.alias_of(entry)}
@@ -128,6 +134,9 @@ class _ForNextPicture:
     def own_parts(self) -> tuple[str, ...]:
         replaced = {part for path in self.modules or () for part in _parts_of(path)}
         return tuple(part for part in MODEL_PARTS if part not in replaced)
+
+    def vae(self) -> Path | None:
+        return next((path for path in self.modules or () if _VAE in _parts_of(path)), None)
 
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         """Without those by which the webui would go back to the user's checkpoint."""

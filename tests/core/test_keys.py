@@ -179,9 +179,9 @@ def test_the_first_versions_folder_is_known():
 
 
 def test_two_vaes_have_keys_of_their_own_in_any_order():
-    """A face pass decodes by the job's VAE, so what the host says of it is asked for each."""
+    """What a face pass's own VAE adds to the key hangs on the job's."""
     jobs = [replace(JOB, vae=name) for name in ("a", "b")]
-    face = replace(TAB, prompt="smile")
+    face = replace(TAB, vae="b")
 
     def keys(order):
         made = PictureKeys(lambda job: {"vae": job.vae}, {TAB.model: "e"})

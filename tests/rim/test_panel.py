@@ -70,19 +70,6 @@ def test_a_detector_that_is_not_there_is_not_chosen_and_those_that_are_take_one_
     assert (detector.value, offer.visible) == ("toy_face_yolov8.pt", False)
 
 
-def test_a_pasted_detector_that_is_not_there_is_shown_and_offered_another(webui):
-    script, _ = script_with_panel(webui)
-    components, by_id = every_component(webui)
-    fields = dict(zip((id(c) for c, _ in script.infotext_fields), (f for _, f in script.infotext_fields), strict=True))
-    read = fields[id(script._panel.arguments[list(components).index("detector")])]
-    update = read({"ADetailer model": "nosuch.pt", "ADetailer confidence": "0.3"})
-    assert (update["value"], update["choices"][0]) == ("nosuch.pt", "nosuch.pt")
-    components["detector"].value = "nosuch.pt"
-    components["detector"].fire("change")
-    assert by_id["detectors"].visible
-    assert "no face detector nosuch.pt" in by_id["detectors"].label
-
-
 def test_the_filter_narrows_and_keeps_what_is_chosen(webui):
     for name in ("run-000002", "run-000010", "other"):
         write_checkpoint(webui.folder / "me" / f"{name}.safetensors", 5)

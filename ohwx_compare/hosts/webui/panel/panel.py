@@ -5,14 +5,14 @@ wrapper would clear the state of whatever job is running. What only a handler ne
 starts as fast as before.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 from modules.ui_components import ToolButton
 
-from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
+from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.panel.face_panel import FACE_LISTS, FacePanel, face_choices, face_panel
@@ -30,6 +30,7 @@ class Choices:
 
     checkpoints: Callable[[], Sequence[str]]  # as they were at the last refresh
     of_kind: Callable[[str], Sequence[str]]  # known values of a kind of axis, () where there is no list
+    find: Callable[[Sequence[str]], list[str]]  # the names of `checkpoints` for what infotexts call them, else theirs
     refresh: Callable[[], None]  # reads the checkpoint folders again, and lets the webui do so
     has_adetailer: Callable[[], bool]
 
@@ -109,29 +110,26 @@ def paste_fields(
             values = pasted_arguments(parameters)
             if name not in values:
                 return None
-            if name == "detector":  # one that is not there is shown as what was asked for
-                listed = [values[name], *face_choices(name, choices.of_kind)]
-                return gr.update(choices=list(dict.fromkeys(listed)), value=values[name])
-            if name not in ("checkpoints", "control"):
-                return gr.update(value=values[name])
-            files = list(choices.checkpoints())
+            value = values[name]
+            if name in FACE_LISTS:
+                return gr.update(choices=_with(face_choices(name, choices.of_kind), [value]), value=value)
+            if name == "control" and value != NOTHING:
+                (value,) = choices.find([value])
             if name == "control":
-                return gr.update(choices=[NOTHING, *files], value=next(iter(_known([values[name]], files)), NOTHING))
-            return gr.update(choices=files, value=_known(values[name], files))
+                return gr.update(choices=_with([NOTHING, *choices.checkpoints()], [value]), value=value)
+            if name == "checkpoints":
+                value = choices.find(value)
+                return gr.update(choices=_with(choices.checkpoints(), value), value=value)
+            return gr.update(value=value)
 
         return read
 
     return [(component, reader(name)) for name, component in zip(ARGUMENTS, components, strict=True)]
 
 
-def _known(names: Sequence[str], files: Sequence[str]) -> list[str]:
-    """The dropdown's own entries for names as infotexts write them: with a hash, or without folder and suffix."""
-    found = []
-    for name in names:
-        plain = CheckpointRef.parse(name)
-        same = [file for file in files if file == plain.name or CheckpointRef(file).stem == plain.stem]
-        found += sorted(same, key=lambda file: file != plain.name)[:1]
-    return list(dict.fromkeys(found))
+def _with(listed: Sequence[str], held: Iterable[str] | None) -> list[str]:
+    """What a list offers: what is there, and what was asked for and is not, so that it is seen and not lost."""
+    return [*(name for name in held or () if name not in listed), *listed]
 
 
 def _checkpoints(
@@ -163,7 +161,8 @@ def _checkpoints(
     def add_group(name: str, held: Sequence[str]) -> tuple[Any, Any]:
         files = list(choices.checkpoints())
         more = next((group.checkpoints for group in groups(files) if group.name == name), ())
-        return gr.update(choices=files, value=list(dict.fromkeys([*(held or ()), *more]))), gr.update(value=None)
+        value = list(dict.fromkeys([*(held or ()), *more]))
+        return gr.update(choices=_with(files, held), value=value), gr.update(value=None)
 
     def read_again(text: str, held: Sequence[str]) -> tuple[Any, Any]:
         choices.refresh()
@@ -178,14 +177,15 @@ def _checkpoints(
 
 def _reread_faces(button: gr.components.Component, faces: FacePanel, choices: Choices) -> None:
     """Let `button` list the detectors, samplers and schedules of the face pass again."""
-    detector = faces.arguments["detector"]
+    lists = [faces.arguments[name] for name in FACE_LISTS]
 
-    def read_again(chosen: str | None) -> tuple[Any, ...]:
-        lists = (gr.update(choices=face_choices(name, choices.of_kind)) for name in FACE_LISTS)
-        return *lists, faces.offered(chosen, choices.of_kind)
+    def read_again(*held: str | None) -> tuple[Any, ...]:
+        chosen = dict(zip(FACE_LISTS, held, strict=True))
+        known = {name: face_choices(name, choices.of_kind) for name in FACE_LISTS}
+        offered = faces.offered(chosen["detector"], choices.of_kind)
+        return *(gr.update(choices=_with(known[name], filter(None, [chosen[name]]))) for name in known), offered
 
-    lists = [*(faces.arguments[name] for name in FACE_LISTS), faces.offer]
-    button.click(read_again, inputs=[detector], outputs=lists, show_progress="hidden")
+    button.click(read_again, inputs=lists, outputs=[*lists, faces.offer], show_progress="hidden")
 
 
 def _control(
@@ -194,8 +194,8 @@ def _control(
     """The checkpoint that is asked for the class, and which words that changes."""
     default = Panel()
 
-    def files() -> list[str]:
-        return [NOTHING, *choices.checkpoints()]
+    def files(held: str = NOTHING) -> list[str]:
+        return _with([NOTHING, *choices.checkpoints()], [held])
 
     with gr.Row(elem_classes=["ohwx-row"]):
         base = gr.Dropdown(
@@ -208,14 +208,15 @@ def _control(
         words = gr.Textbox(
             value="", label="Class", placeholder="the class token without its first word", elem_id=elem_id("class")
         )
-    reread.click(lambda: gr.update(choices=files()), inputs=[], outputs=[base], show_progress="hidden")
+    reread.click(lambda held: gr.update(choices=files(held)), inputs=[base], outputs=[base], show_progress="hidden")
     return base, token, words
 
 
 def _narrowed(files: Sequence[str], text: str, held: Sequence[str] | None) -> list[str]:
     """Names that hold every word of `text`, in the files' order, and those that are chosen already."""
     words = (text or "").casefold().split()
-    return [name for name in files if name in (held or ()) or all(word in name.casefold() for word in words)]
+    shown = [name for name in files if name in (held or ()) or all(word in name.casefold() for word in words)]
+    return _with(shown, held)
 
 
 def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple[gr.components.Component, ...]:

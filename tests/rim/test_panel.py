@@ -46,8 +46,15 @@ def every_component(webui):
 
 def test_what_came_into_the_folders_can_be_selected_once_they_are_read_again(webui):
     components, by_id = every_component(webui)
+    for number, title in enumerate(("VAE", "LoRA"), 1):
+        by_id[f"axis_{number}"].value = title
+        by_id[f"axis_{number}"].fire("change")
     put_into_webui(webui.data / "models")
+    for folder in ("VAE", "Lora"):
+        (webui.data / "models" / folder).mkdir(exist_ok=True)
+        (webui.data / "models" / folder / "new.safetensors").touch()
     by_id["files_refresh"].fire("click")
+    assert (by_id["pick_1"].choices[-1], by_id["pick_2"].choices[-1]) == ("new.safetensors", "new")
     for name in ("checkpoints", "control"):
         assert "ohwx-toy/toy.safetensors" in components[name].choices
     assert components["detector"].choices[:2] == ["face_yolov8n.pt", "None"]

@@ -7,6 +7,7 @@ starts as fast as before.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import gradio as gr
@@ -33,6 +34,15 @@ class Choices:
     find: Callable[[Sequence[str]], list[str]]  # the names of `checkpoints` for what infotexts call them, else theirs
     refresh: Callable[[], None]  # reads the checkpoint folders again, and lets the webui do so
     has_adetailer: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class _List:
+    """A list that may grow while the webui runs."""
+
+    shows: gr.components.Component
+    inputs: Sequence[gr.components.Component]
+    looks: Callable[..., Any]  # values of `inputs` -> how `shows` looks now
 
 
 @dataclass(frozen=True)
@@ -69,16 +79,18 @@ def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel
 def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     default = Panel()
     json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
-    chosen, helpers, reread = _checkpoints(elem_id, choices)
-    control = _control(elem_id, choices, reread)
+    chosen, helpers, lists, reread = _checkpoints(elem_id, choices)
+    control = _control(elem_id, choices)
+    lists.append(_List(control[0], control[:1], lambda held: gr.update(choices=_bases(choices, held))))
     axes: list[gr.components.Component] = []
     for number in AXES:
         kind, text, picker = _axis(elem_id, choices, number)
         axes += [kind, text]
         helpers.append(picker)
+        lists.append(_List(picker, [kind], lambda title: gr.update(choices=_values(choices, title))))
     faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
     helpers.append(faces.offer)
-    _reread_faces(reread, faces, choices)
+    _reread(reread, [*lists, *_face_lists(faces, choices)], choices)
     with gr.Row(elem_classes=["ohwx-row"]):
         before = gr.Checkbox(
             value=default.keep_before, label="Show the pictures before the face pass", elem_id=elem_id("before")
@@ -86,7 +98,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
         name = gr.Textbox(
             value="",
             label="Run folder",
-            placeholder="named by time; the same settings resume the run in it",
+            placeholder="named by time",
             elem_id=elem_id("name"),
         )
     with gr.Row(elem_classes=["ohwx-row"]):
@@ -116,7 +128,7 @@ def paste_fields(
             if name == "control" and value != NOTHING:
                 (value,) = choices.find([value])
             if name == "control":
-                return gr.update(choices=_with([NOTHING, *choices.checkpoints()], [value]), value=value)
+                return gr.update(choices=_bases(choices, value), value=value)
             if name == "checkpoints":
                 value = choices.find(value)
                 return gr.update(choices=_with(choices.checkpoints(), value), value=value)
@@ -134,8 +146,8 @@ def _with(listed: Sequence[str], held: Iterable[str] | None) -> list[str]:
 
 def _checkpoints(
     elem_id: Callable[[str], str], choices: Choices
-) -> tuple[gr.components.Component, list[gr.components.Component], gr.components.Component]:
-    """The checkpoints; as helpers what narrows their list and what adds a run or folder; what reads folders again."""
+) -> tuple[gr.components.Component, list[gr.components.Component], list[_List], gr.components.Component]:
+    """The checkpoints; as helpers what narrows their list and what adds a run or folder; their lists; the button."""
     files = list(choices.checkpoints())
     with gr.Row():
         chosen = gr.Dropdown(
@@ -164,52 +176,55 @@ def _checkpoints(
         value = list(dict.fromkeys([*(held or ()), *more]))
         return gr.update(choices=_with(files, held), value=value), gr.update(value=None)
 
-    def read_again(text: str, held: Sequence[str]) -> tuple[Any, Any]:
-        choices.refresh()
-        return narrowed(text, held), gr.update(choices=[group.name for group in groups(choices.checkpoints())])
-
     shown.change(narrowed, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
     add.click(add_shown, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
     group.input(add_group, inputs=[group, chosen], outputs=[chosen, group], show_progress="hidden")
-    reread.click(read_again, inputs=[shown, chosen], outputs=[chosen, group], show_progress="hidden")
-    return chosen, [shown, group], reread
+    lists = [
+        _List(chosen, [shown, chosen], narrowed),
+        _List(group, [], lambda: gr.update(choices=[group.name for group in groups(choices.checkpoints())])),
+    ]
+    return chosen, [shown, group], lists, reread
 
 
-def _reread_faces(button: gr.components.Component, faces: FacePanel, choices: Choices) -> None:
-    """Let `button` list the detectors, samplers and schedules of the face pass again."""
-    lists = [faces.arguments[name] for name in FACE_LISTS]
+def _face_lists(faces: FacePanel, choices: Choices) -> list[_List]:
+    def looks(name: str) -> Callable[[str | None], Any]:
+        return lambda held: gr.update(choices=_with(face_choices(name, choices.of_kind), filter(None, [held])))
 
-    def read_again(*held: str | None) -> tuple[Any, ...]:
-        chosen = dict(zip(FACE_LISTS, held, strict=True))
-        known = {name: face_choices(name, choices.of_kind) for name in FACE_LISTS}
-        offered = faces.offered(chosen["detector"], choices.of_kind)
-        return *(gr.update(choices=_with(known[name], filter(None, [chosen[name]]))) for name in known), offered
-
-    button.click(read_again, inputs=lists, outputs=[*lists, faces.offer], show_progress="hidden")
+    detector = faces.arguments["detector"]
+    offer = _List(faces.offer, [detector], lambda held: faces.offered(held, choices.of_kind))
+    return [*(_List(faces.arguments[name], [faces.arguments[name]], looks(name)) for name in FACE_LISTS), offer]
 
 
-def _control(
-    elem_id: Callable[[str], str], choices: Choices, reread: gr.components.Component
-) -> tuple[gr.components.Component, ...]:
+def _reread(button: gr.components.Component, lists: Sequence[_List], choices: Choices) -> None:
+    """Let `button` read the folders again, then show all lists: in one handler, for gradio runs several at once."""
+
+    def read_again(*values: Any) -> tuple[Any, ...]:
+        choices.refresh()
+        left = iter(values)
+        return tuple(one.looks(*islice(left, len(one.inputs))) for one in lists)
+
+    inputs = [component for one in lists for component in one.inputs]
+    button.click(read_again, inputs=inputs, outputs=[one.shows for one in lists], show_progress="hidden")
+
+
+def _control(elem_id: Callable[[str], str], choices: Choices) -> tuple[gr.components.Component, ...]:
     """The checkpoint that is asked for the class, and which words that changes."""
     default = Panel()
 
-    def files(held: str = NOTHING) -> list[str]:
-        return _with([NOTHING, *choices.checkpoints()], [held])
-
     with gr.Row(elem_classes=["ohwx-row"]):
         base = gr.Dropdown(
-            files(),
+            _bases(choices, NOTHING),
             value=NOTHING,
             label="Add the base as control",
             elem_id=elem_id("control"),
         )
         token = gr.Textbox(value=default.class_token, label="Class token", elem_id=elem_id("class_token"))
-        words = gr.Textbox(
-            value="", label="Class", placeholder="the class token without its first word", elem_id=elem_id("class")
-        )
-    reread.click(lambda held: gr.update(choices=files(held)), inputs=[base], outputs=[base], show_progress="hidden")
+        words = gr.Textbox(value="", label="Class", placeholder="as in the token", elem_id=elem_id("class"))
     return base, token, words
+
+
+def _bases(choices: Choices, held: str) -> list[str]:
+    return _with([NOTHING, *choices.checkpoints()], [held])
 
 
 def _narrowed(files: Sequence[str], text: str, held: Sequence[str] | None) -> list[str]:
@@ -231,11 +246,8 @@ def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple
         )
 
     def of_kind(title: str) -> tuple[Any, Any]:
-        from ohwx_compare.core.experiment.axis_text import kind_called
-
-        name = kind_called(title)
-        known = list(choices.of_kind(name))
-        hint = KINDS[name].form.value if name in KINDS else ""
+        known = _values(choices, title)
+        hint = next((one.form.value for one in KINDS.values() if one.title == title), "")
         return gr.update(placeholder=hint), gr.update(choices=known, value=None, visible=bool(known))
 
     def picked(value: str, typed: str) -> tuple[Any, Any]:
@@ -246,3 +258,10 @@ def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple
     kind.change(of_kind, inputs=[kind], outputs=[text, picker], show_progress="hidden")
     picker.input(picked, inputs=[picker, text], outputs=[text, picker], show_progress="hidden")
     return kind, text, picker
+
+
+def _values(choices: Choices, title: str) -> list[str]:
+    """What an axis of this title can be given by a click."""
+    from ohwx_compare.core.experiment.axis_text import kind_called
+
+    return list(choices.of_kind(kind_called(title)))

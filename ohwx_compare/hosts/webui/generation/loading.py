@@ -134,8 +134,10 @@ def unload_from_device() -> bool:
 
 
 def list_again() -> None:
-    """Have the webui read its checkpoint folders again."""
+    """Have the webui read its folders of checkpoints and VAEs again; of VAEs not while a job may look one up."""
     sd_models.list_models()
+    if not shared.state.job:
+        sd_vae.refresh_vae_list()
 
 
 def entry_of(checkpoint: Checkpoint) -> Any:

@@ -65,7 +65,9 @@ def built(tensors, kind):
 
     def patcher():
         return (
-            SimpleNamespace(lora_loader=SimpleNamespace(backup={})) if kind == "forge" else SimpleNamespace(backup={})
+            SimpleNamespace(lora_loader=SimpleNamespace(backup={}, loaded_hash=""))
+            if kind == "forge"
+            else SimpleNamespace(backup={})
         )
 
     unet_patcher = patcher()

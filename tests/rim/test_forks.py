@@ -189,9 +189,14 @@ def test_a_lora_replaced_under_its_name_is_read_again(fork, monkeypatch, tmp_pat
     seen = []
 
     def apply():
-        if (model := fork.model_data.sd_model).current_lora_hash != str(lora):
+        """By three names of what is there already: the file's, the model's choice, in Forge what its weights have."""
+        model = fork.model_data.sd_model
+        if model.current_lora_hash != str(lora):
             model.current_lora_hash, model.lora = str(lora), networks.load_lora_state_dict(lora)
-        seen.append(model.lora)
+        added = getattr(model.forge_objects.unet, "lora_loader", SimpleNamespace(loaded_hash=""))
+        if added.loaded_hash != str(lora):
+            added.loaded_hash, added.lora = str(lora), model.lora
+        seen.append(added.lora)
 
     fork.before_draw = apply
     drawn(fork, "user")

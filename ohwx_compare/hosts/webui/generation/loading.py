@@ -137,13 +137,17 @@ def unload_from_device() -> bool:
 def forget_networks() -> None:
     """Have LoRA files read again: Forge's kin go by their names, also where a file was replaced.
 
-    `extensions-builtin/sd_forge_lora/networks.py` at dfdcbab6.
+    `extensions-builtin/sd_forge_lora/networks.py` and `backend/patcher/lora.py` at dfdcbab6.
     """
     reader: Any = getattr(sys.modules.get("networks"), "load_lora_state_dict", None)
     if hasattr(reader, "cache_clear"):
         reader.cache_clear()
     if hasattr(in_memory(), "current_lora_hash"):
         in_memory().current_lora_hash = ""  # equal to no choice of LoRAs
+    if (objects := getattr(in_memory(), "forge_objects", None)) is not None:
+        for patcher in (objects.unet, objects.clip.patcher):
+            if (loader := getattr(patcher, "lora_loader", None)) is not None:
+                loader.loaded_hash = ""  # of those that were added to the weights
 
 
 def list_again() -> None:

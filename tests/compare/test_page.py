@@ -21,6 +21,7 @@ from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Result, Run, RunCell
 from ohwx_compare.look.board import Board, summary
 from ohwx_compare.look.page import page_data, render_page, write_page
+from ohwx_compare.look.page_cells import cell_chunk
 from ohwx_compare.look.sheet import write_sheets
 
 ROOT = Path(__file__).parents[2]
@@ -45,8 +46,15 @@ class Reader(HTMLParser):
             self.scripts[-1] += text
 
 
-def cells_of(data):
-    return [cell for group in data["groups"] for row in group["rows"] for cell in row["cells"]]
+def parts_of(folder, kind):
+    """The parts of a page as it lies on the disk."""
+    found = []
+    for number in range(len(list((folder / "page").glob(f"{kind}-*.js")))):
+        text = (folder / "page" / f"{kind}-{number}.js").read_text(encoding="utf-8")
+        head, part = re.fullmatch(r"received\((.*?),(\[.*\])\);\n", text, re.DOTALL).groups()
+        assert head.startswith(f'"{kind}",{number},')
+        found += json.loads(part)
+    return found
 
 
 def test_a_controls_own_prompt_leaves_the_others_heading(tmp_path):
@@ -58,8 +66,8 @@ def test_a_controls_own_prompt_leaves_the_others_heading(tmp_path):
     pending = Result(outcome=Outcome.PENDING)
     rows = tuple(RunCell(cell=cell, result=pending, checkpoint=None) for cell in cells.cells())
     data = page_data(Run(folder=tmp_path, experiment=cells, cells=rows, checkpoints=()))
-    assert [column["label"] for column in data["columns"]] == ["a", "b", "base (control: man)"]
-    assert [group["prompt"] for group in data["groups"]] == ["photo of ohwx man"]
+    assert [value["label"] for value in data["axes"][0]["values"]] == ["a", "b", "base (control: man)"]
+    assert data["prompts"] == {"axes": [], "texts": [["photo of ohwx man", ""]]}
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +95,16 @@ def test_how_large_a_run_is_reads_as_a_sentence(sample_run, kind, values, said):
 def test_the_page_holds_the_run(sample_run, page):
     data = json.loads(Reader(page.read_text(encoding="utf-8")).scripts[0])
     assert data == page_data(open_run(sample_run.folder))
-    found = {cell["number"]: cell for cell in cells_of(data)}
+    found = {cell["number"]: cell for cell in parts_of(sample_run.folder, "cells")}
+    texts = parts_of(sample_run.folder, "texts")
     assert sorted(found) == list(range(1, 13))
+    assert texts == [planned.result.infotext for planned in sample_run.cells]
     for planned in sample_run.cells:
         cell, result = found[planned.cell.number], planned.result
-        assert cell["infotext"] == result.infotext
         assert [face["box"] for face in cell["faces"]] == [list(face.box) for face in result.faces]
-        assert cell["prompt"] == planned.cell.job.prompt
+    prompts = [cell.cell.job.prompt for cell in sample_run.cells[:2]]
+    assert [prompt for prompt, _ in data["prompts"]["texts"]] == prompts
+    assert [data["axes"][i]["kind"] for i in data["prompts"]["axes"]] == ["prompt"]
     assert [found[n]["words"] for n in (2, 12)] == ["No face found; the picture is unchanged", "Not generated yet"]
     assert "CUDA out of memory" in found[5]["words"]
     assert found[1]["words"] == "1 face inpainted (0.71); found by face_yolov8n.pt"
@@ -101,9 +112,8 @@ def test_the_page_holds_the_run(sample_run, page):
 
 def test_links_lead_to_the_files(sample_run, page):
     data = page_data(sample_run)
-    links = [
-        cell[name] for cell in cells_of(data) for name in ("image", "thumb", "before", "beforeThumb") if cell[name]
-    ]
+    found = parts_of(sample_run.folder, "cells")
+    links = [cell[name] for cell in found for name in ("image", "thumb", "before", "beforeThumb") if cell[name]]
     assert len(links) == 9 * 4 + 2
     for link in [*links, *(sheet["href"] for sheet in data["sheets"])]:
         assert re.fullmatch(r"[A-Za-z0-9/._%-]+", link)
@@ -133,15 +143,15 @@ def test_a_run_that_only_began_has_a_page(make_run, make_experiment, tmp_path):
     run = make_run(tmp_path, make_experiment(), {n: Outcome.PENDING for n in range(1, 13)})
     data = page_data(run)
     assert data["summary"].endswith("0 of 12 cells done")
-    assert {cell["image"] for cell in cells_of(data)} == {None}
     assert write_page(run).is_file()
+    assert {cell["image"] for cell in parts_of(tmp_path, "cells")} == {None}
 
 
 def test_a_picture_whose_face_pass_failed_is_never_shown_as_the_last_one(sample_run):
     first = sample_run.cells[0]
     result = replace(first.result, outcome=Outcome.FAILED, after=None, after_thumb=None, error="no memory")
     run = replace(sample_run, cells=(replace(first, result=result), *sample_run.cells[1:]))
-    cell = cells_of(page_data(run))[0]
+    cell = cell_chunk(run.cells, {})[0]
     assert (cell["image"], cell["thumb"], cell["why"]) == (None, None, "no memory")
     assert unquote(cell["before"]) == first.result.before
 
@@ -180,7 +190,7 @@ def shown(tab, selector):
 
 def test_the_grid_in_a_browser(tab, sample_run):
     assert tab.locator(".cell").count() == 12
-    assert tab.locator("thead b").all_inner_texts() == [ref.stem for ref in sample_run.experiment.checkpoints]
+    assert tab.locator(".head b").all_inner_texts() == [ref.stem for ref in sample_run.experiment.checkpoints]
     assert sample_run.experiment.axes[2].values[1].prompt.split("\u2028")[0] in tab.locator(".band").nth(1).inner_text()
     first, third = ".cell >> nth=0 >> img", ".cell >> nth=2 >> img"
     tab.wait_for_function("document.querySelector('.cell img').naturalWidth > 0")

@@ -2,7 +2,7 @@
 
 // ---- the grid
 
-const holdAll = holdable(() => setPass(otherPass(state.pass)));
+const holdAll = holdable(() => setPass(otherPass(state.view.pass)));
 const holdOne = holdable(() => turn(state.at));
 
 /** @type {Record<string, [dx: number, dy: number]>} */
@@ -11,7 +11,7 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 /** @param {KeyboardEvent} event */
 function gridKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || !(event.target instanceof Element)) return;
-  if (event.target.closest("input")) {
+  if (event.target.closest("input, select, textarea")) {
     inputKey(event);
     return;
   }
@@ -25,8 +25,19 @@ function gridKey(event) {
   else if (event.key === "b" && !event.repeat && data.hasBefore) holdAll.down();
   else if (cell && move) {
     event.preventDefault();
-    neighbourOf(places, cell, ...move)?.nodes.button.focus();
-  }
+    go(neighbourOf(grid.places, cell, ...move));
+  } else if (cell && event.key === " ") {
+    event.preventDefault(); // Enter opens
+    choose(cell, event.shiftKey);
+  } else if (event.key === "a") axesPanel.toggle();
+  else if (event.key === "Escape") chooseNone();
+}
+
+/** @param {Cell | null} cell */
+function go(cell) {
+  if (!cell) return;
+  grid.reach(cell);
+  cell.nodes?.button.focus({ preventScroll: true });
 }
 
 /** @param {KeyboardEvent} event */
@@ -38,15 +49,28 @@ function inputKey(event) {
 
 function clearFilter() {
   filterInput.value = "";
+  state.view.filter = "";
   filter();
+  keepView();
 }
 
 function listenToGrid() {
-  const size = /** @type {HTMLInputElement} */ ($("size"));
-  size.value = String(defaultSize());
-  setSize(size.value);
-  size.addEventListener("input", () => setSize(size.value));
-  filterInput.addEventListener("input", filter);
+  filterInput.value = state.view.filter;
+  sizeInput.addEventListener("input", () => {
+    setSize(Number(sizeInput.value));
+    grid.measure();
+    grid.clear();
+    grid.draw();
+    keepView();
+  });
+  filterInput.addEventListener("input", () => {
+    state.view.filter = filterInput.value;
+    filter();
+    keepView();
+  });
+  $("arrange").addEventListener("click", () => axesPanel.toggle());
+  $("c-none").addEventListener("click", chooseNone);
+  $("troubles").addEventListener("toggle", () => tellTroubles());
   $("clear").addEventListener("click", () => {
     clearFilter();
     filterInput.focus();
@@ -63,17 +87,6 @@ function listenToGrid() {
     holdAll.up();
     holdOne.up();
   });
-}
-
-/** @param {string} size px */
-const setSize = (size) => document.documentElement.style.setProperty("--thumb", `${size}px`);
-
-function defaultSize() {
-  const root = document.documentElement;
-  const isNarrow = innerWidth <= 640;
-  const side = parseFloat(getComputedStyle(root).fontSize) * (isNarrow ? 7.4 : 13.5);
-  const share = (root.clientWidth - side) / data.columns.length - 10;
-  return fittingSize(share, Math.max(...cells.map((cell) => cell.width)), isNarrow);
 }
 
 /** Lengths that the style sheet cannot know. */
@@ -251,23 +264,43 @@ function follow() {
     const isTold = embedded && event.source === parent && event.origin === location.origin;
     if (isTold && event.data?.ohwx === "data") update(event.data.data);
   });
-  addEventListener("resize", measure);
+  store.listeners.push((changed) => {
+    for (const cell of changed) {
+      if (cell.nodes) dress(cell);
+      viewer.renew(cell);
+    }
+  });
+  addEventListener("scroll", () => grid.wish(), { passive: true });
+  addEventListener("resize", () => {
+    measure();
+    setSize(state.view.size);
+    grid.show(null);
+    filter();
+  });
+  addEventListener("hashchange", () => {
+    state.view = viewIn(location.hash.slice(1), data);
+    filterInput.value = state.view.filter;
+    setPass(state.view.pass);
+    arrange();
+  });
   new ResizeObserver(measure).observe(/** @type {HTMLElement} */ (document.querySelector(".bar")));
   measure();
 }
 
 function start() {
-  const theme = location.hash.slice(1);
+  const themes = location.hash.slice(1).split("&");
   if (embedded) document.documentElement.classList.add("embedded");
-  if (embedded && (theme === "dark" || theme === "light")) document.documentElement.classList.add(theme);
-  buildHead();
-  for (const group of data.groups) buildGroup(group);
+  for (const theme of ["dark", "light"]) document.documentElement.classList.toggle(theme, themes.includes(theme));
   buildTop();
-  filter();
-  setPass("after");
+  measure();
+  grid.arrange(arranged(data.axes, state.view.roles, state.view.hidden));
+  setSize(state.view.size);
+  arrange();
+  setPass(state.view.pass);
   listenToGrid();
   listenToViewer();
   follow();
+  poll();
 }
 
 start();

@@ -8,16 +8,14 @@ run, and files of the disk. Served pages run the inlined script and nothing else
 data is JSON in which no `<` is left, and the script writes text only as text.
 """
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
@@ -26,19 +24,21 @@ from ohwx_compare.files.ledger.measures import read_scores
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.look.board import Board, summary
+from ohwx_compare.look.marking import marks_by_number
 from ohwx_compare.look.page_axes import axes_data, filmstrip, prompts_of
-from ohwx_compare.look.page_cells import CHUNK, as_script, cell_chunk, stamps_of, text_chunk
+from ohwx_compare.look.page_cells import CHUNK, as_script, cell_chunk, plan_of, stamps_of, text_chunk
 from ohwx_compare.look.settings_words import noted, settings_words
 from ohwx_compare.look.sheet import sheet_files
 from ohwx_compare.look.templating import filled, source_hash
 from ohwx_compare.words import counted
 
-__all__ = ["page_data", "plan_of", "render_page", "write_page"]
+__all__ = ["page_data", "render_page", "write_page"]
 
 _PARTS = "page"  # their folder, in the run folder
 _SCRIPTS = (  # one scope: each knows those before it
     "cells.js", "arrange.js", "hash.js", "spans.js", "zoom.js", "dom.js", "store.js", "keep.js", "view.js", "tiles.js",
-    "grid.js", "axes.js", "viewer.js", "controls.js",
+    "grid.js", "axes.js", "pointers.js", "viewer.js", "differ.js", "compare.js", "compare_keys.js",
+    "keep_dialogs.js", "controls.js",
 )  # fmt: skip
 _STYLES = ("style.css",)
 _SAID = {Outcome.FAILED: "failed", Outcome.NO_FACE: "without a face", Outcome.NONE_KEPT: "with no face inpainted"}
@@ -46,17 +46,19 @@ _MOST_TROUBLES = 200  # cells named at the top
 _GROUPED = ("prompt", "prompt s/r")  # kinds whose values stand above their rows
 
 
-def write_page(run: Run) -> Path:
+def write_page(run: Run, folder: Path | None = None, *, only: Collection[int] = (), note: str = "") -> Path:
     """Write `index.html` and its parts into the run folder, and return it; write the sheets before it.
 
-    Each file is whole or not written. Works for a run that is not finished, and without any of the pictures. Raises
-    LedgerError where it cannot be written.
+    Each file is whole or not written. Works for a run that is not finished, and without any of the pictures.
+    folder: another place; only: the numbers of the cells that are shown, all without any; note: a line for the head.
+    Raises LedgerError where it cannot be written.
     """
-    path = run.folder / "index.html"
+    folder = folder or run.folder
+    path = folder / "index.html"
     try:
-        for name, text in _parts(run):
-            _write_changed(run.folder / _PARTS / name, text)
-        write_text(path, render_page(page_data(run)))
+        for name, text in _parts(run, only):
+            _write_changed(folder / _PARTS / name, text)
+        write_text(path, render_page(page_data(run, only, note)))
     except OSError as error:
         raise LedgerError(
             f"{path} cannot be written: {error.strerror or error}. Free some space, or close the file."
@@ -80,49 +82,55 @@ def render_page(data: dict[str, Any], *, is_served: bool = False) -> str:
     return filled(_part("index.html"), inlined)
 
 
-def page_data(run: Run) -> dict[str, Any]:
-    """What the page begins with, as JSON values; links are relative to the run folder and percent-encoded."""
+def page_data(run: Run, only: Collection[int] = (), note: str = "") -> dict[str, Any]:
+    """What the page begins with, as JSON values; links are relative to the run folder and percent-encoded.
+
+    only, note: as `write_page`.
+    """
     experiment, axes = run.experiment, run.experiment.axes
+    shown = [cell for cell in run.cells if not only or cell.cell.number in only]
     sizes = {(cell.cell.job.width, cell.cell.job.height) for cell in run.cells}
     troubles = [cell.cell.number for cell in run.cells if cell.result.outcome in _SAID]
     return {
         "folder": run.folder.resolve().name,
-        "summary": f"{summary(Board(run, (), ()))}. {_progress(run)}",
-        "facts": [*settings_words(run.cells), *experiment.notes],
+        "summary": f"{summary(Board(run, (), ()))}. {_chosen(only) or _progress(run)}",
+        "facts": [*filter(None, [note]), *settings_words(run.cells), *experiment.notes],
         "troubles": {
             "words": _troubles(run),
             "cells": troubles[:_MOST_TROUBLES],
             "more": len(troubles[_MOST_TROUBLES:]),
         },
         "hasBefore": any(cell.result.after for cell in run.cells),
-        "isDone": all(cell.result.outcome is not Outcome.PENDING for cell in run.cells),
+        "isDone": bool(only) or all(cell.result.outcome is not Outcome.PENDING for cell in run.cells),
         "axes": axes_data(run),
         "columns": experiment.column_axis or 0,
         "grouped": [i for i, axis in enumerate(axes) if axis.kind in _GROUPED and i != (experiment.column_axis or 0)],
         "prompts": prompts_of(run),
         "filmstrip": filmstrip(run),
         "seed": run.cells[0].cell.job.seed,
-        "marks": {},
+        "marks": marks_by_number(run.folder, shown),
+        "hidden": [
+            sorted({*range(len(axis.values))} - {cell.cell.coordinates[i] for cell in shown})
+            for i, axis in enumerate(axes)
+        ],
         "widest": max(width for width, _ in sizes),
         "tallest": max(height / width for width, height in sizes),
         "chunk": CHUNK,
         "plan": plan_of(experiment),
         "stamps": stamps_of(run.cells, _scores(run)),
-        "sheets": [{"name": path.stem.replace("-", " "), "href": quote(path.name)} for path in sheet_files(run.folder)],
+        "sheets": [] if only else [_sheet_link(path) for path in sheet_files(run.folder)],
     }
 
 
-def plan_of(experiment: Experiment) -> str:
-    """Digits that are others when other cells stand behind the numbers."""
-    planned = [axis.to_json() for axis in experiment.axes]
-    return hashlib.sha256(json.dumps(planned).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+def _sheet_link(path: Path) -> dict[str, str]:
+    return {"name": path.stem.replace("-", " "), "href": quote(path.name)}
 
 
-def _parts(run: Run) -> Iterator[tuple[str, str]]:
+def _parts(run: Run, only: Collection[int]) -> Iterator[tuple[str, str]]:
     plan, scores = plan_of(run.experiment), _scores(run)
     for number, start in enumerate(range(0, len(run.cells), CHUNK)):
         cells = run.cells[start : start + CHUNK]
-        yield f"cells-{number}.js", as_script("cells", number, plan, cell_chunk(cells, scores))
+        yield f"cells-{number}.js", as_script("cells", number, plan, cell_chunk(cells, scores, only))
         yield f"texts-{number}.js", as_script("texts", number, plan, text_chunk(cells))
 
 
@@ -136,6 +144,10 @@ def _write_changed(path: Path, text: str) -> None:
     require_inner_folder(path.parent)
     if not (path.is_file() and not path.is_symlink() and path.read_text(encoding="utf-8") == text):
         write_text(path, text)
+
+
+def _chosen(only: Collection[int]) -> str:
+    return f"{counted(len(only), 'cell')} chosen" if only else ""
 
 
 def _progress(run: Run) -> str:

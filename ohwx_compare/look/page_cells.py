@@ -1,16 +1,18 @@
 """What a run's page knows of its cells, in parts: it reads those that it shows, and infotexts when asked for them."""
 
+import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.ledger.rows import RunCell
 from ohwx_compare.look.board import face_caption, in_words
 
-__all__ = ["CHUNK", "as_script", "cell_chunk", "stamps_of", "text_chunk"]
+__all__ = ["CHUNK", "as_script", "cell_chunk", "plan_of", "stamps_of", "text_chunk"]
 
 CHUNK = 100  # cells of one part
 _TONES = {
@@ -23,9 +25,19 @@ _TITLES = {Outcome.FAILED: "Failed", Outcome.PENDING: "Not generated yet"}
 Scores = Mapping[str, Mapping[str, float]]  # by the picture's key, then by the measure's name
 
 
-def cell_chunk(cells: Iterable[RunCell], scores: Scores) -> list[dict[str, Any]]:
-    """The cells as JSON values; links are relative to the run folder and percent-encoded."""
-    return [_cell(cell, scores) for cell in cells]
+def plan_of(experiment: Experiment) -> str:
+    """Digits that are others when other cells stand behind the numbers."""
+    planned = [axis.to_json() for axis in experiment.axes]
+    return hashlib.sha256(json.dumps(planned).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def cell_chunk(cells: Iterable[RunCell], scores: Scores, only: Collection[int] = ()) -> list[dict[str, Any]]:
+    """The cells as JSON values; links are relative to the run folder and percent-encoded.
+
+    only: the numbers of those that are there, where others are not shown.
+    """
+    absent = {"title": "Not chosen", "words": "Not among the chosen", "why": ""}
+    return [{**_cell(cell, scores), **(absent if only and cell.cell.number not in only else {})} for cell in cells]
 
 
 def text_chunk(cells: Iterable[RunCell]) -> list[str]:

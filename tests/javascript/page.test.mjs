@@ -45,7 +45,9 @@ test("a filter's phrases are parted by commas and must all be there", () => {
   assert.equal(page.filtered(grid(2).flat(), ["row 1", "col 0", "row 0"]).hits.size, 0);
   const cell = { words: "No face", caption: "", notes: ["a Note"] };
   assert.ok(
-    ["photo", "no face", "a note", "seed 10"].every((text) => page.searched(cell, ["Photo", "Seed 10", null]).includes(text)),
+    ["photo", "no face", "a note", "seed 10"].every((text) =>
+      page.searched(cell, ["Photo", "Seed 10", null]).includes(text),
+    ),
   );
 });
 

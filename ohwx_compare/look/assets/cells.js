@@ -49,6 +49,7 @@
  * @property {boolean} isDone
  * @property {AxisData[]} axes
  * @property {number} columns the axis that is X at first
+ * @property {number[][]} [hidden] values of each axis that are not shown at first
  * @property {number[]} grouped the axes that make groups at first
  * @property {{ axes: number[], texts: [prompt: string, negative: string][] }} prompts by the product of those axes
  * @property {{ columns: string[], strips: { name: string, values: (number | null)[] }[] }} filmstrip

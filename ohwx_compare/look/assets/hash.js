@@ -11,9 +11,11 @@
  * @property {number} size px, 0 as fits
  */
 
+/** @typedef {Pick<PageData, "axes" | "columns" | "grouped" | "hidden">} Axial */
+
 const ROLES = /** @type {const} */ (["x", "y", "group"]);
 
-/** Only what is not as usual. @param {ViewState} view @param {Pick<PageData, "axes" | "columns" | "grouped">} data */
+/** Only what is not as usual. @param {ViewState} view @param {Axial} data */
 function hashOf(view, data) {
   const usual = usualRoles(data);
   const said = new URLSearchParams();
@@ -23,7 +25,8 @@ function hashOf(view, data) {
     for (const role of ROLES) said.set(role, view.roles[role].map(name).join(","));
   }
   for (const [axis, values] of view.hidden.entries()) {
-    if (values.size) said.append("hide", `${name(axis)}:${[...values].sort((a, b) => a - b).join(".")}`);
+    const listed = [...values].sort((a, b) => a - b).join(".");
+    if (listed !== (data.hidden?.[axis] ?? []).join(".")) said.append("hide", `${name(axis)}:${listed}`);
   }
   if (view.rows) said.set("rows", view.rows);
   if (view.columns) said.set("columns", view.columns);
@@ -37,7 +40,7 @@ function hashOf(view, data) {
  * What a hash says, as far as it fits this run; the rest as usual.
  *
  * @param {string} hash without "#"
- * @param {Pick<PageData, "axes" | "columns" | "grouped">} data
+ * @param {Axial} data
  * @returns {ViewState}
  */
 function viewIn(hash, data) {
@@ -45,7 +48,7 @@ function viewIn(hash, data) {
   const size = Number(said.get("size"));
   return {
     roles: rolesIn(said, data),
-    hidden: hiddenIn(said, data.axes),
+    hidden: hiddenIn(said, data.axes, data.hidden),
     rows: said.get("rows") ?? "",
     columns: said.get("columns") ?? "",
     pass: said.get("pass") === "before" ? "before" : "after",
@@ -54,7 +57,7 @@ function viewIn(hash, data) {
   };
 }
 
-/** @param {URLSearchParams} said @param {Pick<PageData, "axes" | "columns" | "grouped">} data @returns {Roles} */
+/** @param {URLSearchParams} said @param {Axial} data @returns {Roles} */
 function rolesIn(said, data) {
   if (!said.has("x")) return usualRoles(data);
   const left = new Set(data.axes.keys());
@@ -69,14 +72,15 @@ function rolesIn(said, data) {
   return roles;
 }
 
-/** @param {URLSearchParams} said @param {readonly AxisData[]} axes */
-function hiddenIn(said, axes) {
-  const hidden = axes.map(() => /** @type {Set<number>} */ (new Set()));
+/** @param {URLSearchParams} said @param {readonly AxisData[]} axes @param {number[][]} [usual] not shown at first */
+function hiddenIn(said, axes, usual) {
+  const hidden = axes.map((_, i) => new Set(usual?.[i]));
   for (const each of said.getAll("hide")) {
     const [kind = "", values = ""] = each.split(":");
     const at = axes.findIndex((axis) => axis.kind === kind);
     const count = axes[at]?.values.length ?? 0;
-    const chosen = new Set(values.split(".").map(Number).filter((value) => value >= 0 && value < count));
+    const listed = values ? values.split(".").map(Number) : [];
+    const chosen = new Set(listed.filter((value) => value >= 0 && value < count));
     if (at >= 0 && chosen.size < count) hidden[at] = chosen; // something of each axis is seen
   }
   return hidden;

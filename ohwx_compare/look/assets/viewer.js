@@ -76,6 +76,8 @@ class Viewer {
     const words = $("p-words");
     words.textContent = cell.words;
     words.className = `words ${cell.tone}`;
+    const mark = markOf(cell);
+    $("p-mark").textContent = [markWords(mark), mark.note].filter(Boolean).join(": ");
     $("p-facts").replaceChildren(...factsOf(cell));
     this.tellText(cell);
     $("send").hidden = !embedded || this.seen(cell) === "none";
@@ -253,6 +255,14 @@ class Viewer {
     const isOff = node.toggleAttribute("hidden");
     this.button(name).setAttribute("aria-pressed", String(!isOff));
     this.apply();
+  }
+
+  /** Look at the cell in another way. @param {(cell: Cell) => void} open */
+  leave(open) {
+    const { cell } = this;
+    if (!cell) return;
+    this.box.close();
+    open(cell);
   }
 
   // ---- what goes out

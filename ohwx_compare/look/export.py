@@ -22,11 +22,11 @@ from ohwx_compare.look.lettering import Lettering
 from ohwx_compare.look.page import write_page
 from ohwx_compare.words import on_one_line
 
-__all__ = ["EXPORTS", "PARTS", "export_chosen", "zipped"]
+__all__ = ["EXPORTS", "EXPORT_PARTS", "export_chosen", "zipped"]
 
 EXPORTS = "exports"
 """The folder of exports, in the run folder."""
-PARTS = ("pictures", "sheet", "table", "page")
+EXPORT_PARTS = ("pictures", "sheet", "table", "page")
 _SIDE, _GAP, _ACROSS = 256, 12, 6  # px of a picture on the contact sheet, between two; pictures in a row
 _MOST_SHEET = 600  # pictures on one contact sheet
 
@@ -38,7 +38,7 @@ def export_chosen(run: Run, numbers: Sequence[int], parts: Sequence[str], note: 
     LedgerError where it cannot be written.
     """
     cells = [run.cells[number - 1] for number in numbers if run.cells[number - 1].result.image]
-    if not cells or not set(parts) & set(PARTS):
+    if not cells or not set(parts) & set(EXPORT_PARTS):
         raise ExperimentError("Choose pictures that are there, and what is exported of them.")
     root = run.folder / EXPORTS
     try:

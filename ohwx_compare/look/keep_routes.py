@@ -1,4 +1,4 @@
-"""The routes that keep what a person decides on a run's page: marks, exports, the winner."""
+"""The routes that take_marks what a person decides on a run's page: marks, exports, the winner."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from ohwx_compare.errors import ExperimentError, LedgerError, NotHereError
 from ohwx_compare.files.inner import inside
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.look.export import EXPORTS, export_chosen, zipped
-from ohwx_compare.look.marking import asked_cells, keep
+from ohwx_compare.look.marking import asked_cells, take_marks
 from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute
 from ohwx_compare.look.winner import crown
 from ohwx_compare.words import quoted
@@ -18,7 +18,7 @@ _MOST = 50_000  # cells
 
 def _marks(asked: PageRequest) -> Handled:
     with asked.lock:  # one writer at a time: the ledger is held for each
-        return keep(asked.folder, asked.json())
+        return take_marks(asked.folder, asked.json())
 
 
 def _export(asked: PageRequest) -> Handled:

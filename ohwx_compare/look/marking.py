@@ -14,7 +14,7 @@ from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.look.page_cells import plan_of
 from ohwx_compare.words import counted, quoted
 
-__all__ = ["asked_cells", "keep", "marks_by_number"]
+__all__ = ["asked_cells", "marks_by_number", "take_marks"]
 
 _FEW = 20  # cells that are read one by one
 
@@ -30,7 +30,7 @@ def marks_by_number(folder: Path, cells: Iterable[RunCell]) -> dict[str, dict[st
     }
 
 
-def keep(folder: Path, told: dict[str, Any]) -> dict[str, Any]:
+def take_marks(folder: Path, told: dict[str, Any]) -> dict[str, Any]:
     """Keep `{"plan", "marks": {number: mark}, "adopt"}`; what a page says of it as `{"words", "isBeside"}`.
 
     Raises ExperimentError for marks of another run or of cells without a picture, LedgerError where nothing can be

@@ -22,7 +22,7 @@ from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import CheckpointRow
 from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.look.export import export_chosen
-from ohwx_compare.look.marking import keep, marks_by_number
+from ohwx_compare.look.marking import marks_by_number, take_marks
 from ohwx_compare.look.page import page_data, write_page
 from ohwx_compare.look.page_cells import plan_of
 from ohwx_compare.look.server import PageServer
@@ -46,7 +46,7 @@ def told(run, **marks):
 
 
 def test_marks_stand_in_the_ledger_by_picture(run):
-    said = keep(run.folder, told(run, _1={"star": 1, "tags": ["a", "b", "a"], "note": FORMULA}, _2={"star": -1}))
+    said = take_marks(run.folder, told(run, _1={"star": 1, "tags": ["a", "b", "a"], "note": FORMULA}, _2={"star": -1}))
     assert said["isBeside"] is False
     assert not (run.folder / MARKS_FILE).exists()
     marks = read_marks(run.folder)
@@ -58,25 +58,25 @@ def test_marks_stand_in_the_ledger_by_picture(run):
         "1": {"star": 1, "tags": ["a", "b"], "note": FORMULA},
         "2": {"star": -1, "tags": [], "note": ""},
     }
-    keep(run.folder, told(run, _1={}))  # taken back
+    take_marks(run.folder, told(run, _1={}))  # taken back
     assert set(read_marks(run.folder)) == {"k2"}
 
 
 def test_while_a_run_writes_they_lie_beside_and_go_in_later(run):
     with Ledger(run.folder):
-        said = keep(run.folder, told(run, _1={"star": 1}))
+        said = take_marks(run.folder, told(run, _1={"star": 1}))
         assert said == {"words": f"Kept in {MARKS_FILE} beside the ledger: a run is writing to it.", "isBeside": True,
                         "kept": "1 mark"}  # fmt: skip
         assert marks_by_number(run.folder, run.cells)["1"]["star"] == 1
-    keep(run.folder, told(run, _3={"tags": ["x"]}))
+    take_marks(run.folder, told(run, _3={"tags": ["x"]}))
     assert not (run.folder / MARKS_FILE).exists()
     assert set(read_marks(run.folder)) == {"k1", "k3"}
 
 
 def test_a_folder_from_elsewhere_is_adopted_on_request_and_keeps_its_marks(run, tmp_path):
-    keep(run.folder, told(run, _1={"star": 1}))
+    take_marks(run.folder, told(run, _1={"star": 1}))
     other = Path(shutil.copytree(run.folder, tmp_path / "other"))
-    assert keep(other, told(run, _2={"star": 1}))["isBeside"]
+    assert take_marks(other, told(run, _2={"star": 1}))["isBeside"]
     assert set(read_marks(other)) == {"k1", "k2"}
     assert keep_marks(other, (), adopt=True)
     assert not (other / MARKS_FILE).exists()
@@ -103,14 +103,14 @@ def test_a_strangers_file_beside_is_taken_as_far_as_it_is_sound(run):
 )
 def test_marks_that_mean_nothing_are_refused(run, marks, sentence):
     with pytest.raises(ExperimentError, match=sentence):
-        keep(run.folder, told(run, **marks))
+        take_marks(run.folder, told(run, **marks))
     with pytest.raises(ExperimentError, match="another run"):
-        keep(run.folder, {**told(run, _1={"star": 1}), "plan": "0"})
+        take_marks(run.folder, {**told(run, _1={"star": 1}), "plan": "0"})
     assert read_marks(run.folder) == {}
 
 
 def test_the_chosen_are_exported_with_metadata_and_no_formula(run):
-    keep(run.folder, told(run, _2={"star": 1, "tags": [FORMULA], "note": "@SUM(1)"}))
+    take_marks(run.folder, told(run, _2={"star": 1, "tags": [FORMULA], "note": "@SUM(1)"}))
     folder = export_chosen(run, [2, 5, 6], ["pictures", "sheet", "table", "page"])
     assert folder.parent == run.folder / "exports"
     pictures = sorted((folder / "pictures").iterdir())
@@ -147,7 +147,7 @@ def test_the_winner_lies_among_the_models_with_a_card(run, tmp_path):
     )
     with Ledger(run.folder) as ledger:
         ledger.remember(row)
-    keep(run.folder, told(run, _1={"star": 1}))
+    take_marks(run.folder, told(run, _1={"star": 1}))
     for is_link in (False, True):  # the same bytes again change nothing
         file, card = crown(open_run(run.folder), 0, models, is_link=is_link)
     assert file.read_bytes() == source.read_bytes()
@@ -229,7 +229,7 @@ def test_a_page_from_disk_says_so_and_offers_its_selection(chromium, run):
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Save the selection").click()
     saved = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
-    assert keep(run.folder, saved)["kept"] == "1 mark"
+    assert take_marks(run.folder, saved)["kept"] == "1 mark"
     assert set(read_marks(run.folder)) == {"k1"}
     tab.reload()
     tab.wait_for_function("() => document.querySelectorAll('.tile.starred').length === 1")

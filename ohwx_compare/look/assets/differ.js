@@ -39,7 +39,8 @@ function unquoted(value) {
 function differences(pictures) {
   const names = [...new Set(pictures.flatMap((picture) => [...picture.keys()]))];
   const all = names.map((name) => ({ name, values: pictures.map((picture) => picture.get(name) ?? "") }));
-  const other = all.filter(({ values }) => new Set(values).size > 1);
+  const told = all.filter(({ name }) => name !== "ohwx"); // a picture's record is not a parameter
+  const other = told.filter(({ values }) => new Set(values).size > 1);
   return other.map(({ name, values }) => ({ name, values: /rompt/.test(name) ? ownPhrases(values) : values }));
 }
 

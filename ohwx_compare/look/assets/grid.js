@@ -93,7 +93,7 @@ class Grid {
     this.starts = begins(this.shown.map(({ row }) => (row < 0 ? band : height)));
     root.style.setProperty("--lines", `${high}`);
     root.style.setProperty("--frame", `${Math.round(thumb * Math.min(data.tallest, 2.5))}px`);
-    root.style.setProperty("--heads", `${Math.round((labels * 1.25 + 2) * rem)}px`);
+    root.style.setProperty("--heads", `${Math.round((labels * 1.25 + 2.4) * rem)}px`);
     this.lines.style.height = `${this.starts[this.shown.length]}px`;
     const width = side + this.columns.length * this.size.width;
     for (const node of [this.box, this.lines, this.heads]) node.style.width = `${width}px`;

@@ -69,6 +69,7 @@ function openKeep() {
     ? `${count} ${count === 1 ? "picture" : "pictures"}: ${chosen().length ? "the chosen" : "those with a star"}.`
     : "Nothing is chosen and nothing has a star yet.";
   $("k-stars").textContent = `Choose the ${stars} with a star`;
+  $("k-stars").hidden = !stars;
   $("k-served").hidden = !isServed;
   $("k-disk").hidden = isServed;
   $("k-said").textContent = "";

@@ -170,7 +170,7 @@ function update(next) {
     location.reload(); // another experiment in the same folder
     return;
   }
-  Object.assign(data, next);
+  Object.assign(data, next, { marks: data.marks }); // what was decided here may be on its way
   store.renew();
   buildTop();
   for (const node of grid.headNodes.values()) node.remove();

@@ -1,4 +1,4 @@
-"""The routes that take_marks what a person decides on a run's page: marks, exports, the winner."""
+"""The routes that keep what a person decides on a run's page: marks, exports, the winner."""
 
 from typing import Any
 

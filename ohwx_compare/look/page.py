@@ -20,13 +20,11 @@ from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.inner import require_inner_folder
-from ohwx_compare.files.ledger.measures import read_scores
 from ohwx_compare.files.ledger.rows import Run
-from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.look.board import Board, summary
 from ohwx_compare.look.marking import marks_by_number
 from ohwx_compare.look.page_axes import axes_data, filmstrip, prompts_of
-from ohwx_compare.look.page_cells import CHUNK, as_script, cell_chunk, plan_of, stamps_of, text_chunk
+from ohwx_compare.look.page_cells import CHUNK, as_script, cell_chunk, plan_of, scores_in, stamps_of, text_chunk
 from ohwx_compare.look.settings_words import noted, settings_words
 from ohwx_compare.look.sheet import sheet_files
 from ohwx_compare.look.templating import filled, source_hash
@@ -117,7 +115,7 @@ def page_data(run: Run, only: Collection[int] = (), note: str = "") -> dict[str,
         "tallest": max(height / width for width, height in sizes),
         "chunk": CHUNK,
         "plan": plan_of(experiment),
-        "stamps": stamps_of(run.cells, _scores(run)),
+        "stamps": stamps_of(run.cells, scores_in(run.folder)),
         "sheets": [] if only else [_sheet_link(path) for path in sheet_files(run.folder)],
     }
 
@@ -127,15 +125,11 @@ def _sheet_link(path: Path) -> dict[str, str]:
 
 
 def _parts(run: Run, only: Collection[int]) -> Iterator[tuple[str, str]]:
-    plan, scores = plan_of(run.experiment), _scores(run)
+    plan, scores = plan_of(run.experiment), scores_in(run.folder)
     for number, start in enumerate(range(0, len(run.cells), CHUNK)):
         cells = run.cells[start : start + CHUNK]
         yield f"cells-{number}.js", as_script("cells", number, plan, cell_chunk(cells, scores, only))
         yield f"texts-{number}.js", as_script("texts", number, plan, text_chunk(cells))
-
-
-def _scores(run: Run) -> dict[str, dict[str, float]]:
-    return read_scores(run.folder) if (run.folder / LEDGER_FILE).is_file() else {}
 
 
 def _write_changed(path: Path, text: str) -> None:

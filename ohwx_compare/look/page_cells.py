@@ -4,15 +4,18 @@ import hashlib
 import json
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.files.ledger.measures import read_scores, read_votes
 from ohwx_compare.files.ledger.rows import RunCell
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.look.board import face_caption, in_words
 
-__all__ = ["CHUNK", "as_script", "cell_chunk", "plan_of", "stamps_of", "text_chunk"]
+__all__ = ["CHUNK", "as_script", "cell_chunk", "plan_of", "scores_in", "stamps_of", "text_chunk"]
 
 CHUNK = 100  # cells of one part
 _TONES = {
@@ -92,6 +95,25 @@ def _cell(cell: RunCell, scores: Scores) -> dict[str, Any]:
 
 def _link(name: str | None) -> str | None:
     return None if name is None else quote(name)
+
+
+def scores_in(folder: Path) -> dict[str, dict[str, float]]:
+    """What was measured of a run's pictures, and how votes came out: preferred less not preferred. {} without a ledger.
+
+    Raises LedgerError.
+    """
+    if not (folder / LEDGER_FILE).is_file():
+        return {}
+    found = read_scores(folder)
+    for vote in read_votes(folder):
+        if vote.best is None or vote.is_repeat:
+            continue
+        lost = {vote.worst} if len(vote.shown) > 2 else {0, 1} - {vote.best}
+        for place, key in enumerate(vote.shown):
+            by = (place == vote.best) - (place in lost)
+            told = found.setdefault(key, {})
+            told["votes"] = told.get("votes", 0.0) + by
+    return found
 
 
 def as_script(kind: str, number: int, plan: str, part: Sequence[Any]) -> str:

@@ -5,11 +5,10 @@ import os
 from ohwx_compare.errors import NotHereError
 from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.inner import PICTURE_TYPES, inside
-from ohwx_compare.files.ledger.measures import read_scores
 from ohwx_compare.files.ledger.reader import open_run, read_cells
 from ohwx_compare.files.ledger.rows import RunCell
 from ohwx_compare.look.page import page_data, render_page
-from ohwx_compare.look.page_cells import CHUNK, cell_chunk, text_chunk
+from ohwx_compare.look.page_cells import CHUNK, cell_chunk, scores_in, text_chunk
 from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute
 from ohwx_compare.words import quoted
 
@@ -27,7 +26,7 @@ def _head(asked: PageRequest) -> Handled:
 
 
 def _cells(asked: PageRequest) -> Handled:
-    return cell_chunk(_chunk(asked), read_scores(asked.folder))
+    return cell_chunk(_chunk(asked), scores_in(asked.folder))
 
 
 def _texts(asked: PageRequest) -> Handled:

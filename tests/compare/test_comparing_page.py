@@ -148,3 +148,14 @@ def test_before_and_after_one_face_pass(tab):
     first, second = tab.locator("#m-stage img").evaluate_all("images => images.map(image => image.src)")
     assert "before" in first
     assert "before" not in second
+
+
+def test_a_finger_that_rests_on_a_picture_chooses_it(tab):
+    first = tab.locator(".cell").first
+    first.dispatch_event("pointerdown", {"pointerType": "touch", "bubbles": True})
+    tab.wait_for_function("() => document.querySelector('#c-count').textContent === '1 chosen'")
+    first.dispatch_event("click")
+    assert not tab.locator("#viewer").is_visible()
+    first.dispatch_event("pointerdown", {"pointerType": "mouse", "bubbles": True})
+    first.dispatch_event("click")
+    assert tab.locator("#viewer").is_visible()

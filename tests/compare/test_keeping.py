@@ -17,6 +17,7 @@ from ohwx_compare.errors import CheckpointError, ExperimentError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.marks import MARKS_FILE, MarkRow, keep_marks, read_marks
+from ohwx_compare.files.ledger.measures import MeasureLedger, VoteRow
 from ohwx_compare.files.ledger.own import mark
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import CheckpointRow
@@ -24,7 +25,7 @@ from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.look.export import export_chosen
 from ohwx_compare.look.marking import marks_by_number, take_marks
 from ohwx_compare.look.page import page_data, write_page
-from ohwx_compare.look.page_cells import plan_of
+from ohwx_compare.look.page_cells import plan_of, scores_in
 from ohwx_compare.look.server import PageServer
 from ohwx_compare.look.winner import crown
 
@@ -107,6 +108,18 @@ def test_marks_that_mean_nothing_are_refused(run, marks, sentence):
     with pytest.raises(ExperimentError, match="another run"):
         take_marks(run.folder, {**told(run, _1={"star": 1}), "plan": "0"})
     assert read_marks(run.folder) == {}
+
+
+def test_votes_count_for_whom_they_prefer(run):
+    common = {"rater": "me", "question": "keep it", "style": "", "answer": "chosen"}
+    with MeasureLedger(run.folder) as ledger:
+        ledger.vote(VoteRow(shown=("k1", "k2"), best=1, **common))
+        ledger.vote(VoteRow(shown=("k1", "k2"), best=1, is_repeat=True, **common))
+        ledger.vote(VoteRow(shown=("k1", "k2", "k3", "k4"), best=0, worst=3, **common))
+        ledger.take_back(ledger.vote(VoteRow(shown=("k1", "k2"), best=0, **common)))
+        ledger.vote(VoteRow(shown=("k1", "k2"), **{**common, "answer": "the same"}))
+    found = {key: told["votes"] for key, told in scores_in(run.folder).items()}
+    assert found == {"k1": 0, "k2": 1, "k3": 0, "k4": -1}
 
 
 def test_the_chosen_are_exported_with_metadata_and_no_formula(run):

@@ -323,7 +323,7 @@ def test_any_axis_stands_anywhere_and_the_address_keeps_it(tab, page, sample_run
     assert tab.locator(".role").all_inner_texts()[0].startswith("Columns")
     tab.get_by_label("Where Prompt stands").select_option("y")
     assert tab.locator(".band").count() == 0
-    tab.locator('[data-axis="1"] b').drag_to(tab.locator('[data-role="x"] h3'))
+    tab.locator('[data-axis="1"] b').drag_to(tab.locator('[data-role="x"] h2'))
     tab.get_by_label("Where Checkpoint stands").select_option("y")
     assert tab.locator(".head b").all_inner_texts() == ["seed 10", "seed 11"]
     assert tab.locator(".row").count() == 2 * 3

@@ -28,7 +28,7 @@ class AxesPanel {
   /** @param {Role} role @param {string} title */
   box(role, title) {
     const list = make("div", { className: "chips" }, ...state.view.roles[role].map((axis) => this.chip(axis)));
-    const box = make("div", { className: "role" }, make("h3", { textContent: title }), list);
+    const box = make("div", { className: "role" }, make("h2", { textContent: title }), list);
     box.dataset.role = role;
     box.addEventListener("dragover", (event) => {
       if (this.dragged < 0) return;

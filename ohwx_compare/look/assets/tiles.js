@@ -25,8 +25,27 @@ function tileOf(cell) {
     else viewer.open(cell);
   });
   button.addEventListener("focus", () => visit(cell));
+  listenToPress(button, cell);
   listenToFlip(flip, cell);
   return { tile, button, img, said, caption, flip };
+}
+
+/** A finger that rests on a picture chooses it. @param {HTMLButtonElement} button @param {Cell} cell */
+function listenToPress(button, cell) {
+  let timer = 0;
+  let isLong = false;
+  const end = () => clearTimeout(timer);
+  button.addEventListener("pointerdown", (event) => {
+    isLong = false;
+    if (event.pointerType !== "touch") return;
+    timer = setTimeout(() => {
+      isLong = true;
+      choose(cell);
+    }, 450);
+  });
+  for (const name of ["pointerup", "pointercancel", "pointerleave"]) button.addEventListener(name, end);
+  button.addEventListener("contextmenu", (event) => isLong && event.preventDefault());
+  button.addEventListener("click", (event) => isLong && event.stopImmediatePropagation(), { capture: true });
 }
 
 /** @param {HTMLButtonElement} flip @param {Cell} cell */

@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import shutil
+import sqlite3
 import threading
 import zipfile
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -61,6 +63,15 @@ def test_marks_stand_in_the_ledger_by_picture(run):
     }
     take_marks(run.folder, told(run, _1={}))  # taken back
     assert set(read_marks(run.folder)) == {"k2"}
+
+
+def test_a_ledger_of_schema_4_gets_the_table_with_the_first_mark(run):
+    with closing(sqlite3.connect(run.folder / "run.sqlite")) as db:
+        db.executescript("DROP TABLE marks; PRAGMA user_version = 4;")
+    assert read_marks(run.folder) == {}
+    assert take_marks(run.folder, told(run, _1={"star": 1}))["isBeside"] is False
+    assert set(read_marks(run.folder)) == {"k1"}
+    assert open_run(run.folder).cells == run.cells
 
 
 def test_while_a_run_writes_they_lie_beside_and_go_in_later(run):

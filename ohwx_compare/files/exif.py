@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-__all__ = ["comments", "exif_blocks", "other_texts", "user_comment"]
+__all__ = ["comments", "exif_blocks", "orientation", "other_texts", "user_comment"]
 
-_EXIF_DIRECTORY, _USER_COMMENT = 0x8769, 0x9286
+_EXIF_DIRECTORY, _USER_COMMENT, _ORIENTATION = 0x8769, 0x9286, 0x0112
 _DESCRIPTIONS = {0x010E: "ImageDescription", 0x0131: "Software", 0x927C: "MakerNote", 0x9C9C: "XPComment"}
 _HEAD = b"Exif\0\0"
 _LARGEST = 50_000_000  # bytes of a block
@@ -74,6 +74,17 @@ def other_texts(block: bytes) -> dict[str, str]:
                     data = tiff[found[1] : found[1] + found[0]]
                     texts[name] = data.decode("utf-16-le" if name == "XPComment" else "utf-8", "replace").strip("\0")
     return texts
+
+
+def orientation(block: bytes) -> int:
+    """How an EXIF block says that the picture is turned, 1 (not at all) to 8; 1 where it says nothing."""
+    tiff, order, directories = _directories(block)
+    for directory in directories:
+        with suppress(struct.error):
+            if found := _entry(tiff, order, directory, _ORIENTATION):
+                value = found[1] >> 16 if order == ">" else found[1] & 0xFFFF  # a SHORT, at the entry's beginning
+                return value if 1 <= value <= 8 else 1
+    return 1
 
 
 def _directories(block: bytes) -> tuple[bytes, str, list[int]]:

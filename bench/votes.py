@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 from zlib import crc32
 
@@ -57,6 +58,7 @@ def chance(name: str) -> np.random.RandomState:
     return np.random.RandomState(crc32(name.encode()))
 
 
+@cache
 def truth(preference: float, sd: float) -> float:
     """The net preference in the mean of all prompts: 200 points of the normal distribution."""
     points, weights = np.polynomial.hermite_e.hermegauss(200)

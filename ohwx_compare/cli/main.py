@@ -32,6 +32,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "detect": "find the faces in pictures",
         "pnginfo": "read the infotexts of pictures",
         "judge": "say which checkpoint to keep",
+        "votes": "say what blind votes on a run add up to",
         "sort": "sort pictures by likeness to photographs",
         "train": "train SDXL with DreamBooth from a recipe",
         "weights": "fetch the weights that a measure needs",

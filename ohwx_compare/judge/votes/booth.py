@@ -59,13 +59,16 @@ class _Voter:
 class Booth:
     """One run folder. Every method takes and gives JSON values, but for pictures; several may be called at once."""
 
-    def __init__(self, folder: Path):
-        """Read the run. Raises LedgerError, and MeasureError where there is nothing to vote on."""
+    def __init__(self, folder: Path, *, secret: bytes | None = None):
+        """Read the run. secret: another booth's, so that its addresses stay.
+
+        Raises LedgerError, and MeasureError where there is nothing to vote on.
+        """
         run = open_run(folder)
         judged = judged_run(run)
         trained = trained_in(judged)
         judged = with_class_token(judged, trained.class_token)
-        self.folder, self._secret, self._guard = folder, secrets.token_bytes(16), threading.Lock()
+        self.folder, self.secret, self._guard = folder, secret or secrets.token_bytes(16), threading.Lock()
         self.pools = pools_of(judged, trained)
         if not self.pools:
             raise MeasureError(_NOTHING.format(folder))
@@ -188,7 +191,7 @@ class Booth:
         return f"pictures/{self._address(key)}"
 
     def _address(self, key: str) -> str:
-        return hashlib.blake2b(key.encode(), key=self._secret, digest_size=12).hexdigest()
+        return hashlib.blake2b(key.encode(), key=self.secret, digest_size=12).hexdigest()
 
     def _voter(self, body: Mapping[str, Any]) -> _Voter:
         rater, question, pool = body.get("rater"), body.get("question"), body.get("pool")

@@ -6,20 +6,27 @@ from typing import Any
 from ohwx_compare.files.ledger.measures import VoteRow
 from ohwx_compare.judge.intervals import Estimate
 from ohwx_compare.judge.votes.pool import VotePool
-from ohwx_compare.judge.votes.tally import Preference, Rater, tally
+from ohwx_compare.judge.votes.tally import Preference, Rater, Tally, tally
 from ohwx_compare.judge.votes.told import vote_sentences
 
-__all__ = ["reveal_json"]
+__all__ = ["reveal_json", "tally_json"]
 
 
 def reveal_json(pool: VotePool, question: str, votes: Iterable[VoteRow]) -> dict[str, Any]:
     """Sentences and numbers of one question; `sentences` says so where nobody voted."""
     found = tally(pool, question, list(votes))
-    about = {"question": question, "pool": pool.name, "sides": list(pool.sides)}
     if found is None:
+        about = {"question": question, "pool": pool.name, "sides": list(pool.sides)}
         return {**about, "sentences": ["Nobody voted on this yet."], "preference": None, "kept": [], "raters": []}
+    return tally_json(found)
+
+
+def tally_json(found: Tally) -> dict[str, Any]:
+    """Its sentences and numbers."""
     return {
-        **about,
+        "question": found.question,
+        "pool": found.pool.name,
+        "sides": list(found.pool.sides),
         "sentences": list(vote_sentences(found)),
         "ending": found.ending.value,
         "first": found.first,
@@ -28,7 +35,7 @@ def reveal_json(pool: VotePool, question: str, votes: Iterable[VoteRow]) -> dict
         "bad": found.bad,
         "much": found.much,
         "preference": _preference(found.preference) if found.preference else None,
-        "kept": [pool.sides[place] for place in found.kept],
+        "kept": [found.pool.sides[place] for place in found.kept],
         "raters": [_rater(rater) for rater in found.raters],
     }
 

@@ -142,8 +142,8 @@ def winners(runs: int) -> Iterator[Row]:
 
 def sides(runs: int) -> Iterator[Row]:
     """A voter who takes the left in 70 % of his votes, and one who judges pictures; sides are drawn by chance."""
-    for most in (60, 100, 200):
-        for share, least, limit in ((0.7, 85 if most == 60 else 95, 100), (0.5, 0, 1)):
+    for most, named in ((60, 60), (100, 90), (200, 99)):
+        for share, least, limit in ((0.7, named, 100), (0.5, 0, 1)):
             name = f"named for a side, left in {share:.0%} of {most} votes"
             left = chance(name).binomial(most, share, runs)
             yield row(name, [binomial(int(each), most) < BIASED for each in left], least, limit)

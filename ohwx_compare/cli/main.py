@@ -32,6 +32,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "detect": "find the faces in pictures",
         "pnginfo": "read how pictures were generated",
         "strip": "copy pictures without their metadata",
+        "styles": "list styles by family, convert Fooocus' styles",
         "judge": "say which checkpoint to keep",
         "votes": "say what blind votes on a run add up to",
         "sort": "sort pictures by likeness to photographs",

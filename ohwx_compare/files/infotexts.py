@@ -85,9 +85,7 @@ def find_infotext(path: Path) -> PictureText:
     program = told.program if told else None
     if text and text.strip() and not program and others.get("parameters", "None") != "None":
         if text.lstrip().startswith("{"):
-            return PictureText(
-                None, _DAMAGED
-            )
+            return PictureText(None, _DAMAGED)
         return PictureText(text)  # the webui's place: damaged, or cut
     hidden = next((name for name, other in others.items() if name != "parameters" and _STEPS in other), None)
     if hidden:

@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
     from ohwx_compare.files.ledger.measures import read_votes
     from ohwx_compare.files.ledger.reader import open_run
     from ohwx_compare.judge.run.pictures import judged_run
+    from ohwx_compare.judge.run.pools import pools_of
     from ohwx_compare.judge.run.trained import trained_in
-    from ohwx_compare.judge.votes.pool import pools_of
     from ohwx_compare.judge.votes.reveal import reveal_json
     from ohwx_compare.judge.votes.vote_files import merged_votes, write_vote_file
 

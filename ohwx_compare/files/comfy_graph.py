@@ -92,7 +92,8 @@ def _linked(nodes: _Graph, link: object) -> _Node | None:
 
 def _behind(nodes: _Graph, link: object, is_followed: Callable[[str], bool]) -> Iterator[_Node]:
     """The nodes behind a link, nearest first, along the inputs that are followed; each once."""
-    waiting, seen = [_linked(nodes, link)], set()
+    waiting: list[_Node | None] = [_linked(nodes, link)]
+    seen: set[int] = set()
     while waiting and len(seen) < _MOST:
         node = waiting.pop(0)
         if node is None or id(node) in seen:

@@ -17,7 +17,6 @@ from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_com
 from ohwx_compare.files.generation import Generation, generation_of
 from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, part, png_chunks
 from ohwx_compare.files.regular import require_regular
-from ohwx_compare.files.stealth import hidden_text
 
 __all__ = ["PictureText", "find_infotext", "read_infotext", "read_record"]
 
@@ -91,6 +90,8 @@ def find_infotext(path: Path) -> PictureText:
     if hidden:
         return PictureText(None, f"It has an infotext as {hidden}, where the webui does not look; paste that text.")
     if told is None and not others and not text:
+        from ohwx_compare.files.stealth import hidden_text  # here, so that most pictures need no Pillow
+
         hidden_one = hidden_text(path) or ""
         if _STEPS in hidden_one:
             return PictureText(hidden_one)

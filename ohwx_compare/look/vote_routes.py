@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ohwx_compare.judge.votes.booth import Booth
+from ohwx_compare.judge.run.booth import Booth
 from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute
 from ohwx_compare.look.vote_page import render_vote_page
 

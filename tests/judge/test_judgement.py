@@ -28,12 +28,12 @@ from ohwx_compare.judge.measure import LIKENESS, STYLE_KEPT
 from ohwx_compare.judge.references import read_references
 from ohwx_compare.judge.run.judgement import judge_scores, require_comparable
 from ohwx_compare.judge.run.pictures import judged_run
+from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.scoring import score_run
 from ohwx_compare.judge.run.still_drawn import styles_still_drawn, write_still_drawn
 from ohwx_compare.judge.run.trained import trained_in
 from ohwx_compare.judge.verdict import Word
 from ohwx_compare.judge.votes.flow import upcoming
-from ohwx_compare.judge.votes.pool import pools_of
 from ohwx_compare.look.report.numbers import judgement_json
 from ohwx_compare.look.report.sentences import side_findings
 
@@ -207,8 +207,10 @@ def test_the_users_own_votes_stand_beside_the_measures(judgement, planted):
         trial = upcoming(pool, votes, "me")[0]
         best = [pool.side_of[key] for key in trial.shown].index(int(number % 9 > 0))
         votes.append(
-            VoteRow(rater="me", question="more like me", style=trial.style, shown=trial.shown, answer="chosen", best=best,
-                    is_repeat=trial.is_repeat, rule="to 25 votes")
+            VoteRow(
+                rater="me", question="more like me", style=trial.style, shown=trial.shown, answer="chosen", best=best,
+                is_repeat=trial.is_repeat, rule="to 25 votes",
+            )
         )  # fmt: skip
     scored = [table.scored for table in judgement.tables.values()]
     found = judge_scores(judgement.run, judgement.trained, scored, votes=votes)

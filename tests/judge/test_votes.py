@@ -15,10 +15,11 @@ from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger.measures import VoteRow
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.judge.run.pictures import judged_run
+from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.trained import trained_in
 from ohwx_compare.judge.votes.evidence import anytime_interval, evidence
 from ohwx_compare.judge.votes.flow import CHOSEN, SKIPPED, Ending, VoteRule, progress, upcoming
-from ohwx_compare.judge.votes.pool import QUESTIONS, pools_of
+from ohwx_compare.judge.votes.pool import QUESTIONS
 from ohwx_compare.judge.votes.tally import binomial, tally
 from ohwx_compare.judge.votes.told import vote_sentences
 from ohwx_compare.judge.votes.vote_files import merged_votes, read_vote_file, write_vote_file
@@ -165,7 +166,7 @@ def test_the_same_in_every_vote_tells_no_one(pairs):
     found = tally(pairs, QUESTION, answered(pairs, 20, lambda trial: "the same"))
     assert (found.same, found.preference.value, found.preference.estimate.is_clear) == (19, 0, False)
     assert "cannot tell" in next(vote_sentences(found))
-    assert any("more prompts with a vote each would tell" in line for line in vote_sentences(found))
+    assert any("with a vote each would tell" in line for line in vote_sentences(found))
 
 
 def test_stopped_by_hand_the_interval_is_the_one_that_holds_at_any_time(pairs):

@@ -69,7 +69,8 @@ def recovered_styles(prompt: str, negative: str, library: Iterable[Style]) -> tu
     `extract_styles_from_prompt` of the webui: again and again the first style of the library whose both texts enclose
     or end them. A style without texts, and one with its place twice, is in none.
     """
-    left, found = list(library), []
+    left = list(library)
+    found: list[str] = []
     while True:
         for style in left:
             inner, outer = _rest_of(style.prompt or "", prompt), _rest_of(style.negative or "", negative)

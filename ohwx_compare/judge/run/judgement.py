@@ -13,11 +13,11 @@ from ohwx_compare.judge.run.comparing import Comparison, MeasureComparison, comp
 from ohwx_compare.judge.run.counting import Agreement, FaceCounts, agreements, face_counts, lost_styles, twin_count
 from ohwx_compare.judge.run.keeping import EVEN, KeptAt, keep_sets
 from ohwx_compare.judge.run.pictures import JudgedRun
+from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.scoring import MeasureScores
 from ohwx_compare.judge.run.table import MeasureTable, measure_table
 from ohwx_compare.judge.run.trained import JudgedSave, TrainedSaves
 from ohwx_compare.judge.verdict import BAND
-from ohwx_compare.judge.votes.pool import pools_of
 from ohwx_compare.judge.votes.tally import Tally, tally
 from ohwx_compare.words import counted
 

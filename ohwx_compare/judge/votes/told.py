@@ -83,10 +83,11 @@ def _standing(found: Tally, preference: Preference) -> Iterator[str]:
             f"({at})."
         )
     if preference.needed is not None:
-        more = f"about {preference.needed:,}" if preference.needed <= _MOST else f"more than {_MOST:,}"
+        most = min(preference.needed, _MOST)
+        more = f"{'about' if preference.needed <= _MOST else 'more than'} {counted(most, 'more prompt')}"
         size = max(abs(preference.value), 0.1)
         told = f"a net preference of {size:.2f}"
-        yield f"If it goes on like this, {more} more prompts with a vote each would tell {told}."
+        yield f"At this spread {more} with a vote each would tell {told}."
 
 
 def _about(rater: Rater, is_named: bool) -> Iterator[str]:

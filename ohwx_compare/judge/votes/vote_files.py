@@ -36,15 +36,15 @@ def read_vote_file(path: Path) -> tuple[VoteRow, ...]:
             if not set(_OWN) <= set(rows.fieldnames or ()):
                 missing = [name for name in _OWN if name not in (rows.fieldnames or ())]
                 raise LedgerError(
-                    f"{path} is not a file of votes: it has no column {missing[0]!r}. Choose one that `ohwx votes "
-                    "--csv` wrote."
+                    f"{path} is not a file of votes: it has no column {missing[0]!r}. Choose one that was "
+                    "exported from a vote."
                 )
             return tuple(_vote(row, f"{path}, line {rows.line_num}") for row in rows)
     except OSError as error:
         raise LedgerError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise LedgerError(
-            f"{path} is not a file of votes: {error}. Choose one that `ohwx votes --csv` wrote."
+            f"{path} is not a file of votes: {error}. Choose one that was exported from a vote."
         ) from error
 
 

@@ -171,7 +171,7 @@ function face() {
   }
 }
 
-/** The face as large as the frame allows, in its middle: the picture lies in the frame as `object-fit: contain` has it. */
+/** The face as large as its frame allows, in the middle; the picture lies in it as `object-fit: contain` has it. */
 function zoom(box, element, frame) {
   const width = frame.clientWidth, height = frame.clientHeight;
   const fit = Math.min(width / element.naturalWidth, height / element.naturalHeight);
@@ -232,7 +232,8 @@ function chart(found, preference) {
     at("interval").style.right = `${50 - 50 * interval.high}%`;
   }
   at("value").style.left = percent(preference.value);
-  at("caption").textContent = `Left: ${found.sides[0]}. Right: ${found.sides[1]}. Grey: the same, or both bad. Below: the net preference from −1 to 1 with its interval.`;
+  const below = "Grey: the same, or both bad. Below: the net preference from −1 to 1 with its interval.";
+  at("caption").textContent = `Left: ${found.sides[0]}. Right: ${found.sides[1]}. ${below}`;
 }
 
 const DOES = {
@@ -245,7 +246,16 @@ const DOES = {
   undo: () => doing(async () => turn(await ask("undo", voter))),
   end: () => doing(reveal),
 };
-const KEYS = { ArrowDown: "same", ArrowUp: "bad", " ": "photo", f: "face", b: "swap", z: "undo", s: "skip", Escape: "end" };
+const KEYS = {
+  ArrowDown: "same",
+  ArrowUp: "bad",
+  " ": "photo",
+  f: "face",
+  b: "swap",
+  z: "undo",
+  s: "skip",
+  Escape: "end",
+};
 
 document.addEventListener("keydown", (event) => {
   if (at("vote").hidden || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;

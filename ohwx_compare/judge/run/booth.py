@@ -25,9 +25,10 @@ from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.files.regular import require_regular
 from ohwx_compare.judge.run.measures import Given, given_by_recipe
 from ohwx_compare.judge.run.pictures import judged_run, with_class_token
+from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.trained import trained_in
 from ohwx_compare.judge.votes.flow import CHOSEN, SKIPPED, Progress, Trial, VoteRule, progress, upcoming
-from ohwx_compare.judge.votes.pool import QUESTIONS, pools_of
+from ohwx_compare.judge.votes.pool import QUESTIONS
 from ohwx_compare.judge.votes.reveal import reveal_json
 from ohwx_compare.judge.votes.vote_files import write_vote_file
 from ohwx_compare.words import quoted
@@ -245,7 +246,7 @@ def _labels(run: Run) -> Mapping[str, str]:
 def _read(path: Path) -> bytes:
     try:
         if require_regular(path) > _LARGEST:
-            raise ImageError(f"{path} is over {_LARGEST:,} bytes, which is no picture of a run.")
+            raise ImageError(f"{path} is over {_LARGEST:,} bytes, larger than any picture of a run.")
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -3,7 +3,7 @@
 The graph is a JSON object: number of a node to its `class_type` and `inputs`; an input is a value or a link, a list of
 a node's number and an output's. Custom nodes name their inputs as they like, so a text, a model or a size is looked for
 behind the links that usually lead to it, and what is not found is not said. Where several samplers follow one another
-(hires), the first one made the picture, and the later ones redrew it.
+(hires), the first one made the picture, and its values are told.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,7 @@
 """A run folder while people vote on it: what they are shown, without saying what it is, and what they answer.
 
 Pictures have addresses that say nothing, other ones each time the program starts, and are sent without metadata. All
-that is known of a vote stands in the ledger, so whoever comes back goes on where he was.
+that is known of a vote stands in the ledger, so whoever comes back resumes there.
 """
 
 import hashlib

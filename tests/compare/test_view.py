@@ -11,7 +11,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from conftest import draw_cell
 
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.look.server import PageServer
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +97,26 @@ def test_only_the_page_itself_may_do_something(server):
     assert asked(server, "/nothing", "POST", b"{}", **{**own, "Origin": "http://evil.example"})[0] == 403
     assert asked(server, "/nothing", "POST", b"{}", **{**own, "Content_Type": "text/plain"})[0] == 415
     assert asked(server, "/nothing", "POST", None, **own)[0] == 411
+
+
+def test_a_served_page_follows_its_run(chromium, make_run, make_experiment, tmp_path):
+    """A picture that is generated meanwhile takes its place without a reload."""
+    experiment = make_experiment(64)
+    numbers = range(1, 13)
+    make_run(tmp_path, experiment, {number: Outcome.PENDING for number in numbers if number > 1})
+    with PageServer(tmp_path) as made:
+        threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
+        tab = chromium.new_page()
+        tab.goto(made.url)
+        tab.wait_for_function("() => document.querySelectorAll('.tile img:not([hidden])').length === 1")
+        tab.evaluate("() => { window.same = true; }")
+        with Ledger(tmp_path) as ledger:
+            ledger.commit(experiment.cells()[1], draw_cell(tmp_path, experiment.cells()[1], Outcome.FACES))
+        tab.wait_for_function("() => document.querySelectorAll('.tile img:not([hidden])').length === 2")
+        assert "2 of 12 cells done" in tab.locator("#summary").inner_text()
+        assert tab.evaluate("() => window.same")
+        tab.close()
+        made.shutdown()
 
 
 def test_it_stops_with_ctrl_c(sample_run):

@@ -122,14 +122,11 @@ def test_a_served_page_follows_its_run(chromium, make_run, make_experiment, tmp_
 def test_it_stops_with_ctrl_c(sample_run):
     group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
     command = [sys.executable, "-m", "ohwx_compare", "view", str(sample_run.folder)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", **group
-    )
-    assert process.stdout.readline().startswith("http://127.0.0.1:")
-    process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
-    assert process.wait(20) == (0 if os.name != "nt" else process.returncode)
-    process.stdout.close()
-    process.stderr.close()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, encoding="utf-8", **pipes, **group) as process:
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
+        assert process.wait(60) == (0 if os.name != "nt" else process.returncode)
 
 
 def test_what_is_no_run_is_one_sentence(tmp_path):

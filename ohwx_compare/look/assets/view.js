@@ -141,7 +141,9 @@ function buildTop() {
   $("facts").replaceChildren(...data.facts.map((fact) => make("li", { textContent: fact })));
   const target = embedded ? "_blank" : "";
   const voting = isServed ? [{ name: "vote blind", href: "votes/index.html" }] : [];
-  const links = [...voting, ...data.sheets].map(({ name, href }) => make("a", { href, textContent: name, target, rel: "noopener" }));
+  const links = [...voting, ...data.sheets].map(({ name, href }) => {
+    return make("a", { href, textContent: name, target, rel: "noopener" });
+  });
   $("sheets").replaceChildren(...links);
   $("passes").hidden = !data.hasBefore;
   const { words, cells: numbers } = data.troubles;

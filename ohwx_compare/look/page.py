@@ -136,7 +136,7 @@ def _write_changed(path: Path, text: str) -> None:
     """A run that goes on changes few parts."""
     path.parent.mkdir(exist_ok=True)
     require_inner_folder(path.parent)
-    if not (path.is_file() and not path.is_symlink() and path.read_text(encoding="utf-8") == text):
+    if not (path.is_file() and not path.is_symlink() and path.read_bytes() == text.encode()):
         write_text(path, text)
 
 

@@ -272,6 +272,13 @@ def test_weights_left_over_from_the_model_before_are_refused(webui):
     assert "bare.safetensors lacks 1 tensor (" in processed.comments
 
 
+def test_the_notes_of_cells_stand_below_the_gallery_each_once(webui):
+    write_checkpoint(webui.folder / "copy.safetensors", 1)
+    asked_for = asked(checkpoints=["one.safetensors", "copy.safetensors"])
+    said = webui.load_script().run(Txt2Img(seed=7), asked_for).comments
+    assert said.count("1 cell: same pixels as cell 1 of one.safetensors: the files are copies") == 1
+
+
 def paste(webui, script, parameters):
     """What the panel's components become, by argument, as the webui does it on paste."""
     from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS

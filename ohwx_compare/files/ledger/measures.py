@@ -18,10 +18,14 @@ from ohwx_compare.files.ledger.held import HeldLedger
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained
 from ohwx_compare.numerals import decode_json
 
-__all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_votes"]
+__all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_scores", "read_votes"]
 
 JUDGE_FILE = "judge.sqlite"
 """The ledger of a folder of pictures that is no run's."""
+_SCORES = """
+SELECT picture, name, avg(value) AS value FROM scores JOIN measures ON measures.key = scores.measure
+WHERE value IS NOT NULL GROUP BY picture, measures.key ORDER BY measures.rowid
+"""
 
 _COUNTED = "SELECT * FROM votes WHERE NOT is_undone ORDER BY number"
 
@@ -126,6 +130,20 @@ def read_votes(folder: Path) -> tuple[VoteRow, ...]:
     """
     with reading(folder) as db:
         return tuple(map(_vote, db.execute(_COUNTED)))
+
+
+def read_scores(folder: Path) -> dict[str, dict[str, float]]:
+    """What was measured of a run's pictures, by the picture's key and the measure's name; nothing is written.
+
+    Of several settings of a measure the last that was used counts; of several controls, the mean. Raises LedgerError as
+    `open_run`.
+    """
+    found: dict[str, dict[str, float]] = {}
+    with reading(folder) as db:
+        for row in db.execute(_SCORES):
+            if isinstance(row["value"], float) and isinstance(row["name"], str):
+                found.setdefault(row["picture"], {})[row["name"]] = row["value"]
+    return found
 
 
 def _named(measure: MeasureRow) -> Sequence[str | int]:

@@ -178,7 +178,7 @@ def begin(page, name, most):
 
 def settled(page):
     """The page has its answer: what is pressed before is not heard."""
-    until(page, lambda: not page.evaluate("busy"))
+    until(page, lambda: not page.evaluate("document.body.ariaBusy === 'true'"))
 
 
 def counted(page, votes):

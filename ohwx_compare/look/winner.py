@@ -43,7 +43,7 @@ def crown(run: Run, place: int, models: Path | None, *, is_link: bool) -> tuple[
         raise CheckpointError(f"The file of {ref} is not where it was when its pictures were generated.")
     name = source.name
     if not is_plain_name(name):
-        raise CheckpointError(f"{quoted(name)} is no name for a file on every system; rename it first.")
+        raise CheckpointError(f"{quoted(name)} is not a name that a file can have on every system; rename it first.")
     if sha256(source) != row.sha256:
         raise CheckpointError(f"{source} is another file than the one that its pictures were generated with.")
     target = models / name

@@ -112,14 +112,14 @@ def test_sides_are_drawn_by_chance_and_one_in_twelve_is_repeated_with_them_swapp
 
 
 def test_what_is_loaded_ahead_is_what_is_shown_whatever_the_answers(pairs, fours):
-    for pool in (pairs, fours):
-        votes = []
-        for _ in range(40):
-            ahead = upcoming(pool, votes, "me", 4)
+    for pool, rater in [(pairs, rater) for rater in "abcdefgh"] + [(fours, "me")]:
+        votes = answered(pool, 7, left, rater=rater)
+        for _ in range(5):  # the twelfth is a repeat
+            ahead = upcoming(pool, votes, rater, 4)
             for answer in (left, lambda trial: SKIPPED, lambda trial: "all bad"):
-                shown = answered(pool, 4, answer, votes=votes)[len(votes) :]
+                shown = answered(pool, 4, answer, votes=votes, rater=rater)[len(votes) :]
                 assert [vote.shown for vote in shown] == [trial.shown for trial in ahead]
-            votes = answered(pool, 1, left, votes=votes)
+            votes = answered(pool, 1, left, votes=votes, rater=rater)
 
 
 def test_after_an_undo_the_same_pair_comes_again_and_another_rater_sees_others(pairs):

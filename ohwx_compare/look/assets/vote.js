@@ -3,7 +3,7 @@ export {}; // a scope of its own: it shares no page with the others
 
 /**
  * @typedef {{ questions: string[], pools: { name: string, pairs: boolean, most: number }[], raters: string[],
- *   photos: string[] }} Opening what judge/run/booth.py tells before anything is shown
+ *   photos: string[] }} Opening what is told before anything is shown
  * @typedef {{ rater: string, question: string, pool: number, most: number, untilClear: boolean }} Voter
  * @typedef {{ src: string, face: [number, number, number, number] | null }} Shown a face as shares of the sides
  * @typedef {{ number: number, told: string, pictures: Shown[] }} Trial

@@ -19,7 +19,7 @@ from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.trained import trained_in
 from ohwx_compare.judge.votes.evidence import anytime_interval, evidence
 from ohwx_compare.judge.votes.flow import CHOSEN, SKIPPED, Ending, VoteRule, progress, upcoming
-from ohwx_compare.judge.votes.pool import QUESTIONS
+from ohwx_compare.judge.votes.pool import QUESTIONS, Bout, VotePool
 from ohwx_compare.judge.votes.tally import binomial, tally
 from ohwx_compare.judge.votes.told import vote_sentences
 from ohwx_compare.judge.votes.vote_files import merged_votes, read_vote_file, write_vote_file
@@ -128,9 +128,13 @@ def test_after_an_undo_the_same_pair_comes_again_and_another_rater_sees_others(p
     assert [v.shown for v in answered(pairs, 13, left, rater="you")] != [v.shown for v in votes]
 
 
-def test_saves_are_shown_equally_often(fours):
-    votes = answered(fours, 40, left)
-    times = Counter(fours.side_of[key] for vote in votes for key in vote.shown)
+def test_of_six_saves_four_are_shown_and_each_as_often():
+    bouts = tuple(Bout(style=f"{k}", keys=tuple(f"{k} {save}" for save in range(6))) for k in range(12))
+    side_of = {key: side for bout in bouts for side, key in enumerate(bout.keys)}
+    pool = VotePool(name="which", sides=tuple("abcdef"), side_of=side_of, bouts=bouts)
+    votes = [vote for vote in answered(pool, 33, left) if not vote.is_repeat]
+    times = Counter(side_of[key] for vote in votes for key in vote.shown)
+    assert {len(vote.shown) for vote in votes} == {4}
     assert max(times.values()) - min(times.values()) <= 1
 
 

@@ -41,7 +41,8 @@ def pictures_of(folder: str, check: Callable[[], None]) -> dict[str, Any]:
     """`{"rows": [{"path", "program", "infotext", "told", "pair", "values", "error"}], "columns", "total"}`, the first
     rows of very many.
 
-    told: another program's own text. pair: the same picture before or after its face pass. check: called for each file. Raises as `found_pictures`.
+    told: another program's own text. pair: the same picture before or after its face pass. check: called for each
+    file. Raises as `found_pictures`.
     """
     found = found_pictures([folder], check)
     read = list(_bounded(infos(found[:_MOST]), check))

@@ -94,6 +94,13 @@ def test_two_trainings_are_held_against_each_other_at_equal_exposures(pairs, fou
     assert all(len(bout.keys) == 3 for bout in fours.bouts)
 
 
+def test_a_picture_without_its_counterpart_is_not_shown(planted, pairs):
+    run = judged_run(open_run(planted), "ohwx man")
+    gone = next(each for each in run.pictures if each.key == pairs.bouts[0].keys[1])
+    without = replace(run, pictures=tuple(each for each in run.pictures if each != gone))
+    assert pools_of(without, trained_in(run))[0].bouts == pairs.bouts[1:]
+
+
 def test_every_prompt_comes_once_before_one_comes_again(pairs):
     shown = [vote for vote in answered(pairs, 40, left) if not vote.is_repeat]
     for start in range(0, 36 - 9, 9):

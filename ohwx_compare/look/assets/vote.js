@@ -3,8 +3,9 @@ export {}; // a scope of its own: it shares no page with the others
 
 /**
  * @typedef {{ questions: string[], pools: { name: string, pairs: boolean, most: number }[], raters: string[],
- *   photos: string[] }} Opening what is told before anything is shown
- * @typedef {{ rater: string, question: string, pool: number, most: number, untilClear: boolean }} Voter
+ *   photos: string[], isElsewhere: boolean }} Opening what is told before anything is shown
+ * @typedef {{ rater: string, question: string, pool: number, most: number, untilClear: boolean,
+ *   adopt: boolean }} Voter
  * @typedef {{ src: string, face: [number, number, number, number] | null }} Shown a face as shares of the sides
  * @typedef {{ number: number, told: string, pictures: Shown[] }} Trial
  * @typedef {{ answered: number, most: number, ending: string | null, trial: Trial, ahead: string[] }} State
@@ -21,8 +22,8 @@ const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const input = (id) => /** @type {HTMLInputElement} */ (document.getElementById(id));
 const SIDES = ["left", "right"];
 
-let opening = /** @type {Opening} */ ({ questions: [], pools: [], raters: [], photos: [] });
-let voter = /** @type {Voter} */ ({ rater: "", question: "", pool: 0, most: 0, untilClear: true });
+let opening = /** @type {Opening} */ ({ questions: [], pools: [], raters: [], photos: [], isElsewhere: false });
+let voter = /** @type {Voter} */ ({ rater: "", question: "", pool: 0, most: 0, untilClear: true, adopt: false });
 let state = /** @type {State | null} */ (null);
 let isBusy = false;
 let since = 0; // when the pictures appeared
@@ -92,6 +93,7 @@ async function open() {
   at("question").replaceChildren(...opening.questions.map((each) => option(each, each)));
   at("pool").replaceChildren(...opening.pools.map((each, place) => option(each.name, place)));
   at("raters").replaceChildren(...opening.raters.map((each) => option(each, each)));
+  at("adopting").hidden = !opening.isElsewhere;
   suggest();
   show("start");
   at("rater").focus();
@@ -120,6 +122,7 @@ async function begin() {
     pool: Number(input("pool").value),
     most: Number(input("most").value),
     untilClear: input("until").checked,
+    adopt: input("adopt").checked,
   };
   const first = await ask("next", voter);
   for (const id of ["question", "pool", "raters"]) at(id).replaceChildren();

@@ -14,6 +14,7 @@ from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key, 
 from ohwx_compare.core.infotext.hires_keys import HIRES_KEYS, has_hires, hires_settings
 from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
+from ohwx_compare.core.infotext.refiner_keys import REFINER_KEYS
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.infotext.sampling_keys import is_sampling_key
 from ohwx_compare.core.infotext.soft_keys import SOFT_KEYS
@@ -53,7 +54,6 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),
-        "Refiner switch by sampling steps": ("False",),
         "Token merging ratio": ("0", "0.0"),
         "VAE Decoder": ("Full",),
         "VAE Encoder": ("Full",),
@@ -172,7 +172,7 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return value in _GENERATORS
     if key == "Script":
         return value == SCRIPT
-    if is_sampling_key(key) or key in SOFT_KEYS:
+    if is_sampling_key(key) or key in SOFT_KEYS or key in REFINER_KEYS:
         return True
     if key in HIRES_KEYS:
         return has_hires(infotext)
@@ -217,8 +217,6 @@ def _face(tab: FaceSettings) -> Iterator[str]:
         yield f"model: {tab.model}"
     if tab.classes or "-world" in tab.model:
         yield f"model classes: {tab.classes or tab.model}"
-    if tab.checkpoint is not None:
-        yield f"checkpoint: {tab.checkpoint}"
     if tab.restore_face:
         yield "restore face"
     if tab.sampler is not None and tab.sampler not in SAMPLERS:

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.core.request.hires import second_pass
+from ohwx_compare.core.request.hires import REFINED_PASSES, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import quoted
@@ -96,6 +96,9 @@ _JOB: Rules = {
     "noise_multiplier": (lambda value: 0 <= value <= 2, "0 to 2"),
     "extra_noise": _SHARE,
     "resize_mode": _one_of(*RESIZE_MODES),
+    "checkpoint": (_never, "none: the axis of checkpoints names them"),
+    "refiner_at": _SHARE,
+    "refiner_passes": _one_of(*REFINED_PASSES),
     "hires_scale": (lambda value: 1 <= value <= 8, "1 to 8"),
     "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "hires_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),

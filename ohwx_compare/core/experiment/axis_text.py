@@ -8,6 +8,7 @@ from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
 from ohwx_compare.core.experiment.kind import AxisKind, Form
+from ohwx_compare.core.experiment.prompt_order import all_orders, parts_of
 from ohwx_compare.core.infotext.xyz import from_csv, limit, numbers, to_csv
 from ohwx_compare.errors import ExperimentError, InfotextError
 from ohwx_compare.numerals import decode_json
@@ -41,6 +42,9 @@ def write_values(axis: Axis) -> str:
     values = axis.to_json()["values"]
     if kind.form is Form.LINES:
         return "\n".join(map(_line, values))
+    if kind.form is Form.PARTS:
+        parts = parts_of(axis.values)
+        return json.dumps(values, ensure_ascii=False) if parts is None else to_csv(parts)
     if axis.kind == "styles":
         values = [",".join(style.name for style in styles) or "None" for styles in axis.values]
     return ", ".join(to_csv([_word(kind, value)]) for value in values)
@@ -49,6 +53,8 @@ def write_values(axis: Axis) -> str:
 def _read(kind: AxisKind, text: str) -> list[Any]:
     if kind.form is Form.LINES:
         return [_of_line(line.strip()) for line in text.splitlines() if line.strip()]
+    if kind.form is Form.PARTS:
+        return _orders(text)
     texts = [part for part in from_csv(text) if part or kind.form is Form.NAMES]
     if texts == [""]:
         return []
@@ -64,6 +70,16 @@ def _read(kind: AxisKind, text: str) -> list[Any]:
             values += numbers([part], kind.title, whole=kind.form is Form.WHOLE)
             limit(len(values))
     return values
+
+
+def _orders(text: str) -> list[Any]:
+    """Parts whose every order is meant, or a JSON list of orders."""
+    if text.lstrip().startswith("[["):
+        try:
+            return list(decode_json(text))
+        except ValueError as error:
+            raise ExperimentError(f"The orders {quoted(text)} are not a JSON list: {error}.") from error
+    return list(all_orders([part for part in from_csv(text) if part]))
 
 
 def _switch(kind: AxisKind, text: str) -> bool:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef
+from ohwx_compare.core.experiment.axis_text import kind_called, read_values
 from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.experiment.kind import Applied
@@ -91,6 +92,7 @@ class Experiment:
                 f"The experiment has {counted(cells, 'cell')}, expected at most {_MOST_CELLS:,}; split it."
             )
         self._require_control()
+        self._require_parts()
         for job, tabs in dict.fromkeys((*self._pictures, *self._controls)):
             require_valid(job)
             for tab in tabs:
@@ -175,6 +177,7 @@ class Experiment:
     def from_dict(cls, data: Any, styles: Mapping[str, Style] | None = None) -> "Experiment":
         """Read an experiment file: `{"job": {...}, "axes": [{"kind": ..., "values": [...]}], "faces": [{...}]}`.
 
+        Values may also be one text, as the X/Y/Z script reads it ("10-30 (+10)").
         `job` and each of `faces` take the fields of `Job` and `FaceSettings`; a field left out has its default;
         `columns`, `styles`, `notes` and `control` may be left out too. Styles are names, looked up in `styles`, or
         objects of name, prompt and negative; see `Control.read`. Raises ExperimentError, which suggests the nearest
@@ -187,7 +190,7 @@ class Experiment:
                 raise ExperimentError(f"`{name}` must be a list, got {quoted(value)}.")
         for axis in lists["axes"]:
             _known(axis, ("kind", "values"), "an axis")
-        axes = (Axis.read(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
+        axes = (_read_axis(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
         named = (Style(style) if isinstance(style, str) else _read(Style, style, "styles") for style in lists["styles"])
         control = None if data.get("control") is None else Control.read(data["control"])
         plain = cls(
@@ -267,6 +270,15 @@ class Experiment:
             is_control=is_control,
         )
 
+    def _require_parts(self) -> None:
+        """Raise ExperimentError for an axis of hires fix or a refiner that no picture has."""
+        for axis in self.axes:
+            part = KINDS[axis.kind].part
+            if part and not any(part.is_in(job) for job, _ in self._pictures):
+                raise ExperimentError(
+                    f"The axis {axis.kind!r} varies {part.value}, which no picture has; set it, or drop the axis."
+                )
+
     def _require_control(self) -> None:
         """Raise ExperimentError for a control that is none of the checkpoints, or asks for what all ask for."""
         if self.control is None:
@@ -315,6 +327,12 @@ class Experiment:
     def _own_styles(self) -> tuple[Style, ...]:
         chosen = {style.name for axis in self.axes if axis.kind == "styles" for value in axis.values for style in value}
         return tuple(style for style in self.styles if style.name not in chosen)
+
+
+def _read_axis(kind: str, values: Any) -> Axis:
+    """Values as a list, or as a person types them."""
+    kind = kind_called(kind)
+    return Axis.read(kind, read_values(kind, values) if isinstance(values, str) else values)
 
 
 def _applied(

@@ -23,7 +23,7 @@ from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import MASKED_CONTENTS
+from ohwx_compare.core.request.limits import GENERATORS, MASKED_CONTENTS
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.numerals import decode_json
 
@@ -68,7 +68,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 _MODULE = re.compile(r"Module \d")  # of Forge
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
-_GENERATORS = ("CPU", "GPU", "NV")
+_WEBUIS = ("mask_weight", "token_merging", "token_merging_hires")  # fields of a job that only a webui draws
 _BELOW = re.compile(  # what extensions write below the settings, and the webui's page shows there
     r"\s*(?:(?:Negative )?Template: ?|Time taken: ?|(?:\d+ min\. )?[\d.]+ sec\.|A: [\d.]+ [GM]i?B|Torch active|Sys VRAM"
     r"|Saved: |\Z)"
@@ -120,8 +120,13 @@ def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
         refused.append(f"sampler: {job.sampler}")
     if job.schedule not in SCHEDULE_NAMES:
         refused.append(f"schedule: {job.schedule}")
-    if job.rng not in _GENERATORS:
+    if job.rng not in GENERATORS:
         refused.append(f"rng: {job.rng}")
+    refused += [
+        f"{name}: {getattr(job, name):g} (a webui draws it)"
+        for name in _WEBUIS
+        if getattr(job, name) != getattr(Job, name)
+    ]
     if job.hires_sampler not in (None, *SAMPLERS):
         refused.append(f"hires_sampler: {job.hires_sampler}")
     if job.hires_schedule not in (None, *SCHEDULE_NAMES):
@@ -169,7 +174,7 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
     if key == "Civitai resources":
         return _are_checkpoints(value)
     if key == "RNG":
-        return value in _GENERATORS
+        return value in GENERATORS
     if key == "Script":
         return value == SCRIPT
     if is_sampling_key(key) or key in SOFT_KEYS or key in REFINER_KEYS:

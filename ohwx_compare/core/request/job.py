@@ -67,6 +67,10 @@ class Job:
     extra_noise: float = 0.0  # of the same noise, on top of it, in hires fix too
     resize_mode: str = "stretch"  # how the picture gets the size: "stretch", "crop", "fill", "latent"
     color_correction: bool = False  # the colours of what was drawn follow the picture's
+    # drawn by a webui alone
+    mask_weight: float = 1.0  # conditional mask weight, 0..1
+    token_merging: float = 0.0  # its ratio, 0..0.9
+    token_merging_hires: float = 0.0  # in the second pass; 0: the first's
     # a checkpoint that takes over on the way
     refiner: str | None = None  # its name
     refiner_at: float = 0.8  # 0..1, of the way from noise by training timesteps

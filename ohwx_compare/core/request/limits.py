@@ -11,7 +11,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import quoted
 
-__all__ = ["MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
+__all__ = ["GENERATORS", "MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
 
 TOP_K_BY = ("Area", "Confidence")
 MERGES = ("None", "Merge", "Merge and Invert")
@@ -20,6 +20,7 @@ EMPHASIS_MODES = ("Original", "No norm", "Ignore", "None")
 UNIPC_VARIANTS = ("bh1", "bh2", "vary_coeff")
 UNIPC_SKIP_TYPES = ("time_uniform", "time_quadratic", "logSNR")
 RESIZE_MODES = ("stretch", "crop", "fill", "latent")  # in the order of the webui's numbers
+GENERATORS = ("CPU", "GPU", "NV")  # of noise
 MASKED_CONTENTS = ("fill", "original", "latent noise", "latent nothing")  # the same
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for its values, in code and in words
@@ -97,7 +98,9 @@ _JOB: Rules = {
     "extra_noise": _SHARE,
     "resize_mode": _one_of(*RESIZE_MODES),
     "checkpoint": (_never, "none: the axis of checkpoints names them"),
-    "refiner_at": _SHARE,
+    "refiner_at": _SHARE, "mask_weight": _SHARE,
+    "token_merging": (lambda value: 0 <= value <= 0.9, "0 to 0.9"),
+    "token_merging_hires": (lambda value: 0 <= value <= 0.9, "0 to 0.9"),
     "refiner_passes": _one_of(*REFINED_PASSES),
     "hires_scale": (lambda value: 1 <= value <= 8, "1 to 8"),
     "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),

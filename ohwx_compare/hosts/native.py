@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
+from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered, run_on
 from ohwx_compare.compare.resolve import Resolve, among
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext.vae import OWN_VAE
@@ -78,11 +78,6 @@ def default_device() -> torch.device:
 def default_dtype(device: torch.device) -> torch.dtype:
     """float32 on the CPU, elsewhere float16 as the webui."""
     return torch.float32 if device.type == "cpu" else torch.float16
-
-
-def run_on() -> Interruption:
-    """What a user who never interrupts asks for."""
-    return Interruption.RUN_ON
 
 
 class NativeHost:

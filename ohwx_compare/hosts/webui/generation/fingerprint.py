@@ -11,15 +11,16 @@ from modules import devices, processing, shared
 from PIL import Image
 
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.hosts.overrides import replaced_names
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.passes import nested_scripts
-from ohwx_compare.hosts.webui.generation.sampling import replaced_names
 
 __all__ = ["Fingerprint"]
 
 _SECTIONS = frozenset({
-    "compatibility", "face-restoration", "img2img", "optimizations", "sampler-params", "sd", "sd3", "sdxl", "vae",
+    "compatibility", "epsilon_scaling", "face-restoration", "img2img", "optimizations", "sampler-params", "sd", "sd3",
+    "sd_sampling", "sdxl", "vae",
 })  # fmt: skip
 _WITHOUT_SECTION = frozenset({"forge_unet_storage_dtype"})
 _NOT_PIXELS = re.compile(r"sd_(model_)?checkpoint.*|sd_vae_checkpoint_cache|sd_unet|randn_source|CLIP_stop_.*")

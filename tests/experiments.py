@@ -28,9 +28,12 @@ VALUES = {
     "clip skip": st.integers(1, 12),
     "rng": st.sampled_from(("CPU", "GPU", "NV")),
     "subseed": st.integers(0, 2**32 - 1),
-    **dict.fromkeys(["subseed strength", "eta", "extra noise", "beta alpha", "mask weight"], st.floats(0.1, 1)),
     **dict.fromkeys(
-        ["s churn", "s tmin", "s tmax", "s noise", "sigma min", "sigma max", "rho", "ngms"], st.floats(0, 9)
+        ["subseed strength", "eta", "extra noise", "beta alpha", "beta beta", "mask weight"], st.floats(0.1, 1)
+    ),
+    **dict.fromkeys(
+        ["s churn", "s tmin", "s tmax", "s noise", "schedule min sigma", "schedule max sigma", "schedule rho", "ngms"],
+        st.floats(0, 9),
     ),
     **dict.fromkeys(["discard penultimate", "sgm noise"], st.booleans()),
     "unipc order": st.integers(1, 3),

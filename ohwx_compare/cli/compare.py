@@ -79,14 +79,6 @@ def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGE_OR_INFOTEXT",
         help="a picture or X/Y/Z grid, a text file, or the infotext itself, instead of an experiment file",
     )
-    parser.add_argument(
-        "--axis",
-        metavar="KIND=VALUES",
-        action="append",
-        default=[],
-        help='one more axis, its values as the X/Y/Z script reads them: "steps=10-30 (+10)", "cfg=5-9 [3]"; may be '
-        "repeated",
-    )
     parser.add_argument("--all", action="store_true", help="compare all of --checkpoints, whatever the infotext names")
     parser.add_argument(
         "--control",
@@ -122,9 +114,7 @@ def experiment_of(options: argparse.Namespace, crew: "ApiCrew | None" = None) ->
     Raises ExperimentError, InfotextError, ImageError or CheckpointError, and UnsupportedKeyError naming what our engine
     does not support.
     """
-    styles = styles_near(options.checkpoints)
-    experiment = read_experiment(options.experiment, options.source, styles, options)
-    experiment = _with_axes(experiment, options.axis, styles)
+    experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints), options)
     experiment = replace(experiment, faces=detectors_asked(options, experiment.faces)[1])
     if options.all:
         names = [one.name for one in crew.checkpoints()] if crew else list_checkpoints(options.checkpoints)
@@ -141,19 +131,6 @@ def experiment_of(options: argparse.Namespace, crew: "ApiCrew | None" = None) ->
         raise ExperimentError("--vae stands for every VAE, so that an axis of VAEs shows one picture; leave one out.")
     infotext.require_drawn((cell.job, cell.faces) for cell in experiment.cells())
     return experiment
-
-
-def _with_axes(experiment: Experiment, texts: Sequence[str], styles: Mapping[str, Style]) -> Experiment:
-    """The same experiment with axes that --axis names. Raises ExperimentError."""
-    if not texts:
-        return experiment
-    data = experiment.to_dict()
-    for text in texts:
-        kind, equals, values = text.partition("=")
-        if not equals:
-            raise ExperimentError(f"--axis takes KIND=VALUES, got {quoted(text)}.")
-        data["axes"].append({"kind": kind.strip(), "values": values})
-    return Experiment.from_dict(data, styles)
 
 
 def _control(experiment: Experiment, options: argparse.Namespace) -> Control:

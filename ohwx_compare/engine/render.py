@@ -38,9 +38,9 @@ from ohwx_compare.models.vae import LATENT_SCALE, VAE
 __all__ = [
     "Autoencoder",
     "Before",
-    "Drawn",
     "ModelOf",
     "NotedImage",
+    "DrawnLatents",
     "Start",
     "canvas_of",
     "coloured",
@@ -97,7 +97,7 @@ ModelOf = Callable[[Job], Model]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnLatents:
     """A batch's scaled latents (B, 4, h, w), each picture's notes, and the model that ended them and decodes them."""
 
     latents: Tensor
@@ -188,7 +188,7 @@ def draw_batch(
     return decode_batch(jobs, draw_latents(model, jobs, start, on_step, after=after, model_of=model_of))
 
 
-def decode_batch(jobs: Sequence[Job], drawn: Drawn) -> list[NotedImage]:
+def decode_batch(jobs: Sequence[Job], drawn: DrawnLatents) -> list[NotedImage]:
     """The pictures of a batch's latents, with their notes."""
     pictures = []
     with tiled(drawn.model, jobs[0].tiling):
@@ -206,7 +206,7 @@ def draw_latents(
     *,
     after: Before | None = None,
     model_of: ModelOf | None = None,
-) -> Drawn:
+) -> DrawnLatents:
     """The latents of one batch.
 
     after: the pass before, of hires fix. model_of: gives the refiner of jobs that have one; `model` may be used up.
@@ -227,7 +227,7 @@ def draw_latents(
         z = latents(model, jobs, conditionings, start, on_step, refiner=refiner)
     began = start.notes if start else ((),) * len(jobs)
     said = ((*notes, *own.notes, *more) for own, more in zip(conditionings, began, strict=True))
-    return Drawn(z, tuple(said), ends[-1])
+    return DrawnLatents(z, tuple(said), ends[-1])
 
 
 def _refiner(job: Job, model_of: ModelOf | None) -> Model:
@@ -345,7 +345,7 @@ def encode_start(model: Model, jobs: Sequence[Job], images: Sequence[Image.Image
 def encode(model: Model, image: Image.Image, seed: int) -> tuple[Tensor, tuple[str, ...]]:
     """`image` (RGB, at least 8 px a side, the rest over 8 is lost) as scaled latents (1, 4, h, w) float32, and notes.
 
-    Sampled from the VAE's posterior with `seed` alone, so that the result does not depend on earlier pictures.
+    DrawnLatents from the VAE's posterior with `seed` alone, so that the result does not depend on earlier pictures.
     """
     pixels = torch.from_numpy(np.array(image, dtype=np.float32)).permute(2, 0, 1)[None] / 255 * 2 - 1
     moments, notes = _through(model, model.vae.encode, pixels.to(model.device), "encode")

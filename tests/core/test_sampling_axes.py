@@ -7,7 +7,7 @@ import pytest
 from experiments import JOB
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef
-from ohwx_compare.core.experiment.axis_text import read_values, write_values
+from ohwx_compare.core.experiment.axis_text import kind_called, read_values, write_values
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.plotted import as_xyz
 from ohwx_compare.core.infotext.infotext import XyzAxis, from_job, parse, render, require_drawn, to_job, with_xyz
@@ -52,7 +52,7 @@ def test_every_axis_of_the_script_has_its_kind():
         ("eta", 0.5, {"eta": 0.5}),
         ("s churn", 2.0, {"s_churn": 2.0}),
         ("s tmax", 2.0, {"s_tmax": 2.0}),
-        ("sigma max", 9.0, {"sigma_max": 9.0}),
+        ("schedule max sigma", 9.0, {"sigma_max": 9.0}),
         ("beta beta", 0.5, {"beta_beta": 0.5}),
         ("discard penultimate", True, {"discard_penultimate": True}),
         ("sgm noise", True, {"sgm_noise": True}),
@@ -211,3 +211,10 @@ def test_an_axis_of_hires_fix_changed_nothing_in_a_grid_without():
         text = with_xyz(from_job(JOB, model="a", model_hash="0" * 64, version="1.10.1"), Xyz(axis))
         with pytest.raises(UnsupportedKeyError, match="changed nothing: hires fix was off"):
             Experiment.from_infotext(text)
+
+
+def test_a_kind_is_called_by_the_scripts_name_too():
+    for kind in KINDS.values():
+        if kind.xyz:
+            assert kind_called(kind.xyz) == kind.name
+    assert kind_called("Sigma min") == "s tmin"  # of churn; the schedule's has "Schedule" before it

@@ -95,7 +95,16 @@ def default(field: Any) -> str:
 
 
 def test_every_face_setting_has_adetailers_name():
-    switches = ("inpaint_width_height", "steps", "cfg_scale", "sampler", "clip_skip", "vae", "noise_multiplier")
+    switches = (
+        "inpaint_width_height",
+        "steps",
+        "cfg_scale",
+        "sampler",
+        "clip_skip",
+        "vae",
+        "checkpoint",
+        "noise_multiplier",
+    )
     on = {"ad_sampler": "Euler a", **{f"ad_use_{switch}": True for switch in switches}}
     for names, rest in rows(read("face-pass.md")):
         for name, key in zip(names, re.findall(r"ad_\w+", rest[1] if len(rest) > 1 else ""), strict=False):

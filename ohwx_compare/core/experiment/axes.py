@@ -5,7 +5,7 @@ One table of kinds owns all of it, so that an experiment, its JSON file, the pan
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -24,7 +24,7 @@ from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import counted, did_you_mean, quoted
 
-__all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair", "split_hash"]
+__all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair", "require_parts", "split_hash"]
 
 _HASH = re.compile(r"([0-9a-fA-F]{10,64})\]")
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
@@ -221,3 +221,13 @@ KINDS: Mapping[str, AxisKind] = MappingProxyType({
         *FACE_KINDS,
     )
 })  # fmt: skip
+
+
+def require_parts(axes: Iterable[Axis], jobs: Sequence[Job]) -> None:
+    """Raise ExperimentError for an axis of hires fix or a refiner that none of `jobs` has."""
+    for axis in axes:
+        part = KINDS[axis.kind].part
+        if part and not any(part.is_in(job) for job in jobs):
+            raise ExperimentError(
+                f"The axis {axis.kind!r} varies {part.value}, which no picture has; set it, or drop the axis."
+            )

@@ -14,16 +14,24 @@ from ohwx_compare.errors import ExperimentError, InfotextError
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
-__all__ = ["kind_called", "read_values", "write_values"]
+__all__ = ["given_axis", "kind_called", "read_values", "write_values"]
 
 _SAME = "same"  # as the picture
 _SWITCHES = {"on": True, "true": True, "off": False, "false": False}
 
 
 def kind_called(name: str) -> str:
-    """The name of the kind that a person calls by its name or title; `name` itself where there is none."""
+    """The name of the kind that a person calls by its name, title or X/Y/Z's name; `name` itself for none."""
     called = " ".join(name.split()).casefold()
-    return next((kind.name for kind in KINDS.values() if called in (kind.name, kind.title.casefold())), name)
+    named = (kind.name for kind in KINDS.values() if called in (kind.name, kind.title.casefold()))
+    theirs = (kind.name for kind in KINDS.values() if kind.xyz and called == kind.xyz.casefold())
+    return next(named, None) or next(theirs, name)
+
+
+def given_axis(kind: str, values: Any) -> Axis:
+    """The axis of a kind as a person calls it, its values a list or as typed. Raises ExperimentError."""
+    kind = kind_called(kind)
+    return Axis.read(kind, read_values(kind, values) if isinstance(values, str) else values)
 
 
 def read_values(kind: str, text: str) -> list[Any]:

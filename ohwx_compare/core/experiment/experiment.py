@@ -12,8 +12,8 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
-from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef
-from ohwx_compare.core.experiment.axis_text import kind_called, read_values
+from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef, require_parts
+from ohwx_compare.core.experiment.axis_text import given_axis
 from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.experiment.kind import Applied
@@ -92,7 +92,7 @@ class Experiment:
                 f"The experiment has {counted(cells, 'cell')}, expected at most {_MOST_CELLS:,}; split it."
             )
         self._require_control()
-        self._require_parts()
+        require_parts(self.axes, [job for job, _ in self._pictures])
         for job, tabs in dict.fromkeys((*self._pictures, *self._controls)):
             require_valid(job)
             for tab in tabs:
@@ -177,20 +177,17 @@ class Experiment:
     def from_dict(cls, data: Any, styles: Mapping[str, Style] | None = None) -> "Experiment":
         """Read an experiment file: `{"job": {...}, "axes": [{"kind": ..., "values": [...]}], "faces": [{...}]}`.
 
-        Values may also be one text, as the X/Y/Z script reads it ("10-30 (+10)").
-        `job` and each of `faces` take the fields of `Job` and `FaceSettings`; a field left out has its default;
-        `columns`, `styles`, `notes` and `control` may be left out too. Styles are names, looked up in `styles`, or
-        objects of name, prompt and negative; see `Control.read`. Raises ExperimentError, which suggests the nearest
-        name for an unknown one.
+        Values may be one text too. `job` and each of `faces` take the fields of `Job` and `FaceSettings`; one left out
+        has its default; `columns`, `styles`, `notes` and `control` may be left out. Styles are names, looked up in
+        `styles`, or objects of name, prompt and negative. Raises ExperimentError, with the nearest name.
         """
         _known(data, ("job", "axes", "faces", "columns", "styles", "notes", "control"), "the experiment")
         lists = {name: data.get(name, []) for name in ("axes", "faces", "styles", "notes")}
-        for name, value in lists.items():
-            if not isinstance(value, list):
-                raise ExperimentError(f"`{name}` must be a list, got {quoted(value)}.")
+        if wrong := next((name for name, value in lists.items() if not isinstance(value, list)), None):
+            raise ExperimentError(f"`{wrong}` must be a list, got {quoted(lists[wrong])}.")
         for axis in lists["axes"]:
             _known(axis, ("kind", "values"), "an axis")
-        axes = (_read_axis(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
+        axes = (given_axis(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
         named = (Style(style) if isinstance(style, str) else _read(Style, style, "styles") for style in lists["styles"])
         control = None if data.get("control") is None else Control.read(data["control"])
         plain = cls(
@@ -270,15 +267,6 @@ class Experiment:
             is_control=is_control,
         )
 
-    def _require_parts(self) -> None:
-        """Raise ExperimentError for an axis of hires fix or a refiner that no picture has."""
-        for axis in self.axes:
-            part = KINDS[axis.kind].part
-            if part and not any(part.is_in(job) for job, _ in self._pictures):
-                raise ExperimentError(
-                    f"The axis {axis.kind!r} varies {part.value}, which no picture has; set it, or drop the axis."
-                )
-
     def _require_control(self) -> None:
         """Raise ExperimentError for a control that is none of the checkpoints, or asks for what all ask for."""
         if self.control is None:
@@ -327,12 +315,6 @@ class Experiment:
     def _own_styles(self) -> tuple[Style, ...]:
         chosen = {style.name for axis in self.axes if axis.kind == "styles" for value in axis.values for style in value}
         return tuple(style for style in self.styles if style.name not in chosen)
-
-
-def _read_axis(kind: str, values: Any) -> Axis:
-    """Values as a list, or as a person types them."""
-    kind = kind_called(kind)
-    return Axis.read(kind, read_values(kind, values) if isinstance(values, str) else values)
 
 
 def _applied(

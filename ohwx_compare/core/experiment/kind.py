@@ -9,7 +9,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.numerals import whole_number
 
-__all__ = ["Applied", "AxisKind", "Form", "Part", "number", "set_field", "switch", "text", "whole"]
+__all__ = ["Applied", "AxisKind", "Form", "PicturePart", "number", "set_field", "switch", "text", "whole"]
 
 Applied = tuple[Job, tuple[FaceSettings, ...]]
 
@@ -25,7 +25,7 @@ class Form(Enum):
     PARTS = "comma-separated parts of the prompt; every order of them is a value"
 
 
-class Part(Enum):
+class PicturePart(Enum):
     """What of a picture an axis means nothing without."""
 
     HIRES = "hires fix"
@@ -36,11 +36,11 @@ class Part(Enum):
     def is_in(self, job: Job) -> bool:
         """Whether `job` has it."""
         match self:
-            case Part.HIRES:
+            case PicturePart.HIRES:
                 return job.hires_upscaler is not None
-            case Part.REFINER:
+            case PicturePart.REFINER:
                 return job.refiner is not None
-            case Part.REDRAWN:
+            case PicturePart.REDRAWN:
                 return job.denoise is not None or job.hires_upscaler is not None
         return True
 
@@ -59,7 +59,7 @@ class AxisKind:
     xyz: str | None = None  # the X/Y/Z script's name for it
     is_optional: bool = False  # None stands for "as the picture"
     varies_faces: bool = False  # means nothing without a face pass
-    part: Part | None = None  # means nothing without it
+    part: PicturePart | None = None  # means nothing without it
     fields: tuple[str, ...] = ()  # of the job, that it sets
 
 

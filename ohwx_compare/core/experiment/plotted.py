@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
-from ohwx_compare.core.experiment.kind import AxisKind, Form, Part
+from ohwx_compare.core.experiment.kind import AxisKind, Form, PicturePart
 from ohwx_compare.core.experiment.prompt_order import all_orders, parts_of
 from ohwx_compare.core.infotext.hires_keys import has_hires
 from ohwx_compare.core.infotext.infotext import Infotext, XyzAxis, extra, faces, xyz
@@ -85,7 +85,7 @@ def plotted_axes(infotext: Infotext) -> tuple[Axis, ...]:
     tabs = faces(infotext)
     for axis in plot.axes if plot else ():
         kind = kind_of(axis)
-        if kind and kind.part is Part.HIRES and not has_hires(infotext):
+        if kind and kind.part is PicturePart.HIRES and not has_hires(infotext):
             raise UnsupportedKeyError(
                 f"The X/Y/Z axis {axis.type!r} changed nothing: hires fix was off; drop the axis."
             )

@@ -9,18 +9,29 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, Part, number, set_field, switch, text, whole
+from ohwx_compare.core.experiment.kind import (
+    Applied,
+    AxisKind,
+    Form,
+    PicturePart,
+    number,
+    set_field,
+    switch,
+    text,
+    whole,
+)
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import GENERATORS
 
 __all__ = ["SAMPLING_KINDS", "read_size"]
 
+_HIRES, _REFINER, _REDRAWN, _VARIATION = PicturePart
 _READERS = {Form.NAMES: text, Form.WHOLE: whole, Form.REAL: number, Form.SWITCH: switch}
 _SIZE = re.compile(r"\s*(\d{1,5})\s*x\s*(\d{1,5})\s*")
 
 
-def _kind(field: str, title: str, form: Form, xyz: str | None = None, part: Part | None = None) -> AxisKind:
+def _kind(field: str, title: str, form: Form, xyz: str | None = None, part: PicturePart | None = None) -> AxisKind:
     """A kind that sets one field of the job; of a part of the picture, where it has that."""
     set_it = set_field(field)
 
@@ -97,8 +108,8 @@ def _refiner(job: Job, faces: tuple[FaceSettings, ...], name: str, _: Any) -> Ap
 SAMPLING_KINDS = (
     AxisKind(name="size", title="Size", form=Form.NAMES, read=read_size, apply=_size, write=_write_size,
              show=_write_size, xyz="Size", fields=("width", "height")),
-    replace(_kind("subseed", "Variation seed", Form.WHOLE, "Var. seed", Part.VARIATION), read=_within(0, 2**32 - 1)),
-    _kind("subseed_strength", "Variation strength", Form.REAL, "Var. strength", Part.VARIATION),
+    replace(_kind("subseed", "Variation seed", Form.WHOLE, "Var. seed", _VARIATION), read=_within(0, 2**32 - 1)),
+    _kind("subseed_strength", "Variation strength", Form.REAL, "Var. strength", _VARIATION),
     replace(_kind("clip_skip", "Clip skip", Form.WHOLE, "Clip skip"), read=_within(1, 12)),
     replace(_kind("rng", "Noise source", Form.NAMES, "RNG source"), read=_noise_source),
     AxisKind(name="eta", title="Eta", form=Form.REAL, read=number, apply=_eta, show=lambda v: f"eta {v:g}", xyz="Eta",
@@ -107,9 +118,9 @@ SAMPLING_KINDS = (
     _kind("s_tmin", "Sigma tmin", Form.REAL, "Sigma min"),
     _kind("s_tmax", "Sigma tmax", Form.REAL, "Sigma max"),
     _kind("s_noise", "Sigma noise", Form.REAL, "Sigma noise"),
-    _kind("sigma_min", "Schedule min sigma", Form.REAL, "Schedule min sigma"),
-    _kind("sigma_max", "Schedule max sigma", Form.REAL, "Schedule max sigma"),
-    _kind("rho", "Schedule rho", Form.REAL, "Schedule rho"),
+    replace(_kind("sigma_min", "Schedule min sigma", Form.REAL, "Schedule min sigma"), name="schedule min sigma"),
+    replace(_kind("sigma_max", "Schedule max sigma", Form.REAL, "Schedule max sigma"), name="schedule max sigma"),
+    replace(_kind("rho", "Schedule rho", Form.REAL, "Schedule rho"), name="schedule rho"),
     _kind("beta_alpha", "Beta schedule alpha", Form.REAL, "Beta schedule alpha"),
     _kind("beta_beta", "Beta schedule beta", Form.REAL, "Beta schedule beta"),
     _kind("discard_penultimate", "Discard next-to-last sigma", Form.SWITCH, "Always discard next-to-last sigma"),
@@ -121,19 +132,19 @@ SAMPLING_KINDS = (
     _kind("extra_noise", "Extra noise", Form.REAL, "Extra noise"),
     _kind("mask_weight", "Conditional mask weight", Form.REAL, "Cond. Image Mask Weight"),
     _kind("token_merging", "Token merging", Form.REAL, "Token merging ratio"),
-    _kind("token_merging_hires", "Token merging of hires fix", Form.REAL, "Token merging ratio high-res", Part.HIRES),
+    _kind("token_merging_hires", "Token merging of hires fix", Form.REAL, "Token merging ratio high-res", _HIRES),
     AxisKind(name="hires upscaler", title="Hires upscaler", form=Form.NAMES, read=text, show=str, xyz="Hires upscaler",
-             apply=set_field("hires_upscaler"), part=Part.HIRES, fields=("hires_upscaler",)),
-    _kind("hires_scale", "Hires scale", Form.REAL, part=Part.HIRES),
-    _kind("hires_steps", "Hires steps", Form.WHOLE, "Hires steps", Part.HIRES),
-    _kind("hires_sampler", "Hires sampler", Form.NAMES, "Hires sampler", Part.HIRES),
-    _kind("hires_schedule", "Hires schedule", Form.NAMES, part=Part.HIRES),
-    _kind("hires_checkpoint", "Hires checkpoint", Form.NAMES, part=Part.HIRES),
-    AxisKind(name="denoise", title="Denoising", form=Form.REAL, read=number, apply=_denoise,
-             show=lambda v: f"denoising {v:g}", xyz="Denoising", part=Part.REDRAWN,
+             apply=set_field("hires_upscaler"), part=_HIRES, fields=("hires_upscaler",)),
+    _kind("hires_scale", "Hires scale", Form.REAL, part=_HIRES),
+    _kind("hires_steps", "Hires steps", Form.WHOLE, "Hires steps", _HIRES),
+    _kind("hires_sampler", "Hires sampler", Form.NAMES, "Hires sampler", _HIRES),
+    _kind("hires_schedule", "Hires schedule", Form.NAMES, part=_HIRES),
+    _kind("hires_checkpoint", "Hires checkpoint", Form.NAMES, part=_HIRES),
+    AxisKind(name="denoise", title="Denoise", form=Form.REAL, read=number, apply=_denoise,
+             show=lambda v: f"denoise {v:g}", xyz="Denoising", part=_REDRAWN,
              fields=("denoise", "hires_denoise")),
-    AxisKind(name="refiner", title="Refiner", form=Form.NAMES, read=text, apply=_refiner, part=Part.REFINER,
+    AxisKind(name="refiner", title="Refiner", form=Form.NAMES, read=text, apply=_refiner, part=_REFINER,
              show=lambda name: "no refiner" if name in ("None", "none", "") else name, xyz="Refiner checkpoint",
              fields=("refiner",)),
-    _kind("refiner_at", "Refiner switch at", Form.REAL, "Refiner switch at", Part.REFINER),
+    _kind("refiner_at", "Refiner switch at", Form.REAL, "Refiner switch at", _REFINER),
 )  # fmt: skip

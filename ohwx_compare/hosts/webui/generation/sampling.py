@@ -31,7 +31,7 @@ def set_sampling(p: processing.StableDiffusionProcessing, job: Job, told: Collec
         p.tiling = True
     for name, theirs in overrides.READ_BEFORE.items():
         value = getattr(job, name)
-        if (name in told or value != getattr(Job, name)) and hasattr(p, theirs):
+        if name in told or value != getattr(Job, name):
             setattr(p, theirs, math.inf if name == "s_tmax" and not value else value)
     if "eta" in told:
         p.eta = job.eta_ddim if job.sampler.startswith("DDIM") else job.eta

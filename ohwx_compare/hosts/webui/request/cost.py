@@ -12,7 +12,7 @@ from modules import processing
 from ohwx_compare.compare.cost.forecast import Forecast, forecast
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve, among
-from ohwx_compare.core.experiment.kind import Part
+from ohwx_compare.core.experiment.kind import PicturePart
 from ohwx_compare.core.request.hires import LATENT_UPSCALERS
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, OhwxError
@@ -62,11 +62,11 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
     return told
 
 
-def _stand_in(part: Part) -> dict[str, Any]:
+def _stand_in(part: PicturePart) -> dict[str, Any]:
     """A part of the picture that an axis varies, taken to be on: the run looks at the tab's own."""
-    if part is Part.REFINER:
+    if part is PicturePart.REFINER:
         return {"refiner": next((checkpoint.name for checkpoint in listed_checkpoints()), None)}
-    return {} if part is Part.VARIATION else {"hires_upscaler": LATENT_UPSCALERS[0]}
+    return {} if part is PicturePart.VARIATION else {"hires_upscaler": LATENT_UPSCALERS[0]}
 
 
 def estimate_of(request: Request, checkpoints: Sequence[Checkpoint], *, batch: int) -> Forecast:

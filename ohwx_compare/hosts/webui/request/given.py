@@ -7,7 +7,7 @@ from typing import Any
 
 from modules import processing, shared
 
-from ohwx_compare.core.experiment.kind import Part
+from ohwx_compare.core.experiment.kind import PicturePart
 from ohwx_compare.core.infotext.face_payload import from_arguments
 from ohwx_compare.core.prompt.styles import Style, known
 from ohwx_compare.errors import ExperimentError
@@ -41,11 +41,11 @@ def given_by(p: processing.StableDiffusionProcessing) -> TabContext:
     )
 
 
-def _part_of(p: processing.StableDiffusionProcessing, part: Part) -> dict[str, Any]:
+def _part_of(p: processing.StableDiffusionProcessing, part: PicturePart) -> dict[str, Any]:
     """What a job needs to tell of a part of `p`, so that an axis can vary it; {} where it is off."""
-    if part is Part.VARIATION:
+    if part is PicturePart.VARIATION:
         return {"subseed": int(processing.get_fixed_seed(p.subseed)), "subseed_strength": float(p.subseed_strength)}
-    if part is Part.REFINER:
+    if part is PicturePart.REFINER:
         return _refiner_of(p)
     return _second_pass_of(p) if features.field_of(p, "enable_hr") else {}
 

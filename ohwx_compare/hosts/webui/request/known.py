@@ -10,7 +10,7 @@ from modules import sd_samplers, shared
 from ohwx_compare.compare.resolve import among
 from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.core.experiment.kind import Part
+from ohwx_compare.core.experiment.kind import PicturePart
 from ohwx_compare.core.infotext.sampler_names import one_name, split_sampler
 from ohwx_compare.core.request.face import CASCADE, FaceSettings
 from ohwx_compare.core.request.job import Job
@@ -153,7 +153,7 @@ def require_ready(p: Any, experiment: Experiment) -> None:
     """
     require_vae(p.override_settings.get("sd_vae"))
     kinds = [KINDS[axis.kind] for axis in experiment.axes]
-    if (name := features.refiner_of(p)) and not any(kind.part is Part.REFINER for kind in kinds):
+    if (name := features.refiner_of(p)) and not any(kind.part is PicturePart.REFINER for kind in kinds):
         raise ExperimentError(f"The refiner {name} is on: it would replace each checkpoint. Switch the Refiner off.")
     if not features.field_of(p, "enable_hr"):
         return

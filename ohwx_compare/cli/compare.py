@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
@@ -33,6 +33,7 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext import infotext
+from ohwx_compare.core.prompt.style_families import expanded_styles
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
 from ohwx_compare.files.finding import list_checkpoints
@@ -203,7 +204,16 @@ def read_experiment(
         raise ExperimentError(
             f"{file} is not an experiment file (JSON): {error}. For a picture or infotext use --from."
         ) from error
-    return Experiment.from_dict(data, styles).as_typed()
+    return Experiment.from_dict(_with_families(data, styles or {}), styles).as_typed()
+
+
+def _with_families(data: Any, library: Mapping[str, Style]) -> Any:
+    """The experiment with names of styles where an axis asks for some of a family."""
+    axes: Any = data.get("axes") if isinstance(data, dict) else None
+    for axis in axes if isinstance(axes, list) else ():
+        if isinstance(axis, dict) and axis.get("kind") == "styles" and isinstance(axis.get("values"), list):
+            axis["values"] = expanded_styles(axis["values"], library)
+    return data
 
 
 def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "ApiCrew | None" = None) -> int:

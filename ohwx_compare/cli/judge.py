@@ -57,6 +57,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--checkpoints", metavar="DIR", type=Path, help="folder of checkpoints, where the run's files have moved"
     )
     _add_ways(parser)
+    parser.add_argument(
+        "--styles-out",
+        metavar="DIR",
+        type=Path,
+        help="also write a styles.csv for each checkpoint, of the run's styles that it still draws",
+    )
     parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead of Markdown")
@@ -108,7 +114,9 @@ def _add_ways(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score, judge and write the report. Returns the exit status."""
+    from ohwx_compare.files.ledger.reader import open_run
     from ohwx_compare.judge.run.judging import judge_folder
+    from ohwx_compare.judge.run.still_drawn import styles_still_drawn, write_still_drawn
     from ohwx_compare.look.report.markdown import judgement_markdown
     from ohwx_compare.look.report.numbers import judgement_json
     from ohwx_compare.look.report.page import write_judgement
@@ -122,7 +130,10 @@ def run(options: argparse.Namespace) -> int:
         finally:
             bar.close()
     markdown = judgement_markdown(found)
-    written = write_judgement(found, markdown)
+    written: tuple[Path, ...] = write_judgement(found, markdown)
+    if options.styles_out:
+        axes = open_run(options.folder).experiment.axes
+        written = (*written, *write_still_drawn(styles_still_drawn(found, axes), options.styles_out))
     if options.json:
         print_json({**judgement_json(found), "report": [str(path) for path in written]})
     else:

@@ -19,19 +19,28 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "example: ohwx view my-comparison --open"
     parser.add_argument("folder", metavar="RUN", type=Path, help="run folder")
+    parser.add_argument(
+        "--models", metavar="DIR", type=Path, dest="winners", help="the webui's folder of checkpoints, for the winner"
+    )
     parser.add_argument("--port", type=_port, default=0, metavar="N", help="port to listen on (default: a free one)")
+    parser.add_argument(
+        "--adopt", action="store_true", help="take over a run that was made elsewhere, so that marks go into its ledger"
+    )
     parser.add_argument("--open", action="store_true", help="open the page in your browser")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C. Returns the exit status."""
+    from ohwx_compare.files.ledger.marks import keep_marks
     from ohwx_compare.files.ledger.reader import read_summary
     from ohwx_compare.look.server import PageServer
 
+    if options.adopt:
+        keep_marks(options.folder, (), adopt=True)
     read_summary(options.folder)  # what is no run is said here, not in the browser
     try:
-        server = PageServer(options.folder, port=options.port)
+        server = PageServer(options.folder, port=options.port, models=options.winners)
     except (OSError, OverflowError) as error:
         raise ExperimentError(f"Port {options.port} cannot be listened on: {error}. Choose another one.") from error
     with server:

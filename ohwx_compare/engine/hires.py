@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ohwx_compare.core.request.hires import LATENT_UPSCALERS, Enlarged, enlarged, first_pass, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
-from ohwx_compare.engine.render import ModelOf, NotedImage, DrawnLatents, Start
+from ohwx_compare.engine.render import DrawnLatents, ModelOf, NotedImage, Start
 from ohwx_compare.engine.running import Counter
 from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.engine.tiling import tiled

@@ -38,9 +38,9 @@ from ohwx_compare.models.vae import LATENT_SCALE, VAE
 __all__ = [
     "Autoencoder",
     "Before",
+    "DrawnLatents",
     "ModelOf",
     "NotedImage",
-    "DrawnLatents",
     "Start",
     "canvas_of",
     "coloured",

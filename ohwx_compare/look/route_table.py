@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from functools import cache
 
 from ohwx_compare.errors import NotHereError
+from ohwx_compare.look.keep_routes import KEEP_ROUTES
 from ohwx_compare.look.page_routes import PAGE_ROUTES
 from ohwx_compare.look.routes import PageRoute
+from ohwx_compare.look.vote_routes import VOTE_ROUTES
 from ohwx_compare.words import quoted
 
 __all__ = ["ROUTES", "routed"]
 
-ROUTES: tuple[PageRoute, ...] = PAGE_ROUTES  # the last of these takes every address that is left
+ROUTES: tuple[PageRoute, ...] = (*KEEP_ROUTES, *VOTE_ROUTES, *PAGE_ROUTES)  # the last takes every address left
 
 
 def routed(method: str, path: str) -> tuple[PageRoute, Mapping[str, str]]:

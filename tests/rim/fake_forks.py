@@ -87,6 +87,7 @@ class FakeFork(FakeWebui):
         super().__init__(data)
         self.kind, self.loads, self.unloads, self.after_load = kind, [], 0, lambda: None
         self.arguments = {"online_lora": False}
+        self.encoders_of = None  # as reForge: the stem of a file whose text encoders are loaded instead
         self.opts.data |= {"forge_additional_modules": [], "forge_unet_storage_dtype": "Automatic"}
         without_section = SimpleNamespace(section=None, default="Automatic")
         self.opts.data_labels["forge_unet_storage_dtype"] = without_section
@@ -146,12 +147,15 @@ class FakeFork(FakeWebui):
     def build(self, info, modules=()):
         """Load it, whatever is there."""
         tensors = load_file(info.filename)
+        if self.encoders_of:
+            others = load_file(self.folder / f"{self.encoders_of}.safetensors")
+            tensors |= {name: value for name, value in others.items() if name.startswith("conditioner.")}
         for path in modules:
             tensors |= {f"first_stage_model.{name}": value for name, value in load_file(path).items()}
         if not any(name.startswith("first_stage_model.") for name in tensors):
             raise AssertionError("You do not have VAE state dict!")
         model = built(tensors, self.kind)
-        model.sd_checkpoint_info = info
+        model.sd_checkpoint_info, model._separate_te_loaded = info, bool(self.encoders_of)
         self.loads.append(Path(info.filename).stem)
         self.set_model(model)
 

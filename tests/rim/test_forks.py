@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import InpaintJob, Job
-from ohwx_compare.errors import ExperimentError, MissingKeysError, UnknownCheckpointError
+from ohwx_compare.errors import ExperimentError, HostError, MissingKeysError, UnknownCheckpointError
 
 VAE = "first_stage_model.decoder.conv.weight"
 JOB = Job(prompt="photo", seed=7, steps=8, width=64, height=64)
@@ -134,6 +134,17 @@ def test_any_tensor_changed_under_the_name_of_what_is_loaded_is_seen(fork):
         changed.view(-1)[-1] += 1
         save_file({**tensors, name: changed}, path)
         assert differing(model, read_header(path), whole=True) == [name]
+
+
+def test_text_encoders_of_a_namesake_are_seen_and_those_that_were_chosen_are_taken(fakes, monkeypatch):
+    reforge = small(stocked(fakes(kind="reforge")), monkeypatch)
+    reforge.encoders_of, reforge.opts.sd_text_encoder = "one", "Automatic"
+    one, _ = drawn(reforge, "one")
+    with pytest.raises(HostError, match=r"two\.safetensors is not what the webui has in memory: conditioner"):
+        drawn(reforge, "two")
+    reforge.opts.sd_text_encoder = "TE: one"
+    two, _ = drawn(reforge, "two")
+    assert not np.array_equal(one, two)
 
 
 def test_what_is_loaded_and_unchanged_is_not_read_again(fork):

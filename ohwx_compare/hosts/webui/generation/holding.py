@@ -88,7 +88,7 @@ class _AtOnce:
 
     def own_parts(self) -> tuple[str, ...]:
         replaced = [_VAE] if loading.vae_in_memory() else []
-        if getattr(loading.in_memory(), "_separate_te_loaded", False):  # reForge's setting "Text Encoder"
+        if loading.has_chosen_encoders():
             replaced += _ENCODERS.values()
         return tuple(part for part in MODEL_PARTS if part not in replaced)
 

@@ -32,6 +32,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "pnginfo": "read the infotexts of pictures",
         "judge": "say which checkpoint to keep",
         "sort": "sort pictures by likeness to photographs",
+        "dataset": "look for what is wrong with a set of training pictures, and crop it",
         "train": "train SDXL with DreamBooth from a recipe",
         "weights": "fetch the weights that a measure needs",
         "demo": "see the whole job in a toy world, from training to the answer",

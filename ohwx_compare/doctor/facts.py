@@ -72,7 +72,7 @@ def _blur(grey: np.ndarray) -> float:
     """The larger of both directions."""
     worst = 0.0
     for axis in (0, 1):
-        kernel = (1, _BLUR) if axis else (_BLUR, 1)
+        kernel = (_BLUR, 1) if axis else (1, _BLUR)  # width, height
         sharp = grey.astype(np.float32)
         soft = cv2.blur(sharp, kernel)
         before, after = np.abs(np.diff(sharp, axis=axis)), np.abs(np.diff(soft, axis=axis))

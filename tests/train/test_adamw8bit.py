@@ -51,7 +51,10 @@ def test_a_hundred_steps_are_bitsandbytes(reference, name):
             assert off.max() <= (2e-6 if name == "small" or count == 1 else 2e-2)
         if name == "weight" and f"absmax1_{count}" in reference:
             for kind, number in (("first", 1), ("second", 2)):
-                torch.testing.assert_close(state[f"{kind}_scale"][0], reference[f"absmax{number}_{count}"])
+                theirs = reference[f"absmax{number}_{count}"]
+                torch.testing.assert_close(
+                    state[f"{kind}_scale"][0], theirs, rtol=1e-6 if count == 1 else 2e-3, atol=1e-5
+                )
                 theirs = reference[f"state{number}_{count}"].flatten().int()
                 packed = state[kind].flatten().int() - theirs
                 code = levels(kind == "first")

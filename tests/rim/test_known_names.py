@@ -54,6 +54,9 @@ def test_the_cost_line_says_it_too(webui):
     assert "no face detector face_yolov8n.pt" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
     panel = Panel(checkpoints=["one.safetensors"], detector="face_yolov9.pt")
     assert "no face detector face_yolov9.pt" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    panel = Panel(checkpoints=["one.safetensors"], faces=False)
+    told = estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    assert "<b>1 cell</b>: 1 picture, 1 checkpoint load;" in told
 
 
 VAES = {

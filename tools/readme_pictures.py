@@ -114,7 +114,7 @@ def take_script(browser: Browser, url: str, path: Path) -> None:
     page.click(f"{panel}estimate")
     page.wait_for_timeout(2000)
     page.click("#txt2img_generate")
-    page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=24", state="attached", timeout=600_000)
+    page.wait_for_selector("#html_log_txt2img .ohwx-whole-run", timeout=900_000)
     page.locator(f"{panel}estimate").scroll_into_view_if_needed()
     page.screenshot(path=path, type="jpeg", quality=60)
 

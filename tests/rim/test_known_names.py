@@ -56,7 +56,7 @@ def test_the_cost_line_says_it_too(webui):
     panel = Panel(checkpoints=["one.safetensors"], detector="face_yolov9.pt")
     assert "no face detector face_yolov9.pt" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
     panel = Panel(checkpoints=["one.safetensors"], faces=False)
-    told = estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    told = estimate_html({"sampling": "Euler", "width": 64, "height": 64}, list(vars(panel).values()))
     assert re.search("<b>1 cell</b>: 1 picture, 1 checkpoint load; [1-9][0-9]* KB on disk", told)
 
 

@@ -35,6 +35,7 @@ def main(demo: Path, out: Path, url: str | None = None) -> None:
             take_script(browser, url, out / "webui.jpg")
             take_tab(browser, url, out / "tab.jpg")
             take_training(browser, url, out / "train.jpg")
+            take_recipe(browser, url, out / "recipe.jpg")
         browser.close()
 
 
@@ -68,6 +69,18 @@ def take_training(browser: Browser, url: str, path: Path) -> None:
     page.screenshot(path=path, type="jpeg", quality=60)
 
 
+def take_recipe(browser: Browser, url: str, path: Path) -> None:
+    """The training tab's form, filled in by the toy's preset, with its plan."""
+    page = open_webui(browser, url, 1366, 900)
+    page.locator("#tabs > .tab-nav button", has_text="ohwx train").click()
+    page.locator("#ohwx-base").wait_for()
+    page.get_by_role("button", name="New training").click()
+    page.select_option("#ohwx-preset", "toy")
+    page.locator("#ohwx-plan", has_text="60 steps").wait_for()
+    page.locator("#ohwx-train").scroll_into_view_if_needed()
+    page.screenshot(path=path, type="jpeg", quality=60)
+
+
 def take_script(browser: Browser, url: str, path: Path) -> None:
     """The script in txt2img, filled in and drawn."""
     panel = "#script_txt2img_ohwx_compare_"
@@ -75,9 +88,10 @@ def take_script(browser: Browser, url: str, path: Path) -> None:
 
     def choose(element: str, text: str) -> None:
         box = page.locator(f"{element} input").first
+        box.blur()
         box.click()
         box.fill(text)
-        page.wait_for_timeout(500)
+        page.locator("ul.options li", has_text=text).first.wait_for()
         box.press("Enter")
         page.wait_for_timeout(700)
 
@@ -87,6 +101,8 @@ def take_script(browser: Browser, url: str, path: Path) -> None:
         page.press(f"#txt2img_{name} input[type=number]", "Tab")
     page.fill("#txt2img_seed input", "1")
     choose("#script_list", "ohwx compare")
+    page.click(f"{panel}files_refresh")  # what was put there since the webui started
+    page.wait_for_timeout(2000)
     page.fill(f"{panel}filter textarea", "reg-0000")
     page.wait_for_timeout(700)
     page.click(f"{panel}add_shown")
@@ -100,7 +116,7 @@ def take_script(browser: Browser, url: str, path: Path) -> None:
     page.click(f"{panel}estimate")
     page.wait_for_timeout(2000)
     page.click("#txt2img_generate")
-    page.wait_for_selector("#txt2img_gallery .thumbnail-item >> nth=24", state="attached", timeout=600_000)
+    page.wait_for_selector("#html_log_txt2img .ohwx-whole-run", timeout=900_000)
     page.locator(f"{panel}estimate").scroll_into_view_if_needed()
     page.screenshot(path=path, type="jpeg", quality=60)
 

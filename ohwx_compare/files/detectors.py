@@ -35,10 +35,12 @@ def missing_detector(name: str, folders: Sequence[Path]) -> DetectorError:
         return DetectorError(
             f"{name} is one of MediaPipe's detectors, which are not supported; choose a YOLOv8 file instead."
         )
-    looked = ", ".join(map(str, _places(folders))) or "no folder"
+    looked = ", ".join(map(str, _places(folders)))
+    where = f"looked in: {looked}" if looked else "no folder of detectors was found"
+    other = ", or put the file into one of these folders" if looked else ""
     return MissingDetectorError(
-        f"There is no face detector {name[:200]} (looked in: {looked}). Choose one that is there "
-        f"({', '.join(detectors_there(folders))}), or put the file into one of these folders."
+        f"There is no face detector {name[:200]} ({where}). Choose one that is there "
+        f"({', '.join(detectors_there(folders))}){other}."
     )
 
 

@@ -7,6 +7,7 @@ from killed_run import EXPERIMENT, Detector
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import draw_run
 from ohwx_compare.errors import DetectorError
+from ohwx_compare.files.detectors import missing_detector
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.fake_host import FakeHost
 
@@ -35,6 +36,15 @@ def test_a_missing_detector_is_an_error_before_the_first_picture(models, tmp_pat
         draw(models, tmp_path / "run", "")
     assert lines(tmp_path / "run.log") == []
     assert not (tmp_path / "run").exists()
+
+
+def test_folders_are_spoken_of_where_there_are_any(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "no cache"))
+    assert str(missing_detector("x.pt", [])) == (
+        "There is no face detector x.pt (no folder of detectors was found). Choose one that is there "
+        "(opencv-frontalface)."
+    )
+    assert f"looked in: {tmp_path}" in str(missing_detector("x.pt", [tmp_path]))
 
 
 def test_a_run_that_used_opencvs_in_its_place_is_resumed_with_it(models, tmp_path):

@@ -1,6 +1,7 @@
 """Every name is checked against what the webui has, before anything is generated."""
 
 import json
+import re
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -54,6 +55,9 @@ def test_the_cost_line_says_it_too(webui):
     assert "no face detector face_yolov8n.pt" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
     panel = Panel(checkpoints=["one.safetensors"], detector="face_yolov9.pt")
     assert "no face detector face_yolov9.pt" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    panel = Panel(checkpoints=["one.safetensors"], faces=False)
+    told = estimate_html({"sampling": "Euler", "width": 64, "height": 64}, list(vars(panel).values()))
+    assert re.search("<b>1 cell</b>: 1 picture, 1 checkpoint load; [1-9][0-9]* KB on disk", told)
 
 
 VAES = {

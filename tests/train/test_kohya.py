@@ -112,6 +112,14 @@ def test_another_kind_of_training_is_refused_first(kind, mark):
         from_sd_scripts({mark: 4, "flip_aug": True, "lr_scheduler": "linear"})
 
 
+@pytest.mark.parametrize(("read", "values"), [(from_kohya, GUI), (from_sd_scripts, ARGUMENTS)])
+def test_a_preset_without_paths_names_those_that_it_lacks(read, values):
+    paths = {"base": "pretrained_model_name_or_path", "train": "train_data_dir", "output": "output_dir"}
+    lacking = ", ".join(f"{name} ({key})" for name, key in paths.items())
+    with pytest.raises(ExperimentError, match=re.escape(f"Kohya's trainer lacks {lacking}; add them.")):
+        read({key: value for key, value in values.items() if key not in paths.values()})
+
+
 def test_names_given_up_may_stand_in_the_file():
     values = {**GUI, "flip_aug": True, "vae": "v.safetensors"}
     assert from_kohya({**values, "ohwx_without": ["flip_aug", "vae"]}).recipe == from_kohya(GUI).recipe

@@ -24,6 +24,7 @@ def page(webui, browser):
 def choose(page, element, text):
     """Pick an entry of one of gradio's dropdowns."""
     box = page.locator(f"{element} input").first
+    box.blur()  # the list opens as the box gets the focus
     box.click()
     box.fill(text)
     page.locator("ul.options li", has_text=text).first.wait_for()

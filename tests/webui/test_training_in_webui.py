@@ -44,7 +44,7 @@ def test_trained_on_the_page_and_compared(webui, browser, pictures, tmp_path):
     page.wait_for_selector("#ohwx-training-standing:has-text('training')")
     page.reload()  # the run is found again
     page.click("#tabs > .tab-nav > button:has-text('ohwx train')")
-    page.wait_for_selector("#ohwx-training-standing:has-text('done · step 24 of 24')")
+    page.wait_for_selector("#ohwx-training-standing:has-text('done · step 24 of 24')", timeout=600_000)
     page.wait_for_selector(".ohwx-samples img >> nth=2")
     assert page.locator(".ohwx-plot polyline").count() >= 5
     page.click("#ohwx-training-compare")

@@ -135,6 +135,8 @@ def _told(told: Forecast) -> str:
 
 
 def _size(count: float) -> str:
+    if count < 1e6:
+        return f"{count / 1e3:,.0f} KB"
     return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
 
 

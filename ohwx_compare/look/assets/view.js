@@ -145,6 +145,7 @@ function buildTop() {
     return make("a", { href, textContent: name, target, rel: "noopener" });
   });
   $("sheets").replaceChildren(...links);
+  $("vote").hidden = !isServed;
   $("passes").hidden = !data.hasBefore;
   const { words, cells: numbers } = data.troubles;
   const box = /** @type {HTMLDetailsElement} */ ($("troubles"));

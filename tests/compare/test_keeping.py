@@ -95,6 +95,15 @@ def test_a_folder_from_elsewhere_is_adopted_on_request_and_keeps_its_marks(run, 
     assert set(read_marks(other)) == {"k1", "k2"}
 
 
+def test_a_mark_does_not_adopt_a_folder_of_an_earlier_version(run, tmp_path):
+    """That compares every picture: it is asked for."""
+    old = Path(shutil.copytree(run.folder, tmp_path / "old"))
+    (old / "run.mark").unlink()
+    with closing(sqlite3.connect(old / "run.sqlite")) as db:
+        db.executescript("DROP TABLE marks; DROP TABLE pictures; PRAGMA user_version = 3;")
+    assert take_marks(old, told(run, _1={"star": 1}))["isBeside"]
+
+
 def test_a_strangers_file_beside_is_taken_as_far_as_it_is_sound(run):
     odd = {"k1": {"star": 7, "time": 1}, "k2": 5, "k3": {"star": 1, "time": "x"}, "k4": {"star": 1, "time": 2.5}}
     odd["k5"] = {"star": 1, "time": 10**400}

@@ -339,7 +339,7 @@ def test_any_axis_stands_anywhere_and_the_address_keeps_it(tab, page, sample_run
     )
     tab.wait_for_function("() => document.querySelector('#count').textContent === '8 cells'")
     first, *_, last = tab.evaluate(confidences)
-    assert first > (last or 0)
+    assert first > 0.75 > (last or 0)  # the first as planned has 0.71
     address = tab.evaluate("location.hash")
     assert "x=seed" in address
     again = tab.context.new_page()

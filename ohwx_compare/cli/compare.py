@@ -24,7 +24,7 @@ from ohwx_compare.cli.options import (
 from ohwx_compare.cli.texts import require_embeddings, texts_of, with_vae
 from ohwx_compare.compare.cost.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.core.events import Step
+from ohwx_compare.core.events import Event, Started, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -199,6 +199,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     from ohwx_compare.compare.run import draw_run as draw
     from ohwx_compare.engine.detect import find_detector
     from ohwx_compare.files.ledger.reader import open_run
+    from ohwx_compare.hosts.run_linear import keep_linear
     from ohwx_compare.look.page import write_page
     from ohwx_compare.look.sheet import write_sheets
 
@@ -212,13 +213,19 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     hashes = known_hashes(options, bar)
     with CtrlC(bar.say) as asked:
         host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Started):  # the folder took the experiment
+                keep_linear(options.out, host.linear)
+            bar(event)
+
         try:
             result = draw(
                 experiment,
                 host,
                 cache(lambda name: find_detector(name, folders, device=host.device.type)),
                 options.out,
-                bar,
+                listen,
                 resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes),
                 options=Options(batch=options.batch, reuse=tuple(options.reuse), adopt=options.adopt),
             )

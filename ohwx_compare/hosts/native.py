@@ -18,6 +18,7 @@ from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import hires, inpaint, render, weights
 from ohwx_compare.engine.conditioning import Encoded
+from ohwx_compare.engine.linear import ONEDNN, TORCH, linear_by
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.networks.wear import put_on
 from ohwx_compare.engine.noise import pick_source
@@ -95,9 +96,10 @@ class NativeHost:
         interruption: Callable[[], Interruption] = run_on,
         on_step: Callable[[int], None] | None = None,
         hashes: Hashes | None = None,
+        linear: str = TORCH,
     ) -> None:
         """`beside`: what jobs and prompts name besides checkpoints. `on_step` gets the image-steps done and may raise
-        Interrupted. `hashes` shared with the search spare reading files twice.
+        Interrupted. `hashes` shared with the search spare reading files twice. `linear`: see `engine.linear`.
 
         Raises CheckpointError for a `beside.vae` that is none.
         """
@@ -116,6 +118,7 @@ class NativeHost:
             self._files.sha256(beside.vae)
         self._ask, self._on_step = interruption, on_step
         self.reports_steps = on_step is not None
+        self.linear = linear
         self._in_use: Loaded | None = None
         self._held: weights.Model | None = None  # whole, though perhaps no longer in use
         self._held_as: Loaded | None = None  # what it was loaded as
@@ -206,6 +209,7 @@ class NativeHost:
             "device": self.device.type,
             "dtype": str(self.dtype).removeprefix("torch."),
             "vae": self._files.sha256(vae) if vae else None,
+            **({"linear": ONEDNN} if self.linear == ONEDNN else {}),
             **self._named.hashes(job),
             **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
         }
@@ -225,7 +229,8 @@ class NativeHost:
     def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[NotedImage]]) -> Iterator[Rendered]:
         """The pictures that `draw` gives of jobs of one size."""
         pictures = counted(len(jobs), "picture", "pictures at once")
-        drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
+        with linear_by(self.linear):
+            drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
         vae = self._vae_of(jobs[0])
         hashes = (("VAE hash", self._files.sha256(vae)[:10]), ("VAE", vae.name)) if vae else ()
         return (

@@ -27,9 +27,9 @@ from ohwx_compare.engine.noise import Brownian, ImageNoise, Source
 from ohwx_compare.engine.route import find_route
 from ohwx_compare.engine.running import sample
 from ohwx_compare.engine.samplers import find_solver
-from ohwx_compare.models.bare import bare
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
+from ohwx_compare.models.unfilled import unfilled
 from ohwx_compare.models.vae import VAE, VAEConfig
 
 META = torch.device("meta")
@@ -146,7 +146,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with bare():
+    with unfilled():
         parts = {
             "unet": UNet(UNetConfig()).half(),
             "vae": VAE(VAEConfig()).half(),

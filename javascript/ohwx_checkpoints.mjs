@@ -91,7 +91,7 @@ export const asControl = (form) => (form.checkpoint ? { ...form } : null);
  * @returns {View<State>}
  */
 export function controlFields({ make, field, fields, bind, choice, textInput, setShown }, control, changed) {
-  const words = { placeholder: "the class token without its first word" };
+  const words = { placeholder: "as in the class token" };
   const base = bind(choice("ohwx-control", {}, "none"), control, "checkpoint", draw);
   const token = field("Class token", bind(textInput("ohwx-class-token"), control, "class_token", changed));
   const name = field("Class", bind(textInput("ohwx-class", words), control, "class", changed), "ohwx-double");

@@ -4,7 +4,7 @@
 
 const TARGETS = ["txt2img", "img2img", "inpaint"];
 const PAUSE = 100; // ms between two looks
-const LOOKS = 200;
+const LOOKS = 600; // a minute
 
 /** @param {number} ms */
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));

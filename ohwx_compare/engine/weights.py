@@ -26,9 +26,9 @@ from ohwx_compare.engine.reading import DTYPES, read_into, require_whole
 from ohwx_compare.errors import CheckpointError, MissingKeysError, MissingVaeError
 from ohwx_compare.files.checkpoint import Header, describe, prediction, read_header, require_sdxl, rewrite
 from ohwx_compare.files.checkpoint import Tensor as Stored
-from ohwx_compare.models.bare import bare
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
+from ohwx_compare.models.unfilled import unfilled
 from ohwx_compare.models.vae import VAE, VAEConfig
 from ohwx_compare.words import counted
 
@@ -300,7 +300,7 @@ def build(part: str, shapes: Mapping[str, tuple[int, ...]]) -> nn.Module:
 
     Raises KeyError where a tensor that tells a size is missing.
     """
-    with bare():
+    with unfilled():
         if part == "unet":
             return UNet(UNetConfig.from_shapes(shapes))
         if part == "vae":

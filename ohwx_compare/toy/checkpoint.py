@@ -19,9 +19,9 @@ from ohwx_compare.core.prompt.chunks import EMPTY, chunks
 from ohwx_compare.engine.weights import PREFIXES
 from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
-from ohwx_compare.models.bare import bare
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
+from ohwx_compare.models.unfilled import unfilled
 from ohwx_compare.models.vae import VAE, VAEConfig
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.toy.drawn import DRAWN_SPREAD, EXTRA, draw_tensor
@@ -57,7 +57,7 @@ _SEED = 1  # of the rows that are drawn
 
 def toy_shapes() -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of the toy checkpoint."""
-    with bare():
+    with unfilled():
         parts = {"clip_l": ClipL(TEXT), "clip_g": ClipG(TEXT), "vae": VAE(VAE_CONFIG), "unet": UNet(UNET)}
     own = ((PREFIXES[p] + name, tuple(t.shape)) for p, part in parts.items() for name, t in part.state_dict().items())
     return dict(chain(own, EXTRA.items()))

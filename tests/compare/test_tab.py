@@ -260,6 +260,21 @@ def test_many_checkpoints_scroll_down_and_never_sideways(page, server):
     assert not page.eval_on_selector(".ohwx-list", wide)
 
 
+def test_every_hint_can_be_read_whole(page, server):
+    drafted(page)
+    page.select_option("#ohwx-control", NAMES[0])
+    cut = """() => [...document.querySelectorAll("#ohwx-compare :is(input, textarea)[placeholder]")].filter((node) => {
+        const kept = node.value;
+        node.value = node.placeholder;
+        const isCut = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight;
+        node.value = kept;
+        return isCut;
+    }).map((node) => node.placeholder)"""
+    for width in (1300, 800):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(cut) == [], width
+
+
 def test_a_folder_is_read_filtered_and_compared_with(page, server):
     page.click("#ohwx-tab-pnginfo")
     page.fill("#ohwx-folder", "/bilder/ä b")

@@ -326,3 +326,11 @@ def test_the_extra_key_comes_back_and_does_not_disturb_the_rest():
     for bad in ("foo", "[1]", "[" * 100_000):
         with pytest.raises(InfotextError, match="ohwx"):
             it.extra(read().with_value("ohwx", bad))
+
+
+def test_settings_that_are_told_again_keep_the_earlier_ones_and_may_go_back():
+    said = it.with_settings(read(), {"fix_steps": True, "eta": 0.5})
+    more = it.with_settings(said, {"comma_backtrack": 7})
+    assert it.to_job(more) == replace(it.to_job(read()), fix_steps=True, eta=0.5, comma_backtrack=7)
+    back = it.with_settings(more, {"fix_steps": False, "eta": Job.eta, "comma_backtrack": Job.comma_backtrack})
+    assert it.render(back) == it.render(read())

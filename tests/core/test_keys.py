@@ -178,6 +178,19 @@ def test_the_first_versions_folder_is_known():
     assert folder_digests(experiment)[1:] == ("9b6f535c",)
 
 
+def test_two_vaes_have_keys_of_their_own_in_any_order():
+    """What a face pass's own VAE adds to the key hangs on the job's."""
+    jobs = [replace(JOB, vae=name) for name in ("a", "b")]
+    face = replace(TAB, vae="b")
+
+    def keys(order):
+        made = PictureKeys(lambda job: {"vae": job.vae}, {TAB.model: "e"})
+        return {job.vae: made.of(cell_of(job, (face,)), "00") for job in order}
+
+    assert keys(jobs) == keys(jobs[::-1])
+    assert keys(jobs)["a"][1] != keys(jobs)["b"][1]
+
+
 def test_what_the_host_says_of_a_faces_own_prompt_is_in_the_key_after():
     """A LoRA that only a face prompt names: another file, another picture after; the one before stays."""
     files = {"x": "1"}

@@ -178,3 +178,11 @@ def test_impossible_values_are_refused():
     for field, value in (("hires_denoise", 0.0), ("hires_scale", 0.5), ("hires_steps", -1)):
         with pytest.raises(ExperimentError, match=field):
             require_valid(replace(JOB, **{field: value}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"), [({"hires_width": 4}, "0x"), ({"width": 16384, "hires_scale": 8.0}, "131072x")]
+)
+def test_a_second_pass_of_an_impossible_size_is_refused(asked, size):
+    with pytest.raises(ExperimentError, match=f"hires fix would draw {size}.*expected sides of 8 to 16384"):
+        require_valid(replace(JOB, **asked))

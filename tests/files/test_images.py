@@ -190,6 +190,11 @@ def test_a_damaged_infotext_is_named(tmp_path, kind, data, says):
         read_infotext(with_chunk(tmp_path / "a.png", kind, data))
 
 
+def test_a_chunk_whose_key_has_no_end_is_no_infotext(tmp_path):
+    for data in (b"parameters", b"parametersa man"):
+        assert read_infotext(with_chunk(tmp_path / "a.png", b"tEXt", data)) is None
+
+
 def test_a_picture_cut_before_its_text_is_named(tmp_path):
     whole = with_chunk(tmp_path / "a.png", b"tEXt", b"parameters\0a man", at=-12).read_bytes()  # behind the pixels
     assert read_infotext(tmp_path / "a.png") == "a man"

@@ -353,6 +353,9 @@ class FakeWebui:
                 "loaded_vae_file": None,
                 "vae_dict": (vaes := {}),
                 "reload_vae_weights": lambda: None,
+                "refresh_vae_list": lambda: vaes.update(
+                    (path.name, str(path)) for path in self.data.glob("models/VAE/*.safetensors")
+                ),
                 "find_vae_near_checkpoint": lambda path: next(
                     (vae for vae in vaes.values() if Path(vae).name.startswith(Path(path).stem)), None
                 ),

@@ -107,3 +107,21 @@ def test_the_fetch_is_said_before_and_other_bytes_are_refused(page, monkeypatch)
     assert (answer.status_code, "another hash than expected" in answer.json()["error"]) == (400, True)
     assert page.post("/ohwx/api/judge/weights", headers={"Origin": "http://elsewhere"}).status_code == 403
     assert page.get("/ohwx/api/judge").json()["there"] is False
+
+
+@pytest.mark.usefixtures("webui")
+def test_many_judgements_that_wait_are_all_kept():
+    from ohwx_compare.hosts.webui.tab import judge_jobs
+
+    class Waiting:
+        in_hand = None
+
+        def add(self, *given):
+            """Nothing begins."""
+
+    names = [f"run {number}" for number in range(2 * judge_jobs._KEPT)]
+    runs = SimpleNamespace(path=Path, seen=lambda name: SimpleNamespace(is_elsewhere=False))
+    jobs = judge_jobs.JudgeJobs(Waiting(), runs)
+    for name in names:
+        jobs.add(name, {"photos": ""})
+    assert {jobs.job(name)["state"] for name in names} == {"queued"}

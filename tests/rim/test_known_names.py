@@ -72,6 +72,17 @@ def test_a_vae_that_is_not_there_is_refused(webui, by):
     assert webui.calls == []
 
 
+def test_an_axis_of_vaes_under_the_command_lines_vae_is_refused(webui, tmp_path):
+    (tmp_path / "fixed.pt").touch()
+    script = webui.load_script()
+    sys.modules["modules.sd_vae"].vae_dict["one.pt"] = "one.pt"
+    sys.modules["modules.shared"].cmd_opts.vae_path = str(tmp_path / "fixed.pt")
+    axes = [{"kind": "vae", "values": ["one.pt"]}]
+    with pytest.raises(ExperimentError, match=r"started with the VAE .*fixed\.pt.*leave the VAE 'one\.pt' out"):
+        script.run(Txt2Img(seed=7), json.dumps({"checkpoints": ["one.safetensors"], "faces": [], "axes": axes}))
+    assert webui.calls == []
+
+
 def test_a_vae_of_the_command_line_that_is_not_there_is_refused(webui, tmp_path):
     script = webui.load_script()
     sys.modules["modules.shared"].cmd_opts.vae_path = str(tmp_path / "gone.pt")
@@ -204,4 +215,5 @@ def test_no_message_of_the_panel_or_the_script_names_a_place_on_the_machine(webu
     p = Txt2Img(seed=7)
     script.run(p, json.dumps({"checkpoints": ["one.safetensors"], "name": "a run", "faces": []}))
     assert "The whole run: ohwx/runs/a%20run/index.html" in p.comments
-    assert not [text for text in (told, str(refused.value), *p.comments) if str(webui.data) in text]
+    said = (told, str(refused.value), *p.comments)
+    assert not [text for text in said if str(webui.data) in text or "--" in text]  # nor a flag of the command line

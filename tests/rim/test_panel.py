@@ -46,8 +46,15 @@ def every_component(webui):
 
 def test_what_came_into_the_folders_can_be_selected_once_they_are_read_again(webui):
     components, by_id = every_component(webui)
+    for number, title in enumerate(("VAE", "LoRA"), 1):
+        by_id[f"axis_{number}"].value = title
+        by_id[f"axis_{number}"].fire("change")
     put_into_webui(webui.data / "models")
+    for folder in ("VAE", "Lora"):
+        (webui.data / "models" / folder).mkdir(exist_ok=True)
+        (webui.data / "models" / folder / "new.safetensors").touch()
     by_id["files_refresh"].fire("click")
+    assert (by_id["pick_1"].choices[-1], by_id["pick_2"].choices[-1]) == ("new.safetensors", "new")
     for name in ("checkpoints", "control"):
         assert "ohwx-toy/toy.safetensors" in components[name].choices
     assert components["detector"].choices[:2] == ["face_yolov8n.pt", "None"]
@@ -68,19 +75,6 @@ def test_a_detector_that_is_not_there_is_not_chosen_and_those_that_are_take_one_
     offer.fire("input")
     detector.fire("change")
     assert (detector.value, offer.visible) == ("toy_face_yolov8.pt", False)
-
-
-def test_a_pasted_detector_that_is_not_there_is_shown_and_offered_another(webui):
-    script, _ = script_with_panel(webui)
-    components, by_id = every_component(webui)
-    fields = dict(zip((id(c) for c, _ in script.infotext_fields), (f for _, f in script.infotext_fields), strict=True))
-    read = fields[id(script._panel.arguments[list(components).index("detector")])]
-    update = read({"ADetailer model": "nosuch.pt", "ADetailer confidence": "0.3"})
-    assert (update["value"], update["choices"][0]) == ("nosuch.pt", "nosuch.pt")
-    components["detector"].value = "nosuch.pt"
-    components["detector"].fire("change")
-    assert by_id["detectors"].visible
-    assert "no face detector nosuch.pt" in by_id["detectors"].label
 
 
 def test_the_filter_narrows_and_keeps_what_is_chosen(webui):

@@ -78,6 +78,18 @@ def test_settings_of_sampling_that_a_job_has_are_the_pictures(webui):
         template.picture([replace(job, ensd=1)])
 
 
+def test_a_face_pass_follows_its_jobs_steps_and_noise(webui):
+    from ohwx_compare.hosts.webui.generation.passes import Template
+
+    webui.opts.add_option("img2img_extra_noise", webui.opts.data_labels["return_mask"])
+    template, job = Template(Txt2Img(), own_faces=True), Job(prompt="a", seed=1, denoise=0.4)
+    template.use({})
+    for asked, expected in ((job, (False, 0.0)), (replace(job, fix_steps=True, extra_noise=0.1), (True, 0.1))):
+        p = template.face(InpaintJob(job=asked), Image.new("RGB", (64, 64)), Image.new("L", (64, 64)))
+        given = p.override_settings
+        assert (given["img2img_fix_steps"], given["img2img_extra_noise"]) == expected
+
+
 def test_a_jobs_hires_fix_and_vae_are_the_pictures_and_the_users_own_where_it_has_none(webui):
     from ohwx_compare.hosts.webui.generation.passes import Template
 
@@ -258,6 +270,13 @@ def test_weights_left_over_from_the_model_before_are_refused(webui):
     processed = webui.load_script().run(Txt2Img(seed=7), asked(checkpoints=["one.safetensors", "bare.safetensors"]))
     assert len(processed.images) == 2
     assert "bare.safetensors lacks 1 tensor (" in processed.comments
+
+
+def test_the_notes_of_cells_stand_below_the_gallery_each_once(webui):
+    write_checkpoint(webui.folder / "copy.safetensors", 1)
+    asked_for = asked(checkpoints=["one.safetensors", "copy.safetensors"])
+    said = webui.load_script().run(Txt2Img(seed=7), asked_for).comments
+    assert said.count("1 cell: same pixels as cell 1 of one.safetensors: the files are copies") == 1
 
 
 def paste(webui, script, parameters):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from test_in_browser import GRADIOS, PANEL, choose
 from test_tab_in_browser import NOT_OURS, TEXT, look, stands, start
-from webui_api import ask_for_picture, open_ui, wait
+from webui_api import ask_for_picture, open_ui, paste, wait
 
 LOG, FOLD = "#html_log_txt2img", "#txt2img_enable"  # where the webui says what went wrong; its Refiner
 SCRIPT = "#txt2img_script_container #script_list input"
@@ -114,6 +114,8 @@ def test_a_refiner_is_refused(page, webui, outputs, asked):
 
 
 def test_a_vae_that_went_is_refused(page, webui, outputs, asked):
+    if webui.takes_modules:
+        pytest.skip("this webui heeds no setting that names a VAE")
     take(page, "drawn_yolov8.pt")
     before = webui.get("/sdapi/v1/options")["sd_vae"]
     webui.post("/sdapi/v1/options", {"sd_vae": "gone.safetensors"})
@@ -137,10 +139,10 @@ def test_a_cell_that_is_sent_chooses_no_script_and_an_xyz_text_that_is_pasted_ch
         page.wait_for_selector(f"#{tab}_prompt textarea:visible")
         page.wait_for_function(f"document.querySelector('#{tab}_prompt textarea').value === 'photo of ohwx man'")
         assert page.input_value(f"#{tab}_script_container #script_list input") == "None"
-    page.click("#tabs button:text-is('txt2img')")
-    page.fill("#txt2img_prompt textarea", TEXT.replace("STEPS", "8").replace(",nobody.safetensors", ""))
-    page.click("#paste")
-    page.wait_for_selector(f"{PANEL}files .token >> nth=1")
+    page.click("#tabs button:text-matches('^ *txt2img *$', 'i')")
+    paste(page, TEXT.replace("STEPS", "8"))
+    page.wait_for_selector(f"{PANEL}files .token >> nth=2")
+    page.wait_for_selector(f"{PANEL}estimate_text >> text=not found: nobody.safetensors")
     assert page.input_value(SCRIPT) == "ohwx compare"
     assert page.input_value(f"{PANEL}axis_1 input") == "Seed"
     assert page.input_value(f"{PANEL}detector input") == "drawn_yolov8.pt"
@@ -149,8 +151,7 @@ def test_a_cell_that_is_sent_chooses_no_script_and_an_xyz_text_that_is_pasted_ch
 
 def test_an_xyz_plot_with_another_axis_stays_with_the_webuis_script(page):
     text = TEXT.replace("STEPS", "8").replace('Y Type: Seed, Y Values: "10, 11"', "Y Type: Sigma Churn, Y Values: 1")
-    page.fill("#txt2img_prompt textarea", text)
-    page.click("#paste")
+    paste(page, text)
     page.wait_for_function(f"document.querySelector('{SCRIPT}').value === 'X/Y/Z plot'")
     assert page.locator(f"{PANEL}files .token").count() == 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from webui_api import ask_for_picture, difference, open_ui, wait
+from webui_api import ask_for_picture, difference, open_ui, paste, ready, wait
 
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.ledger.reader import open_run
@@ -26,9 +26,18 @@ def choose(page, element, text):
     box = page.locator(f"{element} input").first
     box.click()
     box.fill(text)
-    page.wait_for_timeout(500)
+    page.locator("ul.options li", has_text=text).first.wait_for()
     box.press("Enter")
     page.wait_for_timeout(500)
+
+
+CUT = """(id) => [...document.querySelectorAll(`[id^=${id}] :is(input, textarea)[placeholder]`)].filter((node) => {
+    const kept = node.value;
+    node.value = node.placeholder;
+    const isCut = node.scrollWidth > node.clientWidth || node.scrollHeight > node.clientHeight + 4;
+    node.value = kept;
+    return node.offsetParent && isCut;
+}).map((node) => node.placeholder)"""
 
 
 def chosen(page):
@@ -51,6 +60,15 @@ def test_a_page_reload_leaves_the_run_alone(page, webui):
     run = open_run(webui.folder.parents[1] / "outputs" / "ohwx" / "compare" / name)
     assert {cell.result.outcome for cell in run.cells} <= {Outcome.FACES, Outcome.NO_FACE}
     assert len(run.cells) == 4
+
+
+def test_every_hint_of_the_panel_can_be_read_whole(page):
+    page.set_viewport_size({"width": 1366, "height": 900})
+    choose(page, "#script_list", "ohwx compare")
+    for kinds in (("CFG scale", "Seed", "Sampler"), ("Face denoise", "Prompt", "LoRA")):
+        for number, kind in enumerate(kinds, 1):
+            choose(page, f"{PANEL}axis_{number}", kind)
+        assert page.evaluate(CUT, PANEL.removeprefix("#")) == []
 
 
 def test_chosen_and_drawn_by_clicking_then_pasted(page, tmp_path):
@@ -78,11 +96,9 @@ def test_chosen_and_drawn_by_clicking_then_pasted(page, tmp_path):
     page.screenshot(path=tmp_path / "panel.png")
 
     page.reload()
-    page.wait_for_selector("#txt2img_prompt textarea")
-    page.wait_for_timeout(3000)
+    ready(page)
     assert chosen(page) == []
-    page.fill("#txt2img_prompt textarea", text)
-    page.click("#paste")
+    paste(page, text)
     page.wait_for_selector(f"{PANEL}files .token >> nth=1")
     assert [Path(name.split()[0]).stem for name in chosen(page)] == ["tiny_base", "tiny_reg"]
     assert page.input_value(f"{PANEL}steps input[type=number]") == "8"
@@ -105,10 +121,8 @@ def test_an_xyz_plot_pasted_is_drawn_as_xyz_and_adetailer_draw_it(page, webui, c
     name = f"pasted {tmp_path.name}"
     if payload["sampler_name"] != case["payload"]["sampler_name"]:  # before 1.9
         text = text.replace("DPM++ 2M SDE, Schedule type: Karras", payload["sampler_name"])
-    page.fill("#txt2img_prompt textarea", text)
-    page.click("#paste")
-    page.wait_for_timeout(2000)
-    choose(page, "#script_list", "ohwx compare")  # pasting chose the script that the infotext names
+    paste(page, text)
+    page.wait_for_function("document.querySelector('#script_list input').value === 'ohwx compare'")
     page.wait_for_selector(f"{PANEL}files .token >> nth=2")
     page.fill(f"{PANEL}name textarea", name)
     page.click("#txt2img_generate")

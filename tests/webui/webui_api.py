@@ -79,6 +79,11 @@ class Webui:
         return any("integrated" in name for name in self.get("/sdapi/v1/scripts")["txt2img"])
 
     @property
+    def takes_modules(self):
+        """Whether VAE and text encoders are chosen as files beside the checkpoint, and not by the setting "SD VAE"."""
+        return "/sdapi/v1/sd-modules" in self.get("/openapi.json")["paths"]
+
+    @property
     def checkpoint(self):
         """The user's, as the settings name it."""
         return self.get("/sdapi/v1/options")["sd_model_checkpoint"]
@@ -105,9 +110,21 @@ def open_ui(browser, webui):
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(webui.url)
+    ready(page)
+    return page
+
+
+def ready(page):
+    """Until it was built, after a reload too: before, a click does nothing."""
     page.wait_for_selector("#txt2img_prompt textarea")
     page.wait_for_function("typeof gradioApp === 'function' && uiCurrentTab !== null")
-    return page
+
+
+def paste(page, text):
+    """Into txt2img's prompt, by the blue arrow; the prompt is then what the text says."""
+    page.fill("#txt2img_prompt textarea", text)
+    page.click("#paste")
+    page.wait_for_function("(text) => document.querySelector('#txt2img_prompt textarea').value !== text", arg=text)
 
 
 def ask_for_picture(page, **sliders):

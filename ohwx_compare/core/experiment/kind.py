@@ -15,11 +15,11 @@ Applied = tuple[Job, tuple[FaceSettings, ...]]
 
 
 class Form(Enum):
-    """How a person writes several values into one text, with an example."""
+    """How a person writes several values into one text, by examples short enough to be seen whole in its field."""
 
-    NAMES = 'comma-separated: one, two, "three, four"'
-    WHOLE = "comma-separated, or a range: 1, 2, 5-9, 10-30 (+10), 1-100 [5]"
-    REAL = "comma-separated, or a range: 0.3, 0.5, 5-9 (+0.5), 0-1 [5]"
+    NAMES = 'one, two, "three, four"'
+    WHOLE = "1, 2, 5-9, 10-30 (+10), 1-100 [5]"
+    REAL = "0.3, 0.5, 5-9 (+0.5), 0-1 [5]"
     LINES = "one per line"
     SWITCH = "on, off"
 

@@ -1,6 +1,10 @@
 """What the panel offers in this webui."""
 
-from ohwx_compare.hosts.webui.folders import listed_checkpoints
+from collections.abc import Sequence
+
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.errors import OhwxError
+from ohwx_compare.hosts.webui.folders import checkpoints_here, listed_checkpoints
 from ohwx_compare.hosts.webui.generation.loading import list_again
 from ohwx_compare.hosts.webui.panel.panel import Choices
 from ohwx_compare.hosts.webui.request.given import has_adetailer
@@ -11,11 +15,24 @@ __all__ = ["choices"]
 
 def choices() -> Choices:
     """All of it; the checkpoints as their folders were last read."""
-    return Choices(_names, known_values, _refresh, has_adetailer)
+    return Choices(_names, known_values, _find, _refresh, has_adetailer)
 
 
 def _names() -> list[str]:
     return [checkpoint.name for checkpoint in listed_checkpoints()]
+
+
+def _find(references: Sequence[str]) -> list[str]:
+    """By hash too; what no file answers to keeps the name that the text has, and the cost says so."""
+    from ohwx_compare.hosts.webui.request.cost import known_file
+
+    resolve, found = known_file(checkpoints_here()), []
+    for reference in references:
+        try:
+            found.append(resolve(CheckpointRef.parse(reference)).name)
+        except OhwxError:
+            found.append(reference)
+    return list(dict.fromkeys(found))
 
 
 def _refresh() -> None:

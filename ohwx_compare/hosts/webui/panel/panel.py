@@ -5,14 +5,15 @@ wrapper would clear the state of whatever job is running. What only a handler ne
 starts as fast as before.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import gradio as gr
 from modules.ui_components import ToolButton
 
-from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
+from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.panel.face_panel import FACE_LISTS, FacePanel, face_choices, face_panel
@@ -30,8 +31,18 @@ class Choices:
 
     checkpoints: Callable[[], Sequence[str]]  # as they were at the last refresh
     of_kind: Callable[[str], Sequence[str]]  # known values of a kind of axis, () where there is no list
+    find: Callable[[Sequence[str]], list[str]]  # the names of `checkpoints` for what infotexts call them, else theirs
     refresh: Callable[[], None]  # reads the checkpoint folders again, and lets the webui do so
     has_adetailer: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class _List:
+    """A list that may grow while the webui runs."""
+
+    shows: gr.components.Component
+    inputs: Sequence[gr.components.Component]
+    looks: Callable[..., Any]  # values of `inputs` -> how `shows` looks now
 
 
 @dataclass(frozen=True)
@@ -68,16 +79,18 @@ def script_panel(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel
 def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     default = Panel()
     json_text = gr.Textbox(value="", label="JSON (API)", elem_id=elem_id("json"), visible=False)
-    chosen, helpers, reread = _checkpoints(elem_id, choices)
-    control = _control(elem_id, choices, reread)
+    chosen, helpers, lists, reread = _checkpoints(elem_id, choices)
+    control = _control(elem_id, choices)
+    lists.append(_List(control[0], control[:1], lambda held: gr.update(choices=_bases(choices, held))))
     axes: list[gr.components.Component] = []
     for number in AXES:
         kind, text, picker = _axis(elem_id, choices, number)
         axes += [kind, text]
         helpers.append(picker)
+        lists.append(_List(picker, [kind], lambda title: gr.update(choices=_values(choices, title))))
     faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
     helpers.append(faces.offer)
-    _reread_faces(reread, faces, choices)
+    _reread(reread, [*lists, *_face_lists(faces, choices)], choices)
     with gr.Row(elem_classes=["ohwx-row"]):
         before = gr.Checkbox(
             value=default.keep_before, label="Show the pictures before the face pass", elem_id=elem_id("before")
@@ -85,7 +98,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
         name = gr.Textbox(
             value="",
             label="Run folder",
-            placeholder="named by time; the same settings resume the run in it",
+            placeholder="named by time",
             elem_id=elem_id("name"),
         )
     with gr.Row(elem_classes=["ohwx-row"]):
@@ -109,35 +122,32 @@ def paste_fields(
             values = pasted_arguments(parameters)
             if name not in values:
                 return None
-            if name == "detector":  # one that is not there is shown as what was asked for
-                listed = [values[name], *face_choices(name, choices.of_kind)]
-                return gr.update(choices=list(dict.fromkeys(listed)), value=values[name])
-            if name not in ("checkpoints", "control"):
-                return gr.update(value=values[name])
-            files = list(choices.checkpoints())
+            value = values[name]
+            if name in FACE_LISTS:
+                return gr.update(choices=_with(face_choices(name, choices.of_kind), [value]), value=value)
+            if name == "control" and value != NOTHING:
+                (value,) = choices.find([value])
             if name == "control":
-                return gr.update(choices=[NOTHING, *files], value=next(iter(_known([values[name]], files)), NOTHING))
-            return gr.update(choices=files, value=_known(values[name], files))
+                return gr.update(choices=_bases(choices, value), value=value)
+            if name == "checkpoints":
+                value = choices.find(value)
+                return gr.update(choices=_with(choices.checkpoints(), value), value=value)
+            return gr.update(value=value)
 
         return read
 
     return [(component, reader(name)) for name, component in zip(ARGUMENTS, components, strict=True)]
 
 
-def _known(names: Sequence[str], files: Sequence[str]) -> list[str]:
-    """The dropdown's own entries for names as infotexts write them: with a hash, or without folder and suffix."""
-    found = []
-    for name in names:
-        plain = CheckpointRef.parse(name)
-        same = [file for file in files if file == plain.name or CheckpointRef(file).stem == plain.stem]
-        found += sorted(same, key=lambda file: file != plain.name)[:1]
-    return list(dict.fromkeys(found))
+def _with(listed: Sequence[str], held: Iterable[str] | None) -> list[str]:
+    """What a list offers: what is there, and what was asked for and is not, so that it is seen and not lost."""
+    return [*(name for name in held or () if name not in listed), *listed]
 
 
 def _checkpoints(
     elem_id: Callable[[str], str], choices: Choices
-) -> tuple[gr.components.Component, list[gr.components.Component], gr.components.Component]:
-    """The checkpoints; as helpers what narrows their list and what adds a run or folder; what reads folders again."""
+) -> tuple[gr.components.Component, list[gr.components.Component], list[_List], gr.components.Component]:
+    """The checkpoints; as helpers what narrows their list and what adds a run or folder; their lists; the button."""
     files = list(choices.checkpoints())
     with gr.Row():
         chosen = gr.Dropdown(
@@ -163,59 +173,65 @@ def _checkpoints(
     def add_group(name: str, held: Sequence[str]) -> tuple[Any, Any]:
         files = list(choices.checkpoints())
         more = next((group.checkpoints for group in groups(files) if group.name == name), ())
-        return gr.update(choices=files, value=list(dict.fromkeys([*(held or ()), *more]))), gr.update(value=None)
-
-    def read_again(text: str, held: Sequence[str]) -> tuple[Any, Any]:
-        choices.refresh()
-        return narrowed(text, held), gr.update(choices=[group.name for group in groups(choices.checkpoints())])
+        value = list(dict.fromkeys([*(held or ()), *more]))
+        return gr.update(choices=_with(files, held), value=value), gr.update(value=None)
 
     shown.change(narrowed, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
     add.click(add_shown, inputs=[shown, chosen], outputs=[chosen], show_progress="hidden")
     group.input(add_group, inputs=[group, chosen], outputs=[chosen, group], show_progress="hidden")
-    reread.click(read_again, inputs=[shown, chosen], outputs=[chosen, group], show_progress="hidden")
-    return chosen, [shown, group], reread
+    lists = [
+        _List(chosen, [shown, chosen], narrowed),
+        _List(group, [], lambda: gr.update(choices=[group.name for group in groups(choices.checkpoints())])),
+    ]
+    return chosen, [shown, group], lists, reread
 
 
-def _reread_faces(button: gr.components.Component, faces: FacePanel, choices: Choices) -> None:
-    """Let `button` list the detectors, samplers and schedules of the face pass again."""
+def _face_lists(faces: FacePanel, choices: Choices) -> list[_List]:
+    def looks(name: str) -> Callable[[str | None], Any]:
+        return lambda held: gr.update(choices=_with(face_choices(name, choices.of_kind), filter(None, [held])))
+
     detector = faces.arguments["detector"]
-
-    def read_again(chosen: str | None) -> tuple[Any, ...]:
-        lists = (gr.update(choices=face_choices(name, choices.of_kind)) for name in FACE_LISTS)
-        return *lists, faces.offered(chosen, choices.of_kind)
-
-    lists = [*(faces.arguments[name] for name in FACE_LISTS), faces.offer]
-    button.click(read_again, inputs=[detector], outputs=lists, show_progress="hidden")
+    offer = _List(faces.offer, [detector], lambda held: faces.offered(held, choices.of_kind))
+    return [*(_List(faces.arguments[name], [faces.arguments[name]], looks(name)) for name in FACE_LISTS), offer]
 
 
-def _control(
-    elem_id: Callable[[str], str], choices: Choices, reread: gr.components.Component
-) -> tuple[gr.components.Component, ...]:
+def _reread(button: gr.components.Component, lists: Sequence[_List], choices: Choices) -> None:
+    """Let `button` read the folders again, then show all lists: in one handler, for gradio runs several at once."""
+
+    def read_again(*values: Any) -> tuple[Any, ...]:
+        choices.refresh()
+        left = iter(values)
+        return tuple(one.looks(*islice(left, len(one.inputs))) for one in lists)
+
+    inputs = [component for one in lists for component in one.inputs]
+    button.click(read_again, inputs=inputs, outputs=[one.shows for one in lists], show_progress="hidden")
+
+
+def _control(elem_id: Callable[[str], str], choices: Choices) -> tuple[gr.components.Component, ...]:
     """The checkpoint that is asked for the class, and which words that changes."""
     default = Panel()
 
-    def files() -> list[str]:
-        return [NOTHING, *choices.checkpoints()]
-
     with gr.Row(elem_classes=["ohwx-row"]):
         base = gr.Dropdown(
-            files(),
+            _bases(choices, NOTHING),
             value=NOTHING,
             label="Add the base as control",
             elem_id=elem_id("control"),
         )
         token = gr.Textbox(value=default.class_token, label="Class token", elem_id=elem_id("class_token"))
-        words = gr.Textbox(
-            value="", label="Class", placeholder="the class token without its first word", elem_id=elem_id("class")
-        )
-    reread.click(lambda: gr.update(choices=files()), inputs=[], outputs=[base], show_progress="hidden")
+        words = gr.Textbox(value="", label="Class", placeholder="as in the token", elem_id=elem_id("class"))
     return base, token, words
+
+
+def _bases(choices: Choices, held: str) -> list[str]:
+    return _with([NOTHING, *choices.checkpoints()], [held])
 
 
 def _narrowed(files: Sequence[str], text: str, held: Sequence[str] | None) -> list[str]:
     """Names that hold every word of `text`, in the files' order, and those that are chosen already."""
     words = (text or "").casefold().split()
-    return [name for name in files if name in (held or ()) or all(word in name.casefold() for word in words)]
+    shown = [name for name in files if name in (held or ()) or all(word in name.casefold() for word in words)]
+    return _with(shown, held)
 
 
 def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple[gr.components.Component, ...]:
@@ -230,11 +246,8 @@ def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple
         )
 
     def of_kind(title: str) -> tuple[Any, Any]:
-        from ohwx_compare.core.experiment.axis_text import kind_called
-
-        name = kind_called(title)
-        known = list(choices.of_kind(name))
-        hint = KINDS[name].form.value if name in KINDS else ""
+        known = _values(choices, title)
+        hint = next((one.form.value for one in KINDS.values() if one.title == title), "")
         return gr.update(placeholder=hint), gr.update(choices=known, value=None, visible=bool(known))
 
     def picked(value: str, typed: str) -> tuple[Any, Any]:
@@ -245,3 +258,10 @@ def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple
     kind.change(of_kind, inputs=[kind], outputs=[text, picker], show_progress="hidden")
     picker.input(picked, inputs=[picker, text], outputs=[text, picker], show_progress="hidden")
     return kind, text, picker
+
+
+def _values(choices: Choices, title: str) -> list[str]:
+    """What an axis of this title can be given by a click."""
+    from ohwx_compare.core.experiment.axis_text import kind_called
+
+    return list(choices.of_kind(kind_called(title)))

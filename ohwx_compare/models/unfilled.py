@@ -8,22 +8,22 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["bare"]
+__all__ = ["unfilled"]
 
 _FILLS = frozenset({Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_})
 
 
 @contextmanager
-def bare() -> Iterator[None]:
+def unfilled() -> Iterator[None]:
     """Modules made in the block lie on the meta device, and their layers are not filled with first numbers.
 
     To fill a meta tensor does nothing, but torch loads its compiler for it: 1.2 s of a start.
     """
-    with torch.device("meta"), _Unfilled():
+    with torch.device("meta"), _NoFills():
         yield
 
 
-class _Unfilled(TorchFunctionMode):
+class _NoFills(TorchFunctionMode):
     def __torch_function__(
         self,
         func: Callable[..., Any],

@@ -234,7 +234,7 @@ def native_host(
     require_device(options.device)
     device = torch.device(options.device) if options.device else default_device()
     lenders = run_folders(getattr(options, "reuse", ()))
-    return NativeHost(
+    host = NativeHost(
         [options.checkpoints],
         device=device,
         dtype=getattr(torch, options.dtype) if options.dtype else None,
@@ -242,8 +242,9 @@ def native_host(
         interruption=lambda: interruption(asked),
         on_step=on_step,
         hashes=hashes,
-        linear=linear_of_run([*filter(None, [options.out]), *lenders], device, options.linear),
     )
+    host.linear = linear_of_run([*filter(None, [options.out]), *lenders], device, options.linear)
+    return host
 
 
 def interruption(asked: "CtrlC") -> Interruption:

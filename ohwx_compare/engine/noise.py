@@ -22,7 +22,7 @@ _Shape = tuple[int, ...]
 DrawNormal = Callable[[_Shape], torch.Tensor]  # the next standard normal numbers of one stream, float32
 
 MASK = 0xFFFFFFFF
-AT_ONCE = 1 << 23  # numbers of several streams, some 400 MB while they are computed
+NUMBERS_AT_ONCE = 1 << 23  # numbers of several streams, some 400 MB while they are computed
 FROM_UINT32 = float(np.float32(2.3283064e-10))  # 2^-32, as CUDA rounds it
 FROM_UINT32_TURN = float(np.float32(2.3283064e-10 * 6.2831855))
 
@@ -49,7 +49,7 @@ def next_of_each(streams: Sequence[DrawNormal], shape: _Shape) -> torch.Tensor:
     philox = [stream for stream in streams if isinstance(stream, Philox)]
     if len(philox) < len(streams):
         return torch.stack([stream(shape) for stream in streams])
-    most = max(AT_ONCE // max(math.prod(shape), 1), 1)
+    most = max(NUMBERS_AT_ONCE // max(math.prod(shape), 1), 1)
     parts = [_philox(philox[i : i + most], shape) for i in range(0, len(philox), most)]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 

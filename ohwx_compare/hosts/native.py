@@ -80,6 +80,7 @@ class NativeHost:
     """
 
     name = "native"
+    linear = TORCH  # see `engine.linear`; set before anything is drawn
 
     def __init__(
         self,
@@ -91,10 +92,9 @@ class NativeHost:
         interruption: Callable[[], Interruption] = run_on,
         on_step: Callable[[int], None] | None = None,
         hashes: Hashes | None = None,
-        linear: str = TORCH,
     ) -> None:
         """`beside`: what jobs and prompts name besides checkpoints. `on_step` gets the image-steps done and may raise
-        Interrupted. `hashes` shared with the search spare reading files twice. `linear`: see `engine.linear`.
+        Interrupted. `hashes` shared with the search spare reading files twice.
 
         Raises CheckpointError for a `beside.vae` that is none.
         """
@@ -113,7 +113,6 @@ class NativeHost:
             self._files.sha256(beside.vae)
         self._ask, self._on_step = interruption, on_step
         self.reports_steps = on_step is not None
-        self.linear = linear
         self._in_use: Loaded | None = None
         self._held: weights.Model | None = None  # whole, though perhaps no longer in use
         self._held_as: Loaded | None = None  # what it was loaded as

@@ -22,7 +22,7 @@ def linear_of_run(folders: Sequence[Path], device: torch.device, asked: str | No
     "onednn", which goes before. Raises HostError for "onednn" where there is none.
     """
     if asked == ONEDNN and not (has_onednn() and device.type == "cpu"):
-        raise HostError(f"oneDNN cannot compute linear layers on {device} with this torch; leave --linear out.")
+        raise HostError(f"oneDNN cannot compute linear layers on {device} with this torch; choose torch's own.")
     begun = next((_kept_in(folder) for folder in folders if (folder / LEDGER_FILE).is_file()), None)
     return asked or begun or kernel_by_rule(device)
 

@@ -32,7 +32,7 @@ def test_philox_is_normal_and_its_draws_differ():
 
 @pytest.mark.parametrize("at_once", [1 << 23, 2 * 60])
 def test_streams_together_are_each_alone_wherever_they_are(at_once, monkeypatch):
-    monkeypatch.setattr(noise, "AT_ONCE", at_once)
+    monkeypatch.setattr(noise, "NUMBERS_AT_ONCE", at_once)
     seeds = (1, 2**33 + 5, 3)
     alone, together = [Philox(seed) for seed in seeds], [Philox(seed) for seed in seeds]
     for streams in (alone, together):

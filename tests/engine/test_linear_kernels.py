@@ -115,14 +115,15 @@ def test_a_run_keeps_the_kernel_that_it_began_with(amd, tmp_path, monkeypatch):
     assert linear_of_run([kept], CPU, TORCH) == TORCH
     keep_linear(kept, TORCH)
     assert linear_of_run([kept], CPU) == TORCH
-    with pytest.raises(HostError, match="leave --linear out"):
+    with pytest.raises(HostError, match="choose torch's own"):
         linear_of_run([kept], torch.device("cuda"), ONEDNN)
 
 
 def test_only_onednn_is_in_the_fingerprint_and_in_the_pictures(tiny, asked):
     pictures = []
     for kernel in (TORCH, ONEDNN):
-        host = NativeHost([tiny], device="cpu", linear=kernel)
+        host = NativeHost([tiny], device="cpu")
+        host.linear = kernel
         assert host.fingerprint(JOB).get("linear") == (ONEDNN if kernel == ONEDNN else None)
         host.use(host.checkpoints()[0])
         pictures.append(np.asarray(next(host.render([JOB])).image, dtype=int))

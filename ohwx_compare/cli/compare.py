@@ -28,7 +28,7 @@ from ohwx_compare.cli.over_api import add_api_flags, crew_of, resolve_there
 from ohwx_compare.cli.texts import require_embeddings, texts_of, with_vae
 from ohwx_compare.compare.cost.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.core.events import Step
+from ohwx_compare.core.events import Event, Listener, Started, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -245,7 +245,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
                 host,
                 cache(lambda name: find_detector(name, folders, device=device)),
                 options.out,
-                bar,
+                _keeping(options.out, host, bar),
                 resolve=resolve,
                 options=Options(batch=options.batch, reuse=tuple(options.reuse), adopt=options.adopt),
             )
@@ -274,6 +274,19 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
     if result.is_interrupted:
         raise Interrupted
     return 1 if result.failed else 0
+
+
+def _keeping(folder: Path, host: "Host", bar: Bar) -> Listener:
+    """`bar`, and the run's folder keeps what multiplies in its linear layers once it took the experiment."""
+    from ohwx_compare.engine.linear import TORCH
+    from ohwx_compare.hosts.run_linear import keep_linear
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Started):
+            keep_linear(folder, getattr(host, "linear", TORCH))
+        bar(event)
+
+    return listen
 
 
 def _hosted(options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, bar: Bar) -> "tuple[Host, Resolve, str]":

@@ -70,6 +70,12 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         choices=("float32", "float16", "bfloat16"),
         help="precision (default: float32 on the CPU, float16 on CUDA)",
     )
+    parser.add_argument(
+        "--linear",
+        choices=("torch", "onednn"),
+        help="what multiplies in linear layers on the CPU, in float32 (default: what the run began with; for a new one "
+        "onednn on AMD processors with AVX-512, else torch). Pictures of the two differ by up to 2/255",
+    )
 
 
 def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
@@ -222,12 +228,16 @@ def native_host(
     """
     import torch
 
-    from ohwx_compare.hosts.native import Beside, NativeHost
+    from ohwx_compare.compare.shelf import run_folders
+    from ohwx_compare.hosts.native import Beside, NativeHost, default_device
+    from ohwx_compare.hosts.run_linear import linear_of_run
 
     require_device(options.device)
-    return NativeHost(
+    device = torch.device(options.device) if options.device else default_device()
+    lenders = run_folders(getattr(options, "reuse", ()))
+    host = NativeHost(
         [options.checkpoints],
-        device=options.device,
+        device=device,
         dtype=getattr(torch, options.dtype) if options.dtype else None,
         beside=Beside(
             options.vae,
@@ -241,6 +251,8 @@ def native_host(
         on_step=on_step,
         hashes=hashes,
     )
+    host.linear = linear_of_run([*filter(None, [options.out]), *lenders], device, options.linear)
+    return host
 
 
 def interruption(asked: "CtrlC") -> Interruption:

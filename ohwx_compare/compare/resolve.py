@@ -1,6 +1,7 @@
 """From the names in an experiment to files, before anything is generated."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,17 +30,18 @@ def in_folder(
 
     stand_ins: {what the experiment calls it: file}. Left: the whole reference, its name, its file's name with or
         without suffix, or its hash, without regard to case. Right: a path, or whatever `files.finding.find` takes.
-    hashes: what is known of the files. reads: a file is read whole where only that tells; else, of the right name, it
-        is taken where its hash is not known.
+    hashes: what is known of the files. reads: a file is read whole where only that tells, once however many ask; else,
+        of the right name, it is taken where its hash is not known.
     """
     hashes = hashes or Hashes()
+    digest = cache(hashes) if reads else None
 
     def resolve(ref: CheckpointRef) -> Checkpoint:
         wanted = standing_in(ref, stand_ins)
         if wanted and Path(wanted).is_file():
             path = Path(wanted)
         else:
-            path = find(wanted or str(ref), folder, digest=hashes if reads else None, seems=hashes.seems)
+            path = find(wanted or str(ref), folder, digest=digest, seems=hashes.seems)
         inside = path.is_relative_to(folder)
         return Checkpoint(path.relative_to(folder).as_posix() if inside else path.name, path)
 
@@ -58,7 +60,8 @@ def among(
     seems: Callable[[Path], str | None],
     digest: Callable[[Path], str] | None = None,
 ) -> Resolve:
-    """Look references up among `checkpoints`; seems, digest: as in `files.finding.pick`."""
+    """Look references up among `checkpoints`; seems, digest: as in `files.finding.pick`, asked once of each file."""
+    digest = cache(digest) if digest else None
     files = {checkpoint.name: checkpoint.path for checkpoint in checkpoints}
 
     def resolve(ref: CheckpointRef) -> Checkpoint:

@@ -1,8 +1,9 @@
 """A run: an experiment's cells generated into a folder, each checkpoint loaded once, each cell committed when whole.
 
 The batch is the unit of generation, so that a resumed run gives what an undisturbed one does: all PNGs of a batch are
-written, then its cells are committed. On resume a batch whose PNGs are there is adopted, one with no committed cell is
-generated whole, and a committed cell is never generated again. Pictures of other run folders are found by key as well.
+written, then its cells are committed, behind the next batches (`Behind`). On resume a batch whose PNGs are there is
+adopted, one with no committed cell is generated whole, and a committed cell is never generated again. Pictures of other
+run folders are found by key as well.
 
 A picture counts as a checkpoint's only if the file, as it is now, has the sha256 that generated it. A hash from an
 earlier process counts where the file's identity proves the bytes the same. Where it does not, a match of size, time and
@@ -14,11 +15,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL.Image import Image
+
 from ohwx_compare.compare.batches import Batch, batches, by_checkpoint, cells_by_job, cost
+from ohwx_compare.compare.behind import Behind, BehindBatch, one_at_a_time
 from ohwx_compare.compare.commit import Commits
 from ohwx_compare.compare.drawing import HostWorker, Worker
 from ohwx_compare.compare.face_pass import detector_key, require_built
@@ -26,6 +31,7 @@ from ohwx_compare.compare.host import Checkpoint, Host, Interruption, Loaded
 from ohwx_compare.compare.loads import Loads, is_there
 from ohwx_compare.compare.resolve import Resolve, resolve_all, resolve_detectors
 from ohwx_compare.compare.shelf import Shelf, run_folders
+from ohwx_compare.compare.sources import Sources
 from ohwx_compare.compare.work import KeysOf, Wanted, keys_with, needed
 from ohwx_compare.core.events import Listener, Started, Step
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -40,7 +46,6 @@ from ohwx_compare.errors import (
     sentence_of,
 )
 from ohwx_compare.files.identity import FileIdentity
-from ohwx_compare.files.ledger.rows import CheckpointRow
 from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.words import counted
 
@@ -107,7 +112,8 @@ def draw_run(
     chosen = resolve_all(experiment.checkpoints, resolve)
     found = resolve_detectors((tab.model for cell in cells for tab in cell.faces), detectors, folder)
     lenders = run_folders(options.reuse)
-    with Ledger(folder, adopt=options.adopt, tell=on_event) as ledger:
+    on_event = one_at_a_time(on_event)
+    with Ledger(folder, adopt=options.adopt, tell=on_event) as ledger, Behind() as behind:
         if ledger.adopted:
             on_event(ledger.adopted)
         ledger.plan(experiment)
@@ -115,10 +121,12 @@ def draw_run(
         shelf = Shelf(folder, lenders, ledger.pictures())
         keys = keys_with(host.fingerprint, {name: detector_key(detector) for name, detector in found.items()}, shelf)
         commits = Commits(ledger, shelf, on_event)
-        run = _Conductor(host, HostWorker(host, found), commits, keys, {ref: (chosen[ref], plan[ref]) for ref in plan})
+        visits = {ref: (chosen[ref], plan[ref]) for ref in plan}
+        run = _Conductor(host, HostWorker(host, found), commits, behind, keys, visits)
         run.announce()
         for ref in plan:
             run.visit(ref)
+        run.finish()
         counts = commits.counts
         is_interrupted = run.is_stopping and sum(counts.values()) < len(cells)
         spent = time.monotonic() - started
@@ -133,19 +141,22 @@ class _Conductor:
         host: Host,
         worker: Worker,
         commits: Commits,
+        behind: Behind,
         keys: KeysOf,
         plan: Mapping[CheckpointRef, tuple[Checkpoint, Sequence[Batch]]],
     ):
         self.host, self.worker, self.commits, self.keys, self.plan = host, worker, commits, keys, plan
+        self.behind = behind
         self.ledger, self.shelf, self.on_event = commits.ledger, commits.shelf, commits.on_event
         self.is_stopping = False
         self.sampled = 0
         self._is_certain = True  # which file the checkpoint in hand is
         self._begun: tuple[CheckpointRef, FileIdentity]  # that checkpoint, and its file as it was before
         self._left: list[Cell] = []  # its cells that are done, not counted before that is certain
-        self._rows = self.ledger.checkpoints()
+        self.sources = Sources(host, self.ledger)
         self._cells = {ref: [cell for batch in own for cell in batch] for ref, (_, own) in plan.items()}
-        self._loads = Loads(self._cells, self._known(), keys, self.shelf)
+        known = {ref: seems for ref, (checkpoint, _) in plan.items() if (seems := self.sources.seems(ref, checkpoint))}
+        self._loads = Loads(self._cells, known, keys, self.shelf)
         self._next = dict(pairwise(plan))
         self._most: int | None = None  # pictures that memory has room for together, once it had none for more
 
@@ -154,6 +165,18 @@ class _Conductor:
         cells = [cell for own in self._cells.values() for cell in own]
         steps = sum(cost(tuple(filter(self._loads.is_open, own))) for own in self._cells.values())
         self.on_event(Started(self.ledger.folder.resolve().name, len(cells), steps))
+
+    def finish(self) -> None:
+        """Return when all is written; a batch that met an error then is generated again, cell by cell."""
+        self.behind.settle()
+        while failed := self.behind.failed():
+            for batch, cell in [(one, cell) for one in failed for cell in one.cells]:
+                keys = self.keys(cell, batch.loaded.sha256)
+                if batch.error and batch.size == 1:
+                    self.commits.fail(cell, sentence_of(batch.error), keys.before)
+                elif not (cell.number in batch.committed and self.commits.is_done(cell, keys)):
+                    self._try((cell,), batch.loaded)
+            self.behind.settle()
 
     def visit(self, ref: CheckpointRef) -> None:
         """Generate one checkpoint's batches; it is not even loaded where all of them are there."""
@@ -185,17 +208,6 @@ class _Conductor:
             self._try(batch, loaded)
         self._count_left(loaded)
 
-    def _known(self) -> dict[CheckpointRef, str]:
-        """The sha256 of the checkpoints whose file seems to be the one that it is of."""
-        known = {}
-        for ref, (checkpoint, _) in self.plan.items():
-            row = self._rows.get(str(ref))
-            if seen := self.host.glance(checkpoint):
-                known[ref] = seen.sha256
-            elif row and row.path == str(checkpoint.path) and row.file.resembles(FileIdentity.of(checkpoint.path)):
-                known[ref] = row.sha256
-        return known
-
     def _following(self, ref: CheckpointRef) -> Checkpoint | None:
         """The checkpoint that will be loaded after this one."""
         other = self._next.get(ref)
@@ -213,7 +225,7 @@ class _Conductor:
         checkpoint = self.plan[ref][0]
         with suppress(CheckpointError):  # using it will say what is wrong
             before = FileIdentity.of(checkpoint.path)
-            seen = None if self._proven(ref, checkpoint) else self.host.glance(checkpoint)
+            seen = None if self.sources.proven(ref, checkpoint) else self.host.glance(checkpoint)
             if seen and seen.is_sampled:
                 if not self._parted(self._cells[ref], seen.sha256)[1]:
                     self.sampled += 1
@@ -221,7 +233,7 @@ class _Conductor:
                     return seen
                 if not is_there(self._cells[ref], seen.sha256, self.keys, self.shelf):
                     return None  # the whole is read while it generates
-            loaded = Loaded(checkpoint, self._sha256(ref, checkpoint))
+            loaded = Loaded(checkpoint, self.sources.sha256(ref, checkpoint))
             if is_there(self._cells[ref], loaded.sha256, self.keys, self.shelf):
                 self._remember(ref, loaded, before)
                 return loaded
@@ -256,17 +268,20 @@ class _Conductor:
     def _count_left(self, loaded: Loaded) -> None:
         """Count the cells that are done and wait for it; from now on they do not wait."""
         self._is_certain = True
+        if self._left:
+            self.behind.settle()
         for cell in self._left:
             self.commits.reuse(cell, loaded.sha256)
         self._left = []
 
     def _without(self, ref: CheckpointRef, why: str) -> None:
         """The checkpoint cannot be used: what it generated before stays, even if the file is gone; the rest fails."""
-        row, cells = self._rows.get(str(ref)), self._cells[ref]
+        cells = self._cells[ref]
         try:
-            sha256 = self._sha256(ref, self.plan[ref][0])
+            sha256 = self.sources.sha256(ref, self.plan[ref][0])
         except CheckpointError:
-            sha256 = row.sha256 if row else ""
+            sha256 = self.sources.recorded(ref)
+        self.behind.settle()
         done, lost = self._parted(cells, sha256) if sha256 else ((), cells)
         for cell in done:
             self.commits.reuse(cell, sha256)
@@ -297,6 +312,7 @@ class _Conductor:
         failure = self._failure(batch, todo, loaded)  # its error is gone by now, and with it the tensors that it held
         if failure is None:
             return
+        self.behind.settle()
         if failure.is_skip:
             self.commits.skip(todo)
             return
@@ -320,28 +336,37 @@ class _Conductor:
         return None
 
     def _draw(self, batch: Batch, todo: Sequence[Cell], loaded: Loaded) -> None:
-        """Generate what `todo`, the rest of `batch`, lacks, and commit it, unless the user wants it left alone."""
-        started = time.monotonic()
+        """Generate what `todo`, the rest of `batch`, lacks, and have it written, unless the user does not want it."""
         keys = {cell.number: self.keys(cell, loaded.sha256) for cell in batch}
         whole = needed(batch, todo, keys)
+        self.behind.settle([wanted.key for wanted in (*whole.befores, *whole.afters)])
         self.commits.borrow(whole)
         befores, *afters = whole.lacking(self.shelf, is_fresh=len(todo) == len(batch)).stages
-        self._stage(befores, loaded)
-        if self._looks_away(todo, is_begun=True):
-            return
-        for stage in afters:
-            self._stage(stage, loaded)
-        self._confirm(loaded)
-        seconds = (time.monotonic() - started) / len(todo)
-        for cell in todo:
-            self.commits.commit(cell, keys[cell.number], loaded, seconds, (_SHORT,) if self._most else ())
-
-    def _stage(self, stage: Sequence[Wanted], loaded: Loaded) -> None:
-        """Have one stage of a batch generated, each picture put onto the shelf as it comes."""
-        drawn = self.worker.draw(loaded, stage, self.commits.image)
-        for wanted, picture in zip(stage, drawn, strict=True):
+        with self.behind.batch(loaded, len(todo)) as writing:
+            started, drawn = time.monotonic(), dict[str, Image]()
+            self._stage(befores, writing, drawn)
+            if self._looks_away(todo, is_begun=True):
+                return
+            for stage in afters:
+                self._stage(stage, writing, drawn)
             self._confirm(loaded)
-            self.commits.keep(wanted, picture, loaded)
+            seconds, also = (time.monotonic() - started) / len(todo), (_SHORT,) if self._most else ()
+            for cell in todo:
+                commit = partial(self.commits.commit, cell, keys[cell.number], loaded, seconds, also)
+                self.behind.hand(writing, commit, cell=cell)
+
+    def _stage(self, stage: Sequence[Wanted], writing: BehindBatch, drawn: dict[str, Image]) -> None:
+        """Have one stage of a batch generated, each picture handed to the writer as it comes, and kept in `drawn`."""
+
+        def before(key: str) -> Image:
+            return drawn[key] if key in drawn else self.commits.image(key)
+
+        loaded = writing.loaded
+        pictures = self.worker.draw(loaded, stage, before)
+        for wanted, picture in zip(stage, pictures, strict=True):
+            self._confirm(loaded)
+            drawn[wanted.key] = picture.image
+            self.behind.hand(writing, partial(self.commits.keep, wanted, picture, loaded), key=wanted.key)
         steps = sum(wanted.cost for wanted in stage)
         if steps and not self.worker.reports_steps:
             self.on_event(Step(steps))
@@ -357,35 +382,14 @@ class _Conductor:
     def _looks_away(self, cells: Sequence[Cell], *, is_begun: bool = False) -> bool:
         """Whether the user wants `cells` left alone."""
         if self._ask() is Interruption.SKIP:
+            self.behind.settle()
             self.commits.skip(cells)
             return True
         return self.is_stopping and not is_begun
 
-    def _sha256(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str:
-        """The file's, as it is now. Raises CheckpointError where it cannot be read."""
-        return self._proven(ref, checkpoint) or self.host.sha256(checkpoint)
-
-    def _proven(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str | None:
-        """The sha256 that the ledger has, where it is proven to be the file's."""
-        row = self._rows.get(str(ref))
-        return row.sha256 if row and row.file.proves(FileIdentity.of(checkpoint.path)) else None
-
     def _remember(self, ref: CheckpointRef, loaded: Loaded, before: FileIdentity) -> None:
         """Record the file that `loaded` was read from; `before` is its identity before that."""
-        path = loaded.checkpoint.path
-        now = FileIdentity.of(path)
-        if now.size is not None and now.modified_ns is not None:  # else gone again: nothing to compare a file with
-            row = CheckpointRow(
-                ref=str(ref),
-                path=str(path),
-                sha256=loaded.sha256,
-                size=now.size,
-                modified_ns=now.modified_ns,
-                identity=now.proof if now.proves(before) else (),
-            )
-            if row != self._rows.get(str(ref)):
-                self.ledger.remember(row)
-                self._rows[str(ref)] = row
+        self.sources.remember(ref, loaded, before)
         self._loads.settle(ref, loaded.sha256)
 
 

@@ -14,12 +14,15 @@ from functools import reduce
 import numpy as np
 import torch
 
-__all__ = ["Brownian", "ImageNoise", "Philox", "Source", "pick_source", "slerp"]
+from ohwx_compare.engine.running import sent
+
+__all__ = ["Brownian", "ImageNoise", "Philox", "Source", "next_of_each", "pick_source", "slerp"]
 
 _Shape = tuple[int, ...]
 DrawNormal = Callable[[_Shape], torch.Tensor]  # the next standard normal numbers of one stream, float32
 
 MASK = 0xFFFFFFFF
+NUMBERS_AT_ONCE = 1 << 23  # numbers of several streams, some 400 MB while they are computed
 FROM_UINT32 = float(np.float32(2.3283064e-10))  # 2^-32, as CUDA rounds it
 FROM_UINT32_TURN = float(np.float32(2.3283064e-10 * 6.2831855))
 
@@ -38,24 +41,46 @@ class Philox:
 
     def __call__(self, shape: _Shape) -> torch.Tensor:
         """The next draw: standard normal, float32, `shape`."""
-        count = math.prod(shape)
-        zero = torch.zeros(count, dtype=torch.int64, device=self.device)
-        counter = [zero + self.draws, zero, torch.arange(count, device=self.device), zero]
-        self.draws += 1
-        x, y, _, _ = _philox4x32_10(counter, self.key)
-        u = x.double() * FROM_UINT32 + FROM_UINT32 / 2
-        v = y.double() * FROM_UINT32_TURN + FROM_UINT32_TURN / 2
-        return ((-2 * u.log()).sqrt() * v.sin()).float().reshape(shape)
+        return _philox([self], shape)[0]
 
 
-def _philox4x32_10(counter: list[torch.Tensor], key: tuple[int, int]) -> list[torch.Tensor]:
+def next_of_each(streams: Sequence[DrawNormal], shape: _Shape) -> torch.Tensor:
+    """The next numbers of every stream, (N, *shape); "NV" computes many streams in one go."""
+    philox = [stream for stream in streams if isinstance(stream, Philox)]
+    if len(philox) < len(streams):
+        return torch.stack([stream(shape) for stream in streams])
+    most = max(NUMBERS_AT_ONCE // max(math.prod(shape), 1), 1)
+    parts = [_philox(philox[i : i + most], shape) for i in range(0, len(philox), most)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _philox(streams: Sequence[Philox], shape: _Shape) -> torch.Tensor:
+    """The next draw of streams on one device, (N, *shape); they count on."""
+    rows = [[stream.draws, *_round_keys(stream.key)] for stream in streams]
+    device = torch.device(streams[0].device)
+    draws, *keys = sent(torch.tensor(rows), device).split(1, dim=1)  # (N, 1) each
+    for stream in streams:
+        stream.draws += 1
+    zero = torch.zeros(1, 1, dtype=torch.int64, device=device)
+    places = torch.arange(math.prod(shape), device=device)[None]
+    x, y, _, _ = _philox4x32_10([draws, zero, places, zero], keys)
+    u = x.double() * FROM_UINT32 + FROM_UINT32 / 2
+    v = y.double() * FROM_UINT32_TURN + FROM_UINT32_TURN / 2
+    return ((-2 * u.log()).sqrt() * v.sin()).float().reshape(len(streams), *shape)
+
+
+def _round_keys(key: tuple[int, int]) -> list[int]:
+    """Both halves of the key of each of the ten rounds."""
+    k0, k1 = key
+    return [half for n in range(10) for half in (k0 + n * 0x9E3779B9 & MASK, k1 + n * 0xBB67AE85 & MASK)]
+
+
+def _philox4x32_10(counter: Sequence[torch.Tensor], keys: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Ten rounds on four 32-bit words, each held in int64, whose wrapping product has the right 64 bits."""
     a, b, c, d = counter
-    k0, k1 = key
-    for _ in range(10):
+    for k0, k1 in zip(keys[::2], keys[1::2], strict=True):
         p, q = a * 0xD2511F53, c * 0xCD9E8D57
         a, b, c, d = (q >> 32 & MASK) ^ b ^ k0, q & MASK, (p >> 32 & MASK) ^ d ^ k1, p & MASK
-        k0, k1 = k0 + 0x9E3779B9 & MASK, k1 + 0xBB67AE85 & MASK
     return [a, b, c, d]
 
 
@@ -143,7 +168,7 @@ class ImageNoise:
 
     def __call__(self, sigma: float, sigma_next: float) -> torch.Tensor:
         """The streams' next numbers (B, C, h, w), whatever the levels."""
-        return torch.stack([stream(self.shape) for stream in self.streams])
+        return next_of_each(self.streams, self.shape)
 
 
 def _centred(inner: torch.Tensor, outer: torch.Tensor) -> torch.Tensor:
@@ -194,8 +219,9 @@ class Brownian:
         self.source, self.seeds, self.shape = source, seeds, shape
         low, high = span
         self.root = _Node(round(low, self.DIGITS), round(high, self.DIGITS))
-        self.whole = self._draw(()) * math.sqrt(high - low)
+        self.whole = self._draws([()])[0] * math.sqrt(high - low)
         self.kept: OrderedDict[_Node, torch.Tensor] = OrderedDict()
+        self.drawn: dict[_Node, torch.Tensor] = {}  # ahead of a walk, all in one go
 
     def __call__(self, sigma: float, sigma_next: float) -> torch.Tensor:
         """Noise (B, C, h, w) for the step from `sigma` to `sigma_next`."""
@@ -203,9 +229,24 @@ class Brownian:
         start, end = max(round(low, self.DIGITS), self.root.start), min(round(high, self.DIGITS), self.root.end)
         if start >= end:
             return torch.zeros_like(self.whole)
+        lacking = [node for node in self._halved(self.root, start, end) if node not in self.kept]
+        self.drawn = dict(zip(lacking, self._draws([(node.place, node.depth) for node in lacking]), strict=True))
         increment = reduce(torch.add, self._pieces(self.root, self.whole, start, end))
+        while len(self.kept) > self.KEEP:
+            self.kept.popitem(last=False)
         sign = -1 if sigma > sigma_next else 1
         return increment * (sign / float(np.sqrt(np.float32(high) - np.float32(low))))
+
+    def _halved(self, node: _Node, start: float, end: float) -> Iterator[_Node]:
+        """The nodes that `_pieces` halves."""
+        if (start, end) == (node.start, node.end):
+            return
+        yield node
+        left, right = node.halves()
+        if start < left.end:
+            yield from self._halved(left, start, min(end, left.end))
+        if end > left.end:
+            yield from self._halved(right, max(start, left.end), end)
 
     def _pieces(self, node: _Node, increment: torch.Tensor, start: float, end: float) -> Iterator[torch.Tensor]:
         """The increments of the fewest nodes that make up start..end, from the left."""
@@ -227,12 +268,15 @@ class Brownian:
         before, after = left.end - node.start, node.end - left.end
         per_length = 1 / (node.end - node.start)
         bridge = before * increment * per_length
-        self.kept[node] = bridge + math.sqrt(before * after * per_length) * self._draw((node.place, node.depth))
-        if len(self.kept) > self.KEEP:
-            self.kept.popitem(last=False)
+        self.kept[node] = bridge + math.sqrt(before * after * per_length) * self.drawn.pop(node)
         return self.kept[node]
 
-    def _draw(self, place: tuple[int, ...]) -> torch.Tensor:
-        """Standard normal numbers (B, C, h, w) that belong to a place in the tree; () is the whole."""
-        spawned = [np.random.SeedSequence(seed, spawn_key=place, pool_size=24) for seed in self.seeds]
-        return torch.stack([self.source.stream(int(s.generate_state(1)[0]))(self.shape) for s in spawned])
+    def _draws(self, places: Sequence[tuple[int, ...]]) -> Sequence[torch.Tensor]:
+        """Standard normal numbers (B, C, h, w) that belong to each place in the tree; () is the whole."""
+        spawned = [
+            np.random.SeedSequence(seed, spawn_key=place, pool_size=24) for place in places for seed in self.seeds
+        ]
+        if not spawned:
+            return ()
+        streams = [self.source.stream(int(s.generate_state(1)[0])) for s in spawned]
+        return next_of_each(streams, self.shape).unflatten(0, (len(places), len(self.seeds))).unbind()

@@ -18,6 +18,7 @@ from ohwx_compare.engine.unpickle import read_pt
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.models.esrgan import ESRGAN, ESRGANConfig
+from ohwx_compare.models.unfilled import unfilled
 
 __all__ = ["TILE", "Enlarge", "in_tiles", "read_upscaler", "resized"]
 
@@ -108,7 +109,7 @@ def read_upscaler(path: Path, *, device: torch.device, dtype: torch.dtype) -> ES
     state = {_name(name, tensors): tensor for tensors in [_tensors(path)] for name, tensor in tensors.items()}
     try:
         config = ESRGANConfig.from_shapes({name: tuple(tensor.shape) for name, tensor in state.items()})
-        with torch.device("meta"):
+        with unfilled():
             model = ESRGAN(config)
         model.load_state_dict(state, assign=True)
     except (KeyError, IndexError, RuntimeError) as error:

@@ -28,6 +28,7 @@ from ohwx_compare.files.checkpoint import Header, describe, prediction, read_hea
 from ohwx_compare.files.checkpoint import Tensor as Stored
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
+from ohwx_compare.models.unfilled import unfilled
 from ohwx_compare.models.vae import VAE, VAEConfig
 from ohwx_compare.words import counted
 
@@ -299,7 +300,7 @@ def build(part: str, shapes: Mapping[str, tuple[int, ...]]) -> nn.Module:
 
     Raises KeyError where a tensor that tells a size is missing.
     """
-    with torch.device("meta"):
+    with unfilled():
         if part == "unet":
             return UNet(UNetConfig.from_shapes(shapes))
         if part == "vae":

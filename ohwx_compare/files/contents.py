@@ -1,6 +1,7 @@
 """What a checkpoint file holds, by hash: the whole and every tensor, read once for both."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from ohwx_compare.files.checkpoint import Header, Tensor, read_header
 __all__ = ["BLOCK", "Contents", "TensorSeals", "read_contents", "seal"]
 
 BLOCK = 1 << 22  # bytes in hand
+_BLOCKS = 4  # in memory: one is read, the hashes may be apart by the others
 DIGITS = 32  # of a tensor's hash: 128 bits tell apart all that was ever trained
 
 
@@ -64,23 +66,38 @@ class TensorSeals:
 
 
 def read_contents(path: Path, on_block: Callable[[], None] = lambda: None) -> Contents:
-    """Hash `path` in one pass, the whole and the tensors on a thread each; memory holds one block of 4 MiB.
+    """Hash `path` in one pass: the next block is read while two threads hash those before, the whole and the tensors.
 
-    on_block: called after every block; what it raises ends the reading.
+    Memory holds `_BLOCKS` blocks of 4 MiB. on_block: called after every block; what it raises ends the reading.
     Raises CheckpointError where the file cannot be read.
     """
     whole, tensors = hashlib.sha256(), _Tensors(_ordered(path))
-    view = memoryview(bytearray(BLOCK))
+    blocks = deque(memoryview(bytearray(BLOCK)) for _ in range(_BLOCKS))
+    hashing: deque[tuple[Future[None], Future[None]]] = deque()  # of the blocks in hand, the oldest first
     try:
-        with path.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as beside:
-            while count := file.readinto(view):
-                hashed = beside.submit(tensors.update, view[:count])
-                whole.update(view[:count])
-                hashed.result()
+        with (
+            path.open("rb", buffering=0) as file,
+            ThreadPoolExecutor(1) as one,
+            ThreadPoolExecutor(1) as other,
+        ):
+            while count := file.readinto(blocks[0]):
+                data = blocks[0][:count]
+                hashing.append((one.submit(whole.update, data), other.submit(tensors.update, data)))
+                blocks.rotate(-1)
+                if len(hashing) == _BLOCKS:
+                    _ended(hashing)
                 on_block()
+            while hashing:
+                _ended(hashing)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
     return Contents(whole.hexdigest(), tensors.hashes())
+
+
+def _ended(hashing: deque[tuple["Future[None]", "Future[None]"]]) -> None:
+    """Wait until the oldest block is hashed twice, so that its memory is free."""
+    for part in hashing.popleft():
+        part.result()
 
 
 def _ordered(path: Path) -> list[tuple[str, Tensor]]:

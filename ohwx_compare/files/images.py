@@ -134,7 +134,7 @@ def write_png(path: Path, image: Image.Image, infotext: str, record: str = "") -
     picture and text give the same bytes.
     Raises ImageError.
     """
-    _write(path, image, "PNG", pnginfo=_chunks(infotext, record))
+    _write(path, image, "PNG", pnginfo=_chunks(infotext, record), compress_type=zlib.Z_RLE)
 
 
 def write_result(path: Path, image: Image.Image, infotext: str) -> None:

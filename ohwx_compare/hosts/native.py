@@ -20,6 +20,7 @@ from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import hires, inpaint, render, weights
 from ohwx_compare.engine.conditioning import Encoded
+from ohwx_compare.engine.linear import ONEDNN, TORCH, linear_by
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.networks.wear import put_on
 from ohwx_compare.engine.noise import pick_source
@@ -89,6 +90,7 @@ class NativeHost:
     """
 
     name = "native"
+    linear = TORCH  # see `engine.linear`; set before anything is drawn
 
     def __init__(
         self,
@@ -217,6 +219,7 @@ class NativeHost:
             "device": self.device.type,
             "dtype": str(self.dtype).removeprefix("torch."),
             "vae": self._files.sha256(vae) if vae else None,
+            **({"linear": ONEDNN} if self.linear == ONEDNN else {}),
             **self._named.hashes(job),
             **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
             **self._others.hashes(job),
@@ -237,7 +240,8 @@ class NativeHost:
     def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[NotedImage]]) -> Iterator[Rendered]:
         """The pictures that `draw` gives of jobs of one size."""
         pictures = counted(len(jobs), "picture", "pictures at once")
-        drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
+        with linear_by(self.linear):
+            drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
         vae = self._vae_of(jobs[0])
         hashes = (("VAE hash", self._files.sha256(vae)[:10]), ("VAE", vae.name)) if vae else ()
         return (

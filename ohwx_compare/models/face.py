@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ohwx_compare.models.unfilled import unfilled
+
 __all__ = ["FaceBlock", "FaceNet", "FaceNetConfig"]
 
 
@@ -80,7 +82,7 @@ class FaceNet(nn.Module):
     @staticmethod
     def load(config: FaceNetConfig, state: Mapping[str, Tensor]) -> "FaceNet":
         """The network of a state dict, in evaluation mode. Raises RuntimeError for tensors that do not fit."""
-        with torch.device("meta"):
+        with unfilled():
             network = FaceNet(config)
         network.load_state_dict(state, assign=True)
         return network.requires_grad_(False).eval()

@@ -133,7 +133,8 @@ class ClipL(nn.Module):
 class _AttentionG(nn.Module):
     def __init__(self, width: int):
         super().__init__()
-        self.in_proj_weight = nn.Parameter(torch.randn(3 * width, width) * width**-0.5)
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        nn.init.normal_(self.in_proj_weight, std=width**-0.5)
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
         self.out_proj = nn.Linear(width, width)
 
@@ -174,11 +175,13 @@ class _ModelG(nn.Module):
     def __init__(self, config: TextConfig):
         super().__init__()
         self.token_embedding = nn.Embedding(config.vocab, config.width)
-        self.positional_embedding = nn.Parameter(torch.randn(config.positions, config.width) * 0.01)
+        self.positional_embedding = nn.Parameter(torch.empty(config.positions, config.width))
+        nn.init.normal_(self.positional_embedding, std=0.01)
         self.transformer = _TransformerG(config)
         self.ln_final = nn.LayerNorm(config.width)
         projection = config.projection or config.width
-        self.text_projection = nn.Parameter(torch.randn(config.width, projection) * config.width**-0.5)
+        self.text_projection = nn.Parameter(torch.empty(config.width, projection))
+        nn.init.normal_(self.text_projection, std=config.width**-0.5)
 
 
 class ClipG(nn.Module):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ohwx_compare.errors import DetectorError
+from ohwx_compare.models.unfilled import unfilled
 from ohwx_compare.words import counted, quoted
 
 __all__ = ["STRIDES", "YOLOv8", "YOLOv8Config", "YOLOv8Output", "cell_grid", "decode_boxes", "fold_batch_norm"]
@@ -270,7 +271,7 @@ class YOLOv8(nn.Module):
         config = YOLOv8Config.of(state)
         if large := _beyond(config):
             raise DetectorError(f"not laid out as YOLOv8: its {' and '.join(large)} are far larger than any model's")
-        with torch.device("meta"):  # the shapes may be a stranger's: memory is what the file's tensors take
+        with unfilled():  # the shapes may be a stranger's: memory is what the file's tensors take
             network = YOLOv8(config)
         folded = fold_batch_norm(state)
         own = network.state_dict()

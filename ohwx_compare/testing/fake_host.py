@@ -45,6 +45,7 @@ class FakeHost:
     """
 
     name = "fake"
+    linear = "torch"
     reports_steps = False
 
     def __init__(

@@ -8,11 +8,11 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors.numpy import save_file
 
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
+from ohwx_compare.models.unfilled import unfilled
 from ohwx_compare.models.vae import VAE, VAEConfig
 from ohwx_compare.toy.drawn import EXTRA, draw_tensor
 
@@ -24,7 +24,7 @@ TINY = (("tiny_base", 1, None, 0.0), ("tiny_reg", 1, 2, 0.2), ("tiny_noreg", 1, 
 
 def tiny_shapes() -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of a tiny checkpoint."""
-    with torch.device("meta"):
+    with unfilled():
         parts = {
             "conditioner.embedders.0.": ClipL(TextConfig(width=128, layers=3)),
             "conditioner.embedders.1.": ClipG(TextConfig(width=128, layers=3)),

@@ -11,7 +11,6 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -22,6 +21,7 @@ from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
+from ohwx_compare.models.unfilled import unfilled
 from ohwx_compare.models.vae import VAE, VAEConfig
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.toy.drawn import DRAWN_SPREAD, EXTRA, draw_tensor
@@ -57,7 +57,7 @@ _SEED = 1  # of the rows that are drawn
 
 def toy_shapes() -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor of the toy checkpoint."""
-    with torch.device("meta"):
+    with unfilled():
         parts = {"clip_l": ClipL(TEXT), "clip_g": ClipG(TEXT), "vae": VAE(VAE_CONFIG), "unet": UNet(UNET)}
     own = ((PREFIXES[p] + name, tuple(t.shape)) for p, part in parts.items() for name, t in part.state_dict().items())
     return dict(chain(own, EXTRA.items()))

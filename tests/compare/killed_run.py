@@ -39,5 +39,5 @@ class Detector:
 
 if __name__ == "__main__":
     models, out, log = map(Path, sys.argv[1:])
-    host = FakeHost(models, faults=Faults(seconds=0.02), log=log)
+    host = FakeHost(models, faults=Faults(seconds=0.05), log=log)
     draw_run(EXPERIMENT, host, lambda name: Detector(), out, resolve=in_folder(models, {}), options=Options(batch=2))

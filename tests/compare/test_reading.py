@@ -157,7 +157,7 @@ def test_the_whole_is_read_while_the_first_batch_is_generated(models, tmp_path):
     def reading(path, on_block):
         assert is_generating.wait(60), "the file is read before anything is generated"
         is_generating.clear()
-        assert sum(isinstance(event, Saved) for event in told) == process.reads.total()
+        assert sum(isinstance(event, Saved) for event in told) <= process.reads.total()  # of the file before alone
         return read(path, on_block)
 
     def waiting(jobs):

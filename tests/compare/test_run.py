@@ -2,10 +2,12 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -236,23 +238,30 @@ def test_all_missing_checkpoints_are_named_before_anything_is_drawn(models, tmp_
         draw(PLAIN.with_checkpoints([CheckpointRef("a"), CheckpointRef("a.safetensors")]), models, tmp_path / "out")
 
 
+class Asked(FakeHost):
+    """The user asks for something while the `number`-th batch is generated."""
+
+    def __init__(self, folder, number, what):
+        super().__init__(folder)
+        self.number, self.what = number, what
+
+    def render(self, jobs):
+        yield from super().render(jobs)
+        self.number -= 1
+        if self.number == 0:
+            self.requests.append(self.what)
+
+
 def test_the_user_stops_and_goes_on(models, tmp_path):
     for asked in (Interruption.FINISH_CELL, Interruption.STOP):
         out = tmp_path / asked.name / "out"
-        host = FakeHost(models)
-
-        class Stop(list):
-            def append(self, event, host=host, asked=asked):
-                super().append(event)
-                if isinstance(event, events.Saved) and event.path.endswith("0002 a 2.png"):
-                    host.requests.append(asked)
-
+        host = Asked(models, 1, asked)
         if asked is Interruption.STOP:
             with pytest.raises(Interrupted):
-                draw(PLAIN, models, out, host=host, told=Stop())
+                draw(PLAIN, models, out, host=host)
             assert {c.result.outcome for c in open_run(out).cells} == {Outcome.PENDING}
         else:
-            result, _, _, _ = draw(PLAIN, models, out, host=host, told=Stop())
+            result, _, _, _ = draw(PLAIN, models, out, host=host)
             assert (result.drawn, result.is_interrupted) == (2, True)  # the batch in hand was finished
         draw(PLAIN, models, out)
         draw(PLAIN, models, tmp_path / "whole" / "out")
@@ -260,15 +269,8 @@ def test_the_user_stops_and_goes_on(models, tmp_path):
 
 
 def test_a_stop_with_nothing_left_is_no_interruption(models, tmp_path):
-    host = FakeHost(models)
-
-    class Stop(list):
-        def append(self, event):
-            super().append(event)
-            if isinstance(event, events.Saved) and "0006 " in event.path:
-                host.requests.append(Interruption.FINISH_CELL)
-
-    result, _, _, _ = draw(PLAIN, models, tmp_path / "out", host=host, told=Stop())
+    host = Asked(models, 4, Interruption.FINISH_CELL)
+    result, _, _, _ = draw(PLAIN, models, tmp_path / "out", host=host)
     assert not host.requests  # it was heard
     assert (result.drawn, result.is_interrupted) == (6, False)
 
@@ -321,6 +323,11 @@ def test_cut_between_any_two_writes(models, tmp_path, monkeypatch):
     assert moment == 1 + 2 * len(list((tmp_path / "whole" / "out").rglob("*.png"))) + 7
 
 
+def is_begun(out) -> bool:
+    with closing(sqlite3.connect(out / "run.sqlite")) as db:
+        return db.execute("SELECT count(*) FROM cells").fetchone()[0] > 0
+
+
 def test_killed_and_run_again(models, tmp_path):
     """SIGKILL at several moments of a running process, until it comes through."""
     out, log = tmp_path / "out", tmp_path / "log"
@@ -334,6 +341,8 @@ def test_killed_and_run_again(models, tmp_path):
         goal = starts[-1] + (7, 4, 5, 10**6)[kills]
         while process.poll() is None and len(lines(log)) < goal and time.monotonic() < patience:
             time.sleep(0.002)
+        while kills == 0 and process.poll() is None and not is_begun(out) and time.monotonic() < patience:
+            time.sleep(0.002)  # the writer comes behind
         time.sleep(0.013 * kills)
         process.kill()
         _, error = process.communicate()

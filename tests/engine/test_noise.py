@@ -1,13 +1,17 @@
 """Noise: the webui's numbers, one stream an image, a Brownian path that forgets nothing."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 import torchsde
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from ohwx_compare.engine.noise import Brownian, ImageNoise, Philox, Source, pick_source, slerp
+from ohwx_compare.engine import noise
+from ohwx_compare.engine.noise import Brownian, ImageNoise, Philox, Source, next_of_each, pick_source, slerp
 
 CPU = torch.device("cpu")
 SHAPE = (4, 3, 5)
@@ -19,11 +23,48 @@ def test_philox_draws_what_a_cuda_generator_draws():
 
 
 def test_philox_is_normal_and_its_draws_differ():
-    noise = Philox(2**40 + 3)
-    one, two = noise((40_000,)), noise((40_000,))
+    stream = Philox(2**40 + 3)
+    one, two = stream((40_000,)), stream((40_000,))
     assert abs(one.mean()) < 0.02
     assert abs(one.std() - 1) < 0.02
     assert abs(torch.corrcoef(torch.stack([one, two]))[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("at_once", [1 << 23, 2 * 60])
+def test_streams_together_are_each_alone_wherever_they_are(at_once, monkeypatch):
+    monkeypatch.setattr(noise, "NUMBERS_AT_ONCE", at_once)
+    seeds = (1, 2**33 + 5, 3)
+    alone, together = [Philox(seed) for seed in seeds], [Philox(seed) for seed in seeds]
+    for streams in (alone, together):
+        streams[1](SHAPE)  # one is further
+    for _ in range(2):
+        assert torch.equal(next_of_each(together, SHAPE), torch.stack([stream(SHAPE) for stream in alone]))
+
+
+class Launches(TorchDispatchMode):
+    """Counts what would be launched on a device: calls that compute, not views."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", ["CPU", "GPU", "NV"])
+def test_a_steps_noise_of_four_images_takes_few_launches(kind):
+    levels = [14.6 * 0.8**n for n in range(12)]
+    for made in (
+        lambda: ImageNoise(Source(kind, CPU), [1, 2, 3, 4], SHAPE),
+        lambda: Brownian(Source(kind, CPU), [1, 2, 3, 4], SHAPE, (levels[-1], levels[0])),
+    ):
+        drawn = made()
+        for level, following in pairwise(levels):
+            with Launches() as launches:
+                drawn(level, following)
+            assert launches.count <= 500
 
 
 def test_every_word_of_the_seed_counts():

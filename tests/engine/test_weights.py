@@ -1,6 +1,9 @@
 """Loading is strict, with two lists: what may be missing, what may be left over."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from ohwx_compare.engine.weights import PREFIXES, build, load, load_part, save
 from ohwx_compare.errors import CheckpointError, MissingKeysError
 from ohwx_compare.files.checkpoint import read_header, sha256
 
+ROOT = Path(__file__).parents[2]
 LOGIT = "conditioner.embedders.1.model.logit_scale"
 POSITIONS = "conditioner.embedders.0.transformer.text_model.embeddings.position_ids"
 UNET_KEY = "model.diffusion_model.middle_block.0.in_layers.2.weight"
@@ -209,3 +213,15 @@ def test_one_part_alone(tiny):
 def test_a_part_that_is_not_there(write):
     with pytest.raises(CheckpointError, match="no tensors under first_stage_model"):
         load_part("vae", write("first_stage_model."), dtype=torch.float32)
+
+
+def test_what_is_loaded_does_not_load_torchs_compiler(tiny, goldens):
+    """It takes longer than all that a run does which has nothing left to generate."""
+    code = (
+        "import sys; from pathlib import Path; from ohwx_compare.engine import weights, detect;"
+        f"weights.load(Path({str(tiny / 'tiny_base.safetensors')!r}));"
+        f"detect.find_detector('drawn_yolov8.pt', [Path({str(goldens)!r})]);"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert said.split() == ["False"]

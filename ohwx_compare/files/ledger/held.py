@@ -1,6 +1,7 @@
 """A ledger that is held for writing: the folder's lock, whose folder it is, and one transaction for each change."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ class HeldLedger:
         Raises LedgerError, ElsewhereError without `adopt`.
         """
         self.path = path
+        self._turn = threading.Lock()  # of the threads that change something
         with ExitStack() as held:
             held.enter_context(closing(_hold(path.parent)))
             self.adopted = _claimed(path, adopt=adopt, tell=tell)
@@ -49,7 +51,7 @@ class HeldLedger:
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
-        with explained(self.path):
+        with self._turn, explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

@@ -135,8 +135,11 @@ def _advice(error: str) -> str:
 
 
 def connect(address: Path | str, *, is_uri: bool = False) -> sqlite3.Connection:
-    """A connection as all of ours are: nothing that a file's own schema names is called, and cells are checked."""
-    db = sqlite3.connect(address, timeout=30, isolation_level=None, uri=is_uri)
+    """A connection as all of ours are: nothing that a file's own schema names is called, and cells are checked.
+
+    Threads may share it, one at a time.
+    """
+    db = sqlite3.connect(address, timeout=30, isolation_level=None, uri=is_uri, check_same_thread=False)
     try:
         db.row_factory = sqlite3.Row
         for pragma in ("foreign_keys = ON", "synchronous = FULL", "trusted_schema = OFF", "cell_size_check = ON"):

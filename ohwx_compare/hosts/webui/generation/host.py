@@ -15,6 +15,7 @@ from ohwx_compare.core.events import Listener
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.engine.linear import ONEDNN, TORCH, linear_by
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.errors import HostError, InfotextError, Interrupted, MissingKeysError, SkippedError
 from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
@@ -42,6 +43,7 @@ class WebuiHost:
     own_faces: the comparison does the faces; ADetailer stays out of the pictures then.
     told: fields of jobs that an axis sets: theirs count, at their defaults too, and what the user has there does not.
     tell: hears of large files that are read for their hash.
+    linear: what multiplies in linear layers, see `engine.linear`; no module of the webui is touched for it.
     Make it while the webui's queue lock is held, as a script does. Raises HostError where settings are frozen.
     """
 
@@ -55,6 +57,7 @@ class WebuiHost:
         own_faces: bool,
         told: frozenset[str] = frozenset(),
         tell: Listener = lambda event: None,
+        linear: str = TORCH,
     ):
         if why := features.refusal():
             raise HostError(why)
@@ -65,6 +68,7 @@ class WebuiHost:
         self._fingerprint = Fingerprint(
             p, own_faces=own_faces, digest=self._hashes, modules=self._holding.modules, told=told
         )
+        self.linear = linear
         self._in_use: tuple[Loaded, Header, Any] | None = None
         self._is_finishing = self._is_closed = False
 
@@ -145,7 +149,8 @@ class WebuiHost:
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
         """Webui version, precision, VAE, LoRA files, settings, other scripts' arguments, and other checkpoints."""
-        return {**self._fingerprint(job), **self._others.hashes(job)}
+        linear = {"linear": ONEDNN} if self.linear == ONEDNN else {}
+        return {**self._fingerprint(job), **self._others.hashes(job), **linear}
 
     def interruption(self) -> Interruption:
         """What Interrupt, Skip or "finish this image" asked for."""
@@ -173,7 +178,8 @@ class WebuiHost:
         torch.manual_seed(jobs[0].seed)  # the VAE's encode draws from here, or else from what the last job left
         self._keep()
         what = f"{len(jobs)} x {jobs[0].width}x{jobs[0].height} px"
-        processed = within_memory(lambda: processing.process_images(p), what, torch.device(devices.device))
+        with linear_by(self.linear):
+            processed = within_memory(lambda: processing.process_images(p), what, torch.device(devices.device))
         if shared.state.interrupted:
             raise Interrupted("Interrupted; what is finished is kept.")
         if shared.state.skipped:

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from modules import devices, processing
 
 from ohwx_compare.compare.run import Options, draw_run
@@ -21,6 +22,7 @@ from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.names import is_plain_name
+from ohwx_compare.hosts.run_linear import keep_linear, linear_of_run
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
@@ -101,12 +103,15 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     require_ready(p, experiment)
     require_known_names(experiment, stood_in=(folder / LEDGER_FILE).is_file())
     progress = RunProgress(folder.name, experiment.cells())
-    host = WebuiHost(p, own_faces=bool(experiment.faces), told=fields_of(experiment), tell=progress)
+    linear = linear_of_run([folder], torch.device(devices.device))
+    told = fields_of(experiment)
+    host = WebuiHost(p, own_faces=bool(experiment.faces), told=told, tell=progress, linear=linear)
     with progress:
 
         def listen(event: Event) -> None:
             if isinstance(event, Started):  # the folder took the request: one that it refuses must not be resumed
                 write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
+                keep_linear(folder, linear)
             progress(event)
 
         try:

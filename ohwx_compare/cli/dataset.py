@@ -177,7 +177,7 @@ def _crop(place: "SetPicture", facts: "PictureFacts", crops: Path) -> None:
     from ohwx_compare.files.atomic import write_text
     from ohwx_compare.files.dataset import ReadingRules, load_picture
 
-    path = crops / f"{place.inside}.png"
+    path = crops / (place.inside if place.inside.endswith(".png") else f"{place.inside}.png")
     if path.exists():
         return
     keep_faces(load_picture(place.path, ReadingRules()), facts.faces, path)

@@ -26,7 +26,7 @@ from ohwx_compare.hosts.run_linear import keep_linear, linear_of_run
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
-from ohwx_compare.hosts.webui.request.known import require_known_names, require_ready
+from ohwx_compare.hosts.webui.request.known import fields_of, require_known_names, require_ready
 from ohwx_compare.hosts.webui.request.progress import RunProgress
 from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
@@ -100,17 +100,17 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     """
     folder = run_folder(request)
     experiment = request.experiment
-    require_ready(p)
+    require_ready(p, experiment)
     require_known_names(experiment, stood_in=(folder / LEDGER_FILE).is_file())
     progress = RunProgress(folder.name, experiment.cells())
-    linear = linear_of_run([folder], torch.device(devices.device))
-    host = WebuiHost(p, own_faces=bool(experiment.faces), tell=progress, linear=linear)
+    host = WebuiHost(p, own_faces=bool(experiment.faces), told=fields_of(experiment), tell=progress)
+    host.linear = linear_of_run([folder], torch.device(devices.device))
     with progress:
 
         def listen(event: Event) -> None:
             if isinstance(event, Started):  # the folder took the request: one that it refuses must not be resumed
                 write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
-                keep_linear(folder, linear)
+                keep_linear(folder, host.linear)
             progress(event)
 
         try:

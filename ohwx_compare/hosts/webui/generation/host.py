@@ -43,11 +43,11 @@ class WebuiHost:
     own_faces: the comparison does the faces; ADetailer stays out of the pictures then.
     told: fields of jobs that an axis sets: theirs count, at their defaults too, and what the user has there does not.
     tell: hears of large files that are read for their hash.
-    linear: what multiplies in linear layers, see `engine.linear`; no module of the webui is touched for it.
     Make it while the webui's queue lock is held, as a script does. Raises HostError where settings are frozen.
     """
 
     name = "webui"
+    linear = TORCH  # see `engine.linear`; no module of the webui is touched for another
     reports_steps = False
 
     def __init__(
@@ -57,7 +57,6 @@ class WebuiHost:
         own_faces: bool,
         told: frozenset[str] = frozenset(),
         tell: Listener = lambda event: None,
-        linear: str = TORCH,
     ):
         if why := features.refusal():
             raise HostError(why)
@@ -68,7 +67,6 @@ class WebuiHost:
         self._fingerprint = Fingerprint(
             p, own_faces=own_faces, digest=self._hashes, modules=self._holding.modules, told=told
         )
-        self.linear = linear
         self._in_use: tuple[Loaded, Header, Any] | None = None
         self._is_finishing = self._is_closed = False
 
@@ -149,8 +147,8 @@ class WebuiHost:
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
         """Webui version, precision, VAE, LoRA files, settings, other scripts' arguments, and other checkpoints."""
-        linear = {"linear": ONEDNN} if self.linear == ONEDNN else {}
-        return {**self._fingerprint(job), **self._others.hashes(job), **linear}
+        kernel = {"linear": ONEDNN} if self.linear == ONEDNN else {}
+        return {**self._fingerprint(job), **self._others.hashes(job), **kernel}
 
     def interruption(self) -> Interruption:
         """What Interrupt, Skip or "finish this image" asked for."""

@@ -103,15 +103,14 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     require_ready(p, experiment)
     require_known_names(experiment, stood_in=(folder / LEDGER_FILE).is_file())
     progress = RunProgress(folder.name, experiment.cells())
-    linear = linear_of_run([folder], torch.device(devices.device))
-    told = fields_of(experiment)
-    host = WebuiHost(p, own_faces=bool(experiment.faces), told=told, tell=progress, linear=linear)
+    host = WebuiHost(p, own_faces=bool(experiment.faces), told=fields_of(experiment), tell=progress)
+    host.linear = linear_of_run([folder], torch.device(devices.device))
     with progress:
 
         def listen(event: Event) -> None:
             if isinstance(event, Started):  # the folder took the request: one that it refuses must not be resumed
                 write_request(folder, SavedRequest.now(request, folder, by, _besides(p)))
-                keep_linear(folder, linear)
+                keep_linear(folder, host.linear)
             progress(event)
 
         try:

@@ -111,6 +111,7 @@ class WebuiHost:
         self._in_use = (loaded, header, entry)
         self._verify()
         _require_whole(checkpoint, header, parts)
+        loading.forget_networks()
         self._template.use(self._holding.overrides(self._template.p.override_settings, entry))
         return loaded
 

@@ -63,7 +63,7 @@ def require_built(tabs: Sequence[FaceSettings]) -> None:
     for number, tab in enumerate(tabs, 1):
         asked = {
             "face restoration": tab.restore_face,
-            "classes by name": bool(tab.classes) or "-world" in tab.model,
+            "YOLO-World's classes": "-world" in tab.model,
         }
         named = [name for name, is_asked in asked.items() if is_asked]
         if named:

@@ -213,11 +213,10 @@ def test_outcomes_are_told_apart(tmp_path):
 
 
 def test_what_is_not_built_is_refused_by_name():
-    refused = {"checkpoint": "x", "restore_face": True, "classes": "face"}
-    for name, value in {**refused, "model": "yolov8x-world.pt"}.items():
+    for name, value in {"restore_face": True, "model": "yolov8x-world.pt"}.items():
         with pytest.raises(UnsupportedKeyError, match="Face tab 2"):
             require_built([PLAIN, replace(PLAIN, **{name: value})])
-    require_built([replace(PLAIN, noise_multiplier=1.1, vae="v", clip_skip=2)])
+    require_built([replace(PLAIN, noise_multiplier=1.1, vae="v", clip_skip=2, checkpoint="c", classes="face")])
 
 
 def test_steps_of_a_face_are_the_webuis():

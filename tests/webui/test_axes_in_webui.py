@@ -101,7 +101,7 @@ def test_txt2img_along_upscalers_the_refiner_and_the_prompt(webui, asking, small
         [("Sigma Churn", "2,5"), ("Sigma noise", "0.9,1.1")],
         [("Schedule rho", "5,9"), ("Schedule max sigma", "8,12")],
         [("SGM noise multiplier", "False,True"), ("Always discard next-to-last sigma", "False,True")],
-        [("RNG source", "CPU,NV"), ("Token merging ratio", "0,0.5")],
+        [("RNG source", "CPU,NV"), ("Negative Guidance minimum sigma", "0,4")],
     ],
     ids=lambda axes: ", ".join(name for name, _ in axes),
 )

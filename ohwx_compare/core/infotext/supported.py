@@ -220,7 +220,7 @@ def _faces(tabs: Sequence[FaceSettings]) -> Iterator[str]:
 def _face(tab: FaceSettings) -> Iterator[str]:
     if tab.model.lower().startswith("mediapipe"):
         yield f"model: {tab.model}"
-    if tab.classes or "-world" in tab.model:
+    if "-world" in tab.model:  # in every other detector ADetailer ignores classes
         yield f"model classes: {tab.classes or tab.model}"
     if tab.restore_face:
         yield "restore face"

@@ -11,6 +11,7 @@ each measure looks at --large pictures of 1024 px. CPU seconds, since wall time 
 
 import argparse
 import os
+import re
 import resource
 import shutil
 import sqlite3
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -47,15 +49,21 @@ from ohwx_compare.toy.checkpoint import write_checkpoint
 ASTRONAUT = Path(__file__).parents[1] / "tests" / "goldens" / "astronaut.png"
 STYLES = ("photo", "oil painting", "watercolor", "cartoon", "pencil")
 CHECKPOINTS = ("base", *(f"{kind}-{n:06d}" for kind in ("no-reg", "reg") for n in (30, 60, 90, 120, 150)))
+TOLD = 1500  # scores from one telling to the next
 ASKED = 3  # of the pictures are measured when it is killed: one in so many
 
 
 def picture(number: int, side: int) -> Image.Image:
     """The photograph's middle in a light of its own; no two are alike."""
     chance = np.random.default_rng(number)
-    face = Image.open(ASTRONAUT).convert("RGB").crop((62, 27, 223, 188)).resize((side, side), Image.Resampling.LANCZOS)
-    lit = ImageEnhance.Brightness(face).enhance(float(chance.uniform(0.6, 1.1)))
+    lit = ImageEnhance.Brightness(face(side)).enhance(float(chance.uniform(0.6, 1.1)))
     return ImageEnhance.Color(lit).enhance(float(chance.uniform(0.3, 1.2)))
+
+
+@cache
+def face(side: int) -> Image.Image:
+    """The photograph's middle."""
+    return Image.open(ASTRONAUT).convert("RGB").crop((62, 27, 223, 188)).resize((side, side), Image.Resampling.LANCZOS)
 
 
 def write_run(folder: Path, pictures: int, weights: Path) -> Path:
@@ -94,20 +102,36 @@ def write_run(folder: Path, pictures: int, weights: Path) -> Path:
 
 
 def judge(run: Path, until: int | None = None) -> tuple[float, float, int]:
-    """Call `ohwx judge`; CPU seconds, peak memory in MB, scores kept. until: it is killed at so many scores."""
+    """Call `ohwx judge`; CPU seconds, peak memory in MB, scores kept. until: it is killed at so many scores.
+
+    The peak is told on the way too. It is the kernel's own (VmHWM): what `wait4` gives holds the parent's as well.
+    """
     root = run.parent
     command = [sys.executable, "-m", "ohwx_compare", "judge", str(run), "--photos", str(root / "photos"), "--base",
                str(root / "models" / "base.safetensors"), "--checkpoints", str(root / "models"), "--json"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
-        while until is not None and child.poll() is None and kept(run) < until:
-            time.sleep(0.5)
-        if until is not None:
-            child.kill()
+        peak, told = 0.0, kept(run)
+        while (now := peak_of(child.pid)) is not None:
+            peak = max(peak, now)
+            if (scores := kept(run)) >= told + TOLD:
+                told = scores
+                print(f"  {scores:,} scores, at most {peak:,.0f} MB so far", flush=True)
+            if until is not None and scores >= until:
+                child.kill()
+                break
+            time.sleep(0.2)
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if until is None and child.returncode:
         raise SystemExit(f"ohwx judge ended with {child.returncode}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, kept(run)
+    return used.ru_utime + used.ru_stime, peak, kept(run)
+
+
+def peak_of(process: int) -> float | None:
+    """The most memory that a process has had so far, in MB; None once it has ended."""
+    told = Path(f"/proc/{process}/status").read_text()
+    found = re.search(r"VmHWM:\s+(\d+) kB", told)
+    return int(found[1]) / 1024 if found else None
 
 
 def kept(run: Path) -> int:

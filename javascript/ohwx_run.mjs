@@ -79,9 +79,10 @@ export function runView(parts, server, hooks) {
   const change = button("Copy to a new draft", copy, { id: "ohwx-change" });
   const link = { id: "ohwx-alone", target: "_blank", rel: "noopener", className: "ohwx-button" };
   const alone = make("a", link, "Open in a new tab");
+  const vote = make("a", { ...link, id: "ohwx-vote" }, "Vote");
   const page = parts.pageFrame(parts, server, hooks.send);
   const judge = parts.judgeView(parts, server);
-  const acts = make("span", { className: "ohwx-buttons" }, ...buttons.values(), change, alone);
+  const acts = make("span", { className: "ohwx-buttons" }, ...buttons.values(), change, vote, alone);
   const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, now, acts);
   const inside = [head, bar.node, note, fault, judge.node, page.node];
   const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" }, ...inside);
@@ -144,6 +145,8 @@ export function runView(parts, server, hooks) {
     setShown(alone, run.page);
     setShown(judge.node, run.done > 0 && !run.elsewhere);
     if (alone.getAttribute("href") !== run.page) alone.href = run.page;
+    setShown(vote, run.page && run.done > 0 && !run.elsewhere);
+    vote.href = run.page.replace(/index\.html$/, "votes/index.html");
   }
 
   /** @param {boolean} isAgain */

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
@@ -16,11 +17,14 @@ from ohwx_compare.cli.options import (
     at_least_1,
     checkpoint_map,
     detectors_asked,
+    interruption,
     known_hashes,
     native_host,
+    require_device,
     require_folder,
     warn_of_disk,
 )
+from ohwx_compare.cli.over_api import add_api_flags, crew_of, resolve_there
 from ohwx_compare.cli.texts import require_embeddings, texts_of, with_vae
 from ohwx_compare.compare.cost.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
@@ -29,6 +33,7 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext import infotext
+from ohwx_compare.core.prompt.style_families import expanded_styles
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
 from ohwx_compare.files.finding import list_checkpoints
@@ -36,6 +41,11 @@ from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
 from ohwx_compare.train.outside.runs import class_token_of
 from ohwx_compare.words import counted, quoted
+
+if TYPE_CHECKING:
+    from ohwx_compare.compare.host import Host
+    from ohwx_compare.compare.resolve import Resolve
+    from ohwx_compare.hosts.api.crew import ApiCrew
 
 __all__ = ["add_experiment_flags", "add_flags", "experiment_of", "read_experiment", "run_experiment"]
 
@@ -49,6 +59,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example: ohwx compare --from grid.png --checkpoints models/Stable-diffusion --out my-comparison"
     add_experiment_flags(parser)
     add_model_flags(parser)
+    add_api_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, new or to be resumed")
     parser.add_argument(
         "--adopt",
@@ -94,11 +105,12 @@ def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
     require_folder(options.out)
-    return run_experiment(experiment_of(options), options)
+    crew = crew_of(options)
+    return run_experiment(experiment_of(options, crew), options, crew)
 
 
-def experiment_of(options: argparse.Namespace) -> Experiment:
-    """The experiment that the flags ask for.
+def experiment_of(options: argparse.Namespace, crew: "ApiCrew | None" = None) -> Experiment:
+    """The experiment that the flags ask for; crew: the webuis that draw it, whose checkpoints count then.
 
     Raises ExperimentError, InfotextError, ImageError or CheckpointError, and UnsupportedKeyError naming what our engine
     does not support.
@@ -106,7 +118,9 @@ def experiment_of(options: argparse.Namespace) -> Experiment:
     experiment = read_experiment(options.experiment, options.source, styles_near(options.checkpoints), options)
     experiment = replace(experiment, faces=detectors_asked(options, experiment.faces)[1])
     if options.all:
-        names = list_checkpoints(options.checkpoints)
+        names = [one.name for one in crew.checkpoints()] if crew else list_checkpoints(options.checkpoints)
+        if not names and crew:
+            raise ExperimentError("The webui lists no .safetensors file to compare.")
         if not names:
             raise ExperimentError(f"--checkpoints {options.checkpoints} holds no .safetensors file to compare.")
         experiment = experiment.with_checkpoints(_comparable(names))
@@ -171,9 +185,9 @@ def read_experiment(
         first, *more = texts_of(source)
         if more:
             print(f"{first.stem} holds {counted(1 + len(more), 'infotext')}; only the first is used.", file=sys.stderr)
-        vae, folders = (options.vae, options.vaes) if options else (None, ())
-        text, about_vae = with_vae(infotext.parse(first.text), vae, folders)
-        if options:
+        text, about_vae = infotext.parse(first.text), tuple[str, ...]()
+        if options and not getattr(options, "api", None):  # a webui has its own
+            text, about_vae = with_vae(text, options.vae, options.vaes)
             require_embeddings(text, options.embeddings)
         experiment = Experiment.from_infotext(text, styles)
         experiment = replace(experiment, notes=(*experiment.notes, *about_vae))
@@ -190,11 +204,23 @@ def read_experiment(
         raise ExperimentError(
             f"{file} is not an experiment file (JSON): {error}. For a picture or infotext use --from."
         ) from error
-    return Experiment.from_dict(data, styles).as_typed()
+    return Experiment.from_dict(_with_families(data, styles or {}), styles).as_typed()
 
 
-def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
-    """Generate `experiment` as the flags say, then its sheet and page. Returns the exit status."""
+def _with_families(data: Any, library: Mapping[str, Style]) -> Any:
+    """The experiment with names of styles where an axis asks for some of a family."""
+    axes: Any = data.get("axes") if isinstance(data, dict) else None
+    for axis in axes if isinstance(axes, list) else ():
+        if isinstance(axis, dict) and axis.get("kind") == "styles" and isinstance(axis.get("values"), list):
+            axis["values"] = expanded_styles(axis["values"], library)
+    return data
+
+
+def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "ApiCrew | None" = None) -> int:
+    """Generate `experiment` as the flags say, here or by the `crew`, then its sheet and page.
+
+    Returns the exit status.
+    """
     from ohwx_compare.compare.run import Options
     from ohwx_compare.compare.run import draw_run as draw
     from ohwx_compare.engine.detect import find_detector
@@ -209,17 +235,18 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     if not options.out.exists():
         warn_of_disk(most_bytes(experiment), options.out)
     bar = Bar()
-    hashes = known_hashes(options, bar)
     with CtrlC(bar.say) as asked:
-        host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
+        host, resolve, device = _hosted(options, crew, asked, bar)
         try:
+            if crew:
+                crew.require(experiment)
             result = draw(
                 experiment,
                 host,
-                cache(lambda name: find_detector(name, folders, device=host.device.type)),
+                cache(lambda name: find_detector(name, folders, device=device)),
                 options.out,
                 bar,
-                resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes),
+                resolve=resolve,
                 options=Options(batch=options.batch, reuse=tuple(options.reuse), adopt=options.adopt),
             )
         finally:
@@ -247,3 +274,17 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace) -> int:
     if result.is_interrupted:
         raise Interrupted
     return 1 if result.failed else 0
+
+
+def _hosted(options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, bar: Bar) -> "tuple[Host, Resolve, str]":
+    """Who draws, what finds its checkpoints, and the device on which faces are found."""
+    stand_ins = checkpoint_map(options.checkpoint_map)
+    if crew:
+        from ohwx_compare.hosts.native import default_device
+
+        require_device(options.device)
+        crew.asks = lambda: interruption(asked)
+        return crew, resolve_there(crew, stand_ins), options.device or default_device().type
+    hashes = known_hashes(options, bar)
+    host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
+    return host, in_folder(options.checkpoints, stand_ins, hashes), host.device.type

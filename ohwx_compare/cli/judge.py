@@ -57,6 +57,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--checkpoints", metavar="DIR", type=Path, help="folder of checkpoints, where the run's files have moved"
     )
     _add_ways(parser)
+    parser.add_argument(
+        "--styles-out",
+        metavar="DIR",
+        type=Path,
+        help="also write a styles.csv for each checkpoint, of the run's styles that it still draws",
+    )
     parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
     parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead of Markdown")
@@ -74,6 +80,27 @@ def _add_ways(parser: argparse.ArgumentParser) -> None:
         help="face detector to measure with (default: the run's own, else face_yolov8n.pt, else OpenCV's frontal-face "
         "cascade, and the report says so)",
     )
+    parser.add_argument(
+        "--face-net",
+        metavar="FILE",
+        type=Path,
+        help="face network of ArcFace's kind (.onnx) in place of dlib's; needs the extra [onnx], and dlib's landmarks",
+    )
+    parser.add_argument(
+        "--clip",
+        metavar="FILE",
+        type=Path,
+        help="CLIP weights (open_clip's, .safetensors): CLIP-I and CLIP-T beside the answer; needs the extra [clip]",
+    )
+    parser.add_argument(
+        "--csd",
+        metavar="FILE",
+        type=Path,
+        help="weights of contrastive style descriptors (.safetensors): CSD beside the answer; needs the extra [clip]",
+    )
+    parser.add_argument(
+        "--clip-model", metavar="NAME", default="ViT-L-14", help="open_clip's name of their model (default: ViT-L-14)"
+    )
     parser.add_argument("--class-token", metavar="WORDS", help='token and class in the prompts: "ohwx man"')
     parser.add_argument(
         "--band", metavar="B", type=_band, help="differences up to this do not matter, of a scale of 1 (default: 0.05)"
@@ -87,7 +114,9 @@ def _add_ways(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score, judge and write the report. Returns the exit status."""
+    from ohwx_compare.files.ledger.reader import open_run
     from ohwx_compare.judge.run.judging import judge_folder
+    from ohwx_compare.judge.run.still_drawn import styles_still_drawn, write_still_drawn
     from ohwx_compare.look.report.markdown import judgement_markdown
     from ohwx_compare.look.report.numbers import judgement_json
     from ohwx_compare.look.report.page import write_judgement
@@ -101,7 +130,10 @@ def run(options: argparse.Namespace) -> int:
         finally:
             bar.close()
     markdown = judgement_markdown(found)
-    written = write_judgement(found, markdown)
+    written: tuple[Path, ...] = write_judgement(found, markdown)
+    if options.styles_out:
+        axes = open_run(options.folder).experiment.axes
+        written = (*written, *write_still_drawn(styles_still_drawn(found, axes), options.styles_out))
     if options.json:
         print_json({**judgement_json(found), "report": [str(path) for path in written]})
     else:
@@ -121,8 +153,8 @@ def _request(options: argparse.Namespace) -> "JudgeRequest":
         folder=options.folder,
         given=Given(
             photos=options.photos, held_out=options.held_out, negatives=options.negatives, base=options.base,
-            weights=tuple(weights_folders(options.checkpoints)), device=options.device,
-            second_opinion=options.second_opinion,
+            weights=tuple(weights_folders(options.checkpoints)), face_net=options.face_net, device=options.device,
+            second_opinion=options.second_opinion, clip=options.clip, csd=options.csd, clip_model=options.clip_model,
         ),
         checkpoints=options.checkpoints,
         detectors=tuple(folders_of_detectors(options.detectors, near)),
@@ -141,10 +173,14 @@ def _require_folders(options: argparse.Namespace) -> None:
         path = getattr(options, flag)
         if path is not None and not path.is_dir():
             raise ExperimentError(f"--{flag.replace('_', '-')}: there is no folder {path}; give an existing one.")
-    if options.base is not None and not options.base.is_file():
-        raise ExperimentError(
-            f"--base: there is no file {options.base}; give the checkpoint that the trainings began from."
-        )
+    files = {
+        "base": "give the checkpoint that the trainings began from",
+        **dict.fromkeys(("face_net", "clip", "csd"), "give weights that you have, or leave the flag out"),
+    }
+    for flag, what in files.items():
+        path = getattr(options, flag)
+        if path is not None and not path.is_file():
+            raise ExperimentError(f"--{flag.replace('_', '-')}: there is no file {path}; {what}.")
 
 
 def _band(text: str) -> float:

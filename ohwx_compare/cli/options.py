@@ -27,6 +27,7 @@ __all__ = [
     "checkpoint_map",
     "detectors_asked",
     "folders_of_detectors",
+    "interruption",
     "known_hashes",
     "native_host",
     "require_device",
@@ -151,6 +152,8 @@ def settle(options: argparse.Namespace) -> None:
     """Fill in the folders that --models stands for. Raises ExperimentError for one that is not there or not named."""
     if options.models and not options.models.is_dir():
         raise ExperimentError(f"--models: there is no folder {options.models}; give a webui's models folder.")
+    if getattr(options, "api", None) and options.models is None:
+        options.checkpoints = options.checkpoints or Path("models", "Stable-diffusion")  # for what lies beside it
     if options.checkpoints is None and options.models is None:
         raise ExperimentError("The checkpoints' folder is missing; give --checkpoints DIR, or --models DIR.")
     options.checkpoints = options.checkpoints or options.models / "Stable-diffusion"
@@ -220,19 +223,21 @@ def native_host(
 
     from ohwx_compare.hosts.native import Beside, NativeHost
 
-    def interruption() -> Interruption:
-        return Interruption.FINISH_CELL if asked.asked else Interruption.RUN_ON
-
     require_device(options.device)
     return NativeHost(
         [options.checkpoints],
         device=options.device,
         dtype=getattr(torch, options.dtype) if options.dtype else None,
         beside=Beside(options.vae, options.vaes, options.loras, options.embeddings, options.upscalers),
-        interruption=interruption,
+        interruption=lambda: interruption(asked),
         on_step=on_step,
         hashes=hashes,
     )
+
+
+def interruption(asked: "CtrlC") -> Interruption:
+    """What Ctrl-C asks of a run."""
+    return Interruption.FINISH_CELL if asked.asked else Interruption.RUN_ON
 
 
 def require_folder(folder: Path, flag: str = "--out") -> None:

@@ -1,4 +1,4 @@
-"""`ohwx pnginfo`: the infotexts of pictures and folders, as text, CSV or JSON."""
+"""`ohwx pnginfo`: how pictures and folders of them were generated, as text, CSV, JSON or lines of prompts."""
 
 import argparse
 import sys
@@ -8,6 +8,7 @@ from ohwx_compare.cli.answer import print_json
 from ohwx_compare.files.folder_infos import Info, infos, write_csv
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.json_file import json_text
+from ohwx_compare.files.prompt_lines import prompt_line
 
 __all__ = ["add_flags"]
 
@@ -15,8 +16,9 @@ __all__ = ["add_flags"]
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Print the infotexts of PNG, JPEG, WebP and AVIF pictures as the webui writes them, also of whole folders. "
-        "The pictures before and after a face pass are paired."
+        "Print how PNG, JPEG, WebP and AVIF pictures were generated, also of whole folders: the infotext of the webui, "
+        "or what ComfyUI, InvokeAI, NovelAI, Fooocus, SwarmUI, Draw Things, Easy Diffusion and NMKD write, by the "
+        "webui's keys. The pictures before and after a face pass are paired."
     )
     parser.epilog = "example: ohwx pnginfo outputs/txt2img-images --csv > pictures.csv"
     parser.add_argument("inputs", nargs="+", metavar="PATH", type=Path, help="pictures, or folders of them")
@@ -24,11 +26,16 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--csv", action="store_true", help="a table with one column for each key")
     form.add_argument("--jsonl", action="store_true", help="one JSON object per line, one line for each picture")
     form.add_argument("--json", action="store_true", help="one JSON list")
+    form.add_argument(
+        "--prompts",
+        action="store_true",
+        help="one line for each picture, as the webui's script Prompts from file or textbox takes them",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print; the status is 1 where a picture could not be read or no infotext was found at all."""
+    """Print; the status is 1 where a picture could not be read, or none says how it was generated."""
     found = pictures(options.inputs)
     read = list(infos(found))
     if options.csv:
@@ -36,6 +43,10 @@ def run(options: argparse.Namespace) -> int:
     elif options.jsonl:
         for info in read:
             print(json_text(vars(info)))
+    elif options.prompts:
+        for info in read:
+            if line := prompt_line(info):
+                print(line)
     elif options.json:
         print_json([vars(info) for info in read])
     else:
@@ -43,9 +54,10 @@ def run(options: argparse.Namespace) -> int:
     wrong = [info for info in read if info.error]
     for info in wrong:
         print(f"ohwx: {info.error}", file=sys.stderr)
-    if not wrong and not any(info.infotext for info in read):
-        print("ohwx: none of the pictures has an infotext.", file=sys.stderr)
-    return 1 if wrong or not any(info.infotext for info in read) else 0
+    is_any = any(info.infotext or info.raw for info in read)
+    if not wrong and not is_any:
+        print("ohwx: none of the pictures has an infotext, or another program's metadata.", file=sys.stderr)
+    return 1 if wrong or not is_any else 0
 
 
 def _in_words(info: Info) -> str:
@@ -54,4 +66,8 @@ def _in_words(info: Info) -> str:
 
 
 def _missing(info: Info) -> str:
-    return f"(no infotext) {info.reason or ''}".strip()
+    """Why there is no infotext, and what another program says in its place, in the form of one."""
+    lines = [f"(no infotext) {info.reason or ''}".strip(), info.prompt]
+    lines += [f"Negative prompt: {info.negative}"] if info.negative else []
+    lines.append(", ".join(f"{key}: {value}" for key, value in info.parameters.items()))
+    return "\n".join(filter(None, lines))

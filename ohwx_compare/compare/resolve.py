@@ -17,7 +17,7 @@ from ohwx_compare.words import counted
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["Resolve", "among", "in_folder", "resolve_all", "resolve_detectors"]
+__all__ = ["Resolve", "among", "in_folder", "resolve_all", "resolve_detectors", "standing_in"]
 
 Resolve = Callable[[CheckpointRef], Checkpoint]
 
@@ -33,11 +33,9 @@ def in_folder(
         is taken where its hash is not known.
     """
     hashes = hashes or Hashes()
-    mapped = {name.replace("\\", "/").casefold(): file for name, file in stand_ins.items()}
 
     def resolve(ref: CheckpointRef) -> Checkpoint:
-        called = (str(ref), ref.name, ref.name.rsplit("/", 1)[-1], ref.stem, ref.short_hash or "")
-        wanted = next((mapped[name.casefold()] for name in called if name.casefold() in mapped), None)
+        wanted = standing_in(ref, stand_ins)
         if wanted and Path(wanted).is_file():
             path = Path(wanted)
         else:
@@ -46,6 +44,13 @@ def in_folder(
         return Checkpoint(path.relative_to(folder).as_posix() if inside else path.name, path)
 
     return resolve
+
+
+def standing_in(ref: CheckpointRef, stand_ins: Mapping[str, str]) -> str | None:
+    """What stands for a reference, by `stand_ins` as `in_folder` takes them; None for nothing."""
+    mapped = {name.replace("\\", "/").casefold(): file for name, file in stand_ins.items()}
+    called = (str(ref), ref.name, ref.name.rsplit("/", 1)[-1], ref.stem, ref.short_hash or "")
+    return next((mapped[name.casefold()] for name in called if name.casefold() in mapped), None)
 
 
 def among(

@@ -9,11 +9,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-__all__ = ["comments", "exif_blocks", "other_texts", "user_comment"]
+__all__ = ["comments", "exif_blocks", "orientation", "other_texts", "user_comment", "xmp_texts"]
 
-_EXIF_DIRECTORY, _USER_COMMENT = 0x8769, 0x9286
-_DESCRIPTIONS = {0x010E: "ImageDescription", 0x0131: "Software", 0x927C: "MakerNote", 0x9C9C: "XPComment"}
+_EXIF_DIRECTORY, _USER_COMMENT, _ORIENTATION = 0x8769, 0x9286, 0x0112
+_DESCRIPTIONS = {
+    0x010E: "ImageDescription",
+    0x010F: "Make",
+    0x0110: "Model",
+    0x0131: "Software",
+    0x927C: "MakerNote",
+    0x9C9C: "XPComment",
+}
 _HEAD = b"Exif\0\0"
+_XMP = b"http://ns.adobe.com/xap/1.0/"
 _LARGEST = 50_000_000  # bytes of a block
 
 
@@ -23,10 +31,15 @@ def exif_blocks(file: BinaryIO) -> Iterator[bytes]:
     if file.read(4) != b"RIFF":
         yield from (block for block in _segments(file, 0xE1) if block.startswith(_HEAD[:4]))
         return
+    yield from _riff(file, b"EXIF")
+
+
+def _riff(file: BinaryIO, wanted: bytes) -> Iterator[bytes]:
+    """What the chunks `wanted` of a WebP hold."""
     at = 12
     while len(head := _read(file, at, 8)) >= 4:
         length = int.from_bytes(head[4:], "little")
-        if head[:4] == b"EXIF":
+        if head[:4] == wanted:
             yield _read(file, at + 8, min(length, _LARGEST))
         at += 8 + length + length % 2
 
@@ -34,6 +47,16 @@ def exif_blocks(file: BinaryIO) -> Iterator[bytes]:
 def comments(file: BinaryIO) -> Iterator[str]:
     """The texts of a JPEG's comment segments (COM), from a file that can seek."""
     return (block.decode("utf-8", "replace") for block in _segments(file, 0xFE))
+
+
+def xmp_texts(file: BinaryIO) -> Iterator[str]:
+    """The XMP of a JPEG or WebP, from a file that can seek."""
+    file.seek(0)
+    if file.read(4) == b"RIFF":
+        found = _riff(file, b"XMP ")
+    else:
+        found = (block.partition(b"\0")[2] for block in _segments(file, 0xE1) if block.startswith(_XMP))
+    return (block.decode("utf-8", "replace") for block in found)
 
 
 def _segments(file: BinaryIO, wanted: int) -> Iterator[bytes]:
@@ -74,6 +97,17 @@ def other_texts(block: bytes) -> dict[str, str]:
                     data = tiff[found[1] : found[1] + found[0]]
                     texts[name] = data.decode("utf-16-le" if name == "XPComment" else "utf-8", "replace").strip("\0")
     return texts
+
+
+def orientation(block: bytes) -> int:
+    """How an EXIF block says that the picture is turned, 1 (not at all) to 8; 1 where it says nothing."""
+    tiff, order, directories = _directories(block)
+    for directory in directories:
+        with suppress(struct.error):
+            if found := _entry(tiff, order, directory, _ORIENTATION):
+                value = found[1] >> 16 if order == ">" else found[1] & 0xFFFF  # a SHORT, at the entry's beginning
+                return value if 1 <= value <= 8 else 1
+    return 1
 
 
 def _directories(block: bytes) -> tuple[bytes, str, list[int]]:

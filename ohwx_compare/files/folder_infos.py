@@ -8,15 +8,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from ohwx_compare.core.infotext.origin import writer_of
 from ohwx_compare.core.infotext.pairs import parse
 from ohwx_compare.errors import ImageError, InfotextError
 from ohwx_compare.files.gallery import befores
+from ohwx_compare.files.generation import Generation
 from ohwx_compare.files.infotexts import find_infotext
 
 __all__ = ["Info", "columns", "infos", "write_csv", "write_table"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _MOST_COLUMNS = 1_000  # real pictures have some 60 keys; rows times columns must stay a table
+_WEBUI = re.compile(r"v?\d+\.\d")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
@@ -30,7 +33,9 @@ class Info:
     infotext: str | None = None
     prompt: str = ""
     negative: str = ""
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)  # another program's too, by the webui's keys
+    program: str = ""  # that wrote it, where that can be told
+    raw: str | None = None  # another program's own text
     reason: str | None = None  # why there is no infotext
     error: str | None = None
 
@@ -58,10 +63,22 @@ def infos(found: Iterable[Path]) -> Iterator[Info]:
             yield replace(info, infotext=text, error=f"{path}: {error}")
             continue
         if parsed is None:
-            yield replace(info, reason=has.reason)
+            yield _told_elsewise(replace(info, reason=has.reason), has.told)
             continue
         values = {pair.key: pair.value for pair in parsed.pairs}
-        yield replace(info, infotext=text, prompt=parsed.prompt, negative=parsed.negative, parameters=values)
+        yield replace(
+            info, infotext=text, prompt=parsed.prompt, negative=parsed.negative, parameters=values,
+            program=writer_of(parsed) or ("webui" if _WEBUI.match(values.get("Version", "")) else ""),
+        )  # fmt: skip
+
+
+def _told_elsewise(info: Info, told: Generation | None) -> Info:
+    if told is None:
+        return info
+    return replace(
+        info, prompt=told.prompt, negative=told.negative, parameters=dict(told.values), program=told.program,
+        raw=told.raw,
+    )  # fmt: skip
 
 
 def columns(read: Iterable[Info]) -> list[str]:
@@ -71,13 +88,13 @@ def columns(read: Iterable[Info]) -> list[str]:
 
 
 def write_csv(out: TextIO, read: Iterable[Info]) -> None:
-    """One row for each picture: file, before, after, prompt, negative, a column for each key, error.
+    """One row for each picture: file, before, after, program, prompt, negative, a column for each key, error.
 
     See `write_table`.
     """
     read = list(read)
     keys = columns(read)
-    own = ("file", "before", "after", "prompt", "negative")
+    own = ("file", "before", "after", "program", "prompt", "negative")
     rows = (
         [
             *(getattr(info, name) or "" for name in own),

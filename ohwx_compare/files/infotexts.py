@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from ohwx_compare.core.infotext.infotext import decode_record, extra, parse
 from ohwx_compare.errors import ImageError
-from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_comment
+from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_comment, xmp_texts
+from ohwx_compare.files.generation import Generation, generation_of
 from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, part, png_chunks
-from ohwx_compare.files.programs import program_of
 from ohwx_compare.files.regular import require_regular
 
 __all__ = ["PictureText", "find_infotext", "read_infotext", "read_record"]
@@ -25,6 +25,7 @@ _KEY = b"parameters"
 _RECORD = RECORD.encode()
 _STEPS = "Steps: "
 _LONGEST = 5_000_000  # bytes of an infotext
+_DAMAGED = "It has no infotext: in its place stands another program's text, which is damaged."
 
 
 def read_infotext(path: Path) -> str | None:
@@ -67,6 +68,7 @@ class PictureText:
 
     text: str | None
     reason: str = ""
+    told: Generation | None = None  # what another program wrote
 
 
 def find_infotext(path: Path) -> PictureText:
@@ -78,14 +80,24 @@ def find_infotext(path: Path) -> PictureText:
     if text and _STEPS in text:
         return PictureText(text)
     others = _other_texts(path)
-    program = program_of({**others, "": text or ""})
+    told = generation_of({**others, "": text or ""})
+    program = told.program if told else None
     if text and text.strip() and not program and others.get("parameters", "None") != "None":
+        if text.lstrip().startswith("{"):
+            return PictureText(None, _DAMAGED)
         return PictureText(text)  # the webui's place: damaged, or cut
     hidden = next((name for name, other in others.items() if name != "parameters" and _STEPS in other), None)
     if hidden:
         return PictureText(None, f"It has an infotext as {hidden}, where the webui does not look; paste that text.")
-    if program:
-        return PictureText(None, f"It has {program}'s metadata and no infotext of the webui.")
+    if told is None and not others and not text:
+        from ohwx_compare.files.stealth import hidden_text  # here, so that most pictures need no Pillow
+
+        hidden_one = hidden_text(path) or ""
+        if _STEPS in hidden_one:
+            return PictureText(hidden_one)
+        told = generation_of({"": hidden_one})
+    if told:
+        return PictureText(None, f"It has {told.program}'s metadata and no infotext of the webui.", told)
     return PictureText(None, "It has no infotext: it was saved without, or by a program that drops it.")
 
 
@@ -96,6 +108,7 @@ def _other_texts(path: Path) -> dict[str, str]:
             start = file.read(_AHEAD)
             if not start.startswith(PNG_HEAD):
                 texts = {name: text for block in exif_blocks(file) for name, text in other_texts(block).items()}
+                texts |= dict(zip(["XMP"], xmp_texts(file), strict=False))
                 return texts | dict(zip(["a JPEG comment"], comments(file), strict=False))
             found: dict[str, str] = {}
             for kind, at, length in png_chunks(file, start):

@@ -4,11 +4,24 @@ A folder may come from a stranger, and a link in it, or a junction on Windows, m
 """
 
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+from ohwx_compare.errors import NotHereError
 from ohwx_compare.files.atomic import is_plain_file
+from ohwx_compare.files.names import is_plain_name
+from ohwx_compare.words import quoted
 
-__all__ = ["inner_file", "is_inner_folder", "require_inner_folder"]
+__all__ = ["PICTURE_TYPES", "inner_file", "inside", "is_inner_folder", "require_inner_folder"]
+
+PICTURE_TYPES: Mapping[str, str] = MappingProxyType({
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+})  # fmt: skip
+"""What is served, by suffix. A page is never read from disk: a folder may come from a stranger, so it is made anew."""
 
 _JUNCTION = (
     0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT, https://learn.microsoft.com/windows/win32/fileio/reparse-point-tags
@@ -36,3 +49,23 @@ def inner_file(folder: Path, name: str) -> Path | None:
     path = folder / name
     is_inside = all(is_inner_folder(parent) for parent in path.parents if folder in parent.parents)
     return path if is_inside and is_plain_file(path) else None
+
+
+def inside(folder: Path, path: str) -> Path:
+    """The file or folder that `path` ("/" between folders) names inside `folder`, links followed.
+
+    Raises NotHereError for one that does not exist, and for every way out: names that are not plain, absolute paths,
+    links that lead outside.
+    """
+    missing = NotHereError(f"There is no file {quoted(path)} here.")
+    parts = path.split("/")
+    if not all(map(is_plain_name, parts)):
+        raise missing
+    try:
+        root = folder.resolve(strict=True)
+        found = root.joinpath(*parts).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError) as error:  # missing; not to be looked into; links in a circle
+        raise missing from error
+    if not found.is_relative_to(root):
+        raise missing
+    return found

@@ -1,9 +1,10 @@
 """Which program's metadata a picture carries that has no infotext of the webui.
 
 Sources: the pictures themselves, as ComfyUI (`prompt` and `workflow`), InvokeAI (`invokeai_metadata`, before 3.0
-`sd-metadata` and `Dream`), NovelAI (`Software`), Fooocus, SwarmUI, Easy Diffusion, NMKD and Draw Things write them.
+`sd-metadata` and `Dream`), NovelAI (`Software`), Fooocus, SwarmUI, Easy Diffusion, NMKD, Draw Things (XMP) write them.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -31,19 +32,27 @@ def program_of(texts: Mapping[str, str]) -> str | None:
         if key in texts:
             return program
     for text in texts.values():
-        if found := next((name for name in _SOFTWARE if text.startswith(name)), None) or _by_json(text):
+        if found := _named(text) or _by_json(text):
             return found
     return None
 
 
+def _named(text: object) -> str | None:
+    return next((name for name in _SOFTWARE if isinstance(text, str) and text.startswith(name)), None)
+
+
 def _by_json(text: str) -> str | None:
-    start = text.lstrip()
+    if "Draw Things" in text and "CreatorTool" in text:  # XMP
+        return "Draw Things"
+    start = re.sub(r"^\s*(prompt|workflow):\s*", "", text, flags=re.IGNORECASE).lstrip()  # EXIF, as ComfyUI writes it
     if not start.startswith(("{", '"{')) or len(text) > _LONGEST:
         return None
     try:
         found = decode_json(start)
     except ValueError:
         return None
+    if isinstance(found, dict) and (named := _named(found.get("Software"))):
+        return named
     nested = found.values() if isinstance(found, dict) else ()
     keys = set(found) if isinstance(found, dict) else set()
     keys |= {key for value in nested if isinstance(value, dict) for key in value}

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
+from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered, run_on
 from ohwx_compare.core.infotext.vae import OWN_VAE
 from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import InpaintJob, Job
@@ -68,11 +68,6 @@ def default_device() -> torch.device:
 def default_dtype(device: torch.device) -> torch.dtype:
     """float32 on the CPU, elsewhere float16 as the webui."""
     return torch.float32 if device.type == "cpu" else torch.float16
-
-
-def run_on() -> Interruption:
-    """What a user who never interrupts asks for."""
-    return Interruption.RUN_ON
 
 
 class NativeHost:

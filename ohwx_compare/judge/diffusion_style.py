@@ -6,9 +6,7 @@ eight calls of the UNet a picture, so it is off unless asked for.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -20,27 +18,16 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.conditioning import Entry, condition
 from ohwx_compare.engine.levels import ModelSigmas
 from ohwx_compare.engine.weights import Model
-from ohwx_compare.errors import MeasureError
-from ohwx_compare.files.images import load_rgb, pixel_digest
 from ohwx_compare.judge.measure import UNET_CALLS, Asked, MeasureContext, MeasureWords, Score, measure_key
+from ohwx_compare.judge.style_ends import StyleEnds, loaded
 from ohwx_compare.judge.style_kept import PHOTOGRAPH, is_photo_style
 from ohwx_compare.models.vae import LATENT_SCALE
 
-__all__ = ["DIFFUSION_STYLE", "DiffusionStyle", "StyleControl"]
+__all__ = ["DIFFUSION_STYLE", "DiffusionStyle"]
 
 DIFFUSION_STYLE = "style by the UNet"
 
 _TIMES = tuple(range(250, 850, 150 * 8 // UNET_CALLS))  # of 1000, one noise each, by both texts
-_MOST = 4  # of the base's pictures of a style, that its scale rests on
-_LEAST = 2
-
-
-@dataclass(frozen=True)
-class StyleControl:
-    """A picture of the base: what it was asked for, and where it is."""
-
-    path: Path
-    prompt: str
 
 
 class DiffusionStyle:
@@ -57,30 +44,19 @@ class DiffusionStyle:
     licence = "that of your checkpoint"
     needs: tuple[str, ...] = ("the base as control", "a photo style among the base's pictures", "the base checkpoint")
 
-    def __init__(self, model: Model, base_sha256: str, controls: Mapping[str, Sequence[StyleControl]]) -> None:
-        """controls: the base's pictures by style, as the context names styles.
-
-        Raises MeasureError where they are too few, ImageError for one that cannot be read.
-        """
+    def __init__(self, model: Model, base_sha256: str, ends: StyleEnds) -> None:
+        """Look at the base's pictures, one in memory at a time. Raises ImageError for one that cannot be read."""
         self._model, self.sha256 = model, base_sha256
         self._levels = ModelSigmas(zero_snr=model.zero_snr)
         self._texts: dict[tuple[str, tuple[int, int]], Entry] = {}
-        photos = [each for style, own in controls.items() if is_photo_style(style) for each in own][:_MOST]
-        drawn = {style: own[:_MOST] for style, own in controls.items() if not is_photo_style(style)}
-        self._prompts = {style: own[0].prompt for style, own in drawn.items() if len(own) >= _LEAST}
-        if len(photos) < _LEAST or not self._prompts:
-            raise MeasureError(
-                f"The second opinion on style needs {_LEAST} pictures or more of the base as photographs, and as many "
-                "of a style; add the base as control, and a prompt for a photo."
-            )
-        self._photo = photos[0].prompt
-        self._ends: dict[str, tuple[float, float]] = {}
+        self._photo = ends.photos[0].prompt
+        self._prompts = {style: own[0].prompt for style, own in ends.drawn.items()}
         digests: list[str] = []
-        images = {each: _loaded(each.path, digests) for own in (photos, *drawn.values()) for each in own}
-        for style in self._prompts:
-            low = self._ratios([images[each] for each in photos], style).mean()
-            high = self._ratios([images[each] for each in drawn[style]], style).mean()
-            self._ends[style] = float(low), float(high)
+        low = np.mean([self._ratios(loaded(each.path, digests), self._prompts) for each in ends.photos], axis=0)
+        self._ends = {
+            style: (float(at), float(np.mean([self._ratios(loaded(each.path, digests), [style]) for each in own])))
+            for at, (style, own) in zip(low, ends.drawn.items(), strict=True)
+        }
         told = hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
         self.settings: Mapping[str, object] = {
             "base": base_sha256, "controls": told, "prompts": {"photo": self._photo, **self._prompts},
@@ -94,19 +70,17 @@ class DiffusionStyle:
         low, high = self._ends.get(context.style, (0.0, 0.0))
         if high <= low:
             return [Score(None, "the UNet cannot tell this style from a photograph")] * len(pictures)
-        shares = (self._ratios(pictures, context.style) - low) / (high - low)
-        return [Score(float(share)) for share in shares.clip(0, 1)]
-
-    def _ratios(self, pictures: Sequence[Image.Image], style: str) -> NDArray[np.float64]:
-        """(N,) log of the error by "photo" over the error by the style: more fits the style better."""
-        return np.array([self._ratio(picture, self._prompts[style]) for picture in pictures])
+        ratios = np.array([self._ratios(picture, [context.style])[0] for picture in pictures])
+        return [Score(float(share)) for share in ((ratios - low) / (high - low)).clip(0, 1)]
 
     @torch.inference_mode()
-    def _ratio(self, picture: Image.Image, prompt: str) -> float:
+    def _ratios(self, picture: Image.Image, styles: Iterable[str]) -> NDArray[np.float64]:
+        """(S,) log of the error by "photo" over the error by each style: more fits the style better."""
         z = self._encoded(picture)
         draws = list(self._draws(z))
-        by_photo, by_style = (self._error(z, draws, picture.size, text) for text in (self._photo, prompt))
-        return float(np.log(by_photo / by_style))
+        texts = (self._photo, *(self._prompts[style] for style in styles))
+        by_photo, *by_style = (self._error(z, draws, picture.size, text) for text in texts)
+        return np.log(by_photo / np.array(by_style))
 
     def _encoded(self, picture: Image.Image) -> Tensor:
         """(1, 4, h, w) float32: the mean of the VAE's latents."""
@@ -145,9 +119,3 @@ class DiffusionStyle:
             found = condition(self._model, Job(prompt=prompt, seed=0), width=width, height=height, steps=1)
             self._texts[prompt, size] = found.positive[0].schedule[0]
         return self._texts[prompt, size]
-
-
-def _loaded(path: Path, digests: list[str]) -> Image.Image:
-    image = load_rgb(path)
-    digests.append(f"{path.name} {pixel_digest(image)}")
-    return image

@@ -1,4 +1,4 @@
-"""Likeness: how far the face of a picture lies from photographs of the person, by dlib's face network.
+"""Likeness: how far the face of a picture lies from photographs of the person, by dlib's face network or another.
 
 The value is the Euclidean distance of the picture's descriptor to the mean of the photographs' descriptors: less is
 more alike. Drawn faces lie far from every photograph, whoever they are, so distances of two styles are not compared;
@@ -6,6 +6,7 @@ more alike. Drawn faces lie far from every photograph, whoever they are, so dist
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from PIL import Image
@@ -13,7 +14,7 @@ from PIL import Image
 from ohwx_compare.judge.families import StyleFamily, family_of
 from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, measure_key
 from ohwx_compare.judge.references import FaceSight, References, SeenFace
-from ohwx_compare.judge.weights import FACE_LANDMARKS, FACE_LICENCE, FACE_NET
+from ohwx_compare.judge.weights import FACE_LANDMARKS
 
 __all__ = ["NO_FACE", "Likeness", "ceiling_distances"]
 
@@ -38,9 +39,7 @@ class Likeness:
     asked = Asked.SUBJECT
     takes_controls = False
     version = 1
-    sha256 = FACE_NET.sha256
-    licence = FACE_LICENCE
-    needs: tuple[str, ...] = ("photographs of the person", "a face detector", "dlib's face network")
+    needs: tuple[str, ...] = ("photographs of the person", "a face detector", "a face network and dlib's landmarks")
 
     def __init__(
         self,
@@ -54,8 +53,12 @@ class Likeness:
         self._sight, self._references, self._faces = sight, references, faces
         self._held_out, self._strangers = held_out, strangers
         self._known: dict[tuple[str, int], Sequence[float]] = {}
+        network = sight.network
+        self.sha256, self.licence = network.sha256, network.licence
+        if network.name:
+            self.words = replace(self.words, title=f"{self.words.title}, by {network.name}")
         self.settings: Mapping[str, object] = {
-            "network": FACE_NET.sha256, "landmarks": FACE_LANDMARKS.sha256, "faces": faces,
+            "network": network.sha256, "landmarks": FACE_LANDMARKS.sha256, "faces": faces,
             "detector": sight.detector.sha256, "confidence": sight.confidence, "photographs": references.sha256,
         }  # fmt: skip
         self.key = measure_key(self.name, self.version, **self.settings)

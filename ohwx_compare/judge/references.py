@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +13,14 @@ from PIL import Image
 
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.engine.detect import Detection, Detector
-from ohwx_compare.engine.face_reader import FaceReader
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.dataset import ReadingRules, load_picture
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import pixel_digest
+from ohwx_compare.judge.weights import DLIB_FACES, FaceNetwork
 from ohwx_compare.words import counted
 
-__all__ = ["CROP_FACE", "SAME_PERSON", "FaceSight", "Reference", "References", "SeenFace", "read_references"]
-
-SAME_PERSON = 0.6
-"""Two descriptors nearer than this are of one person: what dlib's network was trained to."""
+__all__ = ["CROP_FACE", "FaceNumbers", "FaceSight", "Reference", "References", "SeenFace", "read_references"]
 
 CROP_FACE = 256
 """px: the side of the face in a reference's crop."""
@@ -38,14 +36,24 @@ class SeenFace:
 
     box: Box  # px
     confidence: float  # the detector's, 0..1
-    descriptor: NDArray[np.float32]  # (128,)
+    descriptor: NDArray[np.float32]  # (F,)
+
+
+class FaceNumbers(Protocol):
+    """What turns faces into numbers, near each other for one person: `FaceReader`, `OnnxFaces`."""
+
+    def read(self, images: Sequence[Image.Image], boxes: Sequence[Box]) -> NDArray[np.float32]:
+        """(N, F): the face in each box, px of the image beside it."""
+        ...
 
 
 class FaceSight:
-    """A detector and a reader of what it finds. Faces under 16 px are left out."""
+    """A detector and a reader of what it finds, whose network is named. Faces under 16 px are left out."""
 
-    def __init__(self, detector: Detector, reader: FaceReader, *, confidence: float = 0.3) -> None:
-        self.detector, self.reader, self.confidence = detector, reader, confidence
+    def __init__(
+        self, detector: Detector, reader: FaceNumbers, *, confidence: float = 0.3, network: FaceNetwork = DLIB_FACES
+    ) -> None:
+        self.detector, self.reader, self.confidence, self.network = detector, reader, confidence, network
 
     def see(self, images: Sequence[Image.Image], *, largest: bool) -> list[list[SeenFace]]:
         """The faces of each image by falling area: all, or the largest alone. No image's answer depends on another."""
@@ -67,7 +75,7 @@ class Reference:
 
     name: str
     pixels: str  # sha256 of the photograph's size and RGB values as it was read
-    descriptor: NDArray[np.float32]  # (128,)
+    descriptor: NDArray[np.float32]  # (F,)
     crop: Image.Image  # around the face, three of its sides wide, the face `CROP_FACE` px large
     box: Box  # of the face in the crop
     is_crowded: bool  # whether another face is at least half as large
@@ -82,7 +90,7 @@ class References:
 
     @cached_property
     def descriptors(self) -> NDArray[np.float32]:
-        """(N, 128)."""
+        """(N, F)."""
         return np.stack([face.descriptor for face in self.faces])
 
     @cached_property
@@ -115,9 +123,10 @@ def read_references(
 ) -> References:
     """The photographs of a person: files or folders, upright, the largest face of each, one in memory at a time.
 
-    One in which no face is found, or whose face is no other's within 0.6, is left out with a note. Raises ImageError
-    for a file that cannot be read and where there is none, MeasureError without faces, for fewer than `least`
-    photographs with one, and where they fall into groups that look like several people. of_one: False takes anybody.
+    One in which no face is found, or whose face is no other's within the network's `same_person`, is left out with a
+    note. Raises ImageError for a file that cannot be read and where there is none, MeasureError without faces, for
+    fewer than `least` photographs with one, and where they fall into groups that look like several people. of_one:
+    False takes anybody.
     """
     found: list[Reference] = []
     faceless: list[str] = []
@@ -133,7 +142,7 @@ def read_references(
             "the front, or a YOLOv8 detector."
         )
     notes = [f"No face was found in {_listed(faceless)}."] if faceless else []
-    kept = _of_one_person(found) if of_one else found
+    kept = _of_one_person(found, sight.network.same_person) if of_one else found
     if strangers := [face.name for face in found if face not in kept]:
         notes.append(f"Left out, for it looks like nobody else here: {_listed(strangers)}.")
     if crowded := [face.name for face in kept if face.is_crowded]:
@@ -171,25 +180,25 @@ def _cropped(image: Image.Image, box: Box) -> tuple[Image.Image, Box]:
     return crop, inside
 
 
-def _of_one_person(found: Sequence[Reference]) -> list[Reference]:
+def _of_one_person(found: Sequence[Reference], same_person: float) -> list[Reference]:
     """Those of the one group of faces that are near each other; single ones beside it are left out.
 
     Raises MeasureError where another group is more than one photograph, or no group is.
     """
-    groups = sorted(_groups(np.stack([face.descriptor for face in found])), key=len, reverse=True)
+    groups = sorted(_groups(np.stack([face.descriptor for face in found]), same_person), key=len, reverse=True)
     several = [group for group in groups if len(group) > 1]
     if len(several) > 1 or (len(found) > 1 and not several):
         named = "; ".join(_listed([found[i].name for i in group]) for group in groups)
         raise MeasureError(
             f"The photographs look like {len(groups)} people: {named}. Give photographs of one person; a group's faces "
-            f"lie within {SAME_PERSON} of each other."
+            f"lie within {same_person} of each other."
         )
     return [found[i] for i in sorted(groups[0])]
 
 
-def _groups(descriptors: NDArray[np.float32]) -> Iterator[list[int]]:
-    """Indices that hang together by steps of less than `SAME_PERSON`."""
-    near = np.linalg.norm(descriptors[:, None] - descriptors[None], axis=2) < SAME_PERSON
+def _groups(descriptors: NDArray[np.float32], same_person: float) -> Iterator[list[int]]:
+    """Indices that hang together by steps of less than `same_person`."""
+    near = np.linalg.norm(descriptors[:, None] - descriptors[None], axis=2) < same_person
     left = set(range(len(descriptors)))
     while left:
         group = [left.pop()]

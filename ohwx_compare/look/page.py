@@ -1,12 +1,16 @@
 """The page: one `index.html` beside the pictures that opens from disk by double click.
 
-Style, script and data are inlined, because a browser refuses modules and fetches from `file://`; pictures are linked
-relatively. Prompts come from anywhere, so the data is JSON in which no `<` is left, the script writes text only as text
-and a content security policy lets the two inlined parts run and nothing else.
+Style and script are inlined, because a browser refuses modules and fetches from `file://`; pictures are linked
+relatively. So that ten thousand cells open at once, the page itself holds the axes alone. What came of the cells lies
+beside it in parts, and so do the infotexts. A page that is served fetches the parts as JSON, made from the ledger; one
+from disk loads them as scripts by element, the one way there is: its content security policy lets the inlined script
+run, and files of the disk. Served pages run the inlined script and nothing else. Prompts come from anywhere, so all
+data is JSON in which no `<` is left, and the script writes text only as text.
 """
 
 import json
 from collections import Counter
+from collections.abc import Collection, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,8 +19,12 @@ from urllib.parse import quote
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
-from ohwx_compare.files.ledger.rows import Run, RunCell
-from ohwx_compare.look.board import Board, board_of, face_caption, in_words, summary
+from ohwx_compare.files.inner import require_inner_folder
+from ohwx_compare.files.ledger.rows import Run
+from ohwx_compare.look.board import Board, summary
+from ohwx_compare.look.marking import marks_by_number
+from ohwx_compare.look.page_axes import axes_data, filmstrip, prompts_of
+from ohwx_compare.look.page_cells import CHUNK, as_script, cell_chunk, plan_of, scores_in, stamps_of, text_chunk
 from ohwx_compare.look.settings_words import noted, settings_words
 from ohwx_compare.look.sheet import sheet_files
 from ohwx_compare.look.templating import filled, source_hash
@@ -24,24 +32,31 @@ from ohwx_compare.words import counted
 
 __all__ = ["page_data", "render_page", "write_page"]
 
-_SCRIPTS = ("cells.js", "zoom.js", "grid.js", "viewer.js", "controls.js")  # one scope: each knows those before it
-_TONES = {
-    Outcome.FAILED: "bad",
-    Outcome.NO_FACE: "warn",
-    Outcome.NONE_KEPT: "warn",
-    Outcome.PENDING: "idle",
-}
+_PARTS = "page"  # their folder, in the run folder
+_SCRIPTS = (  # one scope: each knows those before it
+    "cells.js", "arrange.js", "hash.js", "spans.js", "zoom.js", "dom.js", "store.js", "keep.js", "view.js", "tiles.js",
+    "grid.js", "axes.js", "pointers.js", "viewer.js", "differ.js", "compare.js", "compare_keys.js",
+    "keep_dialogs.js", "controls.js",
+)  # fmt: skip
+_STYLES = ("style.css",)
+_SAID = {Outcome.FAILED: "failed", Outcome.NO_FACE: "without a face", Outcome.NONE_KEPT: "with no face inpainted"}
+_MOST_TROUBLES = 200  # cells named at the top
+_GROUPED = ("prompt", "prompt s/r")  # kinds whose values stand above their rows
 
 
-def write_page(run: Run) -> Path:
-    """Write `index.html` into the run folder, whole or not at all, and return it; write the sheets before it.
+def write_page(run: Run, folder: Path | None = None, *, only: Collection[int] = (), note: str = "") -> Path:
+    """Write `index.html` and its parts into the run folder, and return it; write the sheets before it.
 
-    Works for a run that is not finished, and without any of the pictures. Raises LedgerError where it cannot be
-    written.
+    Each file is whole or not written. Works for a run that is not finished, and without any of the pictures.
+    folder: another place; only: the numbers of the cells that are shown, all without any; note: a line for the head.
+    Raises LedgerError where it cannot be written.
     """
-    path = run.folder / "index.html"
+    folder = folder or run.folder
+    path = folder / "index.html"
     try:
-        write_text(path, render_page(page_data(run)))
+        for name, text in _parts(run, only):
+            _write_changed(folder / _PARTS / name, text)
+        write_text(path, render_page(page_data(run, only, note)))
     except OSError as error:
         raise LedgerError(
             f"{path} cannot be written: {error.strerror or error}. Free some space, or close the file."
@@ -49,72 +64,84 @@ def write_page(run: Run) -> Path:
     return path
 
 
-def render_page(data: dict[str, Any]) -> str:
-    """The page for what `page_data` gave."""
-    style = _part("style.css")
+def render_page(data: dict[str, Any], *, is_served: bool = False) -> str:
+    """The page for what `page_data` gave; is_served: by us over HTTP, not from disk."""
+    style = "".join(map(_part, _STYLES))
     script = "".join(['"use strict";\n', *map(_part, _SCRIPTS)])
+    hashed = f"'{source_hash(script)}'"
     inlined = {
         "STYLE_HASH": source_hash(style),
-        "SCRIPT_HASH": source_hash(script),
+        "SCRIPTS": f"{hashed}; connect-src 'self'" if is_served else f"{hashed} file:",
         "STYLE": style,
         "SCRIPT": script,
+        "HOST": "served" if is_served else "file",
         "DATA": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),  # ASCII: lone surrogates pass too
     }
     return filled(_part("index.html"), inlined)
 
 
-def page_data(run: Run) -> dict[str, Any]:
-    """All that the page shows, as JSON values; links are relative to the run folder and percent-encoded."""
-    board = board_of(run)
-    experiment = run.experiment
+def page_data(run: Run, only: Collection[int] = (), note: str = "") -> dict[str, Any]:
+    """What the page begins with, as JSON values; links are relative to the run folder and percent-encoded.
+
+    only, note: as `write_page`.
+    """
+    experiment, axes = run.experiment, run.experiment.axes
+    shown = [cell for cell in run.cells if not only or cell.cell.number in only]
+    sizes = {(cell.cell.job.width, cell.cell.job.height) for cell in run.cells}
+    troubles = [cell.cell.number for cell in run.cells if cell.result.outcome in _SAID]
     return {
         "folder": run.folder.resolve().name,
-        "summary": f"{summary(board)}. {_progress(run)}",
-        "facts": [*settings_words(run.cells), *experiment.notes],
-        "troubles": _troubles(run),
-        "hasBefore": board.has_face_pass,
-        "columns": [{"label": column.label, "hash": column.hash} for column in board.columns],
-        "groups": _groups(board),
-        "sheets": [{"name": path.stem.replace("-", " "), "href": quote(path.name)} for path in sheet_files(run.folder)],
+        "summary": f"{summary(Board(run, (), ()))}. {_chosen(only) or _progress(run)}",
+        "facts": [*filter(None, [note]), *settings_words(run.cells), *experiment.notes],
+        "troubles": {
+            "words": _troubles(run),
+            "cells": troubles[:_MOST_TROUBLES],
+            "more": len(troubles[_MOST_TROUBLES:]),
+        },
+        "hasBefore": any(cell.result.after for cell in run.cells),
+        "isDone": bool(only) or all(cell.result.outcome is not Outcome.PENDING for cell in run.cells),
+        "axes": axes_data(run),
+        "columns": experiment.column_axis or 0,
+        "grouped": [i for i, axis in enumerate(axes) if axis.kind in _GROUPED and i != (experiment.column_axis or 0)],
+        "prompts": prompts_of(run),
+        "filmstrip": filmstrip(run),
+        "seed": run.cells[0].cell.job.seed,
+        "marks": marks_by_number(run.folder, shown),
+        "hidden": [
+            sorted({*range(len(axis.values))} - {cell.cell.coordinates[i] for cell in shown})
+            for i, axis in enumerate(axes)
+        ],
+        "widest": max(width for width, _ in sizes),
+        "tallest": max(height / width for width, height in sizes),
+        "chunk": CHUNK,
+        "plan": plan_of(experiment),
+        "stamps": stamps_of(run.cells, scores_in(run.folder)),
+        "sheets": [] if only else [_sheet_link(path) for path in sheet_files(run.folder)],
     }
 
 
-def _groups(board: Board) -> list[dict[str, Any]]:
-    return [
-        {
-            "prompt": group.prompt,
-            "negative": group.negative,
-            "rows": [{"label": row.label, "cells": [_cell(cell) for cell in row.cells]} for row in group.rows],
-        }
-        for group in board.groups
-    ]
+def _sheet_link(path: Path) -> dict[str, str]:
+    return {"name": path.stem.replace("-", " "), "href": quote(path.name)}
 
 
-def _cell(cell: RunCell) -> dict[str, Any]:
-    result, job, ref = cell.result, cell.cell.job, cell.cell.checkpoint
-    failed = result.outcome is Outcome.FAILED  # what there is of it was not meant to be last
-    paired = failed or result.after is not None
-    return {
-        "number": cell.cell.number,
-        "prompt": job.prompt,
-        "tone": _TONES.get(result.outcome, "fine"),
-        "title": {Outcome.FAILED: "Failed", Outcome.PENDING: "Not generated yet"}.get(result.outcome, "No picture"),
-        "words": in_words(result),
-        "why": result.error or "",
-        "caption": face_caption(result),
-        "width": job.width,
-        "height": job.height,
-        "image": None if failed else _link(result.image),
-        "thumb": None if failed else _link(result.thumb),
-        "before": _link(result.before) if paired else None,
-        "beforeThumb": _link(result.before_thumb) if paired else None,
-        "faces": [{"box": list(face.box), "confidence": face.confidence} for face in result.faces],
-        "infotext": result.infotext,
-        "checkpoint": ref.name,
-        "hash": cell.checkpoint.sha256 if cell.checkpoint else ref.short_hash,
-        "seconds": result.seconds,
-        "notes": list(result.notes),
-    }
+def _parts(run: Run, only: Collection[int]) -> Iterator[tuple[str, str]]:
+    plan, scores = plan_of(run.experiment), scores_in(run.folder)
+    for number, start in enumerate(range(0, len(run.cells), CHUNK)):
+        cells = run.cells[start : start + CHUNK]
+        yield f"cells-{number}.js", as_script("cells", number, plan, cell_chunk(cells, scores, only))
+        yield f"texts-{number}.js", as_script("texts", number, plan, text_chunk(cells))
+
+
+def _write_changed(path: Path, text: str) -> None:
+    """A run that goes on changes few parts."""
+    path.parent.mkdir(exist_ok=True)
+    require_inner_folder(path.parent)
+    if not (path.is_file() and not path.is_symlink() and path.read_text(encoding="utf-8") == text):
+        write_text(path, text)
+
+
+def _chosen(only: Collection[int]) -> str:
+    return f"{counted(len(only), 'cell')} chosen" if only else ""
 
 
 def _progress(run: Run) -> str:
@@ -125,15 +152,10 @@ def _progress(run: Run) -> str:
 
 def _troubles(run: Run) -> str:
     counts = Counter(cell.result.outcome for cell in run.cells)
-    said = {Outcome.FAILED: "failed", Outcome.NO_FACE: "without a face", Outcome.NONE_KEPT: "with no face inpainted"}
-    told = [f"{counts[outcome]:,} {words}" for outcome, words in said.items() if counts[outcome]]
+    told = [f"{counts[outcome]:,} {words}" for outcome, words in _SAID.items() if counts[outcome]]
     if notes := noted(run.cells):
         told.append(f"{notes:,} with notes")
     return ", ".join(told)
-
-
-def _link(name: str | None) -> str | None:
-    return None if name is None else quote(name)
 
 
 def _part(name: str) -> str:

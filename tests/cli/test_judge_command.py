@@ -18,7 +18,6 @@ from ohwx_compare.engine import detect
 from ohwx_compare.errors import DetectorError, MeasureError
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.ledger.writer import Ledger
-from ohwx_compare.judge import likeness
 from ohwx_compare.judge.run import measures
 from ohwx_compare.judge.run.judging import judging_detector
 
@@ -174,7 +173,9 @@ def test_a_folder_of_pictures_with_infotexts_is_judged(tmp_path, photos, capsys)
     assert not (folder / "run.sqlite").exists()
 
 
-@pytest.mark.parametrize("flag", ["--photos", "--held-out", "--negatives", "--checkpoints", "--base"])
+@pytest.mark.parametrize(
+    "flag", ["--photos", "--held-out", "--negatives", "--checkpoints", "--base", "--face-net", "--clip", "--csd"]
+)
 def test_what_is_named_and_not_there_is_said(run, capsys, flag):
     status, _, err = said(capsys, run, flag, "nowhere")
     assert (status, flag in err) == (1, True)
@@ -227,7 +228,7 @@ def test_a_run_without_axes_is_one_sentence(tmp_path, photos, capsys):
 def test_other_weights_than_before_are_said(run, photos, capsys, monkeypatch):
     """Scores of another network lie beside these; they are counted, and none is taken for these."""
     said(capsys, run, "--photos", photos)
-    monkeypatch.setattr(likeness, "FACE_NET", replace(likeness.FACE_NET, sha256="0" * 64))
+    monkeypatch.setattr(measures, "DLIB_FACES", replace(measures.DLIB_FACES, sha256="0" * 64))
     asked = []
     read = ColourReader.read
     monkeypatch.setattr(ColourReader, "read", lambda *given: asked.append(len(given[2])) or read(*given))

@@ -19,7 +19,8 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.reader import open_run
-from ohwx_compare.look.page import page_data, render_page
+from ohwx_compare.look.route_table import routed
+from ohwx_compare.look.routes import PageAnswer, PageRequest
 
 ROOT = Path(__file__).parents[2]
 TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html", ".png": "image/png"}
@@ -141,13 +142,20 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(self.tab.run(path.removeprefix("ohwx/api/runs/")))
         elif path.startswith("ohwx/api/jobs/"):
             self.answer(self.tab.job)
-        elif path.startswith("ohwx/runs/") and path.endswith("/index.html"):
-            run = open_run(self.tab.folder / path.split("/")[2])
-            self.answer(render_page(page_data(run)).encode(), ".html")
+        elif path.startswith("ohwx/runs/") and not path.endswith((".png", ".jpg")):
+            self.answer_route(path)
         else:
             file = self.file(path)
             there = file.is_file()
             self.answer(file.read_bytes() if there else b"", file.suffix, 200 if there else 404)
+
+    def answer_route(self, path):
+        """What the page of a run asks for."""
+        name, rest = path.removeprefix("ohwx/runs/").split("/", 1)
+        route, named = routed("GET", rest)
+        found = route.answer(PageRequest(folder=self.tab.folder / name, path=named))
+        is_page = isinstance(found, PageAnswer)
+        self.answer(found.data if is_page else found, ".html" if is_page else ".json")
 
     def file(self, path):
         for at, folder in (("ohwx/runs/", self.tab.folder), ("ohwx/train/", self.tab.training.folder)):

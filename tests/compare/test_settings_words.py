@@ -34,4 +34,4 @@ def test_what_an_axis_varies_is_not_in_the_head():
 def test_notes_are_counted_with_the_run():
     experiment, cells = cells_of(notes=("Networks not found: x",))
     run = Run(folder=Path("run"), experiment=experiment, cells=tuple(cells), checkpoints=())
-    assert page_data(run)["troubles"] == "2 without a face, 2 with notes"
+    assert page_data(run)["troubles"]["words"] == "2 without a face, 2 with notes"

@@ -109,7 +109,7 @@ def test_a_folder_of_pictures_gets_a_ledger_that_makes_it_no_run(tmp_path):
 def test_a_ledger_of_schema_2_gets_the_tables(folder):
     path = folder / LEDGER_FILE
     with closing(sqlite3.connect(path)) as db:
-        tables = ("pictures", "votes", "scores", "measures")
+        tables = ("marks", "pictures", "votes", "scores", "measures")
         db.executescript(" ".join(f"DROP TABLE {table};" for table in tables) + "PRAGMA user_version = 2;")
     as_it_was, cells = path.read_bytes(), open_run(folder).cells
     assert read_votes(folder) == ()

@@ -6,8 +6,9 @@ import pytest
 
 from ohwx_compare.engine.weights import load
 from ohwx_compare.errors import MeasureError
-from ohwx_compare.judge.diffusion_style import DiffusionStyle, StyleControl
+from ohwx_compare.judge.diffusion_style import DiffusionStyle
 from ohwx_compare.judge.measure import UNET_CALLS, MeasureContext
+from ohwx_compare.judge.style_ends import StyleControl, StyleEnds
 from ohwx_compare.judge.style_kept import PHOTOGRAPH
 from ohwx_compare.toy.checkpoint import write_checkpoint
 from ohwx_compare.toy.person import random_person, random_pose, random_scene
@@ -48,7 +49,7 @@ def controls(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def opinion(toy, controls):
-    return DiffusionStyle(toy, "0" * 64, controls)
+    return DiffusionStyle(toy, "0" * 64, StyleEnds.of(controls))
 
 
 def test_drawn_pictures_are_told_from_photographs(opinion):
@@ -72,6 +73,14 @@ def test_a_picture_takes_the_calls_that_the_plan_counts(opinion, toy):
     assert sum(calls) == UNET_CALLS
 
 
-def test_without_photographs_of_the_base_there_is_none(toy, controls):
+def test_the_scales_take_each_picture_of_the_base_once_by_each_text(toy, controls):
+    calls = []
+    counting = toy.unet.register_forward_hook(lambda module, given, said: calls.append(len(given[0])))
+    DiffusionStyle(toy, "0" * 64, StyleEnds.of(controls))
+    counting.remove()
+    assert sum(calls) == 4 * UNET_CALLS  # two photographs and two of the one style that has two
+
+
+def test_without_photographs_of_the_base_there_is_none(controls):
     with pytest.raises(MeasureError, match="2 pictures or more of the base as photographs"):
-        DiffusionStyle(toy, "0" * 64, {style: own for style, own in controls.items() if style != PROMPTS[PHOTO]})
+        StyleEnds.of({style: own for style, own in controls.items() if style != PROMPTS[PHOTO]})

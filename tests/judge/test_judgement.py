@@ -16,18 +16,26 @@ from planted_run import (
     record,
 )
 
+from ohwx_compare.core.experiment.axes import Axis
+from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.ledger.measures import VoteRow
 from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.styles import read_styles
 from ohwx_compare.judge.effects import Unit
 from ohwx_compare.judge.likeness import Likeness
 from ohwx_compare.judge.measure import LIKENESS, STYLE_KEPT
 from ohwx_compare.judge.references import read_references
 from ohwx_compare.judge.run.judgement import judge_scores, require_comparable
 from ohwx_compare.judge.run.pictures import judged_run
+from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.scoring import score_run
+from ohwx_compare.judge.run.still_drawn import styles_still_drawn, write_still_drawn
 from ohwx_compare.judge.run.trained import trained_in
 from ohwx_compare.judge.verdict import Word
+from ohwx_compare.judge.votes.flow import upcoming
+from ohwx_compare.look.report.numbers import judgement_json
+from ohwx_compare.look.report.sentences import side_findings
 
 
 def judge(folder, sight, references, **more):
@@ -190,3 +198,41 @@ def test_measures_see_my_own_colour(square_sight, tmp_path):
     mine = read_references([photographs(tmp_path / "me", ME, ME)], square_sight)
     other = read_references([photographs(tmp_path / "other", OTHER, OTHER)], square_sight)
     assert mine.distance(mine.descriptors.mean(0)) < mine.distance(other.descriptors.mean(0))
+
+
+def test_the_users_own_votes_stand_beside_the_measures(judgement, planted):
+    pool = pools_of(judgement.run, judgement.trained)[0]
+    votes = []
+    for number in range(27):
+        trial = upcoming(pool, votes, "me")[0]
+        best = [pool.side_of[key] for key in trial.shown].index(int(number % 9 > 0))
+        votes.append(
+            VoteRow(
+                rater="me", question="more like me", style=trial.style, shown=trial.shown, answer="chosen", best=best,
+                is_repeat=trial.is_repeat, rule="to 25 votes",
+            )
+        )  # fmt: skip
+    scored = [table.scored for table in judgement.tables.values()]
+    found = judge_scores(judgement.run, judgement.trained, scored, votes=votes)
+    (told,) = [line for line in side_findings(found) if line.startswith("Your own votes.")]
+    assert "with regularization images is preferred to without regularization images" in told
+    assert judgement_json(found)["votes"][0]["preference"]["prompts"] == 9
+    assert {each["measure"] for each in judgement_json(found)["agreements"]} >= {LIKENESS, STYLE_KEPT}
+    repeats = sum(vote.is_repeat for vote in votes)
+    by_measure = {each.measure: each.share.n for each in found.agreements}
+    assert (repeats, by_measure[STYLE_KEPT] <= 27 - repeats) == (2, True)
+
+
+def test_the_styles_that_a_checkpoint_still_draws_are_written(judgement, tmp_path):
+    labels = judgement.run.styles
+    axis = Axis("styles", tuple((Style(label, "{prompt}, x", ""),) for label in labels))
+    kept = styles_still_drawn(judgement, (axis,))
+    lost = {point.label: point.lost for point in judgement.points if point.save}
+    assert kept.keys() == lost.keys()
+    assert any(lost.values())
+    for label, styles in kept.items():
+        assert [style.name for style in styles] == [each for each in labels if each not in lost[label]]
+    written = write_still_drawn({**kept, "a/b:c": kept["reg-000030"]}, tmp_path / "styles")
+    assert list(read_styles(written[-1])) == [style.name for style in kept["reg-000030"]]
+    with pytest.raises(MeasureError, match="no axis of styles"):
+        styles_still_drawn(judgement, ())

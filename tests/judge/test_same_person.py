@@ -11,7 +11,7 @@ from ohwx_compare.errors import MeasureError
 from ohwx_compare.judge.families import FAMILIES
 from ohwx_compare.judge.likeness import Likeness, ceiling_distances
 from ohwx_compare.judge.measure import MeasureContext
-from ohwx_compare.judge.references import SAME_PERSON, FaceSight, read_references
+from ohwx_compare.judge.references import FaceSight, read_references
 from ohwx_compare.judge.style_scale import style_scale
 from ohwx_compare.judge.weights import find_face_files
 
@@ -46,7 +46,7 @@ def test_no_false_one(sight, people, others, name):
     for i, (person, _) in enumerate(faces):
         for j, (other, face) in enumerate(faces):
             if i != j:
-                assert (np.linalg.norm(found[i] - face.descriptor) < SAME_PERSON) == (person == other)
+                assert (np.linalg.norm(found[i] - face.descriptor) < sight.network.same_person) == (person == other)
 
 
 def test_likeness_of_whole_photographs(sight, people, people_folder):

@@ -23,7 +23,11 @@ FORK_SHAPES = {
     f"{LAYER}attn.out_proj.weight": (8, 8),
     f"{LAYER}mlp.c_fc.weight": (32, 8),
 }
-STORAGE = {"Automatic": (None, False), "float8-e4m3fn": (torch.float8_e4m3fn, False)}
+STORAGE = {
+    "Automatic": (None, False),
+    "Automatic (fp16 LoRA)": (None, True),
+    "float8-e4m3fn": (torch.float8_e4m3fn, False),
+}
 KINDS = ("forge", "reforge", "classic")
 
 
@@ -82,6 +86,8 @@ class FakeFork(FakeWebui):
     def __init__(self, data, *, kind):
         super().__init__(data)
         self.kind, self.loads, self.unloads, self.after_load = kind, [], 0, lambda: None
+        self.arguments = {"online_lora": False}
+        self.encoders_of = None  # as reForge: the stem of a file whose text encoders are loaded instead
         self.opts.data |= {"forge_additional_modules": [], "forge_unet_storage_dtype": "Automatic"}
         without_section = SimpleNamespace(section=None, default="Automatic")
         self.opts.data_labels["forge_unet_storage_dtype"] = without_section
@@ -111,10 +117,13 @@ class FakeFork(FakeWebui):
             for stub in ("reload_model_weights", "send_model_to_trash"):
                 setattr(models, stub, lambda *args, **kwargs: None)
             made[page.__name__] = page
+            made["backend.args"] = ModuleType("backend.args")
+            made["backend.args"].dynamic_args = self.arguments
         return {**made, name: manager}
 
     def choose(self):
-        """As the page does when the user chooses a checkpoint."""
+        """As the page does when the user chooses a checkpoint or a storage type."""
+        self.arguments["online_lora"] = STORAGE[self.opts.forge_unet_storage_dtype][1]
         self.model_data.forge_loading_parameters = {
             "checkpoint_info": self.aliases[self.opts.data["sd_model_checkpoint"]],
             "additional_modules": self.opts.data["forge_additional_modules"],
@@ -130,6 +139,7 @@ class FakeFork(FakeWebui):
             self.build(parameters["checkpoint_info"], parameters["additional_modules"])
             if kind := parameters["unet_storage_dtype"]:
                 self.model.forge_objects.unet.model.to(kind)
+            self.opts.data["sd_checkpoint_hash"] = parameters["checkpoint_info"].name
             self.after_load()
             self.model_data.forge_hash = told
         return self.model_data.sd_model, True
@@ -137,12 +147,15 @@ class FakeFork(FakeWebui):
     def build(self, info, modules=()):
         """Load it, whatever is there."""
         tensors = load_file(info.filename)
+        if self.encoders_of:
+            others = load_file(self.folder / f"{self.encoders_of}.safetensors")
+            tensors |= {name: value for name, value in others.items() if name.startswith("conditioner.")}
         for path in modules:
             tensors |= {f"first_stage_model.{name}": value for name, value in load_file(path).items()}
         if not any(name.startswith("first_stage_model.") for name in tensors):
             raise AssertionError("You do not have VAE state dict!")
         model = built(tensors, self.kind)
-        model.sd_checkpoint_info = info
+        model.sd_checkpoint_info, model._separate_te_loaded = info, bool(self.encoders_of)
         self.loads.append(Path(info.filename).stem)
         self.set_model(model)
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.request.job import InpaintJob, Job
-from ohwx_compare.errors import ExperimentError, MissingKeysError
+from ohwx_compare.errors import ExperimentError, HostError, MissingKeysError, UnknownCheckpointError
 
 VAE = "first_stage_model.decoder.conv.weight"
 JOB = Job(prompt="photo", seed=7, steps=8, width=64, height=64)
@@ -90,6 +90,23 @@ def test_a_comparison_in_the_script(forge):
         forge.load_script().run(Txt2Img(seed=7), json.dumps({**json.loads(asked), "job": {"vae": "theirs.pt"}}))
 
 
+def test_entries_that_are_no_sdxl_checkpoint_are_a_sentence_each_before_they_are_loaded(forge):
+    begin = "model.diffusion_model.input_blocks.0.0.weight"
+    for name, tensor in (("flux", "double_blocks.0.img_attn.proj.weight"), ("sd15", "cond_stage_model.transformer.x")):
+        save_file({tensor: torch.zeros(2), begin: torch.zeros(2, 4)}, forge.folder / f"{name}.safetensors")
+    (forge.folder / "small.gguf").write_bytes(b"GGUF")
+    asked = {"checkpoints": ["flux.safetensors", "sd15.safetensors", "one.safetensors"], "name": "run"}
+    processed = forge.load_script().run(Txt2Img(seed=7), json.dumps(asked))
+    said = [line.partition(";")[0] for line in processed.comments.splitlines()[:2]]
+    assert [line.partition(" is ")[2] for line in said] == [
+        "a Flux checkpoint",
+        "an SD 1.x checkpoint",
+    ]
+    assert forge.loads == ["one"]
+    with pytest.raises(UnknownCheckpointError, match=r"no checkpoint named 'small\.gguf' here"):
+        forge.load_script().run(Txt2Img(seed=7), json.dumps({**asked, "checkpoints": ["small.gguf"]}))
+
+
 def test_each_checkpoint_generates_and_the_users_comes_back(fork):
     one, _, two, _ = drawn(fork, "one", "two")
     assert not np.array_equal(one, two)
@@ -117,6 +134,17 @@ def test_any_tensor_changed_under_the_name_of_what_is_loaded_is_seen(fork):
         changed.view(-1)[-1] += 1
         save_file({**tensors, name: changed}, path)
         assert differing(model, read_header(path), whole=True) == [name]
+
+
+def test_text_encoders_of_a_namesake_are_seen_and_those_that_were_chosen_are_taken(fakes, monkeypatch):
+    reforge = small(stocked(fakes(kind="reforge")), monkeypatch)
+    reforge.encoders_of, reforge.opts.sd_text_encoder = "one", "Automatic"
+    one, _ = drawn(reforge, "one")
+    with pytest.raises(HostError, match=r"two\.safetensors is not what the webui has in memory: conditioner"):
+        drawn(reforge, "two")
+    reforge.opts.sd_text_encoder = "TE: one"
+    two, _ = drawn(reforge, "two")
+    assert not np.array_equal(one, two)
 
 
 def test_what_is_loaded_and_unchanged_is_not_read_again(fork):
@@ -161,6 +189,14 @@ def test_a_vae_chosen_beside_the_checkpoints_is_theirs_and_loads_nothing_twice(f
     assert forge.loads == ["one", "bare"]
 
 
+def test_a_vae_overwritten_under_its_name_is_read_again(forge):
+    choose_vae(forge, 1)
+    plain = drawn(forge, "one")
+    choose_vae(forge, 2)
+    assert not any(map(np.array_equal, drawn(forge, "one"), plain))
+    assert forge.loads == ["one", "one"]
+
+
 def test_what_is_chosen_beside_the_checkpoint_is_in_the_key(forge):
     keys = [host_of(forge).fingerprint(JOB)]
     for seed in (1, 2):
@@ -172,6 +208,15 @@ def test_what_is_chosen_beside_the_checkpoint_is_in_the_key(forge):
     forge.opts.forge_unet_storage_dtype = "float8-e4m3fn"
     assert keys[-1] == host_of(forge).fingerprint(JOB)
     assert len({json.dumps(key) for key in keys}) == 4
+
+
+@pytest.mark.parametrize("section", ["epsilon_scaling", "sd_sampling"])
+def test_settings_in_reforges_own_sections_are_in_the_key(fork, section):
+    before = host_of(fork).fingerprint(JOB)
+    fork.opts.data_labels["setting"] = SimpleNamespace(section=(section, "", "sd"), default=1)
+    assert host_of(fork).fingerprint(JOB) == before
+    fork.opts.setting = 2
+    assert host_of(fork).fingerprint(JOB) != before
 
 
 def test_a_vae_beside_the_file_counts_where_the_webui_takes_it(fork):
@@ -205,6 +250,36 @@ def test_the_user_may_choose_while_a_run_generates(forge):
 
     forge.after_draw = touch
     assert all(map(np.array_equal, drawn(forge, "one", "two"), plain))
+
+
+def test_what_the_user_chooses_during_a_run_is_theirs_afterwards(fork):
+    users_next(fork)
+    told = fork.opts.data.get("sd_checkpoint_hash")
+
+    def touch():
+        fork.opts.data["sd_model_checkpoint"] = "two.safetensors"
+
+    fork.after_draw = touch
+    drawn(fork, "one")
+    assert fork.opts.data["sd_model_checkpoint"] == "two.safetensors"
+    assert fork.opts.data.get("sd_checkpoint_hash") == told
+    assert users_next(fork) == "two.safetensors"
+
+
+def test_how_loras_are_added_is_the_runs_although_the_user_chooses_another_way(forge):
+    seen = []
+    forge.before_draw = lambda: seen.append(forge.arguments["online_lora"])
+
+    def touch():
+        forge.opts.forge_unet_storage_dtype = "Automatic (fp16 LoRA)"
+        forge.choose()
+
+    forge.after_draw = touch
+    drawn(forge, "one")
+    assert (seen, forge.arguments["online_lora"]) == ([False, False], True)
+    drawn(forge, "one", forge_unet_storage_dtype="Automatic")
+    drawn(forge, "one")
+    assert seen == [False, False, False, False, True, True]
 
 
 def test_what_a_picture_overrides_leads_not_back_to_the_users_checkpoint(forge):

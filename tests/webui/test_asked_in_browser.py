@@ -114,6 +114,8 @@ def test_a_refiner_is_refused(page, webui, outputs, asked):
 
 
 def test_a_vae_that_went_is_refused(page, webui, outputs, asked):
+    if webui.takes_modules:
+        pytest.skip("this webui heeds no setting that names a VAE")
     take(page, "drawn_yolov8.pt")
     before = webui.get("/sdapi/v1/options")["sd_vae"]
     webui.post("/sdapi/v1/options", {"sd_vae": "gone.safetensors"})
@@ -137,7 +139,7 @@ def test_a_cell_that_is_sent_chooses_no_script_and_an_xyz_text_that_is_pasted_ch
         page.wait_for_selector(f"#{tab}_prompt textarea:visible")
         page.wait_for_function(f"document.querySelector('#{tab}_prompt textarea').value === 'photo of ohwx man'")
         assert page.input_value(f"#{tab}_script_container #script_list input") == "None"
-    page.click("#tabs button:text-is('txt2img')")
+    page.click("#tabs button:text-matches('^ *txt2img *$', 'i')")
     paste(page, TEXT.replace("STEPS", "8"))
     page.wait_for_selector(f"{PANEL}files .token >> nth=2")
     page.wait_for_selector(f"{PANEL}estimate_text >> text=not found: nobody.safetensors")

@@ -3,6 +3,10 @@
 import subprocess
 import threading
 import time
+from contextlib import suppress
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 from starting import ROOT, kill, put_extension, started
@@ -43,6 +47,26 @@ def test_frozen_settings_are_said_before_anything_is_drawn(data, asking):
     with started(data, "--nowebui", "--freeze-settings") as (api, _):
         assert "--freeze-settings" in api.refused(asking(api, {"checkpoints": NAMES, "name": "frozen"}))
     assert not (data.folder / "outputs" / "ohwx" / "compare" / "frozen").exists()
+
+
+def test_the_tab_wants_the_webuis_login(data):
+    put_extension(data)
+    with started(data, "--gradio-auth", "me:secret") as (api, _):
+        person, state = build_opener(HTTPCookieProcessor()), f"{api.url}/ohwx/api/state"
+        for word, status in (("wrong", 401), ("secret", 200)):
+            with suppress(HTTPError):  # of the wrong word
+                person.open(f"{api.url}/login", urlencode({"username": "me", "password": word}).encode())
+            assert _status(person, state) == status
+        assert _status(build_opener(), state) == 401
+
+
+def _status(person, address):
+    try:
+        with person.open(address) as answer:
+            return answer.status
+    except HTTPError as error:
+        with error:
+            return error.code
 
 
 def test_in_debug_mode_the_script_is_there(data, browser):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
-from webui_api import NAMES, difference, wait
+from webui_api import NAMES, difference, open_ui, wait
 
 from ohwx_compare.files.ledger.reader import open_run
 
@@ -210,13 +210,37 @@ def test_hires_fix_without_a_face_pass_is_the_webuis_own(webui, ask):
     assert difference(ours.images[1], plain.images[0])[0] <= 2
 
 
-def test_a_lora_in_the_prompt_is_the_webuis_own(webui, ask, tmp_path):
-    folder = webui.folder.parent / "Lora"
-    folder.mkdir(exist_ok=True)
+@pytest.fixture
+def network(webui):
+    """Where a LoRA and a VAE of the test may lie; gone at the end."""
+    models = webui.folder.parent
+    paths = {"Lora": models / "Lora" / "ohwx_lora.safetensors", "VAE": models / "VAE" / "ohwx_vae.safetensors"}
+    for path in paths.values():
+        path.parent.mkdir(exist_ok=True)
+    yield paths
+    for path in paths.values():
+        path.unlink(missing_ok=True)
+    webui.post("/sdapi/v1/refresh-loras")
+    webui.post("/sdapi/v1/refresh-vae")
+
+
+@pytest.fixture
+def setting(webui):
+    """Change a setting as the user does; as it was again at the end."""
+    before = {}
+
+    def change(name, value):
+        before.setdefault(name, webui.get("/sdapi/v1/options")[name])
+        webui.post("/sdapi/v1/options", {name: value})
+
+    yield change
+    webui.post("/sdapi/v1/options", before)
+
+
+def write_lora(webui, path, seed):
     layer = "output_blocks.1.1.transformer_blocks.0.attn1.to_q"
     shape = load_file(webui.folder / NAMES[1])[f"model.diffusion_model.{layer}.weight"].shape
-    path = folder / "ohwx_lora.safetensors"
-    draw = np.random.RandomState(1)
+    draw = np.random.RandomState(seed)
     name = "lora_unet_" + layer.replace(".", "_")
     save_file(
         {
@@ -226,21 +250,61 @@ def test_a_lora_in_the_prompt_is_the_webuis_own(webui, ask, tmp_path):
         },
         path,
     )
-    try:
-        webui.post("/sdapi/v1/refresh-loras")
-        body = ask(checkpoints=NAMES[:2], faces=[])
-        without = webui.draw(body).images
-        body = ask(checkpoints=NAMES[:2], faces=[])
-        body["prompt"] += " <lora:ohwx_lora:1>"
-        ours = webui.draw(body)
-        assert ours.more["failed"] == []
-        for number, checkpoint in enumerate(NAMES[:2], 1):
-            override = {"override_settings": {"sd_model_checkpoint": checkpoint}}
-            plain = webui.draw({**{k: v for k, v in body.items() if not k.startswith("script_")}, **override})
-            assert difference(ours.images[number], plain.images[0])[0] <= 2
-            assert difference(ours.images[number], without[number])[0] > 4
-        after = webui.draw(ask(checkpoints=NAMES[:2], faces=[])).images
-        assert all(difference(*pair)[0] <= 2 for pair in zip(after[1:], without[1:], strict=True))
-    finally:
-        path.unlink()
-        webui.post("/sdapi/v1/refresh-loras")
+
+
+def own(webui, body, checkpoint):
+    """What the webui's own API draws of this request."""
+    override = {"override_settings": {"sd_model_checkpoint": checkpoint}}
+    return webui.draw({**{k: v for k, v in body.items() if not k.startswith("script_")}, **override}).images[0]
+
+
+def test_a_lora_in_the_prompt_is_the_webuis_own_and_so_is_one_that_replaced_it(webui, ask, network):
+    write_lora(webui, network["Lora"], 1)
+    webui.post("/sdapi/v1/refresh-loras")
+    without = webui.draw(ask(checkpoints=NAMES[:2], faces=[])).images
+    body = ask(checkpoints=NAMES[:2], faces=[])
+    body["prompt"] += " <lora:ohwx_lora:1>"
+    ours = webui.draw(body)
+    assert ours.more["failed"] == []
+    for number, checkpoint in enumerate(NAMES[:2], 1):
+        assert difference(ours.images[number], own(webui, body, checkpoint))[0] <= 2
+        assert difference(ours.images[number], without[number])[0] > 4
+    write_lora(webui, network["Lora"], 2)
+    webui.post("/sdapi/v1/refresh-loras")
+    again = webui.draw(body)
+    assert again.more["drawn"] == 2
+    assert difference(again.images[1], own(webui, body, NAMES[0]))[0] <= 2
+    assert difference(again.images[1], ours.images[1])[0] > 4
+    after = webui.draw(ask(checkpoints=NAMES[:2], faces=[])).images
+    assert all(difference(*pair)[0] <= 2 for pair in zip(after[1:], without[1:], strict=True))
+
+
+def test_a_vae_that_was_chosen_is_drawn_with(webui, ask, network, setting, request):
+    body, path = ask(checkpoints=NAMES[1:2], faces=[]), network["VAE"]
+    plain = webui.draw(body).images[1]
+    start = "first_stage_model."
+    vae = {
+        name.removeprefix(start): value for name, value in load_file(webui.folder / NAMES[1]).items() if start in name
+    }
+    save_file({**vae, "decoder.conv_out.weight": vae["decoder.conv_out.weight"] * 0.5}, path)
+    if webui.takes_modules:
+        open_ui(request.getfixturevalue("browser"), webui).close()  # its page reads the folder
+        setting("forge_additional_modules", [str(path)])
+    else:
+        webui.post("/sdapi/v1/refresh-vae")
+        setting("sd_vae", path.name)
+    chosen = webui.draw(body)
+    assert chosen.more["drawn"] == 1
+    assert difference(chosen.images[1], plain)[0] > 4
+    assert difference(chosen.images[1], own(webui, body, NAMES[1]))[0] <= 2
+
+
+def test_a_storage_type_that_was_chosen_is_drawn_with(webui, ask, setting):
+    if "forge_unet_storage_dtype" not in webui.get("/sdapi/v1/options"):
+        pytest.skip("this webui has no storage type that can be chosen while it runs")
+    body = ask(checkpoints=NAMES[1:2], faces=[])
+    plain = webui.draw(body).images[1]
+    setting("forge_unet_storage_dtype", "float8-e4m3fn")
+    chosen = webui.draw(body)
+    assert chosen.more["drawn"] == 1
+    assert difference(chosen.images[1], plain)[0] > 4

@@ -32,6 +32,8 @@ CUT = Sizes(
 @pytest.fixture
 def models(webui):
     """The webui's folder of models; without the toy again at the end."""
+    if webui.is_fork:
+        pytest.skip("this webui builds models of the sizes that it knows, and the toy's are none of them")
     models = webui.folder.parent
     yield models
     for folder in (models / FOLDER, webui.folder / FOLDER):
@@ -92,7 +94,9 @@ def redrawn(host, found, cell, before):
     return after.image
 
 
-def test_started_with_the_toy_adetailer_finds_the_same_face(data):
+def test_started_with_the_toy_adetailer_finds_the_same_face(webui, data):
+    if webui.is_fork:
+        pytest.skip("this webui builds models of the sizes that it knows, and the toy's are none of them")
     put_extension(data)
     folder = put_into_webui(data.folder / "models")
     settings = {**SETTINGS, "sd_model_checkpoint": f"{FOLDER}/{TOY}"}

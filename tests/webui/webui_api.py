@@ -79,6 +79,11 @@ class Webui:
         return any("integrated" in name for name in self.get("/sdapi/v1/scripts")["txt2img"])
 
     @property
+    def takes_modules(self):
+        """Whether VAE and text encoders are chosen as files beside the checkpoint, and not by the setting "SD VAE"."""
+        return "/sdapi/v1/sd-modules" in self.get("/openapi.json")["paths"]
+
+    @property
     def checkpoint(self):
         """The user's, as the settings name it."""
         return self.get("/sdapi/v1/options")["sd_model_checkpoint"]

@@ -26,8 +26,9 @@ def test_pictures_without_infotext_are_no_fault_beside_those_that_have_one(capsy
     assert main(["pnginfo", *(str(HERE / "pictures" / name) for name in names)]) == 0
     said, _ = capsys.readouterr()
     assert "(no infotext) It has ComfyUI's metadata" in said
-    assert main(["pnginfo", "--json", str(HERE / "pictures" / "comfyui.png")]) == 1
+    assert main(["pnginfo", "--json", str(HERE / "pictures" / "comfyui.png")]) == 0
     assert json.loads(capsys.readouterr()[0])[0]["reason"].startswith("It has ComfyUI's metadata")
+    assert main(["pnginfo", str(HERE / "pictures" / "camera-screenshot.jpg")]) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import counted, did_you_mean, quoted
 
-__all__ = ["Style", "known", "styled", "substituted", "unstyled"]
+__all__ = ["Style", "known", "recovered_styles", "styled", "substituted", "unstyled"]
 
 _PLACE = "{prompt}"
 LONGEST_PROMPT = 500_000  # characters
@@ -61,6 +61,37 @@ def unstyled(job: Job, styles: Iterable[Style]) -> Job:
         if prompt is not None and negative is not None:
             job = replace(job, prompt=prompt, negative=negative)
     return job
+
+
+def recovered_styles(prompt: str, negative: str, library: Iterable[Style]) -> tuple[tuple[str, ...], str, str]:
+    """The names of the styles that are in a prompt and its negative one, the first applied first, and what is left.
+
+    `extract_styles_from_prompt` of the webui: again and again the first style of the library whose both texts enclose
+    or end them. A style without texts, and one with its place twice, is in none.
+    """
+    left = list(library)
+    found: list[str] = []
+    while True:
+        for style in left:
+            inner, outer = _rest_of(style.prompt or "", prompt), _rest_of(style.negative or "", negative)
+            if (style.prompt or style.negative) and inner is not None and outer is not None:
+                break
+        else:
+            return tuple(reversed(found)), prompt, negative
+        prompt, negative = inner, outer
+        left.remove(style)
+        found.append(style.name)
+
+
+def _rest_of(style: str, prompt: str) -> str | None:
+    """What `unwrap_style_text_from_prompt` of the webui leaves of the prompt; None where the style is not in it."""
+    if _PLACE in style:
+        if style.count(_PLACE) > 1:
+            return None
+        before, _, behind = style.partition(_PLACE)
+        is_in = prompt.startswith(before) and prompt.endswith(behind)
+        return prompt[len(before) : len(prompt) - len(behind)] if is_in else None
+    return prompt[: len(prompt) - len(style)].removesuffix(", ") if prompt.endswith(style) else None
 
 
 def _found(name: str, library: Mapping[str, Style]) -> Style:

@@ -159,7 +159,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     if schema_of(db, path) == 0:
         return
     tables = {row["name"] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    for table in sorted(tables & {"checkpoints", "cells", "faces", "scores", "votes", "pictures"}):
+    for table in sorted(tables & {"checkpoints", "cells", "faces", "scores", "votes", "pictures", "marks"}):
         if (rows := db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) > _MOST_ROWS:
             raise LedgerError(f"{path} has {counted(rows, 'row')} of {table}, more than any run can have.")
     if (db.execute("SELECT max(length(json)) FROM experiment").fetchone()[0] or 0) > _MOST_TEXT:

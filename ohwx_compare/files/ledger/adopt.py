@@ -47,7 +47,7 @@ __all__ = ["claim"]
 
 _JUDGED: Mapping[str, tuple[str, ...]] = (
     MappingProxyType(  # tables of what was measured and voted; what is JSON in them
-        {"measures": ("settings",), "scores": ("details",), "votes": ("shown",)}
+        {"measures": ("settings",), "scores": ("details",), "votes": ("shown",), "marks": ("tags",)}
     )
 )
 _TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType({"TEXT": (str,), "INTEGER": (int,), "REAL": (float, int)})

@@ -18,10 +18,16 @@ from ohwx_compare.files.ledger.held import HeldLedger
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained
 from ohwx_compare.numerals import decode_json
 
-__all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_votes"]
+__all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_scores", "read_votes"]
 
 JUDGE_FILE = "judge.sqlite"
 """The ledger of a folder of pictures that is no run's."""
+_SCORES = """
+SELECT picture, name, avg(value) AS value FROM scores JOIN measures ON measures.key = scores.measure
+WHERE value IS NOT NULL GROUP BY picture, measures.key ORDER BY measures.rowid
+"""
+
+_COUNTED = "SELECT * FROM votes WHERE NOT is_undone ORDER BY number"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +61,12 @@ class VoteRow:
     question: str  # "more like me", "more like the style", "keep it", ...
     style: str
     shown: tuple[str, ...]  # picture keys in the order on the screen, 2 or 4
-    answer: str  # "chosen", "the same", "all bad", "skipped"
+    answer: str  # "chosen", "much better", "the same", "all bad", "skipped"
     best: int | None = None  # place in `shown`; None unless something was chosen
     worst: int | None = None  # of four
     seconds: float | None = None  # from the pictures' appearance to the answer
     time: float = 0.0  # when, seconds since 1970
-    rule: str = ""  # how these pictures came to be shown: "uniform", "uncertain first", ...
+    rule: str = ""  # when the vote was to end: "until it is clear, at most 60 votes"
     is_repeat: bool = False  # shown before with other sides, to see whether the rater agrees with himself
     is_undone: bool = False
 
@@ -106,6 +112,11 @@ class MeasureLedger(HeldLedger):
         with self._change() as db:
             return int(db.execute(f"INSERT INTO votes ({names}) VALUES ({marks})", row).lastrowid or 0)
 
+    def votes(self) -> dict[int, VoteRow]:
+        """The votes that were not taken back by their numbers, oldest first."""
+        with explained(self.path):
+            return {row["number"]: _vote(row) for row in self._db.execute(_COUNTED)}
+
     def take_back(self, number: int) -> None:
         """Mark a vote as taken back."""
         with self._change() as db:
@@ -118,7 +129,21 @@ def read_votes(folder: Path) -> tuple[VoteRow, ...]:
     Raises LedgerError as `open_run`.
     """
     with reading(folder) as db:
-        return tuple(map(_vote, db.execute("SELECT * FROM votes WHERE NOT is_undone ORDER BY number")))
+        return tuple(map(_vote, db.execute(_COUNTED)))
+
+
+def read_scores(folder: Path) -> dict[str, dict[str, float]]:
+    """What was measured of a run's pictures, by the picture's key and the measure's name; nothing is written.
+
+    Of several settings of a measure the last that was used counts; of several controls, the mean. Raises LedgerError as
+    `open_run`.
+    """
+    found: dict[str, dict[str, float]] = {}
+    with reading(folder) as db:
+        for row in db.execute(_SCORES):
+            if isinstance(row["value"], float) and isinstance(row["name"], str):
+                found.setdefault(row["picture"], {})[row["name"]] = row["value"]
+    return found
 
 
 def _named(measure: MeasureRow) -> Sequence[str | int]:
@@ -140,4 +165,7 @@ def _score(row: sqlite3.Row) -> ScoreRow:
 def _vote(row: sqlite3.Row) -> VoteRow:
     given = {name: row[name] for name in row.keys() if name not in ("number", "shown")}  # noqa: SIM118  no mapping
     is_repeat, is_undone = bool(row["is_repeat"]), bool(row["is_undone"])
-    return VoteRow(**{**given, "is_repeat": is_repeat, "is_undone": is_undone}, shown=tuple(decode_json(row["shown"])))
+    shown = tuple(map(str, decode_json(row["shown"])))
+    if any(place is not None and not 0 <= place < len(shown) for place in (row["best"], row["worst"])):
+        raise LedgerError(f"Vote {row['number']} chooses a picture that it does not show. Vote in a copy.")
+    return VoteRow(**{**given, "is_repeat": is_repeat, "is_undone": is_undone}, shown=shown)

@@ -33,7 +33,7 @@ __all__ = [
     "update",
 ]
 
-SCHEMA = 4  # in the file's user_version
+SCHEMA = 5  # in the file's user_version
 UNMARKED = 3  # the last one whose folders have no mark, and whose pictures are not recorded
 LEDGER_FILE = "run.sqlite"
 _FIRST = """
@@ -73,6 +73,11 @@ _STEPS: Mapping[int, str] = MappingProxyType({  # from a version to the next; 0:
     3: """
 CREATE TABLE pictures (
     path TEXT PRIMARY KEY, pixels TEXT NOT NULL, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL
+);
+""",
+    4: """
+CREATE TABLE marks (
+    picture TEXT PRIMARY KEY, star INTEGER NOT NULL, tags TEXT NOT NULL, note TEXT NOT NULL, time REAL NOT NULL
 );
 """,
 })  # fmt: skip

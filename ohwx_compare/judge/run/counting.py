@@ -97,10 +97,10 @@ def twin_count(table: MeasureTable, checkpoint: str) -> int:
 
 
 def agreements(votes: Iterable[VoteRow], tables: Mapping[str, MeasureTable]) -> tuple[Agreement, ...]:
-    """Each measure against the votes of each question: of the pairs that were decided and that it can tell apart."""
+    """Each measure against the votes of each question: of pairs that were decided and it can tell apart."""
     by_question: dict[str, list[VoteRow]] = {}
     for vote in votes:
-        if vote.best is not None:
+        if vote.best is not None and not vote.is_repeat:
             by_question.setdefault(vote.question, []).append(vote)
     found = []
     for name, table in tables.items():

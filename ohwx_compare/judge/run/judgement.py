@@ -13,10 +13,12 @@ from ohwx_compare.judge.run.comparing import Comparison, MeasureComparison, comp
 from ohwx_compare.judge.run.counting import Agreement, FaceCounts, agreements, face_counts, lost_styles, twin_count
 from ohwx_compare.judge.run.keeping import EVEN, KeptAt, keep_sets
 from ohwx_compare.judge.run.pictures import JudgedRun
+from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.scoring import MeasureScores
 from ohwx_compare.judge.run.table import MeasureTable, measure_table
 from ohwx_compare.judge.run.trained import JudgedSave, TrainedSaves
 from ohwx_compare.judge.verdict import BAND
+from ohwx_compare.judge.votes.tally import Tally, tally
 from ohwx_compare.words import counted
 
 __all__ = ["Judged", "Judgement", "RunPoint", "judge_scores", "require_comparable"]
@@ -54,6 +56,7 @@ class Judgement:
     points: tuple[RunPoint, ...]  # in the run's order
     judged: tuple[Judged, ...]
     kept: tuple[KeptAt, ...]  # by weight of style
+    tallies: tuple[Tally, ...]  # the user's own votes, by what was voted on and question
     agreements: tuple[Agreement, ...]
     missing: tuple[str, ...]  # what could not be judged or is not there, a sentence each
 
@@ -106,9 +109,18 @@ def judge_scores(
         points=tuple(_points(run, saves, tables)),
         judged=judged,
         kept=keep_sets(saves, tables),
+        tallies=tuple(_tallies(run, trained, votes)),
         agreements=agreements(votes, tables),
         missing=(*run.missing, *missing, *_missing(tables), *trained.notes, *notes),
     )
+
+
+def _tallies(run: JudgedRun, trained: TrainedSaves, votes: Sequence[VoteRow]) -> Iterator[Tally]:
+    asked = dict.fromkeys(vote.question for vote in votes)
+    for pool in pools_of(run, trained) if votes else ():
+        for question in asked:
+            if found := tally(pool, question, votes):
+                yield found
 
 
 def _points(run: JudgedRun, saves: Sequence[JudgedSave], tables: Mapping[str, MeasureTable]) -> Iterator[RunPoint]:

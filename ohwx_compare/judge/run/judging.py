@@ -9,8 +9,8 @@ from ohwx_compare.core.events import Listener
 from ohwx_compare.engine import detect
 from ohwx_compare.engine.detect import Cascade, Detector
 from ohwx_compare.errors import DetectorError
-from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.detectors import detector_file
+from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.ledger.measures import VoteRow, read_votes
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
@@ -51,12 +51,13 @@ def judge_folder(
     """
     judged, votes, usual = _opened(asked)
     given = given_by_recipe(judged, asked.given)
-    trained = trained_in(judged, sha256(given.base) if given.base else "", asked.checkpoints)
+    digest = Hashes(cache_folder())
+    trained = trained_in(judged, digest(given.base) if given.base else "", asked.checkpoints)
     require_comparable(judged, trained)
     judged = with_class_token(judged, trained.class_token)
     given = base_file(judged, trained.bases, given)
     detector = partial(judging_detector, asked.detector, usual, asked.detectors, given.device)
-    made = measures_for(judged, trained.bases, given, detector)
+    made = measures_for(judged, trained.bases, given, detector, digest)
     scored = score_run(judged, made.measures, trained.bases, on_event, is_stopping, adopt=asked.adopt)
     return judge_scores(judged, trained, scored, band=asked.band, votes=votes, missing=made.missing)
 

@@ -13,16 +13,20 @@ from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.json_file import read_object
 from ohwx_compare.judge.class_drift import class_drift
-from ohwx_compare.judge.diffusion_style import DiffusionStyle, StyleControl
+from ohwx_compare.judge.clip_measures import ClipPhotographs, clip_style, clip_text
+from ohwx_compare.judge.clip_sight import CLIP_MODEL, ClipSight, StyleDescriptors
+from ohwx_compare.judge.diffusion_style import DiffusionStyle
 from ohwx_compare.judge.diversity import Diversity
 from ohwx_compare.judge.latent_likeness import LatentLikeness
 from ohwx_compare.judge.likeness import Likeness
 from ohwx_compare.judge.measure import Asked, PictureMeasure
+from ohwx_compare.judge.onnx_faces import OnnxFaces
 from ohwx_compare.judge.references import FaceSight, References, read_references
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
+from ohwx_compare.judge.style_ends import StyleControl, StyleEnds
 from ohwx_compare.judge.style_kept import StyleKept
 from ohwx_compare.judge.vae_sight import VaeSight
-from ohwx_compare.judge.weights import find_face_files
+from ohwx_compare.judge.weights import DLIB_FACES, find_face_files
 
 __all__ = ["Given", "Measures", "base_file", "given_by_recipe", "measures_for"]
 
@@ -38,6 +42,10 @@ class Given:
     negatives: Path | None = None  # photographs of others: regularization images
     base: Path | None = None  # the checkpoint that the trainings began from
     weights: tuple[Path, ...] = ()  # folders in which the face network may lie
+    face_net: Path | None = None  # an ArcFace-type network (.onnx) in place of dlib's
+    clip: Path | None = None  # CLIP weights, an open_clip model (.safetensors): CLIP-I and CLIP-T
+    csd: Path | None = None  # weights of contrastive style descriptors (.safetensors)
+    clip_model: str = CLIP_MODEL  # which of open_clip's models they are of
     device: str = "cpu"
     second_opinion: bool = False  # on style, by the base's UNet, which takes `UNET_CALLS` a picture
 
@@ -66,11 +74,17 @@ def given_by_recipe(run: JudgedRun, given: Given) -> Given:
     return given
 
 
-def measures_for(run: JudgedRun, bases: Sequence[str], given: Given, detector: Callable[[], Detector]) -> Measures:
+def measures_for(
+    run: JudgedRun,
+    bases: Sequence[str],
+    given: Given,
+    detector: Callable[[], Detector],
+    digest: Callable[[Path], str] = sha256,
+) -> Measures:
     """Make the measures that can be made. `detector` is asked for where faces are looked for.
 
-    bases: names of the columns that the base drew. Raises MeasureError and ImageError for photographs that cannot be
-    used, and MeasureError where nothing can be measured.
+    bases: names of the columns that the base drew. digest: gives a checkpoint's sha256. Raises MeasureError
+    and ImageError for photographs that cannot be used, and MeasureError where nothing can be measured.
     """
     controls = [each for each in run.pictures if each.checkpoint in bases and each.is_last]
     likeness = _likeness(given, [each.path for each in controls], detector)
@@ -81,9 +95,11 @@ def measures_for(run: JudgedRun, bases: Sequence[str], given: Given, detector: C
     drift = (
         tuple(map(class_drift, likeness.measures)) if any(each.asked is Asked.CLASS for each in run.pictures) else ()
     )
-    second = _second_opinion(given, controls) if given.second_opinion else Measures(())
+    second = _second_opinion(given, controls, digest) if given.second_opinion else Measures(())
+    clip = _clip(given, controls)
     return Measures(
-        (*made, *drift, *second.measures, Diversity()), (*likeness.missing, *style.missing, *second.missing)
+        (*made, *drift, *second.measures, *clip.measures, Diversity()),
+        (*likeness.missing, *style.missing, *second.missing, *clip.missing),
     )
 
 
@@ -102,9 +118,16 @@ def _likeness(given: Given, controls: Sequence[Path], detector: Callable[[], Det
     try:
         files = find_face_files(given.weights)
     except MeasureError as error:
+        if given.face_net:  # which wants dlib's landmarks; what was named is never replaced by a fallback
+            raise
         return _fallback(given, controls, detector, str(error))
     found = detector()
-    sight = FaceSight(found, FaceReader.load(*files, device=given.device))
+    reader = FaceReader.load(*files, device=given.device)
+    if given.face_net:
+        other = OnnxFaces(given.face_net, reader.points)
+        sight = FaceSight(found, other, network=other.network)
+    else:
+        sight = FaceSight(found, reader, network=DLIB_FACES)
     mine = read_references([given.photos], sight)
     held_out = read_references([given.held_out], sight) if given.held_out else None
     strangers = _strangers(given.negatives, sight) if given.negatives else None
@@ -139,18 +162,45 @@ def _style_kept(given: Given, controls: Sequence[JudgedPicture]) -> Measures:
         return Measures((), (f"Style kept is not judged: {error}",))
 
 
-def _second_opinion(given: Given, controls: Sequence[JudgedPicture]) -> Measures:
+def _second_opinion(given: Given, controls: Sequence[JudgedPicture], digest: Callable[[Path], str]) -> Measures:
     """On style, by the base's own pictures and its UNet."""
     if given.base is None:
         return Measures((), ("There is no second opinion on style: the base's file is not there; name it.",))
+    try:
+        ends = _ends(controls)  # before seven gigabytes are read
+        return Measures((DiffusionStyle(load(given.base, device=given.device), digest(given.base), ends),))
+    except (MeasureError, CheckpointError, ImageError, PromptError) as error:
+        return Measures((), (f"There is no second opinion on style: {error}",))
+
+
+def _clip(given: Given, controls: Sequence[JudgedPicture]) -> Measures:
+    """By the user's own weights of CLIP and of style descriptors. Raises MeasureError for weights that are neither."""
+    made: list[PictureMeasure] = []
+    missing: list[str] = []
+    if given.clip:
+        sight = ClipSight.load(given.clip, given.clip_model, given.device)
+        if given.photos:
+            made.append(ClipPhotographs(sight, pictures([given.photos])))
+        else:
+            missing.append("CLIP-I is not judged: no photographs of the person were given.")
+        try:
+            made.append(clip_text(sight, _ends(controls)))
+        except (MeasureError, ImageError) as error:
+            missing.append(f"CLIP-T is not judged: {error}")
+    if given.csd:
+        descriptors = StyleDescriptors.load(given.csd, given.clip_model, given.device)
+        try:
+            made.append(clip_style(descriptors, _ends(controls)))
+        except (MeasureError, ImageError) as error:
+            missing.append(f"CSD is not judged: {error}")
+    return Measures(tuple(made), tuple(missing))
+
+
+def _ends(controls: Sequence[JudgedPicture]) -> StyleEnds:
     by_style: dict[str, list[StyleControl]] = {}
     for each in controls:
         by_style.setdefault(each.style, []).append(StyleControl(each.path, each.prompt))
-    try:
-        model = load(given.base, device=given.device)
-        return Measures((DiffusionStyle(model, sha256(given.base), by_style),))
-    except (MeasureError, CheckpointError, ImageError, PromptError) as error:
-        return Measures((), (f"There is no second opinion on style: {error}",))
+    return StyleEnds.of(by_style)
 
 
 def _note(detector: Detector) -> Iterator[str]:

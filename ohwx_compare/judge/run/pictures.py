@@ -21,7 +21,15 @@ from ohwx_compare.judge.measure import Asked
 from ohwx_compare.numerals import whole_number
 from ohwx_compare.words import counted
 
-__all__ = ["JudgedColumn", "JudgedPicture", "JudgedRun", "judged_folder", "judged_run", "with_class_token"]
+__all__ = [
+    "JudgedColumn",
+    "JudgedPicture",
+    "JudgedRun",
+    "judged_columns",
+    "judged_folder",
+    "judged_run",
+    "with_class_token",
+]
 
 _AXES_OF_PROMPT = ("styles", "prompt", "prompt s/r")  # the first that varies gives the styles
 _OF_PICTURE = ("Seed", "Model", "Model hash", "Version", "Size", "VAE", "VAE hash")  # vary without making a repeat
@@ -103,7 +111,7 @@ def judged_run(run: Run, class_token: str = "") -> JudgedRun:
         found += _of_cell(run.folder, cell, style, tuple(own.values()) or (f"seed {cell.cell.job.seed}",), variant)
     return JudgedRun(
         folder=run.folder,
-        columns=tuple(_columns(run)),
+        columns=tuple(judged_columns(run)),
         pictures=_with_asked(found, words),
         missing=tuple(_lost(run)),
         class_token=words,
@@ -178,7 +186,8 @@ def _lost(run: Run) -> Iterator[str]:
             yield f"{counted(len(lost), 'cell')} of {len(run.cells):,} {outcome.words}."
 
 
-def _columns(run: Run) -> Iterator[JudgedColumn]:
+def judged_columns(run: Run) -> Iterator[JudgedColumn]:
+    """The checkpoints of a run, in the order of its grid."""
     rows = {row.ref: row for row in run.checkpoints}
     control = run.experiment.control
     for ref in run.experiment.checkpoints:

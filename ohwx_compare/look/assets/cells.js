@@ -3,9 +3,8 @@
 /** @typedef {"before" | "after"} Pass of the face pass */
 
 /**
- * @typedef {object} CellData one cell, as look/page.py writes it; links are relative to the page
- * @property {number} number
- * @property {string} prompt
+ * @typedef {object} CellData one cell, as look/page_cells.py writes it; links are relative to the page
+ * @property {number} number from 1
  * @property {"fine" | "warn" | "bad" | "idle"} tone
  * @property {string} title what stands in place of a picture
  * @property {string} words what came of it
@@ -18,29 +17,53 @@
  * @property {string | null} before
  * @property {string | null} beforeThumb
  * @property {{ box: Box, confidence: number }[]} faces
- * @property {string | null} infotext
- * @property {string} checkpoint
- * @property {string | null} hash
  * @property {number | null} seconds
  * @property {string[]} notes
+ * @property {Record<string, number>} scores by measure
  */
 
+/**
+ * @typedef {object} Placed where a cell stands in the grid now, and its nodes while it is near the window
+ * @property {boolean} isLoaded its part of the data is here
+ * @property {string | undefined} infotext undefined until it is asked for
+ * @property {number} row -1 where its values are not shown
+ * @property {number} column
+ * @property {boolean} hidden by the filter, or not shown
+ * @property {boolean} flipped shows the other pass than the page
+ * @property {boolean} chosen for what is done with several
+ * @property {TileNodes | null} nodes
+ */
+
+/** @typedef {CellData & Placed} Cell */
 /** @typedef {[x1: number, y1: number, x2: number, y2: number]} Box px of the picture */
-/** @typedef {{ label: string, hash: string | null }} ColumnData */
-/** @typedef {{ label: string, cells: CellData[] }} RowData */
-/** @typedef {{ prompt: string, negative: string, rows: RowData[] }} GroupData */
+/** @typedef {{ label: string, hash: string | null, name?: string }} AxisValue */
+/** @typedef {{ kind: string, title: string, values: AxisValue[] }} AxisData */
 
 /**
- * @typedef {object} PageData
+ * @typedef {object} PageData what the page begins with, as look/page.py writes it
  * @property {string} folder
  * @property {string} summary
  * @property {string[]} facts
- * @property {string} troubles
+ * @property {{ words: string, cells: number[], more: number }} troubles
  * @property {boolean} hasBefore
- * @property {ColumnData[]} columns
- * @property {GroupData[]} groups
+ * @property {boolean} isDone
+ * @property {AxisData[]} axes
+ * @property {number} columns the axis that is X at first
+ * @property {number[][]} [hidden] values of each axis that are not shown at first
+ * @property {number[]} grouped the axes that make groups at first
+ * @property {{ axes: number[], texts: [prompt: string, negative: string][] }} prompts by the product of those axes
+ * @property {{ columns: string[], strips: { name: string, values: (number | null)[] }[] }} filmstrip
+ * @property {number} seed of the first cell
+ * @property {number} widest px
+ * @property {number} tallest height by width
+ * @property {number} chunk cells of one part
+ * @property {string} plan digits that are others when other cells stand behind the numbers
+ * @property {number[]} stamps of the parts
  * @property {{ name: string, href: string }[]} sheets
+ * @property {Record<string, Mark>} marks by the cell's number
  */
+
+/** @typedef {{ star: number, tags: string[], note: string }} Mark star: 1 yes, -1 rejected, 0 neither */
 
 /** @param {Pass} pass @returns {Pass} */
 const otherPass = (pass) => (pass === "after" ? "before" : "after");
@@ -66,8 +89,7 @@ const phrasesOf = (text) =>
     .filter(Boolean);
 
 /** All texts of a cell that a filter may mean. @param {CellData} cell @param {readonly (string | null)[]} more */
-const searched = (cell, more) =>
-  [cell.prompt, cell.words, cell.caption, ...cell.notes, ...more].join("\n").toLowerCase();
+const searched = (cell, more) => [cell.words, cell.caption, ...cell.notes, ...more].join("\n").toLowerCase();
 
 /**
  * The cells that hold each phrase, and the rows and columns that have one of them.
@@ -107,19 +129,6 @@ function neighbourOf(places, cell, dx, dy) {
     if (!next) return null;
     if (!next.hidden) return next;
   }
-}
-
-/** @param {PageData} data @returns {CellData[][]} */
-const rowsOf = (data) => data.groups.flatMap((group) => group.rows.map((row) => row.cells));
-
-/** Whether two pages show the same cells in the same places. @param {PageData} one @param {PageData} other */
-function isSamePlan(one, other) {
-  /** @param {PageData} data */
-  const plan = (data) => [
-    data.columns.map((column) => column.label),
-    rowsOf(data).map((row) => row.map((cell) => cell.number)),
-  ];
-  return JSON.stringify(plan(one)) === JSON.stringify(plan(other));
 }
 
 /**

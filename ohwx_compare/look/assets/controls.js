@@ -2,7 +2,7 @@
 
 // ---- the grid
 
-const holdAll = holdable(() => setPass(otherPass(state.pass)));
+const holdAll = holdable(() => setPass(otherPass(state.view.pass)));
 const holdOne = holdable(() => turn(state.at));
 
 /** @type {Record<string, [dx: number, dy: number]>} */
@@ -11,7 +11,7 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 /** @param {KeyboardEvent} event */
 function gridKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || !(event.target instanceof Element)) return;
-  if (event.target.closest("input")) {
+  if (event.target.closest("input, select, textarea")) {
     inputKey(event);
     return;
   }
@@ -25,8 +25,28 @@ function gridKey(event) {
   else if (event.key === "b" && !event.repeat && data.hasBefore) holdAll.down();
   else if (cell && move) {
     event.preventDefault();
-    neighbourOf(places, cell, ...move)?.nodes.button.focus();
-  }
+    go(neighbourOf(grid.places, cell, ...move));
+  } else if (cell && event.key === " ") {
+    event.preventDefault(); // Enter opens
+    choose(cell, event.shiftKey);
+  } else gridAct(event, cell || null);
+}
+
+/** Keys that mean the same wherever the focus is. @param {KeyboardEvent} event @param {Cell | null} cell that has it */
+function gridAct(event, cell) {
+  const { key } = event;
+  if (key === "a") axesPanel.toggle();
+  else if (key === "c") compareCells(chosen());
+  else if (key === "l" && cell) openStrip(cell);
+  else if (key === "Escape") chooseNone();
+  else if (keepKey(key)) event.preventDefault();
+}
+
+/** @param {Cell | null} cell */
+function go(cell) {
+  if (!cell) return;
+  grid.reach(cell);
+  cell.nodes?.button.focus({ preventScroll: true });
 }
 
 /** @param {KeyboardEvent} event */
@@ -38,15 +58,29 @@ function inputKey(event) {
 
 function clearFilter() {
   filterInput.value = "";
+  state.view.filter = "";
   filter();
+  keepView();
 }
 
 function listenToGrid() {
-  const size = /** @type {HTMLInputElement} */ ($("size"));
-  size.value = String(defaultSize());
-  setSize(size.value);
-  size.addEventListener("input", () => setSize(size.value));
-  filterInput.addEventListener("input", filter);
+  filterInput.value = state.view.filter;
+  sizeInput.addEventListener("input", () => {
+    setSize(Number(sizeInput.value));
+    grid.measure();
+    grid.clear();
+    grid.draw();
+    keepView();
+  });
+  filterInput.addEventListener("input", () => {
+    state.view.filter = filterInput.value;
+    filter();
+    keepView();
+  });
+  $("arrange").addEventListener("click", () => axesPanel.toggle());
+  $("c-none").addEventListener("click", chooseNone);
+  $("c-compare").addEventListener("click", () => compareCells(chosen()));
+  $("troubles").addEventListener("toggle", () => tellTroubles());
   $("clear").addEventListener("click", () => {
     clearFilter();
     filterInput.focus();
@@ -63,17 +97,6 @@ function listenToGrid() {
     holdAll.up();
     holdOne.up();
   });
-}
-
-/** @param {string} size px */
-const setSize = (size) => document.documentElement.style.setProperty("--thumb", `${size}px`);
-
-function defaultSize() {
-  const root = document.documentElement;
-  const isNarrow = innerWidth <= 640;
-  const side = parseFloat(getComputedStyle(root).fontSize) * (isNarrow ? 7.4 : 13.5);
-  const share = (root.clientWidth - side) / data.columns.length - 10;
-  return fittingSize(share, Math.max(...cells.map((cell) => cell.width)), isNarrow);
 }
 
 /** Lengths that the style sheet cannot know. */
@@ -101,6 +124,8 @@ const ACTIONS = {
   panel: () => viewer.toggle("panel", viewer.panel),
   wipe: () => viewer.wipe(),
   copy: () => viewer.copy(),
+  passes: () => viewer.leave(comparePasses),
+  strip: () => viewer.leave(openStrip),
   help: () => shortcuts.showModal(),
   close: () => viewer.box.close(),
 };
@@ -121,6 +146,8 @@ const KEYS = {
   o: "boxes",
   i: "panel",
   c: "copy",
+  d: "passes",
+  l: "strip",
   "?": "help",
 };
 
@@ -137,7 +164,10 @@ function viewerKey(event) {
   }
   if (event.target === $("p-text") && /^Arrow(Up|Down)$/.test(key)) return; // they scroll it
   const act = ACTIONS[KEYS[key] ?? ""];
-  if (!act) return;
+  if (!act) {
+    if (key !== "e" && keepKey(key)) event.preventDefault();
+    return;
+  }
   event.preventDefault();
   act();
 }
@@ -152,86 +182,6 @@ function viewerClick(event) {
   if (send) viewer.send(send);
 }
 
-/** @param {KeyboardEvent} event */
-function wipeKey(event) {
-  const part = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.01 }[event.key];
-  const far = { PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 }[event.key];
-  const by = part ?? far;
-  if (by === undefined) return;
-  event.preventDefault();
-  event.stopPropagation();
-  viewer.setWipe(viewer.wipeAt + by * (event.shiftKey ? 5 : 1));
-}
-
-/** On the handle a pointer wipes; on the stage one pans and two pinch. */
-function followPointers() {
-  const { stage, handle } = viewer;
-  /** @type {Map<number, Place>} */
-  const down = new Map();
-  /** @type {number | null} */
-  let wiping = null;
-
-  /** px of the stage @param {MouseEvent} event @returns {Place} */
-  const at = (event) => {
-    const { left, top } = stage.getBoundingClientRect();
-    return { x: event.clientX - left, y: event.clientY - top };
-  };
-
-  /** @param {PointerEvent} event */
-  function pressed(event) {
-    if (event.button) return;
-    stage.setPointerCapture(event.pointerId);
-    if (event.target === handle) {
-      wiping = event.pointerId;
-      handle.focus();
-      return;
-    }
-    down.set(event.pointerId, at(event));
-    stage.classList.add("moving");
-  }
-
-  /** @param {PointerEvent} event */
-  function moved(event) {
-    const now = at(event);
-    if (event.pointerId === wiping) viewer.setWipe(now.x / stage.clientWidth);
-    const old = down.get(event.pointerId);
-    if (event.pointerId === wiping || !old) return;
-    const other = [...down].find(([id]) => id !== event.pointerId)?.[1];
-    down.set(event.pointerId, now);
-    const part = other ? 0.5 : 1;
-    const by = { x: (now.x - old.x) * part, y: (now.y - old.y) * part };
-    if (by.x || by.y) viewer.pan(by);
-    if (other) pinch(old, now, other);
-  }
-
-  /** @param {PointerEvent} event */
-  function released(event) {
-    if (event.pointerId === wiping) wiping = null;
-    down.delete(event.pointerId);
-    if (!down.size) stage.classList.remove("moving");
-  }
-
-  stage.addEventListener("pointerdown", pressed);
-  stage.addEventListener("pointermove", moved);
-  stage.addEventListener("pointerup", released);
-  stage.addEventListener("pointercancel", released);
-  stage.addEventListener("dblclick", (event) => viewer.near(at(event)));
-  /** @param {WheelEvent} event */
-  const wheel = (event) => {
-    event.preventDefault();
-    const unit = event.deltaMode ? 30 : 1; // px a line
-    viewer.zoom(Math.exp(-event.deltaY * unit * 0.0016), at(event));
-  };
-  stage.addEventListener("wheel", wheel, { passive: false });
-}
-
-/** Two fingers: nearer as they part. @param {Place} old @param {Place} now @param {Place} other */
-function pinch(old, now, other) {
-  /** @param {Place} place */
-  const apart = (place) => Math.hypot(place.x - other.x, place.y - other.y) || 1;
-  viewer.zoom(apart(now) / apart(old), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
-}
-
 function listenToViewer() {
   const { box, handle } = viewer;
   box.addEventListener("keydown", viewerKey);
@@ -240,8 +190,8 @@ function listenToViewer() {
   });
   box.addEventListener("click", viewerClick);
   box.addEventListener("close", () => viewer.closed());
-  handle.addEventListener("keydown", wipeKey);
-  followPointers();
+  handle.addEventListener("keydown", (event) => wipeBy(event, viewer));
+  followPointers(viewer.stage, handle, viewer, () => viewer.stage);
 }
 
 // ---- the page
@@ -251,23 +201,45 @@ function follow() {
     const isTold = embedded && event.source === parent && event.origin === location.origin;
     if (isTold && event.data?.ohwx === "data") update(event.data.data);
   });
-  addEventListener("resize", measure);
+  store.listeners.push((changed) => {
+    for (const cell of changed) {
+      if (cell.nodes) dress(cell);
+      viewer.renew(cell);
+    }
+  });
+  addEventListener("scroll", () => grid.wish(), { passive: true });
+  addEventListener("resize", () => {
+    measure();
+    setSize(state.view.size);
+    grid.show(null);
+    filter();
+  });
+  addEventListener("hashchange", () => {
+    state.view = viewIn(location.hash.slice(1), data);
+    filterInput.value = state.view.filter;
+    setPass(state.view.pass);
+    arrange();
+  });
   new ResizeObserver(measure).observe(/** @type {HTMLElement} */ (document.querySelector(".bar")));
   measure();
 }
 
 function start() {
-  const theme = location.hash.slice(1);
+  const themes = location.hash.slice(1).split("&");
   if (embedded) document.documentElement.classList.add("embedded");
-  if (embedded && (theme === "dark" || theme === "light")) document.documentElement.classList.add(theme);
-  buildHead();
-  for (const group of data.groups) buildGroup(group);
+  for (const theme of ["dark", "light"]) document.documentElement.classList.toggle(theme, themes.includes(theme));
   buildTop();
-  filter();
-  setPass("after");
+  measure();
+  grid.arrange(arranged(data.axes, state.view.roles, state.view.hidden));
+  setSize(state.view.size);
+  arrange();
+  setPass(state.view.pass);
   listenToGrid();
   listenToViewer();
+  listenToComparison();
+  listenToKeeping();
   follow();
+  poll();
 }
 
 start();

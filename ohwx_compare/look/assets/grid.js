@@ -1,322 +1,266 @@
-// The grid: columns are checkpoints, rows stand in groups of one prompt. All text goes in as text, never as markup.
+// The grid: heads above, bands and rows below each other. Only what is near the window is in the document.
 
-/**
- * @typedef {object} Placed where a cell stands in the grid, and its nodes
- * @property {GroupData} group
- * @property {number} row
- * @property {number} column
- * @property {string} rowLabel
- * @property {string} columnLabel
- * @property {string} label
- * @property {string} hay what a filter is looked for in
- * @property {boolean} hidden by the filter
- * @property {boolean} flipped shows the other pass than the page
- * @property {CellNodes} nodes
- */
+const MARGIN = 500; // px around the window that are ready too
+const GAP = 10; // px between pictures
 
-/**
- * @typedef {object} CellNodes
- * @property {HTMLElement} tile
- * @property {HTMLButtonElement} button opens it
- * @property {HTMLElement} frame
- * @property {HTMLImageElement} img
- * @property {HTMLElement} said in place of a picture
- * @property {HTMLElement} caption
- * @property {HTMLButtonElement} flip the pill that tells the pass, and changes it
- */
+/** @typedef {{ group: number, row: number }} Line a row of a group; row -1 is the band above it */
 
-/** @typedef {CellData & Placed} Cell */
-
-/** @param {string} id */
-function $(id) {
-  const node = document.getElementById(id);
-  if (!node) throw new Error(`The page has no #${id}.`);
-  return node;
-}
-
-/**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag
- * @param {Record<string, unknown>} [props]
- * @param {...(Node | string)} children
- * @returns {HTMLElementTagNameMap[T]}
- */
-function make(tag, props = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children);
-  return node;
-}
-
-/** @type {PageData} */
-const data = JSON.parse($("data").textContent ?? "");
-const table = /** @type {HTMLTableElement} */ ($("grid"));
-const filterInput = /** @type {HTMLInputElement} */ ($("filter"));
-const shortcuts = /** @type {HTMLDialogElement} */ ($("keys"));
-const embedded = parent !== window && location.protocol.startsWith("http"); // in the webui's tab
-
-/** @type {Cell[]} */
-const cells = []; // row by row
-/** @type {Cell[][]} */
-const places = []; // places[row][column]
-/** @type {{ node: HTMLElement, band: HTMLElement | null }[]} */
-const rows = [];
-/** @type {HTMLElement[]} */
-const heads = []; // of the columns
-const state = { pass: /** @type {Pass} */ ("after"), at: /** @type {Cell | null} */ (null) };
-
-// ---- what is made once
-
-/** A name that may break behind its separators. @param {string} text */
-function breakable(text) {
-  return text.split(/(?<=[_\-/.])/).flatMap((part, i) => (i ? [document.createElement("wbr"), part] : [part]));
-}
-
-function buildHead() {
-  const line = table.tHead?.rows[0];
-  line?.append(make("th", { className: "corner" }));
-  for (const column of data.columns) {
-    const head = make("th", { scope: "col" }, make("b", {}, ...breakable(column.label)), make("code"));
-    heads.push(head);
-    line?.append(head);
+class Grid {
+  constructor() {
+    this.box = $("grid");
+    this.heads = $("heads");
+    this.lines = $("lines");
+    /** @type {Arrangement} */
+    this.arrangement = { columns: [], groups: [] };
+    /** @type {Cell[][]} */
+    this.places = []; // places[row][column], over all groups
+    /** @type {{ group: number, stop: Stop }[]} */
+    this.rows = []; // over all groups
+    /** @type {Line[]} */
+    this.shown = []; // lines that the filter leaves
+    /** @type {number[]} */
+    this.columns = []; // places of the columns that the filter leaves
+    this.starts = begins([]);
+    /** @type {Map<string, HTMLElement>} */
+    this.nodes = new Map(); // of lines, by group and row
+    /** @type {Map<number, HTMLElement>} */
+    this.headNodes = new Map();
+    this.size = { thumb: 200, side: 140, height: 200, width: 210 }; // px
+    this.wanted = false;
   }
-  dressHead();
-}
 
-function dressHead() {
-  for (const [i, { hash }] of data.columns.entries()) {
-    const known = { hidden: !hash, textContent: (hash ?? "").slice(0, 10), title: `sha256 ${hash}` };
-    Object.assign(heads[i]?.lastElementChild ?? {}, known);
+  /** Another arrangement of the same cells. @param {Arrangement} arrangement */
+  arrange(arrangement) {
+    this.arrangement = arrangement;
+    for (const cell of cells) Object.assign(cell, { row: -1, column: -1, hidden: true });
+    this.rows = arrangement.groups.flatMap(({ rows }, group) => rows.map((stop) => ({ group, stop })));
+    this.places = this.rows.map(({ group, stop }, row) =>
+      arrangement.columns.map((column, i) => {
+        const above = /** @type {{ stop: Stop }} */ (arrangement.groups[group]).stop;
+        const cell = cellOf(numberAt(data.axes, [above, stop, column]));
+        return Object.assign(cell, { row, column: i, hidden: false });
+      }),
+    );
+    this.short = shortened(arrangement.columns.map((column) => column.label));
+    this.shortRows = shortened([...new Set(this.rows.map(({ stop }) => stop.label))]);
+  }
+
+  /** Rows and columns without a hit are left out. @param {{ rows: Set<number>, columns: Set<number> } | null} found */
+  show(found) {
+    this.columns = this.arrangement.columns.map((_, i) => i).filter((i) => !found || found.columns.has(i));
+    this.shown = [];
+    let above = -1;
+    for (const [row, { group }] of this.rows.entries()) {
+      if (found && !found.rows.has(row)) continue;
+      if (group !== above && this.bandOf(group)) this.shown.push({ group, row: -1 });
+      above = group;
+      this.shown.push({ group, row });
+    }
+    this.box.hidden = !this.columns.length || !this.rows.length;
+    told(this.box, { "aria-rowcount": this.shown.length + 1, "aria-colcount": this.columns.length + 1 });
+    this.measure();
+    this.clear();
+    this.draw();
+  }
+
+  /** The texts above a group, or null. @param {number} group @returns {[prompt: string, negative: string] | null} */
+  bandOf(group) {
+    const stop = this.arrangement.groups[group]?.stop;
+    const texts = promptAt(data, (axis) => stop?.at.get(axis));
+    if (!stop || (!stop.label && !texts)) return null;
+    const others = [...stop.at.keys()].filter((axis) => !data.prompts.axes.includes(axis));
+    const named = others.map((axis) => data.axes[axis]?.values[stop.at.get(axis) ?? 0]?.label).join(" · ");
+    if (!texts || (texts[0] === "" && texts[1] === "" && named)) return [stop.label, ""];
+    const lead = named && `${named}: `;
+    return [`${lead}${texts[0] || "(empty prompt)"}`, texts[1] && `Negative: ${texts[1]}`];
+  }
+
+  /** All lengths: every line of a kind is as high as any other, so places are known without the nodes. */
+  measure() {
+    const { thumb } = this.size;
+    const root = document.documentElement;
+    const rem = parseFloat(getComputedStyle(root).fontSize);
+    const wide = Math.min(root.clientWidth - 3.4 * rem, 110 * 0.5 * rem) / (0.5 * rem);
+    const bands = this.arrangement.groups.map((_, group) => this.bandOf(group));
+    const high = Math.max(0, ...bands.map((band) => (band ? linesOf(band[0], wide, 4) : 0)));
+    const low = Math.max(0, ...bands.map((band) => (band?.[1] ? linesOf(band[1], wide * 1.1, 2) : 0)));
+    const band = Math.round((high * 1.45 + low * 1.3 + 1.3) * rem);
+    const height = Math.round(thumb * Math.min(data.tallest, 2.5) + 1.35 * rem + 0.7 * rem);
+    const names = this.short?.rest.map((name) => name.length) ?? [];
+    const labels = Math.min(Math.ceil(Math.max(1, ...names) / Math.max(thumb / (0.56 * rem), 4)), 4);
+    const side = rem * (root.clientWidth <= 640 ? 5.6 : 10.2);
+    this.size = { thumb, side, height, width: thumb + GAP };
+    this.starts = begins(this.shown.map(({ row }) => (row < 0 ? band : height)));
+    root.style.setProperty("--lines", `${high}`);
+    root.style.setProperty("--frame", `${Math.round(thumb * Math.min(data.tallest, 2.5))}px`);
+    root.style.setProperty("--heads", `${Math.round((labels * 1.25 + 2.4) * rem)}px`);
+    this.lines.style.height = `${this.starts[this.shown.length]}px`;
+    const width = side + this.columns.length * this.size.width;
+    for (const node of [this.box, this.lines, this.heads]) node.style.width = `${width}px`;
+  }
+
+  clear() {
+    for (const node of [...this.nodes.values(), ...this.headNodes.values()]) node.remove();
+    this.nodes.clear();
+    this.headNodes.clear();
+    for (const cell of cells) cell.nodes = null;
+    const { common } = this.short ?? { common: "" };
+    const corner = make("div", { className: "corner", title: common }, ...(common ? breakable(`${common}…`) : []));
+    this.heads.replaceChildren(told(corner, { role: "columnheader", "aria-label": common || "Row" }));
+  }
+
+  /** Soon, once for all that happens until then. */
+  wish() {
+    if (this.wanted) return;
+    this.wanted = true;
+    requestAnimationFrame(() => {
+      this.wanted = false;
+      this.draw();
+    });
+  }
+
+  /** What is near the window comes into the document, the rest leaves it. */
+  draw() {
+    const box = this.lines.getBoundingClientRect();
+    const [first, end] = reaching(this.starts, -box.top - MARGIN, innerHeight - box.top + MARGIN);
+    const left = -box.left - this.size.side - MARGIN;
+    const from = Math.min(Math.max(Math.floor(left / this.size.width), 0), this.columns.length);
+    const to = Math.min(Math.ceil((left + innerWidth + 2 * MARGIN) / this.size.width), this.columns.length);
+    const lines = new Set(this.shown.slice(first, end).map(({ group, row }) => `${group}/${row}`));
+    for (const [name, node] of this.nodes) {
+      if (lines.has(name) || node.contains(document.activeElement)) continue;
+      for (const tile of node.querySelectorAll(".tile")) this.leave(tile);
+      node.remove();
+      this.nodes.delete(name);
+    }
+    for (let i = first; i < end; i++) this.drawLine(i, from, to);
+    this.drawHeads(from, to);
+  }
+
+  /** @param {Element} tile */
+  leave(tile) {
+    const cell = cells[Number(/** @type {HTMLElement} */ (tile).dataset.number) - 1];
+    if (cell) cell.nodes = null;
+    tile.remove();
+  }
+
+  /** @param {number} at in `shown` @param {number} from column @param {number} to */
+  drawLine(at, from, to) {
+    const line = /** @type {Line} */ (this.shown[at]);
+    const name = `${line.group}/${line.row}`;
+    let node = this.nodes.get(name);
+    if (!node) {
+      node = line.row < 0 ? this.bandNode(line.group) : this.rowNode(line.row);
+      node.style.top = `${this.starts[at]}px`;
+      told(node, { role: "row", "aria-rowindex": at + 2 });
+      this.nodes.set(name, node);
+      this.lines.append(node);
+    }
+    if (line.row < 0) return;
+    const wanted = new Set(this.columns.slice(from, to));
+    for (const tile of node.querySelectorAll(".tile")) {
+      const cell = cells[Number(/** @type {HTMLElement} */ (tile).dataset.number) - 1];
+      if (cell && !wanted.has(cell.column) && !tile.contains(document.activeElement)) this.leave(tile);
+    }
+    for (let i = from; i < to; i++) this.drawTile(node, line.row, i);
+  }
+
+  /** @param {HTMLElement} node @param {number} row @param {number} at in `columns` */
+  drawTile(node, row, at) {
+    const cell = this.places[row]?.[this.columns[at] ?? -1];
+    if (!cell || cell.nodes) return;
+    cell.nodes = tileOf(cell);
+    const { tile, button } = cell.nodes;
+    tile.dataset.number = String(cell.number);
+    tile.style.left = `${this.size.side + at * this.size.width}px`;
+    told(tile, { "aria-colindex": at + 2 });
+    button.tabIndex = cell === state.at ? 0 : -1;
+    dress(cell);
+    node.append(tile);
+    if (!cell.isLoaded) store.want("cells", cell.number).catch((error) => complain(error));
+  }
+
+  /** @param {number} group */
+  bandNode(group) {
+    const [prompt, negative] = this.bandOf(group) ?? ["", ""];
+    const text = make("div", { title: [prompt, negative].filter(Boolean).join("\n") });
+    text.append(make("div", { className: "prompt", textContent: prompt }));
+    if (negative) text.append(make("div", { className: "negative", textContent: negative }));
+    return make("div", { className: "band" }, told(text, { role: "rowheader" }));
+  }
+
+  /** @param {number} row */
+  rowNode(row) {
+    const label = this.rowLabel(row);
+    const { common } = this.shortRows ?? { common: "" };
+    const text = common && label.startsWith(common) ? `…${label.slice(common.length)}` : label;
+    const side = make("div", { className: "side", title: label }, ...breakable(text));
+    return make("div", { className: "row" }, told(side, { role: "rowheader" }));
+  }
+
+  /** @param {number} row */
+  rowLabel(row) {
+    const said = this.rows[row]?.stop.label ?? "";
+    return said || (data.axes.some((axis) => axis.kind === "seed") ? "" : `seed ${data.seed}`);
+  }
+
+  /** @param {number} from @param {number} to */
+  drawHeads(from, to) {
+    const wanted = new Set(this.columns.slice(from, to));
+    for (const [column, node] of this.headNodes) {
+      if (wanted.has(column)) continue;
+      node.remove();
+      this.headNodes.delete(column);
+    }
+    for (let i = from; i < to; i++) {
+      const column = this.columns[i] ?? -1;
+      if (this.headNodes.has(column)) continue;
+      const node = this.headNode(column);
+      node.style.left = `${this.size.side + i * this.size.width}px`;
+      told(node, { role: "columnheader", "aria-colindex": i + 2 });
+      this.headNodes.set(column, node);
+      this.heads.append(node);
+    }
+  }
+
+  /** @param {number} column */
+  headNode(column) {
+    const stop = this.arrangement.columns[column];
+    const text = this.short?.common ? `…${this.short.rest[column]}` : (stop?.label ?? "");
+    const hash = hashOfStop(stop);
+    const code = make("code", { textContent: hash.slice(0, 10), title: `sha256 ${hash}`, hidden: !hash });
+    return make("div", { className: "head", title: stop?.label ?? "" }, make("b", {}, ...breakable(text)), code);
+  }
+
+  /** Bring a cell into the window, and into the document. @param {Cell} cell */
+  reach(cell) {
+    const at = this.shown.findIndex(({ row }) => row === cell.row);
+    const column = this.columns.indexOf(cell.column);
+    if (at < 0 || column < 0) return;
+    const box = this.lines.getBoundingClientRect();
+    const bars = this.heads.getBoundingClientRect().bottom;
+    const top = box.top + (this.starts[at] ?? 0);
+    const left = box.left + this.size.side + column * this.size.width;
+    const down = top < bars ? top - bars : Math.max(top + this.size.height - innerHeight, 0);
+    const side = Math.min(this.size.side, innerWidth / 3);
+    const over = left < side ? left - side : Math.max(left + this.size.width - document.documentElement.clientWidth, 0);
+    if (down || over) scrollBy({ top: down, left: over, behavior: "instant" });
+    this.draw();
   }
 }
 
-/** @param {GroupData} group */
-function buildGroup(group) {
-  const body = make("tbody");
-  const band = group.prompt || group.negative ? bandOf(group) : null;
-  if (band) body.append(band);
-  body.append(...group.rows.map((row) => rowOf(group, row, band)));
-  table.append(body);
-}
-
-/** The texts that a group shares. @param {GroupData} group */
-function bandOf({ prompt, negative }) {
-  const text = make("div", {}, make("div", { textContent: prompt || "(empty prompt)" }));
-  if (negative) text.append(make("div", { className: "negative", textContent: `Negative: ${negative}` }));
-  const wide = { className: "band", scope: "rowgroup", colSpan: data.columns.length + 1 };
-  return make("tr", {}, make("th", wide, text));
-}
-
-/** @param {GroupData} group @param {RowData} row @param {HTMLElement | null} band */
-function rowOf(group, row, band) {
-  const line = make("tr", {}, make("th", { className: "side", scope: "row" }, ...breakable(row.label)));
-  const number = rows.push({ node: line, band }) - 1;
-  const placed = row.cells.map((cell, column) => place(cell, group, row.label, number, column));
-  places.push(placed);
-  cells.push(...placed);
-  line.append(...placed.map((cell) => make("td", {}, cell.nodes.tile)));
-  return line;
-}
-
-/**
- * @param {CellData} made
- * @param {GroupData} group
- * @param {string} rowLabel
- * @param {number} row
- * @param {number} column
- */
-function place(made, group, rowLabel, row, column) {
-  const columnLabel = data.columns[column]?.label ?? "";
-  const label = `${columnLabel}, ${rowLabel}`;
-  const where = { group, row, column, rowLabel, columnLabel, label, hay: "", hidden: false, flipped: false };
-  const cell = /** @type {Cell} */ (Object.assign(made, where));
-  cell.nodes = nodesOf(cell);
-  dress(cell);
-  return cell;
-}
-
-/** A cell's nodes; what depends on the outcome comes in `dress`. @param {Cell} cell @returns {CellNodes} */
-function nodesOf(cell) {
-  const img = make("img", { loading: "lazy", decoding: "async", width: cell.width, height: cell.height });
-  const said = make("span", { className: "said" });
-  const caption = make("span", { className: "cap" });
-  const frame = make("span", { className: "frame" }, img, said);
-  const button = make("button", { type: "button", className: "cell", tabIndex: -1 }, frame, caption);
-  const flip = make("button", { type: "button", className: "flip", tabIndex: -1 });
-  const tile = make("div", {}, button, flip);
-  img.addEventListener("error", () => lost(cell));
-  button.addEventListener("click", () => viewer.open(cell));
-  button.addEventListener("focus", () => visit(cell));
-  const hold = holdable(() => turn(cell));
-  flip.addEventListener("pointerdown", (event) => {
-    flip.setPointerCapture(event.pointerId);
-    hold.down();
-  });
-  for (const name of ["pointerup", "pointercancel"]) flip.addEventListener(name, hold.up);
-  flip.addEventListener("click", (event) => {
-    if (!event.detail) turn(cell); // from the keyboard
-  });
-  return { tile, button, frame, img, said, caption, flip };
-}
-
-/** Its file is not there. @param {Cell} cell */
-function lost({ nodes: { img, said, tile } }) {
-  img.hidden = true;
-  said.hidden = false;
-  const name = decodeURIComponent(img.getAttribute("src") ?? "");
-  said.replaceChildren(make("b", { textContent: "Picture missing" }), name);
-  tile.classList.add("bad");
-}
-
-// ---- what changes
-
-/** All that the outcome decides: when it is built, and again when its picture arrives. @param {Cell} cell */
-function dress(cell) {
-  const { tile, said, frame, flip, button } = cell.nodes;
-  tile.className = `tile ${cell.tone}`;
-  said.replaceChildren(make("b", { textContent: cell.title }), cell.why);
-  frame.style.aspectRatio = `${cell.width} / ${cell.height}`;
-  flip.hidden = !(cell.before && cell.image);
-  button.setAttribute("aria-label", `${cell.label}: ${cell.words}. Open full size`);
-  const { prompt, negative } = cell.group;
-  const hash = data.columns[cell.column]?.hash ?? "";
-  cell.hay = searched(cell, [prompt, negative, cell.rowLabel, cell.columnLabel, hash]);
-  paint(cell);
-}
-
-/** Show a cell's pass. @param {Cell} cell */
-function paint(cell) {
-  const { img, said, caption, flip } = cell.nodes;
-  const pass = passOf(cell, state.pass);
-  const isBefore = pass === "before";
-  const href = isBefore ? cell.beforeThumb || cell.before : cell.thumb || cell.image;
-  img.hidden = !href;
-  said.hidden = Boolean(href);
-  if (href && img.getAttribute("src") !== href) img.src = href;
-  img.alt = `${cell.label}, ${isBefore ? "before the face pass" : cell.caption || "generated"}`;
-  caption.textContent = isBefore ? "before" : cell.caption;
-  const words = `Shows ${pass} the face pass. Show ${otherPass(pass)}`;
-  flip.setAttribute("aria-label", words);
-  Object.assign(flip, { textContent: pass, title: `${words} (Shift+B, hold to peek)` });
-  flip.classList.toggle("on", cell.flipped);
-}
-
-/** @param {Pass} pass */
-function setPass(pass) {
-  state.pass = pass;
-  for (const button of buttonsIn("passes")) button.setAttribute("aria-pressed", String(button.dataset.pass === pass));
-  for (const cell of cells) {
-    cell.flipped = false;
-    paint(cell);
+/** The hash of the checkpoint among a column's values. @param {Stop | undefined} stop */
+function hashOfStop(stop) {
+  for (const [axis, value] of stop?.at ?? []) {
+    const hash = data.axes[axis]?.values[value]?.hash;
+    if (hash) return hash;
   }
+  return "";
 }
 
-/** @param {string} id @returns {NodeListOf<HTMLButtonElement>} */
-const buttonsIn = (id) => $(id).querySelectorAll("button");
+const grid = new Grid();
 
-/** Show the other pass, of this one alone. @param {Cell | null} cell */
-function turn(cell) {
-  if (!cell?.before || !cell.image) return;
-  cell.flipped = !cell.flipped;
-  paint(cell);
-}
-
-/** Press: change over; let go after a while: change back. A short press stays. @param {() => void} change */
-function holdable(change) {
-  let since = 0;
-  return {
-    down() {
-      if (since) return;
-      since = performance.now();
-      change();
-    },
-    up() {
-      if (since && performance.now() - since > 350) change();
-      since = 0;
-    },
-  };
-}
-
-/** One stop for the Tab key: the cell last visited. @param {Cell} cell */
-function visit(cell) {
-  if (state.at) state.at.nodes.button.tabIndex = -1;
-  state.at = cell;
-  cell.nodes.button.tabIndex = 0;
-}
-
-/** Rows and columns without a hit are left out; other cells are dimmed. */
-function filter() {
-  const phrases = phrasesOf(filterInput.value);
-  const found = filtered(cells, phrases);
-  for (const cell of cells) {
-    cell.hidden = !found.hits.has(cell);
-    cell.nodes.tile.classList.toggle("dim", cell.hidden);
-    if (cell.nodes.tile.parentElement) cell.nodes.tile.parentElement.hidden = !found.columns.has(cell.column);
-  }
-  for (const [i, head] of heads.entries()) head.hidden = !found.columns.has(i);
-  const bands = new Set(rows.filter((_, i) => found.rows.has(i)).map((row) => row.band));
-  for (const [i, row] of rows.entries()) {
-    row.node.hidden = !found.rows.has(i);
-    if (row.band) row.band.hidden = !bands.has(row.band);
-  }
-  $("count").textContent = countWords(found.hits.size, cells.length, phrases.length > 0);
-  $("nothing").hidden = found.hits.size > 0;
-  table.hidden = !found.hits.size;
-  const [first] = found.hits;
-  if (first && (!state.at || state.at.hidden)) visit(first);
-}
-
-function buildTop() {
-  document.title = `${data.folder} · checkpoint comparison`;
-  $("folder").textContent = data.folder;
-  $("summary").textContent = data.summary;
-  $("facts").replaceChildren(...data.facts.map((fact) => make("li", { textContent: fact })));
-  buildTroubles();
-  const target = embedded ? "_blank" : "";
-  const links = data.sheets.map(({ name, href }) => make("a", { href, textContent: name, target, rel: "noopener" }));
-  $("sheets").replaceChildren(...links);
-  $("passes").hidden = !data.hasBefore;
-}
-
-function buildTroubles() {
-  const troubles = cells.filter((cell) => cell.tone === "bad" || cell.tone === "warn");
-  const items = troubles.map((cell) => {
-    const link = make("button", { type: "button", className: "link", textContent: cell.label });
-    link.addEventListener("click", () => viewer.open(cell));
-    return make("li", {}, link, `: ${cell.words}`);
-  });
-  const box = $("troubles");
-  box.hidden = !troubles.length;
-  box.querySelector("summary")?.replaceChildren(data.troubles);
-  box.querySelector("ul")?.replaceChildren(...items);
-}
-
-/** A newer page of the run goes into the nodes that are there, so the reader's place stays. @param {PageData} next */
-function update(next) {
-  if (!isSamePlan(next, data)) {
-    location.reload(); // another experiment in the same folder
-    return;
-  }
-  const { columns, summary, facts, troubles, hasBefore, sheets } = next;
-  for (const [i, column] of columns.entries()) Object.assign(data.columns[i] ?? {}, column);
-  dressHead();
-  Object.assign(data, { summary, facts, troubles, hasBefore, sheets });
-  for (const [i, fresh] of rowsOf(next).flat().entries()) {
-    const cell = cells[i];
-    if (cell && !isLike(cell, fresh)) renew(cell, fresh);
-  }
-  buildTop();
-  filter();
-}
-
-/** @param {Cell} cell @param {CellData} fresh */
-function isLike(cell, fresh) {
-  const now = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (cell));
-  return Object.entries(fresh).every(([name, value]) => JSON.stringify(value) === JSON.stringify(now[name]));
-}
-
-/** @param {Cell} cell @param {CellData} fresh */
-function renew(cell, fresh) {
-  Object.assign(cell, fresh);
-  dress(cell);
-  viewer.renew(cell);
-}
+/** @param {Cell} cell */
+const columnLabelOf = (cell) => grid.arrangement.columns[cell.column]?.label ?? "";
+/** @param {Cell} cell */
+const rowLabelOf = (cell) => (cell.row < 0 ? "" : grid.rowLabel(cell.row));

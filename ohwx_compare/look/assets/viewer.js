@@ -30,7 +30,7 @@ class Viewer {
 
   /** @param {Cell} cell */
   open(cell) {
-    this.wish = passOf(cell, state.pass);
+    this.wish = passOf(cell, state.view.pass);
     this.face = -1;
     this.view = { zoom: 1, x: 0.5, y: 0.5 };
     tell({ ohwx: "full", on: true });
@@ -43,7 +43,9 @@ class Viewer {
   closed() {
     tell({ ohwx: "full", on: false });
     document.documentElement.classList.remove("viewing");
-    if (this.cell && !this.cell.hidden) this.cell.nodes.button.focus();
+    if (!this.cell || this.cell.hidden) return;
+    grid.reach(this.cell);
+    this.cell.nodes?.button.focus();
   }
 
   /** A cell's picture has arrived. @param {Cell} cell */
@@ -54,16 +56,17 @@ class Viewer {
   /** @param {Cell} cell */
   put(cell) {
     this.cell = cell;
-    setImage(this.after, cell.image, cell.thumb, `${cell.label}: ${cell.words}`);
-    setImage(this.before, cell.before, cell.beforeThumb, `${cell.label}, before the face pass`);
-    $("v-title").replaceChildren(make("b", {}, cell.columnLabel), make("span", {}, cell.rowLabel));
+    if (!cell.isLoaded) store.want("cells", cell.number).then(() => this.renew(cell), complain);
+    setImage(this.after, cell.image, cell.thumb, `${labelOf(cell)}: ${cell.words}`);
+    setImage(this.before, cell.before, cell.beforeThumb, `${labelOf(cell)}, before the face pass`);
+    $("v-title").replaceChildren(make("b", {}, columnLabelOf(cell)), make("span", {}, rowLabelOf(cell)));
     $("v-none").textContent = cell.image || cell.before ? "" : cell.words;
     this.outlines.setAttribute("viewBox", `0 0 ${cell.width} ${cell.height}`);
     this.outlines.replaceChildren(...cell.faces.map(({ box }) => outline(box)));
     this.details(cell);
     if (this.face >= 0 && cell.faces.length) this.zoomToFace(Math.min(this.face, cell.faces.length - 1));
     else this.apply();
-    for (const near of [neighbourOf(places, cell, 1, 0), neighbourOf(places, cell, 0, 1)]) {
+    for (const near of [neighbourOf(grid.places, cell, 1, 0), neighbourOf(grid.places, cell, 0, 1)]) {
       if (near?.image) new Image().src = near.image;
     }
   }
@@ -73,12 +76,24 @@ class Viewer {
     const words = $("p-words");
     words.textContent = cell.words;
     words.className = `words ${cell.tone}`;
+    const mark = markOf(cell);
+    $("p-mark").textContent = [markWords(mark), mark.note].filter(Boolean).join(": ");
     $("p-facts").replaceChildren(...factsOf(cell));
-    $("p-text").textContent = cell.infotext || "This picture has no infotext.";
+    this.tellText(cell);
     $("send").hidden = !embedded || this.seen(cell) === "none";
-    const copy = /** @type {HTMLButtonElement} */ ($("copy"));
-    copy.disabled = !cell.infotext;
-    copy.textContent = "Copy";
+    $("copy").textContent = "Copy";
+  }
+
+  /** The infotext is read when it can be seen. @param {Cell} cell */
+  tellText(cell) {
+    const isRead = cell.infotext !== undefined;
+    $("p-text").textContent = isRead ? cell.infotext || "This picture has no infotext." : "Reading…";
+    /** @type {HTMLButtonElement} */ ($("copy")).disabled = !cell.infotext;
+    if (isRead) return;
+    store.want("texts", cell.number).then(
+      () => this.cell === cell && cell.infotext !== undefined && this.tellText(cell),
+      (error) => ($("p-text").textContent = error.message),
+    );
   }
 
   /** What is really seen: the wish, where the cell has it. @param {Cell} cell @returns {Show | "none"} */
@@ -210,7 +225,7 @@ class Viewer {
 
   /** @param {number} dx @param {number} dy */
   step(dx, dy) {
-    const next = this.cell && neighbourOf(places, this.cell, dx, dy);
+    const next = this.cell && neighbourOf(grid.places, this.cell, dx, dy);
     if (next) this.put(next);
   }
 
@@ -242,6 +257,14 @@ class Viewer {
     this.apply();
   }
 
+  /** Look at the cell in another way. @param {(cell: Cell) => void} open */
+  leave(open) {
+    const { cell } = this;
+    if (!cell) return;
+    this.box.close();
+    open(cell);
+  }
+
   // ---- what goes out
 
   async copy() {
@@ -255,8 +278,9 @@ class Viewer {
   }
 
   /** To a tab of the webui: the picture that is seen, with the infotext. @param {string} to */
-  send(to) {
+  async send(to) {
     if (!this.cell) return;
+    await store.want("texts", this.cell.number).catch(complain);
     const { before, image, infotext } = this.cell;
     const name = (this.seen(this.cell) === "before" ? before : image) ?? "";
     tell({ ohwx: "send", to, image: decodeURIComponent(name), infotext: infotext || "" });
@@ -294,16 +318,18 @@ function outline([x1, y1, x2, y2]) {
 
 /** Terms and what stands behind each. @param {Cell} cell */
 function factsOf(cell) {
-  const column = data.columns[cell.column];
+  const values = valuesOf(cell);
+  const at = data.axes.findIndex((axis) => axis.kind === "checkpoint");
+  const checkpoint = data.axes[at]?.values[values[at] ?? 0];
   const seconds = cell.seconds === null ? "" : `${cell.seconds.toFixed(cell.seconds < 10 ? 2 : 0)} s`;
   /** @type {[what: string, value: string, kind?: string][]} */
   const facts = [
-    ["Column", column?.hash ? "" : (column?.label ?? "")],
-    ["Row", cell.rowLabel],
-    ["Checkpoint", cell.checkpoint],
-    ["sha256", cell.hash ?? "", "hash"],
+    ["Checkpoint", checkpoint?.name ?? ""],
+    ["sha256", checkpoint?.hash ?? "", "hash"],
+    ...data.axes.map((axis, i) => /** @type {[string, string]} */ ([axis.title, i === at ? "" : labelAt(i, values)])),
     ["Size", `${cell.width} × ${cell.height} px`],
     ["Generated in", seconds],
+    ...Object.entries(cell.scores).map((score) => /** @type {[string, string]} */ ([score[0], score[1].toFixed(3)])),
     ...cell.notes.map((note) => /** @type {[string, string]} */ (["Note", note])),
   ];
   const known = facts.filter(([, value]) => value);
@@ -313,6 +339,9 @@ function factsOf(cell) {
   ]);
   return [...lines, ...filesOf(cell)];
 }
+
+/** How the value of an axis is called. @param {number} axis @param {readonly number[]} values */
+const labelAt = (axis, values) => data.axes[axis]?.values[values[axis] ?? 0]?.label ?? "";
 
 /** Links to its files. @param {Cell} cell */
 function filesOf({ image, before }) {
@@ -335,11 +364,6 @@ function copySelected(node) {
   getSelection()?.removeAllRanges();
   getSelection()?.addRange(range);
   return document.execCommand("copy");
-}
-
-/** To the webui's tab around this page. @param {Record<string, unknown>} message */
-function tell(message) {
-  if (embedded) parent.postMessage(message, location.origin);
 }
 
 const viewer = new Viewer();

@@ -12,6 +12,7 @@ from ohwx_compare.judge.run.counting import FaceCounts
 from ohwx_compare.judge.run.judgement import Judged, Judgement, RunPoint
 from ohwx_compare.judge.run.keeping import KeptAt
 from ohwx_compare.judge.verdict import Word
+from ohwx_compare.judge.votes.reveal import tally_json
 from ohwx_compare.judge.words import line
 from ohwx_compare.look.report.sentences import Said, is_aside, kept_words, opening
 
@@ -36,6 +37,11 @@ def judgement_json(found: Judgement) -> dict[str, Any]:
         "checkpoints": [_point(found, point) for point in found.points],
         "band": found.band,
         "pictures": len(found.run.pictures),
+        "votes": [tally_json(each) for each in found.tallies],
+        "agreements": [
+            {"measure": each.measure, "question": each.question, "fails": each.is_failing, **(_share(each.share) or {})}
+            for each in found.agreements
+        ],
         "findings": [*said.findings, said.kept, *said.beside],
         "missing": list(said.missing),
         "limits": list(said.limits),

@@ -11,6 +11,7 @@ from ohwx_compare.judge.run.judgement import Judged, Judgement, RunPoint
 from ohwx_compare.judge.run.keeping import KeptAt
 from ohwx_compare.judge.run.trained import JudgedSave
 from ohwx_compare.judge.verdict import Word, verdict
+from ohwx_compare.judge.votes.told import preference_words
 from ohwx_compare.judge.words import Clause, line, listed, rounded, signed
 from ohwx_compare.words import counted
 
@@ -124,6 +125,8 @@ def side_findings(found: Judgement) -> Iterator[str]:
         yield f"Pictures that look the same as another seed's of their style: {_first(told)}."
     if lost := [point for point in points if point.lost]:
         yield f"Fewer than half of the pictures show the style asked for: {_first(list(map(_lost, lost)))}."
+    for voted in found.tallies:
+        yield f"Your own votes. {preference_words(voted)}"
     for each in found.agreements:
         warning = " Do not trust it here: it fails your own votes." if each.is_failing else ""
         yield (

@@ -18,7 +18,8 @@ from ohwx_compare.hosts.webui.generation.passes import nested_scripts
 __all__ = ["Fingerprint"]
 
 _SECTIONS = frozenset({
-    "compatibility", "face-restoration", "img2img", "optimizations", "sampler-params", "sd", "sd3", "sdxl", "vae",
+    "compatibility", "epsilon_scaling", "face-restoration", "img2img", "optimizations", "sampler-params", "sd", "sd3",
+    "sd_sampling", "sdxl", "vae",
 })  # fmt: skip
 _WITHOUT_SECTION = frozenset({"forge_unet_storage_dtype"})
 _NOT_PIXELS = re.compile(r"sd_(model_)?checkpoint.*|sd_vae_checkpoint_cache|sd_unet|randn_source|CLIP_stop_.*")

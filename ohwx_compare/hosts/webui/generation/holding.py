@@ -21,7 +21,6 @@ from ohwx_compare.hosts.webui.generation.loaded import MODEL_PARTS
 
 __all__ = ["Holding", "hold_model"]
 
-_CHOICE = ("sd_model_checkpoint", "sd_checkpoint_hash")  # settings that say which checkpoint the user has
 _RELOADING = frozenset({
     "sd_model_checkpoint", "forge_additional_modules", "forge_async_loading", "forge_inference_memory",
     "forge_pin_shared_memory",
@@ -50,6 +49,9 @@ class Holding(Protocol):
     def own_parts(self) -> tuple[str, ...]:
         """Those of `MODEL_PARTS` that came with the checkpoint, not from a VAE or text encoder chosen beside it."""
 
+    def vae(self) -> Path | None:
+        """The file of the VAE that was chosen beside the checkpoint; None where it has its own."""
+
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         """The settings that a picture of this entry overrides, besides all that `users` does."""
 
@@ -62,26 +64,11 @@ def hold_model(overrides: Mapping[str, Any]) -> Holding:
     return _ForNextPicture(overrides) if loading.loads_for_next_picture() else _AtOnce()
 
 
-class _UsersChoice:
-    """The settings that name the user's checkpoint: a load may change them."""
-
-    def __init__(self) -> None:
-        self._values = {name: shared.opts.data.get(name) for name in _CHOICE}
-
-    def restore(self) -> None:
-        for name, value in self._values.items():
-            if value is None:
-                shared.opts.data.pop(name, None)
-            else:
-                shared.opts.data[name] = value
-
-
 class _AtOnce:
     """AUTOMATIC1111, reForge, forge-classic."""
 
     def __init__(self) -> None:
         self.modules: Sequence[Path] | None = None
-        self._users = _UsersChoice()
 
     def load(self, entry: Any, *, forced: bool) -> None:
         with _without_writing():
@@ -100,16 +87,18 @@ class _AtOnce:
         """Nothing: `overrides` names it."""
 
     def own_parts(self) -> tuple[str, ...]:
-        replaced = [] if loading.has_own_vae() else [_VAE]
-        if getattr(loading.in_memory(), "_separate_te_loaded", False):  # reForge's setting "Text Encoder"
+        replaced = [_VAE] if loading.vae_in_memory() else []
+        if loading.has_chosen_encoders():
             replaced += _ENCODERS.values()
         return tuple(part for part in MODEL_PARTS if part not in replaced)
+
+    def vae(self) -> Path | None:
+        return loading.vae_in_memory()
 
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         return {**users, "sd_model_checkpoint": loading.alias_of(entry)}
 
     def give_back(self) -> None:
-        self._users.restore()
         sd_models.reload_model_weights()
         sd_vae.reload_vae_weights()
 
@@ -121,9 +110,10 @@ class _ForNextPicture:
     """
 
     def __init__(self, overrides: Mapping[str, Any]):
-        self._users = _UsersChoice()
+        self._users_hash = shared.opts.data.get("sd_checkpoint_hash", "")
         _page().refresh_model_loading_parameters()  # a setting that changed by the API stands in none of them yet
         self._parameters = {**sd_models.model_data.forge_loading_parameters, **_asked(overrides)}
+        self._adds_loras_apart = _adds_loras_apart(overrides)
         self.modules: Sequence[Path] | None = [Path(name) for name in self._parameters.get("additional_modules") or ()]
 
     def load(self, entry: Any, *, forced: bool) -> None:
@@ -139,10 +129,14 @@ class _ForNextPicture:
 
     def keep(self, entry: Any) -> None:
         sd_models.model_data.forge_loading_parameters = {**self._parameters, "checkpoint_info": entry}
+        _add_loras_apart(self._adds_loras_apart)
 
     def own_parts(self) -> tuple[str, ...]:
         replaced = {part for path in self.modules or () for part in _parts_of(path)}
         return tuple(part for part in MODEL_PARTS if part not in replaced)
+
+    def vae(self) -> Path | None:
+        return next((path for path in self.modules or () if _VAE in _parts_of(path)), None)
 
     def overrides(self, users: Mapping[str, Any], entry: Any) -> dict[str, Any]:
         """Without those by which the webui would go back to the user's checkpoint."""
@@ -159,7 +153,7 @@ class _ForNextPicture:
 
     def give_back(self) -> None:
         """It is loaded with the user's next picture, as after any choice of theirs."""
-        self._users.restore()
+        shared.opts.data["sd_checkpoint_hash"] = self._users_hash  # a load writes it
         if loading.in_memory() is None:
             _stand_in()
         _page().refresh_model_loading_parameters()
@@ -168,6 +162,21 @@ class _ForNextPicture:
 def _page() -> Any:
     """The module behind Forge's choice of checkpoint; its `processing` loads it."""
     return sys.modules["modules_forge.main_entry"]
+
+
+def _adds_loras_apart(overrides: Mapping[str, Any]) -> bool:
+    """Whether LoRAs are added to each layer's result, not to its weights: a part of the storage type ("fp16 LoRA")."""
+    kind = overrides.get("forge_unet_storage_dtype", shared.opts.forge_unet_storage_dtype)
+    return bool(_page().forge_unet_storage_dtype_options.get(kind, (None, False))[1])
+
+
+def _add_loras_apart(is_so: bool) -> None:
+    """Forge keeps it in a dictionary, forge-neo in an object."""
+    arguments = sys.modules["backend.args"].dynamic_args
+    if isinstance(arguments, dict):
+        arguments["online_lora"] = is_so
+    else:
+        arguments.online_lora = is_so
 
 
 def _asked(overrides: Mapping[str, Any]) -> dict[str, Any]:

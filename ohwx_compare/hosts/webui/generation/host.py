@@ -23,7 +23,7 @@ from ohwx_compare.hosts.webui.folders import checkpoints_here
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.fingerprint import Fingerprint
 from ohwx_compare.hosts.webui.generation.holding import hold_model
-from ohwx_compare.hosts.webui.generation.loaded import MODEL_PARTS, differing, missing
+from ohwx_compare.hosts.webui.generation.loaded import MODEL_PARTS, differing, missing, vae_differs
 from ohwx_compare.hosts.webui.generation.passes import Template
 from ohwx_compare.hosts.webui.generation.together import can_be_together, paste_crop, together
 from ohwx_compare.hosts.webui.generation.toy import describe_toy
@@ -93,8 +93,8 @@ class WebuiHost:
         was_there = loading.is_loaded(checkpoint.path)
         self._holding.load(entry, forced=False)
         parts = self._holding.own_parts()
-        if differing(loading.in_memory(), header, parts, whole=was_there):
-            self._holding.load(entry, forced=True)  # the file was overwritten, and the webui goes by the name
+        if differing(loading.in_memory(), header, parts, whole=was_there) or (was_there and self._has_another_vae()):
+            self._holding.load(entry, forced=True)  # a file was overwritten, and the webui goes by the name
         seen = self.glance(checkpoint) if sampled else None
         loaded = seen or Loaded(checkpoint, self.sha256(checkpoint))
         self._in_use = (loaded, header, entry)
@@ -176,6 +176,11 @@ class WebuiHost:
         for job, image, prompt, text in zip(jobs, images, processed.all_prompts, texts, strict=False):
             changed = () if prompt == job.prompt else (f"prompt as used: {prompt}",)
             yield Rendered(image.convert("RGB"), (*notes, *changed), _keys(text))
+
+    def _has_another_vae(self) -> bool:
+        """Whether the VAE chosen beside the checkpoint was overwritten under its name."""
+        path = self._holding.vae()
+        return path is not None and vae_differs(loading.in_memory(), path)
 
     def _keep(self) -> None:
         if self._in_use is not None:

@@ -6,14 +6,17 @@ that a file lacks keep the values of the model before (`modules/sd_models.py` at
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from ohwx_compare.files.checkpoint import Header, Tensor
+from ohwx_compare.errors import CheckpointError
+from ohwx_compare.files.checkpoint import Header, Tensor, read_header
 from ohwx_compare.hosts.webui.generation.parameters import Pieces, parameters
 
-__all__ = ["MODEL_PARTS", "differing", "missing"]
+__all__ = ["MODEL_PARTS", "differing", "missing", "vae_differs"]
 
 MODEL_PARTS = ("model.diffusion_model.", "conditioner.embedders.0.", "conditioner.embedders.1.", "first_stage_model.")
 """How the names of a file begin: UNet, both text encoders, VAE."""
@@ -62,6 +65,17 @@ def differing(model: Any, header: Header, parts: Sequence[str] = MODEL_PARTS, *,
             if name not in held or not _is_same(held[name], stored):
                 found.append(name)
     return found
+
+
+def vae_differs(model: Any, path: Path) -> bool:
+    """Whether a VAE's own file holds other values than the VAE in memory; False where it is no .safetensors."""
+    try:
+        header = read_header(path)
+    except CheckpointError:
+        return False
+    start = MODEL_PARTS[-1]
+    tensors = {start + name.removeprefix(start): tensor for name, tensor in header.tensors.items()}
+    return bool(differing(model, replace(header, tensors=tensors), [start], whole=True))
 
 
 def _comparable(header: Header, parts: Sequence[str]) -> Iterator[str]:

@@ -19,7 +19,7 @@ __all__ = [
     "alias_of",
     "builds_anew",
     "entry_of",
-    "has_own_vae",
+    "has_chosen_encoders",
     "in_memory",
     "is_loaded",
     "known_sha256",
@@ -30,6 +30,7 @@ __all__ = [
     "unload",
     "unload_from_device",
     "vae_file",
+    "vae_in_memory",
     "vae_names",
     "vaes_beside",
 ]
@@ -68,9 +69,18 @@ def knows_sizes_by_heart() -> bool:
     return _manager() is not None
 
 
-def has_own_vae() -> bool:
-    """Whether the VAE in memory came with the checkpoint."""
-    return sd_vae.loaded_vae_file is None
+def vae_in_memory() -> Path | None:
+    """The file of the VAE in memory; None of the checkpoint's own."""
+    return Path(sd_vae.loaded_vae_file) if sd_vae.loaded_vae_file else None
+
+
+def has_chosen_encoders() -> bool:
+    """Whether the text encoders in memory are those of another file, by reForge's setting "Text Encoder".
+
+    "Automatic" takes those of the file called like the checkpoint, which may be its own and may be a namesake's.
+    """
+    is_apart = getattr(in_memory(), "_separate_te_loaded", False)
+    return is_apart and features.option("sd_text_encoder", "Automatic") not in ("Automatic", "None")
 
 
 def vae_file(name: Any) -> Path:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from modules import processing, scripts, sd_samplers, shared
@@ -17,28 +16,12 @@ from PIL import Image
 from ohwx_compare.core.infotext.sampler_names import one_name
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
+from ohwx_compare.hosts.overrides import PINNED
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.generation.sampling import hires_fields, sampling_overrides, set_sampling
 from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
 
-__all__ = ["PINNED", "Template", "nested_scripts", "txt2img_processing"]
-
-PINNED: Mapping[str, Any] = MappingProxyType({
-    "face_restoration": False,
-    "img2img_color_correction": False,
-    "img2img_extra_noise": 0.0,
-    "img2img_fix_steps": False,
-    "inpainting_mask_weight": 1.0,
-    "overlay_inpaint": True,  # False answers with the crop alone
-    "return_mask": False,
-    "return_mask_composite": False,
-    "save_init_img": False,
-    "save_mask": False,
-    "save_mask_composite": False,
-    "sd_vae_encode_method": "Full",
-    "upscaler_for_img2img": None,
-})  # fmt: skip
-"""The settings of a face pass, whatever the user's are; a webui that lacks one is not asked for it."""
+__all__ = ["Template", "nested_scripts", "txt2img_processing"]
 
 
 def nested_scripts() -> frozenset[str]:

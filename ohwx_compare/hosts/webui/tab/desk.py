@@ -17,11 +17,11 @@ from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ElsewhereError, ExperimentError, HostError, sentence_of
 from ohwx_compare.files.infotexts import find_infotext
-from ohwx_compare.files.ledger.reader import experiment_in, open_run
+from ohwx_compare.files.ledger.reader import experiment_in
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import checkpoints_here, detector_names, runs_folder
+from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoints_here, detector_names, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
 from ohwx_compare.hosts.webui.request.known import known_values, require_known_names, require_vae
@@ -31,12 +31,12 @@ from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.hosts.webui.tab import drafts
 from ohwx_compare.hosts.webui.tab.adoptions import Adoptions
 from ohwx_compare.hosts.webui.tab.face_jobs import FaceJobs
-from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.http import Allowance, Turn
 from ohwx_compare.hosts.webui.tab.judge_jobs import JudgeJobs
 from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of
 from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_list import Runs, read_as_found
+from ohwx_compare.hosts.webui.tab.run_pages import RunPages
 from ohwx_compare.hosts.webui.tab.toy import put_toy
 from ohwx_compare.words import quoted
 
@@ -54,7 +54,8 @@ class Desk:
         self.faces = FaceJobs(self.queue)
         self.adoptions = Adoptions()
         self.judging = JudgeJobs(self.queue, self.runs)
-        self._reading, self._showing = Turn(), Turn()  # of folders that are named, of runs' pages
+        self.pages = RunPages(self.runs.path, lambda: next(iter(checkpoint_folders()), None))
+        self._reading = Turn()  # of folders that are named
         self._asking, self._listing = threading.Lock(), threading.Lock()
         self._folders: tuple[float, list[Checkpoint], list[str]] | None = None
 
@@ -92,18 +93,6 @@ class Desk:
     def run(self, name: str) -> dict[str, Any]:
         """One run with its experiment and request. Raises NotHereError."""
         return {**self.runs.one(name, self.queue.states), **self.adoptions.of(name)}
-
-    def run_file(self, name: str, path: str) -> Path:
-        """A file of a run folder. Raises NotHereError."""
-        return inside(self.runs.path(name), path)
-
-    def page(self, name: str) -> str:
-        """The run's page as it stands now, made from its ledger: a folder's own page is never run here."""
-        from ohwx_compare.look.page import page_data, render_page
-
-        folder = self.runs.path(name)
-        with self._showing.taken(lambda: None), read_as_found(folder):  # a large run's takes much memory
-            return render_page(page_data(open_run(folder)))
 
     def read(self, data: bytes, kind: str) -> dict[str, str]:
         """The infotext of a dropped picture, or the text itself. Raises OhwxError."""

@@ -17,10 +17,10 @@ from ohwx_compare.compare.host import Interruption
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError, sentence_of
+from ohwx_compare.files.inner import inside
 from ohwx_compare.files.names import FreeNames
 from ohwx_compare.hosts.webui.request.known import require_detectors
 from ohwx_compare.hosts.webui.request.request import face_settings
-from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.hosts.webui.tab.pictures_of import found_pictures
 from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.words import counted, quoted

@@ -74,12 +74,12 @@ def _sending() -> _Tab:
 
 def _load(what: str) -> tuple[Image.Image | None, str, str]:
     """Image, infotext and the page's own words again, which tell it that both arrived."""
-    from ohwx_compare.hosts.webui.tab.files import TYPES, inside
+    from ohwx_compare.files.inner import PICTURE_TYPES, inside
 
     try:
         asked = decode_json(what)
         path = inside(runs_folder(), f"{asked['run']}/{asked['image']}")
-        is_picture = path.suffix.lower() in TYPES
+        is_picture = path.suffix.lower() in PICTURE_TYPES
         return (load_rgb(path) if is_picture else None), str(asked.get("infotext", "")), what
     except (ValueError, TypeError, KeyError, OSError, OhwxError):  # not from our page
         return None, "", what

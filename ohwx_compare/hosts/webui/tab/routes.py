@@ -80,14 +80,12 @@ def _desk() -> Any:
 
 
 def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
-    def run_file(ask: HttpRequest) -> Response:
+    def run_file(ask: HttpRequest) -> Any:
         name, path = ask.path["run"], ask.path["path"]
-        if path == "index.html":
-            return _respond(as_shown(desk().page(name)), "text/html; charset=utf-8")
         if path in _REPORT:
             report = desk().judging.report(name, is_page=path.endswith("html"))
             return _respond(as_shown(report), _REPORT[path])
-        return answer_file(desk().run_file(name, path), ask.headers.get("if-none-match"))
+        return desk().pages.answer("GET", ask)
 
     def face_file(ask: HttpRequest) -> Response:
         return answer_file(desk().faces.file(ask.path["job"], ask.path["path"]), ask.headers.get("if-none-match"))
@@ -102,6 +100,7 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         ("GET", _STATE, lambda ask: desk().state()),
         ("GET", "/ohwx/api/runs/{run}", lambda ask: desk().run(ask.path["run"])),
         ("GET", "/ohwx/runs/{run}/{path:path}", run_file),
+        ("POST", "/ohwx/runs/{run}/{path:path}", lambda ask: desk().pages.answer("POST", ask)),
         ("GET", "/ohwx/api/jobs/{job}", lambda ask: desk().faces.job(ask.path["job"])),
         ("GET", "/ohwx/faces/{job}/{path:path}", face_file),
         ("POST", "/ohwx/api/pnginfo.csv", csv),

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ohwx_compare.errors import LedgerError, NotHereError, OhwxError, sentence_of
+from ohwx_compare.files.inner import inside
 from ohwx_compare.files.json_file import json_text
 from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_summary
@@ -20,7 +21,6 @@ from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
-from ohwx_compare.hosts.webui.tab.files import inside
 from ohwx_compare.look.board import counted_values
 from ohwx_compare.words import counted, on_one_line, quoted
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.hosts.webui.tab.files import answer_file, inside
+from ohwx_compare.files.inner import inside
+from ohwx_compare.hosts.webui.tab.files import answer_file
 from ohwx_compare.hosts.webui.tab.http import Handler, HttpRequest
 from ohwx_compare.words import quoted
 

@@ -1,0 +1,64 @@
+"""A job's settings as the webui's: those that are not at their defaults; the others stay what they are there."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import HostError
+
+__all__ = ["PINNED", "hires_overrides", "setting_overrides"]
+
+PINNED: Mapping[str, Any] = MappingProxyType({
+    "face_restoration": False,
+    "img2img_color_correction": False,
+    "img2img_extra_noise": 0.0,
+    "img2img_fix_steps": False,
+    "inpainting_mask_weight": 1.0,
+    "overlay_inpaint": True,  # False answers with the crop alone
+    "return_mask": False,
+    "return_mask_composite": False,
+    "save_init_img": False,
+    "save_mask": False,
+    "save_mask_composite": False,
+    "sd_vae_encode_method": "Full",
+    "upscaler_for_img2img": None,
+})  # fmt: skip
+"""The settings of a face pass, whatever the user's are; a webui that lacks one is not asked for it."""
+
+_SETTINGS: Mapping[str, str] = MappingProxyType({  # fields of a job: the webui's settings
+    "eta": "eta_ancestral", "eta_ddim": "eta_ddim", "s_churn": "s_churn", "s_tmin": "s_tmin", "s_tmax": "s_tmax",
+    "s_noise": "s_noise", "ensd": "eta_noise_seed_delta", "sigma_min": "sigma_min", "sigma_max": "sigma_max",
+    "rho": "rho", "beta_alpha": "beta_dist_alpha", "beta_beta": "beta_dist_beta",
+    "discard_penultimate": "always_discard_next_to_last_sigma", "zero_snr": "sd_noise_schedule",
+    "sgm_noise": "sgm_noise_multiplier", "unipc_variant": "uni_pc_variant", "unipc_skip_type": "uni_pc_skip_type",
+    "unipc_order": "uni_pc_order", "unipc_lower_order_final": "uni_pc_lower_order_final", "ngms": "s_min_uncond",
+    "ngms_all": "s_min_uncond_all", "skip_early_cfg": "skip_early_cond", "emphasis": "emphasis",
+    "comma_backtrack": "comma_padding_backtrack", "clip_l_skip": "sdxl_clip_l_skip",
+    "extra_noise": "img2img_extra_noise", "fix_steps": "img2img_fix_steps",
+    "color_correction": "img2img_color_correction",
+})  # fmt: skip
+_HIRES: Mapping[str, str] = MappingProxyType({  # fields of a job: those of a processing object
+    "hires_upscaler": "hr_upscaler", "hires_scale": "hr_scale", "hires_width": "hr_resize_x",
+    "hires_height": "hr_resize_y", "hires_steps": "hr_second_pass_steps", "hires_denoise": "denoising_strength",
+    "hires_sampler": "hr_sampler_name", "hires_schedule": "hr_scheduler", "hires_prompt": "hr_prompt",
+    "hires_negative": "hr_negative_prompt",
+})  # fmt: skip
+
+
+def setting_overrides(job: Job, has_option: Callable[[str], bool]) -> dict[str, Any]:
+    """Settings for one picture. Raises HostError for one that this webui does not have."""
+    asked = {name: getattr(job, name) for name in _SETTINGS if getattr(job, name) != getattr(Job, name)}
+    if lacking := [name for name in asked if not has_option(_SETTINGS[name])]:
+        raise HostError(f"This webui has no setting for {', '.join(lacking)}; leave it out.")
+    return {_SETTINGS[name]: "Zero Terminal SNR" if name == "zero_snr" else value for name, value in asked.items()}
+
+
+def hires_overrides(job: Job, *, has_cfg: bool) -> dict[str, Any]:
+    """The fields of a txt2img for a job's second pass; {} without one. Raises HostError, as above."""
+    if job.hires_upscaler is None:
+        return {}
+    if job.hires_cfg not in (None, job.cfg) and not has_cfg:
+        raise HostError("This webui has no CFG scale of hires fix's own; leave hires_cfg out.")
+    own = {} if job.hires_cfg is None else {"hr_cfg": job.hires_cfg}
+    return {"enable_hr": True, **own, **{theirs: getattr(job, ours) for ours, theirs in _HIRES.items()}}

@@ -1,0 +1,154 @@
+// Which axis stands where: columns, rows and groups are products of the values that are shown. Nothing here touches the
+// document.
+
+/** @typedef {"x" | "y" | "group"} Role */
+/** @typedef {Record<Role, number[]>} Roles the axes of each, the slowest first */
+/** @typedef {{ at: Map<number, number>, label: string }} Stop a value for each axis of a role, and how it is called */
+/** @typedef {{ columns: Stop[], groups: { stop: Stop, rows: Stop[] }[] }} Arrangement */
+
+/** @param {Pick<PageData, "axes" | "columns" | "grouped">} data @returns {Roles} */
+function usualRoles({ axes, columns, grouped }) {
+  const rest = axes.map((_, i) => i).filter((i) => i !== columns && !grouped.includes(i));
+  return { x: [columns], y: rest, group: [...grouped] };
+}
+
+/** The role of an axis. @param {Roles} roles @param {number} axis @returns {Role} */
+const roleOf = (roles, axis) => (roles.x.includes(axis) ? "x" : roles.y.includes(axis) ? "y" : "group");
+
+/**
+ * An axis put into a role, before another of it or last.
+ *
+ * @param {Roles} roles
+ * @param {number} axis
+ * @param {Role} role
+ * @param {number} [before]
+ * @returns {Roles}
+ */
+function moved(roles, axis, role, before = -1) {
+  /** @param {number[]} axes */
+  const without = (axes) => axes.filter((each) => each !== axis);
+  const next = { x: without(roles.x), y: without(roles.y), group: without(roles.group) };
+  const at = next[role].indexOf(before);
+  next[role].splice(at < 0 ? next[role].length : at, 0, axis);
+  return next;
+}
+
+/**
+ * Every combination of the shown values of some axes, the last one varying fastest.
+ *
+ * @param {readonly AxisData[]} axes
+ * @param {readonly number[]} which
+ * @param {readonly Set<number>[]} hidden values of each axis that are not shown
+ * @returns {Stop[]}
+ */
+function stopsOf(axes, which, hidden) {
+  /** @type {Stop[]} */
+  let stops = [{ at: new Map(), label: "" }];
+  for (const axis of which) {
+    const values = (axes[axis]?.values ?? []).map((value, i) => ({ i, label: value.label }));
+    const shown = values.filter(({ i }) => !hidden[axis]?.has(i));
+    stops = stops.flatMap((stop) =>
+      shown.map(({ i, label }) => ({
+        at: new Map([...stop.at, [axis, i]]),
+        label: stop.label ? `${stop.label} · ${label}` : label,
+      })),
+    );
+  }
+  return stops;
+}
+
+/**
+ * @param {readonly AxisData[]} axes
+ * @param {Roles} roles
+ * @param {readonly Set<number>[]} hidden
+ * @returns {Arrangement}
+ */
+function arranged(axes, roles, hidden) {
+  const rows = stopsOf(axes, roles.y, hidden);
+  const groups = stopsOf(axes, roles.group, hidden).map((stop) => ({ stop, rows: [...rows] }));
+  return { columns: stopsOf(axes, roles.x, hidden), groups };
+}
+
+/**
+ * The number of the cell at these values; checkpoints vary slowest.
+ *
+ * @param {readonly AxisData[]} axes
+ * @param {readonly Stop[]} stops
+ */
+function numberAt(axes, stops) {
+  const at = new Map(stops.flatMap((stop) => [...stop.at]));
+  let [place, count, checkpoint] = [0, 1, 0];
+  for (const [i, axis] of axes.entries()) {
+    const value = at.get(i) ?? 0;
+    if (axis.kind === "checkpoint") checkpoint = value;
+    else [place, count] = [place * axis.values.length + value, count * axis.values.length];
+  }
+  return checkpoint * count + place + 1;
+}
+
+/** The value of each axis of a cell. @param {readonly AxisData[]} axes @param {number} number @returns {number[]} */
+function valuesAt(axes, number) {
+  const at = axes.map(() => 0);
+  let place = number - 1;
+  for (let i = axes.length - 1; i >= 0; i--) {
+    const axis = axes[i];
+    if (!axis || axis.kind === "checkpoint") continue;
+    at[i] = place % axis.values.length;
+    place = Math.floor(place / axis.values.length);
+  }
+  const checkpoints = axes.findIndex((axis) => axis.kind === "checkpoint");
+  if (checkpoints >= 0) at[checkpoints] = place;
+  return at;
+}
+
+/**
+ * What long names have in common, to be said once, and what is left of each. Short beginnings stay where they are.
+ *
+ * @param {readonly string[]} names
+ * @returns {{ common: string, rest: string[] }}
+ */
+function shortened(names) {
+  const [first = "", ...others] = names;
+  let length = others.length ? first.length : 0;
+  for (const name of others) while (!name.startsWith(first.slice(0, length))) length--;
+  const cut = lastBreak(first.slice(0, length));
+  if (cut < 8 || names.some((name) => name.length === cut)) return { common: "", rest: [...names] };
+  return { common: first.slice(0, cut), rest: names.map((name) => name.slice(cut)) };
+}
+
+/** Where the last word of a text begins. @param {string} text */
+const lastBreak = (text) => Math.max(...["-", "_", " ", ".", "/"].map((mark) => text.lastIndexOf(mark) + 1));
+
+/**
+ * Prompt and negative prompt that cells share, or null where they differ or are not on the page.
+ *
+ * @param {Pick<PageData, "axes" | "prompts">} data
+ * @param {(axis: number) => number | undefined} valueOf what is fixed of an axis
+ */
+function promptAt({ axes, prompts }, valueOf) {
+  let place = 0;
+  for (const axis of prompts.axes) {
+    const value = axes[axis]?.values.length === 1 ? 0 : valueOf(axis);
+    if (value === undefined) return null;
+    place = place * (axes[axis]?.values.length ?? 1) + value;
+  }
+  return prompts.texts[place] ?? null;
+}
+
+/**
+ * Stops in the order of a number, the highest first; those without one come last, and equal ones stay as they were.
+ *
+ * @template T
+ * @param {readonly T[]} stops
+ * @param {(stop: T) => number | null} valueOf
+ */
+function ranked(stops, valueOf) {
+  const told = stops.map((stop) => ({ stop, value: valueOf(stop) ?? -Infinity }));
+  return told.sort((a, b) => (a.value === b.value ? 0 : b.value - a.value)).map(({ stop }) => stop);
+}
+
+/** @param {readonly (number | null)[]} values */
+function meanOf(values) {
+  const known = values.filter((value) => value !== null);
+  return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+}

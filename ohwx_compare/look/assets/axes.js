@@ -1,0 +1,141 @@
+// The panel of the axes: each is dragged, or sent by a select, to columns, rows or groups; its values are shown or not.
+
+const PLACES = /** @type {const} */ ([
+  ["x", "Columns"],
+  ["y", "Rows"],
+  ["group", "Groups"],
+]);
+
+class AxesPanel {
+  constructor() {
+    this.panel = $("axes");
+    this.dragged = -1;
+  }
+
+  build() {
+    const boxes = PLACES.map(([role, title]) => this.box(role, title));
+    const orders = make("div", { className: "orders" }, this.order("rows"), this.order("columns"));
+    const reset = make("button", { type: "button", textContent: "As at first" });
+    reset.addEventListener("click", () => {
+      const { pass, size, filter: words } = state.view;
+      state.view = { ...viewIn("", data), pass, size, filter: words };
+      this.changed();
+    });
+    orders.append(reset);
+    this.panel.replaceChildren(make("div", { className: "boxes" }, ...boxes), orders);
+  }
+
+  /** @param {Role} role @param {string} title */
+  box(role, title) {
+    const list = make("div", { className: "chips" }, ...state.view.roles[role].map((axis) => this.chip(axis)));
+    const box = make("div", { className: "role" }, make("h2", { textContent: title }), list);
+    box.dataset.role = role;
+    box.addEventListener("dragover", (event) => {
+      if (this.dragged < 0) return;
+      event.preventDefault();
+      box.classList.add("over");
+    });
+    box.addEventListener("dragleave", () => box.classList.remove("over"));
+    box.addEventListener("drop", (event) => {
+      event.preventDefault();
+      const chip = event.target instanceof Element && event.target.closest(".axis");
+      const before = chip ? Number(/** @type {HTMLElement} */ (chip).dataset.axis) : -1;
+      this.move(this.dragged, role, before);
+    });
+    return box;
+  }
+
+  /** @param {number} axis */
+  chip(axis) {
+    const { title, values } = /** @type {AxisData} */ (data.axes[axis]);
+    const role = roleOf(state.view.roles, axis);
+    const options = PLACES.map(([name, words]) => make("option", { value: name, textContent: words }));
+    const select = make("select", { value: role }, ...options);
+    select.value = role;
+    told(select, { "aria-label": `Where ${title} stands` });
+    select.addEventListener("change", () => this.move(axis, /** @type {Role} */ (select.value)));
+    const chip = make("div", { className: "axis", draggable: true }, make("b", { textContent: title }), select);
+    chip.dataset.axis = String(axis);
+    chip.append(this.values(axis, values));
+    chip.addEventListener("dragstart", (event) => {
+      this.dragged = axis;
+      event.dataTransfer?.setData("text/plain", title);
+    });
+    chip.addEventListener("dragend", () => this.build());
+    return chip;
+  }
+
+  /** Which of its values are shown. @param {number} axis @param {AxisValue[]} values */
+  values(axis, values) {
+    const hidden = /** @type {Set<number>} */ (state.view.hidden[axis]);
+    const count = hidden.size ? `${values.length - hidden.size} of ${values.length}` : `${values.length}`;
+    const box = make("details", {}, make("summary", { textContent: `${count} shown` }));
+    box.addEventListener("toggle", () => {
+      if (box.open && box.children.length === 1) box.append(this.boxes(axis, values, hidden));
+    });
+    return box;
+  }
+
+  /** @param {number} axis @param {AxisValue[]} values @param {Set<number>} hidden */
+  boxes(axis, values, hidden) {
+    const list = make("div", { className: "values" });
+    for (const [i, { label }] of values.entries()) {
+      const input = make("input", { type: "checkbox", checked: !hidden.has(i) });
+      input.addEventListener("change", () => {
+        if (input.checked) hidden.delete(i);
+        else if (hidden.size + 1 < values.length) hidden.add(i);
+        else input.checked = true; // something of each axis is seen
+        state.view.hidden[axis] = hidden;
+        arrange();
+      });
+      list.append(make("label", {}, input, make("span", { textContent: label })));
+    }
+    return list;
+  }
+
+  /** @param {"rows" | "columns"} what */
+  order(what) {
+    const select = make("select");
+    const measures = [...new Set(cells.flatMap((cell) => Object.keys(cell.scores)))];
+    /** @type {[value: string, words: string][]} */
+    const orders = [
+      ["", "as planned"],
+      ["star", "stars"],
+      ["confidence", "confidence of the face"],
+      ...measures.map((name) => /** @type {[string, string]} */ ([name, name])),
+      ["seconds", "time, the quickest first"],
+    ];
+    select.append(...orders.map(([value, textContent]) => make("option", { value, textContent })));
+    select.value = state.view[what];
+    select.addEventListener("change", () => {
+      state.view[what] = select.value;
+      arrange();
+    });
+    return make("label", {}, `${what === "rows" ? "Rows" : "Columns"} by `, select);
+  }
+
+  /** @param {number} axis @param {Role} role @param {number} [before] */
+  move(axis, role, before) {
+    if (axis < 0 || axis === before) return;
+    state.view.roles = moved(state.view.roles, axis, role, before);
+    this.dragged = -1;
+    this.changed();
+    const select = this.panel.querySelector(`[data-axis="${axis}"] select`);
+    if (select instanceof HTMLElement) select.focus();
+  }
+
+  changed() {
+    arrange();
+    this.build();
+  }
+
+  /** Show or hide it. */
+  toggle() {
+    this.panel.hidden = !this.panel.hidden;
+    $("arrange").setAttribute("aria-expanded", String(!this.panel.hidden));
+    if (!this.panel.hidden) this.build();
+    measure();
+  }
+}
+
+const axesPanel = new AxesPanel();

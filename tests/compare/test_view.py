@@ -1,0 +1,117 @@
+"""`ohwx view`: whoever knows the token sees the run's page, nobody else sees or does anything, and Ctrl-C ends it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from ohwx_compare.look.server import PageServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def server(sample_run, tmp_path_factory):
+    """A copy, so made elsewhere, whose own page is a stranger's."""
+    folder = Path(shutil.copytree(sample_run.folder, tmp_path_factory.mktemp("seen") / "läufe #2"))
+    (folder.parent / "secret.png").write_bytes(b"secret")
+    (folder / "linked.png").symlink_to(folder.parent / "secret.png")
+    (folder / "index.html").write_text("<script>window.hurt=1</script>", encoding="utf-8")
+    with PageServer(folder) as made:
+        threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+def asked(server, path, method="GET", body=None, **headers):
+    """Status, headers and body of an answer; a header of "" is left out."""
+    told = {"Host": f"127.0.0.1:{server.server_port}", "X-Ohwx-Token": server.token}
+    told |= {name.replace("_", "-"): value for name, value in headers.items()}
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+    connection.putrequest(method, path, skip_host=True)
+    for name, value in ({**told, "Content-Length": str(len(body))} if body is not None else told).items():
+        if value:
+            connection.putheader(name, value)
+    connection.endheaders(body)
+    answer = connection.getresponse()
+    found = answer.status, answer.headers, answer.read()
+    connection.close()
+    return found
+
+
+def test_the_page_is_made_anew_and_pictures_are_served(server):
+    status, headers, page = asked(server, "/")
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert b'id="data"' in page
+    assert b"window.hurt=1</script>" not in page.split(b'id="data"')[0]
+    thumb = next((server.folder / "thumbs").iterdir()).name
+    status, headers, data = asked(server, f"/thumbs/{quote(thumb)}")
+    assert (status, data) == (200, (server.folder / "thumbs" / thumb).read_bytes())
+    assert asked(server, f"/thumbs/{quote(thumb)}", If_None_Match=headers["ETag"])[0] == 304
+    assert (headers["X-Content-Type-Options"], headers["Access-Control-Allow-Origin"]) == ("nosniff", None)
+
+
+@pytest.mark.parametrize("path", ["/run.sqlite", "/../secret.png", "/%2e%2e/secret.png", "/nothing.png", "/linked.png"])
+def test_nothing_but_pictures_leaves_the_folder(server, path):
+    assert asked(server, path)[0] == 404
+
+
+def test_the_first_address_becomes_a_cookie(server):
+    status, headers, _ = asked(server, f"/?token={server.token}", X_Ohwx_Token="")
+    assert (status, headers["Location"]) == (303, "/")
+    assert "HttpOnly" in headers["Set-Cookie"]
+    assert "SameSite=Strict" in headers["Set-Cookie"]
+    cookie = headers["Set-Cookie"].partition(";")[0]
+    assert asked(server, "/", X_Ohwx_Token="", Cookie=cookie)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X_Ohwx_Token": ""}, 403),
+        ({"X_Ohwx_Token": "guessed"}, 403),
+        ({"X_Ohwx_Token": "", "Cookie": "ohwx-view-1=x"}, 403),
+        ({"Host": "evil.example:80"}, 421),
+        ({"Host": ""}, 421),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
+    ],
+)
+def test_nobody_else_is_answered(server, headers, status):
+    assert asked(server, "/", **headers)[0] == status
+
+
+def test_only_the_page_itself_may_do_something(server):
+    own = {"Origin": server.address.rstrip("/"), "Content_Type": "application/json"}
+    assert asked(server, "/nothing", "POST", b"{}", **own)[0] == 404  # it got as far as the table
+    assert asked(server, "/nothing", "POST", b"{}", **{**own, "Origin": ""})[0] == 403
+    assert asked(server, "/nothing", "POST", b"{}", **{**own, "Origin": "http://evil.example"})[0] == 403
+    assert asked(server, "/nothing", "POST", b"{}", **{**own, "Content_Type": "text/plain"})[0] == 415
+    assert asked(server, "/nothing", "POST", None, **own)[0] == 411
+
+
+def test_it_stops_with_ctrl_c(sample_run):
+    group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
+    command = [sys.executable, "-m", "ohwx_compare", "view", str(sample_run.folder)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", **group
+    )
+    assert process.stdout.readline().startswith("http://127.0.0.1:")
+    process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
+    assert process.wait(20) == (0 if os.name != "nt" else process.returncode)
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_what_is_no_run_is_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "ohwx_compare", "view", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("ohwx: ")
+    assert len(done.stderr.splitlines()) == 1

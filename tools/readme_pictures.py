@@ -101,6 +101,8 @@ def take_script(browser: Browser, url: str, path: Path) -> None:
         page.press(f"#txt2img_{name} input[type=number]", "Tab")
     page.fill("#txt2img_seed input", "1")
     choose("#script_list", "ohwx compare")
+    page.click(f"{panel}files_refresh")  # what was put there since the webui started
+    page.wait_for_timeout(2000)
     page.fill(f"{panel}filter textarea", "reg-0000")
     page.wait_for_timeout(700)
     page.click(f"{panel}add_shown")

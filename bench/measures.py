@@ -1,6 +1,6 @@
 """Style kept and the fallback of likeness, where the truth is known: in the toy world.
 
-usage: python bench/measures.py [--checkpoint FILE] [--people 3] [--demo DIR]
+usage: python bench/measures.py [--checkpoint FILE] [--people 3] [--first 0] [--demo DIR]
 
 People, scenes and seeds that no choice was made by. Likeness: a subject with 15 photographs against 60 other men; then,
 in each style, 40 men who share 0 to 7 of his seven traits: Spearman's correlation of the measure with that share, and
@@ -149,6 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, help="whose VAE to look with (default: the toy's)")
     parser.add_argument("--people", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--demo", type=Path, help="folder of a finished `ohwx demo`")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -159,19 +160,18 @@ def main() -> None:
         sight = VaeSight.load(checkpoint)
     if options.demo:
         demo_pictures(sight, options.demo)
-    styles = [style_kept(sight, f"style kept of {number}") for number in range(options.people)]
+    people = range(options.first, options.first + options.people)
+    styles = [style_kept(sight, f"style kept of {number}") for number in people]
     for style in DRAWN:
         told, dealt, right = np.mean([one[style] for one in styles], axis=0)
         print(f"style kept, {style:14} AUC {told:.3f}, dealt anew {dealt:.3f}, called rightly {right:.2f}", flush=True)
-    people = []
-    for number in range(options.people):
-        people.append(likeness(sight, f"likeness of {number}"))
-        print(
-            f"person {number}: " + ", ".join(f"{style} {told:.2f}" for style, (told, _) in people[-1].items()),
-            flush=True,
-        )
+    found = []
+    for number in people:
+        found.append(likeness(sight, f"likeness of {number}"))
+        told = ", ".join(f"{style} {value:.2f}" for style, (value, _) in found[-1].items())
+        print(f"person {number}: {told}", flush=True)
     for style in STYLES:
-        told, dealt = np.mean([one[style] for one in people], axis=0)
+        told, dealt = np.mean([one[style] for one in found], axis=0)
         print(f"likeness, {style:14} Spearman {told:.3f}, dealt anew {dealt:.3f}", flush=True)
 
 

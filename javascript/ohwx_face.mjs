@@ -32,7 +32,7 @@ export function faceForm(parts, id, tab, changed) {
     const area = textArea(`${id}-${name}`, { rows: 1, placeholder: "the picture's own" });
     return field(words, bind(area, tab, name, changed), "ohwx-wide");
   };
-  const missing = make("p", { id: `${id}-missing`, className: "ohwx-bad ohwx-wide", role: "status" });
+  const missing = make("p", { id: `${id}-missing`, className: "ohwx-bad ohwx-wide ohwx-line", role: "status" });
   const node = fields(
     field("Detector", detector, "ohwx-double"),
     missing,

@@ -75,7 +75,7 @@ class StyleKept:
     )
     asked = Asked.SUBJECT
     takes_controls = False
-    version = 1
+    version = 2
     licence = "that of your checkpoint"
     needs: tuple[str, ...] = (
         "the base as control",

@@ -42,10 +42,12 @@ class VaeSight:
         return cls(weights.load_part("vae", checkpoint, device=device, dtype=torch.float32))
 
     def texture(self, images: Iterable[Image.Image]) -> NDArray[np.float64]:
-        """(N, F): mean and log of the standard deviation of each channel, before the encoder's levels and after three.
+        """(N, F): mean of each channel, log of its neighbours' difference, before the encoder's levels and after three.
 
-        They say what surfaces and edges are like, hardly what is shown (Gatys 2016, Huang and Belongie 2017). Images
-        are RGB of any size, taken one after the other.
+        They say what surfaces and edges are like, hardly what is shown: means as Huang and Belongie 2017 ("Arbitrary
+        style transfer in real-time with adaptive instance normalization", ICCV), and in place of their standard
+        deviation, most of which is the scene's light and dark, how much a pixel differs from the next one (root of the
+        mean square). Images are RGB of any size, taken one after the other.
         """
         found = [self._texture(torch.stack(batch)) for batch in _batches(map(_whole, images))]
         return np.concatenate(found) if found else np.empty((0, 0))
@@ -62,8 +64,7 @@ class VaeSight:
         h = encoder.conv_in(pixels.to(self._device))
         for step in (nn.Identity(), *encoder.down[:_LEVELS]):
             h = step(h)
-            flat = h.flatten(2).double()
-            found += [flat.mean(2), flat.std(2).clamp_min(1e-6).log()]
+            found += [h.double().mean((2, 3)), _roughness(h.double()).clamp_min(1e-6).log()]
         return np.asarray(torch.cat(found, 1).cpu().numpy(), np.float64)
 
     @torch.inference_mode()
@@ -71,6 +72,12 @@ class VaeSight:
         moments = self._vae.encode(pixels.to(self._device))
         mean = moments[:, : self._vae.config.latent].flatten(1).double()
         return np.asarray(mean.cpu().numpy(), np.float64)
+
+
+def _roughness(h: Tensor) -> Tensor:
+    """(N, C): root of the mean square of the difference of neighbours, across and down."""
+    steps = [h.diff(dim=side).square().mean((2, 3)) for side in (2, 3)]
+    return torch.stack(steps).mean(0).sqrt()
 
 
 def _whole(image: Image.Image) -> Tensor:

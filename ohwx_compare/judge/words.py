@@ -124,7 +124,7 @@ def _seeds(clause: Clause) -> str:
     if clause.wider is None:
         return ""
     low, high = rounded(clause.wider.low), rounded(clause.wider.high)
-    return f" Seeds agree across styles: with other seeds it may be {low} to {high}."
+    return f" Seeds may agree across styles: with other seeds it may be {low} to {high}."
 
 
 def _needed(clause: Clause) -> str:

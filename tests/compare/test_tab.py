@@ -275,6 +275,15 @@ def test_every_hint_can_be_read_whole(page, server):
         assert page.evaluate(cut) == [], width
 
 
+def test_buttons_stand_apart_and_long_lines_stay_inside(page, server):
+    drafted(page, TEXT.replace("face_yolov8n.pt", "nosuch.pt"))
+    first, second = (page.locator("[id$=-missing] button").nth(i).bounding_box() for i in (0, 1))
+    assert second["x"] - first["x"] - first["width"] >= 4
+    page.evaluate("""() => document.querySelector("#ohwx-compare .ohwx-tab").insertAdjacentHTML(
+        "beforeend", `<details id="ohwx-judge" open><pre>${"0123456789".repeat(40)}</pre></details>`)""")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_a_folder_is_read_filtered_and_compared_with(page, server):
     page.click("#ohwx-tab-pnginfo")
     page.fill("#ohwx-folder", "/bilder/ä b")

@@ -11,6 +11,7 @@ from planted_run import CornerStyle
 
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.judge.likeness import Likeness
+from ohwx_compare.judge.measure import LIKENESS
 from ohwx_compare.judge.run.judgement import judge_scores
 from ohwx_compare.judge.run.pictures import judged_run
 from ohwx_compare.judge.run.scoring import score_run
@@ -144,5 +145,14 @@ def test_the_slider_weighs_and_the_button_shows_another_nine(judgement, planted,
     again = page.locator("#pictures a").evaluate_all("all => all.map(n => n.href)")
     assert len(set(first)) == len(set(again)) == 9
     assert first != again
+    page.locator("#order").select_option("most likeness first")
+    table = judgement.tables[LIKENESS]
+    last = [each for each in judgement.run.pictures if each.is_last and each.checkpoint not in judgement.trained.bases]
+    ranked = sorted((value for each in last if (value := table.value(each)) == table.value(each)), reverse=True)
+    for start in (0, 9):
+        shown = page.locator("#pictures small").all_inner_texts()
+        said = [float(re.search(r"likeness (\S+)", text)[1].replace("−", "-")) for text in shown]
+        assert said == pytest.approx(ranked[start : start + 9], abs=0.006)
+        page.locator("#another").click()
     page.close()
     assert wrong == []

@@ -40,8 +40,24 @@ def test_the_two_way_layout_adds_up():
 
 
 def test_seeds_of_their_own_are_flagged_as_rarely_as_is_said():
-    seen = [seed_variance(layout(6, 4, 0, seed)).is_visible for seed in range(1000)]
-    assert np.mean(seen) == pytest.approx(0.05, abs=0.03)
+    found = [seed_variance(layout(6, 4, 0, seed)) for seed in range(1000)]
+    assert np.mean([one.is_visible for one in found]) == pytest.approx(0.05, abs=0.03)
+    assert np.mean([one.may_be for one in found]) == pytest.approx(0.25, abs=0.05)
+
+
+def test_nothing_is_said_of_all_seeds_that_other_seeds_would_overturn():
+    """Nothing differs, seeds share 15 % of the variance within 15 styles: "more" or "less" of these seeds alone is
+    said in 14 % of experiments, without that word in 5.
+    """
+    random, bare = np.random.RandomState(1), []
+    for _ in range(1000):
+        seeds = np.sqrt(0.105) * random.standard_normal((1, 4))
+        values = 0.1 * (np.sqrt(0.3) * random.standard_normal((15, 1)) + seeds)
+        values = values + 0.1 * np.sqrt(0.595) * random.standard_normal((15, 4))
+        if effect(values).is_clear:
+            bare.append(not verdict(effect(values), wider=other_seeds(values)).of_these_seeds)
+    assert 100 < len(bare) < 200
+    assert sum(bare) < 68
 
 
 def test_seeds_that_pull_together_widen_the_interval():
@@ -50,7 +66,7 @@ def test_seeds_that_pull_together_widen_the_interval():
     assert wider.value == own.value
     assert wider.low < own.low < own.high < wider.high
     assert wider.freedom < 5  # nearly all that is uncertain are four seeds
-    assert other_seeds(layout(30, 4, 0)) is None
+    assert other_seeds(layout(30, 4, 0, seed=2)) is None
 
 
 def test_of_few_styles_the_seeds_means_speak():
@@ -71,7 +87,7 @@ def test_a_word_that_other_seeds_would_overturn_is_of_these_seeds_only():
     assert (told.word, told.of_these_seeds) == (Word.MORE, True)
     clause = Clause(subject="likeness", more="more likeness", less="", effect=effect(values), verdict=told, wider=wider)
     assert one_sentence("With it", [clause]).startswith("With it: more likeness (with these seeds only)")
-    assert "Seeds agree across styles: with other seeds it may be −0." in line(clause)
+    assert "Seeds may agree across styles: with other seeds it may be −0." in line(clause)
     far = values + 1
     assert not verdict(effect(far), wider=other_seeds(far)).of_these_seeds
 

@@ -143,3 +143,11 @@ def test_other_photographs_make_another_fallback_and_too_few_none(sight, photogr
     assert one.key != other.key
     with pytest.raises(MeasureError, match="4 faces found in 4 pictures of other people by whole, expected 5"):
         LatentLikeness(sight, WholeDetector(), photographs.person, photographs.others[:4])
+
+
+def test_texture_is_of_grain_and_not_of_a_scenes_light(sight):
+    """After the first layer, 32 means and 32 differences: a slow ramp of light, and noise of a third of its spread."""
+    ramp = np.linspace(60, 190, 96)[None, :, None] * np.ones((96, 1, 3))
+    noise = np.random.default_rng(0).normal(0, 13, (96, 96, 3))
+    lit, grainy = sight.texture(Image.fromarray(pixels.astype(np.uint8)) for pixels in (ramp, 125 + noise))[:, 32:64]
+    assert (lit < grainy - 0.5).all()

@@ -20,6 +20,7 @@ from ohwx_compare.judge.effects import Effect
 from ohwx_compare.judge.measure import LIKENESS, STYLE_KEPT
 from ohwx_compare.judge.run.judgement import Judged, Judgement, RunPoint
 from ohwx_compare.judge.run.pictures import JudgedPicture
+from ohwx_compare.judge.run.table import MeasureTable
 from ohwx_compare.judge.words import chance, rounded, scope
 from ohwx_compare.look.report.charts import Mark, forest, level_chart, scatter
 from ohwx_compare.look.report.numbers import judgement_json
@@ -29,6 +30,7 @@ from ohwx_compare.look.templating import filled, source_hash
 __all__ = ["render_judgement", "write_judgement"]
 
 _MOST = 360  # pictures that nine are chosen from
+_ENDS = 27  # pictures from either end of each measure: three times nine
 
 
 def write_judgement(found: Judgement, markdown: str) -> tuple[Path, Path]:
@@ -167,22 +169,39 @@ def _data(found: Judgement) -> dict[str, Any]:
     even = found.kept.index(found.keep) if found.keep else 0
     last = [each for each in found.run.pictures if each.is_last and each.checkpoint not in found.trained.bases]
     chosen = Random("nine pictures").sample(last, min(_MOST, len(last)))
+    ends = [picture for table in found.tables.values() for picture in _ends(table, last)]
     return {
+        "measures": list(found.tables),
+        "drawn": len(chosen),
         "kept": [
             {"sentence": kept_words(each, found), "keep": [s.checkpoint for s in each.saves]} for each in found.kept
         ],
         "even": even,
-        "pictures": [_picture(found, each) for each in chosen],
+        "pictures": [_picture(found, each) for each in dict.fromkeys([*chosen, *ends])],
     }
 
 
-def _picture(found: Judgement, picture: JudgedPicture) -> dict[str, str]:
+def _ends(table: MeasureTable, pictures: Iterable[JudgedPicture]) -> list[JudgedPicture]:
+    """The pictures with the least and the most of a measure."""
+    told = sorted((each for each in pictures if table.value(each) == table.value(each)), key=table.value)
+    return [*told[:_ENDS], *told[-_ENDS:]]
+
+
+def _picture(found: Judgement, picture: JudgedPicture) -> dict[str, Any]:
     label = next(column.label for column in found.run.columns if column.name == picture.checkpoint)
-    values = {name: table.value(picture) for name, table in found.tables.items() if picture in table.scored.scores}
-    told = [f"{name} {rounded(value, '{:.2f}')}" for name, value in values.items() if value == value]
+    values = [table.value(picture) for table in found.tables.values()]
+    told = [
+        f"{name} {rounded(value, '{:.2f}')}" for name, value in zip(found.tables, values, strict=True) if value == value
+    ]
     words = " · ".join([label, picture.style, f"seed {picture.seed}", *told])
     image = _link(found, picture.path)
-    return {"image": image, "thumb": _link(found, picture.thumb) if picture.thumb else image, "words": words}
+    thumb = _link(found, picture.thumb) if picture.thumb else image
+    return {
+        "image": image,
+        "thumb": thumb,
+        "words": words,
+        "values": [value if value == value else None for value in values],
+    }
 
 
 def _link(found: Judgement, path: Path) -> str:

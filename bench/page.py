@@ -1,11 +1,12 @@
 """What a page of ten thousand cells costs a browser: until the first pictures, while scrolling, in nodes and bytes.
 
-usage: python bench/page.py [--checkpoints 10] [--seeds 1000] [--folder DIR] [--from disk|view]
+usage: python bench/page.py [--checkpoints 10] [--seeds 1000] [--folder DIR] [--from disk|view] [--frames 4000]
 
 Makes a run folder without a model (pictures are drawn once and linked), opens its page in a headless Chromium by
 Playwright, and prints: milliseconds from the navigation until the first pictures are decoded, kilobytes read by then,
-frames a second (median) while the whole page scrolls by in steps of 120 px, the most nodes meanwhile, and the size of
-the script's heap before and after. --folder keeps the run there, and takes the one that lies there.
+frames a second (median) and CPU milliseconds of the page's thread for each frame while the page scrolls by in steps of
+120 px, at most so many, the most nodes meanwhile, and the size of the script's heap before and after. --folder keeps
+the run there, and takes the one that lies there.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -44,9 +46,8 @@ SCROLL = """async ([step, most]) => {
     const times = [], nodes = () => document.getElementsByTagName("*").length;
     let [last, nodesMost, at] = [performance.now(), 0, 0];
     const end = document.documentElement.scrollHeight - innerHeight;
-    const far = Math.max(step, end / most);
-    while (at < end) {
-        scrollTo(0, at += far);
+    while (at < end && times.length < most) {
+        scrollTo(0, at += step);
         const now = await new Promise(requestAnimationFrame);
         times.push(now - last);
         last = now;
@@ -116,7 +117,7 @@ def address_of(folder: Path, way: str) -> Iterator[str]:
         server.shutdown()
 
 
-def measure(folder: Path, way: str) -> dict[str, float]:
+def measure(folder: Path, way: str, frames: int) -> dict[str, float]:
     """Open, wait, scroll."""
     from playwright.sync_api import sync_playwright
 
@@ -132,16 +133,27 @@ def measure(folder: Path, way: str) -> dict[str, float]:
         page.goto(address, wait_until="commit")
         first = page.wait_for_function(SEEN, polling=10).json_value()
         read = sum(_size(folder, url) for url in asked)
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
         heap = "() => { gc(); return performance.memory.usedJSHeapSize }"
         before = page.evaluate(heap)
-        scrolled = page.evaluate(SCROLL, [120, 4000])
+        busy = _busy(session)
+        scrolled = page.evaluate(SCROLL, [120, frames])
+        busy = _busy(session) - busy
         after = page.evaluate(heap)
         browser.close()
     return {
         "first pictures, ms": first, "read until then, kB": read / 1000, "median frames/s": 1000 / scrolled["median"],
-        "95 % of frames within, ms": scrolled["slow"], "frames": scrolled["frames"], "px high": scrolled["high"],
+        "CPU of a frame, ms": 1000 * busy / scrolled["frames"], "95 % of frames within, ms": scrolled["slow"],
+        "frames": scrolled["frames"], "px high": scrolled["high"],
         "most nodes": scrolled["nodes"], "heap before, MB": before / 1e6, "heap after, MB": after / 1e6,
     }  # fmt: skip
+
+
+def _busy(session: Any) -> float:
+    """CPU seconds of the page's main thread."""
+    told = session.send("Performance.getMetrics")["metrics"]
+    return next(each["value"] for each in told if each["name"] == "TaskDuration")
 
 
 def _size(folder: Path, url: str) -> int:
@@ -160,6 +172,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--from", dest="way", choices=("disk", "view"), default="disk")
+    parser.add_argument("--frames", type=int, default=4000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch) / "run"
@@ -171,7 +184,7 @@ def main() -> None:
         began = time.process_time()
         write_page(run)
         print(f"{'write the page, s CPU':30s} {time.process_time() - began:10.2f}")
-        for name, value in measure(folder, options.way).items():
+        for name, value in measure(folder, options.way, options.frames).items():
             print(f"{name:30s} {value:10.1f}")
 
 

@@ -21,6 +21,7 @@ function plain(value) {
 /** Values of a kind as one text. @param {string} kind @param {Axis["values"]} values */
 export function valuesText(kind, values) {
   if (typeof values === "string") return values;
+  if (kind === "prompt order") return JSON.stringify(values); // lists of parts
   const texts = values.map(plain);
   return isByLine(kind) ? texts.join("\n") : texts.map(quoted).join(", ");
 }

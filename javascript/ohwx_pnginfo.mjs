@@ -8,7 +8,7 @@ const HINT =
   "a face pass. The folder must be on the machine that runs the webui.";
 
 /** @param {InfoRow} row */
-const searched = (row) => [row.path, row.infotext ?? ""].join("\n").toLowerCase();
+const searched = (row) => [row.path, row.program, row.infotext || row.told].join("\n").toLowerCase();
 
 /** Rows that hold each phrase of a filter; commas part them. @param {readonly InfoRow[]} rows @param {string} filter */
 export function matchingRows(rows, filter) {
@@ -18,6 +18,25 @@ export function matchingRows(rows, filter) {
     .map((phrase) => phrase.trim())
     .filter(Boolean);
   return rows.filter((row) => phrases.every((phrase) => searched(row).includes(phrase)));
+}
+
+/** What a row shows in a column. @param {InfoRow} row @param {string} column */
+const cellOf = (row, column) =>
+  ({ Picture: row.path, Pair: row.pair, Program: row.program })[column] ?? row.values?.[column] ?? "";
+
+/**
+ * Rows by one column, numbers by their value, rows without any last; a column of "" leaves them as they are.
+ *
+ * @param {readonly InfoRow[]} rows
+ * @param {string} column
+ * @param {boolean} isDown
+ */
+export function sortedRows(rows, column, isDown) {
+  if (!column) return [...rows];
+  const order = new Intl.Collator("en", { numeric: true });
+  const filled = rows.filter((row) => cellOf(row, column) !== "");
+  filled.sort((a, b) => order.compare(String(cellOf(a, column)), String(cellOf(b, column))) * (isDown ? -1 : 1));
+  return [...filled, ...rows.filter((row) => cellOf(row, column) === "")];
 }
 
 /** How many rows are seen. @param {number} seen @param {FolderInfo} info @param {Pick<Words, "counted">} words */
@@ -47,7 +66,7 @@ export function pnginfoView(parts, server, hooks) {
   const count = make("span", { className: "ohwx-grey", role: "status", id: "ohwx-rows-count" });
   const { node: error, say } = parts.errorLine();
   const empty = make("p", { className: "ohwx-grey ohwx-empty" }, HINT);
-  const table = rowTable(parts, pick);
+  const table = rowTable(parts, pick, sort);
   const detail = detailOf(parts, hooks.draft);
   const more = button("Show more", showMore, { id: "ohwx-rows-more" });
   const line = make("div", { className: "ohwx-line", hidden: true }, filter, count, csv);
@@ -73,6 +92,7 @@ export function pnginfoView(parts, server, hooks) {
   let shown = PAGE;
   /** @type {InfoRow | null} */
   let picked = null;
+  let sorted = { column: "", isDown: false };
   setShown(table.node, false);
   setShown(more, false);
 
@@ -113,9 +133,10 @@ export function pnginfoView(parts, server, hooks) {
   /** @param {string} path @param {FolderInfo} info */
   function use(path, info) {
     [found, folderOf, shown, picked] = [info, path, PAGE, null];
+    sorted = { column: "", isDown: false };
     say("");
     hooks.remember("folder", path);
-    table.head(["Picture", "Pair", ...info.columns]);
+    table.head(["Picture", "Pair", "Program", ...info.columns]);
     draw();
   }
 
@@ -126,8 +147,15 @@ export function pnginfoView(parts, server, hooks) {
     table.mark(row);
   }
 
+  /** By a column, the other way round the second time. @param {string} column */
+  function sort(column) {
+    sorted = { column, isDown: sorted.column === column && !sorted.isDown };
+    draw();
+  }
+
   function draw() {
-    const all = matchingRows(found.rows, filter.value);
+    const all = sortedRows(matchingRows(found.rows, filter.value), sorted.column, sorted.isDown);
+    table.order(sorted);
     table.rows(all.slice(0, shown), found.columns, picked);
     setText(count, countWords(all.length, found, parts));
     setText(empty, "This folder has no pictures.");
@@ -150,8 +178,8 @@ export function pnginfoView(parts, server, hooks) {
   return { node };
 }
 
-/** @param {Parts} parts @param {(row: InfoRow) => void} pick */
-function rowTable({ make, fileName }, pick) {
+/** @param {Parts} parts @param {(row: InfoRow) => void} pick @param {(column: string) => void} sort */
+function rowTable({ make, fileName }, pick, sort) {
   const head = make("tr");
   const body = make("tbody");
   const region = { className: "ohwx-table", tabIndex: 0, role: "region", "aria-label": "Pictures" };
@@ -164,7 +192,13 @@ function rowTable({ make, fileName }, pick) {
     const link = { type: "button", className: "ohwx-link", title: row.path, onclick: () => pick(row) };
     const name = make("th", { scope: "row" }, make("button", link, fileName(row.path)));
     const values = columns.map((column) => make("td", {}, make("span", {}, String(row.values?.[column] ?? ""))));
-    return make("tr", {}, name, make("td", {}, fileName(row.pair)), ...values);
+    return make("tr", {}, name, make("td", {}, fileName(row.pair)), make("td", {}, row.program ?? ""), ...values);
+  }
+
+  /** @param {string} name */
+  function headOf(name) {
+    const button = make("button", { type: "button", className: "ohwx-link", onclick: () => sort(name) }, name);
+    return make("th", { scope: "col" }, button);
   }
 
   /** @param {InfoRow | null} picked */
@@ -176,7 +210,14 @@ function rowTable({ make, fileName }, pick) {
     node,
     mark,
     /** @param {readonly string[]} names */
-    head: (names) => head.replaceChildren(...names.map((name) => make("th", { scope: "col" }, name))),
+    head: (names) => head.replaceChildren(...names.map(headOf)),
+    /** Tell by which column the rows stand. @param {{ column: string, isDown: boolean }} sorted */
+    order({ column, isDown }) {
+      for (const cell of head.children) {
+        const way = cell.textContent === column && (isDown ? "descending" : "ascending");
+        cell.setAttribute("aria-sort", way || "none");
+      }
+    },
     /** @param {readonly InfoRow[]} rows @param {readonly string[]} columns @param {InfoRow | null} picked */
     rows(rows, columns, picked) {
       lines = new Map(rows.map((row) => [row, lineOf(row, columns)]));
@@ -200,7 +241,7 @@ function detailOf({ make, button, setText, setShown }, draft) {
     /** @param {InfoRow} now */
     show(now) {
       row = now;
-      setText(text, row.infotext || row.error || "This picture has no infotext.");
+      setText(text, row.infotext || row.told || row.error || "This picture has no infotext.");
       compare.disabled = !row.infotext;
       setShown(node, true);
     },

@@ -230,6 +230,8 @@ export interface Weights {
 
 export interface InfoRow {
   path: string;
+  program?: string;
+  told?: string;
   infotext: string | null;
   pair: string | null;
   values: Record<string, string> | null;

@@ -36,6 +36,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "judge": "say which checkpoint to keep",
         "votes": "say what blind votes on a run add up to",
         "sort": "sort pictures by likeness to photographs",
+        "dataset": "look for what is wrong with a set of training pictures, and crop it",
         "train": "train SDXL with DreamBooth from a recipe",
         "weights": "fetch the weights that a measure needs",
         "demo": "see the whole job in a toy world, from training to the answer",

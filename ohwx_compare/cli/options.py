@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
+from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.events import Listener
 from ohwx_compare.core.request.face import CASCADE, FaceSettings
 from ohwx_compare.core.request.limits import is_unicode
@@ -228,7 +229,14 @@ def native_host(
         [options.checkpoints],
         device=options.device,
         dtype=getattr(torch, options.dtype) if options.dtype else None,
-        beside=Beside(options.vae, options.vaes, options.loras, options.embeddings, options.upscalers),
+        beside=Beside(
+            options.vae,
+            options.vaes,
+            options.loras,
+            options.embeddings,
+            options.upscalers,
+            resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes),
+        ),
         interruption=lambda: interruption(asked),
         on_step=on_step,
         hashes=hashes,

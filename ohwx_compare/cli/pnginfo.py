@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ohwx_compare.cli.answer import print_json
@@ -36,28 +37,39 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print; the status is 1 where a picture could not be read, or none says how it was generated."""
-    found = pictures(options.inputs)
-    read = list(infos(found))
+    wrong: list[str] = []
+    is_any = False
+
+    def followed() -> Iterator[Info]:
+        nonlocal is_any
+        for info in infos(pictures(options.inputs)):
+            wrong.extend([info.error] if info.error else [])
+            is_any = is_any or bool(info.infotext or info.raw)
+            yield info
+
+    _write(options, followed())
+    for error in wrong:
+        print(f"ohwx: {error}", file=sys.stderr)
+    if not wrong and not is_any:
+        print("ohwx: none of the pictures has an infotext, or another program's metadata.", file=sys.stderr)
+    return 1 if wrong or not is_any else 0
+
+
+def _write(options: argparse.Namespace, read: Iterator[Info]) -> None:
+    """In the form asked for; a table and a list are kept in memory, all else is written as it is read."""
     if options.csv:
         write_csv(sys.stdout, read)
+    elif options.json:
+        print_json([vars(info) for info in read])
     elif options.jsonl:
         for info in read:
             print(json_text(vars(info)))
     elif options.prompts:
-        for info in read:
-            if line := prompt_line(info):
-                print(line)
-    elif options.json:
-        print_json([vars(info) for info in read])
+        for line in filter(None, map(prompt_line, read)):
+            print(line)
     else:
-        print(*map(_in_words, read), sep="\n\n")
-    wrong = [info for info in read if info.error]
-    for info in wrong:
-        print(f"ohwx: {info.error}", file=sys.stderr)
-    is_any = any(info.infotext or info.raw for info in read)
-    if not wrong and not is_any:
-        print("ohwx: none of the pictures has an infotext, or another program's metadata.", file=sys.stderr)
-    return 1 if wrong or not is_any else 0
+        for place, info in enumerate(read):
+            print(*([""] if place else []), _in_words(info), sep="\n")
 
 
 def _in_words(info: Info) -> str:

@@ -44,9 +44,9 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, OverflowError) as error:
         raise ExperimentError(f"Port {options.port} cannot be listened on: {error}. Choose another one.") from error
     with server:
-        print(server.url, flush=True)
-        print("Press Ctrl-C to stop.", file=sys.stderr)
         try:
+            print(server.url, flush=True)
+            print("Press Ctrl-C to stop.", file=sys.stderr)
             if options.open:
                 webbrowser.open(server.url)
             server.serve_forever()

@@ -62,7 +62,6 @@ def require_built(tabs: Sequence[FaceSettings]) -> None:
     """Raise UnsupportedKeyError, naming it, for a setting that changes pixels and is not supported yet."""
     for number, tab in enumerate(tabs, 1):
         asked = {
-            "a checkpoint of its own": tab.checkpoint is not None,
             "face restoration": tab.restore_face,
             "classes by name": bool(tab.classes) or "-world" in tab.model,
         }
@@ -167,7 +166,9 @@ def _is_skip(asked: InpaintJob) -> bool:
     return _SKIP.fullmatch(asked.job.prompt) is not None
 
 
-_OWN = ("width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip", "vae")  # where a tab has none: the job's
+_OWN = (  # where a tab has none: the job's
+    "width", "height", "steps", "cfg", "sampler", "schedule", "clip_skip", "vae", "checkpoint",
+)  # fmt: skip
 
 
 def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
@@ -180,6 +181,7 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
         subseed=job.subseed + index,
         denoise=tab.denoise,
         hires_upscaler=None,
+        refiner=None,
         resize_mode="stretch",
         color_correction=False,
         noise_multiplier=1.0 if tab.noise_multiplier is None else tab.noise_multiplier,

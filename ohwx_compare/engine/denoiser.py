@@ -5,7 +5,7 @@ schedule, and the blend that keeps what an inpaint must not touch. Rules: the we
 (modules/sd_samplers_cfg_denoiser.py, 82a973c) over k-diffusion's denoisers (external.py, ab527a9a).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +15,10 @@ from ohwx_compare.core.request.job import SoftInpaint
 from ohwx_compare.engine.conditioning import Conditioning, Entry
 from ohwx_compare.engine.levels import ModelSigmas
 from ohwx_compare.engine.soft_inpaint import blend_softly
+from ohwx_compare.engine.weights import LoadedUNet
 from ohwx_compare.models.unet import Context, UNet
 
-__all__ = ["Blend", "Denoiser", "Guidance", "in_force"]
+__all__ = ["Blend", "Denoiser", "Guidance", "Handover", "in_force"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,24 @@ class Guidance:
         return self.factors[call] if call < len(self.factors) else 1.0
 
 
+@dataclass(frozen=True)
+class Handover:
+    """Another checkpoint that takes over before a call: the refiner."""
+
+    at: float  # 0..1 of the way from noise: of the training timesteps, or of the calls
+    calls: int | None  # all that are expected, where they count
+    load: Callable[[], tuple[LoadedUNet, Sequence[Conditioning]]]  # the one before may be used up by it
+
+    def is_due(self, call: int, timestep: int) -> bool:
+        """Whether it has taken over at `call` (from 0), at a training timestep 0..999.
+
+        The webui's `apply_refiner` (modules/sd_samplers_common.py, 82a973c).
+        """
+        if self.calls is not None:
+            return call / self.calls >= self.at
+        return (999 - timestep) / 1000 >= self.at
+
+
 def in_force(schedule: Sequence[Entry], call: int) -> int:
     """The entry of a prompt schedule that the model's `call` (from 0) uses: the first with call <= until.
 
@@ -85,11 +104,12 @@ class Denoiser:
         conditionings: Sequence[Conditioning],
         guidance: Guidance,
         blend: Blend | None = None,
+        handover: Handover | None = None,
     ) -> None:
         """`prediction` is "eps" or "v". The UNet runs in its own dtype."""
         self.unet, self.levels, self.prediction = unet, levels, prediction
         self.conditionings, self.guidance, self.blend = conditionings, guidance, blend
-        self.weight = next(unet.parameters())
+        self.weight, self.handover = next(unet.parameters()), handover
         self.is_free = _is_free(conditionings, guidance.scales)
         self.calls = 0
         self.plans: dict[bool, tuple[object, _Plan]] = {}  # the last one without the negative, and the last with it
@@ -98,6 +118,9 @@ class Denoiser:
         """Denoise once; see the class."""
         call, self.calls = self.calls, self.calls + 1
         time = self.levels.time(sigma)
+        timestep = int(time + 0.001) if self.guidance.by_time else self.levels.nearest(sigma)
+        if self.handover and self.handover.is_due(call, timestep):
+            self._take_over(self.handover)
         factor = self.guidance.factor(call)
         plan = self._plan_now(call, self.guidance.skips(call, sigma, time) or (self.is_free and factor == 1.0))
         if self.blend and self.blend.first:
@@ -105,6 +128,12 @@ class Denoiser:
             return plan.guide(self._scaled(seen[plan.images], sigma, time, plan), factor) + x - seen
         denoised = plan.guide(self._scaled(x[plan.images], sigma, time, plan), factor)
         return self.blend(denoised, sigma) if self.blend else denoised
+
+    def _take_over(self, handover: Handover) -> None:
+        """From now on with the other checkpoint, whose levels are the same."""
+        model, self.conditionings = handover.load()
+        self.unet, self.prediction, self.weight = model.unet, model.prediction, next(model.unet.parameters())
+        self.plans, self.handover = {}, None
 
     def _plan_now(self, call: int, skips: bool) -> "_Plan":
         """The plan for the texts in force; a new one only where a prompt schedule switches or the negative goes."""

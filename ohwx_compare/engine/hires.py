@@ -1,4 +1,4 @@
-"""Hires fix with one checkpoint: the first pass, what makes it larger, and the second pass on that.
+"""Hires fix: the first pass, what makes it larger, and the second pass on that, with a checkpoint of its own or not.
 
 https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/82a973c/modules/processing.py: `sample_hr_pass`.
 """
@@ -8,23 +8,21 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from ohwx_compare.core.request.hires import LATENT_UPSCALERS, Enlarged, enlarged, second_pass
+from ohwx_compare.core.request.hires import LATENT_UPSCALERS, Enlarged, enlarged, first_pass, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
-from ohwx_compare.engine.render import NotedImage, Start
+from ohwx_compare.engine.render import DrawnLatents, ModelOf, NotedImage, Start
 from ohwx_compare.engine.running import Counter
 from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.engine.tiling import tiled
 from ohwx_compare.engine.upscale import Enlarge, resized
 from ohwx_compare.engine.weights import Model
 
-__all__ = ["ModelOf", "draw_passes"]
-
-ModelOf = Callable[[Job], Model]
-"""The model in use with what a job's prompt and VAE ask for; one that was given before may be used up by it."""
+__all__ = ["draw_passes"]
 
 _MODES = MappingProxyType(dict(zip(LATENT_UPSCALERS, (
     ("bilinear", False), ("bilinear", True), ("bicubic", False), ("bicubic", True), ("nearest", False),
@@ -41,41 +39,43 @@ def draw_passes(
     upscaler: finds what makes a picture larger, by name; None is a plain resize.
     """
     if jobs[0].hires_upscaler is None:
-        return render.draw_batch(model_of(jobs[0]), jobs, None, on_step)
+        return render.draw_batch(model_of(jobs[0]), jobs, None, on_step, model_of=model_of)
     name, size = jobs[0].hires_upscaler, enlarged(jobs[0])
     model = model_of(jobs[0])
     enlarge = None if name in LATENT_UPSCALERS else upscaler(name)  # one that is not there is said before all work
-    z, notes = render.draw_latents(model, jobs, None, on_step)
+    first = render.draw_latents(model, [first_pass(job) for job in jobs], None, on_step, model_of=model_of)
+    second = [second_pass(job) for job in jobs]
     if name in LATENT_UPSCALERS:
         mode, smooth = _MODES[name]
-        start = Start(F.interpolate(z, (size.height // 8, size.width // 8), mode=mode, antialias=smooth), None, notes)
+        z = F.interpolate(first.latents, (size.height // 8, size.width // 8), mode=mode, antialias=smooth)
+        model, start = model_of(second[0]), Start(z, None, first.notes)
     else:
-        with tiled(model, jobs[0].tiling):
-            start = _redrawn(model, jobs, z, notes, size, enlarge)
+        images, notes = _enlarged(first, jobs[0], size, enlarge)
+        model = model_of(second[0])
+        start = _encoded(model, jobs, images, notes)
     start = replace(start, latents=_cut(start.latents, size))
-    second = [second_pass(job) for job in jobs]
-    first_calls = find_solver(jobs[0].sampler).calls(jobs[0].steps)
-    return render.draw_batch(
-        model_of(second[0]), second, start, on_step, after=render.Before(first_calls, size.width, size.height)
-    )
+    before = render.Before(find_solver(jobs[0].sampler).calls(jobs[0].steps), size.width, size.height)
+    return render.draw_batch(model, second, start, on_step, after=before, model_of=model_of)
 
 
-def _redrawn(
-    model: Model,
-    jobs: Sequence[Job],
-    z: Tensor,
-    notes: tuple[tuple[str, ...], ...],
-    size: Enlarged,
-    enlarge: Enlarge | None,
+def _enlarged(
+    first: DrawnLatents, job: Job, size: Enlarged, enlarge: Enlarge | None
+) -> tuple[list[Image.Image], list[tuple[str, ...]]]:
+    """The pictures of the first pass, made larger, and their notes."""
+    with tiled(first.model, job.tiling):
+        decoded = [render.decode(first.model, one[None]) for one in first.latents]
+    images = [resized(image, (size.width, size.height), enlarge) for image, _ in decoded]
+    return images, [(*said, *more) for said, (_, more) in zip(first.notes, decoded, strict=True)]
+
+
+def _encoded(
+    model: Model, jobs: Sequence[Job], images: Sequence[Image.Image], notes: Sequence[tuple[str, ...]]
 ) -> Start:
-    """The latents of the decoded pictures, made larger."""
-    latents, all_notes = [], []
-    for one, job, said in zip(z, jobs, notes, strict=True):
-        image, decoded = render.decode(model, one[None])
-        encoded, more = render.encode(model, resized(image, (size.width, size.height), enlarge), job.seed)
-        latents.append(encoded)
-        all_notes.append((*said, *decoded, *more))
-    return Start(torch.cat(latents), None, tuple(all_notes))
+    """Pictures, each with its job's seed, as the start of the second pass."""
+    with tiled(model, jobs[0].tiling):
+        encoded = [render.encode(model, image, job.seed) for image, job in zip(images, jobs, strict=True)]
+    latents, more = zip(*encoded, strict=True)
+    return Start(torch.cat(latents), None, tuple((*said, *own) for said, own in zip(notes, more, strict=True)))
 
 
 def _cut(z: Tensor, size: Enlarged) -> Tensor:

@@ -17,6 +17,7 @@ from ohwx_compare.core.geometry import CropPaste
 from ohwx_compare.core.request.job import InpaintJob, Job, SoftInpaint
 from ohwx_compare.engine.noise import ImageNoise, pick_source
 from ohwx_compare.engine.render import (
+    ModelOf,
     NotedImage,
     canvas_of,
     coloured,
@@ -60,23 +61,28 @@ def inpaint(
     images: Sequence[Image.Image],
     masks: Sequence[Image.Image],
     on_step: Counter | None = None,
+    *,
+    model_of: ModelOf | None = None,
 ) -> list[NotedImage]:
     """Inpaint the white of each mask ("L", its image's size) in each image (RGB), in the jobs' order.
 
     With `only_masked` a picture keeps its size, else it gets the job's. A black mask with `only_masked` inpaints
-    everything, as in the webui, with a note. Raises ImageError where a mask has another size; else like `txt2img`.
+    everything, as in the webui, with a note. model_of: as for `render.draw_latents`.
+    Raises ImageError where a mask has another size; else like `txt2img`.
     """
     ready = [_prepare(*one) for one in zip(jobs, images, masks, strict=True)]
     pictures = []
     for group in _batches(jobs, ready):
         plain = [jobs[i].job for i in group]
+        model = model_of(plain[0]) if model_of else model  # a refiner used up the one before
         mask = torch.from_numpy(np.stack([ready[i].mask for i in group]))[:, None].to(model.device)
         start = encode_start(model, plain, [ready[i].canvas for i in group], mask)
         begun = _begun(model, [jobs[i] for i in group], start.latents, mask)
-        z, notes = draw_latents(model, plain, replace(start, latents=begun, soft=ready[group[0]].soft), on_step)
-        drawn = decode_batch(model, plain, z, notes)
+        start = replace(start, latents=begun, soft=ready[group[0]].soft)
+        drawn = draw_latents(model, plain, start, on_step, model_of=model_of)
+        decoded = decode_batch(plain, drawn)
         for at, i in enumerate(group):
-            pictures.append(_softened(ready[i], begun[at], z[at], mask[at]).finish(drawn[at]))
+            pictures.append(_softened(ready[i], begun[at], drawn.latents[at], mask[at]).finish(decoded[at]))
     return pictures
 
 

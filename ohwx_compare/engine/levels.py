@@ -46,6 +46,10 @@ class ModelSigmas:
         w = ((below - log_sigma) / (below - above)).clamp(0, 1)
         return ((1 - w) * low + w * (low + 1)).item()
 
+    def nearest(self, sigma: float) -> int:
+        """The place of the level that is nearest to `sigma`, from the smallest."""
+        return int((self.sigmas - sigma).abs().argmin())
+
     def at(self, time: torch.Tensor) -> torch.Tensor:
         """The levels at fractional `time` (n,) in 0..999, interpolated in log sigma: (n,)."""
         low, high, w = time.floor().long(), time.ceil().long(), time.frac()

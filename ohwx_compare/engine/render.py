@@ -5,6 +5,7 @@ beyond float rounding. Latents and levels are float32, each module runs in its o
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +22,7 @@ from ohwx_compare.core.request.job import Job, SoftInpaint
 from ohwx_compare.core.request.steps import steps_run
 from ohwx_compare.engine.adaptive import dpm_adaptive
 from ohwx_compare.engine.conditioning import Conditioning, condition
-from ohwx_compare.engine.denoiser import Blend, Denoiser, Guidance
+from ohwx_compare.engine.denoiser import Blend, Denoiser, Guidance, Handover
 from ohwx_compare.engine.noise import Brownian, ImageNoise, pick_source
 from ohwx_compare.engine.route import Route, find_route
 from ohwx_compare.engine.rows import SolverRow
@@ -37,6 +38,8 @@ from ohwx_compare.models.vae import LATENT_SCALE, VAE
 __all__ = [
     "Autoencoder",
     "Before",
+    "DrawnLatents",
+    "ModelOf",
     "NotedImage",
     "Start",
     "canvas_of",
@@ -89,6 +92,19 @@ class Start:
     soft: SoftInpaint | None = None
 
 
+ModelOf = Callable[[Job], Model]
+"""What a job's checkpoint, VAE and prompt ask for; the one that was given before may be used up by it."""
+
+
+@dataclass(frozen=True)
+class DrawnLatents:
+    """A batch's scaled latents (B, 4, h, w), each picture's notes, and the model that ended them and decodes them."""
+
+    latents: Tensor
+    notes: tuple[tuple[str, ...], ...]
+    model: Model
+
+
 @dataclass(frozen=True)
 class Before:
     """The pass before the second one of hires fix: its calls of the model, and the size to which it was made larger."""
@@ -128,14 +144,23 @@ def txt2img(model: Model, jobs: Sequence[Job], on_step: Counter | None = None) -
 
 @torch.inference_mode()
 def img2img(
-    model: Model, jobs: Sequence[Job], images: Sequence[Image.Image], on_step: Counter | None = None
+    model: Model,
+    jobs: Sequence[Job],
+    images: Sequence[Image.Image],
+    on_step: Counter | None = None,
+    *,
+    model_of: ModelOf | None = None,
 ) -> list[NotedImage]:
-    """Redraw each image (RGB, sized as `resize_mode` says) as far as the job's `denoise` says; else like `txt2img`."""
+    """Redraw each image (RGB, sized as `resize_mode` says) as far as the job's `denoise` says; else like `txt2img`.
+
+    model_of: as for `draw_latents`.
+    """
     pictures = []
     for group in job_batches(jobs):
         mine = [jobs[i] for i in group]
+        model = model_of(mine[0]) if model_of else model  # a refiner used up the one before
         canvases = [canvas_of(job, images[i].convert("RGB")) for i, job in zip(group, mine, strict=True)]
-        drawn = draw_batch(model, mine, encode_start(model, mine, canvases), on_step)
+        drawn = draw_batch(model, mine, encode_start(model, mine, canvases), on_step, model_of=model_of)
         pictures += [coloured(*one) for one in zip(mine, drawn, canvases, strict=True)]
     return pictures
 
@@ -157,17 +182,18 @@ def draw_batch(
     on_step: Counter | None = None,
     *,
     after: Before | None = None,
+    model_of: ModelOf | None = None,
 ) -> list[NotedImage]:
-    """One batch, whose jobs `batches` found equal: from noise, or from `start`. after: as for `draw_latents`."""
-    return decode_batch(model, jobs, *draw_latents(model, jobs, start, on_step, after=after))
+    """One batch, whose jobs `batches` found equal: from noise, or from `start`. The rest as for `draw_latents`."""
+    return decode_batch(jobs, draw_latents(model, jobs, start, on_step, after=after, model_of=model_of))
 
 
-def decode_batch(model: Model, jobs: Sequence[Job], z: Tensor, notes: Sequence[tuple[str, ...]]) -> list[NotedImage]:
-    """The pictures of a batch's scaled latents (B, 4, h, w), with their notes."""
+def decode_batch(jobs: Sequence[Job], drawn: DrawnLatents) -> list[NotedImage]:
+    """The pictures of a batch's latents, with their notes."""
     pictures = []
-    with tiled(model, jobs[0].tiling):
-        for one, said in zip(z, notes, strict=True):
-            image, decoded = decode(model, one[None])
+    with tiled(drawn.model, jobs[0].tiling):
+        for one, said in zip(drawn.latents, drawn.notes, strict=True):
+            image, decoded = decode(drawn.model, one[None])
             pictures.append(NotedImage(image, tuple(dict.fromkeys((*said, *decoded)))))
     return pictures
 
@@ -179,11 +205,39 @@ def draw_latents(
     on_step: Counter | None = None,
     *,
     after: Before | None = None,
-) -> tuple[Tensor, tuple[tuple[str, ...], ...]]:
-    """The scaled latents (B, 4, h, w) of one batch and each picture's notes. after: the pass before, of hires fix."""
+    model_of: ModelOf | None = None,
+) -> DrawnLatents:
+    """The latents of one batch.
+
+    after: the pass before, of hires fix. model_of: gives the refiner of jobs that have one; `model` may be used up.
+    """
     for job in jobs:
         _check(job, start)
     _, notes = pick_source(jobs[0].rng, model.device)
+    conditionings = _conditionings(model, jobs, after)
+    with ExitStack() as tiles:
+        tiles.enter_context(tiled(model, jobs[0].tiling))
+        ends = [model]
+
+        def refiner() -> tuple[Model, Sequence[Conditioning]]:
+            ends.append(_refiner(jobs[0], model_of))
+            tiles.enter_context(tiled(ends[-1], jobs[0].tiling))
+            return ends[-1], _conditionings(ends[-1], jobs, after)
+
+        z = latents(model, jobs, conditionings, start, on_step, refiner=refiner)
+    began = start.notes if start else ((),) * len(jobs)
+    said = ((*notes, *own.notes, *more) for own, more in zip(conditionings, began, strict=True))
+    return DrawnLatents(z, tuple(said), ends[-1])
+
+
+def _refiner(job: Job, model_of: ModelOf | None) -> Model:
+    if model_of is None:
+        raise HostError(f"The refiner {job.refiner} cannot be loaded here: only one checkpoint was given.")
+    return model_of(replace(job, checkpoint=job.refiner))
+
+
+def _conditionings(model: Model, jobs: Sequence[Job], after: Before | None) -> list[Conditioning]:
+    """Of a batch's jobs; equal texts are encoded once."""
     texts = {(job.prompt, job.negative, job.clip_skip): job for job in jobs}
     steps = find_solver(jobs[0].sampler).calls(jobs[0].steps)
     width, height = (after.width, after.height) if after else (jobs[0].width, jobs[0].height)
@@ -191,13 +245,7 @@ def draw_latents(
     encoded = {
         text: condition(model, job, width=width, height=height, steps=steps, after=calls) for text, job in texts.items()
     }
-    conditionings = [encoded[job.prompt, job.negative, job.clip_skip] for job in jobs]
-    with tiled(model, jobs[0].tiling):
-        z = latents(model, jobs, conditionings, start, on_step)
-    began = start.notes if start else ((),) * len(jobs)
-    return z, tuple(
-        (*notes, *conditioning.notes, *said) for conditioning, said in zip(conditionings, began, strict=True)
-    )
+    return [encoded[job.prompt, job.negative, job.clip_skip] for job in jobs]
 
 
 def _check(job: Job, start: Start | None) -> None:
@@ -221,8 +269,13 @@ def latents(
     conditionings: Sequence[Conditioning],
     start: Start | None,
     on_step: Counter | None = None,
+    *,
+    refiner: Callable[[], tuple[LoadedUNet, Sequence[Conditioning]]] | None = None,
 ) -> Tensor:
-    """The sampled latents (B, 4, h, w) of one batch, float32, still scaled. Raises HostError for NaN."""
+    """The sampled latents (B, 4, h, w) of one batch, float32, still scaled. Raises HostError for NaN.
+
+    refiner: loads that of the jobs, when its turn comes.
+    """
     job = jobs[0]
     solver = find_solver(job.sampler)
     levels = solver.sigmas(zero_snr=model.zero_snr or job.zero_snr)
@@ -239,7 +292,10 @@ def latents(
     if start and start.mask is not None:
         blend = Blend(start.mask, start.latents, first=bool(solver.timesteps), soft=start.soft)
     guidance = _guidance(jobs, solver, rows)
-    denoiser = Denoiser(model.unet, levels, model.prediction, conditionings, guidance, blend)
+    handover = None
+    if job.refiner and refiner:
+        handover = Handover(job.refiner_at, guidance.calls if job.refiner_by_steps else None, refiner)
+    denoiser = Denoiser(model.unet, levels, model.prediction, conditionings, guidance, blend, handover)
     if solver.rows:
         x = sample(denoiser, x, rows, noise, on_step)
     else:
@@ -289,7 +345,7 @@ def encode_start(model: Model, jobs: Sequence[Job], images: Sequence[Image.Image
 def encode(model: Model, image: Image.Image, seed: int) -> tuple[Tensor, tuple[str, ...]]:
     """`image` (RGB, at least 8 px a side, the rest over 8 is lost) as scaled latents (1, 4, h, w) float32, and notes.
 
-    Sampled from the VAE's posterior with `seed` alone, so that the result does not depend on earlier pictures.
+    DrawnLatents from the VAE's posterior with `seed` alone, so that the result does not depend on earlier pictures.
     """
     pixels = torch.from_numpy(np.array(image, dtype=np.float32)).permute(2, 0, 1)[None] / 255 * 2 - 1
     moments, notes = _through(model, model.vae.encode, pixels.to(model.device), "encode")

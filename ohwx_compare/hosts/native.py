@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered, run_on
+from ohwx_compare.compare.resolve import Resolve, among
+from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext.vae import OWN_VAE
 from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import InpaintJob, Job
@@ -29,6 +31,7 @@ from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.hosts.ahead import Ahead
+from ohwx_compare.hosts.other_checkpoints import OtherCheckpoints
 from ohwx_compare.hosts.run_files import RunFiles
 from ohwx_compare.hosts.upscalers import Upscalers
 from ohwx_compare.hosts.wardrobe import Wardrobe
@@ -48,6 +51,7 @@ class Beside:
     loras: Sequence[Path] = ()
     embeddings: Sequence[Path] = ()
     upscalers: Sequence[Path] = ()
+    resolve: Resolve | None = None  # finds checkpoints that a job names; None: by name or hash in the host's folders
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,12 @@ class _Source:
     contents: Contents
     identity: FileIdentity  # of the file before it was read
     vae: Path | None  # in place of the checkpoint's own
+    loaded: Loaded
+
+    @property
+    def files(self) -> tuple[Path, Path | None]:
+        """That the weights are from."""
+        return self.checked.path, self.vae
 
 
 def default_device() -> torch.device:
@@ -107,13 +117,14 @@ class NativeHost:
         self._vaes = NamedFiles("VAE", beside.vaes, self._hashes)
         self._named = Wardrobe(beside.loras, beside.embeddings, self._files, self._hashes)
         self._upscalers = Upscalers(beside.upscalers, self._files, self._hashes, self.device)
+        self._others = OtherCheckpoints(beside.resolve or self._among_all, self._files)
         if beside.vae:
             self._files.sha256(beside.vae)
         self._ask, self._on_step = interruption, on_step
         self.reports_steps = on_step is not None
         self._in_use: Loaded | None = None
-        self._held: weights.Model | None = None  # whole, though perhaps no longer in use
-        self._held_as: Loaded | None = None  # what it was loaded as
+        self._own: _Source | None = None  # of the checkpoint in use
+        self._held: weights.Model | None = None  # whole, though perhaps another than the one in use
         self._source: _Source | None = None  # what it was loaded from
         self._ahead: Ahead | None = None
 
@@ -148,9 +159,9 @@ class NativeHost:
             return self._in_use if self._in_use.is_sampled == is_sampled else wanted
         self._in_use = None
         self._end_reading_ahead()
-        source = _Source(weights.check(checkpoint.path, vae=self.vae), contents, before, self.vae)
+        source = _Source(weights.check(checkpoint.path, vae=self.vae), contents, before, self.vae, wanted)
         self._source, self._held = source, self._loaded(source)
-        self._held_as = wanted
+        self._own = source
         self._in_use = wanted
         return wanted
 
@@ -176,7 +187,9 @@ class NativeHost:
         """Redraw each image (RGB) as its job says, in order. Raises as `render`."""
         for group in render.job_batches(jobs):
             chosen, starts = [jobs[i] for i in group], [images[i] for i in group]
-            draw = partial(render.img2img, self.model_of(chosen[0]), chosen, starts, self._on_step)
+            draw = partial(
+                render.img2img, self.model_of(chosen[0]), chosen, starts, self._on_step, model_of=self.model_of
+            )
             yield from self._within_memory(chosen, draw)
 
     def inpaint(
@@ -185,13 +198,16 @@ class NativeHost:
         """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
         for group in render.job_batches([job.job for job in jobs]):
             chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
-            draw = partial(inpaint.inpaint, self.model_of(chosen[0].job), chosen, canvases, holes, self._on_step)
+            model = self.model_of(chosen[0].job)
+            draw = partial(inpaint.inpaint, model, chosen, canvases, holes, self._on_step, model_of=self.model_of)
             yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
-        """The engine, its noise, the kind of device, the precision, the VAE, the prompts' LoRAs and embeddings.
+        """The engine, its noise, the kind of device, the precision, the VAE, the prompts' LoRAs and embeddings, the
+        upscaler, and the checkpoints that a job names besides the one in use.
 
-        Raises UnknownNameError for a VAE or LoRA that is not there, PromptError for a tag that cannot be read.
+        Raises UnknownNameError for a VAE or LoRA that is not there, PromptError for a tag that cannot be read,
+        CheckpointError for a checkpoint that is not there or no SDXL's.
         """
         source, _ = pick_source(job.rng, self.device)
         vae = self._vae_of(job)
@@ -203,6 +219,7 @@ class NativeHost:
             "vae": self._files.sha256(vae) if vae else None,
             **self._named.hashes(job),
             **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
+            **self._others.hashes(job),
         }
 
     def interruption(self) -> Interruption:
@@ -212,7 +229,7 @@ class NativeHost:
     def close(self) -> None:
         """Forget the checkpoint and free its memory; safe to call twice."""
         self._end_reading_ahead()
-        self._in_use = self._held = self._source = None
+        self._in_use = self._held = self._source = self._own = None
         self._upscalers.close()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -224,21 +241,19 @@ class NativeHost:
         vae = self._vae_of(jobs[0])
         hashes = (("VAE hash", self._files.sha256(vae)[:10]), ("VAE", vae.name)) if vae else ()
         return (
-            Rendered(picture.image, picture.notes, (*hashes, *self._named.keys(job)))
+            Rendered(picture.image, picture.notes, (*hashes, *self._others.keys(job), *self._named.keys(job)))
             for picture, job in zip(drawn, jobs, strict=True)
         )
 
     def model_of(self, job: Job) -> weights.Model:
-        """The checkpoint in use with the job's VAE, the LoRAs of its prompt in the weights, and no others."""
-        in_use, held, source, vae = self._in_use, self._held, self._source, self._vae_of(job)
-        if in_use is None or held is None or source is None:
+        """The checkpoint in use or the job's own, with its VAE, the LoRAs of its prompt in the weights, no others."""
+        in_use, held = self._in_use, self._held
+        if in_use is None or held is None or self._own is None:
             raise HostError("No checkpoint is loaded; call use() first.")
-        is_fit = networks(job.prompt) == held.worn
-        if is_fit and vae == source.vae:
+        source = self._source_of(job, self._own)
+        if source is self._source and networks(job.prompt) == held.worn:
             return held
         chosen = self._named.chosen(job.prompt)
-        if vae != source.vae:
-            source = replace(source, checked=weights.check(source.checked.path, vae=vae), vae=vae)
         self._in_use = None
         if held.worn or source is not self._source:
             self._source, held = source, self._loaded(source)
@@ -248,6 +263,21 @@ class NativeHost:
         )
         self._in_use = in_use
         return self._held
+
+    def _source_of(self, job: Job, own: _Source) -> _Source:
+        """What the model of a job is loaded from, the one in memory where that is it."""
+        other = self._others.find(job.checkpoint) if job.checkpoint else own.loaded.checkpoint
+        vae = self._vae_of(job)
+        for known in (self._source, own):
+            if known and known.files == (other.path, vae):
+                return known
+        checked = weights.check(other.path, vae=vae)
+        if other.path == own.checked.path:
+            return replace(own, checked=checked, vae=vae)
+        before = _identity(other.path)
+        self._files.require_untouched(other.path)
+        contents = self._contents(other.path)
+        return _Source(checked, contents, before, vae, Loaded(other, contents.sha256))
 
     def _vae_of(self, job: Job) -> Path | None:
         """The file of the VAE that a job asks for; None is the checkpoint's own."""
@@ -276,7 +306,7 @@ class NativeHost:
 
     def _trusted(self, held: weights.Model | None) -> weights.Model | None:
         """The model in memory, without its tensors' hashes where these are a sample's and the whole is not known."""
-        loaded = self._held_as
+        loaded = self._source.loaded if self._source else None
         if held is None or loaded is None or not loaded.is_sampled:
             return held
         seen = self._hashes.glance(loaded.checkpoint.path)
@@ -298,6 +328,9 @@ class NativeHost:
         if ahead and ahead.path == path:
             ahead.wait()
         return self._hashes.contents(path)
+
+    def _among_all(self, ref: CheckpointRef) -> Checkpoint:
+        return among(self.checkpoints(), self._hashes.seems, self._hashes)(ref)
 
     def _end_reading_ahead(self) -> None:
         ahead, self._ahead = self._ahead, None

@@ -1,13 +1,13 @@
 """A job's settings as the webui's: those that are not at their defaults; the others stay what they are there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import HostError
 
-__all__ = ["PINNED", "hires_overrides", "setting_overrides"]
+__all__ = ["PINNED", "READ_BEFORE", "REFINER", "hires_overrides", "replaced_names", "setting_overrides"]
 
 PINNED: Mapping[str, Any] = MappingProxyType({
     "face_restoration": False,
@@ -36,7 +36,13 @@ _SETTINGS: Mapping[str, str] = MappingProxyType({  # fields of a job: the webui'
     "ngms_all": "s_min_uncond_all", "skip_early_cfg": "skip_early_cond", "emphasis": "emphasis",
     "comma_backtrack": "comma_padding_backtrack", "clip_l_skip": "sdxl_clip_l_skip",
     "extra_noise": "img2img_extra_noise", "fix_steps": "img2img_fix_steps",
-    "color_correction": "img2img_color_correction",
+    "color_correction": "img2img_color_correction", "mask_weight": "inpainting_mask_weight",
+    "token_merging": "token_merging_ratio", "token_merging_hires": "token_merging_ratio_hr",
+})  # fmt: skip
+READ_BEFORE: Mapping[str, str] = MappingProxyType({  # fields of a job: those of a processing object that go first
+    "s_churn": "s_churn", "s_tmin": "s_tmin", "s_tmax": "s_tmax", "s_noise": "s_noise", "ngms": "s_min_uncond",
+    "noise_multiplier": "initial_noise_multiplier", "mask_weight": "inpainting_mask_weight",
+    "token_merging": "token_merging_ratio", "token_merging_hires": "token_merging_ratio_hr",
 })  # fmt: skip
 _HIRES: Mapping[str, str] = MappingProxyType({  # fields of a job: those of a processing object
     "hires_upscaler": "hr_upscaler", "hires_scale": "hr_scale", "hires_width": "hr_resize_x",
@@ -44,14 +50,29 @@ _HIRES: Mapping[str, str] = MappingProxyType({  # fields of a job: those of a pr
     "hires_sampler": "hr_sampler_name", "hires_schedule": "hr_scheduler", "hires_prompt": "hr_prompt",
     "hires_negative": "hr_negative_prompt",
 })  # fmt: skip
+REFINER: Mapping[str, str] = MappingProxyType({  # fields of a job: fields of a processing object, then settings
+    "refiner": "refiner_checkpoint", "refiner_at": "refiner_switch_at",
+    "refiner_by_steps": "refiner_switch_by_sample_steps", "refiner_passes": "hires_fix_refiner_pass",
+})  # fmt: skip
 
 
-def setting_overrides(job: Job, has_option: Callable[[str], bool]) -> dict[str, Any]:
-    """Settings for one picture. Raises HostError for one that this webui does not have."""
-    asked = {name: getattr(job, name) for name in _SETTINGS if getattr(job, name) != getattr(Job, name)}
+def replaced_names(told: Collection[str]) -> frozenset[str]:
+    """The webui's settings and fields whose values are a job's, not the user's, where an axis sets `told`."""
+    tables = (_SETTINGS, READ_BEFORE, _HIRES, REFINER)
+    return frozenset(table[name] for table in tables for name in told if name in table)
+
+
+def setting_overrides(job: Job, has_option: Callable[[str], bool], told: Collection[str] = ()) -> dict[str, Any]:
+    """Settings for one picture. told: fields that count at their defaults too.
+
+    Raises HostError for one that this webui does not have.
+    """
+    asked = {name: getattr(job, name) for name in _SETTINGS if name in told or getattr(job, name) != getattr(Job, name)}
     if lacking := [name for name in asked if not has_option(_SETTINGS[name])]:
         raise HostError(f"This webui has no setting for {', '.join(lacking)}; leave it out.")
-    return {_SETTINGS[name]: "Zero Terminal SNR" if name == "zero_snr" else value for name, value in asked.items()}
+    if "zero_snr" in asked:
+        asked["zero_snr"] = "Zero Terminal SNR" if job.zero_snr else "Default"
+    return {_SETTINGS[name]: value for name, value in asked.items()}
 
 
 def hires_overrides(job: Job, *, has_cfg: bool) -> dict[str, Any]:

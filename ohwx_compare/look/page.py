@@ -24,7 +24,7 @@ from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.look.board import Board, summary
 from ohwx_compare.look.marking import marks_by_number
 from ohwx_compare.look.page_axes import axes_data, filmstrip, prompts_of
-from ohwx_compare.look.page_cells import CHUNK, as_script, cell_chunk, plan_of, scores_in, stamps_of, text_chunk
+from ohwx_compare.look.page_cells import CHUNK, Scores, as_script, cell_chunk, plan_of, scores_in, stamps_of, text_chunk
 from ohwx_compare.look.settings_words import noted, settings_words
 from ohwx_compare.look.sheet import sheet_files
 from ohwx_compare.look.templating import filled, source_hash
@@ -80,10 +80,10 @@ def render_page(data: dict[str, Any], *, is_served: bool = False) -> str:
     return filled(_part("index.html"), inlined)
 
 
-def page_data(run: Run, only: Collection[int] = (), note: str = "") -> dict[str, Any]:
+def page_data(run: Run, only: Collection[int] = (), note: str = "", scores: Scores | None = None) -> dict[str, Any]:
     """What the page begins with, as JSON values; links are relative to the run folder and percent-encoded.
 
-    only, note: as `write_page`.
+    only, note: as `write_page`; scores: `scores_in` where they are read already.
     """
     experiment, axes = run.experiment, run.experiment.axes
     shown = [cell for cell in run.cells if not only or cell.cell.number in only]
@@ -115,7 +115,7 @@ def page_data(run: Run, only: Collection[int] = (), note: str = "") -> dict[str,
         "tallest": max(height / width for width, height in sizes),
         "chunk": CHUNK,
         "plan": plan_of(experiment),
-        "stamps": stamps_of(run.cells, scores_in(run.folder)),
+        "stamps": stamps_of(run.cells, scores_in(run.folder) if scores is None else scores),
         "sheets": [] if only else [_sheet_link(path) for path in sheet_files(run.folder)],
     }
 
@@ -136,7 +136,7 @@ def _write_changed(path: Path, text: str) -> None:
     """A run that goes on changes few parts."""
     path.parent.mkdir(exist_ok=True)
     require_inner_folder(path.parent)
-    if not (path.is_file() and not path.is_symlink() and path.read_text(encoding="utf-8") == text):
+    if not (path.is_file() and not path.is_symlink() and path.read_bytes() == text.encode()):
         write_text(path, text)
 
 

@@ -15,7 +15,7 @@ from ohwx_compare.files.ledger.rows import RunCell
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.look.board import face_caption, in_words
 
-__all__ = ["CHUNK", "as_script", "cell_chunk", "plan_of", "scores_in", "stamps_of", "text_chunk"]
+__all__ = ["CHUNK", "Scores", "as_script", "cell_chunk", "plan_of", "scores_in", "stamps_of", "text_chunk"]
 
 CHUNK = 100  # cells of one part
 _TONES = {

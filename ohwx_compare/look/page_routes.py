@@ -1,14 +1,18 @@
 """The routes that only look: a run's page as it stands now, the parts of its data, and its pictures."""
 
 import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 
 from ohwx_compare.errors import NotHereError
 from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.inner import PICTURE_TYPES, inside
-from ohwx_compare.files.ledger.reader import open_run, read_cells
-from ohwx_compare.files.ledger.rows import RunCell
+from ohwx_compare.files.ledger.access import ledger_state
+from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.look.page import page_data, render_page
-from ohwx_compare.look.page_cells import CHUNK, cell_chunk, scores_in, text_chunk
+from ohwx_compare.look.page_cells import CHUNK, Scores, cell_chunk, scores_in, text_chunk
 from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute
 from ohwx_compare.words import quoted
 
@@ -17,27 +21,40 @@ __all__ = ["PAGE_ROUTES"]
 
 def _page(asked: PageRequest) -> PageAnswer:
     """Made from the ledger: a folder's own page is never run."""
-    text = render_page(page_data(open_run(asked.folder)), is_served=True)
+    run, scores = _read(asked)
+    text = render_page(page_data(run, scores=scores), is_served=True)
     return PageAnswer(text.encode(), "text/html; charset=utf-8")
 
 
 def _head(asked: PageRequest) -> Handled:
-    return page_data(open_run(asked.folder))
+    run, scores = _read(asked)
+    return page_data(run, scores=scores)
 
 
 def _cells(asked: PageRequest) -> Handled:
-    return cell_chunk(_chunk(asked), scores_in(asked.folder))
+    run, scores = _read(asked)
+    return cell_chunk(_chunk(run, asked.path["chunk"]), scores)
 
 
 def _texts(asked: PageRequest) -> Handled:
-    return list(text_chunk(_chunk(asked)))
+    return list(text_chunk(_chunk(_read(asked)[0], asked.path["chunk"])))
 
 
-def _chunk(asked: PageRequest) -> tuple[RunCell, ...]:
+def _read(asked: PageRequest) -> tuple[Run, Scores]:
+    """The run as it is now. A page asks for many parts at once: it is read once for all of them."""
+    with asked.lock:
+        return _as_of(asked.folder, ledger_state(asked.folder))
+
+
+@lru_cache(maxsize=1)
+def _as_of(folder: Path, state: object) -> tuple[Run, Scores]:
+    return open_run(folder), scores_in(folder)
+
+
+def _chunk(run: Run, number: str) -> Sequence[RunCell]:
     """Raises NotHereError for a chunk that the run does not have."""
-    number = asked.path["chunk"]
     is_number = number.isascii() and number.isdigit() and len(number) < 6
-    cells = read_cells(asked.folder, int(number) * CHUNK, (int(number) + 1) * CHUNK) if is_number else ()
+    cells = run.cells[int(number) * CHUNK : (int(number) + 1) * CHUNK] if is_number else ()
     if not cells:
         raise NotHereError(f"The run has no chunk {quoted(number)}.")
     return cells

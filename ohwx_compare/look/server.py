@@ -65,12 +65,16 @@ class PageServer(ThreadingHTTPServer):
         """Its name: browsers send the cookies of one port to all others of the machine."""
         return f"ohwx-view-{self.server_port}"
 
+    def handle_error(self, *_: object) -> None:
+        """A browser leaves its connections as it likes; what fails in an answer is told to it there."""
+
 
 class _Answering(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
     timeout = _IDLE
+    disable_nagle_algorithm = True  # head and body are two packets: the second would wait 40 ms for an answer
     server: PageServer
 
     def log_message(self, *_: object) -> None:

@@ -9,7 +9,7 @@ __all__ = ["render_vote_page"]
 
 def render_vote_page() -> str:
     """The page, the same for every run."""
-    style, script = _part("vote.css"), f'"use strict";\n{_part("vote.js")}'
+    style, script = _part("vote.css"), _part("vote.js")
     parts = {"STYLE_HASH": source_hash(style), "SCRIPT_HASH": source_hash(script), "STYLE": style, "SCRIPT": script}
     return filled(_part("vote.html"), parts)
 

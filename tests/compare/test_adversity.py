@@ -229,7 +229,7 @@ class Device:
         self.batches: list[int] = []
         self.held = lambda: None
 
-    def __call__(self, model, jobs, *more):
+    def __call__(self, model, jobs, *more, **named):
         assert self.held() is None, "the failed batch is still in memory"
         self.batches.append(len(jobs))
         if len(jobs) > self.room or jobs[0].seed == self.greedy == jobs[-1].seed:
@@ -332,10 +332,10 @@ def test_a_second_ctrl_c_stops_at_once_and_loses_nothing(tiny, tmp_path, capsys,
     flags = ["compare", str(file), "--checkpoints", str(tiny), "--device", "cpu", "--out", str(tmp_path / "out")]
     drawn = render.draw_batch
 
-    def interrupted(model, jobs, *more):
+    def interrupted(model, jobs, *more, **named):
         if jobs[0].seed == 2:
             raise KeyboardInterrupt
-        return drawn(model, jobs, *more)
+        return drawn(model, jobs, *more, **named)
 
     monkeypatch.setattr(render, "draw_batch", interrupted)
     assert main([*flags, "--batch", "1"]) == 130

@@ -97,6 +97,7 @@ def test_a_folder_from_elsewhere_is_adopted_on_request_and_keeps_its_marks(run, 
 
 def test_a_strangers_file_beside_is_taken_as_far_as_it_is_sound(run):
     odd = {"k1": {"star": 7, "time": 1}, "k2": 5, "k3": {"star": 1, "time": "x"}, "k4": {"star": 1, "time": 2.5}}
+    odd["k5"] = {"star": 1, "time": 10**400}
     (run.folder / MARKS_FILE).write_text(json.dumps(odd), encoding="utf-8")
     assert read_marks(run.folder) == {"k4": MarkRow(picture="k4", star=1, time=2.5)}
 

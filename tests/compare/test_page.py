@@ -357,6 +357,14 @@ def test_infotexts_are_read_when_asked_for(tab):
     assert len(tab.evaluate(asked)) == 1
 
 
+def test_a_part_that_was_damaged_is_written_again(sample_run, page):
+    part = sample_run.folder / "page" / "cells-0.js"
+    whole = part.read_bytes()
+    part.write_bytes(b"\xff")
+    write_page(sample_run)
+    assert part.read_bytes() == whole
+
+
 def test_a_part_of_another_plan_is_refused(chromium, sample_run, page, tmp_path):
     """The folder got another experiment while its page was open."""
     folder = Path(shutil.copytree(sample_run.folder, tmp_path / "changed"))

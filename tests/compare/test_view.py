@@ -11,7 +11,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from conftest import draw_cell
 
+from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.look.server import PageServer
 
 ROOT = Path(__file__).parents[2]
@@ -96,17 +99,35 @@ def test_only_the_page_itself_may_do_something(server):
     assert asked(server, "/nothing", "POST", None, **own)[0] == 411
 
 
+def test_a_served_page_follows_its_run(chromium, make_run, make_experiment, tmp_path):
+    """A picture that is generated meanwhile takes its place without a reload."""
+    experiment = make_experiment(64)
+    numbers = range(1, 13)
+    make_run(tmp_path, experiment, {number: Outcome.PENDING for number in numbers if number > 1})
+    with PageServer(tmp_path) as made:
+        threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
+        tab = chromium.new_page()
+        tab.goto(made.url)
+        tab.wait_for_function("() => document.querySelectorAll('.tile img:not([hidden])').length === 1")
+        tab.evaluate("() => { window.same = true; }")
+        with Ledger(tmp_path) as ledger:
+            ledger.commit(experiment.cells()[1], draw_cell(tmp_path, experiment.cells()[1], Outcome.FACES))
+        tab.wait_for_function("() => document.querySelectorAll('.tile img:not([hidden])').length === 2")
+        assert "2 of 12 cells done" in tab.locator("#summary").inner_text()
+        assert tab.evaluate("() => window.same")
+        assert asked(made, "/" + tab.get_by_role("link", name="vote blind").get_attribute("href"))[0] == 200
+        tab.close()
+        made.shutdown()
+
+
 def test_it_stops_with_ctrl_c(sample_run):
     group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
     command = [sys.executable, "-m", "ohwx_compare", "view", str(sample_run.folder)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", **group
-    )
-    assert process.stdout.readline().startswith("http://127.0.0.1:")
-    process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
-    assert process.wait(20) == (0 if os.name != "nt" else process.returncode)
-    process.stdout.close()
-    process.stderr.close()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, encoding="utf-8", **pipes, **group) as process:
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
+        assert process.wait(60) == (0 if os.name != "nt" else process.returncode)
 
 
 def test_what_is_no_run_is_one_sentence(tmp_path):

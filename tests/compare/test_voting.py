@@ -15,6 +15,8 @@ from PIL import Image
 
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.ledger.measures import read_votes
+from ohwx_compare.files.ledger.own import has_own_mark
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.judge.votes.pool import QUESTIONS
 from ohwx_compare.look.server import PageServer
 
@@ -131,8 +133,11 @@ def test_a_run_made_elsewhere_says_that_it_is_adopted_first(folder, tmp_path):
     with PageServer(copy) as made:
         threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
         assert told(made, "/votes/next", ME)["answered"] == 0
+        assert told(made, "/votes/opening")["isElsewhere"] is True
         status, data = asked(made, "/votes/answer", {**ME, "number": 0, "answer": "the same"})
+        adopted = told(made, "/votes/answer", {**ME, "number": 0, "answer": "the same", "adopt": True})
         made.shutdown()
+    assert (adopted["answered"], len(read_votes(copy)), has_own_mark(copy / LEDGER_FILE)) == (1, 1, True)
     assert (status, "elsewhere" in json.loads(data)["error"]) == (400, True)
 
 
@@ -178,7 +183,7 @@ def begin(page, name, most):
 
 def settled(page):
     """The page has its answer: what is pressed before is not heard."""
-    until(page, lambda: not page.evaluate("busy"))
+    until(page, lambda: not page.evaluate("document.body.ariaBusy === 'true'"))
 
 
 def counted(page, votes):

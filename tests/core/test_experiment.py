@@ -99,7 +99,7 @@ def test_x_gives_the_columns():
 
 def test_axes_that_are_not_drawn_are_refused_by_name():
     for axes, name in (
-        ("X Type: Clip skip, X Values: 1", "Clip skip"),
+        ("X Type: FP8 mode, X Values: Enable", "FP8 mode"),
         ("X Type: Sampler, X Values: IPNDM", "IPNDM"),
         ("X Type: Schedule type, X Values: Laplace", "Laplace"),
     ):
@@ -220,7 +220,8 @@ def test_after_key_changes_with_face_settings_and_detector():
 
 
 def test_every_kind_can_be_written_and_read():
-    assert set(VALUES) | {"prompt s/r"} == set(KINDS)
+    others = {"prompt s/r", "prompt s/r everywhere", "face prompt s/r", "prompt order"}  # of what a prompt holds
+    assert set(VALUES) | others | {kind.name for kind in KINDS.values() if kind.part} == set(KINDS)
     with pytest.raises((ExperimentError, InfotextError), match="name"):
         CheckpointRef.parse(" [0123456789]")
 

@@ -250,8 +250,7 @@ def test_inpaint_settings_and_their_defaults():
 
 REFUSED = [
     *("Hires steps: 10", "Hires upscaler: Latent", "Hires prompt: x"),  # without a size there was no second pass
-    *("Hires checkpoint: x", "Hires sampler: Euler", "Hires schedule type: Karras", "Hires refiner: first pass"),
-    *("Refiner: x [01]", "Refiner switch at: 0.8", "Refiner switch by sampling steps: True"),
+    *("Hires checkpoint: x", "Hires sampler: Euler", "Hires schedule type: Karras"),
     *("Face restoration: CodeFormer", "Token merging ratio: 0.5", "Token merging ratio hr: 0.5"),
     *("Image CFG scale: 1.5", "FP8 weight: Enable", "Downcast alphas_cumprod: True"),
     *("Pad conds: True", "Pad conds v0: True"),

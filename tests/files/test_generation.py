@@ -182,7 +182,8 @@ def test_pixels_are_decoded_for_a_picture_with_alpha_and_no_text_alone(tmp_path,
     opened = []
     real = stealth._read
     monkeypatch.setattr(stealth, "_read", lambda bits: opened.append(bits.shape) or real(bits))
-    list(infos([png(tmp_path / "a.png", {"parameters": TEXT}, drawn("RGBA")), png(tmp_path / "b.png", {}, drawn())]))
+    told = [({"parameters": TEXT}, "RGBA"), ({}, "RGB"), (CORPUS["SwarmUI"], "RGBA"), ({"Comment": "hello"}, "RGBA")]
+    list(infos([png(tmp_path / f"{n}.png", texts, drawn(mode)) for n, (texts, mode) in enumerate(told)]))
     assert opened == []
     assert [info.reason for info in infos([png(tmp_path / "c.png", {}, drawn("RGBA"))])] == [
         "It has no infotext: it was saved without, or by a program that drops it."

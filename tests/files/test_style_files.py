@@ -76,7 +76,7 @@ def test_families_and_what_suits_a_portrait():
     }  # fmt: skip
     assert set(families.values()) <= set(STYLE_FAMILIES)
     assert [style.name for style in STYLES if not suits_portrait(style)] == ["ads-food photography"]
-    assert [style.name for style in chosen_styles(STYLES, "photo", count=2, portraits=True)] == [
+    assert [style.name for style in chosen_styles(STYLES, "photo", portraits=True)] == [
         "sai-photographic", "film, noir",
     ]  # fmt: skip
     with pytest.raises(ExperimentError, match="ask for fewer"):

@@ -37,6 +37,8 @@ def test_files_are_one_sitting(path):
 def test_functions_do_one_thing(path):
     for node in functions(path):
         assert node.end_lineno - node.lineno < 60, f"{node.name} is longer than 60 lines"
+        if any(ast.unparse(decorator) == "triton.jit" for decorator in node.decorator_list):
+            continue  # a kernel takes pointers and numbers one by one
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
         count = len([a for a in arguments if a.arg not in ("self", "cls")])
         assert count <= 7, f"{node.name} takes {count} parameters"

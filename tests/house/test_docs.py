@@ -76,8 +76,8 @@ def test_every_page_is_in_the_sites_menu():
     ("kind", "page", "hidden"),
     [
         (Recipe, "training.md", ()),
-        (Job, "comparing.md", ()),
-        (FaceSettings, "face-pass.md", ("classes", "checkpoint", "restore_face")),
+        (Job, "comparing.md", ("checkpoint",)),
+        (FaceSettings, "face-pass.md", ("classes", "restore_face")),
     ],
 )
 def test_every_field_stands_with_its_default(kind, page, hidden):
@@ -95,7 +95,16 @@ def default(field: Any) -> str:
 
 
 def test_every_face_setting_has_adetailers_name():
-    switches = ("inpaint_width_height", "steps", "cfg_scale", "sampler", "clip_skip", "vae", "noise_multiplier")
+    switches = (
+        "inpaint_width_height",
+        "steps",
+        "cfg_scale",
+        "sampler",
+        "clip_skip",
+        "vae",
+        "checkpoint",
+        "noise_multiplier",
+    )
     on = {"ad_sampler": "Euler a", **{f"ad_use_{switch}": True for switch in switches}}
     for names, rest in rows(read("face-pass.md")):
         for name, key in zip(names, re.findall(r"ad_\w+", rest[1] if len(rest) > 1 else ""), strict=False):

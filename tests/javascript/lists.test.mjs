@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memory } from "../../javascript/ohwx_memory.mjs";
 import { pageState } from "../../javascript/ohwx_page.mjs";
-import { countWords, matchingRows } from "../../javascript/ohwx_pnginfo.mjs";
+import { countWords, matchingRows, sortedRows } from "../../javascript/ohwx_pnginfo.mjs";
 import { pause } from "../../javascript/ohwx_polling.mjs";
 import { standing } from "../../javascript/ohwx_runs.mjs";
 import { sentence } from "../../javascript/ohwx_server.mjs";
@@ -107,4 +107,12 @@ test("an answer that is no success is one sentence", async () => {
   assert.equal(await sentence(answer(502, "Bad Gateway", "<html>")), "The webui answered 502 Bad Gateway.");
   assert.equal(await sentence(answer(502, "", "<html>")), "The webui answered 502.");
   assert.match(await sentence(answer(401, "", "{}")), /logged out/);
+});
+
+test("rows of pictures are sorted by a column, numbers by their value, and those without one last", () => {
+  const row = (path, values, program = "") => ({ path, values, program, infotext: "", pair: null });
+  const rows = [row("b", { Steps: "20" }), row("a", {}), row("c", { Steps: "9" }, "ComfyUI")];
+  const paths = (column, isDown) => sortedRows(rows, column, isDown).map(({ path }) => path).join("");
+  assert.deepEqual([paths("Steps", false), paths("Steps", true), paths("Picture", false)], ["cba", "bca", "abc"]);
+  assert.deepEqual([paths("Program", true), paths("", false)], ["cba", "bac"]);
 });

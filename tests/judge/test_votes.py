@@ -19,7 +19,7 @@ from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.trained import trained_in
 from ohwx_compare.judge.votes.evidence import anytime_interval, evidence
 from ohwx_compare.judge.votes.flow import CHOSEN, SKIPPED, Ending, VoteRule, progress, upcoming
-from ohwx_compare.judge.votes.pool import QUESTIONS
+from ohwx_compare.judge.votes.pool import QUESTIONS, Bout, VotePool
 from ohwx_compare.judge.votes.tally import binomial, tally
 from ohwx_compare.judge.votes.told import vote_sentences
 from ohwx_compare.judge.votes.vote_files import merged_votes, read_vote_file, write_vote_file
@@ -94,6 +94,13 @@ def test_two_trainings_are_held_against_each_other_at_equal_exposures(pairs, fou
     assert all(len(bout.keys) == 3 for bout in fours.bouts)
 
 
+def test_a_picture_without_its_counterpart_is_not_shown(planted, pairs):
+    run = judged_run(open_run(planted), "ohwx man")
+    gone = next(each for each in run.pictures if each.key == pairs.bouts[0].keys[1])
+    without = replace(run, pictures=tuple(each for each in run.pictures if each != gone))
+    assert pools_of(without, trained_in(run))[0].bouts == pairs.bouts[1:]
+
+
 def test_every_prompt_comes_once_before_one_comes_again(pairs):
     shown = [vote for vote in answered(pairs, 40, left) if not vote.is_repeat]
     for start in range(0, 36 - 9, 9):
@@ -112,14 +119,14 @@ def test_sides_are_drawn_by_chance_and_one_in_twelve_is_repeated_with_them_swapp
 
 
 def test_what_is_loaded_ahead_is_what_is_shown_whatever_the_answers(pairs, fours):
-    for pool in (pairs, fours):
-        votes = []
-        for _ in range(40):
-            ahead = upcoming(pool, votes, "me", 4)
+    for pool, rater in [(pairs, rater) for rater in "abcdefgh"] + [(fours, "me")]:
+        votes = answered(pool, 7, left, rater=rater)
+        for _ in range(5):  # the twelfth is a repeat
+            ahead = upcoming(pool, votes, rater, 4)
             for answer in (left, lambda trial: SKIPPED, lambda trial: "all bad"):
-                shown = answered(pool, 4, answer, votes=votes)[len(votes) :]
+                shown = answered(pool, 4, answer, votes=votes, rater=rater)[len(votes) :]
                 assert [vote.shown for vote in shown] == [trial.shown for trial in ahead]
-            votes = answered(pool, 1, left, votes=votes)
+            votes = answered(pool, 1, left, votes=votes, rater=rater)
 
 
 def test_after_an_undo_the_same_pair_comes_again_and_another_rater_sees_others(pairs):
@@ -128,9 +135,13 @@ def test_after_an_undo_the_same_pair_comes_again_and_another_rater_sees_others(p
     assert [v.shown for v in answered(pairs, 13, left, rater="you")] != [v.shown for v in votes]
 
 
-def test_saves_are_shown_equally_often(fours):
-    votes = answered(fours, 40, left)
-    times = Counter(fours.side_of[key] for vote in votes for key in vote.shown)
+def test_of_six_saves_four_are_shown_and_each_as_often():
+    bouts = tuple(Bout(style=f"{k}", keys=tuple(f"{k} {save}" for save in range(6))) for k in range(12))
+    side_of = {key: side for bout in bouts for side, key in enumerate(bout.keys)}
+    pool = VotePool(name="which", sides=tuple("abcdef"), side_of=side_of, bouts=bouts)
+    votes = [vote for vote in answered(pool, 33, left) if not vote.is_repeat]
+    times = Counter(side_of[key] for vote in votes for key in vote.shown)
+    assert {len(vote.shown) for vote in votes} == {4}
     assert max(times.values()) - min(times.values()) <= 1
 
 

@@ -65,7 +65,9 @@ def built(tensors, kind):
 
     def patcher():
         return (
-            SimpleNamespace(lora_loader=SimpleNamespace(backup={})) if kind == "forge" else SimpleNamespace(backup={})
+            SimpleNamespace(lora_loader=SimpleNamespace(backup={}, loaded_hash=""))
+            if kind == "forge"
+            else SimpleNamespace(backup={})
         )
 
     unet_patcher = patcher()
@@ -155,6 +157,7 @@ class FakeFork(FakeWebui):
         if not any(name.startswith("first_stage_model.") for name in tensors):
             raise AssertionError("You do not have VAE state dict!")
         model = built(tensors, self.kind)
+        model.current_lora_hash = "[]"
         model.sd_checkpoint_info, model._separate_te_loaded = info, bool(self.encoders_of)
         self.loads.append(Path(info.filename).stem)
         self.set_model(model)

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -179,6 +180,29 @@ def test_what_a_lora_changed_is_known_by_its_original(fork):
     for backup in kept:
         backup.clear()
     assert len(differing(model, header, whole=True)) == 2
+
+
+def test_a_lora_replaced_under_its_name_is_read_again(fork, monkeypatch, tmp_path):
+    (lora := tmp_path / "lora").write_bytes(b"first")
+    networks = SimpleNamespace(load_lora_state_dict=lru_cache(lambda path: path.read_bytes()))
+    monkeypatch.setitem(sys.modules, "networks", networks)
+    seen = []
+
+    def apply():
+        """By three names of what is there already: the file's, the model's choice, in Forge what its weights have."""
+        model = fork.model_data.sd_model
+        if model.current_lora_hash != str(lora):
+            model.current_lora_hash, model.lora = str(lora), networks.load_lora_state_dict(lora)
+        added = getattr(model.forge_objects.unet, "lora_loader", SimpleNamespace(loaded_hash=""))
+        if added.loaded_hash != str(lora):
+            added.loaded_hash, added.lora = str(lora), model.lora
+        seen.append(added.lora)
+
+    fork.before_draw = apply
+    drawn(fork, "user")
+    lora.write_bytes(b"second")
+    drawn(fork, "user")
+    assert seen == [b"first", b"first", b"second", b"second"]
 
 
 def test_a_vae_chosen_beside_the_checkpoints_is_theirs_and_loads_nothing_twice(forge):

@@ -382,7 +382,7 @@ def test_pasting_chooses_the_script_for_what_it_can_say_and_for_nothing_else(web
     plot = base + ', Script: X/Y/Z plot, X Type: {}, X Values: "{}"'
     assert chosen(plot.format("Checkpoint name", "one.safetensors, two.safetensors")) == title
     assert chosen(plot.format("Seed", "1, 2")) == "X/Y/Z plot"
-    both = plot.format("Checkpoint name", "one, two") + ', Y Type: Hires steps, Y Values: "5, 10"'
+    both = plot.format("Checkpoint name", "one, two") + ', Y Type: FP8 mode, Y Values: "Enable"'
     assert chosen(both) == "X/Y/Z plot"
     from ohwx_compare.hosts.webui.panel.paste import pasted_arguments
 

@@ -241,12 +241,12 @@ def test_one_folder_is_read_at_a_time(page, tmp_path, monkeypatch):
 
 
 def test_one_page_is_made_at_a_time(page, drawn, monkeypatch):
-    from ohwx_compare.hosts.webui.tab import desk
+    from ohwx_compare.look import page_routes
 
     now, most, guard = 0, 0, threading.Lock()
-    read = desk.open_run
+    made = page_routes.page_data
 
-    def slow(folder):
+    def slow(run, **more):
         nonlocal now, most
         with guard:
             now += 1
@@ -254,9 +254,9 @@ def test_one_page_is_made_at_a_time(page, drawn, monkeypatch):
         time.sleep(0.05)
         with guard:
             now -= 1
-        return read(folder)
+        return made(run, **more)
 
-    monkeypatch.setattr(desk, "open_run", slow)
+    monkeypatch.setattr(page_routes, "page_data", slow)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: page.get("/ohwx/runs/run/index.html"), range(8)))
     assert ({answer.status_code for answer in answers}, most) == ({200}, 1)

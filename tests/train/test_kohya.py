@@ -139,7 +139,7 @@ def test_names_given_up_may_stand_in_the_file():
         ({"full_bf16": False}, {"precision": "fp32-master"}),
         ({"full_bf16": False, "mixed_precision": "no"}, {"precision": "fp32"}),
         ({"optimizer": "AdamW8bit", "optimizer_args": ["weight_decay=0.1", "betas=(0.9,0.99)"]},
-         {"optimizer": "adamw", "optimizer_args": {"weight_decay": 0.1, "betas": [0.9, 0.99]}}),
+         {"optimizer": "adamw8bit", "optimizer_args": {"weight_decay": 0.1, "betas": [0.9, 0.99]}}),
         ({"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 20}, {"schedule": "constant", "warmup": 20}),
         ({"lr_warmup_steps": 20}, {"warmup": 0}),
         ({"train_text_encoder": True, "learning_rate_te2": None}, {"lr_te1": 3e-6, "lr_te2": 1e-5}),

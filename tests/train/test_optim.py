@@ -8,8 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ohwx_compare.train.learn import stepper as module
+from ohwx_compare.train.learn.adamw8bit import AdamW8bit
 from ohwx_compare.train.learn.chance import generator
-from ohwx_compare.train.learn.optim import Adafactor, AdamW, round_stochastically
+from ohwx_compare.train.learn.optim import Adafactor, AdamW, Move, unbounded
+from ohwx_compare.train.learn.rounding import round_stochastically
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 
 # transformers 4.44.0's Adafactor (lr 1e-2, scale_parameter, relative_step and warmup_init False, weight_decay 0.01)
@@ -32,10 +35,11 @@ def drawn():
 def hundred_steps(rule, rate):
     start, grads = drawn()
     weights = {name: torch.tensor(value) for name, value in start.items()}
-    states = {name: rule.start(weight) for name, weight in weights.items()}
+    states = {name: rule.start(weight[None]) for name, weight in weights.items()}
     for count, step in enumerate(grads, 1):
         for name, weight in weights.items():
-            rule.step(weight, torch.tensor(step[name]), states[name], rate, count)
+            move = rule.move(torch.tensor(step[name])[None], states[name], unbounded, rate, count)
+            weight.copy_(move.of(weight[None])[0])
     return weights, states
 
 
@@ -61,8 +65,8 @@ def test_adamw_is_torchs():
 
 
 def test_a_flattened_convolution_keeps_a_row_and_a_column():
-    state = Adafactor(flatten=True).start(torch.zeros(4, 3, 3, 3))
-    assert {name: tuple(t.shape) for name, t in state.items()} == {"row": (4,), "column": (27,)}
+    state = Adafactor(flatten=True).start(torch.zeros(1, 4, 3, 3, 3))
+    assert {name: tuple(t[0].shape) for name, t in state.items()} == {"row": (4,), "column": (27,)}
 
 
 @given(st.floats(-100, 100, width=32))
@@ -82,8 +86,8 @@ def test_what_bfloat16_holds_is_not_rounded():
 
 def one_step(dtype, precision, master=False, rate=1e-5):
     weight = torch.nn.Parameter(torch.linspace(0.5, 1, 4096).to(dtype))
-    state = {"w": {"master": weight.detach().float()}} if master else {}
-    stepper = Stepper({"w": weight}, AdamW(weight_decay=0.0), {"w": rate}, precision, state=state)
+    masters = {"w": weight.detach().float()} if master else {}
+    stepper = Stepper({"w": weight}, AdamW(weight_decay=0.0), {"w": rate}, precision, masters)
     stepper.begin(1)
     weight.sum().backward()
     stepper.end()
@@ -144,11 +148,14 @@ def test_clipping_is_torchs(by):
     rates = dict.fromkeys(weights, 1.0)
 
     class Descent:
-        def start(self, weight):
+        holds = 1
+
+        def start(self, weights):
             return {}
 
-        def step(self, weight, grad, state, rate, count):
-            weight.sub_(grad)
+        def move(self, grads, state, bound, rate, count):
+            factor = bound(grads.flatten(1).norm(dim=1))
+            return Move(-grads, factor.view(-1, *[1] * (grads.ndim - 1)), 0.0)
 
     stepper = Stepper(weights, Descent(), rates, Precision(fused=False, by=by, clip=0.5))
     for name, value in drawn()[0].items():
@@ -172,3 +179,63 @@ def test_a_gradient_that_is_not_finite_moves_nothing():
     (weight * torch.tensor([1.0, float("nan"), 1.0])).sum().backward()
     assert not torch.isfinite(stepper.end())
     assert torch.equal(weight.detach(), torch.ones(3))
+
+
+RULES = [Adafactor(weight_decay=0.01), Adafactor(flatten=True), AdamW(), AdamW8bit()]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("fused", "by"), [(True, "tensor"), (False, "tensor"), (False, "global")])
+def test_a_step_reads_nothing_back(rule, fused, by):
+    """On the meta device there is nothing to read: whatever asked for a number would raise."""
+    with torch.device("meta"):
+        shapes = [*SHAPES.values(), (64, 72), (64, 72)]
+        weights = {str(i): torch.nn.Parameter(torch.empty(s, dtype=torch.bfloat16)) for i, s in enumerate(shapes)}
+    stepper = Stepper(weights, rule, dict.fromkeys(weights, 1e-5), Precision(fused=fused, by=by))
+    stepper.begin(1)
+    sum(weight.float().square().sum() for weight in weights.values()).backward()
+    assert stepper.end().is_meta
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_who_moves_together_changes_nothing(rule, monkeypatch):
+    """One by one or all of a shape at once, within the backward pass or after it: chance belongs to each tensor."""
+
+    def ends(waiting, together, **how):
+        monkeypatch.setattr(module, "WAITING", waiting)
+        monkeypatch.setattr(module, "TOGETHER", together)
+        draw = torch.Generator().manual_seed(1)
+        shapes = [(64, 72)] * 5 + [(7,)] * 3
+        start = [torch.randn(shape, generator=draw).bfloat16() for shape in shapes]
+        weights = {str(i): torch.nn.Parameter(each) for i, each in enumerate(start)}
+        stepper = Stepper(weights, rule, dict.fromkeys(weights, 1e-3), Precision(**how))
+        for count in (1, 2):
+            stepper.begin(count)
+            sum(weight.float().square().sum() for weight in weights.values()).backward()
+            stepper.end()
+        return torch.cat([weight.detach().flatten() for weight in weights.values()])
+
+    apart, together, after = ends(0, 1), ends(1 << 30, 1 << 30), ends(0, 1 << 14, fused=False)
+    assert torch.equal(together, after)
+    assert (apart != together).float().mean() < 1e-3  # sums may round otherwise
+    assert not torch.equal(together, ends(0, 1, seed=1))
+
+
+def test_a_state_goes_back_to_where_it_was_taken():
+    def one(seed):
+        weights = {name: torch.nn.Parameter(torch.tensor(value)) for name, value in drawn()[0].items()}
+        return weights, Stepper(weights, AdamW(), dict.fromkeys(weights, 1e-2), Precision(seed=seed))
+
+    weights, stepper = one(0)
+    stepper.begin(1)
+    sum(weight.square().sum() for weight in weights.values()).backward()
+    stepper.end()
+    other = one(0)[1]
+    assert other.state == {}
+    for name, kinds in stepper.state.items():
+        for kind, tensor in kinds.items():
+            other.put(name, kind, tensor)
+    for name, kinds in other.state.items():
+        assert all(torch.equal(tensor, stepper.state[name][kind]) for kind, tensor in kinds.items())
+    with pytest.raises(KeyError):
+        other.put("matrix", "row", torch.zeros(5))

@@ -5,15 +5,17 @@ One table of kinds owns all of it, so that an experiment, its JSON file, the pan
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from ohwx_compare.core.experiment.face_kinds import FACE_KINDS
-from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, text, whole
+from ohwx_compare.core.experiment.face_kinds import FACE_KINDS, replace_in_faces
+from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, set_field, text, whole
 from ohwx_compare.core.experiment.network_kinds import NETWORK_KINDS
+from ohwx_compare.core.experiment.prompt_order import PROMPT_ORDER
+from ohwx_compare.core.experiment.sampling_kinds import SAMPLING_KINDS
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.prompt.styles import Style, styled, substituted
 from ohwx_compare.core.request.face import FaceSettings
@@ -22,7 +24,7 @@ from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import counted, did_you_mean, quoted
 
-__all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair", "split_hash"]
+__all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair", "require_parts", "split_hash"]
 
 _HASH = re.compile(r"([0-9a-fA-F]{10,64})\]")
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
@@ -145,13 +147,14 @@ def _replace_text(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str)
     return replace(job, prompt=prompt, negative=negative), faces
 
 
+def _replace_everywhere(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str) -> Applied:
+    changed, _ = _replace_text(job, faces, new, old)
+    return changed, replace_in_faces(job, faces, new, old)
+
+
 def _sampler(job: Job, faces: tuple[FaceSettings, ...], name: str, _: Any) -> Applied:
     sampler, schedule = split_sampler(name, job.schedule, None)  # "Euler a Karras" names both
     return replace(job, sampler=sampler, schedule=schedule), faces
-
-
-def _set(field: str) -> Callable[[Job, tuple[FaceSettings, ...], Any, Any], Applied]:
-    return lambda job, faces, value, _: (replace(job, **{field: value}), faces)
 
 
 def _styles(value: Any) -> tuple[Style, ...]:
@@ -200,17 +203,31 @@ KINDS: Mapping[str, AxisKind] = MappingProxyType({
         _PROMPT,
         AxisKind(name="prompt s/r", title="Prompt S/R", form=Form.NAMES, read=text, apply=_replace_text, show=str,
              xyz="Prompt S/R"),
+        AxisKind(name="prompt s/r everywhere", title="Prompt S/R, faces too", form=Form.NAMES, read=text,
+             apply=_replace_everywhere, show=str, xyz="[ADetailer] Prompt S/R (AD 1st and main prompt)"),
+        PROMPT_ORDER,
         _STYLES,
-        AxisKind(name="seed", title="Seed", form=Form.WHOLE, read=whole, apply=_set("seed"), show=lambda v: f"seed {v}",
-             xyz="Seed"),
-        AxisKind(name="cfg", title="CFG scale", form=Form.REAL, read=number, apply=_set("cfg"),
+        AxisKind(name="seed", title="Seed", form=Form.WHOLE, read=whole, apply=set_field("seed"),
+             show=lambda v: f"seed {v}", xyz="Seed"),
+        AxisKind(name="cfg", title="CFG scale", form=Form.REAL, read=number, apply=set_field("cfg"),
              show=lambda v: f"CFG {v:g}", xyz="CFG Scale"),
-        AxisKind(name="steps", title="Steps", form=Form.WHOLE, read=whole, apply=_set("steps"),
+        AxisKind(name="steps", title="Steps", form=Form.WHOLE, read=whole, apply=set_field("steps"),
              show=lambda v: counted(v, "step"), xyz="Steps"),
         AxisKind(name="sampler", title="Sampler", form=Form.NAMES, read=text, apply=_sampler, show=str, xyz="Sampler"),
-        AxisKind(name="schedule", title="Schedule", form=Form.NAMES, read=text, apply=_set("schedule"), show=str,
+        AxisKind(name="schedule", title="Schedule", form=Form.NAMES, read=text, apply=set_field("schedule"), show=str,
              xyz="Schedule type"),
+        *SAMPLING_KINDS,
         *NETWORK_KINDS,
         *FACE_KINDS,
     )
 })  # fmt: skip
+
+
+def require_parts(axes: Iterable[Axis], jobs: Sequence[Job]) -> None:
+    """Raise ExperimentError for an axis of hires fix or a refiner that none of `jobs` has."""
+    for axis in axes:
+        part = KINDS[axis.kind].part
+        if part and not any(part.is_in(job) for job in jobs):
+            raise ExperimentError(
+                f"The axis {axis.kind!r} varies {part.value}, which no picture has; set it, or drop the axis."
+            )

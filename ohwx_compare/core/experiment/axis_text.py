@@ -8,21 +8,30 @@ from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
 from ohwx_compare.core.experiment.kind import AxisKind, Form
+from ohwx_compare.core.experiment.prompt_order import all_orders, parts_of
 from ohwx_compare.core.infotext.xyz import from_csv, limit, numbers, to_csv
 from ohwx_compare.errors import ExperimentError, InfotextError
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
-__all__ = ["kind_called", "read_values", "write_values"]
+__all__ = ["given_axis", "kind_called", "read_values", "write_values"]
 
 _SAME = "same"  # as the picture
 _SWITCHES = {"on": True, "true": True, "off": False, "false": False}
 
 
 def kind_called(name: str) -> str:
-    """The name of the kind that a person calls by its name or title; `name` itself where there is none."""
+    """The name of the kind that a person calls by its name, title or X/Y/Z's name; `name` itself for none."""
     called = " ".join(name.split()).casefold()
-    return next((kind.name for kind in KINDS.values() if called in (kind.name, kind.title.casefold())), name)
+    named = (kind.name for kind in KINDS.values() if called in (kind.name, kind.title.casefold()))
+    theirs = (kind.name for kind in KINDS.values() if kind.xyz and called == kind.xyz.casefold())
+    return next(named, None) or next(theirs, name)
+
+
+def given_axis(kind: str, values: Any) -> Axis:
+    """The axis of a kind as a person calls it, its values a list or as typed. Raises ExperimentError."""
+    kind = kind_called(kind)
+    return Axis.read(kind, read_values(kind, values) if isinstance(values, str) else values)
 
 
 def read_values(kind: str, text: str) -> list[Any]:
@@ -41,6 +50,9 @@ def write_values(axis: Axis) -> str:
     values = axis.to_json()["values"]
     if kind.form is Form.LINES:
         return "\n".join(map(_line, values))
+    if kind.form is Form.PARTS:
+        parts = parts_of(axis.values)
+        return json.dumps(values, ensure_ascii=False) if parts is None else to_csv(parts)
     if axis.kind == "styles":
         values = [",".join(style.name for style in styles) or "None" for styles in axis.values]
     return ", ".join(to_csv([_word(kind, value)]) for value in values)
@@ -49,6 +61,8 @@ def write_values(axis: Axis) -> str:
 def _read(kind: AxisKind, text: str) -> list[Any]:
     if kind.form is Form.LINES:
         return [_of_line(line.strip()) for line in text.splitlines() if line.strip()]
+    if kind.form is Form.PARTS:
+        return _orders(text)
     texts = [part for part in from_csv(text) if part or kind.form is Form.NAMES]
     if texts == [""]:
         return []
@@ -64,6 +78,16 @@ def _read(kind: AxisKind, text: str) -> list[Any]:
             values += numbers([part], kind.title, whole=kind.form is Form.WHOLE)
             limit(len(values))
     return values
+
+
+def _orders(text: str) -> list[Any]:
+    """Parts whose every order is meant, or a JSON list of orders."""
+    if text.lstrip().startswith("[["):
+        try:
+            return list(decode_json(text))
+        except ValueError as error:
+            raise ExperimentError(f"The orders {quoted(text)} are not a JSON list: {error}.") from error
+    return list(all_orders([part for part in from_csv(text) if part]))
 
 
 def _switch(kind: AxisKind, text: str) -> bool:

@@ -12,7 +12,8 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
-from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef
+from ohwx_compare.core.experiment.axes import KINDS, Axis, CheckpointRef, require_parts
+from ohwx_compare.core.experiment.axis_text import given_axis
 from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.key_text import completed
 from ohwx_compare.core.experiment.kind import Applied
@@ -91,6 +92,7 @@ class Experiment:
                 f"The experiment has {counted(cells, 'cell')}, expected at most {_MOST_CELLS:,}; split it."
             )
         self._require_control()
+        require_parts(self.axes, [job for job, _ in self._pictures])
         for job, tabs in dict.fromkeys((*self._pictures, *self._controls)):
             require_valid(job)
             for tab in tabs:
@@ -175,19 +177,17 @@ class Experiment:
     def from_dict(cls, data: Any, styles: Mapping[str, Style] | None = None) -> "Experiment":
         """Read an experiment file: `{"job": {...}, "axes": [{"kind": ..., "values": [...]}], "faces": [{...}]}`.
 
-        `job` and each of `faces` take the fields of `Job` and `FaceSettings`; a field left out has its default;
-        `columns`, `styles`, `notes` and `control` may be left out too. Styles are names, looked up in `styles`, or
-        objects of name, prompt and negative; see `Control.read`. Raises ExperimentError, which suggests the nearest
-        name for an unknown one.
+        Values may be one text too. `job` and each of `faces` take the fields of `Job` and `FaceSettings`; one left out
+        has its default; `columns`, `styles`, `notes` and `control` may be left out. Styles are names, looked up in
+        `styles`, or objects of name, prompt and negative. Raises ExperimentError, with the nearest name.
         """
         _known(data, ("job", "axes", "faces", "columns", "styles", "notes", "control"), "the experiment")
         lists = {name: data.get(name, []) for name in ("axes", "faces", "styles", "notes")}
-        for name, value in lists.items():
-            if not isinstance(value, list):
-                raise ExperimentError(f"`{name}` must be a list, got {quoted(value)}.")
+        if wrong := next((name for name, value in lists.items() if not isinstance(value, list)), None):
+            raise ExperimentError(f"`{wrong}` must be a list, got {quoted(lists[wrong])}.")
         for axis in lists["axes"]:
             _known(axis, ("kind", "values"), "an axis")
-        axes = (Axis.read(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
+        axes = (given_axis(str(axis.get("kind")), axis.get("values")) for axis in lists["axes"])
         named = (Style(style) if isinstance(style, str) else _read(Style, style, "styles") for style in lists["styles"])
         control = None if data.get("control") is None else Control.read(data["control"])
         plain = cls(

@@ -4,20 +4,22 @@ A picture before the face pass does not depend on them, so that the cells along 
 X/Y/Z script: Bing-su/adetailer 25.3.0, `scripts/!adetailer.py:make_axis_on_xyz_grid`; there they mean the first tab.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, switch, text, whole
+from ohwx_compare.core.experiment.sampling_kinds import read_size
 from ohwx_compare.core.infotext.sampler_names import split_sampler
+from ohwx_compare.core.prompt.styles import substituted
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.words import quoted
 
-__all__ = ["FACE_KINDS"]
+__all__ = ["FACE_KINDS", "replace_in_faces"]
 
 _READERS = {Form.NAMES: text, Form.LINES: text, Form.WHOLE: whole, Form.REAL: number, Form.SWITCH: switch}
-_SIZE = re.compile(r"\s*(\d{1,5})\s*x\s*(\d{1,5})\s*")
 
 
 def _kind(field: str, title: str, form: Form, *, xyz: str | None = None, is_optional: bool = False) -> AxisKind:
@@ -68,13 +70,34 @@ def _apply_size(job: Job, faces: tuple[FaceSettings, ...], size: tuple[int, int]
     return job, tuple(replace(tab, width=width, height=height) for tab in faces)
 
 
+def _told(text: str, own: str) -> str:
+    """A tab's prompt with the picture's `own` where it stands for that, as ADetailer searches it."""
+    return "[SEP]".join(part.replace("[PROMPT]", own) if part.strip() else own for part in text.split("[SEP]"))
+
+
+def replace_in_faces(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str) -> tuple[FaceSettings, ...]:
+    """The tabs with `new` in the place of `old`, also in what they take from the picture."""
+    return tuple(
+        replace(
+            tab,
+            prompt=substituted(_told(tab.prompt, job.prompt), old, new),
+            negative=substituted(_told(tab.negative, job.negative), old, new),
+        )
+        for tab in faces
+    )
+
+
+def _search_and_replace(job: Job, faces: tuple[FaceSettings, ...], new: str, old: str) -> Applied:
+    texts = [_told(*pair) for tab in faces for pair in ((tab.prompt, job.prompt), (tab.negative, job.negative))]
+    if faces and not any(old in text for text in texts):
+        raise ExperimentError(f"Face prompt S/R: {quoted(old)} is in no prompt of the face pass.")
+    return job, replace_in_faces(job, faces, new, old)
+
+
 def _read_size(value: Any) -> tuple[int, int] | None:
     if value is None:
         return None
-    found = _SIZE.fullmatch(text(value))
-    if not found:
-        raise ValueError("a size like 768x1024 is needed")
-    return int(found[1]), int(found[2])
+    return read_size(value)
 
 
 def _write_size(size: tuple[int, int] | None) -> str | None:
@@ -97,6 +120,16 @@ FACE_KINDS = (
     _kind("prompt", "Face prompt", Form.LINES, xyz="ADetailer prompt"),
     _kind("negative", "Face negative prompt", Form.LINES, xyz="ADetailer negative prompt"),
     AxisKind(
+        name="face prompt s/r",
+        title="Face prompt S/R",
+        form=Form.NAMES,
+        read=text,
+        apply=_search_and_replace,
+        show=str,
+        xyz="[ADetailer] Prompt S/R (AD 1st)",
+        varies_faces=True,
+    ),
+    AxisKind(
         name="face size",
         title="Face size",
         form=Form.NAMES,
@@ -113,6 +146,7 @@ FACE_KINDS = (
     ),
     _kind("schedule", "Face schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
     _kind("vae", "Face VAE", Form.NAMES, is_optional=True),
+    _kind("checkpoint", "Face checkpoint", Form.NAMES, is_optional=True),
     replace(
         _kind("exact_masks", "Face masks in their place", Form.SWITCH),
         show=lambda value: "face masks in their place" if value else "face masks as ADetailer's",

@@ -34,7 +34,9 @@ JOB_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "fix_steps": False, "noise_multiplier": 1.0, "extra_noise": 0.0, "resize_mode": "stretch",
     "color_correction": False, "hires_upscaler": None, "hires_scale": 2.0, "hires_width": 0, "hires_height": 0,
     "hires_steps": 0, "hires_denoise": 0.7, "hires_cfg": None, "hires_sampler": None,
-    "hires_schedule": None, "hires_prompt": "", "hires_negative": "",
+    "hires_schedule": None, "hires_prompt": "", "hires_negative": "", "checkpoint": None, "refiner": None,
+    "refiner_at": 0.8, "refiner_by_steps": False, "refiner_passes": "second pass", "hires_checkpoint": None,
+    "mask_weight": 1.0, "token_merging": 0.0, "token_merging_hires": 0.0,
 })  # fmt: skip
 """Frozen; prompt and seed are always told, and so is a field that has no entry."""
 

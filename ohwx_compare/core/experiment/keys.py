@@ -70,7 +70,8 @@ class PictureKeys:
         own = []
         for tab in cell.faces:
             vae = tab.vae or cell.job.vae
-            said = self._fingerprint(replace(cell.job, prompt=tab.prompt, negative=tab.negative, vae=vae))
+            named = replace(cell.job, prompt=tab.prompt, negative=tab.negative, vae=vae, checkpoint=tab.checkpoint)
+            said = self._fingerprint(named)
             own.append({name: value for name, value in said.items() if plain.get(name) != value})
         return f',"faces\' host":{canonical(own)}' if any(own) else ""
 

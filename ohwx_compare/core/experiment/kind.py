@@ -1,7 +1,7 @@
 """`AxisKind`: one thing that an axis may vary. The table of them is `KINDS` in `core/experiment/axes.py`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -9,7 +9,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.numerals import whole_number
 
-__all__ = ["Applied", "AxisKind", "Form", "number", "switch", "text", "whole"]
+__all__ = ["Applied", "AxisKind", "Form", "PicturePart", "number", "set_field", "switch", "text", "whole"]
 
 Applied = tuple[Job, tuple[FaceSettings, ...]]
 
@@ -22,6 +22,27 @@ class Form(Enum):
     REAL = "0.3, 0.5, 5-9 (+0.5), 0-1 [5]"
     LINES = "one per line"
     SWITCH = "on, off"
+    PARTS = "comma-separated parts of the prompt; every order of them is a value"
+
+
+class PicturePart(Enum):
+    """What of a picture an axis means nothing without."""
+
+    HIRES = "hires fix"
+    REFINER = "a refiner"
+    REDRAWN = "img2img or hires fix"
+    VARIATION = "the variation seed"
+
+    def is_in(self, job: Job) -> bool:
+        """Whether `job` has it."""
+        match self:
+            case PicturePart.HIRES:
+                return job.hires_upscaler is not None
+            case PicturePart.REFINER:
+                return job.refiner is not None
+            case PicturePart.REDRAWN:
+                return job.denoise is not None or job.hires_upscaler is not None
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +59,13 @@ class AxisKind:
     xyz: str | None = None  # the X/Y/Z script's name for it
     is_optional: bool = False  # None stands for "as the picture"
     varies_faces: bool = False  # means nothing without a face pass
+    part: PicturePart | None = None  # means nothing without it
+    fields: tuple[str, ...] = ()  # of the job, that it sets
+
+
+def set_field(field: str) -> Callable[[Job, tuple[FaceSettings, ...], Any, Any], Applied]:
+    """`apply` of a kind that sets one field of the job."""
+    return lambda job, faces, value, _: (replace(job, **{field: value}), faces)
 
 
 def whole(value: Any) -> int:

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, text
+from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, set_field, text
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
@@ -42,7 +42,7 @@ def _weigh(job: Job, faces: tuple[FaceSettings, ...], weight: float, _: Any) -> 
 # in the order of application: the weight is that of the prompt's last LoRA, which is the axis' where there is one
 NETWORK_KINDS = (
     AxisKind(name="vae", title="VAE", form=Form.NAMES, read=text, show=str, xyz="VAE",
-             apply=lambda job, faces, name, _: (replace(job, vae=name), faces)),
+             apply=set_field("vae"), fields=("vae",)),
     AxisKind(name="lora", title="LoRA", form=Form.NAMES, read=_name, apply=_add,
              show=lambda name: "no LoRA" if name == "None" else name),
     AxisKind(name="lora weight", title="LoRA weight", form=Form.REAL, read=number, apply=_weigh,

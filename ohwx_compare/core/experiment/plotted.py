@@ -10,7 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
-from ohwx_compare.core.experiment.kind import AxisKind, Form
+from ohwx_compare.core.experiment.kind import AxisKind, Form, PicturePart
+from ohwx_compare.core.experiment.prompt_order import all_orders, parts_of
+from ohwx_compare.core.infotext.hires_keys import has_hires
 from ohwx_compare.core.infotext.infotext import Infotext, XyzAxis, extra, faces, xyz
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.request.face import FaceSettings
@@ -68,6 +70,8 @@ def read_axis(axis: XyzAxis, infotext: Infotext) -> Axis:
     if kind.name == "sampler":  # what a bare name means depends on the webui that wrote it
         version, schedule = read_version(infotext.get("Version")), infotext.get("Schedule type")
         values = [" ".join(split_sampler(name, schedule, version)) for name in values]
+    if kind.form is Form.PARTS:
+        values = [list(order) for order in all_orders(list(map(str, values)))]
     if kind.form is Form.SWITCH:
         values = [_SWITCHES.get(value, value) for value in values]
     if kind.is_optional:
@@ -81,6 +85,10 @@ def plotted_axes(infotext: Infotext) -> tuple[Axis, ...]:
     tabs = faces(infotext)
     for axis in plot.axes if plot else ():
         kind = kind_of(axis)
+        if kind and kind.part is PicturePart.HIRES and not has_hires(infotext):
+            raise UnsupportedKeyError(
+                f"The X/Y/Z axis {axis.type!r} changed nothing: hires fix was off; drop the axis."
+            )
         if kind and kind.varies_faces and len(tabs) > 1:
             raise UnsupportedKeyError(
                 f"The X/Y/Z axis {axis.type!r} varies only the first of {counted(len(tabs), 'face tab')}, which is not "
@@ -119,6 +127,8 @@ def as_xyz(axis: Axis, tabs: Sequence[FaceSettings] = ()) -> XyzAxis | None:
         return None
     if axis.kind == "styles":
         return XyzAxis(kind.xyz, tuple(",".join(style.name for style in styles) or "None" for styles in axis.values))
+    if kind.form is Form.PARTS:
+        return XyzAxis(kind.xyz, parts) if (parts := parts_of(axis.values)) else None
     if None in axis.values and axis.kind != "face schedule":
         return None
     return XyzAxis(kind.xyz, tuple(map(_xyz_value, axis.values)))
@@ -127,6 +137,8 @@ def as_xyz(axis: Axis, tabs: Sequence[FaceSettings] = ()) -> XyzAxis | None:
 def _xyz_value(value: Any) -> int | float | str:
     if value is None:
         return _SAME
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
     return value if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 

@@ -16,7 +16,7 @@ __all__ = ["HIRES_KEYS", "has_hires", "hires_pairs", "hires_settings"]
 
 HIRES_KEYS = frozenset({
     "Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Hires sampler", "Hires schedule type",
-    "Hires prompt", "Hires negative prompt", "Hires CFG Scale",
+    "Hires prompt", "Hires negative prompt", "Hires CFG Scale", "Hires checkpoint",
 })  # fmt: skip
 _SIZE = re.compile(r"\s*(\d{1,5})x(\d{1,5})\s*")
 _ZEROS = re.compile(r"\.0*\s*\Z")
@@ -41,6 +41,8 @@ def hires_settings(infotext: Infotext) -> dict[str, Any]:
         "hires_prompt": infotext.get("Hires prompt") or "",
         "hires_negative": infotext.get("Hires negative prompt") or "",
     }
+    if (checkpoint := (infotext.get("Hires checkpoint") or "").strip()) not in ("", "Use same checkpoint"):
+        said["hires_checkpoint"] = checkpoint
     if (scale := infotext.get("Hires upscale")) is not None:
         said["hires_scale"] = read_real(scale, "Hires upscale")
     if (size := infotext.get("Hires resize")) is not None:
@@ -73,6 +75,8 @@ def hires_pairs(job: Job) -> dict[str, object]:
         return {}
     second = second_pass(job)
     pairs: dict[str, object] = {"Denoising strength": float(job.hires_denoise)}
+    if job.hires_checkpoint:
+        pairs["Hires checkpoint"] = job.hires_checkpoint
     for key, value, own in (
         ("Hires sampler", second.sampler, job.sampler),
         ("Hires schedule type", second.schedule, job.schedule),

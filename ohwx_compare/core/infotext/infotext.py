@@ -25,6 +25,7 @@ from ohwx_compare.core.infotext.pairs import (
     split,
     unquote,
 )
+from ohwx_compare.core.infotext.refiner_keys import refiner_pairs, refiner_settings
 from ohwx_compare.core.infotext.sampler_names import read_version, split_sampler
 from ohwx_compare.core.infotext.sampling_keys import UNTOLD, keys_of, sampling_pairs, sampling_settings
 from ohwx_compare.core.infotext.soft_keys import SOFT, soft_inpaint, soft_pairs
@@ -104,6 +105,7 @@ def to_job(infotext: Infotext) -> Job:
         clip_skip=_whole(infotext, "Clip skip", 1),
         vae=vae_of(infotext),
         **hires_settings(infotext),
+        **refiner_settings(infotext),
         **sampling_settings(infotext),
         **_untold(infotext),
     )
@@ -214,6 +216,7 @@ def from_job(
     if isinstance(job, InpaintJob):
         named += _mask(job)
     named += hires_pairs(drawn).items()
+    named += refiner_pairs(drawn).items()
     named += sampling.items()
     named += face_keys.pairs_of([_sized(tab, drawn) for tab in faces])
     rest = dict(extra)

@@ -14,6 +14,7 @@ from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key, 
 from ohwx_compare.core.infotext.hires_keys import HIRES_KEYS, has_hires, hires_settings
 from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
+from ohwx_compare.core.infotext.refiner_keys import REFINER_KEYS
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
 from ohwx_compare.core.infotext.sampling_keys import is_sampling_key
 from ohwx_compare.core.infotext.soft_keys import SOFT_KEYS
@@ -22,7 +23,7 @@ from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import MASKED_CONTENTS
+from ohwx_compare.core.request.limits import GENERATORS, MASKED_CONTENTS
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.numerals import decode_json
 
@@ -53,7 +54,6 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),
-        "Refiner switch by sampling steps": ("False",),
         "Token merging ratio": ("0", "0.0"),
         "VAE Decoder": ("Full",),
         "VAE Encoder": ("Full",),
@@ -68,7 +68,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 _MODULE = re.compile(r"Module \d")  # of Forge
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
-_GENERATORS = ("CPU", "GPU", "NV")
+_WEBUIS = ("mask_weight", "token_merging", "token_merging_hires")  # fields of a job that only a webui draws
 _BELOW = re.compile(  # what extensions write below the settings, and the webui's page shows there
     r"\s*(?:(?:Negative )?Template: ?|Time taken: ?|(?:\d+ min\. )?[\d.]+ sec\.|A: [\d.]+ [GM]i?B|Torch active|Sys VRAM"
     r"|Saved: |\Z)"
@@ -120,8 +120,13 @@ def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
         refused.append(f"sampler: {job.sampler}")
     if job.schedule not in SCHEDULE_NAMES:
         refused.append(f"schedule: {job.schedule}")
-    if job.rng not in _GENERATORS:
+    if job.rng not in GENERATORS:
         refused.append(f"rng: {job.rng}")
+    refused += [
+        f"{name}: {getattr(job, name):g} (a webui draws it)"
+        for name in _WEBUIS
+        if getattr(job, name) != getattr(Job, name)
+    ]
     if job.hires_sampler not in (None, *SAMPLERS):
         refused.append(f"hires_sampler: {job.hires_sampler}")
     if job.hires_schedule not in (None, *SCHEDULE_NAMES):
@@ -169,10 +174,10 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
     if key == "Civitai resources":
         return _are_checkpoints(value)
     if key == "RNG":
-        return value in _GENERATORS
+        return value in GENERATORS
     if key == "Script":
         return value == SCRIPT
-    if is_sampling_key(key) or key in SOFT_KEYS:
+    if is_sampling_key(key) or key in SOFT_KEYS or key in REFINER_KEYS:
         return True
     if key in HIRES_KEYS:
         return has_hires(infotext)
@@ -217,8 +222,6 @@ def _face(tab: FaceSettings) -> Iterator[str]:
         yield f"model: {tab.model}"
     if tab.classes or "-world" in tab.model:
         yield f"model classes: {tab.classes or tab.model}"
-    if tab.checkpoint is not None:
-        yield f"checkpoint: {tab.checkpoint}"
     if tab.restore_face:
         yield "restore face"
     if tab.sampler is not None and tab.sampler not in SAMPLERS:

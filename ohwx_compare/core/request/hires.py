@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 
 from ohwx_compare.core.request.job import Job
 
-__all__ = ["LATENT_UPSCALERS", "Enlarged", "enlarged", "second_pass"]
+__all__ = ["LATENT_UPSCALERS", "REFINED_PASSES", "Enlarged", "enlarged", "first_pass", "second_pass"]
 
 LATENT_UPSCALERS = (
     "Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)",
     "Latent (nearest-exact)",
 )  # fmt: skip
 """They stretch the latents; every other upscaler works on the decoded picture."""
+REFINED_PASSES = ("first pass", "second pass", "both passes")
+"""In which the refiner takes over, where there are two."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,19 @@ def enlarged(job: Job) -> Enlarged:
     return Enlarged(width, height, (width - wide) // 8, (height - high) // 8)
 
 
+def first_pass(job: Job) -> Job:
+    """The first pass; without the refiner where that is for the second one alone."""
+    is_second = job.hires_upscaler is not None and job.refiner_passes == "second pass"
+    return replace(job, refiner=None) if is_second else job
+
+
 def second_pass(job: Job) -> Job:
     """The second pass as an img2img job of its own, in which all its steps run."""
     size = enlarged(job)
     return replace(
         job,
+        checkpoint=job.hires_checkpoint or job.checkpoint,
+        refiner=None if job.refiner_passes == "first pass" else job.refiner,
         prompt=job.hires_prompt or job.prompt,
         negative=job.hires_negative or job.negative,
         width=(size.width // 8 - size.cut_x) * 8,

@@ -28,6 +28,7 @@ class Job:
     rng: str = "GPU"  # who draws the noise: "GPU", "CPU" or "NV"
     clip_skip: int = 1  # written and kept; without effect on SDXL unless `clip_l_skip` is on
     vae: str | None = None  # a file's name; None is the checkpoint's own, or what the host was told to use
+    checkpoint: str | None = None  # of a pass that has its own, never of a whole picture; None is the one in use
     # how the sampler walks: 0 is off where nothing else is said
     eta: float = 1.0  # share of fresh noise in ancestral and SDE samplers
     eta_ddim: float = 0.0  # the same in DDIM
@@ -66,6 +67,15 @@ class Job:
     extra_noise: float = 0.0  # of the same noise, on top of it, in hires fix too
     resize_mode: str = "stretch"  # how the picture gets the size: "stretch", "crop", "fill", "latent"
     color_correction: bool = False  # the colours of what was drawn follow the picture's
+    # drawn by a webui alone
+    mask_weight: float = 1.0  # conditional mask weight, 0..1
+    token_merging: float = 0.0  # its ratio, 0..0.9
+    token_merging_hires: float = 0.0  # in the second pass; 0: the first's
+    # a checkpoint that takes over on the way
+    refiner: str | None = None  # its name
+    refiner_at: float = 0.8  # 0..1, of the way from noise by training timesteps
+    refiner_by_steps: bool = False  # or of the steps
+    refiner_passes: str = "second pass"  # of hires fix: "first pass", "second pass", "both passes"
     # hires fix, a second pass at a larger size; "", 0 and None are the first pass's own
     hires_upscaler: str | None = None  # its name; None: no second pass
     hires_scale: float = 2.0
@@ -78,6 +88,7 @@ class Job:
     hires_schedule: str | None = None
     hires_prompt: str = ""
     hires_negative: str = ""
+    hires_checkpoint: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,12 @@ from dataclasses import fields
 from typing import Any
 
 from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.core.request.hires import second_pass
+from ohwx_compare.core.request.hires import REFINED_PASSES, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import quoted
 
-__all__ = ["MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
+__all__ = ["GENERATORS", "MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
 
 TOP_K_BY = ("Area", "Confidence")
 MERGES = ("None", "Merge", "Merge and Invert")
@@ -20,6 +20,7 @@ EMPHASIS_MODES = ("Original", "No norm", "Ignore", "None")
 UNIPC_VARIANTS = ("bh1", "bh2", "vary_coeff")
 UNIPC_SKIP_TYPES = ("time_uniform", "time_quadratic", "logSNR")
 RESIZE_MODES = ("stretch", "crop", "fill", "latent")  # in the order of the webui's numbers
+GENERATORS = ("CPU", "GPU", "NV")  # of noise
 MASKED_CONTENTS = ("fill", "original", "latent noise", "latent nothing")  # the same
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for its values, in code and in words
@@ -96,6 +97,11 @@ _JOB: Rules = {
     "noise_multiplier": (lambda value: 0 <= value <= 2, "0 to 2"),
     "extra_noise": _SHARE,
     "resize_mode": _one_of(*RESIZE_MODES),
+    "checkpoint": (_never, "none: the axis of checkpoints names them"),
+    "refiner_at": _SHARE, "mask_weight": _SHARE,
+    "token_merging": (lambda value: 0 <= value <= 0.9, "0 to 0.9"),
+    "token_merging_hires": (lambda value: 0 <= value <= 0.9, "0 to 0.9"),
+    "refiner_passes": _one_of(*REFINED_PASSES),
     "hires_scale": (lambda value: 1 <= value <= 8, "1 to 8"),
     "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "hires_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),

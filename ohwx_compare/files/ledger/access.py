@@ -31,7 +31,7 @@ from ohwx_compare.files.ledger.schema import (
 )
 from ohwx_compare.words import counted
 
-__all__ = ["reading", "schema_in", "settled"]
+__all__ = ["ledger_state", "reading", "schema_in", "settled"]
 
 _TRIES, _PAUSE = 40, 0.05  # looks at a ledger that somebody else is writing to, seconds between them
 _MOST_STEPS, _EVERY = 200_000_000, 100_000  # of SQLite's virtual machine for one reading; 50,000 cells take 10 million
@@ -78,6 +78,16 @@ def settled(path: Path) -> Iterator[bytes]:
     with copy.path.open("rb") as file:
         while piece := file.read(_PIECE):
             yield piece
+
+
+def ledger_state(folder: Path) -> object:
+    """Another value after every change of the folder's ledger, to be compared. Raises LedgerError as `reading`."""
+    path = folder / LEDGER_FILE
+    require_harmless(path)
+    try:
+        return _stamp(path)
+    except OSError as error:
+        raise LedgerError(f"{path} cannot be read: {error}. Choose another folder.") from error
 
 
 @contextmanager

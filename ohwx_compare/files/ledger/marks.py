@@ -109,7 +109,7 @@ def _beside(folder: Path) -> dict[str, MarkRow]:
     """What is sound in the file beside the ledger: it may be a stranger's."""
     found = {}
     for key, told in read_object(folder / MARKS_FILE).items():
-        with suppress(ExperimentError):
+        with suppress(ExperimentError, OverflowError):
             time = told.get("time") if isinstance(told, Mapping) else None
             if isinstance(time, float | int) and len(key) <= 100:
                 found[key] = MarkRow.read(key, told, float(time))

@@ -25,7 +25,12 @@ class Offered:
         self._client = client
 
     def require(self, job: Job, tabs: Sequence[FaceSettings] = ()) -> None:
-        """Raise UnknownNameError for the first name of a picture or its face passes that the webui does not have."""
+        """Raise UnknownNameError for the first name of a picture or its face passes that the webui does not have,
+        HostError for a second checkpoint in one picture.
+        """
+        others = (job.refiner, job.hires_checkpoint, *(tab.checkpoint for tab in tabs))
+        if other := next(filter(None, others), None):
+            raise HostError(f"A comparison over a webui's API draws with one checkpoint a picture; leave {other} out.")
         named = [*_named(job), *(one for tab in tabs for one in _of_face(job, tab))]
         for what, name in dict.fromkeys(one for given in named for one in self._as_here(*given)):
             known = self._names(what)

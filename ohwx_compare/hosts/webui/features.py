@@ -132,9 +132,12 @@ def embeddings_in(text: str) -> dict[str, Path]:
 
 
 def refiner_of(p: Any) -> str | None:
-    """The refiner that is on for `p`, by the field or the built-in script's arguments (since 1.6); None for none."""
+    """The refiner that is on for `p`, by the field or the built-in script's arguments (since 1.6); None for none.
+
+    Asked over the API, the webui heeds the field alone.
+    """
     named = field_of(p, "refiner_checkpoint")
-    for script in always_on(field_of(p, "scripts")):
+    for script in () if field_of(p, "is_api") else always_on(field_of(p, "scripts")):
         arguments = list(field_of(p, "script_args") or ())[script.args_from : script.args_to]
         if Path(script.filename).stem == "refiner" and len(arguments) > 1:
             named = arguments[1] if arguments[0] else None

@@ -20,8 +20,10 @@ from ohwx_compare.files.bare import bare_picture
 from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.ledger.measures import MeasureLedger, VoteRow, read_votes
+from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run, RunCell
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.regular import require_regular
 from ohwx_compare.judge.run.measures import Given, given_by_recipe
 from ohwx_compare.judge.run.pictures import judged_run, with_class_token
@@ -87,6 +89,7 @@ class Booth:
             "pools": [
                 {"name": pool.name, "pairs": pool.is_pairs, "most": VoteRule.of([], pool).most} for pool in self.pools
             ],
+            "isElsewhere": not has_own_mark(self.folder / LEDGER_FILE),
             "raters": list(dict.fromkeys(vote.rater for vote in votes)),
             "photos": [f"photos/{place}" for place in range(len(self._photos))],
         }
@@ -99,10 +102,10 @@ class Booth:
     def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Record `{"number", "answer", "best", "worst", "seconds"}` of that voter; the next pictures.
 
-        An answer to what is not shown any more changes nothing.
+        An answer to what is not shown any more changes nothing. "adopt": take over a run that was made elsewhere first.
         """
         voter = self._voter(body)
-        with self._guard, MeasureLedger(self.folder) as ledger:
+        with self._guard, MeasureLedger(self.folder, adopt=body.get("adopt") is True) as ledger:
             votes = tuple(ledger.votes().values())
             own = self._own(voter, votes)
             trial = upcoming(self.pools[voter.pool], own, _seed(voter))[0]

@@ -140,8 +140,12 @@ function buildTop() {
   $("summary").textContent = data.summary;
   $("facts").replaceChildren(...data.facts.map((fact) => make("li", { textContent: fact })));
   const target = embedded ? "_blank" : "";
-  const links = data.sheets.map(({ name, href }) => make("a", { href, textContent: name, target, rel: "noopener" }));
+  const voting = isServed ? [{ name: "vote blind", href: "votes/index.html" }] : [];
+  const links = [...voting, ...data.sheets].map(({ name, href }) => {
+    return make("a", { href, textContent: name, target, rel: "noopener" });
+  });
   $("sheets").replaceChildren(...links);
+  $("vote").hidden = !isServed;
   $("passes").hidden = !data.hasBefore;
   const { words, cells: numbers } = data.troubles;
   const box = /** @type {HTMLDetailsElement} */ ($("troubles"));

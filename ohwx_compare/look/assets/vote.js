@@ -1,23 +1,49 @@
 // Blind votes: what is shown, what is answered by keyboard, pointer or touch, and the reveal.
+export {}; // a scope of its own: it shares no page with the others
 
-const at = (id) => document.getElementById(id);
-const PLACES = ["left", "right"];
+/**
+ * @typedef {{ questions: string[], pools: { name: string, pairs: boolean, most: number }[], raters: string[],
+ *   photos: string[], isElsewhere: boolean }} Opening what is told before anything is shown
+ * @typedef {{ rater: string, question: string, pool: number, most: number, untilClear: boolean,
+ *   adopt: boolean }} Voter
+ * @typedef {{ src: string, face: [number, number, number, number] | null }} Shown a face as shares of the sides
+ * @typedef {{ number: number, told: string, pictures: Shown[] }} Trial
+ * @typedef {{ answered: number, most: number, ending: string | null, trial: Trial, ahead: string[] }} State
+ * @typedef {{ answer: string, best?: number, worst?: number }} Answer
+ * @typedef {{ value: number, low: number, high: number } | null} Interval
+ * @typedef {{ value: number, interval: Interval }} Preference
+ * @typedef {{ sentences: string[], sides: string[], first: number, second: number, same: number, bad: number,
+ *   preference: Preference | null }} Reveal
+ */
 
-/** What is voted on, and where the voter is; `shown` is when the pictures appeared. */
-let opening, voter, state, busy = false, shown = 0, best = null, front = 0;
+/** @param {string} id */
+const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+/** @param {string} id */
+const input = (id) => /** @type {HTMLInputElement} */ (document.getElementById(id));
+const SIDES = ["left", "right"];
+
+let opening = /** @type {Opening} */ ({ questions: [], pools: [], raters: [], photos: [], isElsewhere: false });
+let voter = /** @type {Voter} */ ({ rater: "", question: "", pool: 0, most: 0, untilClear: true, adopt: false });
+let state = /** @type {State | null} */ (null);
+let isBusy = false;
+let since = 0; // when the pictures appeared
+let best = /** @type {number | null} */ (null);
+let front = 0; // the one that is seen, of pictures in one place
+let turned = 0; // photographs that were looked at
 /** Pictures by address: loaded ahead, and put in whole. */
-const loaded = new Map();
+const loaded = /** @type {Map<string, HTMLImageElement>} */ (new Map());
 
-function say(error) {
-  at("error").textContent = error || "";
+function say(/** @type {string} */ error) {
+  at("error").textContent = error;
   at("error").hidden = !error;
 }
 
+/** @param {string} path @param {object} [body] @returns {Promise<any>} */
 async function ask(path, body) {
-  const sent = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const head = { "Content-Type": "application/json" };
   let answer;
   try {
-    answer = await fetch(path, sent);
+    answer = await fetch(path, body && { method: "POST", headers: head, body: JSON.stringify(body) });
   } catch {
     throw new Error("Nobody answers. Start `ohwx view` (or the webui) again; your votes are kept.");
   }
@@ -26,32 +52,37 @@ async function ask(path, body) {
   return found;
 }
 
-/** One request at a time; what goes wrong is said, and nothing else changes. */
+/** One request at a time; what goes wrong is said, and nothing else changes. @param {() => Promise<void>} work */
 async function doing(work) {
-  if (busy) return;
-  busy = true;
+  if (isBusy) return;
+  setBusy(true);
   try {
     say("");
     await work();
   } catch (error) {
-    say(error.message);
+    say(/** @type {Error} */ (error).message);
   } finally {
-    busy = false;
+    setBusy(false);
   }
 }
 
-function option(text, value) {
+function setBusy(/** @type {boolean} */ now) {
+  isBusy = now;
+  document.body.setAttribute("aria-busy", String(now));
+}
+
+function option(/** @type {string} */ text, /** @type {string | number} */ value) {
   const made = document.createElement("option");
   made.textContent = text;
-  made.value = value;
+  made.value = String(value);
   return made;
 }
 
-function show(section) {
+function show(/** @type {string} */ section) {
   for (const id of ["start", "vote", "reveal"]) at(id).hidden = id !== section;
 }
 
-function asked(question) {
+function asked(/** @type {string} */ question) {
   if (question.startsWith("which ")) return `Which ${question.slice(6)}?`;
   return `Which ${question.startsWith("more") ? "is " : ""}${question}?`;
 }
@@ -62,123 +93,129 @@ async function open() {
   at("question").replaceChildren(...opening.questions.map((each) => option(each, each)));
   at("pool").replaceChildren(...opening.pools.map((each, place) => option(each.name, place)));
   at("raters").replaceChildren(...opening.raters.map((each) => option(each, each)));
+  at("adopting").hidden = !opening.isElsewhere;
   suggest();
   show("start");
   at("rater").focus();
 }
 
 function suggest() {
-  const pool = opening.pools[Number(at("pool").value)];
-  at("most").value = pool.most;
-  at("until").disabled = !pool.pairs;
+  const pool = opening.pools[Number(input("pool").value)];
+  input("most").value = String(pool?.most);
+  input("until").disabled = !pool?.pairs;
 }
 
-function image(source) {
-  if (!loaded.has(source)) {
-    const made = new Image();
-    made.alt = "";
-    made.src = source;
-    loaded.set(source, made);
-  }
-  return loaded.get(source);
+function image(/** @type {string} */ source) {
+  const known = loaded.get(source);
+  if (known) return known;
+  const made = new Image();
+  made.alt = "";
+  made.src = source;
+  loaded.set(source, made);
+  return made;
 }
 
 async function begin() {
   voter = {
-    rater: at("rater").value.trim(),
-    question: at("question").value,
-    pool: Number(at("pool").value),
-    most: Number(at("most").value),
-    untilClear: at("until").checked,
+    rater: input("rater").value.trim(),
+    question: input("question").value,
+    pool: Number(input("pool").value),
+    most: Number(input("most").value),
+    untilClear: input("until").checked,
+    adopt: input("adopt").checked,
   };
   const first = await ask("next", voter);
-  at("question").replaceChildren();
-  at("pool").replaceChildren();
-  at("raters").replaceChildren();
-  document.activeElement?.blur();
+  for (const id of ["question", "pool", "raters"]) at(id).replaceChildren();
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   show("vote");
   await turn(first);
 }
 
-/** Show what comes next, or what came of it. */
+/** Show what comes next, or what came of it. @param {State} next */
 async function turn(next) {
   state = next;
   if (state.ending) return reveal();
-  const { trial } = state;
+  const { trial, ahead } = state;
+  const isPair = trial.pictures.length === 2;
   at("asked").textContent = asked(voter.question);
   at("told").textContent = trial.told;
   at("told").hidden = !trial.told;
   at("count").textContent = `${state.answered} of ${state.most} votes`;
+  const numbers = `1 to ${trial.pictures.length}: the best, then the worst`;
+  at("hint").textContent = isPair ? "← or → the better one, with Shift much better" : numbers;
+  at("bad-word").textContent = isPair ? "both bad" : "all bad";
+  at("photo-button").hidden = !opening.photos.length;
   best = null;
   front = 0;
-  const pairs = trial.pictures.length === 2;
-  at("hint").textContent = pairs
-    ? "← or → the better one, with Shift much better"
-    : `1 to ${trial.pictures.length}: the best, then the worst`;
-  at("bad-word").textContent = pairs ? "both bad" : "all bad";
-  at("photo-button").hidden = !opening.photos.length;
-  const wanted = new Set([...trial.pictures.map((each) => each.src), ...state.ahead]);
-  for (const source of loaded.keys()) if (!wanted.has(source)) loaded.delete(source);
-  for (const source of wanted) image(source);
+  load([...trial.pictures.map((each) => each.src), ...ahead]);
   at("pictures").className = "";
-  at("pictures").replaceChildren(...trial.pictures.map((each, place) => framed(each, place, pairs)));
-  await Promise.all(trial.pictures.map((each) => image(each.src).decode().catch(() => {
-    throw new Error("A picture of this vote cannot be read. Press S to skip it.");
-  }))).catch((error) => say(error.message));
-  shown = performance.now();
+  at("pictures").replaceChildren(...trial.pictures.map((each, place) => framed(each, place, isPair)));
+  const whole = trial.pictures.map((each) => image(each.src).decode());
+  await Promise.all(whole).catch(() => say("A picture of this vote cannot be read. Press S to skip it."));
+  since = performance.now();
 }
 
-function framed(picture, place, pairs) {
+/** Have these pictures and let go of all others. @param {string[]} sources */
+function load(sources) {
+  for (const source of loaded.keys()) if (!sources.includes(source)) loaded.delete(source);
+  for (const source of sources) image(source);
+}
+
+function framed(/** @type {Shown} */ picture, /** @type {number} */ place, /** @type {boolean} */ isPair) {
   const button = document.createElement("button");
   button.type = "button";
-  button.setAttribute("aria-label", pairs ? `${PLACES[place]} picture` : `picture ${place + 1}`);
-  button.append(image(picture.src));
+  button.setAttribute("aria-label", isPair ? `${SIDES[place]} picture` : `picture ${place + 1}`);
   image(picture.src).style.transform = "";
   const mark = document.createElement("span");
   mark.className = "place";
-  mark.textContent = pairs ? PLACES[place] : place + 1;
-  mark.hidden = pairs;
-  button.append(mark);
+  mark.textContent = isPair ? String(SIDES[place]) : String(place + 1);
+  mark.hidden = isPair;
+  button.append(image(picture.src), mark);
   button.addEventListener("click", (event) => choose(place, event.shiftKey));
   return button;
 }
 
-function choose(place, much = false) {
-  const count = state.trial.pictures.length;
-  if (busy || at("vote").hidden || place >= count) return;
+function choose(/** @type {number} */ place, /** @type {boolean} */ isMuch) {
+  const count = state?.trial.pictures.length ?? 0;
+  if (isBusy || at("vote").hidden || place >= count) return;
   if (count === 2) {
-    vote({ answer: much ? "much better" : "chosen", best: place });
+    vote({ answer: isMuch ? "much better" : "chosen", best: place });
   } else if (best === null) {
     best = place;
-    at("pictures").children[place].classList.add("best");
+    at("pictures").children[place]?.classList.add("best");
     at("hint").textContent = "Now the worst";
   } else if (place !== best) {
     vote({ answer: "chosen", best, worst: place });
   }
 }
 
-function vote(answer) {
-  const seconds = Math.round(performance.now() - shown) / 1000;
-  doing(async () => turn(await ask("answer", { ...voter, ...answer, number: state.trial.number, seconds })));
+function vote(/** @type {Answer} */ answer) {
+  const seconds = Math.round(performance.now() - since) / 1000;
+  doing(async () => turn(await ask("answer", { ...voter, ...answer, number: state?.trial.number, seconds })));
 }
 
 /** All pictures at their faces, or whole again. */
 function face() {
-  const is_near = at("pictures").classList.toggle("near");
-  for (const [place, { src, face: box }] of state.trial.pictures.entries()) {
-    const element = image(src);
-    element.style.transform = is_near && box ? zoom(box, element, at("pictures").children[place]) : "";
+  const isNear = at("pictures").classList.toggle("near");
+  for (const [place, { src, face: box }] of (state?.trial.pictures ?? []).entries()) {
+    const frame = at("pictures").children[place];
+    image(src).style.transform = isNear && box && frame ? zoom(box, image(src), frame) : "";
   }
 }
 
-/** The face as large as its frame allows, in the middle; the picture lies in it as `object-fit: contain` has it. */
-function zoom(box, element, frame) {
-  const width = frame.clientWidth, height = frame.clientHeight;
+/**
+ * The face as large as its frame allows, in the middle; the picture lies in it as `object-fit: contain` has it.
+ *
+ * @param {[number, number, number, number]} box
+ * @param {HTMLImageElement} element
+ * @param {Element} frame
+ */
+function zoom([x1, y1, x2, y2], element, frame) {
+  const [width, height] = [frame.clientWidth, frame.clientHeight];
   const fit = Math.min(width / element.naturalWidth, height / element.naturalHeight);
-  const w = element.naturalWidth * fit, h = element.naturalHeight * fit;
-  const scale = Math.max(1, Math.min(width / ((box[2] - box[0]) * w), height / ((box[3] - box[1]) * h)) / 1.6);
-  const x = ((box[0] + box[2]) / 2 - 0.5) * w, y = ((box[1] + box[3]) / 2 - 0.5) * h;
-  return `scale(${scale}) translate(${-x}px, ${-y}px)`;
+  const [w, h] = [element.naturalWidth * fit, element.naturalHeight * fit];
+  const scale = Math.max(1, Math.min(width / ((x2 - x1) * w), height / ((y2 - y1) * h)) / 1.6);
+  return `scale(${scale}) translate(${(0.5 - (x1 + x2) / 2) * w}px, ${(0.5 - (y1 + y2) / 2) * h}px)`;
 }
 
 /** One picture after the other in one place. */
@@ -186,56 +223,57 @@ function swap() {
   const frames = [...at("pictures").children];
   if (at("pictures").classList.contains("one")) front = (front + 1) % frames.length;
   at("pictures").classList.add("one");
-  frames.forEach((frame, place) => {
+  for (const [place, frame] of frames.entries()) {
     frame.classList.toggle("shown", place === front);
-    frame.lastChild.hidden = false;
-  });
+    frame.querySelector(".place")?.removeAttribute("hidden");
+  }
 }
 
-let photo = 0;
 function photograph() {
-  if (!opening.photos.length) return;
-  if (at("photo").hidden) at("photograph").src = opening.photos[photo++ % opening.photos.length];
-  at("photo").hidden = !at("photo").hidden;
+  const { photos } = opening;
+  if (!photos.length) return;
+  const isShown = !at("photo").hidden;
+  if (!isShown) /** @type {HTMLImageElement} */ (at("photograph")).src = String(photos[turned++ % photos.length]);
+  at("photo").hidden = isShown;
 }
 
 async function reveal() {
-  const found = await ask("reveal", voter);
+  const found = /** @type {Reveal} */ (await ask("reveal", voter));
+  const [answer = "", ...others] = found.sentences;
   show("reveal");
-  at("answer").textContent = found.sentences[0];
-  at("sentences").replaceChildren(...found.sentences.slice(1).map((each) => {
-    const line = document.createElement("li");
-    line.textContent = each;
-    return line;
-  }));
-  at("continue").hidden = Boolean(state.ending);
-  const preference = found.preference;
-  at("bar").hidden = !preference;
-  if (preference) chart(found, preference);
+  at("answer").textContent = answer;
+  at("sentences").replaceChildren(...others.map(lineOf));
+  at("continue").hidden = Boolean(state?.ending);
+  at("bar").hidden = !found.preference;
+  if (found.preference) chart(found, found.preference);
   at("answer").focus();
 }
 
-function chart(found, preference) {
-  const all = found.first + found.second + found.same + found.bad || 1;
-  const parts = [["first", found.first], ["none", found.same + found.bad], ["second", found.second]];
-  at("shares").replaceChildren(...parts.map(([name, count]) => {
+function lineOf(/** @type {string} */ sentence) {
+  const line = document.createElement("li");
+  line.textContent = sentence;
+  return line;
+}
+
+function chart(/** @type {Reveal} */ found, /** @type {Preference} */ { value, interval }) {
+  const { first, second, same, bad, sides } = found;
+  const parts = { first, none: same + bad, second };
+  const all = first + second + same + bad || 1;
+  at("shares").replaceChildren(...Object.entries(parts).map(([name, count]) => {
     const part = document.createElement("span");
     part.className = name;
     part.style.width = `${(100 * count) / all}%`;
     return part;
   }));
-  const percent = (value) => `${50 + 50 * value}%`;
-  const interval = preference.interval;
   at("interval").hidden = !interval;
-  if (interval) {
-    at("interval").style.left = percent(interval.low);
-    at("interval").style.right = `${50 - 50 * interval.high}%`;
-  }
-  at("value").style.left = percent(preference.value);
+  at("interval").style.left = `${50 + 50 * (interval?.low ?? 0)}%`;
+  at("interval").style.right = `${50 - 50 * (interval?.high ?? 0)}%`;
+  at("value").style.left = `${50 + 50 * value}%`;
   const below = "Grey: the same, or both bad. Below: the net preference from −1 to 1 with its interval.";
-  at("caption").textContent = `Left: ${found.sides[0]}. Right: ${found.sides[1]}. ${below}`;
+  at("caption").textContent = `Left: ${sides[0]}. Right: ${sides[1]}. ${below}`;
 }
 
+/** @type {Record<string, () => void>} */
 const DOES = {
   same: () => vote({ answer: "the same" }),
   bad: () => vote({ answer: "all bad" }),
@@ -246,6 +284,7 @@ const DOES = {
   undo: () => doing(async () => turn(await ask("undo", voter))),
   end: () => doing(reveal),
 };
+/** @type {Record<string, string>} */
 const KEYS = {
   ArrowDown: "same",
   ArrowUp: "bad",
@@ -257,23 +296,31 @@ const KEYS = {
   Escape: "end",
 };
 
+/** The place of the picture that a key chooses, null for another key. @param {string} key */
+function placeOf(key) {
+  const isPair = state?.trial.pictures.length === 2;
+  if (/^[1-4]$/.test(key)) return Number(key) - 1;
+  return isPair && key === "ArrowLeft" ? 0 : isPair && key === "ArrowRight" ? 1 : null;
+}
+
 document.addEventListener("keydown", (event) => {
   if (at("vote").hidden || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (!at("photo").hidden && key !== "Escape" && key !== " ") return;
-  const place = { ArrowLeft: 0, ArrowRight: 1 }[key] ?? (/^[1-4]$/.test(key) ? Number(key) - 1 : null);
-  const does = KEYS[key];
+  const [place, does] = [placeOf(key), KEYS[key]];
   if (place === null && !does) return;
   event.preventDefault();
-  if (!at("photo").hidden) photograph();
-  else if (place === null) DOES[does]();
-  else if (key.length === 1 || state.trial.pictures.length === 2) choose(place, event.shiftKey);
+  if (!at("photo").hidden) {
+    if (does === "photo" || does === "end") photograph();
+  } else if (place !== null) {
+    choose(place, event.shiftKey);
+  } else if (does && !isBusy) {
+    DOES[does]?.();
+  }
 });
 at("keys").addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (!button) return;
-  button.blur();
-  if (!busy) DOES[button.dataset.does]();
+  const button = event.target instanceof Element ? event.target.closest("button") : null;
+  button?.blur();
+  if (button && !isBusy) DOES[button.dataset.does ?? ""]?.();
 });
 at("photo").addEventListener("click", photograph);
 at("pool").addEventListener("change", suggest);

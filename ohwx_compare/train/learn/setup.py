@@ -17,6 +17,7 @@ from ohwx_compare.files.checkpoint import prediction, read_header
 from ohwx_compare.files.dataset import load_picture, pixels
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import UNet
+from ohwx_compare.train.learn.adamw8bit import AdamW8bit
 from ohwx_compare.train.learn.cache import EncodedCaptions, EncodeTokens, Latents, encode_picture, read_g, read_l
 from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import Diffusion
@@ -28,6 +29,7 @@ from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = ["Setup", "set_up"]
 
+_ADAMS = {"adamw": AdamW, "adamw8bit": AdamW8bit}
 RATES = {"unet": "lr_unet", "clip_l": "lr_te1", "clip_g": "lr_te2"}  # part -> its field of the recipe
 
 
@@ -70,9 +72,9 @@ def set_up(
     trained = parts.get("unet")
     unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
     weights = trainable(parts)
-    state = {}
+    masters = {}
     if recipe.precision == "fp32-master":
-        state = {name: {"master": weight.detach()} for name, weight in weights.items()}
+        masters = {name: weight.detach() for name, weight in weights.items()}
         for module in {unet, *parts.values()}:
             module.to(torch.bfloat16)
     recompute(unet, plan.again)
@@ -84,7 +86,7 @@ def set_up(
         seed=recipe.seed,
     )
     own = {name: next(rate for part, rate in rates.items() if name.startswith(PREFIXES[part])) for name in weights}
-    stepper = Stepper(weights, _rule(recipe), own, precision, state, gather=group.add)
+    stepper = Stepper(weights, _rule(recipe), own, precision, masters, gather=group.add)
     ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
     return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group)
 
@@ -121,9 +123,9 @@ def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> Enco
 
 def _rule(recipe: Recipe) -> Rule:
     own = recipe.optimizer_settings
-    if recipe.optimizer == "adamw":
+    if recipe.optimizer in _ADAMS:
         beta1, beta2 = own["betas"]
-        return AdamW(weight_decay=own["weight_decay"], beta1=beta1, beta2=beta2, eps=own["eps"])
+        return _ADAMS[recipe.optimizer](weight_decay=own["weight_decay"], beta1=beta1, beta2=beta2, eps=own["eps"])
     return Adafactor(
         weight_decay=own["weight_decay"],
         flatten=own["flatten"],

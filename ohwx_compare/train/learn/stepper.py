@@ -1,19 +1,26 @@
-"""The optimiser step of all trained tensors: after the backward pass, or inside it tensor by tensor.
+"""The optimiser step of all trained tensors: after the backward pass, or inside it.
 
-Inside ("fused") each gradient is used and freed as soon as it is there, so that no two are ever held: for SDXL's UNet
-5 GB less in bfloat16. What needs all gradients at once is impossible then.
+Tensors of one shape lie one behind the other in one buffer, a stack, and move together: SDXL's UNet has 1,680 tensors
+and 44 shapes. Inside the backward pass ("fused") gradients wait until there are enough of one shape, and are gone
+then; so few are ever held: for the UNet 5 GB less in bfloat16. What needs all gradients at once is impossible then.
+Nothing is read back from the device: whether a step was finite is for the caller to look at, after it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 import torch
 from torch import Tensor, nn
 
-from ohwx_compare.train.learn.chance import generator
-from ohwx_compare.train.learn.optim import Rule, round_stochastically
+from ohwx_compare.train.learn.kernels import can_move, move
+from ohwx_compare.train.learn.optim import Landing, Rule, State, land
+from ohwx_compare.train.learn.rounding import Strip
+from ohwx_compare.train.plan.estimate import TOGETHER, WAITING
 
 __all__ = ["Precision", "Stepper"]
+
+_CACHED = 1 << 19  # float32 numbers that stay in a CPU's cache while they move
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,33 +39,57 @@ def _alone(grad: Tensor) -> None:
 
 
 @dataclass(eq=False)
+class _Stack:
+    """Tensors of one shape and rate; the parameters are views of `weight`."""
+
+    number: int
+    names: list[str]
+    weight: Tensor  # (n, ...)
+    master: Tensor | None  # the same in float32, which moves in the weight's stead
+    rate: float
+    state: State = field(default_factory=dict)
+    waiting: dict[int, Tensor] = field(default_factory=dict)  # gradients by place
+
+    @property
+    def size(self) -> int:
+        """Numbers of one tensor."""
+        return prod(self.weight.shape[1:])
+
+
+@dataclass(eq=False)
 class Stepper:
     """Moves `weights` by `rule`. A step is `begin`, backward passes, `end`.
 
-    weights: checkpoint names to parameters, bfloat16 or float32, requiring gradients.
+    weights: checkpoint names to parameters, bfloat16 or float32, requiring gradients; they are moved into stacks.
     rates: the learning rate of each name; `begin` scales them all.
-    state: what the rule keeps of each tensor, and under "master" a float32 copy that moves in the weight's stead.
+    masters: float32 copies that move in the weight's stead, taken over: for all weights or for none.
     """
 
     weights: Mapping[str, nn.Parameter]
     rule: Rule
     rates: Mapping[str, float]
     precision: Precision
-    state: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    masters: dict[str, Tensor] = field(default_factory=dict)
     count: int = 0  # of the step in hand, from 1
     scale: float = 1.0
     norms: list[Tensor] = field(default_factory=list)
     gather: Callable[[Tensor], None] = _alone  # adds up in place what all processes have of a gradient
 
     def __post_init__(self) -> None:
-        self.numbers = {name: number for number, name in enumerate(self.weights)}
+        self.stacks = list(self._stacked())
+        self.places = {name: (s, i) for s, stack in enumerate(self.stacks) for i, name in enumerate(stack.names)}
+        self.factor: Tensor | None = None  # of all gradients, where `by` is "global"
+        self.finite: Tensor | None = None  # whether they all are; unknown within the backward pass
+        device = self.stacks[0].weight.device
+        self.strip = Strip([tuple(stack.weight.shape) for stack in self.stacks], self.precision.seed, device)
         if self.precision.fused:
             for name, weight in self.weights.items():
-                weight.register_post_accumulate_grad_hook(lambda _, name=name: self._step_within(name))
+                weight.register_post_accumulate_grad_hook(lambda _, name=name: self._take_within(name))
 
     def begin(self, count: int, scale: float = 1.0) -> None:
         """Before the backward passes of step `count` (from 1), whose rates are multiplied by `scale`."""
-        self.count, self.scale = count, scale
+        self.count, self.scale, self.factor = count, scale, None
+        self.finite = None
         self.norms.clear()
 
     def end(self) -> Tensor:
@@ -66,67 +97,117 @@ class Stepper:
 
         It is not finite where a gradient was not; unless fused, no weight has moved then.
         """
-        if self.precision.fused:
-            return _norm_of(self.norms)
-        grads = {name: w.grad for name, w in self.weights.items() if w.grad is not None}
-        for grad in grads.values():
-            self.gather(grad)
-        norm = _norm_of([_norm(grad) for grad in grads.values()])
-        if torch.isfinite(norm):
-            factor = self._factor(norm) if self.precision.by == "global" else None
-            for name in grads:
-                self._step(name, factor)
-        return norm
+        if not self.precision.fused:
+            self._take_all()
+        for stack in self.stacks:
+            self._move_waiting(stack)
+        return torch.linalg.vector_norm(torch.cat(self.norms)) if self.norms else torch.zeros(())
 
     def kept(self, name: str) -> Tensor:
         """The weight as precisely as it is held: its float32 master, or itself."""
-        return self.state.get(name, {}).get("master", self.weights[name].detach())
+        stack, place = self._find(name)
+        return (stack.weight if stack.master is None else stack.master)[place].view_as(self.weights[name])
 
-    def _step_within(self, name: str) -> None:
-        grad = self.weights[name].grad
-        if grad is not None:
-            self.gather(grad)
-        del grad  # `_step` lets it go as soon as it has it in float32
-        self._step(name)
+    @property
+    def state(self) -> dict[str, State]:
+        """What is held of each tensor beside its weight, by name; "master" is its float32 copy."""
+        held: dict[str, State] = {}
+        for stack in self.stacks:
+            kinds = stack.state | ({} if stack.master is None else {"master": stack.master})
+            held |= {name: {kind: t[place] for kind, t in kinds.items()} for place, name in enumerate(stack.names)}
+        return {name: kinds for name, kinds in held.items() if kinds}
+
+    def put(self, name: str, kind: str, tensor: Tensor) -> None:
+        """Give one tensor what `state` held of it. Raises KeyError for a kind that the rule does not keep."""
+        stack, place = self._find(name)
+        stack.state = stack.state or self.rule.start(stack.weight)
+        held = stack.master if kind == "master" and stack.master is not None else stack.state[kind]
+        held[place].copy_(tensor)
+
+    def _find(self, name: str) -> tuple[_Stack, int]:
+        stack, place = self.places[name]
+        return self.stacks[stack], place
 
     @torch.no_grad()
-    def _step(self, name: str, factor: Tensor | None = None) -> None:
-        """Use up the gradient of one tensor."""
-        weight = self.weights[name]
-        grad = weight.grad
-        if grad is None:
-            return
-        grad, weight.grad = grad.float(), None
-        if factor is None:
-            norm = _norm(grad)
-            self.norms.append(norm)
-            factor = self._factor(norm)
-        if factor is not None:
-            grad = grad * factor
-        state = self.state.setdefault(name, {})
-        if state.keys() <= {"master"}:
-            state |= self.rule.start(weight)
-        exact = state.get("master", weight.detach() if weight.dtype == torch.float32 else weight.detach().float())
-        self.rule.step(exact, grad, state, self.rates[name] * self.scale, self.count)
-        if weight.dtype != torch.float32:
-            weight.copy_(self._rounded(exact, name))
+    def _stacked(self) -> Iterator[_Stack]:
+        alike: dict[tuple[tuple[int, ...], torch.dtype, float], list[str]] = {}
+        for name, weight in self.weights.items():
+            alike.setdefault((tuple(weight.shape) or (1,), weight.dtype, self.rates[name]), []).append(name)
+        for number, ((shape, dtype, rate), names) in enumerate(alike.items()):
+            buffer = self.weights[names[0]].new_empty((len(names), *shape), dtype=dtype)
+            for place, name in enumerate(names):
+                weight = self.weights[name]
+                buffer[place].copy_(weight.view(shape))
+                weight.data = buffer[place].view(weight.shape)
+            master = None
+            if self.masters:
+                master = torch.stack([self.masters.pop(name).float().view(shape) for name in names])
+            yield _Stack(number, names, buffer, master, rate)
 
-    def _rounded(self, exact: Tensor, name: str) -> Tensor:
-        if not self.precision.stochastic:
-            return exact  # copying rounds to nearest
-        chance = generator(self.precision.seed, "rounding", self.count, self.numbers[name], device=exact.device)
-        return round_stochastically(exact, chance)
+    def _take_within(self, name: str) -> None:
+        """Let one gradient wait, and those of the shape that has most of them move where too many wait."""
+        self._take(name)
+        if sum(len(stack.waiting) * stack.size for stack in self.stacks) > WAITING:
+            self._move_waiting(max(self.stacks, key=lambda stack: len(stack.waiting) * stack.size))
 
-    def _factor(self, norm: Tensor) -> Tensor | None:
-        """What brings a gradient of this norm within bounds, as torch's clip_grad_norm_ has it."""
+    def _take(self, name: str) -> None:
+        weight, (stack, place) = self.weights[name], self._find(name)
+        grad, weight.grad = weight.grad, None
+        if grad is not None:
+            self.gather(grad)
+            stack.waiting[place] = grad.view(stack.weight.shape[1:])
+
+    def _take_all(self) -> None:
+        for name in self.weights:
+            self._take(name)
+        grads = [grad for stack in self.stacks for grad in stack.waiting.values()]
+        if grads:
+            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads, 2.0, dtype=torch.float32)))
+            self.finite = torch.isfinite(norm)
+            self.factor = self._factor(norm.view(1)) if self.precision.by == "global" else None
+
+    @torch.no_grad()
+    def _move_waiting(self, stack: _Stack) -> None:
+        most = max(1, self._together() // self.rule.holds // stack.size)
+        for first, count in _runs(sorted(stack.waiting), most):
+            self._move(stack, slice(first, first + count), [stack.waiting.pop(first + i) for i in range(count)])
+
+    def _together(self) -> int:
+        return min(TOGETHER, _CACHED) if self.stacks[0].weight.device.type == "cpu" else TOGETHER
+
+    def _move(self, stack: _Stack, members: slice, grads: list[Tensor]) -> None:
+        """Use up the gradients of neighbours in a stack."""
+        batch = grads[0].unsqueeze(0).contiguous() if len(grads) == 1 else torch.stack(grads)
+        grads.clear()
+        stack.state = stack.state or self.rule.start(stack.weight)
+        state = {kind: tensor[members] for kind, tensor in stack.state.items()}
+        rate = stack.rate * self.scale
+        weight, master = stack.weight[members], None if stack.master is None else stack.master[members]
+        chance = None
+        if self.precision.stochastic and weight.dtype != torch.float32:
+            chance = self.strip.window(self.count, stack.number, members.start, len(weight))
+        landing = Landing(weight, master, chance, self.finite)
+        if can_move(self.rule, weight):
+            move(self.rule, batch, state, self._bounded, (rate, self.count), landing)
+        else:
+            land(self.rule.move(batch, state, self._bounded, rate, self.count), landing)
+
+    def _bounded(self, norms: Tensor) -> Tensor | None:
+        """What brings gradients of these norms within bounds."""
+        self.norms.append(norms)
+        return self._factor(norms) if self.precision.by == "tensor" else self.factor
+
+    def _factor(self, norms: Tensor) -> Tensor | None:
+        """As torch's clip_grad_norm_ has it."""
         if not self.precision.clip:
             return None
-        return (self.precision.clip / (norm + 1e-6)).clamp(max=1.0)
+        return torch.div(torch.tensor(self.precision.clip), norms + 1e-6).clamp_(max=1.0)
 
 
-def _norm(grad: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(grad, dtype=torch.float32)
-
-
-def _norm_of(norms: list[Tensor]) -> Tensor:
-    return torch.linalg.vector_norm(torch.stack(norms)) if norms else torch.zeros(())
+def _runs(places: list[int], most: int) -> Iterator[tuple[int, int]]:
+    """First and count of neighbouring places, at most `most` in a run."""
+    first = 0
+    for at in range(1, len(places) + 1):
+        if at == len(places) or places[at] != places[at - 1] + 1 or at - first == most:
+            yield places[first], at - first
+            first = at

@@ -10,8 +10,15 @@ from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_blocks
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["PARTS", "RESERVE", "Memory", "choose_blocks", "estimate_memory", "state_bytes", "trained_shapes"]
+__all__ = [
+    "BLOCK", "HOLDS", "PARTS", "RESERVE", "SMALL", "TOGETHER", "WAITING", "Memory", "choose_blocks", "estimate_memory",
+    "state_bytes", "trained_shapes",
+]  # fmt: skip
 
+TOGETHER = 1 << 26  # float32 numbers that an optimiser holds at most while tensors move, if not a single one takes more
+WAITING = 1 << 27  # numbers of gradients that wait at most within the backward pass, and one tensor
+HOLDS = {"adafactor": 1, "adamw": 2, "adamw8bit": 4}  # float32 numbers that each holds for a number that moves
+BLOCK, SMALL = 256, 4096  # numbers that share a scale in 8 bits, and of the least tensor that is kept so
 RESERVE = 800_000_000  # bytes for the runtime itself: CUDA's context and what its allocator cannot use. Not measured
 
 PARTS = {  # learning rate of the recipe -> where its weights lie in the file
@@ -29,9 +36,9 @@ class Memory:
 
     weights: int  # of the UNet and of each text encoder that is trained; the rest is cached before the first step
     masters: int  # float32 copies under "fp32-master"
-    gradients: int  # of all trained tensors, or of the largest one when fused
+    gradients: int  # of all trained tensors, or of those that wait when fused
     optimizer: int
-    workspace: int  # of the optimiser, for one tensor at a time
+    workspace: int  # of the optimiser, for the tensors that move at one time
     activations: int  # what more is needed than all of these when most is kept for the backward pass
 
     @property
@@ -98,11 +105,18 @@ def _without_activations(header: Header, recipe: Recipe) -> Memory:
     return Memory(
         weights=sum(weights) * size,
         masters=4 * sum(numbers) if recipe.precision == "fp32-master" else 0,
-        gradients=(max(numbers) if recipe.fused else sum(numbers)) * size,
-        optimizer=4 * sum(_state(shape, recipe) for shape in trained.values()),
-        workspace=4 * 4 * max(numbers),  # in float32: gradient, its square, the update and a factor of it
+        gradients=(min(WAITING + max(numbers), sum(numbers)) if recipe.fused else sum(numbers)) * size,
+        optimizer=sum(_state(shape, recipe) for shape in trained.values()),
+        workspace=_workspace(recipe, numbers),
         activations=0,
     )
+
+
+def _workspace(recipe: Recipe, numbers: list[int]) -> int:
+    """Bytes while tensors of these many numbers move: gradients side by side, and what a rule has in float32."""
+    together = min(sum(numbers), max(TOGETHER // HOLDS[recipe.optimizer], max(numbers)))
+    copied = _BYTES[recipe.precision] if together > max(numbers) else 0
+    return together * (copied + 4 * HOLDS[recipe.optimizer])
 
 
 def _courses(header: Header, latents: Iterable[tuple[int, int]]) -> list[tuple[Block, ...]]:
@@ -136,14 +150,17 @@ def state_bytes(header: Header, recipe: Recipe) -> int:
 
 
 def _state(shape: Shape, recipe: Recipe) -> int:
-    """How many numbers the optimiser keeps for a tensor."""
-    if recipe.optimizer == "adamw":
-        return 2 * prod(shape)
+    """Bytes that the optimiser keeps for a tensor."""
+    if recipe.optimizer == "adamw8bit" and prod(shape) >= SMALL:
+        blocks = -(-prod(shape) // BLOCK)
+        return 2 * blocks * (BLOCK + 4)
+    if recipe.optimizer != "adafactor":
+        return 2 * 4 * prod(shape)
     if recipe.optimizer_settings["flatten"] and len(shape) > 2:
         shape = (shape[0], prod(shape[1:]))
     if len(shape) < 2:
-        return prod(shape)
-    return prod(shape[:-1]) + prod(shape[:-2]) * shape[-1]  # a row and a column of each matrix
+        return 4 * prod(shape)
+    return 4 * (prod(shape[:-1]) + prod(shape[:-2]) * shape[-1])  # a row and a column of each matrix
 
 
 def _floating(header: Header) -> dict[str, Shape]:

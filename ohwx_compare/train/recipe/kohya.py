@@ -24,7 +24,7 @@ _DEFAULTS = {  # sd-scripts', where a file leaves a setting out
     "learning_rate": 2e-6, "lr_scheduler": "constant", "max_bucket_reso": 1024, "max_grad_norm": 1.0,
     "min_bucket_reso": 256, "mixed_precision": "no", "output_name": "last", "train_batch_size": 1,
 }  # fmt: skip
-_OPTIMIZERS = {"adafactor": "adafactor", "adamw": "adamw", "adamw8bit": "adamw", "pagedadamw8bit": "adamw"}
+_OPTIMIZERS = {"adafactor": "adafactor", "adamw": "adamw", "adamw8bit": "adamw8bit", "pagedadamw8bit": "adamw8bit"}
 _BLOCKS = 23  # that `block_lr` names
 
 
@@ -276,9 +276,9 @@ def _optimizer(settings: _Settings) -> dict[str, Any]:
     name = settings.text("optimizer_type") or asked
     kind = _OPTIMIZERS.get(name.lower())
     if kind is None:
-        raise ExperimentError(f"The optimizer {name!r} is not supported; expected Adafactor or AdamW.")
+        raise ExperimentError(f"The optimizer {name!r} is not supported; expected Adafactor, AdamW or AdamW8bit.")
     if name.lower() not in OPTIMIZER_ARGS:
-        settings.note(f"{name} is taken as AdamW: its state is kept in float32, not in 8 bits.")
+        settings.note(f"{name} is taken as AdamW8bit: its state stays on the device.")
     given = settings.left.pop("optimizer_args", None) or []
     if not isinstance(given, str | list):
         raise ExperimentError(f"optimizer_args is {given!r}, expected a text or a list of texts.")

@@ -44,6 +44,7 @@ OPTIMIZER_ARGS: Mapping[str, Mapping[str, Any]] = {  # names and defaults
         "weight_decay": 0.0,
     },
     "adamw": {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
+    "adamw8bit": {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},  # its moments in 8 bits
 }
 
 _ARTICLE = {
@@ -153,9 +154,9 @@ class Recipe:
     lr_te2: float | None = None  # OpenCLIP bigG
     schedule: str = "constant"  # or "cosine", to 0 at the end
     warmup: int | float = 0  # steps from 0 to the full rate, or below 1 a share of all steps
-    optimizer: str = "adafactor"  # or "adamw"
+    optimizer: str = "adafactor"  # or "adamw", "adamw8bit"
     optimizer_args: Mapping[str, Any] = field(default_factory=lambda: {"weight_decay": 0.01})  # see OPTIMIZER_ARGS
-    fused: bool = True  # each tensor steps as soon as its gradient is there; needs accumulation 1 and clip_by "tensor"
+    fused: bool = True  # tensors step within the backward pass; needs accumulation 1 and clip_by "tensor"
     clip: float = 1.0  # largest norm of a gradient; 0 does not clip
     clip_by: str = "tensor"  # the norm of each tensor, or of all: "global"
     precision: str = "bf16-stochastic"  # weights in bf16 rounded at random or to nearest, bf16 of an fp32 master, fp32

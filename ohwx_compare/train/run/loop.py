@@ -204,7 +204,7 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
     count = sum(len(batch) for batch in step)
     scale = rate_scale(plan.recipe, number, plan.steps)
     stepper.begin(number, scale)
-    total, first = 0.0, 0
+    first, lost = 0, []
     for pictures in step:
         mine = {first + at: pictures[at] for at in group.share(len(pictures))}
         weights = [plan.loss_weight(i) for i in mine.values()]
@@ -213,10 +213,13 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
         each = losses(setup.unet, setup.diffusion, batch(setup, number, mine))
         loss = (each * torch.tensor(weights, device=each.device)).sum() / count
         loss.backward()
-        total += loss.item()
+        lost.append(loss.detach())
         first += len(pictures)
-    total = group.total(total, setup.device)
-    norm = stepper.end().item()
+    norm = stepper.end()
+    parts = torch.stack(lost)
+    group.add(parts)
+    *each_lost, norm = torch.cat([parts, norm.to(parts).view(1)]).tolist()  # the step's one look at the device
+    total = sum(each_lost)
     if not (math.isfinite(total) and math.isfinite(norm)):
         names = ", ".join(str(plan.pictures[i].path) for batch in step for i in batch)
         raise TrainingError(

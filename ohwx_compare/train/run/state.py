@@ -107,7 +107,7 @@ def _put(setup: Setup, kind: str, name: str, tensor: Tensor) -> None:
     elif kind == "ema":
         setup.ema[name] = tensor.clone()
     else:
-        setup.stepper.state.setdefault(name, {})[kind] = tensor.to(setup.device, copy=True)
+        setup.stepper.put(name, kind, tensor)
 
 
 def _tensors(setup: Setup) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from modules import devices, processing, shared
 from PIL import Image
 
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.hosts.overrides import replaced_names
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.passes import nested_scripts
@@ -43,9 +44,13 @@ class Fingerprint:
         own_faces: bool,
         digest: Callable[[Path], str],
         modules: Sequence[Path] | None = None,
+        told: Collection[str] = (),
     ):
-        """digest: gives a file's sha256. modules: the files beside the checkpoint; None where a setting names a VAE."""
+        """digest: gives a file's sha256. modules: the files beside the checkpoint; None where a setting names a VAE.
+        told: fields of jobs that an axis sets; what the user has there does not count.
+        """
         self._p, self._own_faces, self._digest, self._modules = p, own_faces, digest, modules
+        self._replaced = replaced_names(told)
         self._files: dict[Path, str] = {}
         self._vaes: dict[str, str | None] = {}  # those that the webui takes for one of the checkpoints alone
 
@@ -77,11 +82,14 @@ class Fingerprint:
             "device": str(devices.device).partition(":")[0],
             "dtype": [str(kind).removeprefix("torch.") for kind in (devices.dtype, devices.dtype_vae)],
             "vae": _vae(self._p, self._digest) if self._modules is None else self._chosen(self._modules),
-            "settings": _settings(self._p),
-            "fields": _fields(self._p),
+            "settings": self._users(_settings(self._p)),
+            "fields": self._users(_fields(self._p)),
             "scripts": _scripts(self._p, own_faces=self._own_faces),
             "nested scripts": sorted(nested_scripts()) if self._own_faces else [],
         }
+
+    def _users(self, found: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in found.items() if name not in self._replaced}
 
     def _chosen(self, modules: Sequence[Path]) -> Any:
         return [[path.name, self._sha256(path)] for path in modules]

@@ -18,6 +18,8 @@ from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.errors import HostError, InfotextError, Interrupted, MissingKeysError, SkippedError
 from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
+from ohwx_compare.hosts.other_checkpoints import OtherCheckpoints
+from ohwx_compare.hosts.run_files import RunFiles
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoints_here
 from ohwx_compare.hosts.webui.generation import loading
@@ -38,6 +40,7 @@ class WebuiHost:
 
     p: the user's processing object, as a script's `run` gets it. It is copied for each call and never changed.
     own_faces: the comparison does the faces; ADetailer stays out of the pictures then.
+    told: fields of jobs that an axis sets: theirs count, at their defaults too, and what the user has there does not.
     tell: hears of large files that are read for their hash.
     Make it while the webui's queue lock is held, as a script does. Raises HostError where settings are frozen.
     """
@@ -46,14 +49,22 @@ class WebuiHost:
     reports_steps = False
 
     def __init__(
-        self, p: processing.StableDiffusionProcessing, *, own_faces: bool, tell: Listener = lambda event: None
+        self,
+        p: processing.StableDiffusionProcessing,
+        *,
+        own_faces: bool,
+        told: frozenset[str] = frozenset(),
+        tell: Listener = lambda event: None,
     ):
         if why := features.refusal():
             raise HostError(why)
         self._hashes = webui_hashes(tell)
         self._holding = hold_model(p.override_settings)
-        self._template = Template(p, own_faces)
-        self._fingerprint = Fingerprint(p, own_faces=own_faces, digest=self._hashes, modules=self._holding.modules)
+        self._others = OtherCheckpoints(self._among_all, RunFiles(self._hashes))
+        self._template = Template(p, own_faces, self._alias, told)
+        self._fingerprint = Fingerprint(
+            p, own_faces=own_faces, digest=self._hashes, modules=self._holding.modules, told=told
+        )
         self._in_use: tuple[Loaded, Header, Any] | None = None
         self._is_finishing = self._is_closed = False
 
@@ -66,7 +77,7 @@ class WebuiHost:
 
         A file is read whole only where it is asked for by a hash that no known file has.
         """
-        found = among(checkpoints_here(), self._hashes.seems, self._hashes)(ref)
+        found = self._among_all(ref)
         self._fingerprint.include(found.path)
         return found
 
@@ -100,6 +111,7 @@ class WebuiHost:
         self._in_use = (loaded, header, entry)
         self._verify()
         _require_whole(checkpoint, header, parts)
+        loading.forget_networks()
         self._template.use(self._holding.overrides(self._template.p.override_settings, entry))
         return loaded
 
@@ -132,8 +144,8 @@ class WebuiHost:
                     yield from self._draw(one, [asked.job])
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
-        """Webui version, precision, VAE, LoRA files, settings and other scripts' arguments."""
-        return self._fingerprint(job)
+        """Webui version, precision, VAE, LoRA files, settings, other scripts' arguments, and other checkpoints."""
+        return {**self._fingerprint(job), **self._others.hashes(job)}
 
     def interruption(self) -> Interruption:
         """What Interrupt, Skip or "finish this image" asked for."""
@@ -170,6 +182,8 @@ class WebuiHost:
         images = processed.images[processed.index_of_first_image :][: len(jobs)]
         if len(images) != len(jobs):
             raise HostError(f"The webui generated {len(images)} of {counted(len(jobs), 'picture')}; its log says why.")
+        if any((job.checkpoint, job.refiner, job.hires_checkpoint) != (None, None, None) for job in jobs):
+            self._return()
         self._verify()
         notes = tuple(p.comments)
         texts = processed.infotexts[processed.index_of_first_image :]
@@ -185,6 +199,18 @@ class WebuiHost:
     def _keep(self) -> None:
         if self._in_use is not None:
             self._holding.keep(self._in_use[2])
+
+    def _return(self) -> None:
+        """Have the checkpoint in use in memory again, after a picture that ended with another one."""
+        if self._in_use is not None:
+            self._holding.load(self._in_use[2], forced=False)
+
+    def _alias(self, name: str) -> str:
+        """What the webui calls a checkpoint that a job names besides the one in use."""
+        return loading.alias_of(loading.entry_of(self._others.find(name)))
+
+    def _among_all(self, ref: CheckpointRef) -> Checkpoint:
+        return among(checkpoints_here(), self._hashes.seems, self._hashes)(ref)
 
     def _verify(self) -> None:
         """Raise HostError unless the checkpoint in use is what lies in memory."""

@@ -19,6 +19,7 @@ __all__ = [
     "alias_of",
     "builds_anew",
     "entry_of",
+    "forget_networks",
     "has_chosen_encoders",
     "in_memory",
     "is_loaded",
@@ -131,6 +132,22 @@ def unload_from_device() -> bool:
         manager.unload_all_models()
         devices.torch_gc()
     return manager is not None
+
+
+def forget_networks() -> None:
+    """Have LoRA files read again: Forge's kin go by their names, also where a file was replaced.
+
+    `extensions-builtin/sd_forge_lora/networks.py` and `backend/patcher/lora.py` at dfdcbab6.
+    """
+    reader: Any = getattr(sys.modules.get("networks"), "load_lora_state_dict", None)
+    if hasattr(reader, "cache_clear"):
+        reader.cache_clear()
+    if hasattr(in_memory(), "current_lora_hash"):
+        in_memory().current_lora_hash = ""  # equal to no choice of LoRAs
+    if (objects := getattr(in_memory(), "forge_objects", None)) is not None:
+        for patcher in (objects.unet, objects.clip.patcher):
+            if (loader := getattr(patcher, "lora_loader", None)) is not None:
+                loader.loaded_hash = ""  # of those that were added to the weights
 
 
 def list_again() -> None:

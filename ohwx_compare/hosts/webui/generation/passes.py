@@ -4,7 +4,7 @@ The copies share no dictionary with each other (the webui's own plots leak setti
 what would change a face pass behind the user's back is pinned through `override_settings`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,13 @@ from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.overrides import PINNED
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.generation.sampling import hires_fields, sampling_overrides, set_sampling
+from ohwx_compare.hosts.webui.generation.sampling import (
+    hires_fields,
+    refiner_fields,
+    refiner_overrides,
+    sampling_overrides,
+    set_sampling,
+)
 from ohwx_compare.hosts.webui.settings import NESTED_SCRIPTS, setting
 
 __all__ = ["Template", "nested_scripts", "txt2img_processing"]
@@ -36,6 +42,8 @@ class Template:
 
     p: processing.StableDiffusionProcessing
     own_faces: bool  # the comparison does the faces, so ADetailer must not
+    alias: Callable[[str], str] = str  # the webui's own name of a checkpoint
+    told: frozenset[str] = frozenset()  # fields of jobs that an axis sets: theirs count, never the user's
     overrides: Mapping[str, Any] | None = None  # the user's own, and what the checkpoint in use needs
     _conds: list[list[Any]] = field(default_factory=list)
 
@@ -48,7 +56,7 @@ class Template:
         """Generate jobs that differ in the seed only, as one batch."""
         p, job = copy(self.p), jobs[0]
         p.extra_generation_params = dict(p.extra_generation_params)
-        p.override_settings = self._settings(job)
+        p.override_settings = {**self._settings(job), **refiner_overrides(job)}
         p.override_settings_restore_afterwards = True
         p.comments = {}
         p.prompt, p.negative_prompt, p.styles = job.prompt, job.negative, []
@@ -61,9 +69,10 @@ class Template:
         p.cached_c, p.cached_uc = self._conds[0], self._conds[1]
         if features.has_hires_conds(p):
             p.cached_hr_c, p.cached_hr_uc = self._conds[2], self._conds[3]
-        for name, value in (*hires_fields(job).items(), *_sampler(job, p).items()):
+        second, refiner = hires_fields(job, self.alias), refiner_fields(job, self.alias, self.told)
+        for name, value in {**second, **refiner, **_sampler(job, p)}.items():
             setattr(p, name, value)
-        set_sampling(p, job)
+        set_sampling(p, job, self.told)
         if self.own_faces:
             p._ad_disabled = True  # ADetailer's own mark for passes it must leave alone
         return p
@@ -98,7 +107,8 @@ class Template:
             override_settings={
                 **self._settings(job),
                 **{name: value for name, value in PINNED.items() if features.has_option(name)},
-                **sampling_overrides(job),
+                **sampling_overrides(job, self.told),
+                **({"sd_model_checkpoint": self.alias(job.checkpoint)} if job.checkpoint else {}),
             },
             init_images=[image],
             resize_mode=0,
@@ -113,7 +123,7 @@ class Template:
             **_sampler(job, user),
         )
         set_sampling(p, job)
-        p.cached_c, p.cached_uc = self._conds[4], self._conds[5]
+        p.cached_c, p.cached_uc = ([None, None], [None, None]) if job.checkpoint else (self._conds[4], self._conds[5])
         p._ad_disabled = p._ad_inner = True
         if user.scripts is not None:
             p.scripts, p.script_args = _nested(user.scripts), copy(user.script_args)
@@ -126,7 +136,7 @@ class Template:
         if job.vae is not None:
             wanted["sd_vae"] = job.vae
         own = {name: value for name, value in wanted.items() if features.has_option(name)}
-        return {**self.overrides, **own, **sampling_overrides(job)}
+        return {**self.overrides, **own, **sampling_overrides(job, self.told)}
 
 
 def _nested(users: Any) -> Any:

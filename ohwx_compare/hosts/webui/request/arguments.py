@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ohwx_compare.core.experiment.kind import PicturePart
 from ohwx_compare.core.prompt.styles import Style
 
 __all__ = ["ARGUMENTS", "AS_PICTURE", "AXES", "NOTHING", "NO_DETECTOR", "Panel", "TabContext"]
@@ -77,3 +78,4 @@ class TabContext:
     library: Mapping[str, Style] = field(default_factory=dict)  # all that the webui knows
     adetailer: Callable[[], Sequence[Mapping[str, Any]]] = tuple  # gives the tabs it would run, as face settings
     has_comments: bool = False  # `#` begins one in a prompt
+    part: Callable[[PicturePart], Mapping[str, Any]] = lambda part: {}  # fields of its job that tell that

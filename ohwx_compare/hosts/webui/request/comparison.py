@@ -24,7 +24,7 @@ from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
 from ohwx_compare.hosts.webui.generation.host import WebuiHost
-from ohwx_compare.hosts.webui.request.known import require_known_names, require_ready
+from ohwx_compare.hosts.webui.request.known import fields_of, require_known_names, require_ready
 from ohwx_compare.hosts.webui.request.progress import RunProgress
 from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
@@ -98,10 +98,10 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
     """
     folder = run_folder(request)
     experiment = request.experiment
-    require_ready(p)
+    require_ready(p, experiment)
     require_known_names(experiment, stood_in=(folder / LEDGER_FILE).is_file())
     progress = RunProgress(folder.name, experiment.cells())
-    host = WebuiHost(p, own_faces=bool(experiment.faces), tell=progress)
+    host = WebuiHost(p, own_faces=bool(experiment.faces), told=fields_of(experiment), tell=progress)
     with progress:
 
         def listen(event: Event) -> None:

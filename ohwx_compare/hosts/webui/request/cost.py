@@ -12,6 +12,8 @@ from modules import processing
 from ohwx_compare.compare.cost.forecast import Forecast, forecast
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve, among
+from ohwx_compare.core.experiment.kind import PicturePart
+from ohwx_compare.core.request.hires import LATENT_UPSCALERS
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError, OhwxError
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
@@ -50,6 +52,7 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
         styles=tuple(library[name] for name in fields.get("styles") or [] if name in library),
         library=library,
         adetailer=lambda: tabs_of(adetailer),
+        part=_stand_in,
     )
     request = read_request(arguments, _job(fields), count * size, given)
     told = estimate_of(request, listed_checkpoints(), batch=size)
@@ -57,6 +60,13 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
         listed_checkpoints.cache_clear()
         told = estimate_of(request, listed_checkpoints(), batch=size)
     return told
+
+
+def _stand_in(part: PicturePart) -> dict[str, Any]:
+    """A part of the picture that an axis varies, taken to be on: the run looks at the tab's own."""
+    if part is PicturePart.REFINER:
+        return {"refiner": next((checkpoint.name for checkpoint in listed_checkpoints()), None)}
+    return {} if part is PicturePart.VARIATION else {"hires_upscaler": LATENT_UPSCALERS[0]}
 
 
 def estimate_of(request: Request, checkpoints: Sequence[Checkpoint], *, batch: int) -> Forecast:

@@ -7,6 +7,7 @@ from typing import Any
 
 from modules import processing, shared
 
+from ohwx_compare.core.experiment.kind import PicturePart
 from ohwx_compare.core.infotext.face_payload import from_arguments
 from ohwx_compare.core.prompt.styles import Style, known
 from ohwx_compare.errors import ExperimentError
@@ -21,6 +22,7 @@ _SORTS: Mapping[str, str] = MappingProxyType({
     "Position (center to edge)": "Center to edge",
     "Area (large to small)": "Large to small",
 })  # fmt: skip
+_SAME = (None, "", "Use same sampler", "Use same scheduler")
 _NOT_DRAWN: Mapping[str, Any] = MappingProxyType({  # its settings that change pixels: the value that does nothing
     "ad_dynamic_denoise_power": 0, "ad_match_inpaint_bbox_size": "Off", "ad_same_seed_for_each_tab": False,
     "ad_same_seed_for_each_tap": False,
@@ -35,7 +37,43 @@ def given_by(p: processing.StableDiffusionProcessing) -> TabContext:
         library=library,
         adetailer=lambda: tabs_of(adetailer_arguments(p.scripts, p.script_args)),
         has_comments=features.has_prompt_comments(),
+        part=lambda part: _part_of(p, part),
     )
+
+
+def _part_of(p: processing.StableDiffusionProcessing, part: PicturePart) -> dict[str, Any]:
+    """What a job needs to tell of a part of `p`, so that an axis can vary it; {} where it is off."""
+    if part is PicturePart.VARIATION:
+        return {"subseed": int(processing.get_fixed_seed(p.subseed)), "subseed_strength": float(p.subseed_strength)}
+    if part is PicturePart.REFINER:
+        return _refiner_of(p)
+    return _second_pass_of(p) if features.field_of(p, "enable_hr") else {}
+
+
+def _refiner_of(p: processing.StableDiffusionProcessing) -> dict[str, Any]:
+    share = features.field_of(p, "refiner_switch_at")
+    return {
+        "refiner": features.refiner_of(p),
+        "refiner_at": 0.0 if share is None else float(share),
+        "refiner_by_steps": bool(features.option("refiner_switch_by_sample_steps", False)),
+        "refiner_passes": str(features.option("hires_fix_refiner_pass", "second pass")),
+    }
+
+
+def _second_pass_of(p: Any) -> dict[str, Any]:
+    sampler, schedule = (features.field_of(p, name) for name in ("hr_sampler_name", "hr_scheduler"))
+    return {
+        "hires_upscaler": p.hr_upscaler or "Latent",
+        "hires_scale": float(p.hr_scale),
+        "hires_width": int(p.hr_resize_x or 0),
+        "hires_height": int(p.hr_resize_y or 0),
+        "hires_steps": int(p.hr_second_pass_steps or 0),
+        "hires_denoise": float(p.denoising_strength),
+        "hires_sampler": None if sampler in _SAME else sampler,
+        "hires_schedule": None if schedule in _SAME else schedule,
+        "hires_prompt": features.field_of(p, "hr_prompt") or "",
+        "hires_negative": features.field_of(p, "hr_negative_prompt") or "",
+    }
 
 
 def style_library() -> dict[str, Style]:

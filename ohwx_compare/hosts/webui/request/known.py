@@ -7,20 +7,25 @@ from typing import Any
 
 from modules import sd_samplers, shared
 
+from ohwx_compare.compare.resolve import among
+from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.kind import PicturePart
 from ohwx_compare.core.infotext.sampler_names import one_name, split_sampler
 from ohwx_compare.core.request.face import CASCADE, FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import MERGES, SORTS, TOP_K_BY
+from ohwx_compare.core.request.limits import GENERATORS, MERGES, SORTS, TOP_K_BY
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.detectors import detector_file, missing_detector
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import detector_folders, detector_names
+from ohwx_compare.hosts.webui.folders import checkpoints_here, detector_folders, detector_names, listed_checkpoints
 from ohwx_compare.hosts.webui.generation import loading
+from ohwx_compare.hosts.webui.generation.sampling import sampling_overrides
+from ohwx_compare.hosts.webui.hashes import webui_hashes
 from ohwx_compare.hosts.webui.request.given import style_library
 from ohwx_compare.words import did_you_mean
 
-__all__ = ["known_values", "require_detectors", "require_known_names", "require_ready", "require_vae"]
+__all__ = ["fields_of", "known_values", "require_detectors", "require_known_names", "require_ready", "require_vae"]
 
 _NETWORK = re.compile(r"<(lora|lyco|hypernet):([^:>]+)")
 
@@ -35,6 +40,16 @@ def known_values(kind: str) -> Sequence[str]:
         "face schedule": _schedules,
         "face model": detector_names,
         "vae": loading.vae_names,
+        "face vae": loading.vae_names,
+        "hires upscaler": features.upscalers,
+        "hires sampler": _samplers,
+        "hires schedule": _schedules,
+        "refiner": lambda: ["None", *_checkpoints()],
+        "hires checkpoint": _checkpoints,
+        "face checkpoint": _checkpoints,
+        "rng": lambda: GENERATORS,
+        "discard penultimate": lambda: ("off", "on"),
+        "sgm noise": lambda: ("off", "on"),
         "lora": lambda: ["None", *features.lora_names()],
         "face pass": lambda: ("on", "off"),
         "face only masked": lambda: ("on", "off"),
@@ -44,6 +59,15 @@ def known_values(kind: str) -> Sequence[str]:
         "face top k by": lambda: TOP_K_BY,
     }
     return lists[kind]() if kind in lists else ()
+
+
+def fields_of(experiment: Experiment) -> frozenset[str]:
+    """The fields of jobs that its axes set."""
+    return frozenset(field for axis in experiment.axes for field in KINDS[axis.kind].fields)
+
+
+def _checkpoints() -> list[str]:
+    return [checkpoint.name for checkpoint in listed_checkpoints()]
 
 
 def _samplers() -> list[str]:
@@ -61,15 +85,21 @@ def _schedules() -> list[str]:
 
 
 def require_known_names(experiment: Experiment, *, stood_in: bool = False) -> None:
-    """Raise ExperimentError or DetectorError for the first name that this webui does not have.
+    """Raise ExperimentError or DetectorError for the first name that this webui does not have, CheckpointError for a
+    checkpoint, HostError for a setting that it lacks.
 
     Samplers, schedules, LoRAs, hypernets and detectors of every cell and face. stood_in: the run to be resumed did
     without some.
     """
     cells = experiment.cells()
     named = dict.fromkeys(one for cell in cells for one in _named_by(cell.job, cell.faces))
+    told = fields_of(experiment)
+    for job in dict.fromkeys(cell.job for cell in cells):
+        sampling_overrides(job, told)
     for what, name in named:
-        if what == "face detector":
+        if what == "checkpoint":
+            _require_checkpoint(name)
+        elif what == "face detector":
             require_detectors([] if stood_in else [name])
         elif what == "VAE" and (flag := features.vae_of_command_line()):
             raise ExperimentError(
@@ -82,6 +112,15 @@ def require_known_names(experiment: Experiment, *, stood_in: bool = False) -> No
         both = dict.fromkeys(one_name(cell.job.sampler, cell.job.schedule) for cell in cells)
         if other := [name for name in both if name not in _visible()]:
             raise ExperimentError(f"This webui has no sampler {other[0]!r}; {did_you_mean(other[0], _visible())}")
+
+
+def _require_checkpoint(name: str) -> None:
+    """Raise CheckpointError for a refiner or another checkpoint in a picture that is not there, ExperimentError where
+    this webui cannot change it within one.
+    """
+    if loading.loads_for_next_picture():
+        raise ExperimentError(f"This webui draws no picture with a second checkpoint; leave {name} out.")
+    among(checkpoints_here(), webui_hashes().seems)(CheckpointRef.parse(name))
 
 
 def require_detectors(names: Iterable[str]) -> None:
@@ -107,17 +146,18 @@ def require_vae(named: str | None = None) -> None:
         raise ExperimentError(f"This webui has no VAE {name!r}, which is chosen as SD VAE; {did_you_mean(name, known)}")
 
 
-def require_ready(p: Any) -> None:
+def require_ready(p: Any, experiment: Experiment) -> None:
     """Raise ExperimentError where `p` has a checkpoint besides those compared, or names what is not there.
 
-    A refiner, hires fix's own checkpoint; VAE, and what hires fix names.
+    A refiner or hires fix's own checkpoint that no axis is about; VAE, and what hires fix names.
     """
     require_vae(p.override_settings.get("sd_vae"))
-    if name := features.refiner_of(p):
+    kinds = [KINDS[axis.kind] for axis in experiment.axes]
+    if (name := features.refiner_of(p)) and not any(kind.part is PicturePart.REFINER for kind in kinds):
         raise ExperimentError(f"The refiner {name} is on: it would replace each checkpoint. Switch the Refiner off.")
     if not features.field_of(p, "enable_hr"):
         return
-    if name := features.hires_checkpoint(p):
+    if (name := features.hires_checkpoint(p)) and not any("hires_checkpoint" in kind.fields for kind in kinds):
         raise ExperimentError(
             f"Hires fix has the checkpoint {name}: it would replace each checkpoint. Set it to the same checkpoint."
         )
@@ -139,8 +179,12 @@ def _named_by(job: Job, tabs: Iterable[FaceSettings]) -> Iterator[tuple[str, str
     yield from _networks(job.prompt)
     if job.vae is not None:
         yield "VAE", job.vae
+    if job.refiner:
+        yield "checkpoint", job.refiner
     if job.hires_upscaler is not None:
         yield "upscaler", job.hires_upscaler
+        if job.hires_checkpoint:
+            yield "checkpoint", job.hires_checkpoint
         yield from _networks(job.hires_prompt)
         yield from (
             (what, name) for what, name in (("sampler", job.hires_sampler), ("schedule", job.hires_schedule)) if name
@@ -148,6 +192,8 @@ def _named_by(job: Job, tabs: Iterable[FaceSettings]) -> Iterator[tuple[str, str
     for tab in tabs:
         if tab.vae is not None:
             yield "VAE", tab.vae
+        if tab.checkpoint is not None:
+            yield "checkpoint", tab.checkpoint
         yield "face detector", tab.model
         yield from _networks(tab.prompt)
         if tab.sampler is not None:

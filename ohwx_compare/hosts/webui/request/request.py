@@ -1,9 +1,10 @@
 """What a user of the script asks for: the panel's values, or one JSON object from the API, as an experiment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.axis_text import kind_called, read_values
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext.face_payload import from_payload
@@ -45,6 +46,9 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
         axes.append({"kind": "seed", "values": [job.seed + i for i in range(pictures)]})
     if not any(axis["kind"] == "checkpoint" for axis in axes):
         raise ExperimentError("No checkpoint is selected; select at least one to compare.")
+    parts = {KINDS[axis["kind"]].part for axis in axes if axis["kind"] in KINDS}
+    for part in filter(None, parts):
+        job = replace(job, **given.part(part))
     experiment = Experiment.from_dict({
         "job": {**asdict(job), **_mapping(asked.get("job", {}), "job")},
         "axes": axes,

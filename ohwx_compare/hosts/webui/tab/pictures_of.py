@@ -38,15 +38,19 @@ def found_pictures(named: list[str], check: Callable[[], None]) -> list[Path]:
 
 
 def pictures_of(folder: str, check: Callable[[], None]) -> dict[str, Any]:
-    """`{"rows": [{"path", "infotext", "pair", "values", "error"}], "columns", "total"}`, the first rows of very many.
+    """`{"rows": [{"path", "program", "infotext", "told", "pair", "values", "error"}], "columns", "total"}`, the first
+    rows of very many.
 
-    pair: the same picture before or after its face pass. check: called for each file. Raises as `found_pictures`.
+    told: another program's own text. pair: the same picture before or after its face pass. check: called for each
+    file. Raises as `found_pictures`.
     """
     found = found_pictures([folder], check)
     read = list(_bounded(infos(found[:_MOST]), check))
     rows = [
         {
             "path": info.file,
+            "program": info.program,
+            "told": info.raw or "",
             "infotext": info.infotext or "",
             "pair": info.before or info.after,
             "values": info.parameters,
@@ -69,7 +73,7 @@ def _bounded(read: Iterator[Info], check: Callable[[], None]) -> Iterator[Info]:
     size = 0
     for info in read:
         check()
-        size += len(info.infotext or "")
+        size += len(info.infotext or "") + len(info.raw or "")
         if size > _MOST_TEXT:
             raise ExperimentError(
                 f"The infotexts of this folder have over {_MOST_TEXT:,} letters; choose one of the folders in it."

@@ -1,0 +1,50 @@
+"""The checkpoints that a job names besides the one in use: a refiner, the second pass's and a face pass's own."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.compare.resolve import Resolve
+from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.files.checkpoint import read_header, require_sdxl, short_hash
+from ohwx_compare.hosts.run_files import RunFiles
+
+__all__ = ["OtherCheckpoints"]
+
+
+class OtherCheckpoints:
+    """Finds and hashes a file once, when it is first asked for."""
+
+    def __init__(self, resolve: Resolve, files: RunFiles):
+        """resolve: finds a file by a name, a hash or both, as infotexts have them."""
+        self._resolve, self._files = resolve, files
+        self.find = cache(self._find)
+
+    def hashes(self, job: Job) -> dict[str, str]:
+        """Of what a job names, by what it is for: sha256. Raises CheckpointError where it is not there or no SDXL's."""
+        return {what: self._files.sha256(self.find(name).path) for what, name in _named(job).items()}
+
+    def keys(self, job: Job) -> tuple[tuple[str, str], ...]:
+        """What the webui writes of them into the infotext."""
+        written = {"refiner": "Refiner", "hires checkpoint": "Hires checkpoint"}
+        return tuple((written[what], self._title(name)) for what, name in _named(job).items() if what in written)
+
+    def _title(self, name: str) -> str:
+        found = self.find(name)
+        return f"{found.path.stem} [{short_hash(self._files.sha256(found.path))}]"
+
+    def _find(self, name: str) -> Checkpoint:
+        found = self._resolve(CheckpointRef.parse(name))
+        require_sdxl(read_header(found.path))
+        return found
+
+
+def _named(job: Job) -> Mapping[str, str]:
+    is_twice = job.hires_upscaler is not None
+    named = {
+        "refiner": job.refiner,
+        "hires checkpoint": job.hires_checkpoint if is_twice else None,
+        "face checkpoint": job.checkpoint,
+    }
+    return {what: name for what, name in named.items() if name}

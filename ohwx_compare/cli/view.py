@@ -1,6 +1,7 @@
 """`ohwx view`: a run's page in the browser, with all that needs a program behind it."""
 
 import argparse
+import signal
 import sys
 import webbrowser
 from pathlib import Path
@@ -43,6 +44,7 @@ def run(options: argparse.Namespace) -> int:
         server = PageServer(options.folder, port=options.port, models=options.winners)
     except (OSError, OverflowError) as error:
         raise ExperimentError(f"Port {options.port} cannot be listened on: {error}. Choose another one.") from error
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts a command with "&" deaf to it
     with server:
         try:
             print(server.url, flush=True)

@@ -127,7 +127,10 @@ def test_it_stops_with_ctrl_c(sample_run):
     with subprocess.Popen(command, cwd=ROOT, encoding="utf-8", **pipes, **group) as process:
         assert process.stdout.readline().startswith("http://127.0.0.1:")
         process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
-        assert process.wait(60) == (0 if os.name != "nt" else process.returncode)
+        try:
+            assert process.wait(60) == (0 if os.name != "nt" else process.returncode)
+        finally:
+            process.kill()
 
 
 def test_what_is_no_run_is_one_sentence(tmp_path):

@@ -72,7 +72,7 @@ def text(goldens, change=lambda t: t):
         (lambda t: t.replace("Negative", "<lora:me:1>\nNegative"), "There is no LoRA 'me'"),
         (lambda t: t.replace("RNG: CPU", 'RNG: CPU, TI hashes: "me: 0123456789ab"'), "with the embedding 'me'"),
         (lambda t: t.replace("RNG: CPU", "RNG: CPU, VAE: mine.safetensors"), "VAE"),
-        (lambda t: t.replace("RNG: CPU", "RNG: CPU, Refiner: sdxl_refiner"), "Refiner"),
+        (lambda t: t.replace("RNG: CPU", "RNG: CPU, Refiner: sdxl_refiner"), "no checkpoint named 'sdxl_refiner'"),
         (lambda t: t.replace("DPM++ 2M SDE", "ER SDE"), "ER SDE"),
         (lambda t: t.replace("RNG: CPU", "RNG: CPU, Emphasis: Loud"), "expected one of Original"),
         (lambda t: t.replace("RNG: CPU", "Denoising strength: 0.5, RNG: CPU"), "Denoising strength"),

@@ -64,9 +64,10 @@ def test_the_articles_twelve_pictures():
         ({"size": "128x64"}, "The texts differ in width (64, 128); 64 is used."),
         ({"more": ", Eta: 0.5"}, "The texts differ in eta (1.0, 0.5); 1.0 is used."),
         ({"more": ", Denoising strength: 0.5", "seed": 2}, "Text 2 belongs to an img2img picture"),
-        ({"more": ", Refiner: x [01]"}, "Not used: Refiner: x [01]"),
+        ({"more": ", Refiner: x [01]"}, "The texts differ in refiner (None, x [01]); None is used."),
+        ({"more": ", FreeU Stages: x"}, "Not used: FreeU Stages: x"),
         ({"size": "large"}, "Text 2 is left out: Size is 'large'"),
-        ({"more": ', Script: X/Y/Z plot, X Type: Hires steps, X Values: "1,2"'}, "axis Hires steps"),
+        ({"more": ', Script: X/Y/Z plot, X Type: Hires steps, X Values: "1,2"'}, "The axis 'hires steps' varies hires fix"),
     ],
 )
 def test_contradictions_and_losses_are_named(other, named):

@@ -67,7 +67,7 @@ def test_the_articles_twelve_pictures():
         ({"more": ", Refiner: x [01]"}, "The texts differ in refiner (None, x [01]); None is used."),
         ({"more": ", FreeU Stages: x"}, "Not used: FreeU Stages: x"),
         ({"size": "large"}, "Text 2 is left out: Size is 'large'"),
-        ({"more": ', Script: X/Y/Z plot, X Type: Hires steps, X Values: "1,2"'}, "The axis 'hires steps' varies hires fix"),
+        ({"more": ', Script: X/Y/Z plot, X Type: Hires steps, X Values: "1,2"'}, "axis 'hires steps' varies hires fix"),
     ],
 )
 def test_contradictions_and_losses_are_named(other, named):

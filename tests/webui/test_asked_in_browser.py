@@ -150,7 +150,8 @@ def test_a_cell_that_is_sent_chooses_no_script_and_an_xyz_text_that_is_pasted_ch
 
 
 def test_an_xyz_plot_with_another_axis_stays_with_the_webuis_script(page):
-    text = TEXT.replace("STEPS", "8").replace('Y Type: Seed, Y Values: "10, 11"', "Y Type: Face restore, Y Values: GFPGAN")
+    other = "Y Type: Face restore, Y Values: GFPGAN"
+    text = TEXT.replace("STEPS", "8").replace('Y Type: Seed, Y Values: "10, 11"', other)
     paste(page, text)
     page.wait_for_function(f"document.querySelector('{SCRIPT}').value === 'X/Y/Z plot'")
     assert page.locator(f"{PANEL}files .token").count() == 0

@@ -29,7 +29,7 @@ from ohwx_compare.files import atomic
 from ohwx_compare.files.gallery import by_name
 from ohwx_compare.files.images import load_rgb, pixel_digest, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_record
-from ohwx_compare.files.inner import is_inner_folder, require_inner_folder
+from ohwx_compare.files.inner import PAGE_PARTS, is_inner_folder, require_inner_folder
 from ohwx_compare.files.ledger.access import schema_in
 from ohwx_compare.files.ledger.reader import read_pictures
 from ohwx_compare.files.ledger.rows import PictureRow
@@ -118,7 +118,8 @@ class Shelf:
                 (folder / name).mkdir(parents=True, exist_ok=True)
                 require_inner_folder(folder / name)
                 atomic.sweep(folder / name)
-            atomic.sweep(folder)  # what a kill left of its mark, its sheet and its page
+            for own in (folder, *filter(is_inner_folder, [folder / PAGE_PARTS])):
+                atomic.sweep(own)  # what a kill left of its mark, its sheet and its page
         except OSError as error:
             raise unusable(folder, error) from error
         self._stored: dict[str, Stored] = {}

@@ -13,7 +13,7 @@ from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.words import quoted
 
-__all__ = ["PICTURE_TYPES", "inner_file", "inside", "is_inner_folder", "require_inner_folder"]
+__all__ = ["PAGE_PARTS", "PICTURE_TYPES", "inner_file", "inside", "is_inner_folder", "require_inner_folder"]
 
 PICTURE_TYPES: Mapping[str, str] = MappingProxyType({
     ".jpeg": "image/jpeg",
@@ -22,6 +22,9 @@ PICTURE_TYPES: Mapping[str, str] = MappingProxyType({
     ".webp": "image/webp",
 })  # fmt: skip
 """What is served, by suffix. A page is never read from disk: a folder may come from a stranger, so it is made anew."""
+
+PAGE_PARTS = "page"
+"""The folder of what a run's page is made of, in the run folder."""
 
 _JUNCTION = (
     0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT, https://learn.microsoft.com/windows/win32/fileio/reparse-point-tags

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
-from ohwx_compare.files.inner import require_inner_folder
+from ohwx_compare.files.inner import PAGE_PARTS, require_inner_folder
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.look.board import Board, summary
 from ohwx_compare.look.marking import marks_by_number
@@ -32,7 +32,6 @@ from ohwx_compare.words import counted
 
 __all__ = ["page_data", "render_page", "write_page"]
 
-_PARTS = "page"  # their folder, in the run folder
 _SCRIPTS = (  # one scope: each knows those before it
     "cells.js", "arrange.js", "hash.js", "spans.js", "zoom.js", "dom.js", "store.js", "keep.js", "view.js", "tiles.js",
     "grid.js", "axes.js", "pointers.js", "viewer.js", "differ.js", "compare.js", "compare_keys.js",
@@ -55,7 +54,7 @@ def write_page(run: Run, folder: Path | None = None, *, only: Collection[int] = 
     path = folder / "index.html"
     try:
         for name, text in _parts(run, only):
-            _write_changed(folder / _PARTS / name, text)
+            _write_changed(folder / PAGE_PARTS / name, text)
         write_text(path, render_page(page_data(run, only, note)))
     except OSError as error:
         raise LedgerError(

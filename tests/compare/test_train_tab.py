@@ -164,7 +164,8 @@ def test_a_training_is_followed_paused_and_resumed(page, server):
         page.wait_for_function(f"{seen} === 2")
         validation = page.locator(".ohwx-plot").nth(1).get_attribute("aria-label")
         assert validation.endswith("training 0.05, held out 1")
-        page.click("#ohwx-training-pause")
+        with page.expect_response("**/pause"):
+            page.click("#ohwx-training-pause")
         assert (server.training.folder / NAME / "pause").exists()
         tell(Paused(20, waits=True))
         page.wait_for_selector("#ohwx-training-resume:visible")

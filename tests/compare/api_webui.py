@@ -52,6 +52,8 @@ class ApiWebui:
     dies_after: int = 10**9  # pictures
     error: str = ""  # that every request for a picture ends with
     names: dict = field(default_factory=lambda: dict(_NAMES))
+    loras: dict = field(default_factory=lambda: {"me": {}})  # what their files say of themselves
+    tells_hash: bool = True
     pictures: int = 0
     loads: list = field(default_factory=list)
     hashed: set = field(default_factory=set)  # checkpoints whose hash it knows: those that were loaded
@@ -67,7 +69,7 @@ class ApiWebui:
         if what == "schedulers":
             return [{"label": name} for name in ("Automatic", "Karras")]
         if what == "loras":
-            return [{"name": "me", "alias": "me", "path": "/l/me.safetensors", "metadata": {}}]
+            return [{"name": name, "alias": name, "metadata": said} for name, said in self.loras.items()]
         if what in self.names:
             return [{field_of.get(what, "name"): name} for name in self.names[what]]
         return {"no_half": True} if what == "cmd-flags" else None
@@ -113,7 +115,7 @@ class ApiWebui:
             )
             drawn = list(self.host.inpaint([asked], [picture], [mask]))
         self.pictures += len(drawn)
-        short = self.host._drawn_with[:10]
+        short = self.host._drawn_with[:10] if self.tells_hash else None
         texts = [render(from_job(one, model="m", model_hash=short, faces=())) for one in jobs]
         images = []
         for one in drawn:

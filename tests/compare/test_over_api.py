@@ -170,6 +170,27 @@ def test_a_file_that_is_another_on_one_of_them_is_refused(models, tmp_path):
             host.resolve(CheckpointRef("b"))
 
 
+def test_a_file_of_another_name_on_one_of_them_is_refused(models, tmp_path):
+    (tmp_path / "elsewhere" / "a").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "a" / "b.safetensors").write_bytes((models / "b.safetensors").read_bytes())
+    says = r"b is b\.safetensors at .* and a/b\.safetensors at"
+    webuis = ApiWebui(FakeHost(models)), ApiWebui(FakeHost(tmp_path / "elsewhere"))
+    with crew(*webuis) as host, pytest.raises(UnknownCheckpointError, match=says):
+        host.resolve(CheckpointRef("b"))
+
+
+def test_a_lora_that_is_another_on_one_of_them_is_refused(models):
+    other = ApiWebui(FakeHost(models), loras={"me": {"ss_steps": "100"}})
+    with crew(ApiWebui(FakeHost(models)), other) as host, pytest.raises(HostError, match="another file of one name"):
+        host.require(replace(PLAIN, job=replace(PLAIN.job, prompt="<lora:me:1>")))
+
+
+def test_a_picture_without_a_hash_is_nobodys(models, tmp_path):
+    with crew(ApiWebui(FakeHost(models), tells_hash=False)) as host:
+        _, run, _, _ = draw(PLAIN, models, tmp_path / "out", host=host, resolve=host.resolve)
+    assert all("does not tell which model" in cell.result.error for cell in run.cells)
+
+
 def test_a_reference_by_hash_is_checked(models):
     with crew(ApiWebui(FakeHost(models))) as host:
         sha256 = host.sha256(host.checkpoints()[1])

@@ -15,6 +15,7 @@ __all__ = ["Client", "NoAnswerError"]
 
 _LONGEST = 1 << 30  # bytes of an answer
 _PATIENCE = 30.0  # s for what needs no drawing
+_LONGEST_DRAWING = 3600.0  # s; a machine that lost its power says nothing
 _MEMORY = ("OutOfMemoryError", "out of memory")
 
 
@@ -55,11 +56,11 @@ class Client:
         except _NotThereError:
             return None
 
-    def post(self, path: str, body: dict[str, Any], *, seconds: float | None = None) -> Any:
-        """The answer to a request, however long that takes. Raises HostError, OutOfMemoryError."""
-        return self._ask(path, json.dumps(body).encode("ascii"), seconds)
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """The answer to a request, which may take an hour. Raises HostError, OutOfMemoryError, NoAnswerError."""
+        return self._ask(path, json.dumps(body).encode("ascii"), _LONGEST_DRAWING)
 
-    def _ask(self, path: str, body: bytes | None, seconds: float | None) -> Any:
+    def _ask(self, path: str, body: bytes | None, seconds: float) -> Any:
         asked = urllib.request.Request(self.url + path, body, self._headers)
         try:
             with self._opener.open(asked, timeout=seconds) as answer:

@@ -13,7 +13,7 @@ from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.request.job import InpaintJob, Job
-from ohwx_compare.errors import HostError, OhwxError
+from ohwx_compare.errors import HostError, OhwxError, UnknownCheckpointError
 from ohwx_compare.hosts.api.client import NoAnswerError
 from ohwx_compare.hosts.api.host import ApiHost
 from ohwx_compare.words import quoted
@@ -51,22 +51,35 @@ class ApiCrew:
         return self.hosts[0].checkpoints()
 
     def resolve(self, ref: CheckpointRef) -> Checkpoint:
-        """The checkpoint of a reference. Raises UnknownCheckpointError, also where one of the webuis has none."""
-        found = [host.resolve(ref) for host in self.hosts]
-        return found[0]
+        """The checkpoint of a reference. Raises UnknownCheckpointError, also where one of the webuis has none of its
+        name, CheckpointError where several fit or the hash is another.
+        """
+        found = self.hosts[0].resolve(ref)
+        for host in self.hosts[1:]:
+            if (other := host.resolve(ref)).name != found.name:
+                raise UnknownCheckpointError(
+                    f"{ref} is {found.name} at {self.hosts[0].url} and {other.name} at {host.url}; name it alike."
+                )
+        return found
 
     def require(self, experiment: Experiment) -> None:
-        """Raise UnknownNameError for the first name of its cells that one of the webuis does not have."""
+        """Raise UnknownNameError for the first name of its cells that one of the webuis does not have.
+
+        HostError for a LoRA that tells other things of itself on one of them.
+        """
         for job, tabs in dict.fromkeys((cell.job, cell.faces) for cell in experiment.cells()):
             for host in self.hosts:
                 host.offered.require(job, tabs)
+            for host in self.hosts[1:]:
+                if other := _difference(self.hosts[0].fingerprint(job), host.fingerprint(job)):
+                    raise HostError(f"{self.hosts[0].url} and {host.url} have another file of one name: {other}.")
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """As a webui tells it. Raises CheckpointError, HostError."""
         return self._any().sha256(checkpoint)
 
     def glance(self, checkpoint: Checkpoint) -> Loaded | None:
-        """None, as of one webui."""
+        """None: what a webui knows of a file is not a sample that was taken now."""
 
     def use(self, checkpoint: Checkpoint, *, sampled: bool = False) -> Loaded:
         """Have every webui that answers load it. Raises CheckpointError, HostError where their files differ."""
@@ -88,7 +101,7 @@ class ApiCrew:
         return loaded[0]
 
     def expect(self, checkpoint: Checkpoint) -> None:
-        """Nothing, as of one webui."""
+        """Nothing: webuis read checkpoints in their own way."""
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
         """Generate jobs, in order; each webui takes its share of them."""

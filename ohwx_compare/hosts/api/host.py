@@ -1,9 +1,9 @@
-"""A running webui as a `Host`, over its API: it draws, and every answer is checked for the checkpoint that drew it."""
+"""One running webui over its API: it draws, and every answer is checked for the checkpoint that drew it."""
 
 import base64
 import binascii
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered, run_on
+from ohwx_compare.compare.host import Checkpoint, Loaded, Rendered
 from ohwx_compare.compare.resolve import among
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext import infotext
@@ -49,19 +49,16 @@ _FLAGS = ("all_in_fp16", "no_half", "no_half_vae", "precision", "upcast_sampling
 
 
 class ApiHost:
-    """Generates with a webui that was started with its API; it satisfies `compare.host.Host`.
+    """Generates with a webui that was started with its API; `crew.ApiCrew` makes a `compare.host.Host` of one or more.
 
     A checkpoint is known by the name and the hash that the webui tells: no file of it is read here, and one that was
     overwritten under its name there is noticed only when the webui itself notices. The webui's own checkpoint is loaded
     again at the end.
     """
 
-    name = "webui over its API"
-    reports_steps = False
-
-    def __init__(self, client: Client, *, interruption: Callable[[], Interruption] = run_on):
+    def __init__(self, client: Client):
         """Raises HostError for a webui that does not answer, or would answer with something else than PNG."""
-        self._client, self._ask, self.url = client, interruption, client.url
+        self._client, self.url = client, client.url
         self._options = _dictionary(client.get("/sdapi/v1/options"), "settings")
         if (kind := str(self._options.get("samples_format", "png")).casefold()) != "png":
             raise HostError(f"{client.url} would send its pictures as {kind}; set its file format for images to png.")
@@ -76,7 +73,7 @@ class ApiHost:
             splits_samplers=self.offered.splits_samplers,
         )
         self.common = {
-            "host": self.name,
+            "host": "webui over its API",
             "version": [program.get("Version"), program.get("Commit")],
             "device": "cuda" if "system" in _dictionary(memory.get("cuda", {}), "memory") else "cpu",
             "flags": {name: flags[name] for name in _FLAGS if flags.get(name)},
@@ -112,18 +109,12 @@ class ApiHost:
             return str(said)
         raise HostError(f"The webui does not tell the hash of {checkpoint.name}; start it without --no-hashing.")
 
-    def glance(self, checkpoint: Checkpoint) -> Loaded | None:
-        """None: what the webui knows of a file is not a sample that was taken now."""
-
-    def use(self, checkpoint: Checkpoint, *, sampled: bool = False) -> Loaded:
+    def use(self, checkpoint: Checkpoint) -> Loaded:
         """Have `checkpoint` loaded there. Raises CheckpointError or HostError."""
         self._in_use = None
         self._load(checkpoint)
         self._in_use = Loaded(checkpoint, self.sha256(checkpoint))
         return self._in_use
-
-    def expect(self, checkpoint: Checkpoint) -> None:
-        """Nothing: the webui reads checkpoints in its own way."""
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
         """Generate jobs in order; neighbours that are the same but for seeds in a row are one batch."""
@@ -143,10 +134,6 @@ class ApiHost:
         loras = {tag.name: self.offered.lora(tag.name) for prompt in prompts for tag in networks(prompt)}
         return {**self.common, **({"loras": dict(sorted(loras.items()))} if loras else {})}
 
-    def interruption(self) -> Interruption:
-        """What the callable given at construction returns."""
-        return self._ask()
-
     def close(self) -> None:
         """Have the webui load its own checkpoint again; safe to call twice."""
         if self._users is not None:
@@ -155,7 +142,7 @@ class ApiHost:
             self._users = None
 
     def _drawn(self, path: str, body: dict[str, Any], jobs: Sequence[Job]) -> Iterator[Rendered]:
-        if self._in_use is None:
+        if (loaded := self._in_use) is None:
             raise HostError("No checkpoint is loaded; call use() first.")
         answer = _dictionary(self._client.post(path, body), "picture")
         try:
@@ -170,35 +157,16 @@ class ApiHost:
                 f"{self._client.url} drew {len(images)} of {counted(len(jobs), 'picture')}; its log says why."
             )
         for image, text in zip(images, texts, strict=False):
-            pairs = self._verified(str(text), said)
+            pairs = _verified(loaded, str(text), said)
             yield Rendered(_decoded(image), keys=pairs)
 
-    def _verified(self, text: str, said: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-        """The keys of a picture. Raises HostError unless the checkpoint in use drew it, and nothing else its faces."""
-        assert self._in_use
-        try:
-            pairs = tuple((pair.key, pair.value) for pair in infotext.parse(text).pairs)
-        except InfotextError:
-            pairs = ()
-        name, told = self._in_use.checkpoint.name, dict(pairs).get("Model hash") or said.get("sd_model_hash")
-        if not told or not self._in_use.sha256.startswith(str(told)):
-            drew = dict(pairs).get("Model") or said.get("sd_model_name")
-            raise HostError(f"Asked for {name} [{self._in_use.sha256[:10]}], but {drew} [{told}] drew the picture.")
-        if any(key.startswith("ADetailer") for key, _ in pairs):
-            raise HostError(
-                "ADetailer ran in the webui, and the face pass is ours; switch it off in its saved defaults."
-            )
-        return tuple(pair for pair in pairs if pair[0] not in ("Version", "User"))
-
     def _load(self, checkpoint: Checkpoint) -> None:
-        entry = self._entry(checkpoint)
-        self._client.post("/sdapi/v1/options", {"sd_model_checkpoint": entry["title"]})
-        self._options["sd_model_checkpoint"] = entry["title"]
+        self._client.post("/sdapi/v1/options", {"sd_model_checkpoint": self._entry(checkpoint)["title"]})
 
     def _entry(self, checkpoint: Checkpoint) -> dict[str, Any]:
         listed = self._listed()
         if checkpoint.name not in listed:
-            raise CheckpointError(f"{self._client.url} no longer lists {checkpoint.name}.")
+            raise CheckpointError(f"{self.url} does not list {checkpoint.name}; put it there, under this name.")
         return listed[checkpoint.name]
 
     def _listed(self) -> dict[str, dict[str, Any]]:
@@ -212,6 +180,26 @@ class ApiHost:
 
     def _checkpoint(self, name: str) -> Checkpoint:
         return Checkpoint(name, Path(f"{self._client.url}/{name}"))  # a path that no file here has
+
+
+def _verified(loaded: Loaded, text: str, said: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The keys of a picture. Raises HostError unless the checkpoint `loaded` drew it, and nothing else its faces."""
+    try:
+        pairs = tuple((pair.key, pair.value) for pair in infotext.parse(text).pairs)
+    except InfotextError:
+        pairs = ()
+    told = str(dict(pairs).get("Model hash") or said.get("sd_model_hash") or "")
+    if not told:
+        raise HostError("The webui does not tell which model drew a picture; have it add the model's hash.")
+    if not loaded.sha256.startswith(told):
+        drew = dict(pairs).get("Model") or said.get("sd_model_name")
+        raise HostError(
+            f"Asked for {loaded.checkpoint.name} [{loaded.sha256[:10]}], but {drew} [{told}] drew the picture; its log "
+            "says why it did not load."
+        )
+    if any(key.startswith("ADetailer") for key, _ in pairs):
+        raise HostError("ADetailer ran in the webui, and the face pass is ours; switch it off in its saved defaults.")
+    return tuple(pair for pair in pairs if pair[0] not in ("Version", "User"))
 
 
 def _in_a_row(jobs: Sequence[Job]) -> Iterator[list[Job]]:

@@ -39,7 +39,7 @@ class Offered:
                 raise UnknownNameError(f"The webui at {self._client.url} has no {what} {name!r}; {hint}")
 
     def lora(self, name: str) -> str:
-        """What is told of a LoRA, as a digest: its path there and what its file says of itself."""
+        """What its file says of itself, as a digest."""
         return self._loras.get(name, "")
 
     @property
@@ -86,7 +86,7 @@ class Offered:
     def _loras(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for entry in self._client.look("/sdapi/v1/loras") or []:
-            told = json.dumps([entry.get("path"), entry.get("metadata")], sort_keys=True)
+            told = json.dumps(entry.get("metadata"), sort_keys=True)
             digest = hashlib.sha256(told.encode("utf-8")).hexdigest()[:16]
             for name in (entry.get("name"), entry.get("alias")):
                 if name:

@@ -41,17 +41,20 @@ class PictureSight(Protocol):
         ...
 
 
-class ClipSight:
+class _OfWeights:
+    """What is told of the weights that look."""
+
+    def __init__(self, weights: "_Weights"):
+        self.sha256, self.licence, self.model = weights.sha256, weights.licence, weights.model
+        self._device = weights.device
+
+
+class ClipSight(_OfWeights):
     """CLIP: both towers. Made by `load`."""
 
     def __init__(self, network: Any, prepared: Callable[[Image.Image], Tensor], tokens: Any, weights: "_Weights"):
+        super().__init__(weights)
         self._network, self._prepared, self._tokens = network, prepared, tokens
-        self.sha256, self.licence, self.model, self._device = (
-            weights.sha256,
-            weights.licence,
-            weights.model,
-            weights.device,
-        )
 
     @classmethod
     def load(cls, path: Path, model: str = CLIP_MODEL, device: str = "cpu") -> "ClipSight":
@@ -71,17 +74,12 @@ class ClipSight:
         return _unit(self._network.encode_text(self._tokens(list(texts)).to(self._device)))
 
 
-class StyleDescriptors:
+class StyleDescriptors(_OfWeights):
     """CSD: the image tower with the head for styles. Made by `load`."""
 
     def __init__(self, tower: Any, prepared: Callable[[Image.Image], Tensor], head: Tensor, weights: "_Weights"):
+        super().__init__(weights)
         self._tower, self._prepared, self._head = tower, prepared, head.to(weights.device)
-        self.sha256, self.licence, self.model, self._device = (
-            weights.sha256,
-            weights.licence,
-            weights.model,
-            weights.device,
-        )
 
     @classmethod
     def load(cls, path: Path, model: str = CLIP_MODEL, device: str = "cpu") -> "StyleDescriptors":

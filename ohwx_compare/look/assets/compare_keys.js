@@ -19,16 +19,7 @@ const COMPARE_ACTIONS = {
 
 /** @type {Record<string, string>} */
 const COMPARE_KEYS = {
-  ArrowLeft: "left",
-  ArrowRight: "right",
-  ArrowUp: "up",
-  ArrowDown: "down",
-  0: "fit",
-  1: "full",
-  "+": "closer",
-  "=": "closer",
-  "-": "farther",
-  f: "face",
+  ...LOOKING_KEYS,
   p: "passes",
   i: "panel",
   "?": "help",

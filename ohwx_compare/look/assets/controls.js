@@ -132,16 +132,7 @@ const ACTIONS = {
 
 /** @type {Record<string, string>} */
 const KEYS = {
-  ArrowLeft: "left",
-  ArrowRight: "right",
-  ArrowUp: "up",
-  ArrowDown: "down",
-  0: "fit",
-  1: "full",
-  "+": "closer",
-  "=": "closer",
-  "-": "farther",
-  f: "face",
+  ...LOOKING_KEYS,
   w: "wipe",
   o: "boxes",
   i: "panel",

@@ -1,4 +1,4 @@
-// Pointers over pictures: on the handle one wipes; on the stage one pans and two pinch; the wheel zooms.
+// Pointers and keys over pictures: on the handle one wipes; on the stage one pans and two pinch; the wheel zooms.
 
 /**
  * @typedef {object} Pointed what pointers move
@@ -7,6 +7,20 @@
  * @property {(point: Place) => void} near
  * @property {(part: number) => void} setWipe 0..1
  */
+
+/** What keys do wherever pictures are looked at. @type {Record<string, string>} */
+const LOOKING_KEYS = {
+  ArrowLeft: "left",
+  ArrowRight: "right",
+  ArrowUp: "up",
+  ArrowDown: "down",
+  0: "fit",
+  1: "full",
+  "+": "closer",
+  "=": "closer",
+  "-": "farther",
+  f: "face",
+};
 
 /**
  * @param {HTMLElement} stage

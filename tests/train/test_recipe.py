@@ -105,3 +105,13 @@ def test_any_json_is_a_recipe_or_one_sentence(changes):
     except ExperimentError:
         return
     assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
+def test_a_recipe_that_was_written_means_the_same_paths_from_its_own_folder(tmp_path, monkeypatch):
+    """A training keeps its recipe in its output, which is not where its paths were given."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    write_recipe(tmp_path / "out" / "recipe.json", Recipe.from_dict(SMALLEST))
+    read = read_recipe(tmp_path / "out" / "recipe.json")
+    assert [read.base, read.train, read.output] == [str(tmp_path / name) for name in SMALLEST.values()]
+    assert not read.reg

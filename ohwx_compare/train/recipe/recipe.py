@@ -299,6 +299,9 @@ class Recipe:
             )
 
 
+_PATHS = ("base", "train", "reg", "output")
+
+
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe file (UTF-8 JSON); relative paths are taken from its folder. Raises ExperimentError."""
     try:
@@ -308,15 +311,17 @@ def read_recipe(path: Path) -> Recipe:
     except ValueError as error:
         raise ExperimentError(f"The recipe {path} is not JSON: {error}.") from error
     if isinstance(data, dict):
-        for name in ("base", "train", "reg", "output"):
+        for name in _PATHS:
             if isinstance(data.get(name), str) and data[name]:
                 data[name] = str(path.absolute().parent / Path(data[name]).expanduser())
     return Recipe.from_dict(data)
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    """Write every field as UTF-8 JSON, whole or not at all. Raises OSError."""
-    write_text(path, json.dumps(recipe.to_dict(), indent=2, ensure_ascii=False) + "\n")
+    """Write every field as UTF-8 JSON, whole or not at all; paths are written whole, from the root. Raises OSError."""
+    said = recipe.to_dict()
+    said |= {name: str(Path(said[name]).absolute()) for name in _PATHS if said[name]}
+    write_text(path, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
 
 
 def _preset(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def export_chosen(run: Run, numbers: Sequence[int], parts: Sequence[str], note: 
 
 def zipped(folder: Path) -> Path:
     """The export as one file in its place. Pictures are packed already, so nothing is packed again. Raises OSError."""
-    path = folder.with_suffix(".zip")
+    path = _packed(folder)
     with atomic.replacing(path) as beside, zipfile.ZipFile(beside, "x", zipfile.ZIP_STORED) as packed:
         for file in sorted(folder.rglob("*")):
             if file.is_file():
@@ -68,11 +68,15 @@ def zipped(folder: Path) -> Path:
     return path
 
 
+def _packed(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.zip")  # the seconds of its name are no suffix
+
+
 def _new_folder(root: Path) -> Path:
     stem = time.strftime("%Y-%m-%d %H.%M.%S")
     for name in (stem, *(f"{stem} {i}" for i in range(2, 100))):
         folder = root / name
-        if not folder.exists() and not folder.with_suffix(".zip").exists():
+        if not folder.exists() and not _packed(folder).exists():
             folder.mkdir()
             return folder
     raise LedgerError(f"{root} has too many exports of one second; try again.")
@@ -85,10 +89,10 @@ def _pictures(run: Run, cells: Sequence[RunCell], folder: Path) -> None:
 
 
 def _take(source: Path, name: str | None, path: Path) -> None:
-    """The same bytes, metadata with them; a picture that is gone is left out."""
+    """A copy, which may be edited, with its metadata; a picture that is gone is left out."""
     file = inner_file(source, name) if name else None
     if file is not None:
-        atomic.link(file, path)
+        atomic.write_bytes(path, file.read_bytes())
 
 
 def _sheet(run: Run, cells: Sequence[RunCell], folder: Path) -> None:

@@ -24,7 +24,7 @@ from ohwx_compare.files.ledger.own import mark
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import CheckpointRow
 from ohwx_compare.files.ledger.writer import Ledger
-from ohwx_compare.look.export import export_chosen
+from ohwx_compare.look.export import export_chosen, zipped
 from ohwx_compare.look.marking import marks_by_number, take_marks
 from ohwx_compare.look.page import page_data, write_page
 from ohwx_compare.look.page_cells import plan_of, scores_in
@@ -160,6 +160,22 @@ def test_the_chosen_are_exported_with_metadata_and_no_formula(run):
     assert {path.name for path in (folder / "images").iterdir()} == {
         Path(name).name for i in (1, 5) for name in (run.cells[i].result.before, run.cells[i].result.after) if name
     }
+
+
+def test_exports_of_one_minute_are_files_of_their_own(run):
+    packed = [zipped(export_chosen(run, [number], ["pictures"])) for number in (2, 6)]
+    names = [zipfile.ZipFile(path).namelist() for path in packed]
+    assert names[0] != names[1]
+    assert [path.suffix for path in packed] == [".zip", ".zip"]
+    assert len({*packed, export_chosen(run, [2], ["table"])}) == 3
+
+
+def test_an_exported_picture_may_be_edited(run):
+    folder = export_chosen(run, [2], ["pictures"])
+    whole = (run.folder / run.cells[1].result.image).read_bytes()
+    with next((folder / "pictures").iterdir()).open("ab") as file:
+        file.write(b"edited")
+    assert (run.folder / run.cells[1].result.image).read_bytes() == whole
 
 
 def test_the_page_of_the_chosen_shows_them_alone(chromium, run):

@@ -172,7 +172,7 @@ def _write(
 
 
 def _crop(place: "SetPicture", facts: "PictureFacts", crops: Path) -> None:
-    """Write one crop with its caption, if it is not there."""
+    """Write one crop, if it is not there, behind its caption: a crop that is there is whole."""
     from ohwx_compare.doctor.crops import keep_faces
     from ohwx_compare.files.atomic import write_text
     from ohwx_compare.files.dataset import ReadingRules, load_picture
@@ -180,9 +180,10 @@ def _crop(place: "SetPicture", facts: "PictureFacts", crops: Path) -> None:
     path = crops / (place.inside if place.inside.endswith(".png") else f"{place.inside}.png")
     if path.exists():
         return
-    keep_faces(load_picture(place.path, ReadingRules()), facts.faces, path)
     if facts.caption and facts.caption != place.words:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path.with_suffix(".txt"), facts.caption + "\n")
+    keep_faces(load_picture(place.path, ReadingRules()), facts.faces, path)
 
 
 def _say(answer: dict[str, Any], report: Path, count: int) -> None:

@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw
 
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.errors import ImageError
+from ohwx_compare.files.atomic import replacing
 from ohwx_compare.files.dataset import ReadingRules, load_picture
 
 __all__ = ["write_contact_sheet"]
@@ -29,9 +30,8 @@ def write_contact_sheet(path: Path, pictures: Iterable[tuple[int, Path, tuple[Bo
         pen.text((left + 2, top + 1), str(number), fill="#000000")
         sheet.paste(_thumbnail(file, faces, window), (left, top + _LINE))
     path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_suffix(".part")
-    sheet.save(waiting, "JPEG", quality=80)
-    waiting.replace(path)
+    with replacing(path) as beside:
+        sheet.save(beside, "JPEG", quality=80)
 
 
 def _thumbnail(file: Path, faces: tuple[Box, ...], window: tuple[float, ...]) -> Image.Image:

@@ -6,6 +6,7 @@ from PIL import Image
 
 from ohwx_compare.core.buckets import BucketPlacement, Size
 from ohwx_compare.core.geometry import Box
+from ohwx_compare.files.atomic import replacing
 from ohwx_compare.files.dataset import pixels
 
 __all__ = ["COMMON_SIZES", "face_crop", "keep_faces"]
@@ -41,9 +42,8 @@ def keep_faces(image: Image.Image, faces: tuple[Box, ...], path: Path) -> None:
     part = image.crop(box.xyxy)
     fitted = BucketPlacement(part.size, target, target)
     path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_suffix(".part")
-    Image.fromarray(pixels(part, fitted)).save(waiting, "PNG")
-    waiting.replace(path)
+    with replacing(path) as beside:
+        Image.fromarray(pixels(part, fitted)).save(beside, "PNG")
 
 
 def _span(wanted: list[tuple[float, float]], length: int, limit: int) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from ohwx_compare.core.events import (
     Skipped,
     Started,
     Step,
+    Told,
 )
 
 __all__ = ["Bar", "clock"]
@@ -84,7 +85,7 @@ class Bar:
             self.say(f"saved {event.path}")
         elif isinstance(event, Adopting):
             self.label = event.words
-        elif isinstance(event, Adopted):
+        elif isinstance(event, Adopted | Told):
             self.say(event.words)
         elif isinstance(event, Missed):
             self.say(f"step {event.step}: the {event.what} failed: {event.error}")

@@ -25,6 +25,7 @@ __all__ = [
     "Skipped",
     "Started",
     "Step",
+    "Told",
     "Validated",
 ]
 
@@ -53,6 +54,13 @@ class Step:
     """`count` sampling steps of cost are done since the last event."""
 
     count: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """A sentence about who does the work: one of several workers leaves, or joins."""
+
+    words: str
 
 
 @dataclass(frozen=True)
@@ -187,6 +195,7 @@ Event = (
     Started
     | Entered
     | Step
+    | Told
     | Hashing
     | Image
     | Saved

@@ -23,7 +23,7 @@ INNER = {  # rooms within a room, from the ground up; "" is what lies beside the
     "train": ({"recipe"}, {"plan", "outside"}, {"learn"}, {"run"}),
     "compare": ({""}, {"cost"}),
     "judge": ({""}, {"run"}),
-    "hosts": ({""}, {"webui", "api"}),
+    "hosts": ({""}, {"webui", "api", "machines"}),
     "hosts.webui": ({""}, {"generation"}, {"request"}, {"panel", "tab"}, {"entry"}),
 }
 

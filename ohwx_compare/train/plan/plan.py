@@ -18,13 +18,15 @@ from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
 from ohwx_compare.files.dataset import Dataset, DatasetPicture, ReadingRules, read_dataset
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.train.plan.course import Course, CourseStep, Showable
-from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, state_bytes
+from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, saved_bytes, state_bytes
 from ohwx_compare.train.plan.misleading import (
     average_problems,
     base_problems,
     base_remarks,
     caption_remarks,
+    mask_remarks,
     output_problems,
+    vae_problems,
 )
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import counted
@@ -108,6 +110,11 @@ class TrainingPlan:
         """The checkpoints to write when this step is done."""
         return tuple(save for save in self.saves if save.step == step)
 
+    def files(self, save: Save) -> tuple[str, ...]:
+        """What a checkpoint's files are called: the weights' average, or the weights; and those beside an average."""
+        names = (save.name, f"{save.name}-raw") if self.recipe.ema_raw else (save.name,)
+        return tuple(f"{name}.safetensors" for name in names)
+
     def save_at(self, step: int, epoch: int) -> Save:
         """A checkpoint that is requested after `step`, named like one saved by steps."""
         mean, least, most = self.exposures_at(step)
@@ -189,6 +196,7 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
         caption_extensions=recipe.caption_extensions,
         background=None if recipe.compatible("alpha") else recipe.alpha,
         upright=not recipe.compatible("exif"),
+        masks_beside=recipe.masks == "beside",
     )
     reg = Path(recipe.reg) if recipe.reg and recipe.reg_ratio else None
     dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats, check), recipe)
@@ -198,7 +206,7 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
     ends = _epoch_ends(recipe, course)
     saves, shown = _saves(recipe, course, ends, len(dataset.train))
     state = state_bytes(header, recipe)
-    disk_bytes = header.path.stat().st_size * _files(recipe, saves) + state * _states(recipe, saves)
+    disk_bytes = saved_bytes(header, recipe) * _files(recipe, saves) + state * _states(recipe, saves)
     latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
     again, short = _again(header, recipe, latents)
     free = free_bytes(Path(recipe.output))
@@ -224,9 +232,11 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
             *_remarks(recipe, dataset, saves, shown),
             *base_remarks(header, recipe),
             *caption_remarks(recipe, dataset),
+            *mask_remarks(recipe, dataset),
         ),
         problems=(
             *base_problems(header, recipe),
+            *vae_problems(header, recipe),
             *average_problems(recipe, ends[-1]),
             *output_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free),
             *short,
@@ -357,9 +367,8 @@ def _names(recipe: Recipe, number: int, epoch: int, ends: list[int]) -> Iterator
 
 def _files(recipe: Recipe, saves: tuple[Save, ...]) -> int:
     """How many checkpoints the output holds at most: an old one is removed only when the new one is whole."""
-    if recipe.keep_last is None:
-        return len(saves)
-    return min(len(saves), recipe.keep_last + 1)
+    count = len(saves) if recipe.keep_last is None else min(len(saves), recipe.keep_last + 1)
+    return count * (2 if recipe.ema_raw else 1)
 
 
 def _states(recipe: Recipe, saves: tuple[Save, ...]) -> int:
@@ -372,7 +381,7 @@ def _states(recipe: Recipe, saves: tuple[Save, ...]) -> int:
 def _written(recipe: Recipe, saves: tuple[Save, ...]) -> int:
     """Bytes of this run that are in its output already, if it resumes."""
     output = Path(recipe.output)
-    paths = [output / f"{save.name}.safetensors" for save in saves]
+    paths = [output / f"{save.name}{end}.safetensors" for save in saves for end in ("", "-raw")]
     try:
         return sum(path.stat().st_size for path in (*paths, *(output / "state").glob("step-*")) if path.is_file())
     except OSError:  # a name too long, a folder that nobody may look into: nothing of it counts

@@ -44,30 +44,28 @@ def main() -> None:
 
 def toy(options: argparse.Namespace, folder: Path) -> None:
     """Error of the weights and distance of the pictures, by rank."""
+    errors, sizes = {}, {}
+    for rank in options.ranks:
+        found, path = extract(options.tuned, options.base, rank), folder / f"rank{rank}.safetensors"
+        write_lora(path, found.tensors, options.base.stem, {})
+        errors[rank], sizes[rank] = found.error, path.stat().st_size
     host = NativeHost([options.tuned.parent, options.base.parent], device="cpu", beside=Beside(loras=[folder]))
-    job = Job(prompt=options.prompt, steps=16, cfg=3.0, width=options.size, height=options.size)
-    jobs = [replace(job, seed=seed) for seed in range(1, options.seeds + 1)]
+    job = Job(prompt=options.prompt, seed=1, steps=16, cfg=3.0, width=options.size, height=options.size)
 
     def drawn(path: Path, tag: str = "") -> np.ndarray:
         host.use(next(one for one in host.checkpoints() if one.path == path))
-        found = host.render([replace(one, prompt=job.prompt + tag) for one in jobs])
-        return np.stack([np.asarray(one.image, float) for one in found])
+        jobs = [replace(job, prompt=job.prompt + tag, seed=seed) for seed in range(1, options.seeds + 1)]
+        return np.stack([np.asarray(one.image, float) for one in host.render(jobs)])
 
-    print("| rank | LoRA MB | lacks of the weights' change | pictures from the fine-tune's | of the base's distance |")
+    print("| rank | file, MB | lacks of the weights' change | distance of pictures | nearer than the base |")
     print("|---|---|---|---|---|")
     whole = drawn(options.tuned)
     far = np.abs(drawn(options.base) - whole).mean()
-    print(f"| base | | 100 % | {far:.2f} | 1 |")
+    print(f"| the base | | 100 % | {far:.2f} | |")
     for rank in options.ranks:
-        found = extract(options.tuned, options.base, rank)
-        path = folder / f"rank{rank}.safetensors"
-        write_lora(path, found.tensors, options.base.stem, {})
         apart = np.abs(drawn(options.base, f" <lora:rank{rank}:1>") - whole).mean()
-        megabytes = path.stat().st_size / 1e6
-        print(
-            f"| {rank} | {megabytes:.1f} | {100 * found.error:.1f} % | {apart:.2f} | 1 / {far / apart:.1f} |",
-            flush=True,
-        )
+        row = f"{rank} | {sizes[rank] / 1e6:.1f} | {100 * errors[rank]:.1f} % | {apart:.2f} | {far / apart:.1f} times"
+        print(f"| {row} |", flush=True)
 
 
 def full_size(folder: Path, ranks: list[int]) -> None:

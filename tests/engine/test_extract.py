@@ -93,7 +93,7 @@ def test_what_is_no_fine_tune_is_refused(tiny, mini):
     base = tiny / "tiny_base.safetensors"
     with pytest.raises(CheckpointError, match="holds the weights of tiny_base"):
         extract(base, base, 4)
-    with pytest.raises(CheckpointError, match="is no fine-tune of tiny_base"):
+    with pytest.raises(CheckpointError, match="is not a fine-tune of tiny_base"):
         extract(mini, base, 4)
 
 

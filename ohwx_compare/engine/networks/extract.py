@@ -98,7 +98,7 @@ class _Pair:
             here, there = (header.shapes.get(name) for header in (tuned, base))
             if here != there:
                 raise CheckpointError(
-                    f"{tuned.path.name} is no fine-tune of {base.path.name}: {name} is {_said(here)}, expected "
+                    f"{tuned.path.name} is not a fine-tune of {base.path.name}: {name} is {_said(here)}, expected "
                     f"{_said(there)}."
                 )
 

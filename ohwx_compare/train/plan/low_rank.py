@@ -13,7 +13,6 @@ from ohwx_compare.engine.weights import PREFIXES
 
 __all__ = ["FILE_PREFIXES", "low_rank_layers", "low_rank_shapes"]
 
-Shape = tuple[int, ...]
 FILE_PREFIXES = MappingProxyType({"unet": "lora_unet_", "clip_l": "lora_te1_", "clip_g": "lora_te2_"})
 _TRAINED = {
     "unet": re.compile(r".*(\.transformer_blocks\..*|\.proj_in|\.proj_out)\.weight"),
@@ -22,7 +21,7 @@ _TRAINED = {
 }
 
 
-def low_rank_layers(part: str, shapes: Mapping[str, Shape]) -> dict[str, Place]:
+def low_rank_layers(part: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Place]:
     """kohya's name -> place of every layer of a part ("unet", "clip_l", "clip_g") that is trained; its shapes by name.
 
     CLIP-L's last layer is not: the hidden state that SDXL uses comes before it.
@@ -44,12 +43,14 @@ def _number(place: Place) -> int:
     return int(match[1]) if match else -1
 
 
-def low_rank_shapes(shapes: Mapping[str, Shape], parts: tuple[str, ...], rank: int, kind: str) -> dict[str, Shape]:
+def low_rank_shapes(
+    shapes: Mapping[str, tuple[int, ...]], parts: tuple[str, ...], rank: int, kind: str
+) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the trained tensors, as the LoRA's file names them, for a checkpoint of these shapes.
 
     kind: "lora" or "dora", which has one number more for each input.
     """
-    found: dict[str, Shape] = {}
+    found: dict[str, tuple[int, ...]] = {}
     for part in parts:
         start = PREFIXES[part]
         own = {name.removeprefix(start): shape for name, shape in shapes.items() if name.startswith(start)}

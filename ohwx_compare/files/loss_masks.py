@@ -15,7 +15,7 @@ from ohwx_compare.core.buckets import BucketPlacement
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.dataset import EXTENSIONS, MASK_ENDS, ReadingRules, load_alpha, load_picture, pixels
 
-__all__ = ["latent_mask", "mask_file"]
+__all__ = ["loss_mask", "mask_file"]
 
 _CELL = 8  # pixels of a latent's side
 _PLAIN = ReadingRules(background=None)
@@ -28,7 +28,7 @@ def mask_file(picture: Path, masks: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def latent_mask(picture: Path, masks: str, placement: BucketPlacement, reading: ReadingRules) -> np.ndarray:
+def loss_mask(picture: Path, masks: str, placement: BucketPlacement, reading: ReadingRules) -> np.ndarray:
     """The mask of a picture: (h, w) float32, 0 to 1, of its latents' size; all 1 where it has none.
 
     masks: "alpha", "beside", or a folder. Raises ImageError for a mask that is not of its picture's size.

@@ -14,9 +14,9 @@ from PIL import Image
 
 from ohwx_compare.core.buckets import BucketPlacement
 from ohwx_compare.files.dataset import ReadingRules
-from ohwx_compare.files.loss_masks import latent_mask
+from ohwx_compare.files.loss_masks import loss_mask
 from ohwx_compare.train.learn.loss import Diffusion, Huber
-from ohwx_compare.train.learn.noise import multires, noise_of, offset
+from ohwx_compare.train.learn.noise import multires, noise_of, offset_strength
 from ohwx_compare.train.learn.schedule import rate_scale
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -94,7 +94,7 @@ def test_noise_of_several_resolutions_is_theirs(theirs):
 @pytest.mark.parametrize(("name", "adaptive"), [("offset", 0.0), ("adaptive", 0.3), ("negative", -0.9)])
 def test_noise_offsets_are_theirs(theirs, name, adaptive):
     latents = theirs["big_latents"][0]
-    ours = theirs["big"][0] + offset(latents, 0.1, adaptive) * theirs[f"{name}/draw"][0]
+    ours = theirs["big"][0] + offset_strength(latents, 0.1, adaptive) * theirs[f"{name}/draw"][0]
     torch.testing.assert_close(ours, theirs[f"{name}/out"][0])
 
 
@@ -121,5 +121,5 @@ def test_masks_come_from_alpha_beside_or_a_folder(tmp_path):
     expected = np.zeros((8, 8), np.float32)
     expected[4:] = 1
     for name, masks in (("a.png", "alpha"), ("b.png", "beside"), ("b.png", str(tmp_path / "masks"))):
-        assert np.array_equal(latent_mask(tmp_path / name, masks, placement, ReadingRules()), expected), masks
-    assert latent_mask(tmp_path / "b.png", "alpha", placement, ReadingRules()).min() == 1
+        assert np.array_equal(loss_mask(tmp_path / name, masks, placement, ReadingRules()), expected), masks
+    assert loss_mask(tmp_path / "b.png", "alpha", placement, ReadingRules()).min() == 1

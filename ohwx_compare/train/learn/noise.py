@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 from ohwx_compare.train.learn.chance import normal, uniform, uniform_int
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["disturbance_of", "level_of", "multires", "noise_of", "offset"]
+__all__ = ["disturbance_of", "level_of", "multires", "noise_of", "offset_strength"]
 
 
 def level_of(recipe: Recipe, number: int, place: int) -> int:
@@ -29,7 +29,7 @@ def noise_of(recipe: Recipe, latents: Tensor, number: int, place: int) -> Tensor
     if recipe.noise_offset:
         share = uniform(seed, "offset share", number, place) if recipe.noise_offset_random else 1.0
         draw = normal((shape[0], 1, 1), seed, "offset", number, place)
-        noise = noise + offset(latents, recipe.noise_offset * share, recipe.adaptive_noise_scale) * draw
+        noise = noise + offset_strength(latents, recipe.noise_offset * share, recipe.adaptive_noise_scale) * draw
     if not recipe.multires_iterations:
         return noise
     return multires(
@@ -46,7 +46,7 @@ def disturbance_of(recipe: Recipe, shape: tuple[int, ...], number: int, place: i
     return recipe.ip_noise_gamma * share * normal(shape, recipe.seed, "input", number, place)
 
 
-def offset(latents: Tensor, strength: float, adaptive: float = 0.0) -> Tensor | float:
+def offset_strength(latents: Tensor, strength: float, adaptive: float = 0.0) -> Tensor | float:
     """How much a channel's noise is shifted, in standard deviations: one number, or (4, 1, 1) where it adapts.
 
     adaptive: what is added for each unit of a channel's mean in latents (4, h, w). Source: Guttenberg 2023,

@@ -16,7 +16,7 @@ from ohwx_compare.core.prompt.chunks import LENGTH
 from ohwx_compare.engine.weights import PREFIXES, load_part, load_vae
 from ohwx_compare.files.checkpoint import prediction, read_header
 from ohwx_compare.files.dataset import load_picture, pixels
-from ohwx_compare.files.loss_masks import latent_mask
+from ohwx_compare.files.loss_masks import loss_mask
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import UNet
 from ohwx_compare.train.learn.adamw8bit import AdamW8bit
@@ -107,7 +107,7 @@ def _latents(plan: TrainingPlan, device: str, on_picture: Callable[[], None]) ->
 
 
 def _mask(plan: TrainingPlan, masks: str, picture: int) -> np.ndarray:
-    return latent_mask(plan.pictures[picture].path, masks, plan.placements[picture], plan.reading)
+    return loss_mask(plan.pictures[picture].path, masks, plan.placements[picture], plan.reading)
 
 
 def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> EncodedCaptions:

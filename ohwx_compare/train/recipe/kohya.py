@@ -14,7 +14,7 @@ from ohwx_compare.train.recipe import kohya_parts as parts
 from ohwx_compare.train.recipe.gui import gui_arguments
 from ohwx_compare.train.recipe.kohya_keys import CHANGING, HONOURED, OTHERS, QUIET, family, is_unset
 from ohwx_compare.train.recipe.recipe import Recipe
-from ohwx_compare.train.recipe.settings import Imported, Settings
+from ohwx_compare.train.recipe.settings import GivenSettings, Imported
 
 __all__ = ["WITHOUT", "Imported", "from_kohya", "from_sd_scripts"]
 
@@ -43,7 +43,7 @@ def from_kohya(values: Mapping[str, Any], without: Collection[str] = ()) -> Impo
 def from_sd_scripts(values: Mapping[str, Any], without: Collection[str] = (), notes: Collection[str] = ()) -> Imported:
     """A recipe that repeats sdxl_train.py with these arguments. Raises ExperimentError as `from_kohya` does."""
     _require_full_sdxl(values)
-    settings = Settings(values, list(notes), _DEFAULTS)
+    settings = GivenSettings(values, list(notes), _DEFAULTS)
     given_up = {*without, *_listed(settings.left.pop(WITHOUT, None))}
     _require_paths(settings.left)
     rates = parts.rates(settings)
@@ -102,7 +102,7 @@ def _require_paths(values: Mapping[str, Any]) -> None:
         raise ExperimentError(f"This configuration of Kohya's trainer lacks {', '.join(missing)}; add them.")
 
 
-def _give_up(settings: Settings, given_up: Collection[str]) -> None:
+def _give_up(settings: GivenSettings, given_up: Collection[str]) -> None:
     """Refuse what would change the training, but for what is given up."""
     left = settings.left
     if not is_unset("min_snr_gamma", left) and not is_unset("debiased_estimation_loss", left):
@@ -134,7 +134,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _account(settings: Settings) -> None:
+def _account(settings: GivenSettings) -> None:
     """Name every setting that was not used."""
     left = settings.left
     quiet = sorted(key for key in left if key in QUIET and not is_unset(key, left))

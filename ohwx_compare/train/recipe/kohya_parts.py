@@ -5,7 +5,7 @@ from typing import Any
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.train.recipe.presets import CHOICES, COMPAT, FREE_SIDES, OPTIMIZER_ARGS
-from ohwx_compare.train.recipe.settings import Settings
+from ohwx_compare.train.recipe.settings import GivenSettings
 
 __all__ = ["buckets", "length", "loss", "noise", "optimizer", "rates", "save_precision", "saves", "schedule"]
 
@@ -13,7 +13,7 @@ _OPTIMIZERS = {"adafactor": "adafactor", "adamw": "adamw", "adamw8bit": "adamw8b
 _BLOCKS = 23  # that `block_lr` names
 
 
-def buckets(settings: Settings) -> dict[str, Any]:
+def buckets(settings: GivenSettings) -> dict[str, Any]:
     """Resolution and buckets."""
     numbers = re.findall(r"\d{1,9}", settings.text("resolution") or "1024")[:2]
     if not numbers:
@@ -36,7 +36,7 @@ def buckets(settings: Settings) -> dict[str, Any]:
     return {**found, "bucket_min": smallest - smallest % step, "bucket_max": largest + -largest % step}
 
 
-def length(settings: Settings) -> dict[str, Any]:
+def length(settings: GivenSettings) -> dict[str, Any]:
     """Epochs or steps."""
     if settings.left.pop("epoch", None):
         settings.note("sdxl_train.py itself ignores epoch; max_train_epochs is its name there.")
@@ -46,7 +46,7 @@ def length(settings: Settings) -> dict[str, Any]:
     return {"epochs": epochs, "steps": None if epochs else steps or 1600}
 
 
-def saves(settings: Settings) -> dict[str, Any]:
+def saves(settings: GivenSettings) -> dict[str, Any]:
     """Saves, and how many are kept: `save_last_n_steps` is a number of steps, `save_last_n_epochs` of saves."""
     every = {unit: settings.number(f"save_every_n_{unit}") for unit in ("epochs", "steps")}
     last = {unit: settings.number(f"save_last_n_{unit}") for unit in ("epochs", "steps")}
@@ -65,7 +65,7 @@ def saves(settings: Settings) -> dict[str, Any]:
     }
 
 
-def rates(settings: Settings) -> dict[str, Any]:
+def rates(settings: GivenSettings) -> dict[str, Any]:
     """Learning rates; one of 0 leaves its part frozen, and so does a missing `train_text_encoder` both encoders."""
     rate = settings.number("learning_rate", float)
     asked = settings.flag("train_text_encoder")
@@ -89,7 +89,7 @@ def rates(settings: Settings) -> dict[str, Any]:
     return {"lr_unet": rate, **rates}
 
 
-def schedule(settings: Settings) -> dict[str, Any]:
+def schedule(settings: GivenSettings) -> dict[str, Any]:
     """The course of the learning rate."""
     schedule, warmup = settings.text("lr_scheduler") or "constant", _warmup(settings)
     cycles = settings.number("lr_scheduler_num_cycles") or 1
@@ -108,7 +108,7 @@ def schedule(settings: Settings) -> dict[str, Any]:
     return {"schedule": schedule, "warmup": warmup, "schedule_cycles": cycles, "schedule_power": power}
 
 
-def _warmup(settings: Settings) -> int | float:
+def _warmup(settings: GivenSettings) -> int | float:
     """Whole steps, or a share of all steps below 1; "10%" is a share too."""
     value = settings.left.get("lr_warmup_steps")
     if isinstance(value, str) and value.strip().endswith("%"):
@@ -122,7 +122,7 @@ def _warmup(settings: Settings) -> int | float:
     return int(number) if number >= 1 and not isinstance(value, float) else number
 
 
-def optimizer(settings: Settings) -> dict[str, Any]:
+def optimizer(settings: GivenSettings) -> dict[str, Any]:
     """The optimiser, its clipping and precision."""
     asked = "AdamW8bit" if settings.flag("use_8bit_adam") else "AdamW"
     name = settings.text("optimizer_type") or asked
@@ -169,7 +169,7 @@ def _argument(kind: str, key: str, value: str) -> Any:
     return numbers if isinstance(OPTIMIZER_ARGS[kind].get(key), tuple) else numbers[0]
 
 
-def _precision(settings: Settings, fused: bool) -> str:
+def _precision(settings: GivenSettings, fused: bool) -> str:
     """sd-scripts rounds stochastically in its fused Adafactor alone; without full_bf16 it keeps float32 weights."""
     mixed = settings.text("mixed_precision")
     if settings.flag("full_bf16"):
@@ -179,7 +179,7 @@ def _precision(settings: Settings, fused: bool) -> str:
     return "fp32" if mixed in (None, "no") else "fp32-master"
 
 
-def loss(settings: Settings) -> dict[str, Any]:
+def loss(settings: GivenSettings) -> dict[str, Any]:
     """The loss, its weights and masks."""
     gamma, debiased = settings.number("min_snr_gamma", float), settings.flag("debiased_estimation_loss")
     scaled, like = settings.flag("scale_v_pred_loss_like_noise_pred"), settings.number("v_pred_like_loss", float)
@@ -205,7 +205,7 @@ def loss(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _masks(settings: Settings, by_sample: bool) -> dict[str, Any]:
+def _masks(settings: GivenSettings, by_sample: bool) -> dict[str, Any]:
     """sdxl_train.py looks at masks only where a sample's loss is taken by itself."""
     masked, alpha = settings.flag("masked_loss"), settings.flag("alpha_mask")
     if alpha and not (masked or by_sample):
@@ -215,7 +215,7 @@ def _masks(settings: Settings, by_sample: bool) -> dict[str, Any]:
     return {"masks": "alpha" if alpha and (masked or by_sample) else None}
 
 
-def noise(settings: Settings) -> dict[str, Any]:
+def noise(settings: GivenSettings) -> dict[str, Any]:
     """Noise and the noise levels that are trained."""
     first = settings.number("min_timestep") or 0
     end = settings.number("max_timestep") or 1000
@@ -235,7 +235,7 @@ def noise(settings: Settings) -> dict[str, Any]:
     }
 
 
-def save_precision(settings: Settings) -> str | None:
+def save_precision(settings: GivenSettings) -> str | None:
     """The dtype of the checkpoints; None is the base's."""
     kind = settings.text("save_precision")
     return {"float": "fp32", "fp32": "fp32", "fp16": "fp16", "bf16": "bf16"}.get(kind or "")

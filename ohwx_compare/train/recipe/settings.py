@@ -7,7 +7,7 @@ from typing import Any
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["Imported", "Settings"]
+__all__ = ["GivenSettings", "Imported"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Imported:
     notes: tuple[str, ...] = ()
 
 
-class Settings:
-    """Settings, taken one by one; what is left at the end was not used."""
+class GivenSettings:
+    """GivenSettings, taken one by one; what is left at the end was not used."""
 
     def __init__(self, values: Mapping[str, Any], notes: list[str], defaults: Mapping[str, Any]):
         """defaults: what the other trainer takes where a setting is left out."""

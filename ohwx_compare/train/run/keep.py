@@ -19,7 +19,8 @@ from ohwx_compare.files.contents import Contents, TensorSeals
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.estimate import saved_bytes
-from ohwx_compare.train.plan.plan import Save, TrainingPlan
+from ohwx_compare.train.plan.plan import TrainingPlan
+from ohwx_compare.train.plan.saves import Save
 from ohwx_compare.train.recipe.presets import WATCHING
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -46,25 +47,24 @@ def keep(setup: Setup, save: Save, base_sha256: str, owner: str) -> tuple[Path, 
     """
     plan, folder = setup.plan, Path(setup.plan.recipe.output)
     paths = tuple(folder / name for name in plan.files(save))
-    about = {"ohwx.run": owner}
     for path, averaged in zip(paths, (bool(setup.ema), False), strict=False):
-        _write(setup, path, metadata(setup, save, base_sha256, averaged=averaged) | about, base_sha256)
+        about = metadata(setup, save, base_sha256, averaged=averaged) | {"ohwx.run": owner}
+        _write(setup, path, _tensors(setup, averaged), about, base_sha256)
     for old in _outlived(plan, save):
         for name in plan.files(old):
             (folder / name).unlink(missing_ok=True)
     return paths
 
 
-def _write(setup: Setup, path: Path, about: Mapping[str, str], base_sha256: str) -> None:
+def _write(setup: Setup, path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str], base_sha256: str) -> None:
     recipe = setup.plan.recipe
     base = Path(recipe.base)
     require_space(path.parent, saved_bytes(read_header(base), recipe), path.name)
     before = base.stat()
     if _hashes()(base) != base_sha256:
         raise _changed(base, base_sha256, path)
-    averaged = json.loads(about["ohwx.training"])["averaged"]
     with TensorSeals() as seals:
-        digest = weights.save(path, _tensors(setup, averaged), base, about, seals, _DTYPES[recipe.save_precision])
+        digest = weights.save(path, tensors, base, about, seals, _DTYPES[recipe.save_precision])
     if _stamp(base.stat()) != _stamp(before):
         path.unlink(missing_ok=True)
         raise _changed(base, base_sha256, path)

@@ -29,7 +29,8 @@ from ohwx_compare.train.outside.controls import Controls, clear
 from ohwx_compare.train.outside.machine import free_memory, peak_memory
 from ohwx_compare.train.plan.averaging import decay_at
 from ohwx_compare.train.plan.course import CourseStep
-from ohwx_compare.train.plan.plan import Save, TrainingPlan
+from ohwx_compare.train.plan.plan import TrainingPlan
+from ohwx_compare.train.plan.saves import Save
 from ohwx_compare.train.recipe.recipe import write_recipe
 from ohwx_compare.train.run.keep import keep, require_space
 from ohwx_compare.train.run.record import recording

@@ -23,7 +23,7 @@ from ohwx_compare.look.settings_words import settings_words
 from ohwx_compare.look.sheet_infotext import sheet_infotext
 from ohwx_compare.look.sheet_style import AS_FITS, DPI, SheetStyle
 
-__all__ = ["Sheet", "sheet_files", "write_pages", "write_sheets"]
+__all__ = ["sheet_files", "write_pages", "write_sheets"]
 
 PAPER, INK, GREY, RULE = "#fcfbf9", "#1d1c1a", "#76726b", "#dedad2"
 WARN, BAD, TILE, BAD_TILE = "#8f5400", "#a1242b", "#f1eee8", "#f8eae8"
@@ -55,7 +55,7 @@ def write_pages(board: Board, stem: Path, pictures: str, style: SheetStyle = AS_
 
     Raises ImageError, and GeometryError where the labels alone fill a page.
     """
-    sheet = Sheet(board, pictures, style)
+    sheet = _Sheet(board, pictures, style)
     written = []
     for number, page in enumerate(sheet.pages, 1):
         path = stem.with_name(f"{stem.name}.png" if len(sheet.pages) == 1 else f"{stem.name}-{number}.png")
@@ -72,7 +72,7 @@ def sheet_files(folder: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class _Sheet:
     """One board as pages. All sizes follow from `size`, the height of its text, and that from the pictures."""
 
     board: Board

@@ -20,12 +20,12 @@ from ohwx_compare.files.ledger.rows import Result
 from ohwx_compare.look.board import board_of, face_caption, in_words
 from ohwx_compare.look.layout import _SIDE
 from ohwx_compare.look.lettering import Lettering
-from ohwx_compare.look.sheet import Sheet, sheet_files, write_sheets
+from ohwx_compare.look.sheet import _Sheet, sheet_files, write_sheets
 
 
 def pages_of(run, pictures="after"):
     """Where everything lies on the sheets that `write_sheets` writes."""
-    return Sheet(board_of(run), pictures).pages
+    return _Sheet(board_of(run), pictures).pages
 
 
 def crop(image, rect):

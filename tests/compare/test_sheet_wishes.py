@@ -21,7 +21,7 @@ from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.look.arrangement import arranged, divided, values_named
 from ohwx_compare.look.board import board_of
 from ohwx_compare.look.lettering import Lettering
-from ohwx_compare.look.sheet import Sheet
+from ohwx_compare.look.sheet import _Sheet
 from ohwx_compare.look.sheet_export import SheetWish, read_wish, write_wished
 from ohwx_compare.look.sheet_style import Paper, SheetStyle
 
@@ -97,7 +97,7 @@ def test_no_reason_is_cut(run, side, word):
     failed = replace(run.cells[4], result=replace(run.cells[4].result, error=reason))
     cells = (*run.cells[:4], failed, *run.cells[5:])
     two = arranged(run, shown={0: (1, 2), 1: (0,), 2: (0,)})
-    sheet = Sheet(board_of(replace(run, cells=cells), two), "after")
+    sheet = _Sheet(board_of(replace(run, cells=cells), two), "after")
     (page,) = sheet.pages
     row, column = next((r, c) for r, c, _ in page.cells if sheet.board.rows[r].cells[c].cell.number == 5)
     below = next(rect for r, c, rect in page.captions if (r, c) == (row, column))

@@ -128,16 +128,17 @@ def _require_few_chunks(file: BinaryIO) -> None:
             pass
 
 
-def write_png(path: Path, image: Image.Image, infotext: str, record: str = "") -> None:
+def write_png(path: Path, image: Image.Image, infotext: str, record: str = "", *, dpi: int | None = None) -> None:
     """Write `image` (RGB) losslessly with its infotext, whole or not at all.
 
-    record: what the program keeps of it, in a chunk of its own before the infotext, see `infotexts.read_record`.
+    record: what the program keeps of it, in a chunk of its own before the infotext, see `infotexts.read_record`; dpi:
+    px of an inch, where it is made for paper.
 
     Like the webui: a tEXt chunk where the text is Latin-1 (and could not be taken for UTF-8), else iTXt. The same
     picture and text give the same bytes.
     Raises ImageError.
     """
-    _write(path, lambda: png_bytes(image, text_chunks(infotext, record)))
+    _write(path, lambda: png_bytes(image, text_chunks(infotext, record), dpi))
 
 
 def write_result(path: Path, image: Image.Image, infotext: str) -> None:
@@ -170,9 +171,10 @@ def write_thumbnail(path: Path, image: Image.Image, side: int = THUMB_SIDE) -> N
     _write(path, lambda: jpeg_bytes(image, side))
 
 
-def png_bytes(image: Image.Image, chunks: PngInfo | None = None) -> bytes:
+def png_bytes(image: Image.Image, chunks: PngInfo | None = None, dpi: int = 0) -> bytes:
     """A PNG of `image` as `write_png` writes it; chunks: what stands before its pixels."""
-    return _saved(image, "PNG", pnginfo=chunks or PngInfo(), compress_type=zlib.Z_RLE)
+    sized = {"dpi": (dpi, dpi)} if dpi else {}
+    return _saved(image, "PNG", pnginfo=chunks or PngInfo(), compress_type=zlib.Z_RLE, **sized)
 
 
 def jpeg_bytes(image: Image.Image, side: int = THUMB_SIDE) -> bytes:

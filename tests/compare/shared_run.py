@@ -1,4 +1,4 @@
-"""A run on two processes, to be killed: `python shared_run.py MODELS DETECTORS OUT`; a line in OUT.log for each cell."""
+"""A run on two processes, to be killed: `python shared_run.py MODELS DETECTORS OUT`; cells are lines in OUT.log."""
 
 import sys
 from dataclasses import replace

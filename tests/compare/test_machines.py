@@ -42,7 +42,10 @@ class Mortal:
 def workers(*hosts, dies_after=(), packs=True):
     """Workers at stations of their own, each its own name, and what they are asked through."""
     lives = [*dies_after, *[10**9] * len(hosts)]
-    asked = [Mortal(Station(host, lambda name: Detector(), CARD, packs=packs), left) for host, left in zip(hosts, lives, strict=False)]  # fmt: skip
+    asked = [
+        Mortal(Station(host, lambda name: Detector(), CARD, packs=packs), left)
+        for host, left in zip(hosts, lives, strict=False)
+    ]
     return [DistantWorker(f"worker {n}", one, lambda: None) for n, one in enumerate(asked, 1)], asked
 
 
@@ -118,7 +121,7 @@ class Elsewhere(FakeHost):
 
 
 def test_another_file_of_one_name_is_not_mixed_in(models, tmp_path):
-    result, told = share(THREE, models, tmp_path / "out", Crew(workers(FakeHost(models), Elsewhere(models))[0]))
+    result, _ = share(THREE, models, tmp_path / "out", Crew(workers(FakeHost(models), Elsewhere(models))[0]))
     used = {c.checkpoint.sha256 for c in open_run(tmp_path / "out").cells if c.cell.checkpoint == CheckpointRef("b")}
     assert result.failed == 0
     assert len(used) == 1
@@ -132,7 +135,7 @@ class OtherPrecision(FakeHost):
 def test_one_that_would_generate_other_pictures_is_left_out(models, tmp_path):
     draw(THREE, models, tmp_path / "one" / "out")
     crew, asked = workers(FakeHost(models), OtherPrecision(models))
-    result, told = share(THREE, models, tmp_path / "many" / "out", Crew(crew))
+    _, told = share(THREE, models, tmp_path / "many" / "out", Crew(crew))
     assert contents(tmp_path / "many" / "out") == contents(tmp_path / "one" / "out")
     assert asked[1].loads == []
     says = "worker 2 is left out: it would generate another picture; dtype is None and 'float16'."
@@ -171,7 +174,7 @@ def test_a_full_disk_stops_all(models, tmp_path, monkeypatch):
 
 
 def test_a_stop_ends_all_after_what_they_have_in_hand(models, tmp_path):
-    crew, asked = workers(*[FakeHost(models, faults=Faults(seconds=0.01)) for _ in range(2)])
+    crew, _ = workers(*[FakeHost(models, faults=Faults(seconds=0.01)) for _ in range(2)])
     wanted = iter([Interruption.RUN_ON] * 3)
     result, _ = share(THREE, models, tmp_path / "out", Crew(crew, lambda: next(wanted, Interruption.FINISH_CELL)))
     assert result.is_interrupted

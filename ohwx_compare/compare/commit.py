@@ -20,10 +20,10 @@ from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import EXTRA_KEY, Infotext, from_job, parse, render
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.encoded import EncodedPicture
 from ohwx_compare.files.images import pixel_digest
 from ohwx_compare.files.ledger.rows import PictureRow, Result
 from ohwx_compare.files.ledger.writer import Ledger
+from ohwx_compare.files.packed import PackedPicture
 
 __all__ = ["Commits"]
 
@@ -70,7 +70,7 @@ class Commits:
             notes=drawn.notes,
             faces=drawn.faces,
         )
-        pixels = drawn.image.pixels if isinstance(drawn.image, EncodedPicture) else pixel_digest(drawn.image)
+        pixels = drawn.image.pixels if isinstance(drawn.image, PackedPicture) else pixel_digest(drawn.image)
         if wanted.before is None:
             record, keys = replace(record, pixels=pixels), drawn.keys
         else:

@@ -12,10 +12,10 @@ from PIL.Image import Image
 
 from ohwx_compare.compare.batches import Batch, batches, cells_by_job
 from ohwx_compare.compare.behind import Behind, BehindBatch
-from ohwx_compare.compare.course import Course
 from ohwx_compare.compare.drawing import Worker
 from ohwx_compare.compare.host import Interruption, Loaded
 from ohwx_compare.compare.loads import is_there
+from ohwx_compare.compare.shared import SharedRun
 from ohwx_compare.compare.work import Wanted, needed
 from ohwx_compare.core.events import Step, Told
 from ohwx_compare.core.experiment.axes import CheckpointRef
@@ -30,8 +30,8 @@ from ohwx_compare.errors import (
     WorkerGoneError,
     sentence_of,
 )
-from ohwx_compare.files.encoded import EncodedPicture, plain
 from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.files.packed import PackedPicture, unpacked
 
 __all__ = ["Conductor"]
 
@@ -41,10 +41,10 @@ _SHORT = "fewer pictures were generated together than asked for: there was no me
 class Conductor:
     """One thread's: it asks one worker, and hands over what comes of it."""
 
-    def __init__(self, worker: Worker, course: Course, behind: Behind):
-        self.worker, self.course, self.behind = worker, course, behind
-        self.sharing, self.commits, self.keys = course.sharing, course.commits, course.keys
-        self.shelf, self.on_event = course.commits.shelf, course.commits.on_event
+    def __init__(self, worker: Worker, shared: SharedRun, behind: Behind):
+        self.worker, self.shared, self.behind = worker, shared, behind
+        self.sharing, self.commits, self.keys = shared.sharing, shared.commits, shared.keys
+        self.shelf, self.on_event = shared.commits.shelf, shared.commits.on_event
         self._is_certain = True  # which file the checkpoint in hand is
         self._begun: tuple[CheckpointRef, FileIdentity]  # that checkpoint, and its file as it was before
         self._left: list[Cell] = []  # its cells that are done, not counted before that is certain
@@ -101,8 +101,8 @@ class Conductor:
         self._left = []
         loaded = self._there(ref)
         if loaded is None:
-            self.course.ask()
-            if self.course.is_stopping:
+            self.shared.ask()
+            if self.shared.is_stopping:
                 deque(batches_, 0)  # left to another run
                 return
             try:
@@ -116,7 +116,7 @@ class Conductor:
                     self._without(ref, sentence_of(error), batches_)
                 return
             if following := self.sharing.following(self.worker):
-                self.worker.expect(self.course.plan[following][0])
+                self.worker.expect(self.shared.plan[following][0])
         self._is_certain = not loaded.is_sampled
         for batch in batches_:
             self._try(batch, loaded)
@@ -127,16 +127,16 @@ class Conductor:
 
         By a sample only where nothing is to be written.
         """
-        loads, sources = self.course.loads, self.course.sources
+        loads, sources = self.shared.loads, self.shared.sources
         if not loads.may_be_spared(ref):
             return None
-        checkpoint, cells = self.course.plan[ref][0], self.course.cells[ref]
+        checkpoint, cells = self.shared.plan[ref][0], self.shared.cells[ref]
         with suppress(CheckpointError):  # using it will say what is wrong
             before = FileIdentity.of(checkpoint.path)
             seen = None if sources.proven(ref, checkpoint) else self.worker.glance(checkpoint)
             if seen and seen.is_sampled:
                 if not self._parted(cells, seen.sha256)[1]:
-                    self.course.sampled.add(ref)
+                    self.shared.sampled.add(ref)
                     self._begin(ref, seen, before)
                     return seen
                 if not is_there(cells, seen.sha256, self.keys, self.shelf):
@@ -148,10 +148,10 @@ class Conductor:
         return None
 
     def _use(self, ref: CheckpointRef) -> Loaded:
-        checkpoint, began = self.course.plan[ref][0], time.monotonic()
+        checkpoint, began = self.shared.plan[ref][0], time.monotonic()
         before = FileIdentity.of(checkpoint.path)
         loaded = self.worker.use(checkpoint)
-        self.course.require_same(ref, loaded, self.worker)
+        self.shared.require_same(ref, loaded, self.worker)
         self.sharing.loaded(self.worker, time.monotonic() - began)
         if loaded.is_sampled:
             self._begin(ref, loaded, before)
@@ -162,7 +162,7 @@ class Conductor:
     def _begin(self, ref: CheckpointRef, loaded: Loaded, before: FileIdentity) -> None:
         """Take the file for what its sample says, until more is known or has to be."""
         self._begun = ref, before
-        self.course.loads.settle(ref, loaded.sha256)
+        self.shared.loads.settle(ref, loaded.sha256)
 
     def _confirm(self, loaded: Loaded) -> None:
         """Be certain which file the checkpoint in hand is, before anything is written for it.
@@ -187,9 +187,9 @@ class Conductor:
     def _without(self, ref: CheckpointRef, why: str, batches_: Iterable[Batch]) -> None:
         """The checkpoint cannot be used: what it generated before stays, even if the file is gone; the rest fails."""
         cells = [cell for batch in batches_ for cell in batch]
-        sources = self.course.sources
+        sources = self.shared.sources
         try:
-            sha256 = sources.sha256(self.worker, ref, self.course.plan[ref][0])
+            sha256 = sources.sha256(self.worker, ref, self.shared.plan[ref][0])
         except CheckpointError:
             sha256 = sources.recorded(ref)
         self.behind.settle()
@@ -254,7 +254,7 @@ class Conductor:
         self.commits.borrow(whole)
         befores, *afters = whole.lacking(self.shelf, is_fresh=len(todo) == len(batch)).stages
         with self.behind.batch(loaded, len(todo)) as writing:
-            started, drawn = time.monotonic(), dict[str, Image | EncodedPicture]()
+            started, drawn = time.monotonic(), dict[str, Image | PackedPicture]()
             self._stage(befores, writing, drawn)
             if self._looks_away(todo, is_begun=True):
                 return
@@ -268,11 +268,11 @@ class Conductor:
                 commit = partial(self.commits.commit, cell, keys[cell.number], loaded, seconds, also)
                 self.behind.hand(writing, commit, cell=cell)
 
-    def _stage(self, stage: Sequence[Wanted], writing: BehindBatch, drawn: dict[str, Image | EncodedPicture]) -> None:
+    def _stage(self, stage: Sequence[Wanted], writing: BehindBatch, drawn: dict[str, Image | PackedPicture]) -> None:
         """Have one stage of a batch generated, each picture handed to the writer as it comes, and kept in `drawn`."""
 
         def before(key: str) -> Image:
-            return plain(drawn.get(key) or self.commits.image(key))
+            return unpacked(drawn.get(key) or self.commits.image(key))
 
         loaded = writing.loaded
         pictures = self.worker.draw(loaded, stage, before)
@@ -286,16 +286,16 @@ class Conductor:
 
     def _looks_away(self, cells: Sequence[Cell], *, is_begun: bool = False) -> bool:
         """Whether the user wants `cells` left alone."""
-        if self.course.ask() is Interruption.SKIP:
+        if self.shared.ask() is Interruption.SKIP:
             self.behind.settle()
             self.commits.skip(cells)
             return True
-        return self.course.is_stopping and not is_begun
+        return self.shared.is_stopping and not is_begun
 
     def _remember(self, ref: CheckpointRef, loaded: Loaded, before: FileIdentity) -> None:
         """Record the file that `loaded` was read from; `before` is its identity before that."""
-        self.course.sources.remember(ref, loaded, before)
-        self.course.loads.settle(ref, loaded.sha256)
+        self.shared.sources.remember(ref, loaded, before)
+        self.shared.loads.settle(ref, loaded.sha256)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ohwx_compare.compare.work import Wanted
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import CheckpointError, HostError, OhwxError, OtherBytesError
-from ohwx_compare.files.encoded import EncodedPicture
+from ohwx_compare.files.packed import PackedPicture
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -25,7 +25,7 @@ __all__ = ["DrawnPicture", "HostWorker", "Worker"]
 class DrawnPicture:
     """A picture as a worker gives it back."""
 
-    image: Image.Image | EncodedPicture  # RGB, packed already or not
+    image: Image.Image | PackedPicture  # RGB, packed already or not
     outcome: Outcome
     notes: tuple[str, ...] = ()  # of this picture alone, not those of the picture before its face pass
     keys: tuple[tuple[str, str], ...] = ()  # of its infotext, besides the job's own; of pictures from noise

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 from ohwx_compare.compare.batches import batches, by_checkpoint
 from ohwx_compare.compare.behind import one_at_a_time
 from ohwx_compare.compare.commit import Commits
-from ohwx_compare.compare.course import Course
 from ohwx_compare.compare.crew import Crew, conduct
 from ohwx_compare.compare.drawing import HostWorker
 from ohwx_compare.compare.face_pass import detector_key, require_built
 from ohwx_compare.compare.host import Host
 from ohwx_compare.compare.resolve import Resolve, resolve_all, resolve_detectors
+from ohwx_compare.compare.shared import SharedRun
 from ohwx_compare.compare.shelf import Shelf, run_folders
 from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.events import Listener
@@ -95,23 +95,21 @@ def draw_run(
     found = resolve_detectors((tab.model for cell in cells for tab in cell.faces), detectors, folder)
     lenders = run_folders(options.reuse)
     on_event = one_at_a_time(on_event)
-    crew = host if isinstance(host, Crew) else Crew([HostWorker(host)], host.interruption)
+    crew = host if isinstance(host, Crew) else Crew([HostWorker(host, found)], host.interruption)
     with Ledger(folder, adopt=options.adopt, tell=on_event) as ledger:
         if ledger.adopted:
             on_event(ledger.adopted)
         ledger.plan(experiment)
         shelf = Shelf(folder, lenders, ledger.pictures())
-        for worker in crew.workers:
-            worker.equip(found)
-        known = crew.agree(cells, on_event) if isinstance(host, Crew) else host.fingerprint
+        known = crew.agree(cells, found, on_event) if isinstance(host, Crew) else host.fingerprint
         keys = keys_with(known, {name: detector_key(detector) for name, detector in found.items()}, shelf)
         commits = Commits(ledger, shelf, on_event)
         plan = {ref: (chosen[ref], batches(group, options.batch)) for ref, group in by_checkpoint(cells)}
-        course = Course(commits, keys, plan, crew.workers, crew.interruption)
-        course.announce()
-        conduct(course)
+        shared = SharedRun(commits, keys, plan, crew.workers, crew.interruption)
+        shared.announce()
+        conduct(shared)
         counts = commits.counts
-        is_interrupted = course.is_stopping and sum(counts.values()) < len(cells)
+        is_interrupted = shared.is_stopping and sum(counts.values()) < len(cells)
         spent = time.monotonic() - started
-        sampled = len(course.sampled)
+        sampled = len(shared.sampled)
         return RunResult(folder=folder, **counts, sampled=sampled, is_interrupted=is_interrupted, seconds=spent)

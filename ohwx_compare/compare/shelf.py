@@ -26,7 +26,6 @@ from ohwx_compare.core.experiment.key_text import Forms
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.errors import ImageError, InfotextError, LedgerError
 from ohwx_compare.files import atomic
-from ohwx_compare.files.encoded import EncodedPicture, write_encoded
 from ohwx_compare.files.gallery import by_name
 from ohwx_compare.files.images import load_rgb, pixel_digest, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_record
@@ -35,6 +34,7 @@ from ohwx_compare.files.ledger.access import schema_in
 from ohwx_compare.files.ledger.reader import read_pictures
 from ohwx_compare.files.ledger.rows import PictureRow
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, UNMARKED, unusable
+from ohwx_compare.files.packed import PackedPicture, write_packed
 
 __all__ = ["PictureRecord", "Shelf", "Stored", "file_name", "run_folders"]
 
@@ -202,7 +202,7 @@ class Shelf:
         return load_rgb(self.folder / stored.path)
 
     def put(
-        self, name: str, image: Image.Image | EncodedPicture, infotext: str, record: PictureRecord, pixels: str
+        self, name: str, image: Image.Image | PackedPicture, infotext: str, record: PictureRecord, pixels: str
     ) -> Stored:
         """Write picture and thumbnail; both are on disk on return. Raises LedgerError where they cannot be.
 
@@ -211,9 +211,9 @@ class Shelf:
         """
         path, thumb = self._paths(name, record.key)
         known = json.dumps(record.to_json(), ensure_ascii=False)
-        if isinstance(image, EncodedPicture):
+        if isinstance(image, PackedPicture):
             self._write(thumb, lambda there: atomic.write_bytes(there, image.thumb))
-            self._write(path, lambda there: write_encoded(there, image, infotext, known))
+            self._write(path, lambda there: write_packed(there, image, infotext, known))
         else:
             self._write(thumb, lambda there: write_thumbnail(there, image))
             self._write(path, lambda there: write_png(there, image, infotext, known))

@@ -13,7 +13,7 @@ from ohwx_compare.compare.drawing import DrawnPicture, HostWorker
 from ohwx_compare.compare.host import Checkpoint, Host, Loaded
 from ohwx_compare.compare.work import Wanted
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.files.encoded import EncodedPicture, encoded, plain
+from ohwx_compare.files.packed import PackedPicture, packed, unpacked
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -84,17 +84,17 @@ class Station:
         self._worker.expect(checkpoint)
 
     def draw(
-        self, loaded: Loaded, stage: Sequence[Wanted], befores: Mapping[str, Image.Image | EncodedPicture]
+        self, loaded: Loaded, stage: Sequence[Wanted], befores: Mapping[str, Image.Image | PackedPicture]
     ) -> list[DrawnPicture]:
         """See `Worker.draw`. befores: pictures from noise that were not generated here just now, by key."""
 
         def before(key: str) -> Image.Image:
-            return plain(befores.get(key) or self._drawn[key])
+            return unpacked(befores.get(key) or self._drawn[key])
 
         drawn = list(self._worker.draw(loaded, stage, before))
         if stage and stage[0].before is None:
-            self._drawn = {wanted.key: plain(one.image) for wanted, one in zip(stage, drawn, strict=True)}
-        return [replace(one, image=encoded(plain(one.image))) for one in drawn] if self._packs else drawn
+            self._drawn = {wanted.key: unpacked(one.image) for wanted, one in zip(stage, drawn, strict=True)}
+        return [replace(one, image=packed(unpacked(one.image))) for one in drawn] if self._packs else drawn
 
 
 class DistantWorker:

@@ -171,7 +171,7 @@ def write_thumbnail(path: Path, image: Image.Image, side: int = THUMB_SIDE) -> N
     _write(path, lambda: jpeg_bytes(image, side))
 
 
-def png_bytes(image: Image.Image, chunks: PngInfo | None = None, dpi: int = 0) -> bytes:
+def png_bytes(image: Image.Image, chunks: PngInfo | None = None, dpi: int | None = None) -> bytes:
     """A PNG of `image` as `write_png` writes it; chunks: what stands before its pixels."""
     sized = {"dpi": (dpi, dpi)} if dpi else {}
     return _saved(image, "PNG", pnginfo=chunks or PngInfo(), compress_type=zlib.Z_RLE, **sized)

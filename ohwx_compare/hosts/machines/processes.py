@@ -1,16 +1,17 @@
 """A process for each device of this machine, asked over a pipe."""
 
 import multiprocessing
-import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ohwx_compare.compare.station import DistantWorker, Station
-from ohwx_compare.errors import HostError, WorkerGoneError, sentence_of
+from ohwx_compare.errors import WorkerGoneError
+from ohwx_compare.hosts.machines.answering import answer, value_of
 from ohwx_compare.hosts.machines.native_station import NativeSettings
 
 __all__ = ["processes"]
@@ -60,15 +61,13 @@ class _Line:
             try:
                 self._pipe.send((what, given))
                 while True:
-                    kind, said = self._pipe.recv()
-                    if kind == "step":
-                        self._on_step(said)
-                    elif kind == "error":
-                        raise said
-                    else:
-                        return said
+                    said = self._pipe.recv()
+                    if said[0] != "step":
+                        break
+                    self._on_step(said[1])
             except (EOFError, OSError) as error:
                 raise WorkerGoneError(f"The process on {self.name} is gone{self._how()}.") from error
+        return value_of(said)
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
@@ -86,22 +85,12 @@ class _Line:
 def _serve(pipe: Connection, settings: NativeSettings) -> None:
     """Answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who asks
-    station: Station | None = None
+
+    @cache
+    def station() -> Station:
+        return settings.station(lambda count: pipe.send(("step", count)))
+
     with suppress(EOFError, OSError):  # who asks is gone
         while True:
             what, given = pipe.recv()
-            answer: tuple[str, Any]
-            try:
-                station = station or settings.station(lambda count: pipe.send(("step", count)))
-                answer = "done", getattr(station, what)(*given)
-            except Exception as error:  # noqa: BLE001  the boundary of a process: raised again where it was asked for
-                answer = "error", _sendable(error)
-            pipe.send(answer)
-
-
-def _sendable(error: Exception) -> Exception:
-    """`error` as it will arrive."""
-    try:
-        return pickle.loads(pickle.dumps(error))
-    except Exception:  # noqa: BLE001  whatever a stranger's error does when it is packed
-        return HostError(sentence_of(error))
+            pipe.send(answer(station, what, given))

@@ -15,13 +15,13 @@ from ohwx_compare.files.atomic import write_bytes
 from ohwx_compare.files.images import jpeg_bytes, pixel_digest, png_bytes, text_chunks
 from ohwx_compare.files.png_chunks import PNG_HEAD
 
-__all__ = ["EncodedPicture", "encoded", "plain", "write_encoded"]
+__all__ = ["PackedPicture", "packed", "unpacked", "write_packed"]
 
 _HEADER = len(PNG_HEAD) + 25  # bytes before the first chunk that may hold text: signature and IHDR
 
 
 @dataclass(frozen=True)
-class EncodedPicture:
+class PackedPicture:
     """One RGB picture, ready to be written."""
 
     png: bytes  # without text
@@ -29,12 +29,12 @@ class EncodedPicture:
     pixels: str  # `pixel_digest`
 
 
-def encoded(image: Image.Image) -> EncodedPicture:
+def packed(image: Image.Image) -> PackedPicture:
     """Pack `image` (RGB)."""
-    return EncodedPicture(png_bytes(image), jpeg_bytes(image), pixel_digest(image))
+    return PackedPicture(png_bytes(image), jpeg_bytes(image), pixel_digest(image))
 
 
-def plain(picture: Image.Image | EncodedPicture) -> Image.Image:
+def unpacked(picture: Image.Image | PackedPicture) -> Image.Image:
     """The picture itself, RGB."""
     if isinstance(picture, Image.Image):
         return picture
@@ -42,7 +42,7 @@ def plain(picture: Image.Image | EncodedPicture) -> Image.Image:
     return image.convert("RGB")
 
 
-def write_encoded(path: Path, picture: EncodedPicture, infotext: str, record: str = "") -> None:
+def write_packed(path: Path, picture: PackedPicture, infotext: str, record: str = "") -> None:
     """Write the PNG as `write_png` does. Raises OSError."""
     texts = io.BytesIO()
     for kind, data, *_ in text_chunks(infotext, record).chunks:

@@ -15,10 +15,10 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.errors import HostError, Interrupted
 
-__all__ = ["Course"]
+__all__ = ["SharedRun"]
 
 
-class Course:
+class SharedRun:
     """What all workers of one run share: what is asked for, what is there, and what the user wants."""
 
     def __init__(

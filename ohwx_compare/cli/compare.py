@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
-from ohwx_compare.cli.drawing import drawing
+from ohwx_compare.cli.drawing import add_ray_flags, drawing
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
@@ -56,6 +56,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_experiment_flags(parser)
     add_model_flags(parser)
     add_api_flags(parser)
+    add_ray_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, new or to be resumed")
     parser.add_argument(
         "--adopt",

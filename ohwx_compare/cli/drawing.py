@@ -3,12 +3,13 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
+    at_least_1,
     checkpoint_map,
     devices_of,
     interruption,
@@ -27,7 +28,23 @@ if TYPE_CHECKING:
     from ohwx_compare.compare.resolve import Resolve
     from ohwx_compare.hosts.api.crew import ApiCrew
 
-__all__ = ["Drawing", "drawing"]
+__all__ = ["Drawing", "add_ray_flags", "drawing"]
+
+
+def add_ray_flags(parser: argparse.ArgumentParser) -> None:
+    """Add those for a Ray cluster."""
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="have the workers of a Ray cluster draw: its address, or auto for the one that runs here, else one that "
+        "is started here for this run; needs `pip install ray`",
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=at_least_1, help="of --ray (default: one a GPU, or one a machine without any)"
+    )
+    parser.add_argument(
+        "--send", action="store_true", help="send a checkpoint to a worker of --ray that has no file at its path"
+    )
 
 
 @dataclass(frozen=True)
@@ -51,7 +68,7 @@ def drawing(options: argparse.Namespace, webuis: "ApiCrew | None", asked: CtrlC,
     stand_ins = checkpoint_map(options.checkpoint_map)
     if webuis:
         require_device(options.device)
-        webuis.asks = lambda: interruption(asked)
+        webuis.interruption = lambda: interruption(asked)
         try:
             yield Drawing(webuis, resolve_there(webuis, stand_ins), options.device or default_device().type, TORCH)
         finally:
@@ -63,6 +80,13 @@ def drawing(options: argparse.Namespace, webuis: "ApiCrew | None", asked: CtrlC,
     def on_step(count: int) -> None:
         bar(Step(count))
 
+    if options.ray:
+        from ohwx_compare.hosts.machines.on_ray import ray_workers
+
+        settings = replace(native_settings(options), device=options.device)
+        with ray_workers(settings, options.ray, options.workers, sends=options.send) as crew:
+            yield Drawing(Crew(crew, lambda: interruption(asked)), resolve, "cpu", settings.linear)
+        return
     devices = [device for device in devices_of(options.device) if device]
     if len(devices) > 1:
         settings = native_settings(options)

@@ -5,6 +5,7 @@ Pictures from noise stay at the station until the next batch, so a face pass is 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -13,6 +14,8 @@ from ohwx_compare.compare.drawing import DrawnPicture, HostWorker
 from ohwx_compare.compare.host import Checkpoint, Host, Loaded
 from ohwx_compare.compare.work import Wanted
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.errors import HostError
+from ohwx_compare.files.arrivals import Arrivals, SentFile, blocks_of
 from ohwx_compare.files.packed import PackedPicture, packed, unpacked
 
 if TYPE_CHECKING:  # loads torch
@@ -41,9 +44,21 @@ class StationCard:
 class Station:
     """What generates, in its own process: a host with the detectors that a run names."""
 
-    def __init__(self, host: Host, find: "Callable[[str], Detector]", card: StationCard, *, packs: bool = False):
-        """find: a detector by its name. packs: pictures leave as the bytes of their files, not as pixels."""
-        self.card = card
+    def __init__(
+        self,
+        host: Host,
+        find: "Callable[[str], Detector]",
+        card: StationCard,
+        *,
+        packs: bool = False,
+        arrivals: Arrivals | None = None,
+    ):
+        """find: a detector by its name. packs: pictures leave as the bytes of their files, not as pixels.
+
+        arrivals: where checkpoints lie that are sent; None: none are.
+        """
+        self.card, self._arrivals = card, arrivals
+        self._sent: dict[Path, Path] = {}  # where a checkpoint lies that was sent, by its path there
         self._worker, self._find, self._packs = HostWorker(host), find, packs
         self._drawn: dict[str, Image.Image] = {}  # pictures from noise, by key
 
@@ -65,23 +80,36 @@ class Station:
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """See `Worker`."""
-        return self._worker.sha256(checkpoint)
+        return self._worker.sha256(self._here(checkpoint))
 
     def glance(self, checkpoint: Checkpoint) -> Loaded | None:
         """See `Worker`."""
-        return self._worker.glance(checkpoint)
+        seen = self._worker.glance(self._here(checkpoint))
+        return seen and replace(seen, checkpoint=checkpoint)
 
     def use(self, checkpoint: Checkpoint) -> Loaded:
         """See `Worker`."""
-        return self._worker.use(checkpoint)
+        return replace(self._worker.use(self._here(checkpoint)), checkpoint=checkpoint)
 
     def confirm(self, loaded: Loaded) -> None:
         """See `Worker`."""
-        self._worker.confirm(loaded)
+        self._worker.confirm(replace(loaded, checkpoint=self._here(loaded.checkpoint)))
 
     def expect(self, checkpoint: Checkpoint) -> None:
         """See `Worker`."""
-        self._worker.expect(checkpoint)
+        self._worker.expect(self._here(checkpoint))
+
+    def lacks(self, checkpoint: Checkpoint, sent: SentFile) -> bool:
+        """Whether the file is not here, neither at its path nor as one that was `sent` before."""
+        if not checkpoint.path.is_file() and self._arrivals and (found := self._arrivals.find(sent)):
+            self._sent[checkpoint.path] = found
+        return not self._here(checkpoint).path.is_file()
+
+    def receive(self, sent: SentFile, start: int, block: bytes) -> None:
+        """See `Arrivals.receive`."""
+        if self._arrivals is None:
+            raise HostError(f"There is no folder here to keep {sent.name} in.")
+        self._arrivals.receive(sent, start, block)
 
     def draw(
         self, loaded: Loaded, stage: Sequence[Wanted], befores: Mapping[str, Image.Image | PackedPicture]
@@ -91,18 +119,25 @@ class Station:
         def before(key: str) -> Image.Image:
             return unpacked(befores.get(key) or self._drawn[key])
 
-        drawn = list(self._worker.draw(loaded, stage, before))
+        here = replace(loaded, checkpoint=self._here(loaded.checkpoint))
+        drawn = list(self._worker.draw(here, stage, before))
         if stage and stage[0].before is None:
             self._drawn = {wanted.key: unpacked(one.image) for wanted, one in zip(stage, drawn, strict=True)}
         return [replace(one, image=packed(unpacked(one.image))) for one in drawn] if self._packs else drawn
+
+    def _here(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The same where its file lies on this machine."""
+        return replace(checkpoint, path=self._sent.get(checkpoint.path, checkpoint.path))
 
 
 class DistantWorker:
     """It satisfies `compare.drawing.Worker` by asking a `Station`."""
 
-    def __init__(self, name: str, ask: Ask, close: Callable[[], None], *, reports_steps: bool = False):
-        """close: ends the station's process."""
-        self.name, self.reports_steps = name, reports_steps
+    def __init__(
+        self, name: str, ask: Ask, close: Callable[[], None], *, reports_steps: bool = False, sends: bool = False
+    ):
+        """close: ends the station's process. sends: a checkpoint that it lacks is sent to it."""
+        self.name, self.reports_steps, self._sends = name, reports_steps, sends
         self._ask, self._close = ask, close
         self._there: frozenset[str] = frozenset()  # keys of the pictures that the station has
 
@@ -127,7 +162,9 @@ class DistantWorker:
         return self._ask("glance", checkpoint)
 
     def use(self, checkpoint: Checkpoint) -> Loaded:
-        """Have it loaded there."""
+        """Have it loaded there, sent before where it is not there."""
+        if self._sends and checkpoint.path.is_file():
+            self._send(checkpoint)
         return self._ask("use", checkpoint)
 
     def confirm(self, loaded: Loaded) -> None:
@@ -157,3 +194,11 @@ class DistantWorker:
     def close(self) -> None:
         """End its process; safe to call twice."""
         self._close()
+
+    def _send(self, checkpoint: Checkpoint) -> None:
+        sent, start = SentFile.of(checkpoint.path), 0
+        if self._ask("lacks", checkpoint, sent):
+            for block in blocks_of(checkpoint.path):
+                self._ask("receive", sent, start, block)
+                start += len(block)
+            self._ask("lacks", checkpoint, sent)

@@ -4,6 +4,7 @@ What is written into a PNG later stands between its header and its pixels, where
 byte for byte those that `write_png` and `write_thumbnail` write. Source: PNG specification, 5.6 and 11.2.1.
 """
 
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import putchunk
 
+from ohwx_compare.errors import HostError
 from ohwx_compare.files.atomic import write_bytes
 from ohwx_compare.files.images import jpeg_bytes, pixel_digest, png_bytes, text_chunks
 from ohwx_compare.files.png_chunks import PNG_HEAD
@@ -27,11 +29,13 @@ class PackedPicture:
     png: bytes  # without text
     thumb: bytes  # JPEG
     pixels: str  # `pixel_digest`
+    sha256: str  # of `png`, so that one that was damaged on its way is noticed
 
 
 def packed(image: Image.Image) -> PackedPicture:
     """Pack `image` (RGB)."""
-    return PackedPicture(png_bytes(image), jpeg_bytes(image), pixel_digest(image))
+    png = png_bytes(image)
+    return PackedPicture(png, jpeg_bytes(image), pixel_digest(image), hashlib.sha256(png).hexdigest())
 
 
 def unpacked(picture: Image.Image | PackedPicture) -> Image.Image:
@@ -43,7 +47,9 @@ def unpacked(picture: Image.Image | PackedPicture) -> Image.Image:
 
 
 def write_packed(path: Path, picture: PackedPicture, infotext: str, record: str = "") -> None:
-    """Write the PNG as `write_png` does. Raises OSError."""
+    """Write the PNG as `write_png` does. Raises HostError for one that is not as it was sent, OSError."""
+    if hashlib.sha256(picture.png).hexdigest() != picture.sha256:
+        raise HostError(f"{path.name} arrived damaged; it is generated again.")
     texts = io.BytesIO()
     for kind, data, *_ in text_chunks(infotext, record).chunks:
         putchunk(texts, kind, data)

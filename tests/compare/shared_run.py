@@ -1,4 +1,4 @@
-"""A run on two processes, to be killed: `python shared_run.py MODELS DETECTORS OUT`; cells are lines in OUT.log."""
+"""A run by two workers, to be killed: `python shared_run.py MODELS DETECTORS OUT [ray]`; cells are lines in OUT.log."""
 
 import sys
 from dataclasses import replace
@@ -8,6 +8,7 @@ from test_processes import draw, settings
 
 from ohwx_compare.compare.crew import Crew
 from ohwx_compare.core import events
+from ohwx_compare.hosts.machines.on_ray import ray_workers
 from ohwx_compare.hosts.machines.processes import processes
 
 
@@ -22,7 +23,8 @@ class Log:
 
 
 if __name__ == "__main__":
-    tiny, goldens, out = map(Path, sys.argv[1:])
+    tiny, goldens, out = map(Path, sys.argv[1:4])
     out.parent.mkdir(parents=True, exist_ok=True)
-    with processes(replace(settings(tiny, goldens), threads=1), ["cpu", "cpu"]) as crew:
+    own = replace(settings(tiny, goldens), threads=1)
+    with ray_workers(own, "auto", 2) if "ray" in sys.argv else processes(own, ["cpu", "cpu"]) as crew:
         draw(Crew(crew), tiny, goldens, out, Log(out.with_suffix(".log")))

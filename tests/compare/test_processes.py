@@ -1,5 +1,6 @@
 """A process for each device: real spawned processes with the real engine, asked over pipes."""
 
+import hashlib
 import json
 import os
 import random
@@ -20,12 +21,14 @@ from ohwx_compare.compare.crew import Crew
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
+from ohwx_compare.compare.station import DistantWorker
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.engine.detect import find_detector
-from ohwx_compare.errors import CheckpointError, WorkerGoneError
+from ohwx_compare.errors import CheckpointError, HostError, WorkerGoneError
+from ohwx_compare.files import arrivals
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.hosts.machines.native_station import NativeSettings
 from ohwx_compare.hosts.machines.processes import processes
@@ -90,6 +93,33 @@ def test_two_processes_and_one_that_is_killed(alone, tiny, goldens, tmp_path):
     assert contents(tmp_path / "out") == alone
     assert Counter(e.number for e in told if isinstance(e, events.Image)) == Counter(range(1, 13))
     assert sum("The others generate" in e.words for e in told if isinstance(e, events.Told)) <= 1
+
+
+def test_a_checkpoint_that_is_not_there_is_sent(tiny, goldens, tmp_path, monkeypatch):
+    """A process that looks elsewhere (a relative path means another folder to it) gets the bytes, once."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
+    monkeypatch.setattr(arrivals, "_BLOCK", 100_000)
+    with processes(settings(tiny, goldens), ["cpu"]) as (there,):
+        monkeypatch.chdir(tiny)
+        wanted = Checkpoint("tiny_base.safetensors", Path("tiny_base.safetensors"))
+        with pytest.raises((CheckpointError, HostError), match="tiny_base"):
+            there.use(wanted)
+        asked = []
+
+        def ask(what, *given):
+            asked.append(what)
+            return there._ask(what, *given)
+
+        sending = DistantWorker("far", ask, there.close, sends=True)
+        loaded = sending.use(wanted)
+        assert loaded.sha256 == hashlib.sha256(wanted.path.read_bytes()).hexdigest()
+        assert loaded.checkpoint == wanted
+        assert asked.count("receive") > 1
+        again = DistantWorker("again", ask, there.close, sends=True)
+        asked.clear()
+        assert again.use(wanted) == loaded
+        assert "receive" not in asked
 
 
 def test_from_the_command_line(tiny, goldens, tmp_path):

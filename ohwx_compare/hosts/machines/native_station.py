@@ -15,6 +15,7 @@ from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.station import Station, StationCard
 from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.engine.linear import TORCH
+from ohwx_compare.files.arrivals import Arrivals
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.hosts.native import Beside, NativeHost, default_device
 
@@ -69,7 +70,9 @@ class NativeSettings:
         def find(name: str) -> Detector:
             return find_detector(name, list(self.detectors), device=device.type)
 
-        return Station(host, find, card, packs=packs)
+        cache_of_hashes = cache_folder()
+        arrivals = Arrivals(cache_of_hashes.with_name("checkpoints")) if cache_of_hashes else None
+        return Station(host, find, card, packs=packs, arrivals=arrivals)
 
     def sharing(self, devices: list[str]) -> "list[NativeSettings]":
         """The same for each of `devices`; those on the CPU share its cores."""

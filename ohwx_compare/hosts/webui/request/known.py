@@ -19,7 +19,7 @@ from ohwx_compare.hosts.webui.folders import checkpoints_here, detector_folders
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.sampling import sampling_overrides
 from ohwx_compare.hosts.webui.hashes import webui_hashes
-from ohwx_compare.hosts.webui.request.offered import all_samplers, schedules, whole_names
+from ohwx_compare.hosts.webui.request.offered import all_samplers, all_schedules, whole_names
 from ohwx_compare.words import did_you_mean
 
 __all__ = ["fields_of", "require_detectors", "require_known_names", "require_ready", "require_vae"]
@@ -165,5 +165,5 @@ def _known(what: str) -> list[str]:
     if what == "hypernet":
         return features.hypernet_names()
     if what == "schedule":
-        return list(dict.fromkeys(("Automatic", "Uniform", *schedules())))
+        return list(dict.fromkeys(("Automatic", "Uniform", *all_schedules())))
     return all_samplers()

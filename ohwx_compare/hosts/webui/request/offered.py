@@ -11,7 +11,7 @@ from ohwx_compare.hosts.webui.folders import detector_names, listed_checkpoints
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.request.given import style_library
 
-__all__ = ["all_samplers", "known_values", "schedules", "whole_names"]
+__all__ = ["all_samplers", "all_schedules", "known_values", "whole_names"]
 
 
 def known_values(kind: str) -> Sequence[str]:
@@ -20,14 +20,14 @@ def known_values(kind: str) -> Sequence[str]:
         "styles": lambda: list(style_library()),
         "sampler": _samplers,
         "face sampler": _samplers,
-        "schedule": schedules,
-        "face schedule": schedules,
+        "schedule": all_schedules,
+        "face schedule": all_schedules,
         "face model": detector_names,
         "vae": loading.vae_names,
         "face vae": loading.vae_names,
         "hires upscaler": features.upscalers,
         "hires sampler": _samplers,
-        "hires schedule": schedules,
+        "hires schedule": all_schedules,
         "refiner": lambda: ["None", *_checkpoints()],
         "hires checkpoint": _checkpoints,
         "face checkpoint": _checkpoints,
@@ -50,8 +50,8 @@ def all_samplers() -> list[str]:
     return list(dict.fromkeys(split_sampler(name, None, None)[0] for name in whole_names()))
 
 
-def schedules() -> list[str]:
-    """The schedules' names."""
+def all_schedules() -> list[str]:
+    """The schedules' names, before 1.9 those that are part of the samplers'."""
     return features.schedules() or list(dict.fromkeys(split_sampler(name, None, None)[1] for name in whole_names()))
 
 

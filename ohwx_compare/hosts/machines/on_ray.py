@@ -13,8 +13,8 @@ from typing import Any
 
 from ohwx_compare.compare.station import DistantWorker
 from ohwx_compare.errors import HostError, WorkerGoneError
-from ohwx_compare.hosts.machines.answering import Answer, answer, value_of
 from ohwx_compare.hosts.machines.native_station import NativeSettings
+from ohwx_compare.hosts.machines.replying import Reply, reply, value_of
 
 __all__ = ["ray_workers"]
 
@@ -67,6 +67,8 @@ def _connected(address: str) -> Any:
     except ConnectionError as error:
         if address != "auto":
             raise HostError(f"No Ray cluster answers at {address}: {error}") from error
+        # Only so does Ray keep to 127.0.0.1 on Linux: `get_node_ip_address` of its _private/services.py.
+        ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
         ray.init(address="local", include_dashboard=False, _node_ip_address=_HERE, **quiet)
     return ray
 
@@ -88,9 +90,9 @@ class _RayStation:
     def __init__(self, settings: NativeSettings):
         self._station = cache(lambda: settings.station(packs=True))
 
-    def answer(self, what: str, *given: Any) -> Answer:
+    def answer(self, what: str, *given: Any) -> Reply:
         """See `compare.station.Ask`."""
-        return answer(self._station, what, given)
+        return reply(self._station, what, given)
 
 
 def _worker(ray: Any, name: str, actor: Any, *, sends: bool) -> DistantWorker:

@@ -11,8 +11,8 @@ from typing import Any
 
 from ohwx_compare.compare.station import DistantWorker, Station
 from ohwx_compare.errors import WorkerGoneError
-from ohwx_compare.hosts.machines.answering import answer, value_of
 from ohwx_compare.hosts.machines.native_station import NativeSettings
+from ohwx_compare.hosts.machines.replying import reply, value_of
 
 __all__ = ["processes"]
 
@@ -93,4 +93,4 @@ def _serve(pipe: Connection, settings: NativeSettings) -> None:
     with suppress(EOFError, OSError):  # who asks is gone
         while True:
             what, given = pipe.recv()
-            pipe.send(answer(station, what, given))
+            pipe.send(reply(station, what, given))

@@ -7,12 +7,12 @@ from typing import Any
 from ohwx_compare.compare.station import Station
 from ohwx_compare.errors import HostError, sentence_of
 
-__all__ = ["Answer", "answer", "value_of"]
+__all__ = ["Reply", "reply", "value_of"]
 
-Answer = tuple[str, Any]  # "done" and a value, or "error" and what was raised
+Reply = tuple[str, Any]  # "done" and a value, or "error" and what was raised
 
 
-def answer(station: Callable[[], Station], what: str, given: Sequence[Any]) -> Answer:
+def reply(station: Callable[[], Station], what: str, given: Sequence[Any]) -> Reply:
     """What `station.what(*given)` comes to; station: makes it, or gives the one that is there."""
     try:
         return "done", getattr(station(), what)(*given)
@@ -20,7 +20,7 @@ def answer(station: Callable[[], Station], what: str, given: Sequence[Any]) -> A
         return "error", _sendable(error)
 
 
-def value_of(said: Answer) -> Any:
+def value_of(said: Reply) -> Any:
     """The value. Raises what was raised there."""
     kind, value = said
     if kind == "error":

@@ -236,7 +236,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
         warn_of_disk(most_bytes(experiment), options.out)
     bar = Bar()
     with CtrlC(bar.say) as asked:
-        host, resolve, device = _hosted(options, crew, asked, bar)
+        host, resolve, device = _hosted(experiment, options, crew, asked, bar)
         try:
             if crew:
                 crew.require(experiment)
@@ -289,7 +289,9 @@ def _keeping(folder: Path, host: "Host", bar: Bar) -> Listener:
     return listen
 
 
-def _hosted(options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, bar: Bar) -> "tuple[Host, Resolve, str]":
+def _hosted(
+    experiment: Experiment, options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, bar: Bar
+) -> "tuple[Host, Resolve, str]":
     """Who draws, what finds its checkpoints, and the device on which faces are found."""
     stand_ins = checkpoint_map(options.checkpoint_map)
     if crew:
@@ -298,6 +300,9 @@ def _hosted(options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, b
         require_device(options.device)
         crew.asks = lambda: interruption(asked)
         return crew, resolve_there(crew, stand_ins), options.device or default_device().type
+    from ohwx_compare.compare.face_pass import jobs_of
+
     hashes = known_hashes(options, bar)
     host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
+    host.plan = jobs_of(experiment.cells())
     return host, in_folder(options.checkpoints, stand_ins, hashes), host.device.type

@@ -10,7 +10,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.models.unet import UNetConfig
 from ohwx_compare.models.vae import VAEConfig
 
-__all__ = ["decode_bytes", "encode_bytes", "evenly", "free_bytes", "how_many", "picture_bytes", "unet_bytes"]
+__all__ = ["decode_bytes", "encode_bytes", "evenly", "free_on", "how_many", "picture_bytes", "unet_bytes"]
 
 _SPARE = 1 << 28  # bytes for what libraries take besides tensors
 _UNET = 20  # numbers of a latent pixel and row that live together, in widths of the top level
@@ -42,7 +42,7 @@ def encode_bytes(config: VAEConfig, pixels: int, size: int) -> int:
     return 4 * config.widths[0] * pixels * size
 
 
-def free_bytes(device: torch.device) -> int | None:
+def free_on(device: torch.device) -> int | None:
     """What can be taken on `device`: what the system has, and what torch holds unused; None where nobody says."""
     if device.type != "cuda":
         return None
@@ -52,7 +52,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 def how_many(device: torch.device, each: int, alone: int) -> int:
     """How many of `each` bytes have room on `device` together, 0 where not even one; `alone` where nobody says."""
-    free = free_bytes(device)
+    free = free_on(device)
     return alone if free is None else max(free - _SPARE, 0) // each
 
 

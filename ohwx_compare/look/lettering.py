@@ -64,6 +64,7 @@ class Lettering:
         self._files = list(font_files(bold=bold) if files is None else files)
         self._fonts: list[ImageFont.FreeTypeFont | ImageFont.ImageFont] = []
         self._choice: dict[str, int | None] = {}
+        self._known: dict[str, list[tuple[int, str]]] = {}
 
     def width(self, text: str) -> int:
         """Width of one line in px."""
@@ -117,16 +118,19 @@ class Lettering:
         return breaks[-1] if breaks else low
 
     def _runs(self, text: str) -> Iterator[tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, str]]:
-        shown = []
-        for char in unicodedata.normalize("NFC", text):
-            if unicodedata.category(char) in ("Cf", "Mn") and self._font_of(char) is None:
-                continue  # invisible on its own: joiners, variation selectors
-            char = " " if char.isspace() else char
-            at = self._font_of(char)
-            escape = char if at is not None else _written(char)
-            shown += [(self._font_of(c) or 0, c) for c in escape]
+        shown = [own for char in unicodedata.normalize("NFC", text) for own in self._shown(char)]
         for at, run in groupby(shown, key=lambda pair: pair[0]):
             yield self._fonts[at], "".join(char for _, char in run)
+
+    def _shown(self, char: str) -> list[tuple[int, str]]:
+        """What stands for a character, each with the number of its font."""
+        if char not in self._known:
+            is_nothing = unicodedata.category(char) in ("Cf", "Mn") and self._font_of(char) is None
+            plain = " " if char.isspace() else char
+            written = plain if self._font_of(plain) is not None else _written(plain)
+            # joiners and variation selectors are invisible on their own
+            self._known[char] = [] if is_nothing else [(self._font_of(c) or 0, c) for c in written]
+        return self._known[char]
 
     def _font_of(self, char: str) -> int | None:
         if char not in self._choice:

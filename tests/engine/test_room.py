@@ -57,10 +57,10 @@ def test_a_batch_is_what_has_room_in_even_parts(monkeypatch):
     assert room.picture_bytes(UNetConfig(), Job(prompt="a AND b", seed=1, width=1024, height=1024), 2) == each * 1.5
     larger = Job(prompt="a", seed=1, width=1024, height=1024, hires_upscaler="None", hires_scale=2.0)
     assert 3.5 <= room.picture_bytes(UNetConfig(), larger, 2) / each <= 4
-    monkeypatch.setattr(room, "free_bytes", lambda device: 3 * each + (1 << 28))
+    monkeypatch.setattr(room, "free_on", lambda device: 3 * each + (1 << 28))
     most = room.how_many(torch.device("cuda"), each, alone=4)
     assert [len(part) for part in room.evenly(range(4), most)] == [2, 2]
-    monkeypatch.setattr(room, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(room, "free_on", lambda device: 0)
     most = room.how_many(torch.device("cuda"), each, alone=4)
     assert [len(part) for part in room.evenly(range(4), most)] == [1, 1, 1, 1]
     assert room.how_many(torch.device("cpu"), each, alone=4) == 0

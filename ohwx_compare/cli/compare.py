@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
+from ohwx_compare.cli.importing import importing
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
@@ -221,12 +222,13 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
 
     Returns the exit status.
     """
-    from ohwx_compare.compare.run import Options
-    from ohwx_compare.compare.run import draw_run as draw
-    from ohwx_compare.engine.detect import find_detector
-    from ohwx_compare.files.ledger.reader import open_run
-    from ohwx_compare.look.page import write_page
-    from ohwx_compare.look.sheet import write_sheets
+    with importing():
+        from ohwx_compare.compare.run import Options
+        from ohwx_compare.compare.run import draw_run as draw
+        from ohwx_compare.engine.detect import find_detector
+        from ohwx_compare.files.ledger.reader import open_run
+        from ohwx_compare.look.page import write_page
+        from ohwx_compare.look.sheet import write_sheets
 
     folders, _ = detectors_asked(options, ())
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)

@@ -23,14 +23,15 @@ export function toggled(selected, names) {
  * @param {Parts} parts
  * @param {string[]} selected what it edits
  * @param {() => void} changed
+ * @param {string} [id]
  * @returns {View<State>}
  */
-export function checkpointPicker(parts, selected, changed) {
+export function checkpointPicker(parts, selected, changed, id = "ohwx") {
   const { make, button, textInput, setShown, setText } = parts;
   const empty = make("p", { className: "ohwx-grey" }, "No checkpoint is selected. Select at least one.");
   const filterWords = { type: "search", placeholder: "Filter", "aria-label": "Filter the checkpoints" };
-  const filter = textInput("ohwx-checkpoint-filter", filterWords);
-  const all = button("", () => toggle(seen()), { id: "ohwx-checkpoints-seen" });
+  const filter = textInput(`${id}-checkpoint-filter`, filterWords);
+  const all = button("", () => toggle(seen()), { id: `${id}-checkpoints-seen` });
   const nothing = make("p", { className: "ohwx-grey" });
   const columns = columnList(parts, (name) => toggle([name]), filter);
   const groups = groupButtons(parts, toggle);

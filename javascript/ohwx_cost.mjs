@@ -1,6 +1,6 @@
 // What a comparison will cost, in words, and Start beside it.
 
-/** @import { CompareRequest, Cost, Parts, Server, Words } from "./ohwx_types" */
+/** @import { Cost, Parts, Server, Words } from "./ohwx_types" */
 
 /** @param {Cost} cost @param {Words} words */
 export function costWords(cost, { counted, bytes, seconds, joined }) {
@@ -34,15 +34,22 @@ const AWAY = "The webui does not answer, so the cost is unknown.";
  * `ask` estimates a moment after the last change, `again` where the webui did not answer; `freeze` and `block` keep it
  * from starting.
  *
+ * @template T
  * @param {Parts} parts
  * @param {Server} server
- * @param {() => CompareRequest} request
+ * @param {() => T} request
  * @param {() => void} begin
+ * @param {object} how
+ * @param {string} how.path which tells the cost
+ * @param {(asked: T) => unknown} how.body what it is asked
+ * @param {string} how.label of the button
+ * @param {string} how.id
+ * @param {(asked: T) => string} how.nothing why nothing can be estimated yet; "" where it can
  */
-export function costLine(parts, server, request, begin) {
+export function costLine(parts, server, request, begin, { path, body, label, id, nothing }) {
   const { make, button, setText } = parts;
-  const words = make("span", { id: "ohwx-cost", role: "status" }, "Estimating…");
-  const start = button("Start", begin, { id: "ohwx-start", className: "ohwx-button ohwx-primary" });
+  const words = make("span", { id: `${id}-cost`, role: "status" }, "Estimating…");
+  const start = button(label, begin, { id: `${id}-start`, className: "ohwx-button ohwx-primary" });
   const node = make("div", { className: "ohwx-cost" }, words, start);
   const now = { timer: 0, asking: new AbortController(), isStale: false, isEmpty: false }; // asking: the last estimate
   /** frozen: for good; fault: of the estimate; refusal: of the last start, which may be tried again */
@@ -54,7 +61,7 @@ export function costLine(parts, server, request, begin) {
     if (trouble || text !== undefined) setText(words, trouble || text || "");
     node.classList.toggle("ohwx-bad", Boolean(trouble));
     start.disabled = Boolean(said.frozen || said.fault || said.starting || now.isEmpty);
-    setText(start, said.starting || "Start");
+    setText(start, said.starting || label);
   }
 
   /** @param {string} text @param {string} [fault] */
@@ -69,14 +76,15 @@ export function costLine(parts, server, request, begin) {
     now.asking = new AbortController();
     const mine = now.asking.signal;
     const asked = request();
-    now.isEmpty = !asked.checkpoints.length;
-    if (now.isEmpty) {
-      tell("Select the checkpoints to compare.");
+    const missing = nothing(asked);
+    now.isEmpty = Boolean(missing);
+    if (missing) {
+      tell(missing);
       return;
     }
     try {
       /** @type {Cost} */
-      const cost = await server.post("api/estimate", { request: asked }, 30, mine);
+      const cost = await server.post(path, body(asked), 30, mine);
       if (!mine.aborted) tell(costWords(cost, parts), missingWords(cost, parts));
     } catch (error) {
       if (!mine.aborted) failed(error);

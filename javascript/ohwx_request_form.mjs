@@ -10,6 +10,14 @@ const FIGURES = /** @type {const} */ ([
   ["width", "Width, px", { step: 8, min: 64 }],
   ["height", "Height, px", { step: 8, min: 64 }],
 ]);
+const COST = {
+  path: "api/estimate",
+  body: (/** @type {CompareRequest} */ request) => ({ request }),
+  label: "Start",
+  id: "ohwx",
+  nothing: (/** @type {CompareRequest} */ { checkpoints }) =>
+    checkpoints.length ? "" : "Select the checkpoints to compare.",
+};
 const NO_ADETAILER = "ADetailer does not run on these pictures, so no face is inpainted twice.";
 
 /**
@@ -42,7 +50,7 @@ export function asForm(request, { asRow }) {
 export function requestForm(parts, server, { request, notes = [], missing = [] }, hooks) {
   const { make, button, part, items } = parts;
   const form = asForm(request, parts);
-  const cost = parts.costLine(parts, server, asRequest, begin);
+  const cost = parts.costLine(parts, server, asRequest, begin, COST);
   const picker = parts.checkpointPicker(parts, form.checkpoints, changed);
   const control = parts.controlForm(request.control);
   const base = parts.controlFields(parts, control, changed);

@@ -7,6 +7,7 @@ export type Parts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_memory.mjs") &
   typeof import("./ohwx_polling.mjs") &
   typeof import("./ohwx_views.mjs") &
+  typeof import("./ohwx_dialog.mjs") &
   typeof import("./ohwx_face.mjs") &
   typeof import("./ohwx_axes.mjs") &
   typeof import("./ohwx_axes_form.mjs") &
@@ -19,6 +20,9 @@ export type Parts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_page.mjs") &
   typeof import("./ohwx_judge.mjs") &
   typeof import("./ohwx_run.mjs") &
+  typeof import("./ohwx_run_menu.mjs") &
+  typeof import("./ohwx_grow.mjs") &
+  typeof import("./ohwx_bin.mjs") &
   typeof import("./ohwx_whole_run.mjs") &
   typeof import("./ohwx_faces.mjs") &
   typeof import("./ohwx_pnginfo.mjs");
@@ -148,7 +152,7 @@ export interface Experiment {
   [other: string]: unknown;
 }
 
-export type RunState = "queued" | "drawing" | "adopting" | "stopped" | "done" | "failed";
+export type RunState = "queued" | "drawing" | "adopting" | "merging" | "stopped" | "done" | "failed";
 
 export interface Run {
   id: string;
@@ -166,11 +170,18 @@ export interface Run {
   page: string;
   /** Made on another machine, by another user or an earlier version, or a copy: it is adopted before it is resumed. */
   elsewhere?: boolean;
-  /** What became of a run that was adopted just now. */
+  /** What became of a run that was adopted or merged just now. */
   said?: string;
   /** Only where one run was asked for. */
   experiment?: Experiment | null;
   request?: Partial<CompareRequest> | null;
+}
+
+/** What is added to a run, by kind: POST ohwx/api/runs/{run}/growth, grow. */
+export interface Growth {
+  checkpoint: string[];
+  seed: string;
+  prompt: string;
 }
 
 export interface CheckpointGroup {
@@ -191,6 +202,10 @@ export interface State {
   /** Why no checkpoint can be switched. */
   freeze: string | null;
   runs: Run[];
+  /** Names in the bin. */
+  deleted?: string[];
+  /** Whether the webui opens folders of its machine. */
+  opens?: boolean;
 }
 
 export interface FaceResult {

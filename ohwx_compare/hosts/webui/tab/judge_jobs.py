@@ -16,7 +16,7 @@ from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_list import Runs
 from ohwx_compare.words import counted, quoted
 
-__all__ = ["JudgeJobs"]
+__all__ = ["JudgeJobs", "called_job"]
 
 _FOLDERS = ("photos", "held_out", "negatives")
 _KEPT = 20  # reports in memory
@@ -81,7 +81,7 @@ class JudgeJobs:
             ended = [other for other, one in self._jobs.items() if one.state not in ("queued", "drawing")]
             for other in ended[:-_KEPT]:
                 del self._jobs[other]
-        self._queue.add(_called(name), lambda: _judge(job, folder, given), lambda error: _fail(job, error))
+        self._queue.add(called_job(name), lambda: _judge(job, folder, given), lambda error: _fail(job, error))
         return self.job(name)
 
     def job(self, name: str) -> dict[str, Any]:
@@ -98,11 +98,16 @@ class JudgeJobs:
     def interrupt(self, name: str) -> dict[str, Any]:
         """End it; what was measured stays."""
         self._runs.path(name)
-        if self._queue.drop(_called(name)):
+        if self._queue.drop(called_job(name)):
             self._jobs[name].state = "stopped"
-        elif self._queue.in_hand == _called(name):
+        elif self._queue.in_hand == called_job(name):
             shared.state.interrupt()
         return self.job(name)
+
+    def forget(self, name: str) -> None:
+        """Drop what is known of a run whose folder was moved."""
+        with self._guard:
+            self._jobs.pop(name, None)
 
     def report(self, name: str, *, is_page: bool) -> str:
         """The page or the Markdown, as made here: a folder's own files are never served. Raises NotHereError."""
@@ -114,7 +119,8 @@ class JudgeJobs:
         return job.page if is_page else job.markdown
 
 
-def _called(name: str) -> str:
+def called_job(name: str) -> str:
+    """What the queue calls the judging of a run."""
     return f"judge/{name}"  # no run's name holds a slash
 
 

@@ -28,6 +28,7 @@ const memory = parts.memory("ohwx-compare", () => sessionStorage);
  * @property {(id: string | null, run?: Run) => void} open look at a run, or at the draft with null
  * @property {(request: Partial<CompareRequest>) => void} use make a draft of it
  * @property {(infotext: string) => void} read make a draft of it
+ * @property {(files: File[]) => void} drop make a draft of them
  * @property {() => void} poll
  * @property {(text: string) => void} say what went wrong
  * @property {() => State | null} state
@@ -35,7 +36,7 @@ const memory = parts.memory("ohwx-compare", () => sessionStorage);
  */
 
 /** @param {Hooks} hooks */
-function partsOfTab({ open, use, read, poll, say, state, follow }) {
+function partsOfTab({ open, use, read, drop, poll, say, state, follow }) {
   const kept = { recall: memory.get, remember: memory.set, changed: poll };
   const place = make("div"); // of the bin's dialog
   const bin = parts.binView(parts, server, place, (id) => (id ? follow(id) : poll()));
@@ -54,6 +55,7 @@ function partsOfTab({ open, use, read, poll, say, state, follow }) {
     chosen: parts.runView(parts, server, {
       changed: poll,
       change: (run) => use(parts.requestOf(run)),
+      drop,
       state,
       moved: follow,
       deleted(id) {
@@ -77,7 +79,7 @@ function columns(side, main) {
 function tab() {
   const away = make("p", { className: "ohwx-away", id: "ohwx-away", role: "status" });
   const fresh = button("New comparison", begin, { id: "ohwx-new" });
-  const hooks = { open, use, read, poll: () => poll(), say, state: () => state, follow };
+  const hooks = { open, use, read, drop, poll: () => poll(), say, state: () => state, follow };
   const { list, bin, place, draft, chosen, faces, pnginfo } = partsOfTab(hooks);
   const views = [
     { name: "compare", words: "Compare", node: columns([fresh, list.node, bin.node, place], [draft.node, chosen.node]) },
@@ -127,6 +129,13 @@ function tab() {
     look("compare");
     open(null);
     draft.read(infotext);
+  }
+
+  /** Wherever they fell. @param {File[]} files */
+  function drop(files) {
+    look("compare");
+    open(null);
+    draft.readFiles(files);
   }
 
   /** @param {Partial<CompareRequest>} request */
@@ -184,6 +193,7 @@ function tab() {
   }
 
   keepKeys(node);
+  parts.catchFiles(node, drop);
   document.addEventListener("visibilitychange", poll);
   document.addEventListener("ohwx-draft", (event) => bring(/** @type {CustomEvent} */ (event).detail));
   new IntersectionObserver(poll).observe(node);

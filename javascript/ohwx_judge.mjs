@@ -50,7 +50,7 @@ export function judgeView(parts, server) {
   const line = make("div", { className: "ohwx-line" }, start, stop, words);
   const hint = make("p", { className: "ohwx-grey" }, HINT);
   const inside = [hint, network.node, fields(...rows), line, fault, headline, report];
-  const node = make("details", { id: "ohwx-judge" }, make("summary", {}, "Judge"), ...inside);
+  const node = make("details", { id: "ohwx-judge" }, make("summary", { className: "ohwx-button" }, "Judge"), ...inside);
   let run = "";
   /** @type {JudgeJob | null} */
   let job = null;

@@ -61,6 +61,7 @@ const withoutHash = (name) => name.replace(/ \[[0-9a-f]{10,64}\]$/, "");
  * @param {() => void} hooks.changed
  * @param {(run: Run) => void} hooks.change make a draft of it
  * @param {(sent: Sent) => void} hooks.send
+ * @param {(files: File[]) => void} hooks.drop
  * @param {() => State | null} hooks.state
  * @param {(id: string) => void} hooks.moved the run is called so now
  * @param {(id: string) => void} hooks.deleted it lies in the bin, under this name
@@ -84,7 +85,7 @@ export function runView(parts, server, hooks) {
   const alone = make("a", link, "Open in a new tab");
   const vote = make("a", { ...link, id: "ohwx-vote" }, "Vote");
   const place = make("div"); // of dialogs
-  const page = parts.pageFrame(parts, server, hooks.send);
+  const page = parts.pageFrame(parts, server, hooks);
   const judge = parts.judgeView(parts, server);
   const menu = parts.runMenu(parts, server, place, {
     run: () => run,
@@ -97,8 +98,8 @@ export function runView(parts, server, hooks) {
     deleted: hooks.deleted,
   });
   const acts = make("span", { className: "ohwx-buttons" }, ...buttons.values(), change, vote, alone, menu.node);
-  const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, now, acts);
-  const inside = [head, bar.node, note, fault, judge.node, page.node, place];
+  const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, now, acts, judge.node);
+  const inside = [head, bar.node, note, fault, page.node, place];
   const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" }, ...inside);
   /** @type {Run | null} */
   let run = null;
@@ -146,7 +147,7 @@ export function runView(parts, server, hooks) {
     setText(words, parts.standing(run, parts));
     setText(now, ["drawing", "adopting", "merging"].includes(run.state) ? run.now : "");
     bar.show(run);
-    bar.node.classList.toggle("ohwx-idle", run.state === "done");
+    setShown(bar.node, run.state !== "done");
     setText(fault, refused || run.error || "");
     setShown(fault, refused || run.error);
     setText(note, run.elsewhere ? ELSEWHERE : run.said || "");

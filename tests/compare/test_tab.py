@@ -200,11 +200,11 @@ def test_new_pictures_come_without_losing_the_place(page, server, make_run):
     frame.locator(".cell").nth(11).wait_for()
     assert frame.locator(".said:visible").count() == 9
     inside = page.frames[1]
-    inside.evaluate("scrollTo(0, 200); window.mark = 1; document.querySelectorAll('.cell')[2].focus()")
+    inside.evaluate("scrollTo(0, 120); window.mark = 1; document.querySelectorAll('.cell')[2].focus()")
     make_run(server.folder / SECOND, experiment_of(64), {number: Outcome.PENDING for number in range(8, 13)})
     frame.locator(".tile.idle").nth(5).wait_for(state="detached")
     assert frame.locator(".said:visible").count() == 5
-    assert inside.evaluate("[scrollY, mark]") == [200, 1]
+    assert inside.evaluate("[scrollY, mark]") == [120, 1]
     assert "7 of 12 cells done" in frame.locator("#summary").inner_text()
     assert inside.evaluate("document.activeElement.className") == "cell"
 

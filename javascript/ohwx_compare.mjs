@@ -14,8 +14,8 @@ function part(name) {
 }
 
 const NAMES = ["server", "send", "words", "dom", "memory", "polling", "views", "dialog", "face", "axes", "axes_form"];
-const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "judge", "run", "faces"];
-const REST = ["run_menu", "grow", "bin", "pnginfo", "whole_run"];
+const MORE = ["checkpoints", "toy", "cost", "picture", "request_form", "draft", "runs", "page", "judge", "run"];
+const REST = ["faces", "run_menu", "grow", "bin", "pnginfo", "whole_run"];
 const [first, second, ...others] = await Promise.all([...NAMES, ...MORE, ...REST].map(part));
 const server = /** @type {Server} */ (first);
 const send = /** @type {typeof import("./ohwx_send.mjs")} */ (second);
@@ -81,8 +81,9 @@ function tab() {
   const fresh = button("New comparison", begin, { id: "ohwx-new" });
   const hooks = { open, use, read, drop, poll: () => poll(), say, state: () => state, follow };
   const { list, bin, place, draft, chosen, faces, pnginfo } = partsOfTab(hooks);
+  const side = [fresh, list.node, bin.node, place];
   const views = [
-    { name: "compare", words: "Compare", node: columns([fresh, list.node, bin.node, place], [draft.node, chosen.node]) },
+    { name: "compare", words: "Compare", node: columns(side, [draft.node, chosen.node]) },
     { name: "faces", words: "Faces of existing pictures", node: faces.node },
     { name: "pnginfo", words: "PNG info of a folder", node: pnginfo.node },
   ];

@@ -45,22 +45,40 @@ const AWAY = "The webui does not answer, so the cost is unknown.";
  * @param {string} how.label of the button
  * @param {string} how.id
  * @param {(asked: T) => string} how.nothing why nothing can be estimated yet; "" where it can
+ * @param {(missing: readonly string[]) => void} [how.mend] leave out checkpoints that are missing
  */
-export function costLine(parts, server, request, begin, { path, body, label, id, nothing }) {
+export function costLine(parts, server, request, begin, { path, body, label, id, nothing, mend }) {
   const { make, button, setText } = parts;
   const words = make("span", { id: `${id}-cost`, role: "status" }, "Estimating…");
-  const start = button(label, begin, { id: `${id}-start`, className: "ohwx-button ohwx-primary" });
+  const start = button(label, press, { id: `${id}-start`, className: "ohwx-button ohwx-primary" });
   const node = make("div", { className: "ohwx-cost" }, words, start);
   const now = { timer: 0, asking: new AbortController(), isStale: false, isEmpty: false }; // asking: the last estimate
   /** frozen: for good; fault: of the estimate; refusal: of the last start, which may be tried again */
+  /** @type {readonly string[]} */
+  let missing = [];
   const said = { frozen: /** @type {string | null} */ (null), fault: "", refusal: "", starting: "" };
+
+  /** Begin, or say why not, and help where that can be helped. */
+  function press() {
+    const why = said.frozen || said.fault || (now.isEmpty && words.textContent);
+    if (!why) {
+      begin();
+      return;
+    }
+    const canMend = mend && missing.length && !said.frozen;
+    /** @type {Node[]} */
+    const body = [make("p", {}, why), ...(canMend ? [make("ul", {}, ...parts.items(missing))] : [])];
+    const accept = canMend ? "Remove what is missing" : undefined;
+    const asks = { title: "This cannot start yet", body, accept, id: `${id}-why` };
+    parts.openDialog(parts, node, asks, () => mend?.(missing));
+  }
 
   /** @param {string} [text] */
   function draw(text) {
     const trouble = said.frozen || said.fault || said.refusal;
     if (trouble || text !== undefined) setText(words, trouble || text || "");
     node.classList.toggle("ohwx-bad", Boolean(trouble));
-    start.disabled = Boolean(said.frozen || said.fault || said.starting || now.isEmpty);
+    start.disabled = Boolean(said.starting);
     setText(start, said.starting || label);
   }
 
@@ -76,16 +94,19 @@ export function costLine(parts, server, request, begin, { path, body, label, id,
     now.asking = new AbortController();
     const mine = now.asking.signal;
     const asked = request();
-    const missing = nothing(asked);
-    now.isEmpty = Boolean(missing);
-    if (missing) {
-      tell(missing);
+    const empty = nothing(asked);
+    now.isEmpty = Boolean(empty);
+    missing = [];
+    if (empty) {
+      tell(empty);
       return;
     }
     try {
       /** @type {Cost} */
       const cost = await server.post(path, body(asked), 30, mine);
-      if (!mine.aborted) tell(costWords(cost, parts), missingWords(cost, parts));
+      if (mine.aborted) return;
+      missing = cost.missing;
+      tell(costWords(cost, parts), missingWords(cost, parts));
     } catch (error) {
       if (!mine.aborted) failed(error);
     }
@@ -101,6 +122,8 @@ export function costLine(parts, server, request, begin, { path, body, label, id,
   return {
     node,
     ask() {
+      said.fault = ""; // of what was asked before
+      now.isEmpty = false;
       clearTimeout(now.timer);
       now.timer = window.setTimeout(estimate, 350);
     },

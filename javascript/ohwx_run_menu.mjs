@@ -6,6 +6,8 @@ const MERGE =
   "Its pictures, measures, votes and marks come into this run; a cell that both have keeps this run's pictures. The " +
   "other run stays as it is. Both must be of one experiment: all but checkpoints, seeds and other axes is alike.";
 
+const BUSY = "This run is being worked on. Wait for it, or interrupt it.";
+
 /** Whether nothing works on a run. @param {Pick<Run, "state">} run */
 export const isIdle = (run) => !["drawing", "queued", "adopting", "merging"].includes(run.state);
 
@@ -27,20 +29,26 @@ export function runMenu(parts, server, place, hooks) {
   const rename = button("Rename…", () => open(renameTo), { id: "ohwx-rename" });
   const zip = make("a", { id: "ohwx-zip", className: "ohwx-button", download: "" }, "Download as zip");
   const folder = button("Open its folder", () => open(openFolder), { id: "ohwx-folder-open" });
-  const remove = button("Delete", () => open(bin), { id: "ohwx-delete", title: "Into the bin; one click brings it back" });
+  const binned = { id: "ohwx-delete", title: "Into the bin; one click brings it back" };
+  const remove = button("Delete", () => open(bin), binned);
   const list = make("div", { className: "ohwx-menu-list" }, grow, merge, rename, zip, folder, remove);
-  const node = make("details", { className: "ohwx-menu", id: "ohwx-menu" }, make("summary", { className: "ohwx-button" }, "More"), list);
+  const more = make("summary", { className: "ohwx-button" }, "More");
+  const node = make("details", { className: "ohwx-menu", id: "ohwx-menu" }, more, list);
 
   /** @param {Run} run */
   const at = (run) => `api/runs/${encodeURIComponent(run.id)}`;
 
-  /** Close the menu, and do it with the chosen run; a run that is worked on says so. @param {(run: Run) => unknown} act */
+  /**
+   * Close the menu, and do it with the chosen run; a run that is worked on says so.
+   *
+   * @param {(run: Run) => unknown} act
+   */
   async function open(act) {
     node.open = false;
     const run = hooks.run();
     if (!run) return;
     try {
-      if (act !== openFolder && !isIdle(run)) throw new Error("This run is being worked on. Wait for it, or interrupt it.");
+      if (act !== openFolder && !isIdle(run)) throw new Error(BUSY);
       await act(run);
     } catch (error) {
       const body = [make("p", {}, /** @type {Error} */ (error).message)];
@@ -58,7 +66,7 @@ export function runMenu(parts, server, place, hooks) {
   /** @param {Run} run */
   function mergeInto(run) {
     const others = (hooks.state()?.runs ?? []).filter((one) => one.id !== run.id && one.page && isIdle(one));
-    if (!others.length) throw new Error("There is no other run to merge with.");
+    if (!others.length) throw new Error("Make another run first: there is none to merge with.");
     const other = parts.choice("ohwx-merge-other");
     const titles = Object.fromEntries(others.map((one) => [one.id, parts.joined([one.id, one.title])]));
     other.offer(others.map((one) => one.id), others[0]?.id, titles);

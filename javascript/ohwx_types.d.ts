@@ -14,6 +14,7 @@ export type Parts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_checkpoints.mjs") &
   typeof import("./ohwx_toy.mjs") &
   typeof import("./ohwx_cost.mjs") &
+  typeof import("./ohwx_picture.mjs") &
   typeof import("./ohwx_request_form.mjs") &
   typeof import("./ohwx_draft.mjs") &
   typeof import("./ohwx_runs.mjs") &
@@ -121,12 +122,14 @@ export interface CompareRequest {
   checkpoints: string[];
   axes: Axis[];
   faces: FaceSettings[];
+  /** In every prompt; a name, or a style with its texts. */
+  styles?: (string | Style)[];
   control?: Control | null;
   keep_before: boolean;
   name: string;
 }
 
-export type RequestFields = Omit<CompareRequest, "axes"> & { axes: AxisRow[] };
+export type RequestFields = Omit<CompareRequest, "axes"> & { axes: AxisRow[]; styles: (string | Style)[] };
 
 /** What pasted infotexts ask for. missing: checkpoints that no file stands for. */
 export interface Draft {
@@ -184,6 +187,12 @@ export interface Growth {
   prompt: string;
 }
 
+/** A family of styles, and how many of the webui's suit a portrait. */
+export interface Family {
+  name: string;
+  count: number;
+}
+
 export interface CheckpointGroup {
   name: string;
   checkpoints: string[];
@@ -196,6 +205,11 @@ export interface State {
   detectors: string[];
   samplers: string[];
   schedules: string[];
+  styles?: string[];
+  families?: Family[];
+  vaes?: string[];
+  loras?: string[];
+  upscalers?: string[];
   kinds: Kind[];
   face: FaceSettings;
   adetailer: boolean;
@@ -234,6 +248,8 @@ export interface JudgeJob {
   headline: string[];
   page: string;
   markdown: string;
+  /** A styles.csv for each checkpoint that was judged, of what it still draws. */
+  styles?: { name: string; href: string }[];
 }
 
 /** GET ohwx/api/judge: whether the face network is there, what its fetch would do, why it cannot be used. */

@@ -23,9 +23,9 @@ from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.files.run_folders import delete_run, deleted_runs, empty_bin, rename_run, restore_run
-from ohwx_compare.files.run_zip import packed_run
 from ohwx_compare.look.route_table import routed
 from ohwx_compare.look.routes import PageAnswer, PageRequest
+from ohwx_compare.look.run_zip import packed_run
 
 ROOT = Path(__file__).parents[2]
 TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html", ".png": "image/png"}
@@ -79,10 +79,12 @@ class Tab:
         half = self.checkpoints[:2]
         return {
             "checkpoints": self.checkpoints, "groups": [{"name": "me (2 epochs)", "checkpoints": half}],
-            "detectors": ["face_yolov8n.pt", "other.pt"], "styles": [], "samplers": ["Euler a", "DPM++ 2M SDE"],
+            "detectors": ["face_yolov8n.pt", "other.pt"], "samplers": ["Euler a", "DPM++ 2M SDE"],
             "schedules": ["Automatic", "Karras"], "adetailer": True, "freeze": None, "runs": self.runs(), "queue": [],
             "deleted": [folder.name for folder in deleted_runs(self.folder)], "opens": self.opens,
             "kinds": [{"name": name, "title": name.title(), "hint": f"values of {name}"} for name in KINDS],
+            "styles": ["Anime <b>", "Film"], "families": [{"name": "anime", "count": 1}, {"name": "photo", "count": 4}],
+            "vaes": ["sdxl_vae.safetensors"], "loras": ["me <i>"], "upscalers": ["Latent", "4x"],
             "face": asdict(FaceSettings(top_k=1, denoise=0.5, steps=80)),
         }  # fmt: skip
 

@@ -15,7 +15,7 @@ from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.reader import experiment_in
 from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.files.run_folders import BIN, delete_run, deleted_runs, empty_bin, rename_run, restore_run
-from ohwx_compare.files.run_zip import packed_run
+from ohwx_compare.look.run_zip import packed_run
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import tempfile
 import threading
 import time
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.core.experiment.growing import grown
 from ohwx_compare.core.experiment.key_text import completed
+from ohwx_compare.core.prompt.style_families import STYLE_FAMILIES, chosen_styles
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ElsewhereError, ExperimentError, HostError, sentence_of
 from ohwx_compare.files.infotexts import find_infotext
@@ -60,7 +61,7 @@ class Desk:
         self._reading = Turn()  # of folders that are named
         self._asking, self._listing = threading.Lock(), threading.Lock()
         self.keeping = RunKeeping(self.runs, self._asking, self._require_idle, self._forget)
-        self._folders: tuple[float, list[Checkpoint], list[str]] | None = None
+        self._folders: _Listed | None = None
 
     def close(self) -> None:
         """Start nothing more."""
@@ -73,8 +74,7 @@ class Desk:
         return {
             "checkpoints": names,
             "groups": [{"name": group.name, "checkpoints": list(group.checkpoints)} for group in found],
-            "detectors": self._listed()[2],
-            "styles": list(known_values("styles")),
+            **self._listed().lists,
             "samplers": list(known_values("sampler")),
             "schedules": list(known_values("schedule")),
             "kinds": [
@@ -93,7 +93,7 @@ class Desk:
 
     def checkpoints(self) -> list[Checkpoint]:
         """The checkpoint files, at most a few seconds old."""
-        return self._listed()[1]
+        return self._listed().checkpoints
 
     def run(self, name: str) -> dict[str, Any]:
         """One run with its experiment and request. Raises NotHereError."""
@@ -261,11 +261,33 @@ class Desk:
         self.runs.lose(folder.name, None)
         self.queue.add(folder.name, lambda: _draw(request, folder.name), failed)
 
-    def _listed(self) -> tuple[float, list[Checkpoint], list[str]]:
+    def _listed(self) -> "_Listed":
         with self._listing:
-            if self._folders is None or time.monotonic() - self._folders[0] > _KEPT:
-                self._folders = (time.monotonic(), checkpoints_here(), detector_names())
+            if self._folders is None or time.monotonic() - self._folders.when > _KEPT:
+                self._folders = _Listed(time.monotonic(), checkpoints_here(), _lists())
             return self._folders
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """What the folders held when they were walked last."""
+
+    when: float  # of the monotonic clock
+    checkpoints: list[Checkpoint]
+    lists: dict[str, Any]
+
+
+def _lists() -> dict[str, Any]:
+    library = style_library().values()
+    sizes = {family: len(chosen_styles(library, family, portraits=True)) for family in STYLE_FAMILIES}
+    return {
+        "detectors": detector_names(),
+        "styles": list(known_values("styles")),
+        "families": [{"name": family, "count": count} for family, count in sizes.items() if count],
+        "vaes": list(known_values("vae")),
+        "loras": [name for name in known_values("lora") if name != "None"],
+        "upscalers": list(known_values("hires upscaler")),
+    }
 
 
 def press_interrupt() -> None:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from modules import paths, shared
@@ -15,6 +15,9 @@ from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_folder
 from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_list import Runs
 from ohwx_compare.words import counted, quoted
+
+if TYPE_CHECKING:
+    from ohwx_compare.judge.run.judgement import Judgement
 
 __all__ = ["JudgeJobs", "called_job"]
 
@@ -31,6 +34,7 @@ class _JudgeJob:
     headline: tuple[str, ...] = ()
     page: str = ""
     markdown: str = ""
+    styles: tuple[tuple[str, bytes], ...] = ()  # a checkpoint, and the styles.csv of those that it still draws
 
 
 class JudgeJobs:
@@ -93,6 +97,9 @@ class JudgeJobs:
             "state": job.state, "done": job.done, "total": job.total, "error": job.error,
             "headline": list(job.headline), "page": f"{at}.html" if job.page else "",
             "markdown": f"{at}.md" if job.page else "",
+            "styles": [
+                {"name": name, "href": f"{at}-styles-{i}.csv"} for i, (name, _) in enumerate(job.styles)
+            ],
         }  # fmt: skip
 
     def interrupt(self, name: str) -> dict[str, Any]:
@@ -103,6 +110,13 @@ class JudgeJobs:
         elif self._queue.in_hand == called_job(name):
             shared.state.interrupt()
         return self.job(name)
+
+    def styles(self, name: str, place: int) -> bytes:
+        """The styles.csv of what a checkpoint of a judged run still draws. Raises NotHereError."""
+        job = self._jobs.get(name)
+        if job is None or not 0 <= place < len(job.styles):
+            raise NotHereError(f"{name} was not judged since the webui started, or has no such checkpoint.")
+        return job.styles[place][1]
 
     def forget(self, name: str) -> None:
         """Drop what is known of a run whose folder was moved."""
@@ -154,8 +168,22 @@ def _judge(job: _JudgeJob, folder: Path, given: Mapping[str, Path | None]) -> No
         return
     job.markdown = judgement_markdown(found)
     write_judgement(found, job.markdown)
+    job.styles = _still_drawn(found)
     job.headline, job.page = tuple(headlines(found)), render_judgement(found)
     job.state = "done"
+
+
+def _still_drawn(found: "Judgement") -> tuple[tuple[str, bytes], ...]:
+    """() where the run cannot tell: it has no axis of styles, or no picture of the base."""
+    from ohwx_compare.files.ledger.reader import experiment_in
+    from ohwx_compare.files.styles import styles_csv
+    from ohwx_compare.judge.run.still_drawn import styles_still_drawn
+
+    try:
+        kept = styles_still_drawn(found, experiment_in(found.run.folder).axes)
+    except MeasureError:
+        return ()
+    return tuple((label, styles_csv(styles)) for label, styles in kept.items())
 
 
 def _fail(job: _JudgeJob, error: Exception) -> None:

@@ -6,6 +6,7 @@ the webui's login. Answers are JSON or pictures, errors `{"error": sentence}`. N
 """
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ _MOST_JSON = 8 << 20
 _STATE = "/ohwx/api/state"
 _SENTENCES = frozenset({"error", "note", "notes", "now", "problems", "reason", "said", "skipped"})  # where they stand
 _ANY_TYPE = "/ohwx/api/read"  # takes a dropped picture as it is
+_STYLES = re.compile(r"judge-styles-([0-9]{1,5})\.csv", re.ASCII)
 _REPORT = {"judge.html": "text/html; charset=utf-8", "judge.md": "text/markdown; charset=utf-8"}
 
 
@@ -85,6 +87,12 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         if path in _REPORT:
             report = desk().judging.report(name, is_page=path.endswith("html"))
             return _respond(as_shown(report), _REPORT[path])
+        if found := _STYLES.fullmatch(path):
+            attached = {"Content-Disposition": 'attachment; filename="styles.csv"'}
+            kind = "text/csv; charset=utf-8"
+            return Response(
+                desk().judging.styles(name, int(found[1])), media_type=kind, headers={**HEADERS, **attached}
+            )
         return desk().pages.answer("GET", ask)
 
     def face_file(ask: HttpRequest) -> Response:

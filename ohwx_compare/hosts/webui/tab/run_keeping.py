@@ -9,11 +9,11 @@ from starlette.responses import Response, StreamingResponse
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.run_folders import delete_run, deleted_runs, empty_bin, rename_run, restore_run
-from ohwx_compare.files.run_zip import packed_run
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import runs_folder
 from ohwx_compare.hosts.webui.tab.files import HEADERS
 from ohwx_compare.hosts.webui.tab.run_list import Runs, read_as_found
+from ohwx_compare.look.run_zip import packed_run
 from ohwx_compare.words import counted, quoted
 
 __all__ = ["RunKeeping"]

@@ -2,7 +2,7 @@
 
 usage: python bench/imports.py [--times 9] [--finished]
 
-With --finished: CPU time of `ohwx compare` of a run of six tiny cells that is finished, and of `import torch`, in turns.
+With --finished: CPU time of `ohwx compare` of a finished run of six tiny cells, and of `import torch`, in turns.
 """
 
 import argparse

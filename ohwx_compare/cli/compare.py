@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
 from ohwx_compare.cli.drawing import add_ray_flags, drawing
+from ohwx_compare.cli.importing import importing
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
@@ -35,6 +36,8 @@ from ohwx_compare.core.prompt.style_families import expanded_styles
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
 from ohwx_compare.files.finding import list_checkpoints
+from ohwx_compare.files.ledger.reader import experiment_in
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
 from ohwx_compare.train.outside.runs import class_token_of
@@ -70,7 +73,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
     """Add what says which experiment is meant."""
-    parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", type=Path, help="experiment file (JSON)")
+    parser.add_argument(
+        "experiment", nargs="?", metavar="EXPERIMENT", type=Path, help="experiment file (JSON), or a run folder"
+    )
     parser.add_argument(
         "--from",
         dest="source",
@@ -193,6 +198,8 @@ def read_experiment(
         return experiment
     if file is None or source is not None:
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
+    if (file / LEDGER_FILE).is_file():
+        return experiment_in(file)
     try:
         data = load_json(file)
     except OSError as error:
@@ -218,12 +225,13 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
 
     Returns the exit status.
     """
-    from ohwx_compare.compare.run import Options
-    from ohwx_compare.compare.run import draw_run as draw
-    from ohwx_compare.engine.detect import find_detector
-    from ohwx_compare.files.ledger.reader import open_run
-    from ohwx_compare.look.page import write_page
-    from ohwx_compare.look.sheet import write_sheets
+    with importing():
+        from ohwx_compare.compare.run import Options
+        from ohwx_compare.compare.run import draw_run as draw
+        from ohwx_compare.engine.detect import find_detector
+        from ohwx_compare.files.ledger.reader import open_run
+        from ohwx_compare.look.page import write_page
+        from ohwx_compare.look.sheet import write_sheets
 
     folders, _ = detectors_asked(options, ())
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
@@ -232,7 +240,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
     if not options.out.exists():
         warn_of_disk(most_bytes(experiment), options.out)
     bar = Bar()
-    with closing(bar), CtrlC(bar.say) as asked, drawing(options, crew, asked, bar) as by:
+    with closing(bar), CtrlC(bar.say) as asked, drawing(experiment, options, crew, asked, bar) as by:
         if crew:
             crew.require(experiment)
         result = draw(

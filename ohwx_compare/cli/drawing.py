@@ -21,6 +21,7 @@ from ohwx_compare.cli.options import (
 from ohwx_compare.cli.over_api import resolve_there
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.events import Step
+from ohwx_compare.core.experiment.experiment import Experiment
 
 if TYPE_CHECKING:
     from ohwx_compare.compare.crew import Crew
@@ -58,9 +59,12 @@ class Drawing:
 
 
 @contextmanager
-def drawing(options: argparse.Namespace, webuis: "ApiCrew | None", asked: CtrlC, bar: Bar) -> Iterator[Drawing]:
+def drawing(
+    experiment: Experiment, options: argparse.Namespace, webuis: "ApiCrew | None", asked: CtrlC, bar: Bar
+) -> Iterator[Drawing]:
     """Who generates while the block lasts. Raises HostError for a device that is not here or cannot be used."""
     from ohwx_compare.compare.crew import Crew
+    from ohwx_compare.compare.face_pass import jobs_of
     from ohwx_compare.engine.linear import TORCH
     from ohwx_compare.hosts.machines.processes import processes
     from ohwx_compare.hosts.native import default_device
@@ -74,7 +78,7 @@ def drawing(options: argparse.Namespace, webuis: "ApiCrew | None", asked: CtrlC,
         finally:
             webuis.close()
         return
-    hashes = known_hashes(options, bar)
+    hashes, jobs = known_hashes(options, bar), jobs_of(experiment.cells())
     resolve = in_folder(options.checkpoints, stand_ins, hashes)
 
     def on_step(count: int) -> None:
@@ -83,17 +87,18 @@ def drawing(options: argparse.Namespace, webuis: "ApiCrew | None", asked: CtrlC,
     if options.ray:
         from ohwx_compare.hosts.machines.on_ray import ray_workers
 
-        settings = replace(native_settings(options), device=options.device)
+        settings = replace(native_settings(options), device=options.device, plan=jobs)
         with ray_workers(settings, options.ray, options.workers, sends=options.send) as crew:
             yield Drawing(Crew(crew, lambda: interruption(asked)), resolve, "cpu", settings.linear)
         return
     devices = [device for device in devices_of(options.device) if device]
     if len(devices) > 1:
-        settings = native_settings(options)
+        settings = replace(native_settings(options), plan=jobs)
         with processes(settings, devices, on_step) as workers:
             yield Drawing(Crew(workers, lambda: interruption(asked)), resolve, "cpu", settings.linear)
         return
     host = native_host(options, asked, on_step, hashes)
+    host.plan = jobs
     try:
         yield Drawing(host, resolve, host.device.type, host.linear)
     finally:

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from ohwx_compare import __version__
 from ohwx_compare.compare.host import Interruption, run_on
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.station import Station, StationCard
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.engine.linear import TORCH
 from ohwx_compare.files.arrivals import Arrivals
@@ -34,6 +35,7 @@ class NativeSettings:
     trusts_samples: bool = False
     linear: str = TORCH
     detectors: tuple[Path, ...] = ()  # folders
+    plan: Sequence[Job] = ()  # all that will be asked for, as `NativeHost.plan`
     threads: int | None = None  # of the CPU; None: torch's own number
 
     def host(
@@ -52,7 +54,7 @@ class NativeSettings:
             on_step=on_step,
             hashes=hashes,
         )
-        host.linear = self.linear
+        host.linear, host.plan = self.linear, self.plan
         return host
 
     def station(self, on_step: Callable[[int], None] | None = None, *, packs: bool = False) -> Station:

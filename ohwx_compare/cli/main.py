@@ -40,6 +40,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "sort": "sort pictures by likeness to photographs",
         "dataset": "look for what is wrong with a set of training pictures, and crop it",
         "train": "train SDXL with DreamBooth from a recipe",
+        "experiment": "train, compare and judge as one file says",
         "extract": "take a LoRA out of a fine-tuned checkpoint",
         "weights": "fetch the weights that a measure needs",
         "demo": "see the whole job in a toy world, from training to the answer",

@@ -89,6 +89,20 @@ class Sizes:
             validation=0,
         )
 
+    def study(self, detector: str) -> dict[str, Any]:
+        """All of it as the file of a whole experiment, which lies in the demo's folder; see `study.Study`."""
+        recipe = self.recipe(Path(), ARMS[0]).to_dict()
+        own = ("output", "name", "seed", "reg")
+        return {
+            "recipe": {name: value for name, value in recipe.items() if name not in own},
+            "arms": {arm: ({"reg": "datasets/reg"} if arm == "reg" else {}) for arm in ARMS},
+            "comparisons": {
+                "comparison": _without_checkpoints(self.comparison(detector)),
+                "class": _without_checkpoints(self.class_drift()),
+                "faces": {**_without_checkpoints(self.small_faces(detector)), "base": False, "last": self.face_saves},
+            },
+        }
+
     def comparison(self, detector: str) -> Experiment:
         """All checkpoints over all styles and seeds, with the face pass."""
         return self._experiment(self.trained(), self.subject_prompts, self.seeds, _face_pass(detector, padding=16))
@@ -153,6 +167,11 @@ QUICK = Sizes(
 def subject_prompt(style: str) -> str:
     """The subject in one of `STYLES`, in the words of the toy world's captions."""
     return "photo of ohwx man" if style == PHOTO else f"picture of ohwx man, {style} style"
+
+
+def _without_checkpoints(experiment: Experiment) -> dict[str, Any]:
+    said = experiment.to_dict()
+    return {**said, "axes": [axis for axis in said["axes"] if axis["kind"] != "checkpoint"]}
 
 
 def _face_pass(detector: str, **more: Any) -> tuple[FaceSettings, ...]:

@@ -5,44 +5,29 @@ one that was not. Trainings run side by side, and so do comparisons, one thread 
 busier in that way than by sharing every sum among them, and no core waits for one that another program has.
 """
 
+import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
-from threading import Event
-from typing import TypeVar
 
 import torch
 
-from ohwx_compare.compare.host import Interruption
-from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.core.events import Listener, Started
-from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.demo.progress import DRAWN, READ, SHOWN, DemoProgress, drawing_left, training_left
 from ohwx_compare.demo.readings import Readings, read_run, read_truths
 from ohwx_compare.demo.sizes import ARMS, BASE, BATCH, PICTURE_SIDE, SUBJECT_IMAGES, Sizes
-from ohwx_compare.engine.detect import find_detector
-from ohwx_compare.errors import Interrupted
-from ohwx_compare.files.atomic import replacing
+from ohwx_compare.files.atomic import replacing, write_text
 from ohwx_compare.files.hashes import Hashes
-from ohwx_compare.files.ledger.reader import open_run
-from ohwx_compare.files.ledger.rows import Run
-from ohwx_compare.hosts.native import NativeHost
-from ohwx_compare.look.page import write_page
-from ohwx_compare.look.sheet import write_sheets
+from ohwx_compare.study.study import read_study
+from ohwx_compare.study.work import StudyTools, compare_all, plans_of, train_all
 from ohwx_compare.toy.datasets import write_class, write_subject
 from ohwx_compare.toy.reader import Reader
 from ohwx_compare.toy.styles import PHOTO
-from ohwx_compare.train.plan.plan import make_plan
-from ohwx_compare.train.run.loop import train
 
-__all__ = ["Parts", "work"]
+__all__ = ["STUDY", "Parts", "work"]
 
-T = TypeVar("T")
-
+STUDY = "experiment.json"  # the whole of it as a file of `ohwx experiment`, in the demo's folder
 _STAGES = 4
 _LANES = 2  # trainings or comparisons at once
 _TOGETHER = 8  # pictures drawn at once
@@ -65,7 +50,6 @@ class _Work:
     sizes: Sizes
     parts: Parts
     progress: DemoProgress
-    asked: Callable[[], bool]
 
 
 @contextmanager
@@ -84,20 +68,24 @@ def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Call
 
     Raises Interrupted then, and what training and comparison raise; all that is finished is kept.
     """
-    failed = Event()
-    here = _Work(folder, sizes, parts, DemoProgress(listen), lambda: failed.is_set() or asked())
+    here = _Work(folder, sizes, parts, DemoProgress(listen))
     listen(Started("demo", _STAGES, _cost(here)))
     _prepare(here)
+    study = read_study(folder / STUDY)
+    tools = StudyTools(
+        detectors=(folder / "detectors",), hashes=parts.hashes, listen=here.progress, asked=asked, batch=_TOGETHER,
+        lanes=_LANES,
+    )  # fmt: skip
     here.progress.enter("training with and without regularization images", BATCH * SHOWN)
-    _side_by_side(failed, [partial(_train, here, arm) for arm in ARMS])
+    plans = plans_of(study, folder)
+    train_all(plans, tools)
     here.progress.enter("generating the subject, “a man” and small faces")
-    experiments = sizes.experiments(parts.detector)
-    runs = _side_by_side(failed, [partial(_compare, here, name, each) for name, each in experiments.items()])
+    runs = compare_all(study, study.experiments(plans, folder), folder, tools)
     here.progress.enter("reading every picture", READ)
     reader = parts.load_reader()
     read = {
         name: read_run(reader, each, sizes, (PHOTO,) if name == "class" else sizes.styles, here.progress.advance)
-        for name, each in zip(experiments, runs, strict=True)
+        for name, each in runs.items()
     }
     return Readings(
         subject=read["comparison"],
@@ -105,24 +93,6 @@ def work(folder: Path, sizes: Sizes, parts: Parts, listen: Listener, asked: Call
         small=read["faces"],
         truths=read_truths(reader, sizes, here.progress.advance),
     )
-
-
-def _side_by_side(failed: Event, tasks: list[Callable[[], T]]) -> list[T]:
-    """What each gives. Where one raises, the others stop after what is in hand, and it is raised again."""
-
-    def done(task: Callable[[], T]) -> T:
-        try:
-            return task()
-        except BaseException:
-            failed.set()
-            raise
-
-    with ThreadPoolExecutor(_LANES) as lanes:
-        futures = [lanes.submit(done, task) for task in tasks]
-    errors = [error for future in futures if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, Interrupted)):  # the cause before what it stopped
-        raise error
-    return [future.result() for future in futures]
 
 
 def _cost(here: _Work) -> float:
@@ -162,43 +132,9 @@ def _prepare(here: _Work) -> None:
         here.folder / BASE: here.parts.write_base,
         here.folder / "detectors" / here.parts.detector: here.parts.write_detector,
     }
+    write_text(here.folder / STUDY, json.dumps(here.sizes.study(here.parts.detector), indent=2) + "\n")
     for path, write_model in models.items():
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as beside:
                 write_model(beside)
-
-
-def _train(here: _Work, arm: str) -> None:
-    plan = make_plan(here.sizes.recipe(here.folder, arm))
-    if not train(plan, here.progress, here.asked).is_finished:
-        raise Interrupted
-
-
-def _compare(here: _Work, name: str, experiment: Experiment) -> Run:
-    """An ordinary run of `experiment` into the folder `name`, with its sheets and page."""
-    folder, hashes = here.folder, here.parts.hashes
-    host = NativeHost(
-        [folder],
-        device="cpu",
-        interruption=lambda: Interruption.FINISH_CELL if here.asked() else Interruption.RUN_ON,
-        hashes=hashes,
-    )
-    try:
-        result = draw_run(
-            experiment,
-            host,
-            cache(lambda detector: find_detector(detector, [folder / "detectors"], device="cpu")),
-            folder / name,
-            here.progress,
-            resolve=in_folder(folder, {}, hashes),
-            options=Options(batch=_TOGETHER, adopt=True),  # what is asked for is our own, whoever began it
-        )
-    finally:
-        host.close()
-    finished = open_run(folder / name)
-    write_sheets(finished)
-    write_page(finished)
-    if result.is_interrupted:
-        raise Interrupted
-    return finished

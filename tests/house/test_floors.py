@@ -14,8 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 FLOOR = {
     "": -2, "errors": -1, "words": -1, "numerals": -1, "core": 0, "files": 1, "models": 2, "engine": 3, "train": 4,
-    "compare": 4, "toy": 4, "doctor": 4, "judge": 5, "look": 6, "hosts": 7, "testing": 7, "demo": 8, "cli": 9,
-    "__main__": 10,
+    "compare": 4, "toy": 4, "doctor": 4, "judge": 5, "look": 6, "hosts": 7, "testing": 7, "study": 8,
+    "demo": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 INNER = {  # rooms within a room, from the ground up; "" is what lies beside them
     "core": ({"request"}, {"prompt"}, {"infotext"}, {"experiment"}, {""}),
@@ -35,7 +35,7 @@ THIRD_PARTY = {
     "": set(), "errors": set(), "words": set(), "numerals": set(), "__main__": set(), "core": set(), "files": DISK,
     "models": {"torch"}, "engine": ENGINE,
     "train": ENGINE | {"triton"}, "doctor": DISK, "compare": DISK, "toy": ENGINE, "judge": ENGINE, "look": DISK,
-    "hosts": ENGINE, "testing": ENGINE, "demo": ENGINE, "cli": TORCH,
+    "hosts": ENGINE, "testing": ENGINE, "study": ENGINE, "demo": ENGINE, "cli": TORCH,
 }  # fmt: skip
 WEBUI = {"modules", "gradio", "starlette", "open_clip"}  # below hosts/webui only
 RAY = PACKAGE / "hosts" / "machines" / "on_ray.py"  # the only one that imports it

@@ -85,7 +85,7 @@ def test_it_computes_on_one_thread(demo, mini, tmp_path):
 def test_where_one_training_fails_the_other_stops_and_the_cause_is_told(mini, tmp_path, monkeypatch):
     stopped = []
 
-    def train(plan, listen, asked):
+    def train(plan, listen, asked, device):
         if plan.recipe.name == "reg":
             raise TrainingError("the disk is full")
         while not asked():
@@ -93,7 +93,7 @@ def test_where_one_training_fails_the_other_stops_and_the_cause_is_told(mini, tm
         stopped.append(plan.recipe.name)
         return SimpleNamespace(is_finished=False)
 
-    monkeypatch.setattr("ohwx_compare.demo.work.train", train)
+    monkeypatch.setattr("ohwx_compare.study.work.train", train)
     with pytest.raises(TrainingError, match="the disk is full"):
         work(tmp_path, SMALL, drawn_parts(mini), lambda event: None, lambda: False)
     assert stopped == ["no-reg"]

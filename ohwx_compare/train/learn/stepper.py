@@ -117,6 +117,12 @@ class Stepper:
             held |= {name: {kind: t[place] for kind, t in kinds.items()} for place, name in enumerate(stack.names)}
         return {name: kinds for name, kinds in held.items() if kinds}
 
+    def kinds(self, name: str) -> set[str]:
+        """What is held of a tensor once it has moved: the kinds that `put` takes."""
+        stack, _ = self._find(name)
+        held = set(stack.state or self.rule.start(stack.weight[:1]))
+        return held if stack.master is None else held | {"master"}
+
     def put(self, name: str, kind: str, tensor: Tensor) -> None:
         """Give one tensor what `state` held of it. Raises KeyError for a kind that the rule does not keep."""
         stack, place = self._find(name)

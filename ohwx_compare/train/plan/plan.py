@@ -33,6 +33,7 @@ from ohwx_compare.train.plan.saves import (
     epoch_ends,
     files_at_most,
     find_saves,
+    state_problems,
     states_at_most,
     written_bytes,
 )
@@ -199,7 +200,9 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
     ends = epoch_ends(recipe, course)
     saves, shown = find_saves(recipe, course, ends, len(dataset.train))
     state = state_bytes(header, recipe)
-    disk_bytes = saved_bytes(header, recipe) * files_at_most(recipe, saves) + state * states_at_most(recipe, saves)
+    disk_bytes = saved_bytes(header, recipe) * files_at_most(recipe, saves) + state * states_at_most(
+        recipe, saves, state
+    )
     latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
     again, short = _again(header, recipe, latents)
     free = free_bytes(Path(recipe.output))
@@ -230,6 +233,7 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
         problems=(
             *base_problems(header, recipe),
             *vae_problems(header, recipe),
+            *state_problems(recipe, state),
             *average_problems(recipe, ends[-1]),
             *output_problems(Path(recipe.output), disk_bytes - written_bytes(recipe, saves), free),
             *short,

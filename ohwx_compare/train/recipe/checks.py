@@ -17,14 +17,15 @@ _MOST = 10_000_000
 _LONGEST_NAME = 150  # bytes of the checkpoints' name, to which a step is added
 _LAST_RATE = 1e-7  # of a polynomial (train/learn/schedule.py)
 _LARGEST_SIDE = 16_384  # px, as of pictures
-_TEXTS = ("base", "train", "reg", "output", "name", "vae", "masks")
+_TEXTS = ("base", "train", "reg", "output", "name", "vae", "masks", "from_state")
 _COUNTS = (
     "repeats", "epochs", "steps", "batch", "accumulation", "keep_last", "save_every_epochs", "save_every_steps",
     "state_every", "watch_every_epochs", "watch_every_steps", "sample_steps", "schedule_cycles", "ema_every",
+    "state_count",
 )  # fmt: skip
 _POSITIVE = (
     "reg_ratio", "prior_loss_weight", "lr_unet", "lr_te1", "lr_te2", "min_snr_gamma", "clip", "noise_offset", "warmup",
-    "seed", "held_out", "validation", "sample_cfg", "memory_gb", "schedule_power", "huber_c", "huber_scale",
+    "seed", "held_out", "validation", "sample_cfg", "memory_gb", "state_gb", "schedule_power", "huber_c", "huber_scale",
     "v_like_loss", "multires_discount", "ip_noise_gamma",
 )  # fmt: skip
 _WITHIN: Mapping[str, tuple[float, float, str]] = MappingProxyType({  # least, most, what that is

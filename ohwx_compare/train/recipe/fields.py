@@ -88,7 +88,11 @@ class Fields:
     save_every_epochs: int | None = 30
     save_every_steps: int | None = None
     keep_last: int | None = None  # saves kept besides the final one; None keeps all
-    state_every: int = 250  # optimiser steps between the states from which a killed run resumes
+    state_every: int | None = 250  # optimiser steps between the states from which a killed run resumes; None: none
+    state_count: int = 2  # states that stay while the run lasts
+    state_gb: float | None = None  # 1e9 bytes that states may take, the one that is being written included
+    state_at_end: bool = False  # the last state stays, so that the run can be extended or branched from
+    from_state: str | None = None  # a state of another run, or its folder: this run branches from it
     save_precision: str | None = None  # "fp16", "bf16" or "fp32" for all tensors; None: the base's own
     ema: float | None = None  # decay of averaged weights, in fp32 on the CPU, saved instead; None keeps none
     ema_ramp: bool = False  # in step n the decay is n / (n + 9) while that is less

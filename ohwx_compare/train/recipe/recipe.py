@@ -36,7 +36,7 @@ _PAIRS = (
     ("save_every_epochs", "save_every_steps"),
     ("watch_every_epochs", "watch_every_steps"),
 )  # naming one drops the preset's other
-_PATHS = ("base", "train", "reg", "output", "vae", "masks")
+_PATHS = ("base", "train", "reg", "output", "vae", "masks", "from_state")
 _MASKS = ("alpha", "beside")  # that are no folder
 
 

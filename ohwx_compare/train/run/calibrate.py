@@ -27,6 +27,7 @@ from ohwx_compare.train.outside.child import ROOT, environment
 from ohwx_compare.train.outside.machine import peak_memory
 from ohwx_compare.train.plan.course import CourseStep
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
+from ohwx_compare.train.plan.saves import state_steps
 from ohwx_compare.train.recipe.recipe import Recipe, read_recipe, write_recipe
 from ohwx_compare.train.run.loop import take
 from ohwx_compare.train.run.samples import Samples
@@ -141,10 +142,8 @@ def _look_seconds(setup: Setup, plan: TrainingPlan, clock: Clock) -> float:
 
 
 def _written_bytes(plan: TrainingPlan) -> int:
-    every = plan.recipe.state_every
-    states = {save.step for save in plan.saves} | set(range(every, plan.steps, every))
     checkpoint = Path(plan.recipe.base).stat().st_size
-    return checkpoint * len(plan.saves) + plan.state_bytes * len(states - {plan.steps})
+    return checkpoint * len(plan.saves) + plan.state_bytes * len(state_steps(plan.recipe, plan.saves))
 
 
 def _seconds_a_byte(folder: Path, clock: Clock) -> float:

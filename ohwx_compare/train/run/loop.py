@@ -18,7 +18,7 @@ from ohwx_compare.engine.conditioning import size_vector
 from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files import lock
 from ohwx_compare.files.atomic import sweep
-from ohwx_compare.files.checkpoint import read_header, sha256
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.noise import disturbance_of, level_of, noise_of
 from ohwx_compare.train.learn.schedule import rate_scale
@@ -32,9 +32,19 @@ from ohwx_compare.train.plan.course import CourseStep
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.plan.saves import Save
 from ohwx_compare.train.recipe.recipe import write_recipe
+from ohwx_compare.train.run.branch import explain_longer, found_state, take_over
+from ohwx_compare.train.run.finished import is_finished, make_way
+from ohwx_compare.train.run.identity import RunIdentity, identity_of
 from ohwx_compare.train.run.keep import keep, require_space
 from ohwx_compare.train.run.record import recording
-from ohwx_compare.train.run.state import fingerprint, forget, read_state, setup_state_bytes, usable_state, write_state
+from ohwx_compare.train.run.state import (
+    StateWriter,
+    forget,
+    read_state,
+    setup_state_bytes,
+    state_metadata,
+    usable_state,
+)
 from ohwx_compare.train.run.watch import Watch
 from ohwx_compare.words import counted
 
@@ -79,14 +89,14 @@ def train(
             sweep(folder / "state")
         group.agree(True, device)  # the folder is ours, and swept
         base = sha256(Path(plan.recipe.base))
-        owner = fingerprint(plan, base)
+        identity = identity_of(plan, base)
         facts = {"steps": plan.steps, "name": plan.recipe.name}
-        if _is_there(plan, owner):
+        if is_finished(plan, identity):
             if group.leads:
                 with recording(folder, {**facts, "step": plan.steps}, listen):
                     clear(folder)
             return TrainingResult(plan.steps, True, ())
-        sitting = _Sitting(plan, (base, owner), group)
+        sitting = _Sitting(plan, identity, group)
         if not group.leads:
             return sitting.run(device, lambda event: None)
         sitting.controls = Controls(folder, asked)
@@ -100,16 +110,22 @@ class _Sitting:
     """From the newest state, or from the base, to the end or until asked to stop."""
 
     plan: TrainingPlan
-    hashes: tuple[str, str]  # the base's sha256, the run's fingerprint
+    identity: RunIdentity
     group: ProcessGroup
     controls: Controls | None = None  # the leader's
     written: list[Path] = field(default_factory=list)
 
     def run(self, device: str, listen: Listener) -> TrainingResult:
         plan, group, states = self.plan, self.group, Path(self.plan.recipe.output) / "state"
+        start, parent, damage = self._start(states)
         setup = set_up(plan, device, group)
-        start, damage = usable_state(states, self.hashes[1])
         done = read_state(start, setup) if start else 0
+        if start:
+            self.identity = self.identity.descended(state_metadata(start))
+        elif parent:
+            done, self.identity = take_over(parent, setup, self.identity)
+        if group.leads:
+            make_way(plan)
         if damage:
             listen(Missed(done, "state", f"{damage} The run resumes from step {done}."))
         if not group.leads:
@@ -119,41 +135,53 @@ class _Sitting:
         if watch:
             watch.look(done)
         stops = group.agree(self.controls is not None and self.controls.stops(), setup.device)
-        for number, epoch, step in () if stops else plan.walk(done):
-            listen(take(setup, number, epoch, step))
-            listen(Counted(1))
-            done = number
-            stops = self.controls is not None and self._after(self.controls, setup, number, epoch, listen)
-            is_last = done == plan.steps
-            if group.agree(stops, setup.device) and not is_last:
-                break
-            if watch:
-                watch.look(done, to_the_end=is_last)
+        with StateWriter(states, setup, self.identity) as writer:
+            for number, epoch, step in () if stops else plan.walk(done):
+                listen(take(setup, number, epoch, step))
+                listen(Counted(1))
+                done = number
+                stops = self.controls is not None and self._after(self.controls, writer, number, epoch, listen)
+                is_last = done == plan.steps
+                if group.agree(stops, setup.device) and not is_last:
+                    break
+                if watch:
+                    watch.look(done, to_the_end=is_last)
         if done == plan.steps and group.leads:
-            forget(states)
+            forget(states, but=1 if plan.recipe.state_at_end else 0)
         if self.controls:
             clear(self.controls.folder)
         return TrainingResult(done, done == plan.steps, tuple(self.written))
 
-    def _after(self, controls: Controls, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
+    def _start(self, states: Path) -> tuple[Path | None, Path | None, str]:
+        """This run's own state, or another run's to branch from; and what is wrong with newer ones."""
+        try:
+            start, damage = usable_state(states, self.identity)
+        except TrainingError:
+            explain_longer(states, self.plan, self.identity.base)
+            raise
+        parent = found_state(self.plan) if self.plan.recipe.from_state and start is None else None
+        return start, parent, damage
+
+    def _after(self, controls: Controls, writer: StateWriter, step: int, epoch: int, listen: Listener) -> bool:
         """Write what is due after a step, pause if that is wanted; returns whether to stop."""
-        plan, states = self.plan, Path(self.plan.recipe.output) / "state"
+        plan, setup, every = self.plan, writer.setup, self.plan.recipe.state_every
         saves = plan.saves_after(step) or ((plan.save_at(step, epoch),) if controls.saves() else ())
         for save in saves:
             self._keep(setup, save, listen)
         stops, pauses = controls.stops(), controls.pauses()
-        regular = saves or step % plan.recipe.state_every == 0
-        if step < plan.steps and (regular or stops or pauses):
-            require_space(states, setup_state_bytes(setup), "The state")
-            write_state(states, setup, step, self.hashes[1])
+        regular = every is not None and (saves or step % every == 0)
+        if plan.recipe.state_at_end if step == plan.steps else regular or stops or pauses:
+            require_space(writer.folder, setup_state_bytes(setup), "The state")
+            writer.write(step)
         if pauses:
+            writer.wait()
             listen(Paused(step, True))
             controls.wait(lambda: self._keep(setup, plan.save_at(step, epoch), listen))
             listen(Paused(step, False))
         return stops or (pauses and controls.stops())
 
     def _keep(self, setup: Setup, save: Save, listen: Listener) -> None:
-        for path in keep(setup, save, *self.hashes):
+        for path in keep(setup, save, self.identity):
             self.written.append(path)
             listen(Saved(str(path)))
 
@@ -173,17 +201,6 @@ def _require_memory(plan: TrainingPlan, device: str) -> None:
             f"The run needs {plan.memory.total / 1e9:.1f} GB of memory and {device} has {free / 1e9:.1f} GB free; "
             'close other programs that use it, or choose the preset "lean", a smaller batch or resolution.'
         )
-
-
-def _is_there(plan: TrainingPlan, owner: str) -> bool:
-    """Whether the run has finished before. Raises TrainingError where a file of its names is another run's."""
-    for save in reversed(plan.saves):
-        path = Path(plan.recipe.output) / f"{save.name}.safetensors"
-        if path.exists() and read_header(path).metadata.get("ohwx.run") != owner:
-            raise TrainingError(
-                f"{path} belongs to another run: recipe, base or pictures differ. Choose another output or name."
-            )
-    return (Path(plan.recipe.output) / f"{plan.saves[-1].name}.safetensors").exists()
 
 
 def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:

@@ -31,10 +31,8 @@ from ohwx_compare.train.plan.misleading import (
 from ohwx_compare.train.plan.saves import (
     Save,
     epoch_ends,
-    files_at_most,
     find_saves,
     state_problems,
-    states_at_most,
     written_bytes,
 )
 from ohwx_compare.train.recipe.recipe import Recipe

@@ -11,8 +11,7 @@ from ohwx_compare.train.plan.course import Course
 from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = [
-    "Save", "epoch_ends", "files_at_most", "find_saves", "state_problems", "state_steps", "states_at_most",
-    "states_kept", "written_bytes",
+    "Save", "disk_at_most", "epoch_ends", "find_saves", "state_problems", "state_steps", "states_kept", "written_bytes",
 ]  # fmt: skip
 
 _MOST_SAVES = 10_000
@@ -72,7 +71,12 @@ def _names(recipe: Recipe, number: int, epoch: int, ends: list[int]) -> Iterator
         yield f"{recipe.name}-{epoch:06d}"
 
 
-def files_at_most(recipe: Recipe, saves: tuple[Save, ...]) -> int:
+def disk_at_most(recipe: Recipe, saves: tuple[Save, ...], checkpoint: int, state: int) -> int:
+    """Bytes of all checkpoints and states of these sizes that the output holds at one time."""
+    return checkpoint * _files_at_most(recipe, saves) + state * _states_at_most(recipe, saves, state)
+
+
+def _files_at_most(recipe: Recipe, saves: tuple[Save, ...]) -> int:
     """How many checkpoints the output holds at most: an old one is removed only when the new one is whole."""
     count = len(saves) if recipe.keep_last is None else min(len(saves), recipe.keep_last + 1)
     return count * (2 if recipe.ema_raw else 1)
@@ -85,7 +89,7 @@ def states_kept(recipe: Recipe, size: int) -> int:
     return max(1, min(recipe.state_count, int(recipe.state_gb * 1e9 // size) - 1))
 
 
-def states_at_most(recipe: Recipe, saves: tuple[Save, ...], size: int) -> int:
+def _states_at_most(recipe: Recipe, saves: tuple[Save, ...], size: int) -> int:
     """How many states the output holds at most: those that stay, and the next one while it is written."""
     return min(states_kept(recipe, size) + 1, max(1, len(state_steps(recipe, saves))))  # stopping writes one too
 

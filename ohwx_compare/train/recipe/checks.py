@@ -32,6 +32,8 @@ _WITHIN: Mapping[str, tuple[float, float, str]] = MappingProxyType({  # least, m
     "reg_ratio": (0, 100, "at most 100 (for each training image)"),
     "multires_iterations": (0, 100, "0 to 100"),
     "multires_discount": (0, 1, "0 to 1"),
+    "caption_dropout": (0, 1, "0 to 1"),
+    "cache_gb": (0, 1e6, "0 to 1,000,000"),
     "huber_c": (1e-9, 1e9, "a number above 0, such as 0.1"),
     "huber_scale": (1e-9, 1e9, "a number above 0, such as 1"),
     "adaptive_noise_scale": (-1e9, 1e9, "a number such as 0.01"),

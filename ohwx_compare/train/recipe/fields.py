@@ -32,6 +32,9 @@ class Fields:
     repeats: int | None = None  # instead of those in the names of the train folders
     held_out: int = 0  # training images that are not trained on, only validated with
     captions: str = "file-or-folder"  # "file": a caption file beside each picture is a must; "folder": none is read
+    flip: bool = False  # each picture mirrored half of the time
+    caption_dropout: float = 0.0  # share of the times that a picture is shown without its caption
+    cache_gb: float = 20.0  # 1e9 bytes of encoded pictures and captions kept on the disk for the next start
     caption_extensions: tuple[str, ...] = (".txt", ".caption")  # the first that exists
 
     # regularization

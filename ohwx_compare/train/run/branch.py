@@ -10,7 +10,7 @@ from ohwx_compare.numerals import decode_json, whole_number
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe
-from ohwx_compare.train.run.identity import FREE, LENGTH, RunIdentity, fingerprint
+from ohwx_compare.train.run.identity import FREE, OF_LENGTH, RunIdentity, fingerprint
 from ohwx_compare.train.run.state import newest, read_state
 from ohwx_compare.words import counted
 
@@ -82,7 +82,7 @@ def explain_longer(states: Path, plan: TrainingPlan, base: str) -> None:
     except CheckpointError:
         return
     before: dict[str, Any] = decode_json(metadata.get("recipe", "{}"))
-    length = {name: before.get(name) for name in LENGTH}
+    length = {name: before.get(name) for name in OF_LENGTH}
     if not before or (length["epochs"] is None) == (length["steps"] is None):
         return
     same = replace(plan, recipe=Recipe.from_dict({**plan.recipe.to_dict(), **length}))

@@ -90,7 +90,7 @@ def calibrate(plan: TrainingPlan, device: str, clock: Clock = time.perf_counter)
     few = {kind: numbers[:1] for kind, numbers in plan.validated.items()}
     began = clock()
     encoding: list[float] = []
-    setup = set_up(_narrowed(plan, some.union(*few.values())), device, on_picture=lambda: encoding.append(clock()))
+    setup = set_up(_narrowed(plan, some.union(*few.values())), device, on_picture=lambda made: encoding.append(clock()))
     _settle(device)
     start = clock() - began
     each = (encoding[-1] - encoding[0]) / max(1, len(encoding) - 1) if encoding else 0.0

@@ -16,16 +16,16 @@ __all__ = ["RunIdentity", "fingerprint", "identity_of"]
 # what may change between two sittings of one run
 FREE = (
     *WATCHING, "base", "train", "reg", "output", "preset", "keep_last", "checkpointing", "memory_gb", "state_every",
-    "state_count", "state_gb", "state_at_end",
+    "state_count", "state_gb", "state_at_end", "cache_gb",
 )  # fmt: skip
 DEFAULTS = {each.name: each.default for each in fields(Recipe)}
 LATER = (  # fields that came with a later version: at their defaults they leave a run what it was
     "vae", "masks", "schedule_cycles", "schedule_power", "zero_snr", "loss", "huber_schedule", "huber_c", "huber_scale",
     "scale_v_loss", "v_like_loss", "min_timestep", "max_timestep", "noise_offset_random", "adaptive_noise_scale",
     "multires_iterations", "multires_discount", "ip_noise_gamma", "ip_noise_gamma_random", "save_precision", "ema_ramp",
-    "ema_every", "ema_raw", "from_state",
+    "ema_every", "ema_raw", "from_state", "flip", "caption_dropout",
 )  # fmt: skip
-LENGTH = ("epochs", "steps", "save_every_epochs", "save_every_steps")  # of a run that may be extended
+OF_LENGTH = ("epochs", "steps", "save_every_epochs", "save_every_steps")  # of a run that may be extended
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def identity_of(plan: TrainingPlan, base: str) -> RunIdentity:
     """The run of a plan; base: the base's sha256. Only a constant rate, warmed up by steps, knows no end."""
     recipe = plan.recipe
     is_endless = recipe.schedule == "constant" and not isinstance(recipe.warmup, float)
-    return RunIdentity(base, fingerprint(plan, base), fingerprint(plan, base, LENGTH) if is_endless else "")
+    return RunIdentity(base, fingerprint(plan, base), fingerprint(plan, base, OF_LENGTH) if is_endless else "")
 
 
 def fingerprint(plan: TrainingPlan, base: str, without: tuple[str, ...] = ()) -> str:

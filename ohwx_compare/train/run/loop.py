@@ -12,15 +12,15 @@ from pathlib import Path
 
 import torch
 
-from ohwx_compare.core.events import Learned, Listener, Missed, Paused, Saved, Started
+from ohwx_compare.core.events import Encoding, Learned, Listener, Missed, Paused, Saved, Started
 from ohwx_compare.core.events import Step as Counted
 from ohwx_compare.engine.conditioning import size_vector
 from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files import lock
 from ohwx_compare.files.atomic import sweep
-from ohwx_compare.files.checkpoint import sha256
+from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.train.learn.group import ProcessGroup
-from ohwx_compare.train.learn.noise import disturbance_of, level_of, noise_of
+from ohwx_compare.train.learn.noise import disturbance_of, is_mirrored, is_wordless, level_of, noise_of
 from ohwx_compare.train.learn.schedule import rate_scale
 from ohwx_compare.train.learn.setup import Setup, set_up
 from ohwx_compare.train.learn.step import TrainingBatch, losses
@@ -88,7 +88,7 @@ def train(
             sweep(folder)
             sweep(folder / "state")
         group.agree(True, device)  # the folder is ours, and swept
-        base = sha256(Path(plan.recipe.base))
+        base = Hashes(cache_folder())(Path(plan.recipe.base))
         identity = identity_of(plan, base)
         facts = {"steps": plan.steps, "name": plan.recipe.name}
         if is_finished(plan, identity):
@@ -118,7 +118,7 @@ class _Sitting:
     def run(self, device: str, listen: Listener) -> TrainingResult:
         plan, group, states = self.plan, self.group, Path(self.plan.recipe.output) / "state"
         start, parent, damage = self._start(states)
-        setup = set_up(plan, device, group)
+        setup = set_up(plan, device, group, _told(plan, listen))
         done = read_state(start, setup) if start else 0
         if start:
             self.identity = self.identity.descended(state_metadata(start))
@@ -203,6 +203,19 @@ def _require_memory(plan: TrainingPlan, device: str) -> None:
         )
 
 
+def _told(plan: TrainingPlan, listen: Listener) -> Callable[[bool], None]:
+    """Tell of each picture that is ready."""
+    total = sum(2 if plan.recipe.flip and plan.shown[i] else 1 for i in plan.needed)
+    counts = [0, 0]
+
+    def on_picture(made: bool) -> None:
+        counts[0] += 1
+        counts[1] += made
+        listen(Encoding(counts[0], total, counts[1]))
+
+    return on_picture
+
+
 def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
     """One optimiser step: every picture of its batches counts the same. Raises TrainingError for NaN."""
     plan, stepper, group = setup.plan, setup.stepper, setup.group
@@ -240,9 +253,10 @@ def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
     plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
     places, pictures = list(shown), list(shown.values())
     fixed = plan.recipe.compatible("latents")
+    mirrored = [is_mirrored(plan.recipe, number, place) for place in places]
     latents = torch.stack([
-        setup.latents[i].draw(*((seed, "latents", i) if fixed else (seed, "latents", number, place)))
-        for place, i in zip(places, pictures, strict=True)
+        setup.latents[i, way].draw(*((seed, "latents", i) if fixed else (seed, "latents", number, place)))
+        for place, i, way in zip(places, pictures, mirrored, strict=True)
     ])  # fmt: skip
     noise = torch.stack([noise_of(plan.recipe, z, number, place) for z, place in zip(latents, places, strict=True)])
     timesteps = torch.tensor([level_of(plan.recipe, number, place) for place in places])
@@ -250,8 +264,15 @@ def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
     if plan.recipe.ip_noise_gamma:
         shape = tuple(latents.shape[1:])
         disturbance = torch.stack([disturbance_of(plan.recipe, shape, number, place) for place in places]).to(device)
-    mask = torch.stack([setup.masks[i] for i in pictures]).to(device) if setup.masks else None
-    context, pooled = setup.texts([plan.pictures[i].caption for i in pictures])
+    mask = None
+    if setup.masks:
+        shown_masks = zip(pictures, mirrored, strict=True)
+        mask = torch.stack([setup.masks[i].flip(-1) if way else setup.masks[i] for i, way in shown_masks]).to(device)
+    captions = [plan.pictures[i].caption for i in pictures]
+    context, pooled = setup.texts([
+        "" if is_wordless(plan.recipe, number, place) else caption
+        for place, caption in zip(places, captions, strict=True)
+    ])  # fmt: skip
     sizes = torch.stack([size_vector(plan.sizes(i)) for i in pictures]).to(pooled)
     return TrainingBatch(
         latents=latents.to(device),

@@ -28,13 +28,7 @@ from ohwx_compare.train.plan.misleading import (
     output_problems,
     vae_problems,
 )
-from ohwx_compare.train.plan.saves import (
-    Save,
-    epoch_ends,
-    find_saves,
-    state_problems,
-    written_bytes,
-)
+from ohwx_compare.train.plan.saves import Save, disk_at_most, epoch_ends, find_saves, state_problems, written_bytes
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import counted
 
@@ -198,9 +192,7 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
     ends = epoch_ends(recipe, course)
     saves, shown = find_saves(recipe, course, ends, len(dataset.train))
     state = state_bytes(header, recipe)
-    disk_bytes = saved_bytes(header, recipe) * files_at_most(recipe, saves) + state * states_at_most(
-        recipe, saves, state
-    )
+    disk_bytes = disk_at_most(recipe, saves, saved_bytes(header, recipe), state)
     latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
     again, short = _again(header, recipe, latents)
     free = free_bytes(Path(recipe.output))

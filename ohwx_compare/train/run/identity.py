@@ -24,6 +24,7 @@ LATER = (  # fields that came with a later version: at their defaults they leave
     "scale_v_loss", "v_like_loss", "min_timestep", "max_timestep", "noise_offset_random", "adaptive_noise_scale",
     "multires_iterations", "multires_discount", "ip_noise_gamma", "ip_noise_gamma_random", "save_precision", "ema_ramp",
     "ema_every", "ema_raw", "from_state", "flip", "caption_dropout",
+    "network", "network_rank", "network_alpha",
 )  # fmt: skip
 OF_LENGTH = ("epochs", "steps", "save_every_epochs", "save_every_steps")  # of a run that may be extended
 

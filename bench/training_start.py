@@ -24,7 +24,7 @@ from PIL import Image
 
 from ohwx_compare.testing.tiny import draw_tiny
 from ohwx_compare.train.learn.pictures import encode_all
-from ohwx_compare.train.learn.shelf import Shelf, encoded_folder
+from ohwx_compare.train.learn.shelf import EncodedShelf, encoded_folder
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -43,15 +43,15 @@ def draw(folder: Path, count: int, size: int) -> None:
         (folder / f"{number:05}.jpg").write_bytes(pictures[number % len(pictures)] + str(number).encode())
 
 
-class Planted(Shelf):
+class Planted(EncodedShelf):
     """Has an entry for whatever it is asked."""
 
-    latents = torch.zeros(4, 128, 128)
+    latents = torch.zeros(2, 4, 128, 128)
 
     def get(self, key: str) -> dict[str, torch.Tensor] | None:
         """Put what is not there yet."""
         if (entry := super().get(key)) is None:
-            self.put(key, {"mean": self.latents, "std": self.latents})
+            self.put(key, {"mean": self.latents[0].clone(), "std": self.latents[1].clone()})
             entry = super().get(key)
         return entry
 
@@ -64,7 +64,7 @@ def start(recipe: Recipe, *, plants: bool) -> dict:
     told["plan_wall_s"], told["plan_cpu_s"] = time.perf_counter() - before[0], time.process_time() - before[1]
     made = []
     before = time.perf_counter(), time.process_time()
-    with (Planted if plants else Shelf)(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
+    with (Planted if plants else EncodedShelf)(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
         encode_all(plan, "cpu", shelf, made.append)
     told["read_wall_s"], told["read_cpu_s"] = time.perf_counter() - before[0], time.process_time() - before[1]
     return {"pictures": len(made), "encoded": sum(made), **{name: round(value, 2) for name, value in told.items()}}

@@ -255,8 +255,10 @@ def test_encoders_and_rates_are_those_that_sd_scripts_trains():
     assert rates(learning_rate_te1=3e-6, train_text_encoder=True) == (1e-5, 3e-6, 1e-5)
     assert rates(learning_rate=0, learning_rate_te2=0, train_text_encoder=True, learning_rate_te1=1e-6)[0] is None
     assert rates(learning_rate=1e-8, block_lr=",".join(["1e-5"] * 23)) == (1e-5, None, None)
-    with pytest.raises(ExperimentError, match=r"block_lr = .*a rate for each block"):
-        rates(block_lr=",".join(["1e-5"] * 22 + ["0"]))
+    several = from_sd_scripts({**ARGUMENTS, "block_lr": ",".join(["1e-5"] * 22 + ["0"])}).recipe
+    assert several.lr_blocks == (*[1e-5] * 22, 0.0)
+    with pytest.raises(ExperimentError, match="expected 23 rates"):
+        rates(block_lr="1e-5,2e-5")
 
 
 @pytest.mark.parametrize(("given", "warmup"), [(0.1, 0.1), (25, 25), ("0.1", 0.1), ("25", 25), ("10%", 0.1), (0, 0)])

@@ -9,7 +9,7 @@ from PIL import Image
 from ohwx_compare.core.events import Encoding, Learned
 from ohwx_compare.train.learn.noise import is_mirrored, is_wordless
 from ohwx_compare.train.learn.setup import set_up
-from ohwx_compare.train.learn.shelf import Shelf, encoded_folder
+from ohwx_compare.train.learn.shelf import EncodedShelf, encoded_folder
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.train.run.loop import batch, train
@@ -46,14 +46,14 @@ def test_what_decides_the_latents_is_noticed(small):
 
 def test_the_least_recently_used_go_where_there_is_no_room(tmp_path):
     tensor = {"x": torch.zeros(1000)}
-    with Shelf(tmp_path, 10_000) as shelf:
+    with EncodedShelf(tmp_path, 10_000) as shelf:
         keys = [shelf.key("entry", number) for number in range(4)]
         for key in keys[:2]:
             shelf.put(key, tensor)
-    with Shelf(tmp_path, 10_000) as shelf:
+    with EncodedShelf(tmp_path, 10_000) as shelf:
         assert shelf.get(keys[0])
         shelf.put(keys[2], tensor)
-    assert [Shelf(tmp_path, 1).get(key) is not None for key in keys] == [True, False, True, False]
+    assert [EncodedShelf(tmp_path, 1).get(key) is not None for key in keys] == [True, False, True, False]
 
 
 def test_half_the_pictures_are_mirrored_and_some_are_wordless(small):

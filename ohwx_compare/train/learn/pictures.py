@@ -14,7 +14,7 @@ from ohwx_compare.errors import ImageError
 from ohwx_compare.files.dataset import load_picture, pixels
 from ohwx_compare.models.vae import VAE
 from ohwx_compare.train.learn.cache import Latents, encode_pictures
-from ohwx_compare.train.learn.shelf import Shelf, weights_hash
+from ohwx_compare.train.learn.shelf import EncodedShelf, weights_hash
 from ohwx_compare.train.plan.plan import TrainingPlan
 
 __all__ = ["LatentSet", "encode_all"]
@@ -33,7 +33,7 @@ class _Wanted:
 LatentSet = dict[tuple[int, bool], Latents]  # by picture and whether it is mirrored
 
 
-def encode_all(plan: TrainingPlan, device: str, shelf: Shelf, on_picture: Callable[[bool], None]) -> LatentSet:
+def encode_all(plan: TrainingPlan, device: str, shelf: EncodedShelf, on_picture: Callable[[bool], None]) -> LatentSet:
     """The latents of all pictures that the plan needs, mirrored ones too where the recipe flips.
 
     on_picture: called for each, with whether it had to be encoded. Raises ImageError for a picture that changed since
@@ -57,7 +57,7 @@ def encode_all(plan: TrainingPlan, device: str, shelf: Shelf, on_picture: Callab
     return found
 
 
-def _wanted(plan: TrainingPlan, shelf: Shelf, encoder: tuple[str, str]) -> Iterator[_Wanted]:
+def _wanted(plan: TrainingPlan, shelf: EncodedShelf, encoder: tuple[str, str]) -> Iterator[_Wanted]:
     for i in plan.needed:
         picture, placed = plan.pictures[i], plan.placements[i]
         try:

@@ -26,9 +26,10 @@ from ohwx_compare.train.learn.loss import Diffusion, Huber
 from ohwx_compare.train.learn.low_rank import put_beside
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
 from ohwx_compare.train.learn.pictures import LatentSet, encode_all
-from ohwx_compare.train.learn.shelf import Shelf, encoded_folder
+from ohwx_compare.train.learn.shelf import EncodedShelf, encoded_folder
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
+from ohwx_compare.train.plan.blocks import unet_rate
 from ohwx_compare.train.plan.low_rank import FILE_PREFIXES
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe
@@ -71,12 +72,12 @@ def set_up(
     Raises CheckpointError for a base that does not load, ImageError for a picture that changed since the plan.
     """
     recipe, base = plan.recipe, Path(plan.recipe.base)
-    with Shelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
+    with EncodedShelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
         latents = encode_all(plan, device, shelf, on_picture)
     held = torch.float32 if recipe.precision.startswith("fp32") else torch.bfloat16  # masters come from float32
     rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
     parts = {part: load_part(part, base, device=device, dtype=held) for part, rate in rates.items() if rate}
-    with Shelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
+    with EncodedShelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
         texts = _texts(plan, parts, device, shelf)
     trained = parts.get("unet")
     unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
@@ -98,6 +99,8 @@ def set_up(
     )
     starts = PREFIXES if recipe.network is None else FILE_PREFIXES
     own = {name: next(rate for part, rate in rates.items() if name.startswith(starts[part])) for name in weights}
+    if recipe.lr_blocks is not None:
+        own = {name: unet_rate(recipe, name) if name.startswith(PREFIXES["unet"]) else own[name] for name in weights}
     stepper = Stepper(weights, _rule(recipe), own, precision, masters, gather=group.add)
     ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
     masks = {i: torch.from_numpy(_mask(plan, recipe.masks, i))[None] for i in plan.needed} if recipe.masks else {}
@@ -107,7 +110,11 @@ def set_up(
 def _trained(parts: dict[str, nn.Module], recipe: Recipe) -> dict[str, nn.Parameter]:
     """What learns, by its name in the file that comes of it."""
     if recipe.network is None:
-        return trainable(parts)
+        weights = trainable(parts)
+        frozen = [name for name in weights if name.startswith(PREFIXES["unet"]) and not unet_rate(recipe, name)]
+        for name in frozen:
+            weights.pop(name).requires_grad_(False)
+        return weights
     alpha = recipe.network_rank if recipe.network_alpha is None else recipe.network_alpha
     return put_beside(parts, recipe.network_rank, alpha, recipe.seed, dora=recipe.network == "dora")
 
@@ -116,7 +123,7 @@ def _mask(plan: TrainingPlan, masks: str, picture: int) -> np.ndarray:
     return loss_mask(plan.pictures[picture].path, masks, plan.placements[picture], plan.reading)
 
 
-def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str, shelf: Shelf) -> EncodedCaptions:
+def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str, shelf: EncodedShelf) -> EncodedCaptions:
     """The captions that are needed; a frozen encoder is loaded in float32 where the shelf lacks one, run, and freed."""
     base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.needed}
     if plan.recipe.caption_dropout:
@@ -163,7 +170,7 @@ def _seals(base: Path) -> dict[str, str]:
     }
 
 
-def _kept(shelf: Shelf, seals: Mapping[str, str], how: tuple[torch.device, bool]) -> KnownTexts:
+def _kept(shelf: EncodedShelf, seals: Mapping[str, str], how: tuple[torch.device, bool]) -> KnownTexts:
     """What an encoder makes of tokens, from the shelf where it can be."""
     device, transposed = how
 

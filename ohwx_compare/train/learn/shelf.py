@@ -22,7 +22,7 @@ from ohwx_compare.files.hashes import cache_folder
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.numerals import decode_json
 
-__all__ = ["Shelf", "encoded_folder", "weights_hash"]
+__all__ = ["EncodedShelf", "encoded_folder", "weights_hash"]
 
 _FORMAT = 1  # of an entry's name and contents
 _SEEN = "files.json"
@@ -43,7 +43,7 @@ def weights_hash(state: Iterable[tuple[str, Tensor]]) -> str:
     return digest.hexdigest()
 
 
-class Shelf:
+class EncodedShelf:
     """Entries by key. A context manager: at its end it remembers files and makes room."""
 
     def __init__(self, folder: Path | None, most: int) -> None:
@@ -54,7 +54,7 @@ class Shelf:
         self._seen = self._recalled()
         self._asked: set[str] = set()
 
-    def __enter__(self) -> "Shelf":
+    def __enter__(self) -> "EncodedShelf":
         return self
 
     def __exit__(self, *error: object) -> None:

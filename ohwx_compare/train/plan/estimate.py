@@ -111,7 +111,10 @@ def _without_activations(header: Header, recipe: Recipe) -> Memory:
     return Memory(
         weights=sum(weights) * size,
         masters=4 * sum(numbers) if recipe.precision == "fp32-master" else 0,
-        gradients=(min(WAITING + max(numbers), sum(numbers)) if recipe.fused else sum(numbers)) * size,
+        gradients=(
+            min(WAITING + max(numbers), sum(numbers)) if recipe.fused and recipe.accumulation == 1 else sum(numbers)
+        )
+        * size,
         optimizer=sum(_state(shape, recipe) for shape in trained.values()),
         workspace=_workspace(recipe, numbers),
         activations=0,

@@ -177,13 +177,7 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
     """
     header = read_header(Path(recipe.base))
     require_sdxl(header)
-    reading = ReadingRules(
-        captions=recipe.captions,
-        caption_extensions=recipe.caption_extensions,
-        background=None if recipe.compatible("alpha") else recipe.alpha,
-        upright=not recipe.compatible("exif"),
-        masks_beside=recipe.masks == "beside",
-    )
+    reading = _reading(recipe)
     reg = Path(recipe.reg) if recipe.reg and recipe.reg_ratio else None
     dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats, check), recipe)
     dataset, held_out, placements = _hold_out(dataset, placements, recipe)
@@ -228,6 +222,16 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
             *output_problems(Path(recipe.output), disk_bytes - written_bytes(recipe, saves), free),
             *short,
         ),
+    )
+
+
+def _reading(recipe: Recipe) -> ReadingRules:
+    return ReadingRules(
+        captions=recipe.captions,
+        caption_extensions=recipe.caption_extensions,
+        background=None if recipe.compatible("alpha") else recipe.alpha,
+        upright=not recipe.compatible("exif"),
+        masks_beside=recipe.masks == "beside",
     )
 
 

@@ -49,6 +49,7 @@ class Fields:
 
     # what is trained, and how fast; None leaves the part frozen
     lr_unet: float | None = 3e-6
+    lr_blocks: tuple[float, ...] | None = None  # a rate for each of the UNet's 23 blocks, instead of lr_unet
     lr_te1: float | None = None  # CLIP-L
     lr_te2: float | None = None  # OpenCLIP bigG
     network: str | None = None  # "lora" or "dora": low ranks beside the layers learn and are saved, not the weights
@@ -60,7 +61,7 @@ class Fields:
     warmup: int | float = 0  # steps from 0 to the full rate, or below 1 a share of all steps
     optimizer: str = "adafactor"  # or "adamw", "adamw8bit"
     optimizer_args: Mapping[str, Any] = field(default_factory=lambda: {"weight_decay": 0.01})  # see OPTIMIZER_ARGS
-    fused: bool = True  # tensors step within the backward pass; needs accumulation 1 and clip_by "tensor"
+    fused: bool = True  # tensors step within the last backward pass of a step; needs clip_by "tensor"
     clip: float = 1.0  # largest norm of a gradient; 0 does not clip
     clip_by: str = "tensor"  # the norm of each tensor, or of all: "global"
     precision: str = "bf16-stochastic"  # weights in bf16 rounded at random or to nearest, bf16 of an fp32 master, fp32
@@ -93,6 +94,7 @@ class Fields:
     # keeping
     save_every_epochs: int | None = 30
     save_every_steps: int | None = None
+    log: tuple[str, ...] = ()  # "csv", "tensorboard", "wandb": where the numbers are written too
     keep_last: int | None = None  # saves kept besides the final one; None keeps all
     state_every: int | None = 250  # optimiser steps between the states from which a killed run resumes; None: none
     state_count: int = 2  # states that stay while the run lasts

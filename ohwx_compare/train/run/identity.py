@@ -16,14 +16,14 @@ __all__ = ["RunIdentity", "fingerprint", "identity_of"]
 # what may change between two sittings of one run
 FREE = (
     *WATCHING, "base", "train", "reg", "output", "preset", "keep_last", "checkpointing", "memory_gb", "state_every",
-    "state_count", "state_gb", "state_at_end", "cache_gb",
+    "state_count", "state_gb", "state_at_end", "cache_gb", "log",
 )  # fmt: skip
 DEFAULTS = {each.name: each.default for each in fields(Recipe)}
 LATER = (  # fields that came with a later version: at their defaults they leave a run what it was
     "vae", "masks", "schedule_cycles", "schedule_power", "zero_snr", "loss", "huber_schedule", "huber_c", "huber_scale",
     "scale_v_loss", "v_like_loss", "min_timestep", "max_timestep", "noise_offset_random", "adaptive_noise_scale",
     "multires_iterations", "multires_discount", "ip_noise_gamma", "ip_noise_gamma_random", "save_precision", "ema_ramp",
-    "ema_every", "ema_raw", "from_state", "flip", "caption_dropout",
+    "ema_every", "ema_raw", "from_state", "lr_blocks", "flip", "caption_dropout",
     "network", "network_rank", "network_alpha",
 )  # fmt: skip
 OF_LENGTH = ("epochs", "steps", "save_every_epochs", "save_every_steps")  # of a run that may be extended

@@ -36,6 +36,7 @@ from ohwx_compare.train.run.branch import explain_longer, found_state, take_over
 from ohwx_compare.train.run.finished import is_finished, make_way
 from ohwx_compare.train.run.identity import RunIdentity, identity_of
 from ohwx_compare.train.run.keep import keep, require_space
+from ohwx_compare.train.run.logs import logging_too
 from ohwx_compare.train.run.record import recording
 from ohwx_compare.train.run.state import (
     StateWriter,
@@ -101,8 +102,8 @@ def train(
             return sitting.run(device, lambda event: None)
         sitting.controls = Controls(folder, asked)
         write_recipe(folder / "recipe.json", plan.recipe)
-        with recording(folder, facts, listen) as record, _machine(folder):
-            return sitting.run(device, record)
+        with recording(folder, facts, listen) as record, _machine(folder), logging_too(plan.recipe, record) as told:
+            return sitting.run(device, told)
 
 
 @dataclass(eq=False)
@@ -230,6 +231,7 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
             mine, weights = {first: pictures[0]}, [0.0]
         each = losses(setup.unet, setup.diffusion, batch(setup, number, mine))
         loss = (each * torch.tensor(weights, device=each.device)).sum() / count
+        stepper.is_last_pass = first + len(pictures) == count
         loss.backward()
         lost.append(loss.detach())
         first += len(pictures)

@@ -1,6 +1,7 @@
 """A training's numbers as CSV and in TensorBoard's files, read back by the formats' own rules."""
 
 import csv
+import io
 import struct
 import sys
 from pathlib import Path
@@ -54,6 +55,10 @@ def fields(message: bytes):
     return found
 
 
+def table(path: Path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
 def test_the_checksum_is_castagnolis():
     assert crc32c(b"123456789") == 0xE3069283  # RFC 3720
 
@@ -65,10 +70,10 @@ def test_all_numbers_are_in_both_files(small):
     learned = [event for event in told if isinstance(event, Learned)]
     looks = [event for event in told if isinstance(event, Validated)]
     output = Path(recipe.output)
-    rows = list(csv.DictReader((output / "losses.csv").open(encoding="utf-8", newline="")))
+    rows = table(output / "losses.csv")
     assert [(int(row["step"]), float(row["loss"])) for row in rows] == [(event.step, event.loss) for event in learned]
     assert float(rows[0]["rate/unet"]) == 1e-4
-    checks = list(csv.DictReader((output / "validation.csv").open(encoding="utf-8", newline="")))
+    checks = table(output / "validation.csv")
     assert len(checks) == 5 * len(looks) > 0
     (path,) = (output / "logs").iterdir()
     first, *events = [fields(event) for event in records(path)]

@@ -154,8 +154,8 @@ def _require_blocks(recipe: Fields) -> None:
     rates = recipe.lr_blocks or ()
     if len(rates) != _BLOCKS or not all(0 <= rate < 2**63 for rate in rates) or not any(rates):
         raise ExperimentError(
-            f"lr_blocks is {quoted(list(rates))}, expected {_BLOCKS} rates of 0 or more: embeddings, 9 blocks down, 3 in "
-            "the middle, 9 up, output."
+            f"lr_blocks is {quoted(list(rates))}, expected {_BLOCKS} rates of 0 or more: embeddings, 9 blocks down, "
+            "3 in the middle, 9 up, output."
         )
     if recipe.network is not None or not recipe.lr_unet:
         raise ExperimentError("lr_blocks is of a UNet that trains as a whole; set lr_unet, and network to null.")

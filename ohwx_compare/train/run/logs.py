@@ -78,9 +78,8 @@ def _wandb(recipe: Recipe) -> Iterator[_Write]:
     try:
         wandb = importlib.import_module("wandb")
     except ImportError as error:
-        raise ExperimentError(
-            'log names "wandb", which is not installed; pip install wandb, or take it out.'
-        ) from error
+        said = 'log names "wandb", which is not installed; pip install wandb, or take it out.'
+        raise ExperimentError(said) from error
     run = wandb.init(project="ohwx", name=recipe.name, dir=recipe.output, config=recipe.to_dict())
     try:
         yield lambda step, numbers: run.log(dict(numbers), step=step)

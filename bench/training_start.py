@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 
 from ohwx_compare.testing.tiny import draw_tiny
-from ohwx_compare.train.learn.pictures import encode_all
+from ohwx_compare.train.learn.pictures import encode_dataset
 from ohwx_compare.train.learn.shelf import EncodedShelf, encoded_folder
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
@@ -65,7 +65,7 @@ def start(recipe: Recipe, *, plants: bool) -> dict:
     made = []
     before = time.perf_counter(), time.process_time()
     with (Planted if plants else EncodedShelf)(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
-        encode_all(plan, "cpu", shelf, made.append)
+        encode_dataset(plan, "cpu", shelf, made.append)
     told["read_wall_s"], told["read_cpu_s"] = time.perf_counter() - before[0], time.process_time() - before[1]
     return {"pictures": len(made), "encoded": sum(made), **{name: round(value, 2) for name, value in told.items()}}
 

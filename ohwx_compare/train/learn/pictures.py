@@ -17,7 +17,7 @@ from ohwx_compare.train.learn.cache import Latents, encode_pictures
 from ohwx_compare.train.learn.shelf import EncodedShelf, weights_hash
 from ohwx_compare.train.plan.plan import TrainingPlan
 
-__all__ = ["LatentSet", "encode_all"]
+__all__ = ["LatentSet", "encode_dataset"]
 
 _AHEAD = 2  # batches whose pictures are decoded while one is encoded
 _TOGETHER = 4 * 1024 * 1024  # pixels that a GPU encodes at one time
@@ -33,7 +33,7 @@ class _Wanted:
 LatentSet = dict[tuple[int, bool], Latents]  # by picture and whether it is mirrored
 
 
-def encode_all(plan: TrainingPlan, device: str, shelf: EncodedShelf, on_picture: Callable[[bool], None]) -> LatentSet:
+def encode_dataset(plan: TrainingPlan, device: str, shelf: EncodedShelf, on_picture: Callable[[bool], None]) -> LatentSet:
     """The latents of all pictures that the plan needs, mirrored ones too where the recipe flips.
 
     on_picture: called for each, with whether it had to be encoded. Raises ImageError for a picture that changed since

@@ -25,7 +25,7 @@ from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import Diffusion, Huber
 from ohwx_compare.train.learn.low_rank import put_beside
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
-from ohwx_compare.train.learn.pictures import LatentSet, encode_all
+from ohwx_compare.train.learn.pictures import LatentSet, encode_dataset
 from ohwx_compare.train.learn.shelf import EncodedShelf, encoded_folder
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
@@ -73,7 +73,7 @@ def set_up(
     """
     recipe, base = plan.recipe, Path(plan.recipe.base)
     with EncodedShelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
-        latents = encode_all(plan, device, shelf, on_picture)
+        latents = encode_dataset(plan, device, shelf, on_picture)
     held = torch.float32 if recipe.precision.startswith("fp32") else torch.bfloat16  # masters come from float32
     rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
     parts = {part: load_part(part, base, device=device, dtype=held) for part, rate in rates.items() if rate}

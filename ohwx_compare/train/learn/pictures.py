@@ -33,7 +33,9 @@ class _Wanted:
 LatentSet = dict[tuple[int, bool], Latents]  # by picture and whether it is mirrored
 
 
-def encode_dataset(plan: TrainingPlan, device: str, shelf: EncodedShelf, on_picture: Callable[[bool], None]) -> LatentSet:
+def encode_dataset(
+    plan: TrainingPlan, device: str, shelf: EncodedShelf, on_picture: Callable[[bool], None]
+) -> LatentSet:
     """The latents of all pictures that the plan needs, mirrored ones too where the recipe flips.
 
     on_picture: called for each, with whether it had to be encoded. Raises ImageError for a picture that changed since

@@ -27,7 +27,7 @@ def judgement(planted, square_sight, my_photographs):
     run = judged_run(open_run(planted), "ohwx man")
     trained = trained_in(run)
     measures = [Likeness(square_sight, my_photographs), CornerStyle()]
-    return judge_scores(run, trained, score_run(run, measures, trained.bases))
+    return judge_scores(run, trained, score_run(run, measures))
 
 
 class Scripts(HTMLParser):

@@ -47,7 +47,7 @@ class ScoreRow:
     """What a measure said of one picture."""
 
     picture: str  # the picture's key: a cell's `before_key` or `key`, of other pictures the sha256 of the file
-    control: str = ""  # the key of the base's picture that it was held against; "" without one
+    control: str = ""  # the key of the picture before its face pass that it was held against; "" without one
     value: float | None
     outcome: str
     details: Mapping[str, float | str] = field(default_factory=dict)

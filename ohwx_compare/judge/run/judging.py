@@ -58,7 +58,7 @@ def judge_folder(
     given = base_file(judged, trained.bases, given)
     detector = partial(judging_detector, asked.detector, usual, asked.detectors, given.device)
     made = measures_for(judged, trained.bases, given, detector, digest)
-    scored = score_run(judged, made.measures, trained.bases, on_event, is_stopping, adopt=asked.adopt)
+    scored = score_run(judged, made.measures, on_event, is_stopping, adopt=asked.adopt)
     return judge_scores(judged, trained, scored, band=asked.band, votes=votes, missing=made.missing)
 
 

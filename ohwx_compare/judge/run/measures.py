@@ -23,6 +23,7 @@ from ohwx_compare.judge.measure import Asked, PictureMeasure
 from ohwx_compare.judge.onnx_faces import OnnxFaces
 from ohwx_compare.judge.references import FaceSight, References, read_references
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
+from ohwx_compare.judge.seams import Seams
 from ohwx_compare.judge.style_ends import StyleControl, StyleEnds
 from ohwx_compare.judge.style_kept import StyleKept
 from ohwx_compare.judge.vae_sight import VaeSight
@@ -97,8 +98,9 @@ def measures_for(
     )
     second = _second_opinion(given, controls, digest) if given.second_opinion else Measures(())
     clip = _clip(given, controls)
+    seams = (Seams(),) if run.has_face_pass else ()
     return Measures(
-        (*made, *drift, *second.measures, *clip.measures, Diversity()),
+        (*made, *drift, *second.measures, *clip.measures, Diversity(), *seams),
         (*likeness.missing, *style.missing, *second.missing, *clip.missing),
     )
 

@@ -23,6 +23,7 @@ from ohwx_compare.judge.run.pictures import JudgedPicture
 from ohwx_compare.judge.run.table import MeasureTable
 from ohwx_compare.judge.words import chance, rounded, scope
 from ohwx_compare.look.report.charts import Mark, forest, level_chart, scatter
+from ohwx_compare.look.report.look_at import to_look_at
 from ohwx_compare.look.report.numbers import judgement_json
 from ohwx_compare.look.report.sentences import Said, kept_words, opening
 from ohwx_compare.look.templating import filled, source_hash
@@ -64,6 +65,7 @@ def render_judgement(found: Judgement) -> str:
         "STYLES": "".join(_styles(found)),
         "CHECKPOINTS": _checkpoints(found),
         "BESIDE": _items(said.beside),
+        "LOOK_AT": _look_at(found),
         "MISSING": _items(said.missing or ("Nothing.",)),
         "LIMITS": _items(said.limits),
         "MEASURES": _measures(found),
@@ -124,7 +126,7 @@ def _forest_key(found: Judgement, judged: Judged, measure: str) -> str:
 
 def _checkpoints(found: Judgement) -> str:
     names = list(found.tables)
-    heads = ("checkpoint", "training", "shown", *names, "no face", "copies", "made worse")
+    heads = ("checkpoint", "training", "shown", *names, "no face", "copies", "made worse", "seams", "wrong faces")
     return _table(heads, [_checkpoint(found, point, names) for point in found.points])
 
 
@@ -135,8 +137,19 @@ def _checkpoint(found: Judgement, point: RunPoint, names: Sequence[str]) -> tupl
     levels = (_effect(level, "{:.2f}") if (level := point.levels.get(name)) else "" for name in names)
     faces = f"{counts.no_face.value:.0%}" if counts and counts.no_face else ""
     copies, worse = (str(n) if n else "" for n in ((counts.copies, counts.worse) if counts else (0, 0)))
+    passed = point.passed
+    seams, wrong = (str(len(own)) if own else "" for own in ((passed.seams, passed.wrong) if passed else ((), ())))
     training = "base" if is_base else save.training if save else ""
-    return escape(point.label), escape(training), shown, *levels, faces, copies, worse
+    return escape(point.label), escape(training), shown, *levels, faces, copies, worse, seams, wrong
+
+
+def _look_at(found: Judgement) -> str:
+    """Links to single pictures, a part of the page that is folded up."""
+    links = [f'<a href="{_link(found, each.path)}">{escape(why)}</a>' for each, why in to_look_at(found)]
+    if not links:
+        return ""
+    items = "".join(f"<li>{link}</li>" for link in links)
+    return f'<details><summary>Pictures to look at: {len(links):,}</summary><ul class="said">{items}</ul></details>'
 
 
 def _measures(found: Judgement) -> str:

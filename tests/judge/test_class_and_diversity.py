@@ -46,7 +46,9 @@ def test_class_drift_is_of_the_prompts_without_the_token(tmp_path, square_sight,
     assert clause.effect.value < -0.4
 
 
-def test_a_run_is_asked_for_class_drift_and_seams_where_it_can_tell(planted, tmp_path, monkeypatch, square_sight, my_photographs):
+def test_a_run_is_asked_for_class_drift_and_seams_where_it_can_tell(
+    planted, tmp_path, monkeypatch, square_sight, my_photographs
+):
     monkeypatch.setattr(
         measures, "_likeness", lambda *given: measures.Measures((Likeness(square_sight, my_photographs),))
     )

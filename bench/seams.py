@@ -2,7 +2,7 @@
 
 usage: python bench/seams.py [--archive face_recognition-1.3.0.tar.gz] [--more DIR] [--toys 40]
 
-A mask as ADetailer's (a box, dilated by 4 px) is drawn anew in a way whose truth is known, blurred and pasted by the
+A mask as ADetailer's (a box, dilated by 4 px) is inpainted in a way whose truth is known, blurred and pasted by the
 program's own functions. Photographs, the longer side 1024 px: those of the package, at the face and at three places by
 chance, and any others, at three places. Toy pictures: people and scenes by number, 128 px, at the face. The rule was
 chosen on biden.jpg, NASA's astronaut and the toy pictures 0 to 39; none of them is here.

@@ -1,4 +1,4 @@
-"""Seams of the face pass, a measure: the share of a redrawn face's border that shows."""
+"""Seams of the face pass, a measure: the share of an inpainted face's border that shows."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
+from ohwx_compare.judge.inpainted import inpainted
 from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, boxes_text, measure_key
-from ohwx_compare.judge.redrawn import redrawn
 
 __all__ = ["SEAMS", "Seams"]
 
@@ -49,7 +49,7 @@ class Seams:
         """One picture's; both RGB."""
         if before.size != after.size:
             return Score(None, _OTHER_SIZE)
-        parts = redrawn(before, after)
+        parts = inpainted(before, after)
         shares = [part.visible for part in parts if not np.isnan(part.visible)]
         if parts and not shares:
             return Score(None, _WHOLE)

@@ -70,10 +70,10 @@ def test_the_report_says_so_and_names_the_pictures(found):
     numbers = {one["label"]: one for one in judgement_json(judgement)["checkpoints"]}
     json.dumps(numbers)
     assert numbers["a-30"]["seams"] == [f"images/{with_seam.path.name}"]
-    assert (numbers["a-60"]["wrong_faces"], numbers["a-60"]["redrawn"]) == ([f"images/{wrong.path.name}"], 4)
+    assert (numbers["a-60"]["wrong_faces"], numbers["a-60"]["inpainted"]) == ([f"images/{wrong.path.name}"], 4)
     text, page = judgement_markdown(judgement), render_judgement(judgement)
-    assert "The border of a redrawn face shows in 1 of 4 in a-30." in text
-    assert "The face pass drew another face than the largest anew in 1 of 4 in a-60." in text
+    assert "The border of an inpainted face shows in 1 of 4 in a-30." in text
+    assert "The face pass inpainted another face than the largest in 1 of 4 in a-60." in text
     for path in (with_seam.path, wrong.path):
         assert f"`images/{path.name}`: " in text
         assert f'<a href="images/{path.name}">' in page

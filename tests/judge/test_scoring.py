@@ -11,7 +11,7 @@ from ohwx_compare.core.events import Failed, Started, Step
 from ohwx_compare.errors import Interrupted
 from ohwx_compare.files.ledger.measures import MeasureLedger
 from ohwx_compare.judge.measure import Asked, MeasureWords, Score, measure_key
-from ohwx_compare.judge.run.scoring import NOT_REDRAWN, UNREADABLE, before_of, score_run
+from ohwx_compare.judge.run.scoring import NOT_INPAINTED, UNREADABLE, before_of, score_run
 
 
 class Brighter:
@@ -83,7 +83,7 @@ def test_a_measure_is_given_the_picture_before_its_face_pass(judged):
 def test_a_picture_that_no_face_pass_changed_is_told_so(judged):
     alone = replace(judged, pictures=tuple(each for each in judged.pictures if each.is_last))
     scored = score_run(alone, [Brighter()])[0].scores
-    assert {(score.value, score.outcome) for score in scored.values()} == {(None, NOT_REDRAWN)}
+    assert {(score.value, score.outcome) for score in scored.values()} == {(None, NOT_INPAINTED)}
 
 
 def test_a_score_hangs_on_the_picture_before(judged):

@@ -1,4 +1,4 @@
-"""What a checkpoint's face passes did beside likeness: seams, and faces drawn anew that nobody asked for."""
+"""What a checkpoint's face passes did beside likeness: seams, and faces inpainted that nobody asked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ class PassCounts:
     """Of one checkpoint's pictures."""
 
     looked: int  # pictures of a face pass that could be held against those before it
-    seams: tuple[JudgedPicture, ...]  # in which the border of a redrawn face shows, the plainest first
-    wrong: tuple[JudgedPicture, ...]  # in which another face than the wanted one was redrawn
+    seams: tuple[JudgedPicture, ...]  # in which the border of an inpainted face shows, the plainest first
+    wrong: tuple[JudgedPicture, ...]  # in which another face than the wanted one was inpainted
 
 
 def pass_counts(seams: MeasureTable, likeness: MeasureTable | None, checkpoint: str) -> PassCounts:
     """Count a checkpoint's pictures by the measure of seams.
 
     The wanted face is the one whose likeness counts in the picture before the pass, else the largest that the pass
-    found. What was redrawn is what the pass says, else what differs from the picture before it. Where nothing tells
+    found. What was inpainted is what the pass says, else what differs from the picture before it. Where nothing tells
     which face is wanted, none is called wrong.
     """
     own = {each: score for each, score in seams.scored.scores.items() if each.checkpoint == checkpoint}
@@ -39,14 +39,14 @@ def pass_counts(seams: MeasureTable, likeness: MeasureTable | None, checkpoint: 
         early = before.get(each.place[:2])
         seen = likeness.scored.scores[early].details.get("box", "") if likeness and early else ""
         wanted = boxes_in(seen) or _largest(each.faces)
-        if any(not _holds(box, *wanted) for box in _redrawn(each, score) if wanted):
+        if any(not _holds(box, *wanted) for box in _inpainted(each, score) if wanted):
             wrong.append(each)
     return PassCounts(
         looked=len(told), seams=tuple(sorted(shown, key=lambda each: -seams.value(each))), wrong=tuple(wrong)
     )
 
 
-def _redrawn(picture: JudgedPicture, score: Score) -> tuple[Box, ...]:
+def _inpainted(picture: JudgedPicture, score: Score) -> tuple[Box, ...]:
     told = tuple(Box(*face.box) for face in picture.faces if face.fate is Fate.INPAINTED)
     return told or boxes_in(score.details.get("boxes", ""))
 

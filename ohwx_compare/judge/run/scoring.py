@@ -16,9 +16,9 @@ from ohwx_compare.files.ledger.measures import MeasureLedger, MeasureRow, ScoreR
 from ohwx_compare.judge.measure import MeasureContext, PictureMeasure, Score
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
 
-__all__ = ["NOT_A_NUMBER", "NOT_REDRAWN", "ONE_COLOUR", "UNREADABLE", "MeasureScores", "before_of", "score_run"]
+__all__ = ["NOT_A_NUMBER", "NOT_INPAINTED", "ONE_COLOUR", "UNREADABLE", "MeasureScores", "before_of", "score_run"]
 
-NOT_REDRAWN = "not changed by a face pass"
+NOT_INPAINTED = "not changed by a face pass"
 NOT_A_NUMBER = "no number came out"
 UNREADABLE = "cannot be read"
 ONE_COLOUR = "of one colour"
@@ -137,7 +137,7 @@ class _Work:
         for each in pictures:
             if each.asked is measure.asked and (each.is_last or not measure.takes_before):
                 row = known.get((each.key, self._before_key(measure, each)))
-                why = UNREADABLE if each.key in self._unreadable else NOT_REDRAWN
+                why = UNREADABLE if each.key in self._unreadable else NOT_INPAINTED
                 found[each] = Score(row.value, row.outcome, row.details) if row else Score(None, why)
         return found
 

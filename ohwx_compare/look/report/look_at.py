@@ -10,7 +10,7 @@ from ohwx_compare.judge.seams import SEAMS
 
 __all__ = ["relative_path", "to_look_at"]
 
-WRONG = "another face than the largest was redrawn"
+WRONG = "another face than the largest was inpainted"
 
 
 def to_look_at(found: Judgement) -> Iterator[tuple[JudgedPicture, str]]:

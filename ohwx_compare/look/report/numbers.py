@@ -146,7 +146,7 @@ def _point(found: Judgement, point: RunPoint) -> dict[str, Any]:
 def _passed(found: Judgement, passed: PassCounts) -> dict[str, Any]:
     """Pictures of the face pass by their paths in the folder, "/" between."""
     seams, wrong = ([relative_path(found, each) for each in own] for own in (passed.seams, passed.wrong))
-    return {"redrawn": passed.looked, "seams": seams, "wrong_faces": wrong}
+    return {"inpainted": passed.looked, "seams": seams, "wrong_faces": wrong}
 
 
 def _counts(counts: FaceCounts) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from PIL import Image
 
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.files import masks
+from ohwx_compare.judge.inpainted import inpainted
 from ohwx_compare.judge.measure import MeasureContext, boxes_in
-from ohwx_compare.judge.redrawn import redrawn
 from ohwx_compare.judge.seams import Seams
 
 FACE = Box(297, 189, 558, 450)
@@ -30,7 +30,7 @@ def after(pixels, drawn, *boxes, blur=4):
 
 
 def share(pixels, image):
-    return max((part.visible for part in redrawn(Image.fromarray(pixels.astype(np.uint8)), image)), default=0.0)
+    return max((part.visible for part in inpainted(Image.fromarray(pixels.astype(np.uint8)), image)), default=0.0)
 
 
 @pytest.mark.parametrize("blur", [0, 4])
@@ -61,10 +61,10 @@ def test_the_parts_are_where_the_pass_drew(photograph):
     """Two masks of their own, within the blur's reach; nothing for a pass that changed nothing."""
     before = Image.fromarray(photograph.astype(np.uint8))
     other = Box(40, 600, 160, 720)
-    found = redrawn(before, after(photograph, photograph + 30, FACE, other))
+    found = inpainted(before, after(photograph, photograph + 30, FACE, other))
     for part, box in zip(found, (FACE, other), strict=True):
         assert np.abs(np.subtract(part.box.xyxy, box.xyxy)).max() <= 4 + 10
-    assert redrawn(before, before) == []
+    assert inpainted(before, before) == []
 
 
 def test_the_measure_says_what_it_cannot_hold_against_each_other(photograph):

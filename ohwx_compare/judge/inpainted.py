@@ -15,7 +15,7 @@ from PIL import Image
 
 from ohwx_compare.core.geometry import Box
 
-__all__ = ["Redrawn", "redrawn"]
+__all__ = ["Inpainted", "inpainted"]
 
 _CHANGED = 2  # levels of 255: less is rounding
 _LEAST = 64  # px: a smaller speck is no face
@@ -33,14 +33,14 @@ _Mask = NDArray[np.uint8]  # (H, W), 0 or 1
 
 
 @dataclass(frozen=True)
-class Redrawn:
-    """A part of a picture that was drawn anew."""
+class Inpainted:
+    """A part of a picture that a pass inpainted."""
 
     box: Box  # px
     visible: float  # the share of its border that shows, 0..1; NaN where all of it lies on the picture's own edge
 
 
-def redrawn(before: Image.Image, after: Image.Image) -> list[Redrawn]:
+def inpainted(before: Image.Image, after: Image.Image) -> list[Inpainted]:
     """The parts of `after` that differ from `before` (both RGB and of one size), the largest first."""
     old, new = (np.asarray(image, np.float32) for image in (before, after))
     changed = (np.abs(new - old).max(2) >= _CHANGED).astype(np.uint8)
@@ -54,7 +54,7 @@ def redrawn(before: Image.Image, after: Image.Image) -> list[Redrawn]:
         region = np.zeros(old[around].shape[:2], np.uint8)
         cv2.drawContours(region, [outline], 0, 1, cv2.FILLED, offset=(-left, -top))
         if region.sum() >= _LEAST:
-            found.append(Redrawn(Box(x, y, x + width, y + height), _visible(old[around], new[around], region)))
+            found.append(Inpainted(Box(x, y, x + width, y + height), _visible(old[around], new[around], region)))
     return found
 
 

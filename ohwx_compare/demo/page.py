@@ -20,7 +20,7 @@ from ohwx_compare.judge.effects import Effect
 from ohwx_compare.judge.factorial import Contrast
 from ohwx_compare.judge.many import Screened
 from ohwx_compare.judge.matching import LEAST_PAIRS, StyleMatch
-from ohwx_compare.judge.words import chance, rounded, scope, signed
+from ohwx_compare.judge.words import chance, scope, signed, spanned
 from ohwx_compare.look.templating import filled, source_hash
 
 __all__ = ["write_answer"]
@@ -93,7 +93,7 @@ def _difference(difference: Effect | None, is_clear: bool | None = None) -> str:
 
 
 def _with_interval(effect: Effect, form: str) -> str:
-    value, low, high = (rounded(each, form) for each in (effect.value, effect.low, effect.high))
+    value, low, high = spanned(effect, form)
     interval = "all alike" if effect.is_even else f"{low} to {high}"
     return f'{value}<span class="n">{interval}</span><span class="n">n {effect.n}</span>'
 

@@ -21,7 +21,7 @@ from ohwx_compare.judge.measure import LIKENESS, STYLE_KEPT
 from ohwx_compare.judge.run.judgement import Judged, Judgement, RunPoint
 from ohwx_compare.judge.run.pictures import JudgedPicture
 from ohwx_compare.judge.run.table import MeasureTable
-from ohwx_compare.judge.words import chance, rounded, scope
+from ohwx_compare.judge.words import chance, rounded, scope, spanned
 from ohwx_compare.look.report.charts import Mark, forest, level_chart, scatter
 from ohwx_compare.look.report.look_at import to_look_at
 from ohwx_compare.look.report.numbers import judgement_json
@@ -162,7 +162,7 @@ def _measures(found: Judgement) -> str:
 
 
 def _effect(effect: Effect, form: str = "{:+.2f}") -> str:
-    value, low, high = (rounded(each, form) for each in (effect.value, effect.low, effect.high))
+    value, low, high = spanned(effect, form)
     interval = "all alike" if effect.is_even else f"{low} to {high}"
     clear = ' class="clear"' if effect.is_clear and "+" in form else ""
     return f'<span{clear}>{value}</span><span class="n">{interval}</span>'

@@ -38,8 +38,11 @@ from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.core.request.steps import picture_steps
 from ohwx_compare.errors import InfotextError, Interrupted, OhwxError, UnsupportedKeyError
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.images import load_rgb, write_result
+from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.files.names import FreeNames
+from ohwx_compare.files.vaes import named_vaes
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -132,17 +135,17 @@ def read_original(
     stem: str,
     image: Path | None = None,
     vae: Path | None = None,
-    vaes: Sequence[Path] = (),
+    vaes: NamedFiles | None = None,
     settings: Mapping[str, Any] = MappingProxyType({}),
     start: StartPictures = FROM_NOISE,
 ) -> Original:
-    """Read one infotext; `vae` stands for the one that it names, which is looked for in the folders `vaes`.
+    """Read one infotext; `vae` stands for the one that it names, which is looked for in `vaes`.
 
     settings: fields of the job that it cannot tell.
 
     Raises InfotextError for what cannot be replayed: a grid, an unsupported key, img2img without `start`.
     """
-    parsed, about_vae = with_vae(infotext.parse(text), vae, vaes)
+    parsed, about_vae = with_vae(infotext.parse(text), vae, vaes or named_vaes((), (), sha256))
     if infotext.xyz(parsed):
         raise InfotextError(
             f"{stem} is the infotext of an X/Y/Z grid; for a grid use: ohwx compare --from "
@@ -183,6 +186,7 @@ def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
 
 def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[Original]:
     settings, start = read_settings(options.set), read_start(options)
+    vaes = named_vaes(options.vaes, [options.checkpoints], sha256)
     names = FreeNames(options.out, filter(is_file, map(Path, options.inputs)), advice="choose another --out")
     for given in options.inputs:
         name = given if len(given) < 80 else f"{given[:77]}..."
@@ -201,7 +205,7 @@ def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[
                     stem=stem,
                     image=found.image,
                     vae=options.vae,
-                    vaes=options.vaes,
+                    vaes=vaes,
                     settings=settings,
                     start=start,
                 )

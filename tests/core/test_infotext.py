@@ -262,7 +262,7 @@ REFUSED = [
         "Schedule type: Laplace",
         "Script: SD upscale",
         "Nobody knows: 1",
-        "ADetailer model: mediapipe_face_full",
+        "ADetailer model: yolov8x-worldv2.pt",
     ),
 ]
 

@@ -10,7 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key, is_denoise_leaked
+from ohwx_compare.core.infotext.face_keys import (
+    adetailer_faces,
+    is_built_key,
+    is_denoise_leaked,
+    is_passed_through,
+)
 from ohwx_compare.core.infotext.hires_keys import HIRES_KEYS, has_hires, hires_settings
 from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
@@ -21,7 +26,7 @@ from ohwx_compare.core.infotext.soft_keys import SOFT_KEYS
 from ohwx_compare.core.infotext.vae import names_vae
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
-from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.face import MEDIAPIPE, FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import GENERATORS, MASKED_CONTENTS
 from ohwx_compare.errors import UnsupportedKeyError
@@ -184,7 +189,8 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
     if _MODULE.fullmatch(key):
         return names_vae(infotext)
     fine = (*_NEUTRAL.get(key, ()), *_VALUES.get(key, ()))
-    return key in _DRAWN or key in _HARMLESS or value in fine or is_built_key(key)
+    is_face = is_built_key(key) or is_passed_through(key, infotext)
+    return key in _DRAWN or key in _HARMLESS or value in fine or is_face
 
 
 def _are_checkpoints(resources: str) -> bool:
@@ -218,7 +224,7 @@ def _faces(tabs: Sequence[FaceSettings]) -> Iterator[str]:
 
 
 def _face(tab: FaceSettings) -> Iterator[str]:
-    if tab.model.lower().startswith("mediapipe"):
+    if tab.model.lower().startswith("mediapipe") and tab.model not in MEDIAPIPE:
         yield f"model: {tab.model}"
     if "-world" in tab.model:  # in every other detector ADetailer ignores classes
         yield f"model classes: {tab.classes or tab.model}"

@@ -29,7 +29,7 @@ from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
-from ohwx_compare.files.detectors import is_detector, missing_detector
+from ohwx_compare.files.detectors import has_detector, missing_detector
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.memory import free_bytes
@@ -93,7 +93,7 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes, reads=False)
     places, _ = detectors_asked(options, ())
     names = {tab.model for cell in experiment.cells() for tab in cell.faces}
-    if (lost := [name for name in names if not is_detector(name, places)]) and not options.out:
+    if (lost := [name for name in names if not has_detector(name, places)]) and not options.out:
         raise missing_detector(min(lost), places)
     own = _opened([options.out] if options.out else [])
     lenders = _opened(run_folders(options.reuse))

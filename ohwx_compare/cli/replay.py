@@ -33,6 +33,7 @@ from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import checkpoint_of
 from ohwx_compare.core.infotext import infotext
+from ohwx_compare.core.infotext.earlier import as_of_its_version
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.core.request.limits import require_valid
@@ -154,7 +155,8 @@ def read_original(
     infotext.require_supported(parsed)
     start, about_start = start.for_text(parsed)
     faces = infotext.faces(parsed)
-    job = replace(infotext.to_job(parsed), **settings)
+    job = infotext.to_job(parsed)
+    job = replace(job, **{**as_of_its_version(parsed, job), **settings})
     require_valid(job)
     if faces and (start.mask or job.color_correction):
         what = "an inpaint" if start.mask else "colour correction"

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ohwx_compare.errors import CheckpointError
 
-__all__ = ["EXTRA", "OtherUpscaler", "read_other"]
+__all__ = ["OtherUpscaler", "read_other"]
 
-EXTRA = "sd-webui-ohwx-compare[upscalers]"
+_PACKAGE = "sd-webui-ohwx-compare[upscalers]"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _spandrel(name: str) -> ModuleType:
     except ImportError as error:
         raise CheckpointError(
             f"{name} is not an upscaler of ESRGAN's kind; others (SwinIR, DAT, HAT, SPAN, ...) need the package "
-            f"spandrel: pip install {EXTRA!r}. Or choose one such as 4x-UltraSharp or RealESRGAN_x4plus."
+            f"spandrel: pip install {_PACKAGE!r}. Or choose one such as 4x-UltraSharp or RealESRGAN_x4plus."
         ) from error
     except RuntimeError as error:  # torchvision, which it imports, does not fit this torch
         raise CheckpointError(f"{name} needs the package spandrel, which cannot be loaded here: {error}.") from error

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from ohwx_compare.core.request.face import CASCADE, MEDIAPIPE
 from ohwx_compare.errors import DetectorError, MissingDetectorError
 
-__all__ = ["adetailer_cache", "detector_file", "detectors_there", "is_detector", "mediapipe_files", "missing_detector"]
+__all__ = ["adetailer_cache", "detector_file", "detectors_there", "has_detector", "mediapipe_files", "missing_detector"]
 
 _SUFFIXES = (".pt", ".safetensors")
 _SHORT = "face_detection/face_detection_short_range.tflite"
@@ -34,10 +34,10 @@ def detectors_there(folders: Sequence[Path]) -> list[str]:
     """The names of all that can be chosen: files, sorted without regard to case, MediaPipe's, and OpenCV's own last."""
     files = {Path(name) for place in _places(folders) for _, _, names in os.walk(place) for name in names}
     names = {file.name for file in files if file.suffix in _SUFFIXES}
-    return [*sorted(names, key=str.casefold), *(name for name in MEDIAPIPE if is_detector(name, ())), CASCADE]
+    return [*sorted(names, key=str.casefold), *(name for name in MEDIAPIPE if has_detector(name, ())), CASCADE]
 
 
-def is_detector(name: str, folders: Sequence[Path]) -> bool:
+def has_detector(name: str, folders: Sequence[Path]) -> bool:
     """Whether a detector of this name is there, of whatever kind."""
     if name in MEDIAPIPE:
         with suppress(DetectorError):

@@ -17,7 +17,7 @@ from ohwx_compare.core.request.face import MEDIAPIPE, FaceSettings
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.errors import DetectorError
 from ohwx_compare.files import detectors
-from ohwx_compare.files.detectors import detectors_there, is_detector
+from ohwx_compare.files.detectors import detectors_there, has_detector
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_without_them_they_are_refused_by_name(there, tmp_path, monkeypatch):
     for name in MEDIAPIPE:
         with pytest.raises(DetectorError, match=f"{name} is one of MediaPipe's .* {why}.*pip install 'mediapipe<"):
             find_detector(name, [tmp_path])
-        assert not is_detector(name, [tmp_path])
+        assert not has_detector(name, [tmp_path])
     assert not set(MEDIAPIPE) & set(detectors_there([tmp_path]))
 
 

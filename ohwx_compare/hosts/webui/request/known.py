@@ -16,7 +16,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import GENERATORS, MERGES, SORTS, TOP_K_BY
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.files.detectors import is_detector, missing_detector
+from ohwx_compare.files.detectors import has_detector, missing_detector
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoints_here, detector_folders, detector_names, listed_checkpoints
 from ohwx_compare.hosts.webui.generation import loading
@@ -126,7 +126,7 @@ def _require_checkpoint(name: str) -> None:
 def require_detectors(names: Iterable[str]) -> None:
     """Raise DetectorError for the first face detector that is not there, naming those that are."""
     for name in names:
-        if not is_detector(name, detector_folders()):
+        if not has_detector(name, detector_folders()):
             raise missing_detector(name, detector_folders())
 
 

@@ -125,16 +125,18 @@ def _require_few_chunks(file: BinaryIO) -> None:
             pass
 
 
-def write_png(path: Path, image: Image.Image, infotext: str, record: str = "") -> None:
+def write_png(path: Path, image: Image.Image, infotext: str, record: str = "", *, dpi: int | None = None) -> None:
     """Write `image` (RGB) losslessly with its infotext, whole or not at all.
 
-    record: what the program keeps of it, in a chunk of its own before the infotext, see `infotexts.read_record`.
+    record: what the program keeps of it, in a chunk of its own before the infotext, see `infotexts.read_record`; dpi:
+    px of an inch, where it is made for paper.
 
     Like the webui: a tEXt chunk where the text is Latin-1 (and could not be taken for UTF-8), else iTXt. The same
     picture and text give the same bytes.
     Raises ImageError.
     """
-    _write(path, image, "PNG", pnginfo=_chunks(infotext, record), compress_type=zlib.Z_RLE)
+    sized = {"dpi": (dpi, dpi)} if dpi else {}
+    _write(path, image, "PNG", pnginfo=_chunks(infotext, record), compress_type=zlib.Z_RLE, **sized)
 
 
 def write_result(path: Path, image: Image.Image, infotext: str) -> None:

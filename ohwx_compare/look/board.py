@@ -5,12 +5,13 @@ Sheet and page are both made from it. No model is needed: the ledger has everyth
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, product
+from itertools import groupby
 from types import MappingProxyType
 
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.files.ledger.rows import Result, Run, RunCell
+from ohwx_compare.look.arrangement import Arrangement, arranged
 from ohwx_compare.words import counted
 
 __all__ = [
@@ -25,7 +26,6 @@ __all__ = [
     "summary",
 ]
 
-_PROMPTS = ("prompt", "prompt s/r")
 _NOUNS: Mapping[str, str] = MappingProxyType(  # what one value of an axis is called
     {
         **{kind: kind for kind in ("checkpoint", "prompt", "seed", "sampler", "schedule")},
@@ -67,6 +67,7 @@ class Board:
     run: Run
     columns: tuple[Column, ...]
     groups: tuple[RowGroup, ...]
+    chosen: Arrangement | None = None  # None: as it was planned
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -74,29 +75,28 @@ class Board:
         return tuple(row for group in self.groups for row in group.rows)
 
     @property
+    def cells(self) -> tuple[RunCell, ...]:
+        """All cells, row by row."""
+        return tuple(cell for row in self.rows for cell in row.cells)
+
+    @property
     def has_face_pass(self) -> bool:
         """Whether any cell has a picture after the face pass."""
-        return any(cell.result.after for cell in self.run.cells)
+        return any(cell.result.after for cell in self.cells)
 
 
-def board_of(run: Run) -> Board:
-    """Arrange a run, finished or not. Axes that change the prompt vary slowest, so that its rows stand together."""
+def board_of(run: Run, chosen: Arrangement | None = None) -> Board:
+    """Arrange a run, finished or not: as chosen, or as planned. Neighbouring rows of one prompt stand together."""
+    shown = chosen or arranged(run)
     axes = run.experiment.axes
-    across = run.experiment.column_axis or 0
-    down = [i for i in range(len(axes)) if i != across]
-    down.sort(key=lambda i: axes[i].kind not in _PROMPTS)
-    cells = {cell.cell.coordinates: cell for cell in run.cells}
-    rows = []
-    for chosen in product(*(range(len(axes[i].values)) for i in down)):
-        at = dict(zip(down, chosen, strict=True))
-        line = [cells[tuple((at | {across: c})[i] for i in range(len(axes)))] for c in range(len(axes[across].values))]
-        rows.append(Row(_row_label(axes, down, line), tuple(line)))
+    lines = [tuple(run.cells[number - 1] for number in line) for line in shown.lines]
+    rows = [Row(_row_label(axes, shown.rows, line), line) for line in lines]
     groups = [
         RowGroup(*key, tuple(members))
         for key, members in groupby(rows, key=lambda row: (_same(row, "prompt"), _same(row, "negative")))
     ]
-    columns = tuple(_column(run, across, c) for c in range(len(axes[across].values)))
-    return Board(run, columns, tuple(groups))
+    columns = tuple(_column(run, shown.columns, cell) for cell in (lines[0] if lines else ()))
+    return Board(run, columns, tuple(groups), chosen)
 
 
 def face_caption(result: Result) -> str:
@@ -127,10 +127,15 @@ def in_words(result: Result) -> str:
     return f"{', '.join(said)}; found by {detectors}"
 
 
-def summary(board: Board) -> str:
-    """How large the experiment is, in words."""
-    axes = [axis for axis in board.run.experiment.axes if len(axis.values) > 1 or axis.kind == "checkpoint"]
-    return " × ".join(counted_values(axis.kind, len(axis.values)) for axis in axes)
+def summary(run: Run, cells: Sequence[RunCell] | None = None) -> str:
+    """How large the experiment is in words, or what is shown of it."""
+    axes = run.experiment.axes
+    counts = [
+        len(axis.values) if cells is None else len({cell.cell.coordinates[i] for cell in cells})
+        for i, axis in enumerate(axes)
+    ]
+    told = [(axis.kind, count) for axis, count in zip(axes, counts, strict=True)]
+    return " × ".join(counted_values(kind, count) for kind, count in told if count > 1 or kind == "checkpoint")
 
 
 def counted_values(kind: str, count: int) -> str:
@@ -150,12 +155,14 @@ def _same(row: Row, field: str) -> str:
     return texts.pop() if len(texts) == 1 else ""
 
 
-def _column(run: Run, axis: int, at: int) -> Column:
-    value, label = run.experiment.axes[axis].values[at], run.experiment.labels_of(axis)[at]
-    if not isinstance(value, CheckpointRef):
+def _column(run: Run, axes: Sequence[int], top: RunCell) -> Column:
+    values = [run.experiment.axes[i].values[top.cell.coordinates[i]] for i in axes]
+    label = " · ".join(run.experiment.labels_of(i)[top.cell.coordinates[i]] for i in axes)
+    ref = values[0] if len(values) == 1 else None
+    if not isinstance(ref, CheckpointRef):
         return Column(label)
-    used = next((row.sha256 for row in run.checkpoints if row.ref == str(value)), None)
-    return Column(label, used or value.short_hash)
+    used = next((row.sha256 for row in run.checkpoints if row.ref == str(ref)), None)
+    return Column(label, used or ref.short_hash)
 
 
 def _confidences(faces: Sequence[FaceRecord]) -> str:

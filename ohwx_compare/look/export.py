@@ -3,11 +3,11 @@
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import ExperimentError, ImageError, LedgerError
@@ -22,7 +22,7 @@ from ohwx_compare.look.lettering import Lettering
 from ohwx_compare.look.page import write_page
 from ohwx_compare.words import on_one_line
 
-__all__ = ["EXPORTS", "EXPORT_PARTS", "export_chosen", "zipped"]
+__all__ = ["EXPORTS", "EXPORT_PARTS", "copy_pictures", "export_chosen", "new_export", "unwritten", "zipped"]
 
 EXPORTS = "exports"
 """The folder of exports, in the run folder."""
@@ -40,12 +40,8 @@ def export_chosen(run: Run, numbers: Sequence[int], parts: Sequence[str], note: 
     cells = [run.cells[number - 1] for number in numbers if run.cells[number - 1].result.image]
     if not cells or not set(parts) & set(EXPORT_PARTS):
         raise ExperimentError("Choose pictures that are there, and what is exported of them.")
-    root = run.folder / EXPORTS
+    folder = new_export(run.folder)
     try:
-        root.mkdir(exist_ok=True)
-        if not is_inner_folder(root):
-            raise LedgerError(f"{root} is a link or a file, expected a folder; delete it.")
-        folder = _new_folder(root)
         writers = {"pictures": _pictures, "sheet": _sheet, "table": _table}
         for part, write in writers.items():
             if part in parts:
@@ -53,8 +49,25 @@ def export_chosen(run: Run, numbers: Sequence[int], parts: Sequence[str], note: 
         if "page" in parts:
             _page(run, cells, folder, note)
     except OSError as error:
-        raise LedgerError(f"{root} cannot be written to: {error.strerror or error}. Free some space.") from error
+        raise unwritten(folder, error) from error
     return folder
+
+
+def new_export(run_folder: Path) -> Path:
+    """A new folder below `exports/` of a run's folder. Raises LedgerError."""
+    root = run_folder / EXPORTS
+    try:
+        root.mkdir(exist_ok=True)
+        if not is_inner_folder(root):
+            raise LedgerError(f"{root} is a link or a file, expected a folder; delete it.")
+        return _new_folder(root)
+    except OSError as error:
+        raise unwritten(root, error) from error
+
+
+def unwritten(folder: Path, error: OSError) -> LedgerError:
+    """What is said where an export cannot be written."""
+    return LedgerError(f"{folder} cannot be written to: {error.strerror or error}. Free some space.")
 
 
 def zipped(folder: Path) -> Path:
@@ -83,9 +96,14 @@ def _new_folder(root: Path) -> Path:
 
 
 def _pictures(run: Run, cells: Sequence[RunCell], folder: Path) -> None:
-    (folder / "pictures").mkdir()
-    for cell in cells:
-        _take(run.folder, cell.result.image, folder / "pictures" / Path(str(cell.result.image)).name)
+    copy_pictures(run.folder, [cell.result.image for cell in cells], folder / "pictures")
+
+
+def copy_pictures(source: Path, names: Iterable[str | None], folder: Path) -> None:
+    """Copy pictures of a run's folder into a new folder, under their own names. Raises OSError."""
+    folder.mkdir()
+    for name in dict.fromkeys(name for name in names if name):
+        _take(source, name, folder / Path(name).name)
 
 
 def _take(source: Path, name: str | None, path: Path) -> None:
@@ -103,12 +121,11 @@ def _sheet(run: Run, cells: Sequence[RunCell], folder: Path) -> None:
         across = min(_ACROSS, len(these))
         size = (across * (_SIDE + _GAP) + _GAP, -(-len(these) // across) * high + _GAP)
         sheet = Image.new("RGB", size, "white")
-        pen = ImageDraw.Draw(sheet)
         for i, cell in enumerate(these):
             x, y = _GAP + i % across * (_SIDE + _GAP), _GAP + i // across * high
             sheet.paste(_thumb(run.folder, cell.result), (x, y))
             for line, words in enumerate(text.wrap(on_one_line(cell.cell.label), _SIDE, lines=lines)):
-                text.draw(pen, (x, y + _SIDE + 2 + 18 * line), words, "#222222")
+                text.draw(sheet, (x, y + _SIDE + 2 + 18 * line), words, "#222222")
         path = folder / ("contact-sheet.png" if len(cells) <= _MOST_SHEET else f"contact-sheet-{page}.png")
         with atomic.replacing(path) as beside:
             sheet.save(beside, format="PNG")

@@ -1,13 +1,15 @@
-"""The routes that keep what a person decides on a run's page: marks, exports, the winner."""
+"""The routes that keep what a person decides on a run's page: marks, exports, sheets, the winner."""
 
+from pathlib import Path
 from typing import Any
 
 from ohwx_compare.errors import ExperimentError, LedgerError, NotHereError
 from ohwx_compare.files.inner import inside
 from ohwx_compare.files.ledger.reader import open_run
-from ohwx_compare.look.export import EXPORTS, export_chosen, zipped
+from ohwx_compare.look.export import EXPORTS, export_chosen, new_export, zipped
 from ohwx_compare.look.marking import asked_cells, take_marks
 from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute
+from ohwx_compare.look.sheet_export import read_wish, write_wished
 from ohwx_compare.look.winner import crown
 from ohwx_compare.words import quoted
 
@@ -27,13 +29,28 @@ def _export(asked: PageRequest) -> Handled:
     cells = asked_cells(asked.folder, told.get("plan"), numbers)
     with asked.lock:
         run = open_run(asked.folder)
-        folder = export_chosen(run, [cell.cell.number for cell in cells], parts)
-        if told.get("as") != "zip":
-            return {"said": f"Exported into {EXPORTS}/{folder.name} in the run's folder."}
-        try:
-            packed = zipped(folder)
-        except OSError as error:
-            raise LedgerError(f"{folder} cannot be packed: {error.strerror or error}. Free some space.") from error
+        return _done(export_chosen(run, [cell.cell.number for cell in cells], parts), told)
+
+
+def _sheet(asked: PageRequest) -> Handled:
+    told = asked.json()
+    asked_cells(asked.folder, told.get("plan"), [])
+    with asked.lock:
+        run = open_run(asked.folder)
+        wish = read_wish(run, told)
+        folder = new_export(asked.folder)
+        write_wished(run, wish, folder)
+        return _done(folder, told)
+
+
+def _done(folder: Path, told: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a finished export, which is packed where that was asked for."""
+    if told.get("as") != "zip":
+        return {"said": f"Exported into {EXPORTS}/{folder.name} in the run's folder."}
+    try:
+        packed = zipped(folder)
+    except OSError as error:
+        raise LedgerError(f"{folder} cannot be packed: {error.strerror or error}. Free some space.") from error
     return {"said": f"Packed as {EXPORTS}/{packed.name} in the run's folder.", "href": f"{EXPORTS}/{packed.name}"}
 
 
@@ -64,6 +81,7 @@ def _list(told: dict[str, Any], name: str, kind: type) -> list[Any]:
 KEEP_ROUTES = (
     PageRoute("POST", "marks", _marks),
     PageRoute("POST", "export", _export, is_heavy=True),
+    PageRoute("POST", "sheet", _sheet, is_heavy=True),
     PageRoute("GET", "exports/{name}.zip", _zip),
     PageRoute("POST", "winner", _winner, is_heavy=True),
 )

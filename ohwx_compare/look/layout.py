@@ -1,15 +1,17 @@
 """Where everything on a labelled grid of pictures lies: pure arithmetic on rectangles.
 
-A sheet is one or more pages. Columns are checkpoints; rows come in groups (one prompt each) under a band that spans
-the page. Heights of text depend on the width it gets, so they come in as functions.
+A sheet is one or more pages. Rows come in groups (one prompt each) under a band that spans the page. Heights of text
+depend on the width it gets, so they come in as functions. What has no length takes no gap either.
 
 Frame: px of the page, x to the right, y down. Pages are at most `_SIDE` - 1 px a side, the most that WebP and most
-browsers and GPUs take, and at most `AREA` px in all: Pillow warns of a "decompression bomb" above it, so larger grids
-trouble every other tool a user has (and 3 * `AREA` bytes bound the memory a page takes while it is drawn: 268 MB).
+browsers and GPUs take, or as large as the paper, and at most `AREA` px in all: Pillow warns of a "decompression bomb"
+above it, so larger grids trouble every other tool a user has (and 3 * `AREA` bytes bound the memory a page takes while
+it is drawn: 268 MB).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from ohwx_compare.errors import GeometryError
@@ -48,11 +50,11 @@ class Grid:
     columns: int
     groups: Sequence[int]  # number of rows in each group
     side: int  # width of the row heads
-    caption: int  # height below each picture
     gap: int
     margin: int
     slot: int = 1  # least width of a column, for the sake of its head
     content: int = 1  # least width between the margins, for the sake of title and bands
+    most: tuple[int, int] = (_SIDE - 1, _SIDE - 1)  # width and height of a page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,7 @@ class TextHeights:
     title: Callable[[int], int]
     head: Callable[[int, int], int]  # column number, width
     band: Callable[[int, int], int]  # group number, width
+    below: Callable[[int, int, int], int]  # row number, width of a column, height of a picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,16 @@ class _Frame:
     @property
     def content(self) -> int:
         n = len(self.columns)
-        return max(self.grid.content, self.grid.side + n * (self.grid.gap + self.slot))
+        return max(self.grid.content, self.inset + n * (self.grid.gap + self.slot) - self.grid.gap)
+
+    @property
+    def inset(self) -> int:
+        """From the left margin to the first column."""
+        return self.below(self.grid.side)
+
+    def below(self, length: int) -> int:
+        """A length and the gap behind it."""
+        return length + self.grid.gap if length else 0
 
     @property
     def width(self) -> int:
@@ -102,11 +114,14 @@ class _Frame:
 
     @property
     def capacity(self) -> int:
-        return min(_SIDE - 1, AREA // self.width)
+        return min(self.grid.most[1], AREA // self.width)
 
-    @property
-    def row(self) -> int:
-        return self.cell[1] + self.grid.caption + self.grid.gap
+    @cached_property
+    def rows(self) -> list[int]:
+        return [
+            self.cell[1] + self.texts.below(row, self.slot, self.cell[1]) + self.grid.gap
+            for row in range(sum(self.grid.groups))
+        ]
 
     @property
     def head(self) -> int:
@@ -114,13 +129,14 @@ class _Frame:
 
     @property
     def fixed(self) -> int:
-        return 2 * self.grid.margin + self.texts.title(self.content) + self.head + 2 * self.grid.gap
+        return 2 * self.grid.margin + self.below(self.texts.title(self.content)) + self.below(self.head)
 
+    @cached_property
     def bands(self) -> list[int]:
-        return [self.texts.band(g, self.content) + self.grid.gap for g in range(len(self.grid.groups))]
+        return [self.below(self.texts.band(g, self.content)) for g in range(len(self.grid.groups))]
 
     def fits(self) -> bool:
-        return self.width < _SIDE and self.fixed + max(self.bands()) + self.row <= self.capacity
+        return self.width <= self.grid.most[0] and self.fixed + max(self.bands) + max(self.rows) <= self.capacity
 
 
 def lay_out(grid: Grid, texts: TextHeights) -> tuple[Page, ...]:
@@ -154,14 +170,14 @@ def _largest(grid: Grid, texts: TextHeights) -> tuple[tuple[int, int], list[rang
                 return cell, blocks
         smaller = (max(1, int(cell[0] * 0.9)), max(1, int(cell[1] * 0.9)))
     raise GeometryError(
-        f"The labels leave no room for pictures of {grid.cell[0]}x{grid.cell[1]} px on a page of {_SIDE - 1} px a "
-        "side; shorten them."
+        f"The labels leave no room for pictures of {grid.cell[0]}x{grid.cell[1]} px on a page of {grid.most[0]}x"
+        f"{grid.most[1]} px; shorten them, or leave them out."
     )
 
 
 def _split(frame: _Frame) -> list[list[tuple[int, int]]]:
     """Rows of each page as (group, row), in as few pages as possible and those as even as possible."""
-    low, high = frame.fixed + max(frame.bands()) + frame.row, frame.capacity
+    low, high = frame.fixed + max(frame.bands) + max(frame.rows), frame.capacity
     fewest = len(_fill(frame, high))
     while low < high:
         middle = (low + high) // 2
@@ -174,13 +190,13 @@ def _split(frame: _Frame) -> list[list[tuple[int, int]]]:
 
 def _fill(frame: _Frame, capacity: int) -> list[list[tuple[int, int]]]:
     pages: list[list[tuple[int, int]]] = []
-    bands, free, row = frame.bands(), 0, 0
+    free = row = 0
     for group, rows in enumerate(frame.grid.groups):
         for i in range(rows):
-            need = frame.row + (bands[group] if i == 0 else 0)
+            need = frame.rows[row] + (frame.bands[group] if i == 0 else 0)
             if not pages or need > free:
                 pages.append([])
-                free, need = capacity - frame.fixed, frame.row + bands[group]
+                free, need = capacity - frame.fixed, frame.rows[row] + frame.bands[group]
             pages[-1].append((group, row))
             free -= need
             row += 1
@@ -191,21 +207,22 @@ def _place(frame: _Frame, rows: list[tuple[int, int]]) -> Page:
     grid, slot = frame.grid, frame.slot
     left = grid.margin
     title = Rect(left, grid.margin, frame.content, frame.texts.title(frame.content))
-    xs = [left + grid.side + grid.gap + i * (slot + grid.gap) for i in range(len(frame.columns))]
-    y = title.bottom + grid.gap
+    xs = [left + frame.inset + i * (slot + grid.gap) for i in range(len(frame.columns))]
+    y = grid.margin + frame.below(title.height)
     heads = tuple((column, Rect(x, y, slot, frame.head)) for column, x in zip(frame.columns, xs, strict=True))
-    y += frame.head + grid.gap
+    y += frame.below(frame.head)
     bands, sides, cells, captions = [], [], [], []
     width, height = frame.cell
     for i, (group, row) in enumerate(rows):
         if i == 0 or rows[i - 1][0] != group:
             bands.append((group, Rect(left, y, frame.content, frame.texts.band(group, frame.content))))
-            y = bands[-1][1].bottom + grid.gap
-        sides.append((row, Rect(left, y, grid.side, height)))
+            y += frame.below(bands[-1][1].height)
+        high = frame.rows[row] - grid.gap
+        sides.append((row, Rect(left, y, grid.side, high)))
         for column, x in zip(frame.columns, xs, strict=True):
             cells.append((row, column, Rect(x, y, width, height)))
-            captions.append((row, column, Rect(x, y + height, slot, grid.caption)))
-        y += frame.row
+            captions.append((row, column, Rect(x, y + height, slot, high - height)))
+        y += frame.rows[row]
     return Page(
         width=frame.width,
         height=y - grid.gap + grid.margin,

@@ -1,7 +1,8 @@
-"""Labels in any script, drawn with the fonts that a machine happens to have.
+"""Labels in any script, drawn with the fonts that a machine happens to have; emoji in colour where a font has them so.
 
-Every character is drawn by the first font that has it. What none has is written: a symbol by its name,
-"(party popper)", anything else as its code point, `U+661F`. So a label is never empty and two labels never look alike.
+Every character is drawn by the first font that has it: well-known ones are asked first, then all others. What none has
+is written: a symbol by its name, "(party popper)", anything else as its code point, `U+661F`. So a label is never empty
+and two labels never look alike.
 """
 
 import os
@@ -9,11 +10,12 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
-from PIL import ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 __all__ = ["Lettering", "font_files"]
 
@@ -26,9 +28,14 @@ msyh.ttc YuGothM.ttc meiryo.ttc malgun.ttf simsun.ttc msgothic.ttc PingFang.ttc 
 AppleSDGothicNeo.ttc wqy-microhei.ttc wqy-zenhei.ttc DroidSansFallbackFull.ttf DroidSansFallback.ttf ipag.ttf
 NanumGothic.ttf Arial Unicode.ttf NotoSansArabic-Regular.ttf NotoSansHebrew-Regular.ttf NotoSansThai-Regular.ttf
 NotoSansDevanagari-Regular.ttf tahoma.ttf Nirmala.ttf leelawui.ttf FreeSans.ttf seguisym.ttf
-NotoSansSymbols2-Regular.ttf NotoSansMath-Regular.ttf Apple Symbols.ttf Symbola.ttf seguiemj.ttf unifont.ttf"""
+NotoSansSymbols2-Regular.ttf NotoSansMath-Regular.ttf Apple Symbols.ttf seguiemj.ttf NotoColorEmoji.ttf
+Apple Color Emoji.ttc Symbola.ttf unifont.ttf"""
+_FONT = (".ttf", ".ttc", ".otf")
+_UNWANTED = re.compile("last.?resort|adobe.?blank|italic|oblique|bold|condensed|narrow|mono", re.IGNORECASE)
+_STRIKES = (109, 160, 137)  # px: the one size that fonts of coloured bitmaps have, Google's, Apple's, Samsung's
 _SPLIT = re.compile(r"(?<=\.tt[fc]|\.otf)\s+")
 _MISSING = "\U0010fffe"  # a noncharacter: every font draws its "no such glyph" for it
+_JOINED = frozenset({"Mn", "Mc", "Me", "Cf", "Sk"})  # marks, joiners, selectors, tones of skin
 _INNER = re.compile(r"[_\-/\\.,;:+\s]|[a-z0-9](?=[A-Z])")
 _PIECE = re.compile(r"\s+|[^\s_\-/\\.,;:+]*[_\-/\\.,;:+]+|[^\s_\-/\\.,;:+]+")
 
@@ -45,14 +52,39 @@ def _folders() -> list[Path]:
 
 @lru_cache(maxsize=2)
 def font_files(*, bold: bool = False) -> tuple[Path, ...]:
-    """Well-known font files of this machine, in the order in which they are asked for a character."""
+    """The font files of this machine in the order in which they are asked for a character, well-known ones first."""
     found: dict[str, Path] = {}
     for top in _folders():
         for folder, _, names in os.walk(top):
             for name in names:
                 found.setdefault(name.casefold(), Path(folder, name))
     wanted = _SPLIT.split(" ".join(([_BOLD] if bold else []) + [_TEXT, _SCRIPTS]).replace("\n", " "))
-    return tuple(found[name.casefold()] for name in wanted if name.casefold() in found)
+    known = [found[name.casefold()] for name in wanted if name.casefold() in found]
+    others = (found[name] for name in sorted(found) if name.endswith(_FONT) and not _UNWANTED.search(name))
+    return tuple(dict.fromkeys((*known, *others)))
+
+
+class _Strike:
+    """A font whose pictures have one size, drawn at another."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.font, self.scale = _of_any_size(path), size / _STRIKES[0]
+
+    def getlength(self, text: str) -> float:
+        return self.font.getlength(text) * self.scale
+
+    def draw(self, image: Image.Image, xy: tuple[float, float], text: str) -> None:
+        """`xy` is the left end of the base line."""
+        left, top, right, bottom = self.font.getbbox(text, anchor="ls")
+        large = Image.new("RGBA", (max(int(right - left), 1), max(int(bottom - top), 1)))
+        ImageDraw.Draw(large).text((-left, -top), text, font=self.font, embedded_color=True, anchor="ls")
+        size = (max(round(large.width * self.scale), 1), max(round(large.height * self.scale), 1))
+        small = large.resize(size, Image.Resampling.LANCZOS)
+        at = (round(xy[0] + left * self.scale), round(xy[1] + top * self.scale))
+        image.paste(small.convert(image.mode), at, small.getchannel("A"))
+
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont | _Strike
 
 
 class Lettering:
@@ -62,7 +94,7 @@ class Lettering:
         self.size = size
         self.line = round(size * 1.4)  # px from one line to the next
         self._files = list(font_files(bold=bold) if files is None else files)
-        self._fonts: list[ImageFont.FreeTypeFont | ImageFont.ImageFont] = []
+        self._fonts: list[_Font] = []
         self._choice: dict[str, int | None] = {}
 
     def width(self, text: str) -> int:
@@ -84,12 +116,17 @@ class Lettering:
             last = last[:-1]
         return [*wrapped[: lines - 1], last + "…"]
 
-    def draw(self, canvas: ImageDraw.ImageDraw, xy: tuple[int, int], text: str, fill: str) -> None:
+    def draw(self, image: Image.Image, xy: tuple[int, int], text: str, fill: str) -> None:
         """Write one line; `xy` is the top left corner of its line box."""
+        canvas = ImageDraw.Draw(image)
         x, top = float(xy[0]), xy[1] + (self.line - self.size) // 2
+        base = top + round(self.size * 0.86)
         for font, run in self._runs(text):
-            if isinstance(font, ImageFont.FreeTypeFont):
-                canvas.text((x, top + round(self.size * 0.86)), run, fill=fill, font=font, anchor="ls")
+            if isinstance(font, _Strike):
+                font.draw(image, (x, base), run)
+            elif isinstance(font, ImageFont.FreeTypeFont):
+                in_colour = image.mode in ("RGB", "RGBA")
+                canvas.text((x, base), run, fill=fill, font=font, anchor="ls", embedded_color=in_colour)
             else:  # Pillow's bitmap font has no baseline and one size
                 canvas.text((x, top), run, fill=fill, font=font)
             x += font.getlength(run)
@@ -116,17 +153,20 @@ class Lettering:
         breaks = [m.end() for m in _INNER.finditer(text, 0, low + 1) if low // 2 <= m.end() <= low]
         return breaks[-1] if breaks else low
 
-    def _runs(self, text: str) -> Iterator[tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, str]]:
-        shown = []
+    def _runs(self, text: str) -> Iterator[tuple[_Font, str]]:
+        shown: list[tuple[int, str]] = []
         for char in unicodedata.normalize("NFC", text):
-            if unicodedata.category(char) in ("Cf", "Mn") and self._font_of(char) is None:
+            at = shown[-1][0] if shown and self._belongs(char, shown[-1][0]) else self._font_of(char)
+            if at is None and unicodedata.category(char) in ("Cf", "Mn"):
                 continue  # invisible on its own: joiners, variation selectors
             char = " " if char.isspace() else char
-            at = self._font_of(char)
-            escape = char if at is not None else _written(char)
-            shown += [(self._font_of(c) or 0, c) for c in escape]
+            shown += [(at, char)] if at is not None else [(self._font_of(c) or 0, c) for c in _written(char)]
         for at, run in groupby(shown, key=lambda pair: pair[0]):
             yield self._fonts[at], "".join(char for _, char in run)
+
+    def _belongs(self, char: str, at: int) -> bool:
+        """Whether it makes one picture with the character before it, by the font of that one."""
+        return unicodedata.category(char) in _JOINED and _has(self._fonts[at], char)
 
     def _font_of(self, char: str) -> int | None:
         if char not in self._choice:
@@ -136,18 +176,32 @@ class Lettering:
             self._choice[char] = None if font is None else at
         return self._choice[char]
 
-    def _font(self, at: int) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont | None":
+    def _font(self, at: int) -> _Font | None:
         """The font of that number, opened when first asked for; Pillow's own is the last."""
         while len(self._fonts) <= at and self._files:
-            try:
-                self._fonts.append(ImageFont.truetype(str(self._files.pop(0)), self.size))
-            except OSError:  # not a font after all, or a kind that this FreeType cannot scale
-                continue
+            with suppress(OSError):  # not a font after all, or a kind that this FreeType does not read
+                self._fonts.append(_opened(self._files.pop(0), self.size))
             if not self._files:
                 self._fonts.append(_built_in(self.size))
         if not self._fonts:
             self._fonts.append(_built_in(self.size))
         return self._fonts[at] if at < len(self._fonts) else None
+
+
+def _opened(path: Path, size: int) -> ImageFont.FreeTypeFont | _Strike:
+    """Raises OSError."""
+    try:
+        return ImageFont.truetype(str(path), size)
+    except OSError:
+        return _Strike(path, size)
+
+
+def _of_any_size(path: Path) -> ImageFont.FreeTypeFont:
+    """Raises OSError."""
+    for size in _STRIKES:
+        with suppress(OSError):
+            return ImageFont.truetype(str(path), size)
+    raise OSError(f"{path} is not a font that can be read")
 
 
 def _built_in(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -163,14 +217,22 @@ def _written(char: str) -> str:
     return f"({name})" if name else f"U+{ord(char):04X}"
 
 
-def _has(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, char: str) -> bool:
+def _has(font: _Font, char: str) -> bool:
     if char.isspace():
         return True
+    if isinstance(font, _Strike):
+        return _picture(font.font, char) != _picture(font.font, _MISSING)
     if not isinstance(font, ImageFont.FreeTypeFont):
         return " " < char <= "\xff" and char != "\x7f"
     return _picture(font, char) != _picture(font, _MISSING)
 
 
 def _picture(font: ImageFont.FreeTypeFont, char: str) -> tuple[tuple[int, int], bytes]:
-    mask = font.getmask(char)
+    mask = _unshaped(font).getmask(char)
     return mask.size, bytes(mask)
+
+
+@lru_cache(maxsize=256)
+def _unshaped(font: ImageFont.FreeTypeFont) -> ImageFont.FreeTypeFont:
+    """The same font that puts no dotted circle below a mark which stands alone."""
+    return font.font_variant(layout_engine=ImageFont.Layout.BASIC)

@@ -21,7 +21,7 @@ from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.inner import PAGE_PARTS, require_inner_folder
 from ohwx_compare.files.ledger.rows import Run
-from ohwx_compare.look.board import Board, summary
+from ohwx_compare.look.board import summary
 from ohwx_compare.look.marking import marks_by_number
 from ohwx_compare.look.page_axes import axes_data, filmstrip, prompts_of
 from ohwx_compare.look.page_cells import CHUNK, Scores, as_script, cell_chunk, plan_of, scores_in, stamps_of, text_chunk
@@ -90,7 +90,7 @@ def page_data(run: Run, only: Collection[int] = (), note: str = "", scores: Scor
     troubles = [cell.cell.number for cell in run.cells if cell.result.outcome in _SAID]
     return {
         "folder": run.folder.resolve().name,
-        "summary": f"{summary(Board(run, (), ()))}. {_chosen(only) or _progress(run)}",
+        "summary": f"{summary(run)}. {_chosen(only) or _progress(run)}",
         "facts": [*filter(None, [note]), *settings_words(run.cells), *experiment.notes],
         "troubles": {
             "words": _troubles(run),

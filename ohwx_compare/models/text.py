@@ -139,7 +139,11 @@ class _AttentionG(nn.Module):
         self.out_proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.out_proj(_attend(*F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)))
+        return self.out_proj(_attend(*self.project(x)))
+
+    def project(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values."""
+        return F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
 
 
 class _MlpG(nn.Module):

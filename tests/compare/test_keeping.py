@@ -24,6 +24,7 @@ from ohwx_compare.files.ledger.own import mark
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import CheckpointRow
 from ohwx_compare.files.ledger.writer import Ledger
+from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.look.export import export_chosen, zipped
 from ohwx_compare.look.marking import marks_by_number, take_marks
 from ohwx_compare.look.page import page_data, write_page
@@ -264,6 +265,35 @@ def test_by_keys_in_a_served_page(chromium, run, server, tmp_path):
     assert set(read_marks(run.folder)) == {"k1", "k3"}
     assert tab.evaluate("() => window.hurt") is None
     assert said == []
+    tab.close()
+
+
+def test_a_sheet_of_the_grid_as_it_stands(chromium, run, server):
+    """Sorted by a key, swapped in the panel, filtered: the sheet has the same cells in the same places."""
+    tab = chromium.new_page(viewport={"width": 1200, "height": 900})
+    tab.goto(server.url)
+    tab.wait_for_function("() => document.querySelectorAll('.tile:not(.unread)').length === 12")
+    tab.locator(".cell").first.focus()
+    for _ in range(4):  # prompt up and down, then seed up and down
+        tab.keyboard.press("r")
+    assert "down%3Aseed" in tab.evaluate("location.hash")
+    tab.keyboard.press("a")
+    tab.get_by_role("button", name="Swap columns and rows").click()
+    tab.locator("#filter").fill("noreg")
+    tab.wait_for_function("() => document.querySelector('#count').textContent === '4 of 12 cells'")
+    shown = tab.evaluate("grid.places.map(row => grid.columns.map(i => row[i].number))")
+    assert shown[0] == [3, 1]  # of the first prompt, seed 11 before seed 10
+    tab.get_by_role("button", name="Keep", exact=True).first.click()
+    tab.get_by_label("with words").uncheck()
+    tab.get_by_label("one for each group").check()
+    tab.get_by_label("Margin").fill("5")
+    tab.get_by_role("button", name="Make the sheet").click()
+    tab.wait_for_function("() => document.querySelector('#k-said').textContent.startsWith('Exported into')")
+    first, second = sorted((run.folder / "exports").glob("*/sheet*.png"))
+    with Image.open(first) as sheet, Image.open(run.folder / run.cells[2].result.image) as picture:
+        assert sheet.size == (2 * 128 + 3 * 5, 128 + 2 * 5)
+        assert sheet.crop((5, 5, 133, 133)).tobytes() == picture.convert("RGB").tobytes()
+    assert is_plain_name(second.name)
     tab.close()
 
 

@@ -19,7 +19,7 @@ from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Result, Run, RunCell
-from ohwx_compare.look.board import Board, summary
+from ohwx_compare.look.board import summary
 from ohwx_compare.look.page import page_data, render_page, write_page
 from ohwx_compare.look.page_cells import cell_chunk
 from ohwx_compare.look.sheet import write_sheets
@@ -89,7 +89,7 @@ def page(sample_run):
 def test_how_large_a_run_is_reads_as_a_sentence(sample_run, kind, values, said):
     axes = (Axis.read("checkpoint", ["a"]), Axis.read(kind, values))
     experiment = replace(sample_run.experiment, axes=axes)
-    assert summary(Board(replace(sample_run, experiment=experiment), (), ())) == said
+    assert summary(replace(sample_run, experiment=experiment)) == said
 
 
 def test_the_page_holds_the_run(sample_run, page):

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -134,7 +134,7 @@ def test_wrapping_loses_nothing_and_stays_in_its_width(text, width):
 def test_no_label_is_empty_in_any_script(text, without_fonts):
     letters = Lettering(14, files=[]) if without_fonts else Lettering(14)
     image = Image.new("L", (letters.width(text) + 4, 40))
-    letters.draw(ImageDraw.Draw(image), (2, 2), text, "white")
+    letters.draw(image, (2, 2), text, "white")
     assert image.getbbox()
 
 

@@ -1,6 +1,7 @@
 """Laws of the sheet's rectangles."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -16,18 +17,19 @@ grids = st.builds(
     columns=st.integers(1, 40),
     groups=st.lists(st.integers(1, 12), min_size=1, max_size=6),
     side=st.integers(0, 400),
-    caption=st.integers(0, 60),
     gap=st.integers(0, 30),
     margin=st.integers(0, 80),
     slot=st.integers(1, 300),
     content=st.integers(1, 900),
 )
 letters = st.integers(0, 40_000)
+FLAT = TextHeights(title=lambda _: 1, head=lambda *_: 1, band=lambda *_: 1, below=lambda *_: 0)
 texts = st.builds(
     lambda title, head, band: TextHeights(
         title=lambda width: title // width + 1,
         head=lambda column, width: min((head + column * 97) // width + 1, 2000),
         band=lambda group, width: min((band + group * 131) // width + 1, 2000),
+        below=lambda row, width, height: min((band + row * 17) // width, 60 + 7 * (row % 3)),
     ),
     title=letters,
     head=letters,
@@ -102,19 +104,19 @@ def test_pages_of_one_block_of_columns_are_even(grid, texts):
 
 
 def test_a_dozen_checkpoints_by_eight_seeds_of_sdxl_size_make_two_pages_of_four_rows():
-    grid = Grid(cell=(1024, 1024), columns=12, groups=(8,), side=200, caption=40, gap=12, margin=48)
-    flat = TextHeights(title=lambda _: 100, head=lambda *_: 80, band=lambda *_: 60)
+    grid = Grid(cell=(1024, 1024), columns=12, groups=(8,), side=200, gap=12, margin=48)
+    flat = TextHeights(title=lambda _: 100, head=lambda *_: 80, band=lambda *_: 60, below=lambda *_: 40)
     assert [len(page.sides) for page in lay_out(grid, flat)] == [4, 4]
 
 
 @pytest.mark.parametrize("change", [{"columns": 0}, {"groups": ()}, {"groups": (2, 0)}, {"cell": (0, 8)}])
 def test_an_empty_grid_is_refused(change):
-    given = {"cell": (8, 8), "columns": 1, "groups": (1,), "side": 0, "caption": 0, "gap": 0, "margin": 0} | change
+    given = {"cell": (8, 8), "columns": 1, "groups": (1,), "side": 0, "gap": 0, "margin": 0} | change
     with pytest.raises(GeometryError, match="at least one column"):
-        lay_out(Grid(**given), TextHeights(title=lambda _: 1, head=lambda *_: 1, band=lambda *_: 1))
+        lay_out(Grid(**given), FLAT)
 
 
 def test_labels_that_fill_a_page_are_refused():
-    grid = Grid(cell=(8, 8), columns=1, groups=(1,), side=0, caption=0, gap=0, margin=0)
+    grid = Grid(cell=(8, 8), columns=1, groups=(1,), side=0, gap=0, margin=0)
     with pytest.raises(GeometryError, match="labels leave no room"):
-        lay_out(grid, TextHeights(title=lambda _: _SIDE, head=lambda *_: 1, band=lambda *_: 1))
+        lay_out(grid, replace(FLAT, title=lambda _: _SIDE))

@@ -95,6 +95,14 @@ def test_a_convolution_of_low_rank_is_two_convolutions():
     assert bias is None
 
 
+def test_a_bias_counts_beside_a_whole_difference_alone():
+    """As in the webui's network_lora.py and network_full.py."""
+    weight, bias = numbers(6, 5), {"diff_b": numbers(6)}
+    low_rank = {"lora_down.weight": numbers(2, 5), "lora_up.weight": numbers(6, 2)}
+    assert change("l", low_rank | bias, weight)[1] is None
+    assert change("l", {"diff": numbers(6, 5)} | bias, weight)[1] is bias["diff_b"]
+
+
 def test_a_core_is_a_convolution_between_two():
     x, weight = numbers(1, 5, 8, 8), numbers(6, 5, 3, 3)
     down, mid, up = numbers(2, 5, 1, 1), numbers(2, 2, 3, 3), numbers(6, 2, 1, 1)

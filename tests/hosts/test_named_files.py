@@ -17,6 +17,8 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.prompt.networks import Network, networks
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
+from ohwx_compare.engine.networks.extract import extract
+from ohwx_compare.engine.networks.lora_file import write_lora
 from ohwx_compare.engine.networks.wear import Chosen, put_on
 from ohwx_compare.engine.weights import PREFIXES, load
 from ohwx_compare.errors import CheckpointError, HostError, PromptError, UnknownNameError
@@ -143,6 +145,19 @@ def test_the_same_as_a_merged_checkpoint(host, base, models, tmp_path):
     alone.use(alone.checkpoints()[0])
     apart = np.abs(np.asarray(drawn(alone, JOB)[0], int) - np.asarray(worn, int))
     assert apart.max() <= 2
+
+
+def test_a_lora_of_all_ranks_draws_the_fine_tunes_picture(tiny, tmp_path):
+    base, tuned = (tiny / f"tiny_{name}.safetensors" for name in ("base", "reg"))
+    write_lora(tmp_path / "all.safetensors", extract(tuned, base, rank=128).tensors, "tiny_base", {})
+    host = NativeHost([tiny], device="cpu", beside=Beside(loras=[tmp_path]))
+    pictures = {}
+    for path, prompt in ((tuned, "ohwx man"), (base, "ohwx man"), (base, "ohwx man <lora:all:1>")):
+        host.use(next(one for one in host.checkpoints() if one.path == path))
+        pictures[path, prompt] = np.asarray(drawn(host, replace(JOB, prompt=prompt))[0], int)
+    host.close()
+    whole, plain, ours = pictures.values()
+    assert np.abs(ours - whole).max() <= 2 < np.abs(plain - whole).max()
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { pageScripts } from "./page_scripts.mjs";
 
 const ARRANGE = ["usualRoles", "roleOf", "moved", "stopsOf", "arranged", "numberAt", "valuesAt", "shortened"];
-const NAMES = ["promptAt", ...ARRANGE, "ranked", "meanOf", "hashOf", "viewIn", "begins", "reaching", "linesOf"];
+const ORDERS = ["ranked", "meanOf", "labelled", "naturally"];
+const NAMES = ["promptAt", ...ARRANGE, ...ORDERS, "hashOf", "viewIn", "begins", "reaching", "linesOf"];
 const page = pageScripts(["cells.js", "arrange.js", "hash.js", "spans.js"], NAMES);
 const axis = (kind, ...labels) => ({ kind, title: kind, values: labels.map((label) => ({ label, hash: null })) });
 const AXES = [axis("seed", "1", "2", "3"), axis("checkpoint", "a", "b"), axis("prompt", "p", "q")];
@@ -90,4 +91,25 @@ test("only lines that reach into the window are near it", () => {
   assert.deepEqual(page.reaching(starts, -50, 500), [0, 4]);
   assert.deepEqual(page.reaching(page.begins([]), -5, 5), [0, 0]);
   assert.equal(page.linesOf("x".repeat(25) + "\ny", 10, 9), 4);
+});
+
+test("names are sorted as a reader would, numbers as numbers", () => {
+  const sorted = ["CFG 10", "CFG 7.5", "CFG 7.25", "CFG -1", "CFG 7"].sort(page.naturally);
+  assert.deepEqual(sorted, ["CFG -1", "CFG 7", "CFG 7.25", "CFG 7.5", "CFG 10"]);
+  const saves = ["me-step1000", "me-step200", "me", "me-step200b"].sort(page.naturally);
+  assert.deepEqual(saves, ["me", "me-step200", "me-step200b", "me-step1000"]);
+});
+
+test("groups, rows and columns stand in the order of an axis' labels, up or down", () => {
+  const axes = [axis("seed", "10", "9", "100"), axis("checkpoint", "b", "a"), axis("prompt", "q", "p")];
+  const first = page.arranged(axes, { x: [1], y: [0], group: [2] }, axes.map(() => new Set()));
+  const names = (by, across) => {
+    const { columns, groups } = page.labelled(axes, first, by, across);
+    const stops = [columns, groups.map(({ stop }) => stop), groups[0].rows];
+    return stops.map((each) => each.map(({ label }) => label).join());
+  };
+  assert.deepEqual(names("", "confidence"), ["b,a", "q,p", "10,9,100"]);
+  assert.deepEqual(names("up:seed", "up:checkpoint"), ["a,b", "q,p", "9,10,100"]);
+  assert.deepEqual(names("down:seed", ""), ["b,a", "q,p", "100,10,9"]);
+  assert.deepEqual(names("up:prompt", ""), ["b,a", "p,q", "10,9,100"]);
 });

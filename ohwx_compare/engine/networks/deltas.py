@@ -38,8 +38,7 @@ def change(layer: str, parts: LayerParts, weight: Tensor, rank: int | None = Non
         raise CheckpointError(f"{layer} does not fit a weight of shape {list(weight.shape)}.") from error
     if "dora_scale" in parts:
         delta = _rescaled(delta, weight, parts["dora_scale"])
-    bias = parts.get("diff_b", parts.get("b_norm"))
-    return delta, bias
+    return delta, parts.get(_BIASES.get(kind, ""))  # the webui reads no other kind's
 
 
 def _scale(parts: LayerParts, inner: int | None) -> float:
@@ -113,6 +112,7 @@ _KINDS: tuple[tuple[tuple[tuple[str, ...], ...], _Kind], ...] = (  # of each gro
     ((("diff",),), _whole),
     ((("w_norm",), ("b_norm",)), _norm),
 )
+_BIASES: Mapping[_Kind, str] = {_whole: "diff_b", _norm: "b_norm"}
 _READ = frozenset({
     "lora_up.weight", "lora_down.weight", "lora_mid.weight", "alpha", "scale", "dora_scale", "hada_w1_a", "hada_w1_b",
     "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2", "weight", "on_input", "lokr_w1", "lokr_w1_a", "lokr_w1_b",

@@ -152,3 +152,51 @@ function meanOf(values) {
   const known = values.filter((value) => value !== null);
   return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
 }
+
+/** The order by an axis' labels that `up:seed` or `down:seed` means, or null. @param {string} by */
+function labelOrder(by) {
+  const [, way, kind] = /^(up|down):(.+)$/.exec(by) ?? [];
+  return kind ? { kind, sign: way === "down" ? -1 : 1 } : null;
+}
+
+/**
+ * An arrangement whose groups, rows or columns stand in the natural order of an axis' labels; equal ones stay.
+ *
+ * @param {readonly AxisData[]} axes
+ * @param {Arrangement} arrangement
+ * @param {string} byRows an order by labels, else nothing changes
+ * @param {string} byColumns
+ * @returns {Arrangement}
+ */
+function labelled(axes, { columns, groups }, byRows, byColumns) {
+  /** @template T @param {T[]} list @param {(each: T) => Stop} stopOf @param {string} by */
+  const inOrder = (list, stopOf, by) => {
+    const order = labelOrder(by);
+    if (!order) return list;
+    /** @param {T} each */
+    const label = (each) => {
+      const found = [...stopOf(each).at].find(([axis]) => axes[axis]?.kind === order.kind);
+      return found ? (axes[found[0]]?.values[found[1]]?.label ?? "") : "";
+    };
+    return [...list].sort((a, b) => order.sign * naturally(label(a), label(b)));
+  };
+  /** @param {Stop[]} stops @param {string} by */
+  const stops = (stops, by) => inOrder(stops, (stop) => stop, by);
+  const ranks = inOrder(groups, ({ stop }) => stop, byRows);
+  return {
+    columns: stops(columns, byColumns),
+    groups: ranks.map(({ stop, rows }) => ({ stop, rows: stops(rows, byRows) })),
+  };
+}
+
+/** Below 0 where `a` comes first: numbers in names count as numbers. @param {string} a @param {string} b */
+function naturally(a, b) {
+  const [one, other] = [a, b].map((text) => text.split(/((?<![^\s])-?\d+(?:\.\d+)?|\d+(?:\.\d+)?)/));
+  for (const [i, part] of (one ?? []).entries()) {
+    const its = other?.[i];
+    if (its === undefined) return 1;
+    const order = i % 2 ? Number(part) - Number(its) : part.localeCompare(its);
+    if (order) return order;
+  }
+  return a.localeCompare(b);
+}

@@ -21,7 +21,9 @@ class AxesPanel {
       state.view = { ...viewIn("", data), pass, size, filter: words };
       this.changed();
     });
-    orders.append(reset);
+    const swap = make("button", { type: "button", textContent: "Swap columns and rows" });
+    swap.addEventListener("click", () => this.swap());
+    orders.append(swap, reset);
     this.panel.replaceChildren(make("div", { className: "boxes" }, ...boxes), orders);
   }
 
@@ -93,25 +95,58 @@ class AxesPanel {
     return list;
   }
 
-  /** @param {"rows" | "columns"} what */
-  order(what) {
-    const select = make("select");
+  /**
+   * What they can be sorted by.
+   *
+   * @param {"rows" | "columns"} what
+   * @returns {[value: string, words: string][]}
+   */
+  orders(what) {
+    const { x, y, group } = state.view.roles;
+    const axes = (what === "columns" ? x : [...group, ...y]).flatMap((i) => data.axes[i] ?? []);
+    const labels = axes.filter(({ values }) => values.length > 1).flatMap(({ kind, title }) => [
+      /** @type {[string, string]} */ ([`up:${kind}`, `${title}, ascending`]),
+      /** @type {[string, string]} */ ([`down:${kind}`, `${title}, descending`]),
+    ]);
     const measures = [...new Set(cells.flatMap((cell) => Object.keys(cell.scores)))];
-    /** @type {[value: string, words: string][]} */
-    const orders = [
+    return [
       ["", "as planned"],
+      ...labels,
       ["star", "stars"],
       ["confidence", "confidence of the face"],
       ...measures.map((name) => /** @type {[string, string]} */ ([name, name])),
       ["seconds", "time, the quickest first"],
     ];
-    select.append(...orders.map(([value, textContent]) => make("option", { value, textContent })));
+  }
+
+  /** @param {"rows" | "columns"} what */
+  order(what) {
+    const select = make("select");
+    select.append(...this.orders(what).map(([value, textContent]) => make("option", { value, textContent })));
     select.value = state.view[what];
     select.addEventListener("change", () => {
       state.view[what] = select.value;
       arrange();
     });
     return make("label", {}, `${what === "rows" ? "Rows" : "Columns"} by `, select);
+  }
+
+  /** The next order, by a key. @param {"rows" | "columns"} what */
+  nextOrder(what) {
+    const orders = this.orders(what);
+    const at = orders.findIndex(([value]) => value === state.view[what]);
+    const [value, words] = orders[(at + 1) % orders.length] ?? ["", ""];
+    state.view[what] = value;
+    this.changed();
+    say(`${what === "rows" ? "Rows" : "Columns"} by ${words}`.replace("by as", "as"));
+  }
+
+  /** Columns become rows and rows columns. */
+  swap() {
+    const { x, y, group } = state.view.roles;
+    const { rows, columns } = state.view;
+    Object.assign(state.view, { roles: { x: y, y: x, group }, rows: columns, columns: rows });
+    this.changed();
   }
 
   /** @param {number} axis @param {Role} role @param {number} [before] */
@@ -126,7 +161,7 @@ class AxesPanel {
 
   changed() {
     arrange();
-    this.build();
+    if (!this.panel.hidden) this.build();
   }
 
   /** Show or hide it. */

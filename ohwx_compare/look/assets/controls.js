@@ -36,6 +36,8 @@ function gridKey(event) {
 function gridAct(event, cell) {
   const { key } = event;
   if (key === "a") axesPanel.toggle();
+  else if (key === "r") axesPanel.nextOrder("rows");
+  else if (key === "R") axesPanel.nextOrder("columns");
   else if (key === "c") compareCells(chosen());
   else if (key === "l" && cell) openStrip(cell);
   else if (key === "Escape") chooseNone();

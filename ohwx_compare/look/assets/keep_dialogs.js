@@ -99,6 +99,23 @@ function exportKept() {
   doKept("export", { cells: kept().map((cell) => cell.number), parts, as });
 }
 
+const PAPERS = ["a4", "a3", "a5", "letter", "legal"].flatMap((paper) => [paper, `${paper} landscape`]);
+
+/** A sheet of what the grid shows: its columns and rows, in their order, as far as the filter leaves them. */
+function makeSheet() {
+  const { x, y, group } = state.view.roles;
+  const rows = grid.shown.filter(({ row }) => row >= 0).map(({ row }) => grid.places[row] ?? []);
+  const lines = rows.map((places) => grid.columns.map((i) => places[i]?.number));
+  /** @param {string} id */
+  const input = (id) => /** @type {HTMLInputElement} */ ($(id));
+  const margin = input("k-margin").value;
+  doKept("sheet", {
+    columns: x, rows: [...group, ...y], by: input("k-each").checked ? group : [], lines, pass: state.view.pass,
+    legend: input("k-legend").checked, pictures: input("k-lone").checked, margin: margin ? Number(margin) : null,
+    paper: input("k-paper").value, as: input("k-zip").checked ? "zip" : "folder",
+  });
+}
+
 function crownChosen() {
   const select = /** @type {HTMLSelectElement} */ ($("k-winner"));
   const how = /** @type {HTMLInputElement} */ ($("k-link")).checked ? "link" : "copy";
@@ -141,6 +158,7 @@ const KEEP_ACTIONS = {
     keepBox.close();
   },
   export: exportKept,
+  sheet: makeSheet,
   winner: crownChosen,
   save: saveSelection,
   done: () => keepBox.close(),
@@ -159,6 +177,7 @@ function listenToKeeping() {
     event.preventDefault();
     answerAsked();
   });
+  $("k-paper").append(...PAPERS.map((paper) => make("option", { value: paper, textContent: paper })));
   const file = /** @type {HTMLInputElement} */ ($("k-file"));
   file.addEventListener("change", () => readSelection(file.files?.[0]));
 }

@@ -20,8 +20,8 @@ function keepView() {
 async function arrange() {
   const job = ++state.job;
   const { roles, hidden, rows, columns } = state.view;
-  grid.arrange(arranged(data.axes, roles, hidden));
-  if (rows || columns) {
+  grid.arrange(labelled(data.axes, arranged(data.axes, roles, hidden), rows, columns));
+  if ([rows, columns].some((by) => by && !labelOrder(by))) {
     busy("Sorting…");
     await store.all().catch(complain);
     if (job !== state.job) return;
@@ -43,14 +43,15 @@ async function arrange() {
 function sorted({ columns, groups }, byRows, byColumns) {
   /** @param {Stop[]} stops @param {string} by */
   const value = (stops, by) => measured(cellOf(numberAt(data.axes, stops)), by);
+  const [isRanked, isRankedAcross] = [byRows, byColumns].map((by) => by && !labelOrder(by));
   const ranks = groups.map(({ stop, rows }) => ({
     stop,
-    rows: byRows
+    rows: isRanked
       ? ranked(rows, (row) => meanOf(columns.map((column) => value([stop, row, column], byRows))))
       : rows,
   }));
   const all = groups.flatMap(({ stop, rows }) => rows.map((row) => [stop, row]));
-  const across = byColumns
+  const across = isRankedAcross
     ? ranked(columns, (column) => meanOf(all.map((stops) => value([...stops, column], byColumns))))
     : columns;
   return { columns: across, groups: ranks };

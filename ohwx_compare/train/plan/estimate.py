@@ -12,7 +12,7 @@ from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = [
     "BLOCK", "HOLDS", "PARTS", "RESERVE", "SMALL", "TOGETHER", "WAITING", "Memory", "choose_blocks", "estimate_memory",
-    "state_bytes", "trained_shapes",
+    "saved_bytes", "state_bytes", "trained_shapes",
 ]  # fmt: skip
 
 TOGETHER = 1 << 26  # float32 numbers that an optimiser holds at most while tensors move, if not a single one takes more
@@ -147,6 +147,18 @@ def state_bytes(header: Header, recipe: Recipe) -> int:
     memory = _without_activations(header, recipe)
     average = 4 * numbers if recipe.ema else 0
     return numbers * _BYTES[recipe.precision] + memory.masters + memory.optimizer + average
+
+
+def saved_bytes(header: Header, recipe: Recipe) -> int:
+    """A checkpoint's size on the disk."""
+    size = header.path.stat().st_size
+    if recipe.save_precision is None:
+        return size
+    wide = {"fp16": 2, "bf16": 2, "fp32": 4}[recipe.save_precision]
+    kinds = {"F16": 2, "BF16": 2, "F32": 4}
+    return size + sum(
+        (wide - kinds[one.dtype]) * prod(one.shape) for one in header.tensors.values() if one.dtype in kinds
+    )
 
 
 def _state(shape: Shape, recipe: Recipe) -> int:

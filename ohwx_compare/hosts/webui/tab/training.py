@@ -24,7 +24,8 @@ from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.outside.runs import Trainings, class_token_of, folder_for
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.forms import read_pasted
-from ohwx_compare.train.recipe.recipe import PRESETS, Recipe
+from ohwx_compare.train.recipe.presets import PRESETS
+from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import quoted
 
 __all__ = ["Training"]

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 from ohwx_compare.cli.replay import differences
-from ohwx_compare.compare.face_pass import detail
+from ohwx_compare.compare.face_pass import detail, reach
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.infotext import Infotext
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES
@@ -56,8 +56,8 @@ NAMED = {
     ),
     "face_two_tabs": "the second tab looks at what the first one drew, and its drawn detector sees other masks when 50 "
     "values move by 1/255: 8 times that, the picture was 9 to 232 and 0.26 to 11.6 away from itself",
-    "lora_face": "the second tab looks at what the first one drew, and its drawn detector's box begins at y = 71.98, or "
-    "at 73 when 100 values move by 1/255; beginning at 75 the picture is 2 and 0.0155 from the webui's",
+    "lora_face": "the second tab looks at what the first one drew, and its drawn detector's box begins at y = 71.98, "
+    "or at 73 when 100 values move by 1/255; beginning at 75 the picture is 2 and 0.0155 from the webui's",
 }  # fmt: skip
 
 
@@ -169,8 +169,14 @@ class Bench:
             image = next(iter(self.host.render([job]))).image
         elif "mask" in payload:
             with Image.open(folder / payload["mask"][1:]) as mask:
-                asked = replace(infotext.to_inpaint_job(text), job=job)
-                image = next(iter(self.host.inpaint([asked], [_start(folder, payload)], [mask.convert("L")]))).image
+                asked, hole = replace(infotext.to_inpaint_job(text), job=job), mask.convert("L")
+
+            def between(_: int, one: render.NotedImage) -> render.NotedImage:
+                faces = detail(self.host, detectors, tabs, [job], [one.image], within=reach(asked, hole))
+                return replace(one, image=faces[0].image)
+
+            start = _start(folder, payload)
+            return next(iter(self.host.inpaint([asked], [start], [hole], between=between if tabs else None))).image
         else:
             image = next(iter(self.host.img2img([job], [_start(folder, payload)]))).image
         if not tabs:

@@ -197,13 +197,23 @@ class NativeHost:
             yield from self._within_memory(chosen, draw)
 
     def inpaint(
-        self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
+        self,
+        jobs: Sequence[InpaintJob],
+        images: Sequence[Image.Image],
+        masks: Sequence[Image.Image],
+        *,
+        between: inpaint.Between | None = None,
     ) -> Iterator[Rendered]:
-        """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
+        """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`.
+
+        between: as for `engine.inpaint.inpaint`, of one job.
+        """
         for group in render.job_batches([job.job for job in jobs]):
             chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
             model = self.model_of(chosen[0].job)
-            draw = partial(inpaint.inpaint, model, chosen, canvases, holes, self._on_step, model_of=self.model_of)
+            draw = partial(
+                inpaint.inpaint, model, chosen, canvases, holes, self._on_step, model_of=self.model_of, between=between
+            )
             yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:

@@ -23,9 +23,11 @@ from ohwx_compare.train.learn.adamw8bit import AdamW8bit
 from ohwx_compare.train.learn.cache import EncodedCaptions, EncodeTokens, Latents, encode_picture, read_g, read_l
 from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import Diffusion, Huber
+from ohwx_compare.train.learn.low_rank import put_beside
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
+from ohwx_compare.train.plan.low_rank import FILE_PREFIXES
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -74,12 +76,14 @@ def set_up(
     texts = _texts(plan, parts, device)
     trained = parts.get("unet")
     unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
-    weights = trainable(parts)
+    weights = _trained(parts, recipe)
     masters = {}
     if recipe.precision == "fp32-master":
         masters = {name: weight.detach() for name, weight in weights.items()}
         for module in {unet, *parts.values()}:
             module.to(torch.bfloat16)
+        for weight in weights.values():
+            weight.data = weight.data.bfloat16()
     recompute(unet, plan.again)
     precision = Precision(
         stochastic=recipe.precision == "bf16-stochastic",
@@ -88,11 +92,20 @@ def set_up(
         clip=recipe.clip,
         seed=recipe.seed,
     )
-    own = {name: next(rate for part, rate in rates.items() if name.startswith(PREFIXES[part])) for name in weights}
+    starts = PREFIXES if recipe.network is None else FILE_PREFIXES
+    own = {name: next(rate for part, rate in rates.items() if name.startswith(starts[part])) for name in weights}
     stepper = Stepper(weights, _rule(recipe), own, precision, masters, gather=group.add)
     ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
     masks = {i: torch.from_numpy(_mask(plan, recipe.masks, i))[None] for i in plan.needed} if recipe.masks else {}
     return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group, masks)
+
+
+def _trained(parts: dict[str, nn.Module], recipe: Recipe) -> dict[str, nn.Parameter]:
+    """What learns, by its name in the file that comes of it."""
+    if recipe.network is None:
+        return trainable(parts)
+    alpha = recipe.network_rank if recipe.network_alpha is None else recipe.network_alpha
+    return put_beside(parts, recipe.network_rank, alpha, recipe.seed, dora=recipe.network == "dora")
 
 
 def _latents(plan: TrainingPlan, device: str, on_picture: Callable[[], None]) -> dict[int, Latents]:

@@ -25,7 +25,7 @@ _COUNTS = (
 _POSITIVE = (
     "reg_ratio", "prior_loss_weight", "lr_unet", "lr_te1", "lr_te2", "min_snr_gamma", "clip", "noise_offset", "warmup",
     "seed", "held_out", "validation", "sample_cfg", "memory_gb", "schedule_power", "huber_c", "huber_scale",
-    "v_like_loss", "multires_discount", "ip_noise_gamma",
+    "v_like_loss", "multires_discount", "ip_noise_gamma", "network_alpha",
 )  # fmt: skip
 _WITHIN: Mapping[str, tuple[float, float, str]] = MappingProxyType({  # least, most, what that is
     "reg_ratio": (0, 100, "at most 100 (for each training image)"),
@@ -37,6 +37,7 @@ _WITHIN: Mapping[str, tuple[float, float, str]] = MappingProxyType({  # least, m
     "min_timestep": (0, 999, "0 to 999"),
     "max_timestep": (1, 1000, "1 to 1000"),
     "schedule_power": (0, 100, "0 to 100"),
+    "network_rank": (1, 1024, "1 to 1024"),
 })  # fmt: skip
 
 

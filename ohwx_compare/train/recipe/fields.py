@@ -48,6 +48,9 @@ class Fields:
     lr_unet: float | None = 3e-6
     lr_te1: float | None = None  # CLIP-L
     lr_te2: float | None = None  # OpenCLIP bigG
+    network: str | None = None  # "lora" or "dora": low ranks beside the layers learn and are saved, not the weights
+    network_rank: int = 16
+    network_alpha: float | None = None  # what they add is multiplied by this over the rank; None: by 1
     schedule: str = "constant"  # or "linear", "cosine", "cosine-restarts", "polynomial"
     schedule_cycles: int = 1  # of "cosine-restarts"
     schedule_power: float = 1.0  # of "polynomial"

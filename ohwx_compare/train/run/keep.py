@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the base file with the trained tensors in place of its own, and a record of the training."""
+"""Checkpoints of a run: the base file with the trained tensors in place of its own, or a LoRA; and a record of it."""
 
 import json
 import os
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ohwx_compare import __version__
 from ohwx_compare.engine import weights
+from ohwx_compare.engine.networks.lora_file import write_lora
+from ohwx_compare.engine.reading import DTYPES
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.contents import Contents, TensorSeals
@@ -60,6 +62,9 @@ def _write(setup: Setup, path: Path, tensors: Mapping[str, Tensor], about: Mappi
     recipe = setup.plan.recipe
     base = Path(recipe.base)
     require_space(path.parent, saved_bytes(read_header(base), recipe), path.name)
+    if recipe.network is not None:
+        write_lora(path, _as_lora(tensors, recipe), base.stem, about)
+        return
     before = base.stat()
     if _hashes()(base) != base_sha256:
         raise _changed(base, base_sha256, path)
@@ -69,6 +74,14 @@ def _write(setup: Setup, path: Path, tensors: Mapping[str, Tensor], about: Mappi
         path.unlink(missing_ok=True)
         raise _changed(base, base_sha256, path)
     Hashes(cache_folder()).wrote(path, Contents(digest, seals.hashes))
+
+
+def _as_lora(tensors: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
+    """The tensors of a LoRA's file: those that learned, rounded, and what they are scaled by."""
+    dtype = DTYPES[_DTYPES[recipe.save_precision] or "F16"]
+    alpha = torch.tensor(float(recipe.network_rank if recipe.network_alpha is None else recipe.network_alpha))
+    layers = dict.fromkeys(name.partition(".")[0] for name in tensors)
+    return {n: t.to(dtype) for n, t in tensors.items()} | {f"{layer}.alpha": alpha for layer in layers}
 
 
 def _changed(base: Path, sha256: str, path: Path) -> TrainingError:
@@ -117,11 +130,13 @@ def metadata(setup: Setup, save: Save, base_sha256: str, *, averaged: bool) -> d
         "averaged": averaged,
     }
     width, height = plan.recipe.resolution
-    base = read_header(Path(plan.recipe.base)).metadata
+    base = read_header(Path(plan.recipe.base)).metadata if plan.recipe.network is None else {}
+    kind = "" if plan.recipe.network is None else "/lora"
     return {
         **{name: value for name, value in base.items() if not name.startswith("modelspec.hash")},
         "format": "pt",
         **MODELSPEC,
+        "modelspec.architecture": MODELSPEC["modelspec.architecture"] + kind,
         "modelspec.title": save.name,
         "modelspec.resolution": f"{width}x{height}",
         "modelspec.prediction_type": {"eps": "epsilon", "v": "v"}[setup.diffusion.prediction],
@@ -131,7 +146,7 @@ def metadata(setup: Setup, save: Save, base_sha256: str, *, averaged: bool) -> d
 
 def _tensors(setup: Setup, averaged: bool) -> Mapping[str, Tensor]:
     own = setup.ema if averaged else {name: setup.stepper.kept(name) for name in setup.stepper.weights}
-    return {**own, **_vae(setup.plan.recipe)}
+    return {**own, **_vae(setup.plan.recipe)} if setup.plan.recipe.network is None else own
 
 
 def _vae(recipe: Recipe) -> dict[str, Tensor]:

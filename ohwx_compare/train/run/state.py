@@ -36,7 +36,7 @@ LATER = (  # fields that came with a later version: at their defaults they leave
     "vae", "masks", "schedule_cycles", "schedule_power", "zero_snr", "loss", "huber_schedule", "huber_c", "huber_scale",
     "scale_v_loss", "v_like_loss", "min_timestep", "max_timestep", "noise_offset_random", "adaptive_noise_scale",
     "multires_iterations", "multires_discount", "ip_noise_gamma", "ip_noise_gamma_random", "save_precision", "ema_ramp",
-    "ema_every", "ema_raw",
+    "ema_every", "ema_raw", "network", "network_rank", "network_alpha",
 )  # fmt: skip
 
 

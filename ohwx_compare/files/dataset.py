@@ -44,6 +44,7 @@ _DAMAGED = (
     KeyError,
     IndexError,
     AttributeError,
+    RuntimeError,
     struct.error,
     zlib.error,
 )

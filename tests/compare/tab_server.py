@@ -110,6 +110,8 @@ class Tab:
             rows = [{"path": f"/p/{i}.png", "infotext": f"<img src=x onerror=hurt=1>\nSteps: {i}", "pair": None,
                      "values": {"Steps": str(i)}} for i in range(300)]  # fmt: skip
             return {"rows": rows, "columns": ["Steps"], "total": 300}
+        if path == "ohwx/api/pnginfo.jpg":
+            return next((self.folder / "first" / "thumbs").iterdir()).read_bytes()
         if path == "ohwx/api/pnginfo.csv":
             return b"file\n/p/0.png\n"
         name, act = unquote(path.removeprefix("ohwx/api/runs/")).rsplit("/", 1)

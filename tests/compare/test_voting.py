@@ -4,8 +4,10 @@ import io
 import json
 import re
 import shutil
+import sqlite3
 import sys
 import threading
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ohwx_compare.core.experiment.outcome import FaceRecord, Fate
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.ledger.measures import read_votes
 from ohwx_compare.files.ledger.own import has_own_mark
@@ -231,6 +234,44 @@ def test_by_keyboard_alone(page, server, folder):
     page.wait_for_selector("#reveal:not([hidden])")
     assert page.locator("#answer").inner_text().startswith("“More like me”")
     assert page.evaluate("typeof hurt") == "undefined"
+
+
+def test_space_shows_the_photographs_and_f_the_faces(folder, chromium, tmp_path):
+    """The photographs given, one after the other, upright; F brings each picture's face near."""
+    (tmp_path / "me").mkdir()
+    for place, (size, turned) in enumerate((((40, 20), 6), ((30, 30), 1))):  # EXIF orientation 6: stored on its side
+        exif = Image.Exif()
+        exif[0x0112] = turned
+        Image.new("RGB", size, "red").save(tmp_path / "me" / f"{place}.jpg", exif=exif)
+    face = FaceRecord(tab=0, box=(16, 16, 32, 32), confidence=0.9, detector="squares", fate=Fate.INPAINTED)
+    with closing(sqlite3.connect(folder / LEDGER_FILE)) as db, db:
+        numbers = [number for (number,) in db.execute("SELECT number FROM cells")]
+        db.executemany("INSERT INTO faces VALUES (?, 0, ?)", [(n, json.dumps(face.to_json())) for n in numbers])
+    with PageServer(folder, photos=tmp_path / "me") as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        page = chromium.new_page(viewport={"width": 1366, "height": 768})
+        page.goto(f"{server.address}votes/index.html?token={server.token}")
+        page.wait_for_selector("#rater")
+        begin(page, "me", 30)
+        counted(page, 0)
+        seen = []
+        for _ in range(3):
+            page.keyboard.press("Space")
+            until(page, lambda: page.evaluate("photograph.complete && photograph.naturalWidth > 0"))
+            seen.append(page.evaluate("[photograph.naturalWidth, photograph.naturalHeight]"))
+            page.keyboard.press("ArrowLeft")  # no vote while a photograph is shown
+            page.keyboard.press("Space")
+            assert page.locator("#photo").is_hidden()
+        assert seen == [[20, 40], [30, 30], [20, 40]]
+        near = "[...document.querySelectorAll('#pictures img')].map(image => image.style.transform)"
+        page.keyboard.press("f")
+        scales = [float(re.match(r"scale\(([\d.]+)\)", each)[1]) for each in page.evaluate(near)]
+        assert min(scales) > 1.5
+        page.keyboard.press("f")
+        assert page.evaluate(near) == ["", ""]
+        assert read_votes(folder) == ()
+        page.close()
+        server.shutdown()
 
 
 @pytest.mark.slow

@@ -17,8 +17,8 @@ from typing import Any
 
 from ohwx_compare.errors import ExperimentError, ImageError, MeasureError, NotHereError
 from ohwx_compare.files.bare import bare_picture
+from ohwx_compare.files.dataset import ReadingRules, load_picture
 from ohwx_compare.files.gallery import pictures
-from ohwx_compare.files.images import load_rgb
 from ohwx_compare.files.ledger.measures import MeasureLedger, VoteRow, read_votes
 from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.reader import open_run
@@ -62,10 +62,10 @@ class _Voter:
 class Booth:
     """One run folder. Every method takes and gives JSON values, but for pictures; several may be called at once."""
 
-    def __init__(self, folder: Path, *, secret: bytes | None = None):
-        """Read the run. secret: another booth's, so that its addresses stay.
+    def __init__(self, folder: Path, *, secret: bytes | None = None, photos: Path | None = None):
+        """Read the run. secret: another booth's, so that its addresses stay; photos: of the person, else the recipe's.
 
-        Raises LedgerError, and MeasureError where there is nothing to vote on.
+        Raises LedgerError, ImageError, and MeasureError where there is nothing to vote on.
         """
         run = open_run(folder)
         judged = judged_run(run)
@@ -78,8 +78,8 @@ class Booth:
         self._cells = {key: cell for cell in run.cells if (key := cell.result.key)}
         self._labels = _labels(run)
         self._of = {self._address(key): key for pool in self.pools for key in pool.side_of}
-        photos = given_by_recipe(judged, Given()).photos
-        self._photos = pictures([photos])[:_PHOTOS] if photos else []
+        found = given_by_recipe(judged, Given(photos=photos)).photos
+        self._photos = pictures([found])[:_PHOTOS] if found else []
 
     def opening(self) -> dict[str, Any]:
         """What can be voted on, and who voted already."""
@@ -150,7 +150,7 @@ class Booth:
         """A photograph of the person, and its type. Raises NotHereError, ImageError."""
         if not (place.isascii() and place.isdecimal() and len(place) < 4 and int(place) < len(self._photos)):
             raise NotHereError("There is no such photograph.")
-        image = load_rgb(self._photos[int(place)])
+        image = load_picture(self._photos[int(place)], ReadingRules())  # upright, as a phone's may not be stored
         image.thumbnail((_PHOTO_SIDE, _PHOTO_SIDE))
         memory = io.BytesIO()
         image.save(memory, "JPEG", quality=90)

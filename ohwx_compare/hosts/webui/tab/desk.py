@@ -33,7 +33,7 @@ from ohwx_compare.hosts.webui.tab.adoptions import Adoptions
 from ohwx_compare.hosts.webui.tab.face_jobs import FaceJobs
 from ohwx_compare.hosts.webui.tab.http import Allowance, Turn
 from ohwx_compare.hosts.webui.tab.judge_jobs import JudgeJobs
-from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of
+from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of, thumbnail_of
 from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_list import Runs, read_as_found
 from ohwx_compare.hosts.webui.tab.run_pages import RunPages
@@ -167,6 +167,10 @@ class Desk:
         """See `pictures_csv`; the body is `{"folder": path}`."""
         with self._reading.taken(check):
             return pictures_csv(str(body.get("folder", "")), check)
+
+    def thumbnail(self, body: dict[str, Any]) -> bytes:
+        """See `thumbnail_of`; the body is `{"path": path}`."""
+        return thumbnail_of(str(body.get("path", "")))
 
     def add_faces(self, body: dict[str, Any], check: Allowance) -> dict[str, str]:
         """See `FaceJobs.add`."""

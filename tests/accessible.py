@@ -2,8 +2,13 @@
 
 import pytest
 
-THEMES = ("light", "dark")
 WIDTHS = {"desk": {"width": 1366, "height": 768}, "phone": {"width": 390, "height": 844}}
+SHOWN = (  # width and theme; by default each of both once
+    ("desk", "light"),
+    ("phone", "dark"),
+    pytest.param(("desk", "dark"), marks=pytest.mark.slow),
+    pytest.param(("phone", "light"), marks=pytest.mark.slow),
+)
 
 
 def serious(page) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tab_server
-from accessible import THEMES, WIDTHS, serious
+from accessible import SHOWN, WIDTHS, serious
 from conftest import NAMES, experiment_of
 
 from ohwx_compare.core.experiment.outcome import Outcome
@@ -31,7 +31,7 @@ DARK = """.dark { --body-background-fill: #0b0f19; --background-fill-primary: #0
     --button-primary-background-fill: linear-gradient(#ea580c, #c2410c) }"""
 
 
-@pytest.fixture(scope="module", params=[(width, theme) for width in WIDTHS for theme in THEMES], ids="-".join)
+@pytest.fixture(scope="module", params=SHOWN, ids="-".join)
 def shown(request, chromium):
     width, theme = request.param
     context = chromium.new_context(viewport=WIDTHS[width], color_scheme=theme, reduced_motion="reduce")

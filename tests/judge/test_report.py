@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from accessible import THEMES, WIDTHS, serious
+from accessible import SHOWN, WIDTHS, serious
 from planted_run import CornerStyle
 
 from ohwx_compare.files.ledger.reader import open_run
@@ -128,10 +128,10 @@ def chromium():
         browser.close()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("theme", THEMES)
-def test_the_report_is_for_everybody(judgement, planted, chromium, theme, width):
+@pytest.mark.parametrize("shown", SHOWN, ids="-".join)
+def test_the_report_is_for_everybody(judgement, planted, chromium, shown):
     """axe-core finds nothing serious."""
+    width, theme = shown
     write_judgement(judgement, judgement_markdown(judgement))
     context = chromium.new_context(viewport=WIDTHS[width], color_scheme=theme)
     page = context.new_page()

@@ -14,7 +14,7 @@ from ohwx_compare.cli.options import require_device
 from ohwx_compare.errors import Interrupted
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.forms import read_any
-from ohwx_compare.train.recipe.recipe import PRESETS
+from ohwx_compare.train.recipe.presets import PRESETS
 from ohwx_compare.words import counted
 
 if TYPE_CHECKING:  # loads torch, which --plan alone does without

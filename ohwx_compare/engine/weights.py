@@ -32,7 +32,7 @@ from ohwx_compare.models.unfilled import unfilled
 from ohwx_compare.models.vae import VAE, VAEConfig
 from ohwx_compare.words import counted
 
-__all__ = ["PREFIXES", "Checked", "LoadedUNet", "Model", "build", "check", "load", "load_part", "save"]
+__all__ = ["PREFIXES", "Checked", "LoadedUNet", "Model", "build", "check", "load", "load_part", "load_vae", "save"]
 
 PREFIXES = MappingProxyType(
     {
@@ -221,18 +221,30 @@ def load_part(part: str, path: Path, *, device: _Device = "cpu", dtype: torch.dt
     return module
 
 
+def load_vae(path: Path, *, device: _Device = "cpu", dtype: torch.dtype) -> VAE:
+    """The VAE of a VAE file or of a checkpoint, as strictly as `load`."""
+    source = _vae(path)
+    module = _empty(source, torch.device(device), dtype)
+    read_into(source.header, {source.prefix + name: target for name, target in module.state_dict().items()})
+    if not isinstance(module, VAE):
+        raise TypeError("The VAE was built as another part.")
+    return module
+
+
 def save(
     path: Path,
     state: Mapping[str, Tensor],
     source: Path,
     metadata: Mapping[str, str],
     seen: Callable[[str, Stored, bytes], None] = lambda name, tensor, data: None,
+    dtype: str | None = None,
 ) -> str:
     """Write `source` again to `path` with the tensors of `state`, rounded to the source's dtypes, in place of its own.
 
     state: full checkpoint names to tensors of the source's shapes. The source's other tensors, its names and their
         order stay byte for byte; only its metadata is replaced.
     seen: as in `rewrite`.
+    dtype: "F16", "BF16" or "F32", to which all weights are rounded instead.
     Returns the new file's sha256, taken while writing. One tensor at a time is brought to the CPU.
     Raises CheckpointError where a name or shape is not the source's; OSError where the disk is full.
     """
@@ -245,13 +257,21 @@ def save(
                 f"{name} is {list(tensor.shape)}, expected {header.tensors[name]} as in {source.name}."
             )
 
+    kinds = {name: dtype for name, one in header.tensors.items() if dtype not in (None, one.dtype)}
+    kinds = {name: kind for name, kind in kinds.items() if kind and header.tensors[name].dtype in SAVED}
+
     def replacement(name: str, stored: Stored) -> bytes | None:
-        if name not in state:
+        kind = DTYPES[kinds.get(name, stored.dtype)]
+        if name in state:
+            tensor = state[name].detach().to("cpu", kind).contiguous()
+        elif name in kinds:
+            tensor = torch.empty(stored.shape, dtype=kind)
+            read_into(header, {name: tensor})
+        else:
             return None
-        tensor = state[name].detach().to("cpu", DTYPES[stored.dtype]).contiguous()
         return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
 
-    return rewrite(path, header, replacement, metadata, seen)
+    return rewrite(path, header, replacement, metadata, seen, kinds)
 
 
 def _vae(path: Path) -> _Source:

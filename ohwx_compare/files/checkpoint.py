@@ -157,17 +157,24 @@ def rewrite(
     replacement: Callable[[str, Tensor], bytes | None],
     metadata: Mapping[str, str],
     seen: Callable[[str, Tensor, bytes], None] = lambda name, tensor, data: None,
+    dtypes: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Write `source`'s file again to `path` with other metadata and some tensors' bytes replaced, one tensor at a time.
 
     replacement: a tensor's new bytes, as many as its old ones, or None to keep those. Names, order, dtypes, shapes and
         every other byte stay. The file appears at `path` once it is whole.
-    seen: called with each tensor's bytes as they are written.
+    seen: called with each tensor as it is in the new file, and its bytes, as they are written.
+    dtypes: of tensors that get another one; `replacement` gives their bytes.
     Returns the new file's sha256. Raises OSError where the disk is full.
     """
     tensors = sorted(source.tensors.items(), key=lambda item: item[1].start)
-    base = tensors[0][1].start if tensors else 0
-    places = {name: (t.dtype, t.shape, t.start - base, t.end - base) for name, t in source.tensors.items()}
+    ends, written = 0, {}
+    for name, t in tensors:
+        dtype = dtypes.get(name, t.dtype)
+        size = (t.end - t.start) * _WIDTHS[dtype] // _WIDTHS[t.dtype] if name in dtypes else t.end - t.start
+        written[name] = Tensor(dtype, t.shape, ends, ends + size)
+        ends += size
+    places = {name: (t.dtype, t.shape, t.start, t.end) for name, t in ((n, written[n]) for n in source.tensors)}
 
     def contents() -> Iterator[bytes]:
         yield header_bytes(places, metadata)
@@ -175,7 +182,7 @@ def rewrite(
             for name, t in tensors:
                 data = replacement(name, t)
                 data = _stored(old, t) if data is None else data
-                seen(name, t, data)
+                seen(name, written[name], data)
                 yield data
 
     return write_stream(path, contents())

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -26,10 +27,14 @@ from ohwx_compare.files.images import open_picture
 from ohwx_compare.files.regular import read_text
 from ohwx_compare.words import counted
 
-__all__ = ["EXTENSIONS", "Dataset", "DatasetPicture", "ReadingRules", "load_picture", "pixels", "read_dataset"]
+__all__ = [
+    "EXTENSIONS", "MASK_ENDS", "Dataset", "DatasetPicture", "ReadingRules", "load_alpha", "load_picture", "pixels",
+    "read_dataset",
+]  # fmt: skip
 
 _MODERN = frozenset({".avif", ".heic", ".heif", ".jxl"})  # pictures that not every Pillow reads
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}) | _MODERN
+MASK_ENDS = "-masklabel"  # of the name of a mask beside its picture, as OneTrainer has it
 _SYSTEMS = frozenset({"desktop.ini", "thumbs.db"})  # written by Windows into every folder of pictures
 _LARGEST = 500_000_000  # bytes of a picture
 _NAMED = 10  # files that one sentence names at most
@@ -50,6 +55,9 @@ _DAMAGED = (
 )
 
 
+_Made = TypeVar("_Made")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReadingRules:
     """How folders and files are read."""
@@ -58,6 +66,7 @@ class ReadingRules:
     caption_extensions: tuple[str, ...] = (".txt", ".caption")  # the first that exists, whatever its case
     background: str | None = "#ffffff"  # behind transparent pixels; None drops alpha and shows what lies under it
     upright: bool = True  # follow the camera's orientation
+    masks_beside: bool = False  # files such as photo-masklabel.png are masks, not pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +128,22 @@ def read_dataset(
 
 def load_picture(path: Path, reading: ReadingRules) -> Image.Image:
     """Return the picture as "RGB", upright and flattened. Raises ImageError that names the file."""
+    return _loaded(path, reading, lambda image: _rgb(image, reading.background))
+
+
+def load_alpha(path: Path, reading: ReadingRules) -> Image.Image | None:
+    """Return how opaque the picture is, upright, as "L"; None where it has no alpha. Raises ImageError."""
+    return _loaded(path, reading, lambda image: image.convert("RGBA").getchannel("A") if _is_clear(image) else None)
+
+
+def _loaded(path: Path, reading: ReadingRules, make: Callable[[Image.Image], _Made]) -> _Made:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata; what it cannot read is an error below
             with open_picture(path) as image:
                 image.load()
                 turn = reading.upright and image.format != "TIFF"  # Pillow turns those by itself
-                return _rgb(ImageOps.exif_transpose(image) if turn else image, reading.background)
+                return make(ImageOps.exif_transpose(image) if turn else image)
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} is too large to load: {error}") from error
     except _DAMAGED as error:
@@ -160,7 +178,7 @@ def _pictures(
     for folder, repeats, words in _folders(root, what, notes):
         inside = sorted((path for path in folder.iterdir() if path.is_file()), key=str)
         files = {path.name.casefold(): path for path in inside}
-        paths = [path for path in inside if _is_picture(path)]
+        paths = [path for path in inside if _is_picture(path) and not _is_mask(path, reading)]
         notes += _unread(folder, inside, paths, (reading, check))
         captions = [_caption(path, files, words, reading) for path in paths]
         for path, caption, seen in zip(paths, captions, _decoded(paths, reading.upright, check), strict=True):
@@ -207,7 +225,11 @@ def _unread(
     stems = {path.stem.casefold() for path in pictures}
     ends = {extension.casefold() for extension in reading.caption_extensions} if reading.captions != "folder" else set()
     read = {(stem + end) for stem in stems for end in ends} | {path.name.casefold() for path in pictures}
-    others = [path for path in inside if path.name.casefold() not in read and not _is_hidden(path)]
+    others = [
+        path
+        for path in inside
+        if path.name.casefold() not in read and not _is_hidden(path) and not _is_mask(path, reading)
+    ]
     if others:
         yield f"{folder}: {_named(others)} not read, neither a picture nor a picture's caption."
     for below in sorted((path for path in folder.iterdir() if path.is_dir() and not _is_hidden(path)), key=str):
@@ -235,6 +257,10 @@ def _is_hidden(path: Path) -> bool:
 
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in EXTENSIONS and not _is_hidden(path)
+
+
+def _is_mask(path: Path, reading: ReadingRules) -> bool:
+    return reading.masks_beside and path.stem.casefold().endswith(MASK_ENDS)
 
 
 def _caption(path: Path, files: Mapping[str, Path], words: str, reading: ReadingRules) -> str:
@@ -319,8 +345,12 @@ def _empty(path: Path) -> bool:
 def _rgb(image: Image.Image, background: str | None) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
         return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
-    see_through = image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info
-    if not see_through or background is None:
+    if not _is_clear(image) or background is None:
         return image.convert("RGB")
     under = Image.new("RGBA", image.size, background)
     return Image.alpha_composite(under, image.convert("RGBA")).convert("RGB")
+
+
+def _is_clear(image: Image.Image) -> bool:
+    """Whether it says how opaque each pixel is."""
+    return image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info

@@ -13,7 +13,8 @@ from ohwx_compare.files.lock import hold
 from ohwx_compare.train.outside import controls
 from ohwx_compare.train.outside.runs import Trainings, folder_for
 from ohwx_compare.train.recipe.forms import read_pasted
-from ohwx_compare.train.recipe.recipe import PRESETS, Recipe, write_recipe
+from ohwx_compare.train.recipe.presets import PRESETS
+from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
 from ohwx_compare.train.run.record import recording
 
 PLAN = {

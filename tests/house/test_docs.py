@@ -15,7 +15,8 @@ from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.infotext.face_payload import from_payload
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.train.recipe.recipe import COMPAT, PRESETS, Recipe
+from ohwx_compare.train.recipe.presets import COMPAT, PRESETS
+from ohwx_compare.train.recipe.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

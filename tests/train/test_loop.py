@@ -13,10 +13,11 @@ from ohwx_compare.core.events import Learned
 from ohwx_compare.engine.weights import load
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header, sha256
+from ohwx_compare.train.learn.schedule import rate_scale
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.train.run import keep, loop
-from ohwx_compare.train.run.loop import rate_scale, train
+from ohwx_compare.train.run.loop import train
 
 UNET = "model.diffusion_model."
 

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.train.learn.schedule import rate_scale
 from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.forms import read_pasted
 from ohwx_compare.train.recipe.kohya import Imported
-from ohwx_compare.train.run.loop import rate_scale
 
 POSTED = json.loads((Path(__file__).parent / "posted" / "configurations.json").read_text(encoding="utf-8"))
 REFUSED = [case for case in POSTED["cases"] if "said" in case]

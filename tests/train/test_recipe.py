@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.train.recipe.recipe import COMPAT, PRESETS, Recipe, read_recipe, write_recipe
+from ohwx_compare.train.recipe.presets import COMPAT, PRESETS
+from ohwx_compare.train.recipe.recipe import Recipe, read_recipe, write_recipe
 
 SMALLEST = {"base": "base.safetensors", "train": "img", "output": "out"}
 
@@ -74,6 +75,13 @@ def test_a_file_keeps_the_recipe_and_its_paths(tmp_path):
         ({"name": "a/b"}, "a file name"),
         ({"bucket_max": 512}, "enclose the resolution"),
         ({"base": ""}, "lacks base"),
+        ({"loss": "l3"}, "'huber' or 'smooth-l1'"),
+        ({"min_timestep": 900, "max_timestep": 900}, "less than max_timestep"),
+        ({"max_timestep": 1001}, "1 to 1000"),
+        ({"huber_c": 0}, "a number above 0"),
+        ({"zero_snr": True, "prediction": "eps"}, "no noise to predict"),
+        ({"ema_ramp": True}, "set ema"),
+        ({"schedule": "polynomial", "lr_unet": 1e-7}, "a rate must be above"),
     ],
 )
 def test_what_cannot_be_run_is_one_sentence(change, said):

@@ -73,6 +73,11 @@ class Webui:
             payload = {**payload, "sampler_name": combined}
         return payload
 
+    def hires(self, **fields):
+        """Hires fix with these fields; it fails without the modules, where those are chosen."""
+        beside = {"hr_additional_modules": ["Use same choices"]} if self.takes_modules else {}
+        return {"enable_hr": True, **fields, **beside}
+
     @property
     def is_fork(self):
         """Whether it is one of Forge's kin: their scripts have "integrated" in the name, which AUTOMATIC1111's lack."""

@@ -47,11 +47,12 @@ class CompareScript(scripts.Script):
         return True
 
     def ui(self, is_img2img: bool) -> list[Any]:
-        """The panel; may be called several times."""
-        offered = choices()
-        self._panel = script_panel(self.elem_id, offered)
-        fresh = replace(offered, checkpoints=checkpoint_names)  # what is pasted may be new
-        self.infotext_fields = paste_fields(self._panel.arguments, fresh)
+        """The panel, built once: the webui's API asks twice more for the values that it begins with."""
+        if self._panel is None:
+            offered = choices()
+            self._panel = script_panel(self.elem_id, offered)
+            fresh = replace(offered, checkpoints=checkpoint_names)  # what is pasted may be new
+            self.infotext_fields = paste_fields(self._panel.arguments, fresh)
         return self._panel.arguments
 
     def after_component(self, component: Any, **kwargs: Any) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import torch
 from torch import Tensor
 
-__all__ = ["generator", "normal", "seed_of", "uniform_int"]
+__all__ = ["generator", "normal", "seed_of", "uniform", "uniform_int"]
 
 
 def seed_of(*what: int | str) -> int:
@@ -30,3 +30,8 @@ def normal(shape: tuple[int, ...], *what: int | str) -> Tensor:
 def uniform_int(low: int, high: int, *what: int | str) -> int:
     """One integer in low..high - 1."""
     return int(torch.randint(low, high, (1,), generator=generator(*what)))
+
+
+def uniform(*what: int | str) -> float:
+    """One number in 0..1."""
+    return float(torch.rand((), generator=generator(*what)))

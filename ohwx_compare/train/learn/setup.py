@@ -4,26 +4,30 @@ The parts of the checkpoint are in memory one after the other: the VAE until all
 encoder until all captions are encoded, then the UNet.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ohwx_compare.core.prompt.chunks import LENGTH
-from ohwx_compare.engine.weights import PREFIXES, load_part
+from ohwx_compare.engine.weights import PREFIXES, load_part, load_vae
 from ohwx_compare.files.checkpoint import prediction, read_header
 from ohwx_compare.files.dataset import load_picture, pixels
+from ohwx_compare.files.loss_masks import loss_mask
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import UNet
 from ohwx_compare.train.learn.adamw8bit import AdamW8bit
 from ohwx_compare.train.learn.cache import EncodedCaptions, EncodeTokens, Latents, encode_picture, read_g, read_l
 from ohwx_compare.train.learn.group import ProcessGroup
-from ohwx_compare.train.learn.loss import Diffusion
+from ohwx_compare.train.learn.loss import Diffusion, Huber
+from ohwx_compare.train.learn.low_rank import put_beside
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
+from ohwx_compare.train.plan.low_rank import FILE_PREFIXES
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -46,6 +50,7 @@ class Setup:
     diffusion: Diffusion
     ema: dict[str, Tensor]  # averaged weights, float32 on the CPU; empty without
     group: ProcessGroup
+    masks: Mapping[int, Tensor] = field(default_factory=dict)  # by picture, (1, h, w) float32; empty without masks
 
     @property
     def device(self) -> torch.device:
@@ -71,12 +76,14 @@ def set_up(
     texts = _texts(plan, parts, device)
     trained = parts.get("unet")
     unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
-    weights = trainable(parts)
+    weights = _trained(parts, recipe)
     masters = {}
     if recipe.precision == "fp32-master":
         masters = {name: weight.detach() for name, weight in weights.items()}
         for module in {unet, *parts.values()}:
             module.to(torch.bfloat16)
+        for weight in weights.values():
+            weight.data = weight.data.bfloat16()
     recompute(unet, plan.again)
     precision = Precision(
         stochastic=recipe.precision == "bf16-stochastic",
@@ -85,14 +92,24 @@ def set_up(
         clip=recipe.clip,
         seed=recipe.seed,
     )
-    own = {name: next(rate for part, rate in rates.items() if name.startswith(PREFIXES[part])) for name in weights}
+    starts = PREFIXES if recipe.network is None else FILE_PREFIXES
+    own = {name: next(rate for part, rate in rates.items() if name.startswith(starts[part])) for name in weights}
     stepper = Stepper(weights, _rule(recipe), own, precision, masters, gather=group.add)
     ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
-    return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group)
+    masks = {i: torch.from_numpy(_mask(plan, recipe.masks, i))[None] for i in plan.needed} if recipe.masks else {}
+    return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group, masks)
+
+
+def _trained(parts: dict[str, nn.Module], recipe: Recipe) -> dict[str, nn.Parameter]:
+    """What learns, by its name in the file that comes of it."""
+    if recipe.network is None:
+        return trainable(parts)
+    alpha = recipe.network_rank if recipe.network_alpha is None else recipe.network_alpha
+    return put_beside(parts, recipe.network_rank, alpha, recipe.seed, dora=recipe.network == "dora")
 
 
 def _latents(plan: TrainingPlan, device: str, on_picture: Callable[[], None]) -> dict[int, Latents]:
-    vae = load_part("vae", Path(plan.recipe.base), device=device, dtype=torch.float32)
+    vae = load_vae(Path(plan.recipe.vae or plan.recipe.base), device=device, dtype=torch.float32)
     found = {}
     for i in plan.needed:
         picture = plan.pictures[i]
@@ -100,6 +117,10 @@ def _latents(plan: TrainingPlan, device: str, on_picture: Callable[[], None]) ->
         found[i] = encode_picture(vae, inside, str(picture.path))
         on_picture()
     return found
+
+
+def _mask(plan: TrainingPlan, masks: str, picture: int) -> np.ndarray:
+    return loss_mask(plan.pictures[picture].path, masks, plan.placements[picture], plan.reading)
 
 
 def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> EncodedCaptions:
@@ -141,5 +162,10 @@ def _diffusion(recipe: Recipe, base: Path) -> Diffusion:
         prediction=recipe.prediction or prediction(header),
         min_snr=recipe.min_snr_gamma if recipe.loss_weighting == "min-snr" else None,
         debiased=recipe.loss_weighting == "debiased",
-        zero_snr="ztsnr" in header.tensors,
+        zero_snr="ztsnr" in header.tensors if recipe.zero_snr is None else recipe.zero_snr,
+        weighs_before=bool(recipe.zero_snr) and recipe.compatible("snr"),
+        loss=recipe.loss,
+        huber=Huber(schedule=recipe.huber_schedule, c=recipe.huber_c, scale=recipe.huber_scale),
+        scale_v=recipe.scale_v_loss,
+        v_like=recipe.v_like_loss,
     )

@@ -18,6 +18,8 @@ class TrainingBatch:
     timesteps: Tensor  # (B,) int64 in 0..999
     context: Tensor  # (B, 77 * chunks, W), hidden states of both encoders
     vector: Tensor  # (B, P + 6 * 256), pooled text and sizes
+    disturbance: Tensor | None = None  # (B, 4, h, w), noise in the input alone
+    mask: Tensor | None = None  # (B, 1, h, w) float32, how much each spot's error counts
 
 
 def losses(unet: nn.Module, diffusion: Diffusion, batch: TrainingBatch) -> Tensor:
@@ -26,7 +28,8 @@ def losses(unet: nn.Module, diffusion: Diffusion, batch: TrainingBatch) -> Tenso
     The noisy latents are made in float32, then take the weights' dtype; the error is taken in float32.
     """
     dtype = next(unet.parameters()).dtype
-    noisy = diffusion.noisy(batch.latents, batch.noise, batch.timesteps)
+    seen = batch.noise if batch.disturbance is None else batch.noise + batch.disturbance
+    noisy = diffusion.noisy(batch.latents, seen, batch.timesteps)
     predicted = unet(noisy.to(dtype), batch.timesteps.float(), batch.context.to(dtype), batch.vector.to(dtype))
     target = diffusion.target(batch.latents, batch.noise, batch.timesteps)
-    return diffusion.losses(predicted, target, batch.timesteps)
+    return diffusion.losses(predicted, target, batch.timesteps, batch.mask)

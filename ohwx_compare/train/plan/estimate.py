@@ -8,11 +8,12 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import Header
 from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_blocks
+from ohwx_compare.train.plan.low_rank import FILE_PREFIXES, low_rank_shapes
 from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = [
     "BLOCK", "HOLDS", "PARTS", "RESERVE", "SMALL", "TOGETHER", "WAITING", "Memory", "choose_blocks", "estimate_memory",
-    "state_bytes", "trained_shapes",
+    "saved_bytes", "state_bytes", "trained_shapes",
 ]  # fmt: skip
 
 TOGETHER = 1 << 26  # float32 numbers that an optimiser holds at most while tensors move, if not a single one takes more
@@ -49,6 +50,9 @@ class Memory:
 
 def trained_shapes(header: Header, recipe: Recipe) -> dict[str, Shape]:
     """Name -> shape of every tensor that the recipe trains; "TE1" ends before its last layer, which SDXL never uses."""
+    if recipe.network is not None:
+        parts = tuple(part for part, rate in zip(FILE_PREFIXES, PARTS, strict=True) if getattr(recipe, rate))
+        return low_rank_shapes(_floating(header), parts, recipe.network_rank, recipe.network)
     shapes: dict[str, Shape] = {}
     for rate, prefix in PARTS.items():
         if getattr(recipe, rate):
@@ -102,6 +106,8 @@ def _without_activations(header: Header, recipe: Recipe) -> Memory:
     held = {rate: prefix for rate, prefix in PARTS.items() if rate == "lr_unet" or getattr(recipe, rate)}
     weights = [prod(s) for name, s in _floating(header).items() if name.startswith(tuple(held.values()))]
     numbers = [prod(shape) for shape in trained.values()]
+    if recipe.network is not None:
+        weights += numbers  # beside those that stay
     return Memory(
         weights=sum(weights) * size,
         masters=4 * sum(numbers) if recipe.precision == "fp32-master" else 0,
@@ -147,6 +153,20 @@ def state_bytes(header: Header, recipe: Recipe) -> int:
     memory = _without_activations(header, recipe)
     average = 4 * numbers if recipe.ema else 0
     return numbers * _BYTES[recipe.precision] + memory.masters + memory.optimizer + average
+
+
+def saved_bytes(header: Header, recipe: Recipe) -> int:
+    """A checkpoint's size on the disk, or a LoRA's."""
+    if recipe.network is not None:
+        return sum(map(prod, trained_shapes(header, recipe).values())) * (4 if recipe.save_precision == "fp32" else 2)
+    size = header.path.stat().st_size
+    if recipe.save_precision is None:
+        return size
+    wide = {"fp16": 2, "bf16": 2, "fp32": 4}[recipe.save_precision]
+    kinds = {"F16": 2, "BF16": 2, "F32": 4}
+    return size + sum(
+        (wide - kinds[one.dtype]) * prod(one.shape) for one in header.tensors.values() if one.dtype in kinds
+    )
 
 
 def _state(shape: Shape, recipe: Recipe) -> int:

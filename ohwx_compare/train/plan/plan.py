@@ -18,33 +18,28 @@ from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
 from ohwx_compare.files.dataset import Dataset, DatasetPicture, ReadingRules, read_dataset
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.train.plan.course import Course, CourseStep, Showable
-from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, state_bytes
+from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, saved_bytes, state_bytes
 from ohwx_compare.train.plan.misleading import (
     average_problems,
     base_problems,
     base_remarks,
     caption_remarks,
+    mask_remarks,
     output_problems,
+    vae_problems,
+)
+from ohwx_compare.train.plan.saves import (
+    Save,
+    epoch_ends,
+    files_at_most,
+    find_saves,
+    states_at_most,
+    written_bytes,
 )
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import counted
 
-__all__ = ["Save", "TrainingPlan", "make_plan"]
-
-_MOST_SAVES = 10_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Save:
-    """One checkpoint of the run, under sd-scripts' names."""
-
-    name: str  # without suffix
-    step: int  # optimiser steps taken
-    epoch: int  # finished, or in hand
-    exposures: float  # how often a training image was shown by then, on average
-    least: int  # the same of the image shown least and most often
-    most: int
-    kept: bool = True  # False where keep_last removes it before the end
+__all__ = ["TrainingPlan", "make_plan"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +102,11 @@ class TrainingPlan:
     def saves_after(self, step: int) -> tuple[Save, ...]:
         """The checkpoints to write when this step is done."""
         return tuple(save for save in self.saves if save.step == step)
+
+    def files(self, save: Save) -> tuple[str, ...]:
+        """What a checkpoint's files are called: the weights' average, or the weights; and those beside an average."""
+        names = (save.name, f"{save.name}-raw") if self.recipe.ema_raw else (save.name,)
+        return tuple(f"{name}.safetensors" for name in names)
 
     def save_at(self, step: int, epoch: int) -> Save:
         """A checkpoint that is requested after `step`, named like one saved by steps."""
@@ -189,16 +189,17 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
         caption_extensions=recipe.caption_extensions,
         background=None if recipe.compatible("alpha") else recipe.alpha,
         upright=not recipe.compatible("exif"),
+        masks_beside=recipe.masks == "beside",
     )
     reg = Path(recipe.reg) if recipe.reg and recipe.reg_ratio else None
     dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats, check), recipe)
     dataset, held_out, placements = _hold_out(dataset, placements, recipe)
     course = _course(recipe, dataset, placements)
     course.require_countable(recipe.epochs, recipe.steps)
-    ends = _epoch_ends(recipe, course)
-    saves, shown = _saves(recipe, course, ends, len(dataset.train))
+    ends = epoch_ends(recipe, course)
+    saves, shown = find_saves(recipe, course, ends, len(dataset.train))
     state = state_bytes(header, recipe)
-    disk_bytes = header.path.stat().st_size * _files(recipe, saves) + state * _states(recipe, saves)
+    disk_bytes = saved_bytes(header, recipe) * files_at_most(recipe, saves) + state * states_at_most(recipe, saves)
     latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
     again, short = _again(header, recipe, latents)
     free = free_bytes(Path(recipe.output))
@@ -224,11 +225,13 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
             *_remarks(recipe, dataset, saves, shown),
             *base_remarks(header, recipe),
             *caption_remarks(recipe, dataset),
+            *mask_remarks(recipe, dataset),
         ),
         problems=(
             *base_problems(header, recipe),
+            *vae_problems(header, recipe),
             *average_problems(recipe, ends[-1]),
-            *output_problems(Path(recipe.output), disk_bytes - _written(recipe, saves), free),
+            *output_problems(Path(recipe.output), disk_bytes - written_bytes(recipe, saves), free),
             *short,
         ),
     )
@@ -312,71 +315,6 @@ def _course(recipe: Recipe, dataset: Dataset, placements: tuple[BucketPlacement,
         first_reg=recipe.compatible("reg"),
         seed=recipe.seed,
     )
-
-
-def _epoch_ends(recipe: Recipe, course: Course) -> list[int]:
-    """Steps taken at the end of each epoch; the last may be cut short."""
-    ends: list[int] = []
-    number = 0
-    epochs, steps = recipe.epochs or 0, recipe.steps  # it has one of the two
-    while len(ends) < epochs if steps is None else not ends or ends[-1] < steps:
-        number += 1
-        ends.append((ends[-1] if ends else 0) + len(course.epoch(number)))
-    return ends if steps is None else [*ends[:-1], steps]
-
-
-def _saves(recipe: Recipe, course: Course, ends: list[int], train: int) -> tuple[tuple[Save, ...], Counter[int]]:
-    """Walk the whole course; the saves on the way and how often each picture was shown."""
-    shown: Counter[int] = Counter()
-    saves: list[Save] = []
-    for number, (epoch, step) in enumerate(islice(course.steps(), ends[-1]), 1):
-        for batch in step:
-            shown.update(batch)
-        for name in _names(recipe, number, epoch, ends):
-            if len(saves) == _MOST_SAVES:
-                raise ExperimentError(f"The training saves over {_MOST_SAVES:,} checkpoints; save less often.")
-            seen = [shown[i] for i in range(train)]
-            mean = round(sum(seen) / train, 2)
-            saves.append(Save(name=name, step=number, epoch=epoch, exposures=mean, least=min(seen), most=max(seen)))
-    if recipe.keep_last is not None:
-        gone = len(saves) - 1 - recipe.keep_last
-        saves = [Save(**{**vars(save), "kept": at >= gone}) for at, save in enumerate(saves)]
-    return tuple(saves), shown
-
-
-def _names(recipe: Recipe, number: int, epoch: int, ends: list[int]) -> Iterator[str]:
-    """What is saved after step `number`; the last step gives the result alone, where sd-scripts may write it twice."""
-    if number == ends[-1]:
-        yield recipe.name
-        return
-    if recipe.save_every_steps and number % recipe.save_every_steps == 0:
-        yield f"{recipe.name}-step{number:08d}"
-    if recipe.save_every_epochs and number == ends[epoch - 1] and epoch % recipe.save_every_epochs == 0:
-        yield f"{recipe.name}-{epoch:06d}"
-
-
-def _files(recipe: Recipe, saves: tuple[Save, ...]) -> int:
-    """How many checkpoints the output holds at most: an old one is removed only when the new one is whole."""
-    if recipe.keep_last is None:
-        return len(saves)
-    return min(len(saves), recipe.keep_last + 1)
-
-
-def _states(recipe: Recipe, saves: tuple[Save, ...]) -> int:
-    """How many states the output holds at most: two, and the next one while it is written (train/run/state.py)."""
-    last = saves[-1].step
-    steps = {save.step for save in saves} | set(range(recipe.state_every, last, recipe.state_every))
-    return min(3, max(1, len(steps - {last})))  # stopping writes one too
-
-
-def _written(recipe: Recipe, saves: tuple[Save, ...]) -> int:
-    """Bytes of this run that are in its output already, if it resumes."""
-    output = Path(recipe.output)
-    paths = [output / f"{save.name}.safetensors" for save in saves]
-    try:
-        return sum(path.stat().st_size for path in (*paths, *(output / "state").glob("step-*")) if path.is_file())
-    except OSError:  # a name too long, a folder that nobody may look into: nothing of it counts
-        return 0
 
 
 def _remarks(recipe: Recipe, dataset: Dataset, saves: tuple[Save, ...], shown: Counter[int]) -> Iterator[str]:

@@ -19,35 +19,37 @@ def _names(text: str) -> frozenset[str]:
 
 
 HONOURED = _names("""
-    additional_parameters block_lr bucket_no_upscale bucket_reso_steps caption_extension caption_extention
-    debiased_estimation_loss enable_bucket epoch fused_backward_pass fused_optimizer_groups full_bf16
-    gradient_accumulation_steps gradient_checkpointing learning_rate learning_rate_te1 learning_rate_te2 lr_scheduler
-    lr_scheduler_num_cycles lr_warmup lr_warmup_steps max_bucket_reso max_grad_norm max_train_epochs max_train_steps
-    min_bucket_reso min_snr_gamma mixed_precision noise_offset optimizer_args optimizer_type output_dir output_name
-    pretrained_model_name_or_path prior_loss_weight reg_data_dir resolution save_every_n_epochs save_every_n_steps
-    save_last_n_epochs save_last_n_steps seed train_batch_size train_data_dir train_text_encoder use_8bit_adam
-    v_parameterization
+    adaptive_noise_scale additional_parameters alpha_mask block_lr bucket_no_upscale bucket_reso_steps caption_extension
+    caption_extention debiased_estimation_loss enable_bucket epoch full_bf16 fused_backward_pass fused_optimizer_groups
+    gradient_accumulation_steps gradient_checkpointing huber_c huber_scale huber_schedule ip_noise_gamma
+    ip_noise_gamma_random_strength learning_rate learning_rate_te1 learning_rate_te2 loss_type lr_scheduler
+    lr_scheduler_num_cycles lr_scheduler_power lr_warmup lr_warmup_steps masked_loss max_bucket_reso max_grad_norm
+    max_timestep max_train_epochs max_train_steps min_bucket_reso min_snr_gamma min_timestep mixed_precision
+    multires_noise_discount multires_noise_iterations noise_offset noise_offset_random_strength optimizer_args
+    optimizer_type output_dir output_name pretrained_model_name_or_path prior_loss_weight reg_data_dir resolution
+    save_every_n_epochs save_every_n_steps save_last_n_epochs save_last_n_steps save_precision
+    scale_v_pred_loss_like_noise_pred seed train_batch_size train_data_dir train_text_encoder use_8bit_adam
+    v_parameterization v_pred_like_loss vae zero_terminal_snr
 """)
 
 QUIET = _names("""
     async_upload batch_size cache_info cache_latents cache_latents_to_disk cache_text_encoder_outputs
-    cache_text_encoder_outputs_to_disk caption_separator clip_skip config_file console_log_file console_log_level
-    console_log_simple create_buckets create_caption dataset_repeats ddp_gradient_as_bucket_view ddp_static_graph
-    ddp_timeout debug_dataset diffusers_xformers disable_mmap_load_safetensors dynamo_backend dynamo_mode
-    dynamo_use_dynamic dynamo_use_fullgraph extra_accelerate_launch_args file_path fp8_base full_path gpu_ids highvram
-    huggingface_path_in_repo huggingface_repo_id huggingface_repo_type huggingface_repo_visibility huggingface_token
-    learning_rate_te log_config log_prefix log_tracker_config log_tracker_name log_with logging_dir lowram
-    lr_decay_steps lr_scheduler_min_lr_ratio lr_scheduler_power lr_scheduler_timescale main_process_port
-    max_data_loader_n_workers mem_eff_attn mem_eff_save metadata_author metadata_description
-    metadata_is_negative_embedding metadata_license metadata_merged_from metadata_preprocessor metadata_tags
-    metadata_thumbnail metadata_title metadata_trigger_phrase metadata_usage_hint model_list multires_noise_discount
-    no_half_vae no_token_padding noise_offset_type num_cpu_threads_per_process offload_optimizer_device
-    offload_optimizer_nvme_path offload_param_device offload_param_nvme_path output_config
+    cache_text_encoder_outputs_to_disk caption_separator clip_skip conditioning_data_dir config_file console_log_file
+    console_log_level console_log_simple create_buckets create_caption dataset_repeats ddp_gradient_as_bucket_view
+    ddp_static_graph ddp_timeout debug_dataset diffusers_xformers disable_mmap_load_safetensors dynamo_backend
+    dynamo_mode dynamo_use_dynamic dynamo_use_fullgraph extra_accelerate_launch_args file_path fp8_base full_path
+    gpu_ids highvram huggingface_path_in_repo huggingface_repo_id huggingface_repo_type huggingface_repo_visibility
+    huggingface_token learning_rate_te log_config log_prefix log_tracker_config log_tracker_name log_with logging_dir
+    lowram lr_decay_steps lr_scheduler_min_lr_ratio lr_scheduler_timescale main_process_port max_data_loader_n_workers
+    mem_eff_attn mem_eff_save metadata_author metadata_description metadata_is_negative_embedding metadata_license
+    metadata_merged_from metadata_preprocessor metadata_tags metadata_thumbnail metadata_title metadata_trigger_phrase
+    metadata_usage_hint model_list no_half_vae no_token_padding noise_offset_type num_cpu_threads_per_process
+    offload_optimizer_device offload_optimizer_nvme_path offload_param_device offload_param_nvme_path output_config
     persistent_data_loader_workers sample_at_first sample_every_n_epochs sample_every_n_steps sample_prompts
-    sample_sampler save_as_bool save_last_n_epochs_state save_last_n_steps_state save_model_as save_precision
-    save_state save_state_on_train_end save_state_to_huggingface sdpa sdxl sdxl_cache_text_encoder_outputs
-    sdxl_checkbox skip_cache_check stop_text_encoder_training text_encoder_lr tokenizer_cache_dir torch_compile
-    use_latent_files use_safetensors use_wandb vae_batch_size wandb_api_key wandb_run_name xformers zero3_init_flag
+    sample_sampler save_as_bool save_last_n_epochs_state save_last_n_steps_state save_model_as save_state
+    save_state_on_train_end save_state_to_huggingface sdpa sdxl sdxl_cache_text_encoder_outputs sdxl_checkbox
+    skip_cache_check stop_text_encoder_training text_encoder_lr tokenizer_cache_dir torch_compile use_latent_files
+    use_safetensors use_wandb vae_batch_size wandb_api_key wandb_run_name xformers zero3_init_flag
     zero3_save_16bit_model zero_stage
 """)
 
@@ -63,15 +65,12 @@ OTHERS = _names("""
 """)
 
 CHANGING: Mapping[str, str] = MappingProxyType({
-    "adaptive_noise_scale": "noise offset by the latents' mean",
-    "alpha_mask": "the loss only where the picture is opaque",
     "caption_dropout_every_n_epochs": "epochs without captions",
     "caption_dropout_rate": "some captions left out at random",
     "caption_prefix": "words before each caption",
     "caption_suffix": "words behind each caption",
     "caption_tag_dropout_rate": "some tags left out at random",
     "color_aug": "colours changed at random",
-    "conditioning_data_dir": "masks or control pictures",
     "dataset_class": "a dataset of somebody's own code",
     "dataset_config": "pictures listed in a file of their own",
     "deepspeed": "another way to compute and round",
@@ -80,24 +79,13 @@ CHANGING: Mapping[str, str] = MappingProxyType({
     "flip_aug": "mirrored pictures",
     "fp16_master_weights_and_gradients": "master weights in fp16",
     "full_fp16": "weights in fp16; bf16 would be taken",
-    "huber_c": "of the Huber loss",
-    "huber_scale": "of the Huber loss",
-    "huber_schedule": "of the Huber loss",
     "in_json": "captions and buckets from a metadata file",
-    "ip_noise_gamma": "noise on the noisy picture",
-    "ip_noise_gamma_random_strength": "of ip_noise_gamma",
     "keep_tokens": "of shuffle_caption",
     "keep_tokens_separator": "of shuffle_caption and wildcards",
-    "loss_type": "another loss than the squared error",
     "lr_scheduler_args": "arguments of a schedule",
     "lr_scheduler_type": "a schedule from a library",
-    "masked_loss": "the loss under masks only",
-    "max_timestep": "only part of the noise levels",
     "max_token_length": "every caption filled up to 150 or 225 tokens",
-    "min_timestep": "only part of the noise levels",
     "multi_gpu": "a batch on each of several GPUs",
-    "multires_noise_iterations": "noise of several resolutions",
-    "noise_offset_random_strength": "a noise offset of random strength",
     "num_machines": "a batch on each of several machines",
     "num_processes": "a batch on each of several GPUs",
     "random_crop": "crops at random places",
@@ -105,31 +93,23 @@ CHANGING: Mapping[str, str] = MappingProxyType({
     "resume": "resumes from a state of sd-scripts",
     "resume_from_huggingface": "resumes from a state of sd-scripts",
     "save_n_epoch_ratio": "saves as a share of all epochs",
-    "scale_v_pred_loss_like_noise_pred": "another weight of the loss",
     "secondary_separator": "captions changed",
     "shuffle_caption": "tags in random order",
     "token_warmup_min": "of token_warmup_step",
     "token_warmup_step": "captions that grow",
     "train_inpainting": "an inpainting model",
     "use_lion_optimizer": "the optimiser Lion",
-    "v_pred_like_loss": "another weight of the loss",
-    "vae": "another VAE than the base's",
     "weighted_captions": "brackets in captions weigh words",
-    "zero_terminal_snr": "a schedule that ends in pure noise; a base with the marker ztsnr has it by itself",
 })  # fmt: skip
 
 _UNSET: tuple[Any, ...] = ("", None, 0, "0", False, "none", "None", "false", "False", [])
 _OFF: Mapping[str, tuple[Any, ...]] = MappingProxyType({  # values that leave the training as it is
-    "huber_c": (0.1,), "huber_scale": (1,), "huber_schedule": ("snr",), "keep_tokens_separator": ("|||",),
-    "loss_type": ("l2",), "max_timestep": (1000,), "max_token_length": (75,), "num_machines": (1,),
-    "num_processes": (1,), "resize_interpolation": ("area",), "token_warmup_min": (1,),
+    "keep_tokens_separator": ("|||",), "max_token_length": (75,), "num_machines": (1,), "num_processes": (1,),
+    "resize_interpolation": ("area",), "token_warmup_min": (1,),
 })  # fmt: skip
 _OWNER: Mapping[str, tuple[str, ...]] = MappingProxyType({  # without these beside it, a setting does nothing
-    "huber_c": ("loss_type",), "huber_scale": ("loss_type",), "huber_schedule": ("loss_type",),
-    "ip_noise_gamma_random_strength": ("ip_noise_gamma",), "keep_tokens": ("shuffle_caption",),
-    "keep_tokens_separator": ("shuffle_caption", "enable_wildcard"),
-    "noise_offset_random_strength": ("noise_offset",), "resume_from_huggingface": ("resume",),
-    "token_warmup_min": ("token_warmup_step",),
+    "keep_tokens": ("shuffle_caption",), "keep_tokens_separator": ("shuffle_caption", "enable_wildcard"),
+    "resume_from_huggingface": ("resume",), "token_warmup_min": ("token_warmup_step",),
 })  # fmt: skip
 
 OTHER_FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType({  # kind of training -> settings that only it has

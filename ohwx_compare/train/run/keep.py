@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the base file with the trained tensors in place of its own, and a record of the training."""
+"""Checkpoints of a run: the base file with the trained tensors in place of its own, or a LoRA; and a record of it."""
 
 import json
 import os
@@ -8,20 +8,27 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+import torch
 from torch import Tensor
 
 from ohwx_compare import __version__
 from ohwx_compare.engine import weights
+from ohwx_compare.engine.networks.lora_file import write_lora
+from ohwx_compare.engine.reading import DTYPES
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.contents import Contents, TensorSeals
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.train.learn.setup import Setup
-from ohwx_compare.train.plan.plan import Save, TrainingPlan
-from ohwx_compare.train.recipe.recipe import WATCHING
+from ohwx_compare.train.plan.estimate import saved_bytes
+from ohwx_compare.train.plan.plan import TrainingPlan
+from ohwx_compare.train.plan.saves import Save
+from ohwx_compare.train.recipe.presets import WATCHING
+from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = ["keep", "metadata", "require_space"]
 
+_DTYPES = MappingProxyType({None: None, "fp16": "F16", "bf16": "BF16", "fp32": "F32"})
 MARGIN = 64 << 20  # bytes left free
 # https://github.com/Stability-AI/ModelSpec; without a date, so that the same run gives the same file
 MODELSPEC = MappingProxyType(
@@ -33,30 +40,48 @@ MODELSPEC = MappingProxyType(
 )
 
 
-def keep(setup: Setup, save: Save, base_sha256: str, owner: str) -> tuple[Path, str]:
-    """Write a checkpoint of the weights as they are, or of their average; then remove what `keep_last` says.
+def keep(setup: Setup, save: Save, base_sha256: str, owner: str) -> tuple[Path, ...]:
+    """Write a checkpoint of the weights, or of their average and where the recipe says so the weights beside it.
 
-    owner: the run's fingerprint, by which it knows its own files again.
-    Returns its path and sha256. Raises TrainingError where the disk has no room, or the base file is another one by
-    now: what was not trained is copied from it. Then the old files are untouched.
+    Then what `keep_last` says is removed. owner: the run's fingerprint, by which it knows its own files again.
+    Returns the paths. Raises TrainingError where the disk has no room, or the base file is another one by now: what was
+    not trained is copied from it. Then the old files are untouched.
     """
-    plan = setup.plan
-    base, folder = Path(plan.recipe.base), Path(plan.recipe.output)
-    path = folder / f"{save.name}.safetensors"
-    require_space(folder, base.stat().st_size, path.name)
+    plan, folder = setup.plan, Path(setup.plan.recipe.output)
+    paths = tuple(folder / name for name in plan.files(save))
+    for path, averaged in zip(paths, (bool(setup.ema), False), strict=False):
+        about = metadata(setup, save, base_sha256, averaged=averaged) | {"ohwx.run": owner}
+        _write(setup, path, _tensors(setup, averaged), about, base_sha256)
+    for old in _outlived(plan, save):
+        for name in plan.files(old):
+            (folder / name).unlink(missing_ok=True)
+    return paths
+
+
+def _write(setup: Setup, path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str], base_sha256: str) -> None:
+    recipe = setup.plan.recipe
+    base = Path(recipe.base)
+    require_space(path.parent, saved_bytes(read_header(base), recipe), path.name)
+    if recipe.network is not None:
+        write_lora(path, _as_lora(tensors, recipe), base.stem, about)
+        return
     before = base.stat()
     if _hashes()(base) != base_sha256:
         raise _changed(base, base_sha256, path)
     with TensorSeals() as seals:
-        about = metadata(setup, save, base_sha256) | {"ohwx.run": owner}
-        digest = weights.save(path, _tensors(setup), base, about, seals)
+        digest = weights.save(path, tensors, base, about, seals, _DTYPES[recipe.save_precision])
     if _stamp(base.stat()) != _stamp(before):
         path.unlink(missing_ok=True)
         raise _changed(base, base_sha256, path)
     Hashes(cache_folder()).wrote(path, Contents(digest, seals.hashes))
-    for old in _outlived(plan, save):
-        (folder / f"{old.name}.safetensors").unlink(missing_ok=True)
-    return path, digest
+
+
+def _as_lora(tensors: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
+    """The tensors of a LoRA's file: those that learned, rounded, and what they are scaled by."""
+    dtype = DTYPES[_DTYPES[recipe.save_precision] or "F16"]
+    alpha = torch.tensor(float(recipe.network_rank if recipe.network_alpha is None else recipe.network_alpha))
+    layers = dict.fromkeys(name.partition(".")[0] for name in tensors)
+    return {n: t.to(dtype) for n, t in tensors.items()} | {f"{layer}.alpha": alpha for layer in layers}
 
 
 def _changed(base: Path, sha256: str, path: Path) -> TrainingError:
@@ -86,11 +111,11 @@ def require_space(folder: Path, size: int, name: str) -> None:
         )
 
 
-def metadata(setup: Setup, save: Save, base_sha256: str) -> dict[str, str]:
+def metadata(setup: Setup, save: Save, base_sha256: str, *, averaged: bool) -> dict[str, str]:
     """The source's metadata, modelspec's keys, and the whole record of the training under "ohwx.training"."""
     plan = setup.plan
     recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in WATCHING}
-    recipe |= {name: Path(recipe[name]).name for name in ("base", "train", "reg") if recipe[name]}
+    recipe |= {name: Path(recipe[name]).name for name in ("base", "train", "reg", "vae", "masks") if recipe[name]}
     del recipe["output"]
     record = {
         "version": __version__,
@@ -102,14 +127,16 @@ def metadata(setup: Setup, save: Save, base_sha256: str) -> dict[str, str]:
         "exposures": save.exposures,
         "images": {"train": len(plan.dataset.train), "reg": len(plan.dataset.reg)},
         "captions": sorted({one.caption for one in plan.dataset.train})[:100],
-        "averaged": bool(setup.ema),
+        "averaged": averaged,
     }
     width, height = plan.recipe.resolution
-    base = read_header(Path(plan.recipe.base)).metadata
+    base = read_header(Path(plan.recipe.base)).metadata if plan.recipe.network is None else {}
+    kind = "" if plan.recipe.network is None else "/lora"
     return {
         **{name: value for name, value in base.items() if not name.startswith("modelspec.hash")},
         "format": "pt",
         **MODELSPEC,
+        "modelspec.architecture": MODELSPEC["modelspec.architecture"] + kind,
         "modelspec.title": save.name,
         "modelspec.resolution": f"{width}x{height}",
         "modelspec.prediction_type": {"eps": "epsilon", "v": "v"}[setup.diffusion.prediction],
@@ -117,8 +144,18 @@ def metadata(setup: Setup, save: Save, base_sha256: str) -> dict[str, str]:
     }
 
 
-def _tensors(setup: Setup) -> Mapping[str, Tensor]:
-    return setup.ema or {name: setup.stepper.kept(name) for name in setup.stepper.weights}
+def _tensors(setup: Setup, averaged: bool) -> Mapping[str, Tensor]:
+    own = setup.ema if averaged else {name: setup.stepper.kept(name) for name in setup.stepper.weights}
+    return {**own, **_vae(setup.plan.recipe)} if setup.plan.recipe.network is None else own
+
+
+def _vae(recipe: Recipe) -> dict[str, Tensor]:
+    """The tensors of another VAE than the base's, for those that the base has."""
+    if recipe.vae is None:
+        return {}
+    prefix, there = weights.PREFIXES["vae"], read_header(Path(recipe.base)).tensors
+    state = weights.load_vae(Path(recipe.vae), dtype=torch.float32).state_dict()
+    return {prefix + name: tensor for name, tensor in state.items() if prefix + name in there}
 
 
 def _outlived(plan: TrainingPlan, save: Save) -> tuple[Save, ...]:

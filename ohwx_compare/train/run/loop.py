@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from ohwx_compare.core.events import Learned, Listener, Missed, Paused, Saved, Started
 from ohwx_compare.core.events import Step as Counted
@@ -20,24 +19,26 @@ from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files import lock
 from ohwx_compare.files.atomic import sweep
 from ohwx_compare.files.checkpoint import read_header, sha256
-from ohwx_compare.train.learn.chance import normal, uniform_int
 from ohwx_compare.train.learn.group import ProcessGroup
-from ohwx_compare.train.learn.loss import NOISE_LEVELS
+from ohwx_compare.train.learn.noise import disturbance_of, level_of, noise_of
+from ohwx_compare.train.learn.schedule import rate_scale
 from ohwx_compare.train.learn.setup import Setup, set_up
 from ohwx_compare.train.learn.step import TrainingBatch, losses
 from ohwx_compare.train.outside.child import is_awaited
 from ohwx_compare.train.outside.controls import Controls, clear
 from ohwx_compare.train.outside.machine import free_memory, peak_memory
+from ohwx_compare.train.plan.averaging import decay_at
 from ohwx_compare.train.plan.course import CourseStep
-from ohwx_compare.train.plan.plan import Save, TrainingPlan
-from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
+from ohwx_compare.train.plan.plan import TrainingPlan
+from ohwx_compare.train.plan.saves import Save
+from ohwx_compare.train.recipe.recipe import write_recipe
 from ohwx_compare.train.run.keep import keep, require_space
 from ohwx_compare.train.run.record import recording
 from ohwx_compare.train.run.state import fingerprint, forget, read_state, setup_state_bytes, usable_state, write_state
 from ohwx_compare.train.run.watch import Watch
 from ohwx_compare.words import counted
 
-__all__ = ["TrainingResult", "batch", "rate_scale", "take", "train"]
+__all__ = ["TrainingResult", "batch", "take", "train"]
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,9 @@ class _Sitting:
         return stops or (pauses and controls.stops())
 
     def _keep(self, setup: Setup, save: Save, listen: Listener) -> None:
-        self.written.append(keep(setup, save, *self.hashes)[0])
-        listen(Saved(str(self.written[-1])))
+        for path in keep(setup, save, *self.hashes):
+            self.written.append(path)
+            listen(Saved(str(path)))
 
 
 def _require_shares(plan: TrainingPlan, group: ProcessGroup) -> None:
@@ -184,20 +186,6 @@ def _is_there(plan: TrainingPlan, owner: str) -> bool:
     return (Path(plan.recipe.output) / f"{plan.saves[-1].name}.safetensors").exists()
 
 
-def rate_scale(recipe: Recipe, step: int, steps: int) -> float:
-    """The share of the full learning rate in `step` (from 1) of `steps`: warm-up, then constant or half a cosine.
-
-    As transformers' schedules: the first step of a warm-up has rate 0.
-    """
-    before = step - 1
-    warmup = int(recipe.warmup * steps) if isinstance(recipe.warmup, float) else recipe.warmup
-    if before < warmup:
-        return before / warmup
-    if recipe.schedule == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (before - warmup) / max(1, steps - warmup)))
-
-
 def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
     """One optimiser step: every picture of its batches counts the same. Raises TrainingError for NaN."""
     plan, stepper, group = setup.plan, setup.stepper, setup.group
@@ -226,7 +214,7 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
             f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}. Check these files; or train "
             "again with a lower learning rate and another output, because this one resumes only with its own recipe."
         )
-    _average(setup)
+    _average(setup, number)
     return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))
 
 
@@ -239,26 +227,29 @@ def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
         setup.latents[i].draw(*((seed, "latents", i) if fixed else (seed, "latents", number, place)))
         for place, i in zip(places, pictures, strict=True)
     ])  # fmt: skip
-    noise = torch.stack([_noise(plan.recipe, tuple(latents.shape[1:]), number, place) for place in places])
-    timesteps = torch.tensor([uniform_int(0, NOISE_LEVELS, seed, "timestep", number, place) for place in places])
+    noise = torch.stack([noise_of(plan.recipe, z, number, place) for z, place in zip(latents, places, strict=True)])
+    timesteps = torch.tensor([level_of(plan.recipe, number, place) for place in places])
+    disturbance = None
+    if plan.recipe.ip_noise_gamma:
+        shape = tuple(latents.shape[1:])
+        disturbance = torch.stack([disturbance_of(plan.recipe, shape, number, place) for place in places]).to(device)
+    mask = torch.stack([setup.masks[i] for i in pictures]).to(device) if setup.masks else None
     context, pooled = setup.texts([plan.pictures[i].caption for i in pictures])
     sizes = torch.stack([size_vector(plan.sizes(i)) for i in pictures]).to(pooled)
     return TrainingBatch(
-        latents.to(device), noise.to(device), timesteps.to(device), context, torch.cat([pooled, sizes], dim=1)
+        latents=latents.to(device),
+        noise=noise.to(device),
+        timesteps=timesteps.to(device),
+        context=context,
+        vector=torch.cat([pooled, sizes], dim=1),
+        disturbance=disturbance,
+        mask=mask,
     )
 
 
-def _noise(recipe: Recipe, shape: tuple[int, ...], number: int, place: int) -> Tensor:
-    """Noise (4, h, w), with `noise_offset` a constant more or less in each channel (Guttenberg 2023)."""
-    noise = normal(shape, recipe.seed, "noise", number, place)
-    if not recipe.noise_offset:
-        return noise
-    return noise + recipe.noise_offset * normal((shape[0], 1, 1), recipe.seed, "offset", number, place)
-
-
-def _average(setup: Setup) -> None:
-    decay = setup.plan.recipe.ema or 0.0
-    for name, average in setup.ema.items():
+def _average(setup: Setup, step: int) -> None:
+    decay = decay_at(setup.plan.recipe, step)
+    for name, average in setup.ema.items() if decay < 1 else ():
         average.lerp_(setup.stepper.kept(name).float().cpu(), 1 - decay)
 
 

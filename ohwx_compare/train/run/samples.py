@@ -17,7 +17,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.conditioning import Conditioning, Encoded, condition
 from ohwx_compare.engine.embeddings import NO_EMBEDDINGS, Embeddings
 from ohwx_compare.engine.render import decode, latents
-from ohwx_compare.engine.weights import LoadedUNet, load_part
+from ohwx_compare.engine.weights import LoadedUNet, load_part, load_vae
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.infotexts import read_infotext
@@ -64,7 +64,8 @@ class Samples:
         model = self._unet()
         with torch.inference_mode():
             drawn = {path: latents(model, [job], [texts[job.prompt]], None, on_step) for path, job in jobs.items()}
-        vae = _Autoencoder(load_part("vae", model.path, device=model.device, dtype=model.dtype), model.path)
+        source = Path(self.setup.plan.recipe.vae or model.path)
+        vae = _Autoencoder(load_vae(source, device=model.device, dtype=model.dtype), source)
         for path, z in drawn.items():
             with torch.inference_mode():
                 image, _ = decode(vae, z)

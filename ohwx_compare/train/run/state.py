@@ -6,6 +6,7 @@ safetensors file; the newest two stay, and a newer one is whole before an older 
 
 import hashlib
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -18,7 +19,8 @@ from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.plan import TrainingPlan
-from ohwx_compare.train.recipe.recipe import WATCHING
+from ohwx_compare.train.recipe.presets import WATCHING
+from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = ["fingerprint", "forget", "newest", "read_state", "setup_state_bytes", "usable_state", "write_state"]
 
@@ -29,10 +31,22 @@ FREE = (
     *WATCHING, "base", "train", "reg", "output", "preset", "state_every", "keep_last", "checkpointing", "memory_gb",
 )  # fmt: skip
 
+DEFAULTS = {each.name: each.default for each in fields(Recipe)}
+LATER = (  # fields that came with a later version: at their defaults they leave a run what it was
+    "vae", "masks", "schedule_cycles", "schedule_power", "zero_snr", "loss", "huber_schedule", "huber_c", "huber_scale",
+    "scale_v_loss", "v_like_loss", "min_timestep", "max_timestep", "noise_offset_random", "adaptive_noise_scale",
+    "multires_iterations", "multires_discount", "ip_noise_gamma", "ip_noise_gamma_random", "save_precision", "ema_ramp",
+    "ema_every", "ema_raw", "network", "network_rank", "network_alpha",
+)  # fmt: skip
+
 
 def fingerprint(plan: TrainingPlan, base: str) -> str:
     """sha256 of all that decides the steps: recipe, the base's sha256, pictures by name, size, caption and number."""
     recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in FREE}
+    recipe = {name: value for name, value in recipe.items() if name not in LATER or value != DEFAULTS[name]}
+    recipe |= {name: Path(recipe[name]).name for name in ("vae", "masks") if name in recipe}
+    if not plan.recipe.zero_snr:
+        recipe["compat"] = [fault for fault in recipe["compat"] if fault != "snr"]
     pictures = [
         (one.path.name, one.caption, one.repeats, one.reg, placed.original, placed.bucket)
         for one, placed in zip(plan.pictures, plan.placements, strict=True)

@@ -6,7 +6,6 @@ by heart; rising on regularization images is forgetting the class.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
@@ -36,7 +35,6 @@ def validate(setup: Setup) -> dict[str, dict[int, float]]:
 def _losses(setup: Setup, picture: int) -> Sequence[float]:
     """One picture's loss at each of TIMESTEPS, one after the other to spare memory."""
     plan, device = setup.plan, setup.device
-    plain = replace(setup.diffusion, min_snr=None, debiased=False)
     latents = setup.latents[picture].mean[None].to(device)
     context, pooled = setup.texts([plan.pictures[picture].caption])
     vector = torch.cat([pooled, size_vector(plan.sizes(picture))[None].to(pooled)], dim=1)
@@ -44,5 +42,5 @@ def _losses(setup: Setup, picture: int) -> Sequence[float]:
     for timestep in TIMESTEPS:
         noise = normal(tuple(latents.shape), plan.recipe.seed, "validation", picture, timestep).to(device)
         batch = TrainingBatch(latents, noise, torch.tensor([timestep], device=device), context, vector)
-        each.append(losses(setup.unet, plain, batch).item())
+        each.append(losses(setup.unet, setup.diffusion.plain, batch).item())
     return each

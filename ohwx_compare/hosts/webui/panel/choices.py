@@ -8,7 +8,7 @@ from ohwx_compare.hosts.webui.folders import checkpoints_here, listed_checkpoint
 from ohwx_compare.hosts.webui.generation.loading import list_again
 from ohwx_compare.hosts.webui.panel.panel import Choices
 from ohwx_compare.hosts.webui.request.given import has_adetailer
-from ohwx_compare.hosts.webui.request.known import known_values
+from ohwx_compare.hosts.webui.request.offered import known_values
 
 __all__ = ["choices"]
 

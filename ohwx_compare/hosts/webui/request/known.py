@@ -1,87 +1,35 @@
-"""What this webui offers as the values of an axis."""
+"""Names that this webui does not have: said before anything is generated."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-
-from modules import sd_samplers, shared
 
 from ohwx_compare.compare.resolve import among
 from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.kind import PicturePart
-from ohwx_compare.core.infotext.sampler_names import one_name, split_sampler
+from ohwx_compare.core.infotext.sampler_names import one_name
 from ohwx_compare.core.request.face import CASCADE, FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import GENERATORS, MERGES, SORTS, TOP_K_BY
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.detectors import detector_file, missing_detector
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import checkpoints_here, detector_folders, detector_names, listed_checkpoints
+from ohwx_compare.hosts.webui.folders import checkpoints_here, detector_folders
 from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.generation.sampling import sampling_overrides
 from ohwx_compare.hosts.webui.hashes import webui_hashes
-from ohwx_compare.hosts.webui.request.given import style_library
+from ohwx_compare.hosts.webui.request.offered import all_samplers, all_schedules, whole_names
 from ohwx_compare.words import did_you_mean
 
-__all__ = ["fields_of", "known_values", "require_detectors", "require_known_names", "require_ready", "require_vae"]
+__all__ = ["fields_of", "require_detectors", "require_known_names", "require_ready", "require_vae"]
 
 _NETWORK = re.compile(r"<(lora|lyco|hypernet):([^:>]+)")
-
-
-def known_values(kind: str) -> Sequence[str]:
-    """The values that an axis of this kind can have; () where they cannot be listed."""
-    lists = {
-        "styles": lambda: list(style_library()),
-        "sampler": _samplers,
-        "face sampler": _samplers,
-        "schedule": _schedules,
-        "face schedule": _schedules,
-        "face model": detector_names,
-        "vae": loading.vae_names,
-        "face vae": loading.vae_names,
-        "hires upscaler": features.upscalers,
-        "hires sampler": _samplers,
-        "hires schedule": _schedules,
-        "refiner": lambda: ["None", *_checkpoints()],
-        "hires checkpoint": _checkpoints,
-        "face checkpoint": _checkpoints,
-        "rng": lambda: GENERATORS,
-        "discard penultimate": lambda: ("off", "on"),
-        "sgm noise": lambda: ("off", "on"),
-        "lora": lambda: ["None", *features.lora_names()],
-        "face pass": lambda: ("on", "off"),
-        "face only masked": lambda: ("on", "off"),
-        "face exact masks": lambda: ("on", "off"),
-        "face sort": lambda: SORTS,
-        "face merge": lambda: MERGES,
-        "face top k by": lambda: TOP_K_BY,
-    }
-    return lists[kind]() if kind in lists else ()
 
 
 def fields_of(experiment: Experiment) -> frozenset[str]:
     """The fields of jobs that its axes set."""
     return frozenset(field for axis in experiment.axes for field in KINDS[axis.kind].fields)
-
-
-def _checkpoints() -> list[str]:
-    return [checkpoint.name for checkpoint in listed_checkpoints()]
-
-
-def _samplers() -> list[str]:
-    hidden = set(shared.opts.data.get("hide_samplers") or ())
-    names = [name for name in _visible() if name not in hidden]
-    return list(dict.fromkeys(split_sampler(name, None, None)[0] for name in names))
-
-
-def _visible() -> list[str]:
-    return [sampler.name for sampler in sd_samplers.all_samplers]
-
-
-def _schedules() -> list[str]:
-    return features.schedules() or list(dict.fromkeys(split_sampler(name, None, None)[1] for name in _visible()))
 
 
 def require_known_names(experiment: Experiment, *, stood_in: bool = False) -> None:
@@ -110,8 +58,8 @@ def require_known_names(experiment: Experiment, *, stood_in: bool = False) -> No
             raise _unknown(what, name)
     if features.schedules() is None:
         both = dict.fromkeys(one_name(cell.job.sampler, cell.job.schedule) for cell in cells)
-        if other := [name for name in both if name not in _visible()]:
-            raise ExperimentError(f"This webui has no sampler {other[0]!r}; {did_you_mean(other[0], _visible())}")
+        if other := [name for name in both if name not in whole_names()]:
+            raise ExperimentError(f"This webui has no sampler {other[0]!r}; {did_you_mean(other[0], whole_names())}")
 
 
 def _require_checkpoint(name: str) -> None:
@@ -217,5 +165,5 @@ def _known(what: str) -> list[str]:
     if what == "hypernet":
         return features.hypernet_names()
     if what == "schedule":
-        return list(dict.fromkeys(("Automatic", "Uniform", *_schedules())))
-    return list(dict.fromkeys(split_sampler(name, None, None)[0] for name in _visible()))
+        return list(dict.fromkeys(("Automatic", "Uniform", *all_schedules())))
+    return all_samplers()

@@ -24,7 +24,8 @@ from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoints_here, detector_names, runs_folder
 from ohwx_compare.hosts.webui.request.arguments import TabContext
 from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
-from ohwx_compare.hosts.webui.request.known import known_values, require_known_names, require_vae
+from ohwx_compare.hosts.webui.request.known import require_known_names, require_vae
+from ohwx_compare.hosts.webui.request.offered import known_values
 from ohwx_compare.hosts.webui.request.progress import drawing_now
 from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json, write_request
 from ohwx_compare.hosts.webui.request.request import Request, read_request

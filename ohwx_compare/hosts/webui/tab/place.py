@@ -7,7 +7,6 @@ import gradio as gr
 from PIL import Image
 
 from ohwx_compare.errors import OhwxError
-from ohwx_compare.files.images import load_rgb
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import runs_folder
 from ohwx_compare.numerals import decode_json
@@ -74,6 +73,7 @@ def _sending() -> _Tab:
 
 def _load(what: str) -> tuple[Image.Image | None, str, str]:
     """Image, infotext and the page's own words again, which tell it that both arrived."""
+    from ohwx_compare.files.images import load_rgb
     from ohwx_compare.files.inner import PICTURE_TYPES, inside
 
     try:

@@ -24,7 +24,8 @@ from ohwx_compare.look.routes import PageAnswer, PageRequest
 
 ROOT = Path(__file__).parents[2]
 TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html", ".png": "image/png"}
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>webui</title>SCRIPTS<link rel="icon" href="data:,">
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>webui</title>
+SCRIPTS<link rel="icon" href="data:,">
 <link rel="stylesheet" href="file=style.css"></head><body class="THEME"><div id="tabs"></div><script>
 const place = (name) => `<div class="tabitem" hidden><div id="ohwx-${name}" class="ohwx-compare"></div></div>`;
 setTimeout(() => {

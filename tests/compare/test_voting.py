@@ -17,9 +17,9 @@ from PIL import Image
 
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate
 from ohwx_compare.files.images import write_png
-from ohwx_compare.files.ledger.measures import read_votes
 from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.files.ledger.votes_kept import VOTES_FILE, read_votes
 from ohwx_compare.judge.votes.pool import QUESTIONS
 from ohwx_compare.look.server import PageServer
 
@@ -131,17 +131,29 @@ def test_a_wrong_request_is_one_sentence_and_changes_nothing(server, folder):
     assert asked(server, "/votes/photos/0")[0] == 404
 
 
-def test_a_run_made_elsewhere_says_that_it_is_adopted_first(folder, tmp_path):
+def test_votes_on_a_run_made_elsewhere_lie_beside_it_until_it_is_adopted(folder, tmp_path):
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    before = (copy / LEDGER_FILE).read_bytes()
     with PageServer(copy) as made:
         threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
-        assert told(made, "/votes/next", ME)["answered"] == 0
         assert told(made, "/votes/opening")["isElsewhere"] is True
-        status, data = asked(made, "/votes/answer", {**ME, "number": 0, "answer": "the same"})
-        adopted = told(made, "/votes/answer", {**ME, "number": 0, "answer": "the same", "adopt": True})
+        same = {**ME, "answer": "the same"}
+        for number in range(3):
+            number = told(made, "/votes/answer", {**same, "number": number})["trial"]["number"]
+        assert told(made, "/votes/undo", ME)["answered"] == 2
+        assert (copy / LEDGER_FILE).read_bytes() == before
+        assert [vote.answer for vote in read_votes(copy)] == ["the same"] * 2
+        assert not has_own_mark(copy / LEDGER_FILE)
+        adopted = told(made, "/votes/answer", {**same, "number": 2, "adopt": True})
         made.shutdown()
-    assert (adopted["answered"], len(read_votes(copy)), has_own_mark(copy / LEDGER_FILE)) == (1, 1, True)
-    assert (status, "elsewhere" in json.loads(data)["error"]) == (400, True)
+    assert (adopted["answered"], len(read_votes(copy)), has_own_mark(copy / LEDGER_FILE)) == (3, 3, True)
+    assert not (copy / VOTES_FILE).exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"votes": 7}', '{"votes": [7, {}, {"rater": "x"}]}', "\0\xff"])
+def test_a_strangers_votes_beside_are_taken_as_far_as_they_are_sound(folder, text):
+    (folder / VOTES_FILE).write_text(text, encoding="utf-8")
+    assert read_votes(folder) == ()
 
 
 def test_the_reveal_names_who_was_preferred_and_the_file_has_no_formula(server, folder):

@@ -19,11 +19,12 @@ from ohwx_compare.errors import ExperimentError, ImageError, MeasureError, NotHe
 from ohwx_compare.files.bare import bare_picture
 from ohwx_compare.files.dataset import ReadingRules, load_picture
 from ohwx_compare.files.gallery import pictures
-from ohwx_compare.files.ledger.measures import MeasureLedger, VoteRow, read_votes
+from ohwx_compare.files.ledger.measures import VoteRow
 from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.files.ledger.votes_kept import read_votes, votes_kept
 from ohwx_compare.files.regular import require_regular
 from ohwx_compare.judge.run.measures import Given, given_by_recipe
 from ohwx_compare.judge.run.pictures import judged_run, with_class_token
@@ -102,28 +103,29 @@ class Booth:
     def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Record `{"number", "answer", "best", "worst", "seconds"}` of that voter; the next pictures.
 
-        An answer to what is not shown any more changes nothing. "adopt": take over a run that was made elsewhere first.
+        An answer to what is not shown any more changes nothing. A run that was made elsewhere is taken over first where
+        "adopt" says so; else the vote lies beside it.
         """
         voter = self._voter(body)
-        with self._guard, MeasureLedger(self.folder, adopt=body.get("adopt") is True) as ledger:
-            votes = tuple(ledger.votes().values())
+        with self._guard, votes_kept(self.folder, adopt=body.get("adopt") is True) as kept:
+            votes = tuple(kept.votes().values())
             own = self._own(voter, votes)
             trial = upcoming(self.pools[voter.pool], own, _seed(voter))[0]
             if body.get("number") == trial.number:
                 rule = VoteRule.of(own, self.pools[voter.pool]) if own else voter.rule
                 vote = _vote(voter, trial, rule, body)
-                ledger.vote(vote)
+                kept.vote(vote)
                 votes = (*votes, vote)
         return self._state(voter, votes)
 
     def undo(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take this voter's last vote back; its pictures come again."""
         voter = self._voter(body)
-        with self._guard, MeasureLedger(self.folder) as ledger:
-            votes = ledger.votes()
+        with self._guard, votes_kept(self.folder) as kept:
+            votes = kept.votes()
             own = [number for number, vote in votes.items() if self._own(voter, [vote])]
             if own:
-                ledger.take_back(own[-1])
+                kept.take_back(own[-1])
                 del votes[own[-1]]
         return self._state(voter, tuple(votes.values()))
 

@@ -37,6 +37,8 @@ from ohwx_compare.core.prompt.style_families import expanded_styles
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
 from ohwx_compare.files.finding import list_checkpoints
+from ohwx_compare.files.ledger.reader import experiment_in
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
 from ohwx_compare.train.outside.runs import class_token_of
@@ -73,7 +75,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
     """Add what says which experiment is meant."""
-    parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", type=Path, help="experiment file (JSON)")
+    parser.add_argument(
+        "experiment", nargs="?", metavar="EXPERIMENT", type=Path, help="experiment file (JSON), or a run folder"
+    )
     parser.add_argument(
         "--from",
         dest="source",
@@ -196,6 +200,8 @@ def read_experiment(
         return experiment
     if file is None or source is not None:
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
+    if (file / LEDGER_FILE).is_file():
+        return experiment_in(file)
     try:
         data = load_json(file)
     except OSError as error:

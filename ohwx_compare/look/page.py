@@ -34,7 +34,7 @@ __all__ = ["page_data", "render_page", "write_page"]
 _SCRIPTS = (  # one scope: each knows those before it
     "cells.js", "arrange.js", "hash.js", "spans.js", "zoom.js", "dom.js", "store.js", "keep.js", "view.js", "tiles.js",
     "grid.js", "axes.js", "pointers.js", "viewer.js", "differ.js", "compare.js", "compare_keys.js",
-    "keep_dialogs.js", "controls.js",
+    "keep_dialogs.js", "inside.js", "controls.js",
 )  # fmt: skip
 _STYLES = ("palette.css", "style.css")
 _SAID = {Outcome.FAILED: "failed", Outcome.NO_FACE: "without a face", Outcome.NONE_KEPT: "with no face inpainted"}

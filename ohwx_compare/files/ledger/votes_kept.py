@@ -47,7 +47,7 @@ class _Beside:
 
     def vote(self, vote: VoteRow) -> int:
         if len(self.rows) >= _MOST:
-            raise LedgerError(f"{self.path} holds {_MOST:,} votes and takes no more; take the folder over to go on.")
+            raise LedgerError(f"{self.path} holds {_MOST:,} votes and takes no more; adopt the folder.")
         self._write([*self.rows, vote])
         return len(self.rows) - 1
 

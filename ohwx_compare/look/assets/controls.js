@@ -219,8 +219,8 @@ function follow() {
 
 function start() {
   const themes = location.hash.slice(1).split("&");
-  if (embedded) document.documentElement.classList.add("embedded");
   for (const theme of ["dark", "light"]) document.documentElement.classList.toggle(theme, themes.includes(theme));
+  if (embedded) settleIn();
   buildTop();
   measure();
   grid.arrangement = planned(); // its columns share the width

@@ -84,7 +84,7 @@ class Grid {
     const bands = this.arrangement.groups.map((_, group) => this.bandOf(group));
     const high = Math.max(0, ...bands.map((band) => (band ? linesOf(band[0], wide, 4) : 0)));
     const low = Math.max(0, ...bands.map((band) => (band?.[1] ? linesOf(band[1], wide * 1.1, 2) : 0)));
-    const band = Math.round((high * 1.45 + low * 1.3 + 1.3) * rem);
+    const band = Math.round((high * 1.45 + low * 1.3 + (embedded ? 0.8 : 1.3)) * rem);
     const height = Math.round(thumb * Math.min(data.tallest, 2.5) + 1.35 * rem + 0.7 * rem);
     const names = this.short?.rest.map((name) => name.length) ?? [];
     const labels = Math.min(Math.ceil(Math.max(1, ...names) / Math.max(thumb / (0.56 * rem), 4)), 4);

@@ -18,8 +18,8 @@ const UNSCORED = {};
 function unknownCell(number) {
   return {
     number, tone: "idle", title: "", words: "Not read yet", why: "", caption: "", width: 1, height: 1, image: null,
-    thumb: null, before: null, beforeThumb: null, faces: NONE, seconds: null, notes: NONE, scores: UNSCORED, isLoaded: false,
-    infotext: undefined, row: -1, column: -1, hidden: true, flipped: false, chosen: false, nodes: null,
+    thumb: null, before: null, beforeThumb: null, faces: NONE, seconds: null, notes: NONE, scores: UNSCORED,
+    isLoaded: false, infotext: undefined, row: -1, column: -1, hidden: true, flipped: false, chosen: false, nodes: null,
   };
 }
 

@@ -87,7 +87,10 @@ def _listed(value: Any) -> list[str]:
 def _require_full_sdxl(values: Mapping[str, Any]) -> None:
     other = family(values)
     if other:
-        raise ExperimentError(f"This configuration trains {other}; only full SDXL models are trained here.")
+        raise ExperimentError(
+            f"This configuration trains {other}; only full SDXL trainings are read here."
+            + (' A recipe with "network": "lora" trains a LoRA.' if "LoRA" in other else "")
+        )
 
 
 def _require_paths(values: Mapping[str, Any]) -> None:

@@ -7,12 +7,12 @@ const data = JSON.parse($("data").textContent ?? "");
 const isServed = $("data").dataset.host === "served"; // by a program that also takes what is decided
 const total = data.axes.reduce((count, axis) => count * axis.values.length, 1);
 
-/** @type {Cell[]} */
-const cells = Array.from({ length: total }, (_, i) => unknownCell(i + 1)); // by number
-
 /** @type {never[]} */
 const NONE = []; // shared by all that is not read yet
 const UNSCORED = {};
+
+/** @type {Cell[]} */
+const cells = Array.from({ length: total }, (_, i) => unknownCell(i + 1)); // by number
 
 /** @param {number} number @returns {Cell} */
 function unknownCell(number) {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
+from ohwx_compare.cli.importing import importing
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
@@ -227,12 +228,13 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
 
     Returns the exit status.
     """
-    from ohwx_compare.compare.run import Options
-    from ohwx_compare.compare.run import draw_run as draw
-    from ohwx_compare.engine.detect import find_detector
-    from ohwx_compare.files.ledger.reader import open_run
-    from ohwx_compare.look.page import write_page
-    from ohwx_compare.look.sheet import write_sheets
+    with importing():
+        from ohwx_compare.compare.run import Options
+        from ohwx_compare.compare.run import draw_run as draw
+        from ohwx_compare.engine.detect import find_detector
+        from ohwx_compare.files.ledger.reader import open_run
+        from ohwx_compare.look.page import write_page
+        from ohwx_compare.look.sheet import write_sheets
 
     folders, _ = detectors_asked(options, ())
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
@@ -242,7 +244,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
         warn_of_disk(most_bytes(experiment), options.out)
     bar = Bar()
     with CtrlC(bar.say) as asked:
-        host, resolve, device = _hosted(options, crew, asked, bar)
+        host, resolve, device = _hosted(experiment, options, crew, asked, bar)
         try:
             if crew:
                 crew.require(experiment)
@@ -295,7 +297,9 @@ def _keeping(folder: Path, host: "Host", bar: Bar) -> Listener:
     return listen
 
 
-def _hosted(options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, bar: Bar) -> "tuple[Host, Resolve, str]":
+def _hosted(
+    experiment: Experiment, options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, bar: Bar
+) -> "tuple[Host, Resolve, str]":
     """Who draws, what finds its checkpoints, and the device on which faces are found."""
     stand_ins = checkpoint_map(options.checkpoint_map)
     if crew:
@@ -304,6 +308,9 @@ def _hosted(options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, b
         require_device(options.device)
         crew.asks = lambda: interruption(asked)
         return crew, resolve_there(crew, stand_ins), options.device or default_device().type
+    from ohwx_compare.compare.face_pass import jobs_of
+
     hashes = known_hashes(options, bar)
     host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
+    host.plan = jobs_of(experiment.cells())
     return host, in_folder(options.checkpoints, stand_ins, hashes), host.device.type

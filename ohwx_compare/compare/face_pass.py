@@ -7,7 +7,7 @@ the masks and boxes after it no longer match.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ohwx_compare.compare.host import Host
+from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
@@ -24,7 +25,17 @@ from ohwx_compare.files import masks
 if TYPE_CHECKING:  # loads torch, which a run over a distant host does without
     from ohwx_compare.engine.detect import Detection, Detector
 
-__all__ = ["Detailed", "Selection", "detail", "detector_key", "face_job", "require_built", "segment", "select"]
+__all__ = [
+    "Detailed",
+    "Selection",
+    "detail",
+    "detector_key",
+    "face_job",
+    "jobs_of",
+    "require_built",
+    "segment",
+    "select",
+]
 
 _SKIP = re.compile(r"\s*\[SKIP\]\s*")
 
@@ -188,6 +199,13 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
         **{name: value for name in _OWN if (value := getattr(tab, name)) is not None},
     )
     return InpaintJob(job=own, mask_blur=tab.blur, only_masked=tab.only_masked, padding=tab.padding)
+
+
+def jobs_of(cells: Iterable[Cell]) -> tuple[Job, ...]:
+    """All that a host will be asked for, as far as it is known: each picture, and the first face of each tab."""
+    pictures = dict.fromkeys((cell.job, cell.faces) for cell in cells)
+    faces = (face_job(job, tab, 0).job for job, tabs in pictures for tab in tabs)
+    return tuple(dict.fromkeys((*(job for job, _ in pictures), *faces)))
 
 
 def _came_of(asked: InpaintJob, index: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ohwx_compare.core.request.job import SoftInpaint
 from ohwx_compare.engine.conditioning import Conditioning, Entry
 from ohwx_compare.engine.levels import ModelSigmas
+from ohwx_compare.engine.running import sent
 from ohwx_compare.engine.soft_inpaint import blend_softly
 from ohwx_compare.engine.weights import LoadedUNet
 from ohwx_compare.models.unet import Context, UNet
@@ -261,4 +262,4 @@ def _lengthen(context: Tensor, length: int) -> Tensor:
 
 
 def _stack(tensors: Sequence[Tensor], like: Tensor) -> Tensor:
-    return torch.stack(list(tensors)).to(like)
+    return sent(torch.stack(list(tensors)).to(like.dtype), like.device)

@@ -16,15 +16,17 @@ from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.compare.resolve import Resolve, among
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext.vae import OWN_VAE
-from ohwx_compare.core.prompt.networks import networks
+from ohwx_compare.core.prompt.networks import Network, networks
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import hires, inpaint, render, weights
-from ohwx_compare.engine.conditioning import Encoded
+from ohwx_compare.engine.conditioning import Encoded, encode_ahead
 from ohwx_compare.engine.linear import ONEDNN, TORCH, linear_by
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.networks.wear import put_on
 from ohwx_compare.engine.noise import pick_source
 from ohwx_compare.engine.render import NotedImage
+from ohwx_compare.engine.room import evenly, how_many, picture_bytes
+from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.finding import list_checkpoints
@@ -86,11 +88,12 @@ class NativeHost:
 
     It satisfies `compare.host.Host`. A file is looked at when it is loaded and each time it is asked for again (see
     `files.hashes.Hashes`), so one that was overwritten meanwhile is loaded again. Memory holds the weights of one
-    checkpoint, the largest tensor of a file while it is read, and what the encoders made of the last 64 prompts.
+    checkpoint, the largest tensor of a file while it is read, and what the encoders made of the last prompts.
     """
 
     name = "native"
-    linear = TORCH  # see `engine.linear`; set before anything is drawn
+    linear = TORCH  # see `engine.linear`; set before anything is drawn, as is the next
+    plan: Sequence[Job] = ()  # all that will be asked for: its prompts are encoded together, for each set of encoders
 
     def __init__(
         self,
@@ -129,6 +132,7 @@ class NativeHost:
         self._held: weights.Model | None = None  # whole, though perhaps another than the one in use
         self._source: _Source | None = None  # what it was loaded from
         self._ahead: Ahead | None = None
+        self._encoded_for: set[tuple[str, tuple[Network, ...]]] = set()  # encoders and LoRAs
 
     def checkpoints(self) -> list[Checkpoint]:
         """Every .safetensors file of the folders, sorted by name; the first folder wins where names repeat."""
@@ -176,18 +180,18 @@ class NativeHost:
             self._ahead = Ahead(checkpoint.path, self._hashes, own)
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
-        """Generate jobs in order; neighbours that differ only in texts, seeds and CFG are one batch.
+        """Generate jobs in order; neighbours that differ only in texts, seeds and CFG are one batch, if there is room.
 
-        Raises OutOfMemoryError where that is too much at once.
+        Raises OutOfMemoryError where there is less than it seemed.
         """
-        for group in render.job_batches(jobs):
+        for group in self._batches(jobs):
             chosen = [jobs[i] for i in group]
             draw = partial(hires.draw_passes, self.model_of, chosen, self._upscalers.find, self._on_step)
             yield from self._within_memory(chosen, draw)
 
     def img2img(self, jobs: Sequence[Job], images: Sequence[Image.Image]) -> Iterator[Rendered]:
         """Redraw each image (RGB) as its job says, in order. Raises as `render`."""
-        for group in render.job_batches(jobs):
+        for group in self._batches(jobs):
             chosen, starts = [jobs[i] for i in group], [images[i] for i in group]
             draw = partial(
                 render.img2img, self.model_of(chosen[0]), chosen, starts, self._on_step, model_of=self.model_of
@@ -198,7 +202,7 @@ class NativeHost:
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
     ) -> Iterator[Rendered]:
         """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
-        for group in render.job_batches([job.job for job in jobs]):
+        for group in self._batches([job.job for job in jobs]):
             chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
             model = self.model_of(chosen[0].job)
             draw = partial(inpaint.inpaint, model, chosen, canvases, holes, self._on_step, model_of=self.model_of)
@@ -237,6 +241,15 @@ class NativeHost:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def _batches(self, jobs: Sequence[Job]) -> Iterator[Sequence[int]]:
+        """Positions of jobs that are drawn together, as far as the device has room for them."""
+        for group in render.job_batches(jobs):
+            most = len(group)
+            if self._held:
+                each = picture_bytes(self._held.unet.config, jobs[group[0]], self.dtype.itemsize)
+                most = how_many(self.device, each, alone=most)
+            yield from evenly(group, most)
+
     def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[NotedImage]]) -> Iterator[Rendered]:
         """The pictures that `draw` gives of jobs of one size."""
         pictures = counted(len(jobs), "picture", "pictures at once")
@@ -256,6 +269,7 @@ class NativeHost:
             raise HostError("No checkpoint is loaded; call use() first.")
         source = self._source_of(job, self._own)
         if source is self._source and networks(job.prompt) == held.worn:
+            self._encode_plan(held)
             return held
         chosen = self._named.chosen(job.prompt)
         self._in_use = None
@@ -266,7 +280,16 @@ class NativeHost:
             within_memory(lambda: put_on(held, chosen), "the weights of LoRAs", self.device) if chosen else held
         )
         self._in_use = in_use
+        self._encode_plan(self._held)
         return self._held
+
+    def _encode_plan(self, held: weights.Model) -> None:
+        """Encode the plan's prompts where encoders have to be brought to the device for it: once for all of them."""
+        told = (held.encoders, held.worn)
+        if self.device.type != "cpu" and told not in self._encoded_for:
+            self._encoded_for.add(told)
+            jobs = ((job, find_solver(job.sampler).calls(job.steps)) for job in self.plan)
+            within_memory(lambda: encode_ahead(held, jobs), "the text encoders", self.device)
 
     def _source_of(self, job: Job, own: _Source) -> _Source:
         """What the model of a job is loaded from, the one in memory where that is it."""

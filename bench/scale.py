@@ -2,7 +2,7 @@
 
     python bench/scale.py                              # 1 to 1,000 workers of 3 s a cell, 11,000 cells
     python bench/scale.py --workers 100 --seconds 60   # one line of it
-    python bench/scale.py --plan 1000000               # what a run of so many cells costs before its first picture
+    python bench/scale.py --plan 50000                 # what the largest run costs before its first picture
 
 All that is simulated is the card: it sleeps, and gives the bytes of one 1,024 px PNG, its thumbnail and digests. The
 head checks the bytes, writes both files with an infotext of their own, flushes them, and commits each cell, as it does

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ohwx_compare.compare.behind import Behind
 from ohwx_compare.compare.conductor import Conductor
 from ohwx_compare.compare.drawing import Worker
-from ohwx_compare.compare.host import Interruption, run_on
+from ohwx_compare.compare.host import Checkpoint, Interruption, run_on
 from ohwx_compare.compare.shared import SharedRun
 from ohwx_compare.core.events import Listener, Told
+from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.keys import PictureKeys
 from ohwx_compare.core.request.job import Job
@@ -20,7 +21,7 @@ from ohwx_compare.words import quoted
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["Crew", "conduct", "difference"]
+__all__ = ["Agreed", "Crew", "conduct", "difference"]
 
 _LOOK = 0.2  # s; Windows shows Ctrl-C only to who looks up from waiting
 _AGAIN = 10.0  # s between two looks whether a worker is back
@@ -34,20 +35,24 @@ class Crew:
     interruption: Callable[[], Interruption] = run_on
 
     def agree(
-        self, cells: Sequence[Cell], detectors: "Mapping[str, Detector]", tell: Listener
-    ) -> Callable[[Job], Mapping[str, Any]]:
-        """Give each worker the detectors; the fingerprint of each job of `cells`, as all who stay have it.
+        self,
+        cells: Sequence[Cell],
+        chosen: Mapping[CheckpointRef, Checkpoint],
+        detectors: "Mapping[str, Detector]",
+        tell: Listener,
+    ) -> "Agreed":
+        """Give each worker the detectors; what the jobs of `cells` depend on, as all who stay have it.
 
         One that cannot begin, or whose pictures would be others than the first one's, is left out. Raises what that
         one raised where nobody stays.
         """
-        jobs, staying, known = _jobs_of(cells), list[Worker](), dict[Job, Mapping[str, Any]]()
+        jobs, staying, known = _jobs_of(cells), list[Worker](), None
         errors = list[OhwxError]()
         for worker in self.workers:
             try:
                 worker.equip(detectors)
-                own: dict[Job, Mapping[str, Any]] = dict(zip(jobs, worker.fingerprints(jobs), strict=True))
-                _require_alike(known or own, own)
+                own = Agreed.of(worker, jobs, [*chosen.values()])
+                (known or own).require_alike(own)
             except OhwxError as error:
                 errors.append(error)
                 tell(Told(f"{worker.name} is left out: {error}"))
@@ -55,10 +60,42 @@ class Crew:
             else:
                 known = known or own
                 staying.append(worker)
-        if not staying:
+        if known is None:
             raise errors[0]
         self.workers = staying
-        return known.__getitem__
+        return known
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """What pictures depend on besides job and checkpoint, as the workers of a run have it."""
+
+    fingerprints: Mapping[Job, Mapping[str, Any]]
+    besides: Mapping[tuple[Checkpoint, Job], str]
+
+    @classmethod
+    def of(cls, worker: Worker, jobs: Sequence[Job], checkpoints: Sequence[Checkpoint]) -> "Agreed":
+        """As `worker` has it. Raises what it raises."""
+        told = dict(zip(jobs, worker.fingerprints(jobs), strict=True))
+        besides = {one: worker.besides(one, jobs) for one in checkpoints}
+        pairs = {(one, job): word for one, words in besides.items() for job, word in zip(jobs, words, strict=True)}
+        return cls(told, pairs)
+
+    def fingerprint(self, job: Job) -> Mapping[str, Any]:
+        """See `Host.fingerprint`."""
+        return self.fingerprints[job]
+
+    def beside(self, checkpoint: Checkpoint, job: Job) -> str:
+        """See `Host.beside`."""
+        return self.besides[checkpoint, job]
+
+    def require_alike(self, other: "Agreed") -> None:
+        """Raise HostError for what is not the same."""
+        found = next(filter(None, map(difference, self.fingerprints.values(), other.fingerprints.values())), "")
+        if not found and (apart := {one.name for one, _ in dict(self.besides.items() ^ other.besides.items())}):
+            found = f"another file lies beside {min(apart)}"
+        if found:
+            raise HostError(f"it would generate another picture; {found}.")
 
 
 def conduct(shared: SharedRun) -> None:
@@ -127,12 +164,6 @@ def _left(worker: Worker, shared: SharedRun) -> str:
 
 def _has_failed(lane: Any) -> bool:
     return lane.done() and lane.exception() is not None
-
-
-def _require_alike(known: Mapping[Job, Mapping[str, Any]], own: Mapping[Job, Mapping[str, Any]]) -> None:
-    """Raise HostError for fingerprints that are not the `known` ones."""
-    if found := next(filter(None, map(difference, known.values(), own.values())), ""):
-        raise HostError(f"it would generate another picture; {found}.")
 
 
 def _jobs_of(cells: Sequence[Cell]) -> list[Job]:

@@ -49,6 +49,10 @@ class Worker(Protocol):
         """Of each job; see `Host.fingerprint`."""
         ...
 
+    def besides(self, checkpoint: Checkpoint, jobs: Sequence[Job]) -> list[str]:
+        """Of each job; see `Host.beside`."""
+        ...
+
     def sha256(self, checkpoint: Checkpoint) -> str:
         """See `Host.sha256`."""
         ...
@@ -107,6 +111,10 @@ class HostWorker:
     def fingerprints(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
         """The host's."""
         return [self.host.fingerprint(job) for job in jobs]
+
+    def besides(self, checkpoint: Checkpoint, jobs: Sequence[Job]) -> list[str]:
+        """The host's."""
+        return [self.host.beside(checkpoint, job) for job in jobs]
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """The host's."""

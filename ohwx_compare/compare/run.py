@@ -101,8 +101,9 @@ def draw_run(
             on_event(ledger.adopted)
         ledger.plan(experiment)
         shelf = Shelf(folder, lenders, ledger.pictures())
-        known = crew.agree(cells, found, on_event) if isinstance(host, Crew) else host.fingerprint
-        keys = keys_with(known, {name: detector_key(detector) for name, detector in found.items()}, shelf)
+        known = crew.agree(cells, chosen, found, on_event) if isinstance(host, Crew) else host
+        seen = {name: detector_key(detector) for name, detector in found.items()}
+        keys = keys_with(known.fingerprint, seen, shelf, lambda cell: known.beside(chosen[cell.checkpoint], cell.job))
         commits = Commits(ledger, shelf, on_event)
         plan = {ref: (chosen[ref], batches(group, options.batch)) for ref, group in by_checkpoint(cells)}
         shared = SharedRun(commits, keys, plan, crew.workers, crew.interruption)

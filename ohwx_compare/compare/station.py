@@ -78,6 +78,10 @@ class Station:
         """See `Worker.fingerprints`; this and what follows."""
         return self._worker.fingerprints(jobs)
 
+    def besides(self, checkpoint: Checkpoint, jobs: Sequence[Job]) -> list[str]:
+        """See `Worker`."""
+        return self._worker.besides(self._here(checkpoint), jobs)
+
     def sha256(self, checkpoint: Checkpoint) -> str:
         """See `Worker`."""
         return self._worker.sha256(self._here(checkpoint))
@@ -152,6 +156,10 @@ class DistantWorker:
     def fingerprints(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
         """The station's."""
         return self._ask("fingerprints", jobs)
+
+    def besides(self, checkpoint: Checkpoint, jobs: Sequence[Job]) -> list[str]:
+        """The station's."""
+        return self._ask("besides", checkpoint, jobs)
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """The station's."""

@@ -126,6 +126,10 @@ class ApiHost:
     def expect(self, checkpoint: Checkpoint) -> None:
         """Nothing: webuis read checkpoints in their own way."""
 
+    def beside(self, checkpoint: Checkpoint, job: Job) -> str:
+        """Nothing that a webui tells over its API."""
+        return ""
+
     def interruption(self) -> Interruption:
         """Run on: the user is here, not there."""
         return Interruption.RUN_ON

@@ -19,7 +19,9 @@ from ohwx_compare.core.infotext.vae import OWN_VAE
 from ohwx_compare.core.prompt.networks import Network, networks
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import hires, inpaint, render, weights
+from ohwx_compare.engine.compiled import compile_blocks
 from ohwx_compare.engine.conditioning import Encoded, encode_ahead
+from ohwx_compare.engine.cuda_settings import cuda_changes
 from ohwx_compare.engine.linear import ONEDNN, TORCH, linear_by
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.networks.wear import put_on
@@ -92,7 +94,8 @@ class NativeHost:
     """
 
     name = "native"
-    linear = TORCH  # see `engine.linear`; set before anything is drawn, as is the next
+    linear = TORCH  # see `engine.linear`; set before anything is drawn, as are the next two
+    compiles = False  # the UNet's blocks; see `engine.compiled`
     plan: Sequence[Job] = ()  # all that will be asked for: its prompts are encoded together, for each set of encoders
 
     def __init__(
@@ -224,6 +227,8 @@ class NativeHost:
             "dtype": str(self.dtype).removeprefix("torch."),
             "vae": self._files.sha256(vae) if vae else None,
             **({"linear": ONEDNN} if self.linear == ONEDNN else {}),
+            **({"compile": "transformer blocks"} if self.compiles else {}),
+            **({"cuda": changed} if (changed := cuda_changes(self.device)) else {}),
             **self._named.hashes(job),
             **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
             **self._others.hashes(job),
@@ -329,6 +334,8 @@ class NativeHost:
         if held and not checked.fits(held, self.device, self.dtype):
             held = None
         model = checked.load(device=self.device, dtype=self.dtype, seals=seals.__getitem__, into=held)
+        if self.compiles:
+            compile_blocks(model.unet)
         return replace(model, words=self._named.words.of_widths(model.clip_l.config.width, model.clip_g.config.width))
 
     def _trusted(self, held: weights.Model | None) -> weights.Model | None:

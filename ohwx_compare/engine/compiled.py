@@ -25,15 +25,13 @@ def require_compiler(device: torch.device, cache: Path | None = None) -> None:
     if cache:
         os.environ.setdefault(_FOLDER, str(cache / "compiled"))
     if not hasattr(torch.compiler, "set_stance"):
-        raise HostError(
-            f"torch {torch.__version__} would compile each block anew; leave --compile out, or use torch 2.6."
-        )
+        raise HostError(f"torch {torch.__version__} would compile each block anew; do without, or use torch 2.6.")
     try:
         with torch.inference_mode():
             torch.compile(torch.cos, dynamic=False)(torch.zeros(16, device=device))
     except (RuntimeError, ImportError, OSError) as error:  # no C++ compiler, no Triton
         why = str(error).strip().partition("\n")[0].rstrip(".")
-        raise HostError(f"torch cannot compile for {device} here: {why}. Leave --compile out.") from error
+        raise HostError(f"torch cannot compile for {device} here: {why}. Do without.") from error
 
 
 def compile_blocks(unet: UNet) -> None:

@@ -15,9 +15,9 @@ def accumulate_fast(device: torch.device, dtype: torch.dtype) -> None:
     """Have products of float16 summed in float16 from now on. Raises HostError where that means nothing."""
     if device.type != "cuda" or dtype != torch.float16:
         used = str(dtype).removeprefix("torch.")
-        raise HostError(f"--fast-accumulation is for float16 on CUDA, not {used} on {device}; leave it out.")
+        raise HostError(f"Fast accumulation is for float16 on CUDA, not {used} on {device}; leave it out.")
     if not hasattr(torch.backends.cuda.matmul, _ACCUMULATION):
-        raise HostError(f"torch {torch.__version__} cannot sum in float16; leave --fast-accumulation out, or use 2.7.")
+        raise HostError(f"torch {torch.__version__} cannot sum in float16; do without, or use torch 2.7.")
     setattr(torch.backends.cuda.matmul, _ACCUMULATION, True)
 
 

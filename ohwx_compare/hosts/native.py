@@ -27,8 +27,7 @@ from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.networks.wear import put_on
 from ohwx_compare.engine.noise import pick_source
 from ohwx_compare.engine.render import NotedImage
-from ohwx_compare.engine.room import evenly, how_many, picture_bytes
-from ohwx_compare.engine.samplers import find_solver
+from ohwx_compare.engine.room import in_room
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.finding import list_checkpoints
@@ -264,12 +263,8 @@ class NativeHost:
 
     def _batches(self, jobs: Sequence[Job]) -> Iterator[Sequence[int]]:
         """Positions of jobs that are drawn together, as far as the device has room for them."""
-        for group in render.job_batches(jobs):
-            most = len(group)
-            if self._held:
-                each = picture_bytes(self._held.unet.config, jobs[group[0]], self.dtype.itemsize)
-                most = how_many(self.device, each, alone=most)
-            yield from evenly(group, most)
+        groups = render.job_batches(jobs)
+        return in_room(groups, jobs, self._held.unet, self.device) if self._held else iter(groups)
 
     def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[NotedImage]]) -> Iterator[Rendered]:
         """The pictures that `draw` gives of jobs of one size."""
@@ -309,8 +304,7 @@ class NativeHost:
         told = (held.encoders, held.worn)
         if self.device.type != "cpu" and told not in self._encoded_for:
             self._encoded_for.add(told)
-            jobs = ((job, find_solver(job.sampler).calls(job.steps)) for job in self.plan)
-            within_memory(lambda: encode_ahead(held, jobs), "the text encoders", self.device)
+            within_memory(lambda: encode_ahead(held, self.plan), "the text encoders", self.device)
 
     def _source_of(self, job: Job, own: _Source) -> _Source:
         """What the model of a job is loaded from, the one in memory where that is it."""

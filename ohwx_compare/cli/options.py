@@ -271,6 +271,12 @@ def require_folder(folder: Path, flag: str = "--out") -> None:
         raise ExperimentError(f"{flag} {folder}: {there} cannot be written to; choose another {flag}.")
 
 
+def require_file(path: Path | None, flag: str, remedy: str) -> None:
+    """Raise ExperimentError for a file that was named and is not there."""
+    if path is not None and not path.is_file():
+        raise ExperimentError(f"{flag}: there is no file {path}; {remedy}.")
+
+
 def warn_of_disk(needed: int, folder: Path) -> None:
     """Warn on stderr where `needed` bytes are more than is free for `folder`."""
     if needed > (free := free_bytes(folder)):

@@ -82,6 +82,18 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="what multiplies in linear layers on the CPU, in float32 (default: what the run began with; for a new one "
         "onednn on AMD processors with AVX-512, else torch). Pictures of the two differ by up to 2/255",
     )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the UNet's transformer blocks with torch's compiler, once for the shape of the first batch; "
+        "other shapes are computed as ever. For long runs on a GPU. Pictures differ by up to 2/255, so resume with "
+        "it a run that began with it",
+    )
+    parser.add_argument(
+        "--fast-accumulation",
+        action="store_true",
+        help="sum products of float16 in float16 on CUDA: faster on consumer cards, less exact",
+    )
 
 
 def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
@@ -226,6 +238,7 @@ def known_hashes(options: argparse.Namespace, tell: Listener = lambda event: Non
 def native_settings(options: argparse.Namespace) -> "NativeSettings":
     """Return our own engine as the flags say, as values. Raises HostError for a device that is not here."""
     from ohwx_compare.compare.shelf import run_folders
+    from ohwx_compare.engine.linear import TORCH
     from ohwx_compare.hosts.machines.native_station import NativeSettings
     from ohwx_compare.hosts.native import Beside
     from ohwx_compare.hosts.run_linear import linear_of_run
@@ -241,10 +254,12 @@ def native_settings(options: argparse.Namespace) -> "NativeSettings":
         stand_ins=tuple(checkpoint_map(options.checkpoint_map).items()),
         trusts_samples=options.trust_sample,
         detectors=tuple(detectors_asked(options, ())[0]),
+        compiles=options.compile,
+        accumulates_fast=options.fast_accumulation,
     )
     lenders = run_folders(getattr(options, "reuse", ()))
-    linear = linear_of_run([*filter(None, [options.out]), *lenders], settings.torch_device, options.linear)
-    return replace(settings, linear=linear)
+    kernel = linear_of_run([*filter(None, [options.out]), *lenders], settings.torch_device, options.linear)
+    return replace(settings, linear=TORCH if options.compile else kernel)  # what is compiled has kernels of its own
 
 
 def native_host(
@@ -252,12 +267,17 @@ def native_host(
 ) -> "NativeHost":
     """Return our own engine as the flags say; Ctrl-C becomes "finish this cell".
 
-    Raises HostError for a device that is not here, ExperimentError for several, CheckpointError for a VAE that cannot
-    be read.
+    Raises HostError for a device or a way to compute that is not here, ExperimentError for several devices,
+    CheckpointError for a VAE that cannot be read.
     """
     if len(devices_of(options.device)) > 1:
         raise ExperimentError(f"--device {options.device} names several; `ohwx compare` alone shares its work out.")
-    return native_settings(options).host(hashes, lambda: interruption(asked), on_step)
+    from ohwx_compare.engine.cuda_settings import cuda_words
+
+    host = native_settings(options).host(hashes, lambda: interruption(asked), on_step)
+    if told := cuda_words(host.device):
+        print(f"ohwx: {told}", file=sys.stderr)
+    return host
 
 
 def devices_of(text: str | None) -> list[str | None]:

@@ -14,6 +14,8 @@ from ohwx_compare.compare.host import Interruption, run_on
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.station import Station, StationCard
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.engine.compiled import require_compiler
+from ohwx_compare.engine.cuda_settings import accumulate_fast
 from ohwx_compare.engine.detect import Detector, find_detector
 from ohwx_compare.engine.linear import TORCH
 from ohwx_compare.files.arrivals import Arrivals
@@ -35,6 +37,8 @@ class NativeSettings:
     trusts_samples: bool = False
     linear: str = TORCH
     detectors: tuple[Path, ...] = ()  # folders
+    compiles: bool = False  # as `NativeHost.compiles`
+    accumulates_fast: bool = False  # see `engine.cuda_settings.accumulate_fast`
     plan: Sequence[Job] = ()  # all that will be asked for, as `NativeHost.plan`
     threads: int | None = None  # of the CPU; None: torch's own number
 
@@ -44,7 +48,7 @@ class NativeSettings:
         interruption: Callable[[], Interruption] = run_on,
         on_step: Callable[[int], None] | None = None,
     ) -> NativeHost:
-        """Raises CheckpointError for a VAE that cannot be read."""
+        """Raises CheckpointError for a VAE that cannot be read, HostError for a way to compute that is not here."""
         host = NativeHost(
             [self.checkpoints],
             device=self.device,
@@ -54,7 +58,11 @@ class NativeSettings:
             on_step=on_step,
             hashes=hashes,
         )
-        host.linear, host.plan = self.linear, self.plan
+        if self.accumulates_fast:
+            accumulate_fast(host.device, host.dtype)
+        if self.compiles:
+            require_compiler(host.device, cache_folder())
+        host.linear, host.plan, host.compiles = self.linear, self.plan, self.compiles
         return host
 
     def station(self, on_step: Callable[[int], None] | None = None, *, packs: bool = False) -> Station:

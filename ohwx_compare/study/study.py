@@ -63,7 +63,7 @@ class StudyComparison:
         rest = {key: value for key, value in data.items() if key not in ("last", "base", "control")}
         experiment = Experiment.from_dict(rest).as_typed()
         if experiment.checkpoints:
-            raise ExperimentError(f"The comparison {quoted(name)} names checkpoints; leave them to the trainings.")
+            raise ExperimentError(f"The comparison {quoted(name)} has a checkpoint axis; leave that to the trainings.")
         return cls(experiment=experiment, base=base, control=control, last=last)
 
 

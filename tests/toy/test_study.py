@@ -89,7 +89,10 @@ WRONG = {
     "its own output": ({"arms": {"a": {"output": "x"}}}, "without output, name, seed"),
     "a seed twice": ({"seeds": [1, 1]}, "different whole numbers"),
     "a name that is a path": ({"arms": {"../a": {}}}, "becomes a folder"),
-    "checkpoints": ({"comparisons": {"c": {"axes": [{"kind": "checkpoint", "values": ["a"]}]}}}, "names checkpoints"),
+    "checkpoints": (
+        {"comparisons": {"c": {"job": {"prompt": "a", "seed": 1}, "axes": [{"kind": "checkpoint", "values": ["a"]}]}}},
+        "has a checkpoint axis",
+    ),
     "a recipe's field that is none": ({"arms": {"a": {"epoch": 1}}}, "has no 'epoch'"),
 }
 

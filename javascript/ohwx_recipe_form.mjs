@@ -186,7 +186,12 @@ function fieldTable({ make }, { defaults, meanings }) {
     "details",
     { className: "ohwx-more", id: "ohwx-recipe-meanings" },
     make("summary", {}, "Every field, its default and meaning"),
-    make("table", { className: "ohwx-fields" }, make("thead", {}, make("tr", {}, ...titles)), make("tbody", {}, ...rows)),
+    make(
+      "table",
+      { className: "ohwx-fields" },
+      make("thead", {}, make("tr", {}, ...titles)),
+      make("tbody", {}, ...rows),
+    ),
   );
 }
 

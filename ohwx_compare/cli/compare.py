@@ -37,11 +37,13 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.prompt.style_families import expanded_styles
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.ledger.reader import experiment_in
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
+from ohwx_compare.files.vaes import named_vaes
 from ohwx_compare.train.outside.runs import class_token_of
 from ohwx_compare.words import counted, quoted
 
@@ -192,7 +194,7 @@ def read_experiment(
             print(f"{first.stem} holds {counted(1 + len(more), 'infotext')}; only the first is used.", file=sys.stderr)
         text, about_vae = infotext.parse(first.text), tuple[str, ...]()
         if options and not getattr(options, "api", None):  # a webui has its own
-            text, about_vae = with_vae(text, options.vae, options.vaes)
+            text, about_vae = with_vae(text, options.vae, named_vaes(options.vaes, [options.checkpoints], sha256))
             require_embeddings(text, options.embeddings)
         experiment = Experiment.from_infotext(text, styles)
         experiment = replace(experiment, notes=(*experiment.notes, *about_vae))

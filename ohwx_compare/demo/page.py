@@ -21,7 +21,7 @@ from ohwx_compare.judge.factorial import Contrast
 from ohwx_compare.judge.many import Screened
 from ohwx_compare.judge.matching import LEAST_PAIRS, StyleMatch
 from ohwx_compare.judge.words import chance, scope, signed, spanned
-from ohwx_compare.look.templating import filled, source_hash
+from ohwx_compare.look.templating import asset, filled, source_hash
 
 __all__ = ["write_answer"]
 
@@ -30,7 +30,7 @@ _PAIRS = 12  # faces shown before and after
 
 def write_answer(folder: Path, found: Answer, readings: Readings) -> Path:
     """Write `index.html` into the demo's folder, whole or not at all, and return it. Raises OSError."""
-    style = _part("style.css")
+    style = asset("palette.css") + _part("style.css")
     parts = {
         "STYLE_HASH": source_hash(style),
         "STYLE": style,

@@ -124,6 +124,8 @@ class Conditioning:
     positive: tuple[Subprompt, ...]
     negative: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
+    padding: Tensor | None = None  # (77, W) an empty text, by which prompt and negative get equal lengths
+    negative_follows: bool = False  # the prompt's length, cut or with its last vector repeated
 
 
 @dataclass(frozen=True)
@@ -163,12 +165,17 @@ def condition(
         raise PromptError(f"The prompt asks for {asked}; in the model's weights is {has}.")
     sizes = size_vector((height, width, 0, 0, height, width))
     reading = _Reading.of(job)
+
+    def stages(text: str) -> tuple[EditedPrompt, ...]:
+        return edits(text, steps, after, is_old=job.old_timelines)
+
     return Conditioning(
         positive=tuple(
-            Subprompt(part.weight, _entries(model, reading, edits(part.text, steps, after), sizes))
-            for part in parts(positive)
+            Subprompt(part.weight, _entries(model, reading, stages(part.text), sizes)) for part in parts(positive)
         ),
-        negative=_entries(model, reading, edits(job.negative, steps, after), sizes, negative=True),
+        negative=_entries(model, reading, stages(job.negative), sizes, negative=True),
+        padding=_entries(model, reading, edits("", 1), sizes)[0].crossattn if job.pad_texts else None,
+        negative_follows=job.pad_negative,
         notes=tuple(f"{tag} was left out of the prompt: this kind of extra network is unknown" for tag in tags),
     )
 

@@ -257,7 +257,7 @@ def latents(
     """
     job = jobs[0]
     solver = find_solver(job.sampler)
-    levels = solver.sigmas(zero_snr=model.zero_snr or job.zero_snr)
+    levels = solver.sigmas(zero_snr=model.zero_snr or job.zero_snr, halved=job.half_levels)
     route = find_route(job, solver, levels)
     rows = solver.rows(route.levels, job) if solver.rows else []
     x, noise = _noises(model, jobs, solver, route)

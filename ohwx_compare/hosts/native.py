@@ -32,7 +32,7 @@ from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
-from ohwx_compare.files.named import NamedFiles
+from ohwx_compare.files.vaes import VaesBeside, named_vaes
 from ohwx_compare.hosts.ahead import Ahead
 from ohwx_compare.hosts.other_checkpoints import OtherCheckpoints
 from ohwx_compare.hosts.run_files import RunFiles
@@ -119,10 +119,11 @@ class NativeHost:
         self._hashes = hashes or Hashes()
         self.vae = beside.vae
         self._files = RunFiles(self._hashes)
-        self._vaes = NamedFiles("VAE", beside.vaes, self._hashes)
+        self._vaes = named_vaes(beside.vaes, self.folders, self._hashes)
         self._named = Wardrobe(beside.loras, beside.embeddings, self._files, self._hashes)
         self._upscalers = Upscalers(beside.upscalers, self._files, self._hashes, self.device)
-        self._others = OtherCheckpoints(beside.resolve or self._among_all, self._files)
+        self._near = VaesBeside(self.folders, beside.vaes)
+        self._others = OtherCheckpoints(beside.resolve or self._among_all, self._files, self._near_of)
         if beside.vae:
             self._files.sha256(beside.vae)
         self._ask, self._on_step = interruption, on_step
@@ -165,7 +166,8 @@ class NativeHost:
             return self._in_use if self._in_use.is_sampled == is_sampled else wanted
         self._in_use = None
         self._end_reading_ahead()
-        source = _Source(weights.check(checkpoint.path, vae=self.vae), contents, before, self.vae, wanted)
+        vae = self.vae or self._near.of(checkpoint.path)
+        source = _Source(weights.check(checkpoint.path, vae=vae), contents, before, vae, wanted)
         self._source, self._held = source, self._loaded(source)
         self._own = source
         self._in_use = wanted
@@ -199,13 +201,23 @@ class NativeHost:
             yield from self._within_memory(chosen, draw)
 
     def inpaint(
-        self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
+        self,
+        jobs: Sequence[InpaintJob],
+        images: Sequence[Image.Image],
+        masks: Sequence[Image.Image],
+        *,
+        between: inpaint.Between | None = None,
     ) -> Iterator[Rendered]:
-        """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
+        """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`.
+
+        between: as for `engine.inpaint.inpaint`, of one job.
+        """
         for group in self._batches([job.job for job in jobs]):
             chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
             model = self.model_of(chosen[0].job)
-            draw = partial(inpaint.inpaint, model, chosen, canvases, holes, self._on_step, model_of=self.model_of)
+            draw = partial(
+                inpaint.inpaint, model, chosen, canvases, holes, self._on_step, model_of=self.model_of, between=between
+            )
             yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
@@ -216,7 +228,7 @@ class NativeHost:
         CheckpointError for a checkpoint that is not there or no SDXL's.
         """
         source, _ = pick_source(job.rng, self.device)
-        vae = self._vae_of(job)
+        vae = self._named_vae(job)
         return {
             "host": self.name,
             "noise": source.kind,
@@ -228,6 +240,10 @@ class NativeHost:
             **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
             **self._others.hashes(job),
         }
+
+    def beside(self, checkpoint: Checkpoint, job: Job) -> str:
+        """The sha256 of the VAE that is taken for this checkpoint alone, see `VaesBeside`; "" for none."""
+        return self._near_of(checkpoint.path, job)
 
     def interruption(self) -> Interruption:
         """What the callable given at construction returns."""
@@ -255,7 +271,7 @@ class NativeHost:
         pictures = counted(len(jobs), "picture", "pictures at once")
         with linear_by(self.linear):
             drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
-        vae = self._vae_of(jobs[0])
+        vae = self._source.vae if self._source else None  # of the checkpoint that ended the picture
         hashes = (("VAE hash", self._files.sha256(vae)[:10]), ("VAE", vae.name)) if vae else ()
         return (
             Rendered(picture.image, picture.notes, (*hashes, *self._others.keys(job), *self._named.keys(job)))
@@ -294,7 +310,7 @@ class NativeHost:
     def _source_of(self, job: Job, own: _Source) -> _Source:
         """What the model of a job is loaded from, the one in memory where that is it."""
         other = self._others.find(job.checkpoint) if job.checkpoint else own.loaded.checkpoint
-        vae = self._vae_of(job)
+        vae = self._vae_of(job, other.path)
         for known in (self._source, own):
             if known and known.files == (other.path, vae):
                 return known
@@ -306,9 +322,17 @@ class NativeHost:
         contents = self._contents(other.path)
         return _Source(checked, contents, before, vae, Loaded(other, contents.sha256))
 
-    def _vae_of(self, job: Job) -> Path | None:
-        """The file of the VAE that a job asks for; None is the checkpoint's own."""
+    def _vae_of(self, job: Job, checkpoint: Path) -> Path | None:
+        """The file of the VAE that a job asks for with this checkpoint; None is the checkpoint's own."""
+        return self._named_vae(job) or (self._near.of(checkpoint) if job.vae != "None" else None)
+
+    def _named_vae(self, job: Job) -> Path | None:
+        """The file that stands for every VAE, or that the job names."""
         return self.vae or (self._vaes.find(job.vae) if job.vae and job.vae not in OWN_VAE else None)
+
+    def _near_of(self, checkpoint: Path, job: Job) -> str:
+        near = None if self._named_vae(job) else self._vae_of(job, checkpoint)
+        return self._files.sha256(near) if near else ""
 
     def _loaded(self, source: "_Source") -> weights.Model:
         """The checkpoint in memory. Raises HostError where its file is written to; then nothing is held."""

@@ -29,7 +29,8 @@ from ohwx_compare.look.run_zip import packed_run
 
 ROOT = Path(__file__).parents[2]
 TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html", ".png": "image/png"}
-PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>webui</title>SCRIPTS<link rel="icon" href="data:,">
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>webui</title>
+SCRIPTS<link rel="icon" href="data:,">
 <link rel="stylesheet" href="file=style.css"></head><body class="THEME"><div id="tabs"></div><script>
 const place = (name) => `<div class="tabitem" hidden><div id="ohwx-${name}" class="ohwx-compare"></div></div>`;
 setTimeout(() => {
@@ -119,6 +120,8 @@ class Tab:
             rows = [{"path": f"/p/{i}.png", "infotext": f"<img src=x onerror=hurt=1>\nSteps: {i}", "pair": None,
                      "values": {"Steps": str(i)}} for i in range(300)]  # fmt: skip
             return {"rows": rows, "columns": ["Steps"], "total": 300}
+        if path == "ohwx/api/pnginfo.jpg":
+            return next((self.folder / "first" / "thumbs").iterdir()).read_bytes()
         if path == "ohwx/api/pnginfo.csv":
             return b"file\n/p/0.png\n"
         if path == "ohwx/api/search":

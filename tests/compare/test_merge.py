@@ -13,7 +13,7 @@ from ohwx_compare.core.experiment.growing import as_called, grown, united
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import ExperimentError, LedgerError
 from ohwx_compare.files.ledger.marks import MarkRow, keep_marks, read_marks
-from ohwx_compare.files.ledger.measures import MeasureLedger, MeasureRow, ScoreRow, VoteRow, read_scores, read_votes
+from ohwx_compare.files.ledger.measures import MeasureLedger, MeasureRow, ScoreRow, VoteRow, ledger_votes, read_scores
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.writer import Ledger
 
@@ -61,7 +61,7 @@ def test_what_is_thought_of_pictures_comes_along_once(models, tmp_path):
     for _ in range(2):
         merged = merge_runs(tmp_path / "a", tmp_path / "b")
     assert (merged.judged["votes"], merged.both, merged.left) == (0, 4, 0)
-    assert read_votes(tmp_path / "a") == (vote,)
+    assert ledger_votes(tmp_path / "a") == (vote,)
     assert read_scores(tmp_path / "a") == {key: {"likeness": 0.25}}
     marks = read_marks(tmp_path / "a")
     assert (marks[key].star, marks[other].star) == (-1, 1)  # the newer one of two stays

@@ -72,7 +72,7 @@ def page(chromium, server):
     yield page
     assert page.evaluate("window.hurt") is None
     assert errors == []
-    assert [url for url in elsewhere if not url.startswith((server.url, "data:"))] == []
+    assert [url for url in elsewhere if not url.startswith((server.url, f"blob:{server.url}", "data:"))] == []
     context.close()
 
 
@@ -296,6 +296,12 @@ def test_a_folder_is_read_filtered_and_compared_with(page, server):
     page.press("#ohwx-folder", "Enter")
     page.wait_for_selector("tbody tr")
     assert page.locator("tbody tr").count() == 200
+    page.wait_for_function("() => document.querySelectorAll('tbody img[src^=blob]').length > 5")
+    assert page.locator("tbody img").first.evaluate("image => image.naturalWidth") == 64
+    asked = sum(path == "ohwx/api/pnginfo.jpg" for path, _ in server.asked)
+    assert asked < 60  # of 300: those that are seen
+    page.get_by_role("button", name="Steps").dblclick()
+    assert page.locator("tbody tr").first.inner_text().startswith("299.png")
     with page.expect_download() as saved:
         page.click("#ohwx-csv")
     assert saved.value.suggested_filename == "pictures.csv"

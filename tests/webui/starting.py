@@ -26,6 +26,7 @@ SETTINGS = {
     "live_previews_enable": False,
     "show_progress_type": "Approx cheap",
     "sd_model_checkpoint": "tiny_base.safetensors",
+    "VERSION_UID": "PY313",  # without it forge-neo waits for a key
 }
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", "tests", "docs", ".*_cache")
 

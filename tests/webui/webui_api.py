@@ -81,7 +81,7 @@ class Webui:
     @property
     def is_fork(self):
         """Whether it is one of Forge's kin: their scripts have "integrated" in the name, which AUTOMATIC1111's lack."""
-        return any("integrated" in name for name in self.get("/sdapi/v1/scripts")["txt2img"])
+        return any("integrated" in name for names in self.get("/sdapi/v1/scripts").values() for name in names)
 
     @property
     def takes_modules(self):

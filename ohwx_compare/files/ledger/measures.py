@@ -18,7 +18,7 @@ from ohwx_compare.files.ledger.held import HeldLedger
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained
 from ohwx_compare.numerals import decode_json
 
-__all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_scores", "read_votes"]
+__all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "ledger_votes", "read_scores"]
 
 JUDGE_FILE = "judge.sqlite"
 """The ledger of a folder of pictures that is no run's."""
@@ -123,8 +123,8 @@ class MeasureLedger(HeldLedger):
             db.execute("UPDATE votes SET is_undone = 1 WHERE number = ?", (number,))
 
 
-def read_votes(folder: Path) -> tuple[VoteRow, ...]:
-    """The votes on a run's pictures that were not taken back, oldest first; nothing is written.
+def ledger_votes(folder: Path) -> tuple[VoteRow, ...]:
+    """The votes of a run's ledger that were not taken back, oldest first; nothing is written.
 
     Raises LedgerError as `open_run`.
     """

@@ -223,7 +223,7 @@ function start() {
   if (embedded) settleIn();
   buildTop();
   measure();
-  grid.arrange(arranged(data.axes, state.view.roles, state.view.hidden));
+  grid.arrangement = planned(); // its columns share the width
   setSize(state.view.size);
   arrange();
   setPass(state.view.pass);

@@ -34,13 +34,13 @@ class Grid {
     this.arrangement = arrangement;
     for (const cell of cells) Object.assign(cell, { row: -1, column: -1, hidden: true });
     this.rows = arrangement.groups.flatMap(({ rows }, group) => rows.map((stop) => ({ group, stop })));
-    this.places = this.rows.map(({ group, stop }, row) =>
-      arrangement.columns.map((column, i) => {
-        const above = /** @type {{ stop: Stop }} */ (arrangement.groups[group]).stop;
-        const cell = cellOf(numberAt(data.axes, [above, stop, column]));
-        return Object.assign(cell, { row, column: i, hidden: false });
-      }),
-    );
+    const strides = stridesOf(data.axes);
+    const across = arrangement.columns.map((stop) => addedBy(strides, stop));
+    const above = arrangement.groups.map(({ stop }) => addedBy(strides, stop));
+    this.places = this.rows.map(({ group, stop }, row) => {
+      const first = 1 + (above[group] ?? 0) + addedBy(strides, stop);
+      return across.map((offset, column) => Object.assign(cellOf(first + offset), { row, column, hidden: false }));
+    });
     this.short = shortened(arrangement.columns.map((column) => column.label));
     this.shortRows = shortened([...new Set(this.rows.map(({ stop }) => stop.label))]);
   }

@@ -7,7 +7,6 @@ that lets nothing else run. It needs no script to be read; the slider and the ni
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from importlib.resources import files
 from os.path import relpath
 from pathlib import Path
 from random import Random
@@ -26,7 +25,7 @@ from ohwx_compare.look.report.charts import Mark, forest, level_chart, scatter
 from ohwx_compare.look.report.look_at import to_look_at
 from ohwx_compare.look.report.numbers import judgement_json
 from ohwx_compare.look.report.sentences import Said, kept_words, opening
-from ohwx_compare.look.templating import filled, source_hash
+from ohwx_compare.look.templating import asset, filled, source_hash
 
 __all__ = ["render_judgement", "write_judgement"]
 
@@ -49,7 +48,11 @@ def write_judgement(found: Judgement, markdown: str) -> tuple[Path, Path]:
 
 def render_judgement(found: Judgement) -> str:
     """The page."""
-    style, script, said = _part("judge.css"), f'"use strict";\n{_part("judge.js")}', Said.of(found)
+    style, script, said = (
+        asset("palette.css") + asset("judge.css"),
+        f'"use strict";\n{asset("judge.js")}',
+        Said.of(found),
+    )
     parts = {
         "STYLE_HASH": source_hash(style),
         "SCRIPT_HASH": source_hash(script),
@@ -71,7 +74,7 @@ def render_judgement(found: Judgement) -> str:
         "MEASURES": _measures(found),
         "DATA": json.dumps(_data(found), separators=(",", ":")).replace("<", "\\u003c"),
     }
-    return filled(_part("judge.html"), parts)
+    return filled(asset("judge.html"), parts)
 
 
 def _marks(found: Judgement) -> list[Mark]:
@@ -219,7 +222,3 @@ def _picture(found: Judgement, picture: JudgedPicture) -> dict[str, Any]:
 
 def _link(found: Judgement, path: Path) -> str:
     return quote(Path(relpath(path, found.run.folder)).as_posix())
-
-
-def _part(name: str) -> str:
-    return (files("ohwx_compare.look") / "assets" / name).read_text(encoding="utf-8")

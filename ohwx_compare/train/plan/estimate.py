@@ -8,6 +8,7 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import Header
 from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_blocks
+from ohwx_compare.train.plan.blocks import unet_rate
 from ohwx_compare.train.plan.low_rank import FILE_PREFIXES, low_rank_shapes
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -58,6 +59,8 @@ def trained_shapes(header: Header, recipe: Recipe) -> dict[str, Shape]:
         if getattr(recipe, rate):
             inside = {name: shape for name, shape in _floating(header).items() if name.startswith(prefix)}
             unused = _unused(inside, prefix) if rate == "lr_te1" else ()
+            if rate == "lr_unet":
+                inside = {name: shape for name, shape in inside.items() if unet_rate(recipe, name)}
             shapes |= {name: shape for name, shape in inside.items() if not name.startswith(unused)}
     return shapes
 
@@ -108,10 +111,11 @@ def _without_activations(header: Header, recipe: Recipe) -> Memory:
     numbers = [prod(shape) for shape in trained.values()]
     if recipe.network is not None:
         weights += numbers  # beside those that stay
+    soon = recipe.fused and recipe.accumulation == 1
     return Memory(
         weights=sum(weights) * size,
         masters=4 * sum(numbers) if recipe.precision == "fp32-master" else 0,
-        gradients=(min(WAITING + max(numbers), sum(numbers)) if recipe.fused else sum(numbers)) * size,
+        gradients=(min(WAITING + max(numbers), sum(numbers)) if soon else sum(numbers)) * size,
         optimizer=sum(_state(shape, recipe) for shape in trained.values()),
         workspace=_workspace(recipe, numbers),
         activations=0,

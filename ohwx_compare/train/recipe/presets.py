@@ -69,6 +69,7 @@ WATCHING = (  # fields that no weight depends on
 CHOICES = {
     "captions": ("file-or-folder", "file", "folder"),
     "clip_by": ("tensor", "global"),
+    "log": ("csv", "tensorboard", "wandb"),
     "huber_schedule": ("snr", "exponential", "constant"),
     "loss": ("l2", "l1", "huber", "smooth-l1"),
     "loss_weighting": ("none", "min-snr", "debiased"),

@@ -25,10 +25,12 @@ from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.plan.saves import Save
 from ohwx_compare.train.recipe.presets import WATCHING
 from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run.identity import RunIdentity
 
 __all__ = ["keep", "metadata", "require_space"]
 
 _DTYPES = MappingProxyType({None: None, "fp16": "F16", "bf16": "BF16", "fp32": "F32"})
+_PATHS = ("base", "train", "reg", "vae", "masks", "from_state")
 MARGIN = 64 << 20  # bytes left free
 # https://github.com/Stability-AI/ModelSpec; without a date, so that the same run gives the same file
 MODELSPEC = MappingProxyType(
@@ -40,18 +42,17 @@ MODELSPEC = MappingProxyType(
 )
 
 
-def keep(setup: Setup, save: Save, base_sha256: str, owner: str) -> tuple[Path, ...]:
+def keep(setup: Setup, save: Save, identity: RunIdentity) -> tuple[Path, ...]:
     """Write a checkpoint of the weights, or of their average and where the recipe says so the weights beside it.
 
-    Then what `keep_last` says is removed. owner: the run's fingerprint, by which it knows its own files again.
-    Returns the paths. Raises TrainingError where the disk has no room, or the base file is another one by now: what was
-    not trained is copied from it. Then the old files are untouched.
+    Then what `keep_last` says is removed. Returns the paths. Raises TrainingError where the disk has no room, or the
+    base file is another one by now: what was not trained is copied from it. Then the old files are untouched.
     """
     plan, folder = setup.plan, Path(setup.plan.recipe.output)
     paths = tuple(folder / name for name in plan.files(save))
     for path, averaged in zip(paths, (bool(setup.ema), False), strict=False):
-        about = metadata(setup, save, base_sha256, averaged=averaged) | {"ohwx.run": owner}
-        _write(setup, path, _tensors(setup, averaged), about, base_sha256)
+        about = metadata(setup, save, identity, averaged=averaged)
+        _write(setup, path, _tensors(setup, averaged), about, identity.base)
     for old in _outlived(plan, save):
         for name in plan.files(old):
             (folder / name).unlink(missing_ok=True)
@@ -111,16 +112,18 @@ def require_space(folder: Path, size: int, name: str) -> None:
         )
 
 
-def metadata(setup: Setup, save: Save, base_sha256: str, *, averaged: bool) -> dict[str, str]:
+def metadata(setup: Setup, save: Save, identity: RunIdentity, *, averaged: bool) -> dict[str, str]:
     """The source's metadata, modelspec's keys, and the whole record of the training under "ohwx.training"."""
     plan = setup.plan
     recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in WATCHING}
-    recipe |= {name: Path(recipe[name]).name for name in ("base", "train", "reg", "vae", "masks") if recipe[name]}
+    recipe |= {
+        name: Path(recipe[name]).name for name in ("base", "train", "reg", "vae", "masks", "from_state") if recipe[name]
+    }
     del recipe["output"]
     record = {
         "version": __version__,
         "recipe": recipe,
-        "base_sha256": base_sha256,
+        "base_sha256": identity.base,
         "step": save.step,
         "steps": plan.steps,
         "epoch": save.epoch,
@@ -128,6 +131,7 @@ def metadata(setup: Setup, save: Save, base_sha256: str, *, averaged: bool) -> d
         "images": {"train": len(plan.dataset.train), "reg": len(plan.dataset.reg)},
         "captions": sorted({one.caption for one in plan.dataset.train})[:100],
         "averaged": averaged,
+        **({"ancestors": identity.ancestors} if identity.ancestors else {}),
     }
     width, height = plan.recipe.resolution
     base = read_header(Path(plan.recipe.base)).metadata if plan.recipe.network is None else {}
@@ -140,6 +144,7 @@ def metadata(setup: Setup, save: Save, base_sha256: str, *, averaged: bool) -> d
         "modelspec.title": save.name,
         "modelspec.resolution": f"{width}x{height}",
         "modelspec.prediction_type": {"eps": "epsilon", "v": "v"}[setup.diffusion.prediction],
+        **identity.marks("ohwx."),
         "ohwx.training": json.dumps(record, ensure_ascii=False, sort_keys=True),
     }
 

@@ -36,7 +36,7 @@ from ohwx_compare.hosts.webui.tab.chores import Chores
 from ohwx_compare.hosts.webui.tab.face_jobs import FaceJobs
 from ohwx_compare.hosts.webui.tab.http import Allowance, Turn
 from ohwx_compare.hosts.webui.tab.judge_jobs import JudgeJobs, called_job
-from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of
+from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of, thumbnail_of
 from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_keeping import RunKeeping
 from ohwx_compare.hosts.webui.tab.run_list import Runs, read_as_found
@@ -221,6 +221,10 @@ class Desk:
         """See `pictures_csv`; the body is `{"folder": path}`."""
         with self._reading.taken(check):
             return pictures_csv(str(body.get("folder", "")), check)
+
+    def thumbnail(self, body: dict[str, Any]) -> bytes:
+        """See `thumbnail_of`; the body is `{"path": path}`."""
+        return thumbnail_of(str(body.get("path", "")))
 
     def add_faces(self, body: dict[str, Any], check: Allowance) -> dict[str, str]:
         """See `FaceJobs.add`."""

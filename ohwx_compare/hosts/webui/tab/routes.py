@@ -112,6 +112,7 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         ("GET", "/ohwx/api/jobs/{job}", lambda ask: desk().faces.job(ask.path["job"])),
         ("GET", "/ohwx/faces/{job}/{path:path}", face_file),
         ("POST", "/ohwx/api/pnginfo.csv", csv),
+        ("POST", "/ohwx/api/pnginfo.jpg", lambda ask: _respond(desk().thumbnail(ask.json()), "image/jpeg")),
         ("POST", _ANY_TYPE, read),
         ("POST", "/ohwx/api/draft", lambda ask: desk().draft(ask.json())),
         ("POST", "/ohwx/api/estimate", lambda ask: desk().estimate(ask.json())),
@@ -220,6 +221,6 @@ def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None)
     return _json(status, {"error": on_one_line(sentence)}, {**HEADERS, **(headers or {})})
 
 
-def _respond(text: str, kind: str, headers: Mapping[str, str] | None = None) -> Response:
-    data = text.encode("utf-8", "replace")
+def _respond(content: str | bytes, kind: str, headers: Mapping[str, str] | None = None) -> Response:
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     return Response(data, headers={**HEADERS, "Content-Type": kind, **(headers or {})})

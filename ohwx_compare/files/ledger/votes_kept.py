@@ -33,9 +33,17 @@ _KINDS: Mapping[str, tuple[type, ...]] = MappingProxyType({
 class VoteKeeper(Protocol):
     """Takes votes, gives those that count by their numbers, oldest first, and takes one back."""
 
-    def vote(self, vote: VoteRow, /) -> int: ...
-    def votes(self) -> dict[int, VoteRow]: ...
-    def take_back(self, number: int, /) -> None: ...
+    def vote(self, vote: VoteRow, /) -> int:
+        """Record a vote; return its number."""
+        ...
+
+    def votes(self) -> dict[int, VoteRow]:
+        """Those that count."""
+        ...
+
+    def take_back(self, number: int, /) -> None:
+        """Count this one no more."""
+        ...
 
 
 class _Beside:

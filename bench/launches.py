@@ -2,10 +2,10 @@
 
 usage: python bench/launches.py [--size 1024] [--batch 4] [--cfg 7] [--json]
 
-Launches a step of noise and of the sampler for each source of noise; launches of UNet and VAE, and the most bytes that
-their tensors hold, beside the weights. A launch is a call of torch that computes; a fused kernel may be
-several on a device, and a library may take working memory that nobody sees here. Any reading of a number by the host
-raises an error.
+Launches a step of noise and of the sampler for each source of noise; launches of text encoders, UNet and VAE, and the
+most bytes that their tensors hold, alone and with the weights that are on the device then. A launch is a call of torch
+that computes; a fused kernel may be several on a device, and a library may take working memory that nobody sees here.
+Any reading of a number by the host raises an error.
 """
 
 import argparse
@@ -27,10 +27,12 @@ from ohwx_compare.engine.noise import Brownian, ImageNoise, Source
 from ohwx_compare.engine.route import find_route
 from ohwx_compare.engine.running import sample
 from ohwx_compare.engine.samplers import find_solver
+from ohwx_compare.engine.strips import decode_in_strips, encode_in_strips
 from ohwx_compare.models.text import ClipG, ClipL, TextConfig
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.unfilled import unfilled
 from ohwx_compare.models.vae import VAE, VAEConfig
+from ohwx_compare.words import counted
 
 META = torch.device("meta")
 READS = ("_local_scalar_dense", "is_nonzero", "equal", "nonzero", "allclose")
@@ -154,25 +156,17 @@ def main() -> None:
             "clip_g": ClipG(TextConfig(width=1280, layers=32, projection=1280)).half(),
         }
     weights = {name: sum(t.nbytes for t in part.state_dict().values()) for name, part in parts.items()}
-    unet, vae, side = parts["unet"], parts["vae"], options.size // 8
-    half = {"device": META, "dtype": torch.float16}
     rows = options.batch * (1 if options.cfg == 1 else 2)
     told: dict[str, Any] = {"size": options.size, "batch": options.batch, "cfg": options.cfg, "weights": weights}
     told["launches a step"] = {}
     for sampler in ("Euler", "Euler a", "DPM++ 2M SDE"):
         job = Job(prompt="", seed=1, steps=STEPS, sampler=sampler, cfg=options.cfg)
         for kind in ("CPU", "GPU", "NV") if sampler != "Euler" else ("CPU",):
-            told["launches a step"][f"{sampler}, {kind}"] = launches(unet, job, options, kind)
-    x, texts = torch.empty(rows, 4, side, side, **half), torch.empty(rows, 77, 2048, **half)
-    times, vector = torch.empty(rows, device=META), torch.empty(rows, 2816, **half)
-    read = unet.read(texts)
-    pixels = torch.empty(1, 3, options.size, options.size, **half)
-    told["phases"] = {
-        "UNet": phase(lambda: unet(x, times, read, vector)),
-        "VAE decode, one picture": phase(lambda: vae.decode(x[:1])),
-        "VAE encode, one picture": phase(lambda: vae.encode(pixels)),
-        "noise of a step, NV": phase(lambda: _walk(options)),
-    }
+            told["launches a step"][f"{sampler}, {kind}"] = launches(parts["unet"], job, options, kind)
+    told["phases"] = phases(parts, options, rows)
+    always = weights["unet"] + weights["vae"]
+    for name, own in told["phases"].items():
+        own["with weights"] = own["bytes"] + always + sum(weights[part] for part in weights if part in name)
     if options.json:
         print(json.dumps(told, indent=2))
         return
@@ -182,7 +176,28 @@ def main() -> None:
     for name, counts in told["launches a step"].items():
         print(f"{name}: " + ", ".join(f"{part} {count:.0f}" for part, count in counts.items()) + " launches a step")
     for name, own in told["phases"].items():
-        print(f"{name}: {own['launches']} launches, {own['bytes'] / 1e9:.2f} GB beside the weights")
+        beside, whole = own["bytes"] / 1e9, own["with weights"] / 1e9
+        print(f"{name}: {own['launches']} launches, {beside:.2f} GB, {whole:.2f} GB with the weights there")
+
+
+def phases(parts: dict[str, Any], options: argparse.Namespace, rows: int) -> dict[str, dict[str, int]]:
+    """What each part of a run asks of the device, one after the other."""
+    unet, vae, side, size = parts["unet"], parts["vae"], options.size // 8, options.size
+    half = {"device": META, "dtype": torch.float16}
+    x, texts = torch.empty(rows, 4, side, side, **half), torch.empty(rows, 77, 2048, **half)
+    times, vector = torch.empty(rows, device=META), torch.empty(rows, 2816, **half)
+    pixels, tokens = torch.empty(1, 3, size, size, **half), torch.zeros(32, 77, dtype=torch.int64, device=META)
+    read = unet.read(texts)
+    return {
+        "clip_l, 32 chunks": phase(lambda: parts["clip_l"](tokens)),
+        "clip_g, 32 chunks": phase(lambda: parts["clip_g"](tokens)),
+        f"UNet, {counted(rows, 'row')}": phase(lambda: unet(x, times, read, vector)),
+        "noise of a step, NV": phase(lambda: _walk(options)),
+        "decode, one picture": phase(lambda: vae.decode(x[:1])),
+        "decode in strips": phase(lambda: decode_in_strips(vae, x[:1])),
+        "encode, one picture": phase(lambda: vae.encode(pixels)),
+        "encode in strips": phase(lambda: encode_in_strips(vae, pixels)),
+    }
 
 
 def _walk(options: argparse.Namespace) -> None:

@@ -1,11 +1,12 @@
 // The rows of a draft that say what varies besides the checkpoint.
 
-/** @import { AxisRow, Kind, Parts, PromptPair, State, View } from "./ohwx_types" */
+/** @import { AxisRow, Family, Kind, Parts, PromptPair, State, View } from "./ohwx_types" */
 
 /**
  * @typedef {object} Form what a row asks of the form it stands in
  * @property {(row: AxisRow) => string[]} free kinds that it may vary
  * @property {() => readonly Kind[]} kinds
+ * @property {() => readonly Family[]} families of styles
  * @property {() => void} reshape show the rows anew
  * @property {() => void} changed
  * @property {(row: AxisRow) => void} remove
@@ -25,6 +26,8 @@ export function axesForm(parts, rows, changed) {
   const numbers = new Map();
   /** @type {readonly Kind[]} */
   let kinds = [];
+  /** @type {readonly Family[]} */
+  let families = [];
 
   /** @param {AxisRow} row */
   function numberOf(row) {
@@ -32,7 +35,7 @@ export function axesForm(parts, rows, changed) {
     return numbers.get(row);
   }
 
-  const form = { kinds: () => kinds, free, reshape, changed, remove };
+  const form = { kinds: () => kinds, families: () => families, free, reshape, changed, remove };
   const showRows = keyed(list, numberOf, (row) => axisRow(parts, row, numberOf(row), form));
 
   /** @param {AxisRow} [row] */
@@ -68,6 +71,7 @@ export function axesForm(parts, rows, changed) {
     node: make("div", {}, list, none, add),
     show(state) {
       kinds = state.kinds.filter((kind) => kind.name !== "checkpoint");
+      families = state.families ?? [];
       draw();
     },
   };
@@ -85,6 +89,10 @@ function axisRow(parts, row, number, form) {
   const kind = choice(`ohwx-axis-${number}`, { "aria-label": "Axis" });
   const values = textArea(`ohwx-values-${number}`, { rows: 1, "aria-label": "Values" });
   const prompts = promptRows(parts, row, form);
+  const family = familyLine(parts, number, (text) => {
+    values.value = [values.value.trim().replace(/,$/, ""), text].filter(Boolean).join(", ");
+    values.dispatchEvent(new Event("input"));
+  });
   const round = { className: "ohwx-button ohwx-round", "aria-label": "Remove this axis" };
   const drop = button("×", () => form.remove(row), round);
   bind(kind, row, "kind", () => {
@@ -94,7 +102,7 @@ function axisRow(parts, row, number, form) {
   });
   bind(values, row, "values", form.changed);
   return {
-    node: make("div", { className: "ohwx-axis" }, kind, values, prompts.node, drop),
+    node: make("div", { className: "ohwx-axis" }, kind, values, prompts.node, drop, family.node),
     show() {
       const titles = Object.fromEntries(form.kinds().map((one) => [one.name, one.title]));
       const hint = form.kinds().find((one) => one.name === row.kind)?.hint ?? "";
@@ -104,6 +112,38 @@ function axisRow(parts, row, number, form) {
       setShown(values, !isPrompts);
       setShown(prompts.node, isPrompts);
       if (isPrompts) prompts.show(row.pairs);
+      setShown(family.node, row.kind === "styles" && form.families().length);
+      family.show(form.families());
+    },
+  };
+}
+
+/**
+ * "3 of the photo family": so many styles that suit a portrait, evenly from the webui's.
+ *
+ * @param {number} count
+ * @param {string} name
+ */
+export const familyWords = (count, name) => `${count} of the ${name} family`;
+
+/**
+ * @param {Parts} parts
+ * @param {number} number of the axis
+ * @param {(text: string) => void} add
+ * @returns {View<readonly Family[]>}
+ */
+function familyLine({ make, button, number: numberInput, choice }, number, add) {
+  const count = numberInput(`ohwx-family-count-${number}`, { min: 1, step: 1, value: "3", "aria-label": "How many" });
+  const name = choice(`ohwx-family-${number}`, { "aria-label": "Family of styles" });
+  const put = button("Add", () => add(familyWords(Math.max(Number(count.value) || 1, 1), name.value)), {
+    id: `ohwx-family-add-${number}`,
+  });
+  return {
+    node: make("div", { className: "ohwx-line ohwx-family" }, count, "of the family", name, put),
+    show(families) {
+      const titles = Object.fromEntries(families.map((one) => [one.name, `${one.name} (${one.count})`]));
+      const names = families.map((one) => one.name);
+      name.offer(names, names.includes(name.value) ? name.value : names[0], titles);
     },
   };
 }

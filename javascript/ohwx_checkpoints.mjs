@@ -20,25 +20,45 @@ export function toggled(selected, names) {
 }
 
 /**
+ * `names` with one of them at another place.
+ *
+ * @param {readonly string[]} names
+ * @param {string} name
+ * @param {number} to
+ */
+export function movedTo(names, name, to) {
+  const others = names.filter((one) => one !== name);
+  return [...others.slice(0, to), name, ...others.slice(to)];
+}
+
+/**
  * @param {Parts} parts
  * @param {string[]} selected what it edits
  * @param {() => void} changed
+ * @param {string} [id]
  * @returns {View<State>}
  */
-export function checkpointPicker(parts, selected, changed) {
+export function checkpointPicker(parts, selected, changed, id = "ohwx") {
   const { make, button, textInput, setShown, setText } = parts;
   const empty = make("p", { className: "ohwx-grey" }, "No checkpoint is selected. Select at least one.");
   const filterWords = { type: "search", placeholder: "Filter", "aria-label": "Filter the checkpoints" };
-  const filter = textInput("ohwx-checkpoint-filter", filterWords);
-  const all = button("", () => toggle(seen()), { id: "ohwx-checkpoints-seen" });
+  const filter = textInput(`${id}-checkpoint-filter`, filterWords);
+  const all = button("", () => toggle(seen()), { id: `${id}-checkpoints-seen` });
   const nothing = make("p", { className: "ohwx-grey" });
-  const columns = columnList(parts, (name) => toggle([name]), filter);
+  const columns = columnList(parts, { remove: (name) => toggle([name]), move, otherwise: filter });
   const groups = groupButtons(parts, toggle);
   const list = nameList(parts, (name) => toggle([name]));
   /** @type {Pick<State, "checkpoints" | "groups">} */
   let state = { checkpoints: [], groups: [] };
 
   const seen = () => matching(state.checkpoints, filter.value);
+
+  /** @param {string} name @param {number} to its place among the selected */
+  function move(name, to) {
+    selected.splice(0, selected.length, ...movedTo(selected, name, to));
+    draw();
+    changed();
+  }
 
   /** @param {readonly string[]} names */
   function toggle(names) {
@@ -116,27 +136,76 @@ export function controlFields({ make, field, fields, bind, choice, textInput, se
 }
 
 const NO_CHECKPOINT = "The webui has no .safetensors checkpoint. Put one into its models/Stable-diffusion folder.";
+const MOVES = "Drag it, or use the arrow keys, to move its column";
 const UNKNOWN = "The webui has no checkpoint of this name.";
 
 /**
- * The selected ones, each with a button that removes it; the focus goes to its neighbour then, or to `otherwise`.
+ * The place that an arrow key moves to, of `count`; null for other keys.
+ *
+ * @param {string} key
+ * @param {number} at
+ * @param {number} count
+ */
+export function placeBy(key, at, count) {
+  const [before, after] = [at - 1, at + 1];
+  const to = { ArrowLeft: before, ArrowUp: before, ArrowRight: after, ArrowDown: after, Home: 0, End: count - 1 }[key];
+  return to === undefined ? null : Math.min(Math.max(to, 0), count - 1);
+}
+
+/**
+ * The selected ones, in the order of the columns: dragged into another by the mouse, or moved by the arrow keys. Each
+ * has a button that removes it; the focus goes to its neighbour then, or to `otherwise`.
  *
  * @param {Parts} parts
- * @param {(name: string) => void} remove
- * @param {HTMLElement} otherwise
+ * @param {object} hooks
+ * @param {(name: string) => void} hooks.remove
+ * @param {(name: string, to: number) => void} hooks.move
+ * @param {HTMLElement} hooks.otherwise
  * @returns {View<{ selected: readonly string[], known: readonly string[] }>}
  */
-function columnList({ make, button, keyed }, remove, otherwise) {
+function columnList({ make, button, keyed }, { remove, move, otherwise }) {
   const node = make("ul", { className: "ohwx-chips", "aria-label": "Selected checkpoints" });
   /** @type {readonly string[]} */
   let known = [];
+  /** @type {readonly string[]} */
+  let order = [];
+  let dragged = "";
+
+  /** @param {HTMLElement} chip @param {string} name */
+  function follow(chip, name) {
+    chip.addEventListener("keydown", (event) => {
+      const to = event.target === chip ? placeBy(event.key, order.indexOf(name), order.length) : null;
+      if (to === null) return;
+      event.preventDefault();
+      move(name, to);
+      chip.focus();
+    });
+    chip.addEventListener("dragstart", (event) => {
+      dragged = name;
+      event.dataTransfer?.setData("text/plain", name); // without it Firefox drags nothing
+    });
+    chip.addEventListener("dragend", () => {
+      dragged = "";
+    });
+    chip.addEventListener("dragover", (event) => {
+      if (dragged) event.preventDefault();
+    });
+    chip.addEventListener("drop", (event) => {
+      if (!dragged) return;
+      event.preventDefault();
+      move(dragged, order.indexOf(name));
+    });
+  }
+
   /** @type {(names: readonly string[]) => void} */
   const show = keyed(
     node,
     (name) => name,
     (name) => {
       const drop = button("×", leave, { className: "ohwx-drop", "aria-label": `Remove ${name}` });
-      const chip = make("li", { className: "ohwx-chip" }, make("span", {}, name), drop);
+      const props = { className: "ohwx-chip", draggable: true, tabIndex: 0 };
+      const chip = make("li", props, make("span", {}, name), drop);
+      follow(chip, name);
       function leave() {
         const next = chip.nextElementSibling ?? chip.previousElementSibling;
         remove(name);
@@ -147,7 +216,9 @@ function columnList({ make, button, keyed }, remove, otherwise) {
         show() {
           const isMissing = !known.includes(name);
           chip.classList.toggle("ohwx-missing", isMissing);
-          const title = isMissing ? UNKNOWN : "";
+          const title = isMissing ? UNKNOWN : MOVES;
+          const place = `${name}, ${order.indexOf(name) + 1} of ${order.length}`;
+          if (chip.getAttribute("aria-label") !== place) chip.setAttribute("aria-label", place);
           if (chip.title !== title) chip.title = title;
         },
       };
@@ -157,6 +228,7 @@ function columnList({ make, button, keyed }, remove, otherwise) {
     node,
     show(now) {
       known = now.known;
+      order = now.selected;
       show(now.selected);
     },
   };

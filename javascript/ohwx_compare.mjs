@@ -13,9 +13,9 @@ function part(name) {
   return import(loaded ?? `./ohwx_${name}.mjs`);
 }
 
-const NAMES = ["server", "send", "words", "dom", "memory", "polling", "views", "face", "axes", "axes_form"];
-const MORE = ["checkpoints", "toy", "cost", "request_form", "draft", "runs", "page", "judge", "run", "faces"];
-const REST = ["pnginfo", "whole_run"];
+const NAMES = ["server", "send", "words", "dom", "memory", "polling", "views", "dialog", "face", "axes", "axes_form"];
+const MORE = ["checkpoints", "toy", "cost", "picture", "request_form", "draft", "runs", "page", "judge", "run"];
+const REST = ["faces", "run_menu", "grow", "bin", "pnginfo", "whole_run"];
 const [first, second, ...others] = await Promise.all([...NAMES, ...MORE, ...REST].map(part));
 const server = /** @type {Server} */ (first);
 const send = /** @type {typeof import("./ohwx_send.mjs")} */ (second);
@@ -28,15 +28,22 @@ const memory = parts.memory("ohwx-compare", () => sessionStorage);
  * @property {(id: string | null, run?: Run) => void} open look at a run, or at the draft with null
  * @property {(request: Partial<CompareRequest>) => void} use make a draft of it
  * @property {(infotext: string) => void} read make a draft of it
+ * @property {(files: File[]) => void} drop make a draft of them
  * @property {() => void} poll
  * @property {(text: string) => void} say what went wrong
+ * @property {() => State | null} state
+ * @property {(id: string) => void} follow a run that is called so now
  */
 
 /** @param {Hooks} hooks */
-function partsOfTab({ open, use, read, poll, say }) {
+function partsOfTab({ open, use, read, drop, poll, say, state, follow }) {
   const kept = { recall: memory.get, remember: memory.set, changed: poll };
+  const place = make("div"); // of the bin's dialog
+  const bin = parts.binView(parts, server, place, (id) => (id ? follow(id) : poll()));
   return {
-    list: parts.runList(parts, open),
+    list: parts.runList(parts, server, open),
+    bin,
+    place,
     draft: parts.draftView(parts, server, {
       remember: (answer) => memory.set("draft", answer),
       changed: poll,
@@ -48,6 +55,14 @@ function partsOfTab({ open, use, read, poll, say }) {
     chosen: parts.runView(parts, server, {
       changed: poll,
       change: (run) => use(parts.requestOf(run)),
+      drop,
+      state,
+      moved: follow,
+      deleted(id) {
+        bin.undo(id);
+        open(null);
+        poll();
+      },
       send: (sent) => send.sendTo(sent).catch((error) => say(error.message)),
     }),
     faces: parts.facesView(parts, server, kept),
@@ -64,9 +79,11 @@ function columns(side, main) {
 function tab() {
   const away = make("p", { className: "ohwx-away", id: "ohwx-away", role: "status" });
   const fresh = button("New comparison", begin, { id: "ohwx-new" });
-  const { list, draft, chosen, faces, pnginfo } = partsOfTab({ open, use, read, poll: () => poll(), say });
+  const hooks = { open, use, read, drop, poll: () => poll(), say, state: () => state, follow };
+  const { list, bin, place, draft, chosen, faces, pnginfo } = partsOfTab(hooks);
+  const side = [fresh, list.node, bin.node, place];
   const views = [
-    { name: "compare", words: "Compare", node: columns([fresh, list.node], [draft.node, chosen.node]) },
+    { name: "compare", words: "Compare", node: columns(side, [draft.node, chosen.node]) },
     { name: "faces", words: "Faces of existing pictures", node: faces.node },
     { name: "pnginfo", words: "PNG info of a folder", node: pnginfo.node },
   ];
@@ -115,6 +132,13 @@ function tab() {
     draft.read(infotext);
   }
 
+  /** Wherever they fell. @param {File[]} files */
+  function drop(files) {
+    look("compare");
+    open(null);
+    draft.readFiles(files);
+  }
+
   /** @param {Partial<CompareRequest>} request */
   function use(request) {
     draft.use({ request });
@@ -140,14 +164,23 @@ function tab() {
     else chosen.close();
   }
 
+  /** @param {string} id of a run that the next answer tells */
+  function follow(id) {
+    at = id;
+    memory.set("run", id);
+    list.mark(id);
+    poll();
+  }
+
   /** @param {State} now */
   function show(now) {
     const run = now.runs.find((one) => one.id === at);
     lost = at && !run ? lost + 1 : 0;
     if (lost > 1)
       open(null); // once may be an answer from before it was started
+    else if (run && chosen.node.hidden) open(at, run);
     else if (run) chosen.show(run);
-    for (const view of [list, draft, faces]) view.show(now);
+    for (const view of [list, bin, draft, faces]) view.show(now);
   }
 
   /** As a reload of the page left it. */
@@ -161,6 +194,7 @@ function tab() {
   }
 
   keepKeys(node);
+  parts.catchFiles(node, drop);
   document.addEventListener("visibilitychange", poll);
   document.addEventListener("ohwx-draft", (event) => bring(/** @type {CustomEvent} */ (event).detail));
   new IntersectionObserver(poll).observe(node);
@@ -181,7 +215,7 @@ function keepKeys(node) {
 }
 
 /** @param {Run} run */
-const isWorking = (run) => ["drawing", "queued", "adopting"].includes(run.state);
+const isWorking = (run) => !parts.isIdle(run);
 
 /** Press the button of the webui's tab that holds `node`. @param {Node} node */
 function bringForward(node) {

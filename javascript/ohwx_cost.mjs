@@ -1,6 +1,6 @@
 // What a comparison will cost, in words, and Start beside it.
 
-/** @import { CompareRequest, Cost, Parts, Server, Words } from "./ohwx_types" */
+/** @import { Cost, Parts, Server, Words } from "./ohwx_types" */
 
 /** @param {Cost} cost @param {Words} words */
 export function costWords(cost, { counted, bytes, seconds, joined }) {
@@ -34,27 +34,52 @@ const AWAY = "The webui does not answer, so the cost is unknown.";
  * `ask` estimates a moment after the last change, `again` where the webui did not answer; `freeze` and `block` keep it
  * from starting.
  *
+ * @template T
  * @param {Parts} parts
  * @param {Server} server
- * @param {() => CompareRequest} request
+ * @param {() => T} request
  * @param {() => void} begin
+ * @param {object} how
+ * @param {string} how.path which tells the cost
+ * @param {(asked: T) => unknown} how.body what it is asked
+ * @param {string} how.label of the button
+ * @param {string} how.id
+ * @param {(asked: T) => string} how.nothing why nothing can be estimated yet; "" where it can
+ * @param {(missing: readonly string[]) => void} [how.mend] leave out checkpoints that are missing
  */
-export function costLine(parts, server, request, begin) {
+export function costLine(parts, server, request, begin, { path, body, label, id, nothing, mend }) {
   const { make, button, setText } = parts;
-  const words = make("span", { id: "ohwx-cost", role: "status" }, "Estimating…");
-  const start = button("Start", begin, { id: "ohwx-start", className: "ohwx-button ohwx-primary" });
+  const words = make("span", { id: `${id}-cost`, role: "status" }, "Estimating…");
+  const start = button(label, press, { id: `${id}-start`, className: "ohwx-button ohwx-primary" });
   const node = make("div", { className: "ohwx-cost" }, words, start);
   const now = { timer: 0, asking: new AbortController(), isStale: false, isEmpty: false }; // asking: the last estimate
   /** frozen: for good; fault: of the estimate; refusal: of the last start, which may be tried again */
+  /** @type {readonly string[]} */
+  let missing = [];
   const said = { frozen: /** @type {string | null} */ (null), fault: "", refusal: "", starting: "" };
+
+  /** Begin, or say why not, and help where that can be helped. */
+  function press() {
+    const why = said.frozen || said.fault || (now.isEmpty && words.textContent);
+    if (!why) {
+      begin();
+      return;
+    }
+    const canMend = mend && missing.length && !said.frozen;
+    /** @type {Node[]} */
+    const body = [make("p", {}, why), ...(canMend ? [make("ul", {}, ...parts.items(missing))] : [])];
+    const accept = canMend ? "Remove what is missing" : undefined;
+    const asks = { title: "This cannot start yet", body, accept, id: `${id}-why` };
+    parts.openDialog(parts, node, asks, () => mend?.(missing));
+  }
 
   /** @param {string} [text] */
   function draw(text) {
     const trouble = said.frozen || said.fault || said.refusal;
     if (trouble || text !== undefined) setText(words, trouble || text || "");
     node.classList.toggle("ohwx-bad", Boolean(trouble));
-    start.disabled = Boolean(said.frozen || said.fault || said.starting || now.isEmpty);
-    setText(start, said.starting || "Start");
+    start.disabled = Boolean(said.starting);
+    setText(start, said.starting || label);
   }
 
   /** @param {string} text @param {string} [fault] */
@@ -69,15 +94,19 @@ export function costLine(parts, server, request, begin) {
     now.asking = new AbortController();
     const mine = now.asking.signal;
     const asked = request();
-    now.isEmpty = !asked.checkpoints.length;
-    if (now.isEmpty) {
-      tell("Select the checkpoints to compare.");
+    const empty = nothing(asked);
+    now.isEmpty = Boolean(empty);
+    missing = [];
+    if (empty) {
+      tell(empty);
       return;
     }
     try {
       /** @type {Cost} */
-      const cost = await server.post("api/estimate", { request: asked }, 30, mine);
-      if (!mine.aborted) tell(costWords(cost, parts), missingWords(cost, parts));
+      const cost = await server.post(path, body(asked), 30, mine);
+      if (mine.aborted) return;
+      missing = cost.missing;
+      tell(costWords(cost, parts), missingWords(cost, parts));
     } catch (error) {
       if (!mine.aborted) failed(error);
     }
@@ -93,6 +122,8 @@ export function costLine(parts, server, request, begin) {
   return {
     node,
     ask() {
+      said.fault = ""; // of what was asked before
+      now.isEmpty = false;
       clearTimeout(now.timer);
       now.timer = window.setTimeout(estimate, 350);
     },

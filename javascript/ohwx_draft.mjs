@@ -101,10 +101,10 @@ export function draftView(parts, server, hooks) {
     if (state) form.show(state);
   }
 
-  catchFiles(node, readFiles);
   return {
     node,
     use,
+    readFiles,
     /** @param {string} text */
     read: (text) => draft([text]),
     /** @param {State} now */
@@ -164,29 +164,44 @@ function infotextInput({ make, button, setText, textArea }, { read, readFiles })
   };
 }
 
-/** Files dropped or pasted on `node`. @param {HTMLElement} node @param {(files: File[]) => void} take */
-function catchFiles(node, take) {
+/**
+ * Files dropped anywhere while `node` is seen, or pasted on it, but for what has a way of its own with them.
+ *
+ * @param {HTMLElement} node
+ * @param {(files: File[]) => void} take
+ */
+export function catchFiles(node, take) {
+  const isOurs = (/** @type {DragEvent} */ event) =>
+    node.offsetParent !== null &&
+    Boolean(event.dataTransfer?.types.includes("Files")) &&
+    !(event.target instanceof Element && event.target.closest("[data-takes-files]"));
+
   /** @param {Event} event @param {DataTransfer | null} brought */
   function caught(event, brought) {
     const files = [...(brought?.files ?? [])];
     if (!files.length) return;
     event.preventDefault();
     event.stopPropagation(); // the webui would put it into an image field of its own
-    node.classList.remove("ohwx-over");
     take(files);
   }
 
-  node.addEventListener("dragover", (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
+  /** @param {DragEvent} event */
+  function over(event) {
     event.preventDefault();
     event.stopPropagation();
-    node.classList.add("ohwx-over");
-  });
-  node.addEventListener("dragleave", (event) => {
-    if (!(event.relatedTarget instanceof Node && node.contains(event.relatedTarget))) {
-      node.classList.remove("ohwx-over");
-    }
-  });
-  node.addEventListener("drop", (event) => caught(event, event.dataTransfer));
+  }
+
+  for (const kind of /** @type {const} */ (["dragenter", "dragover", "dragleave", "drop"])) {
+    document.addEventListener(
+      kind,
+      (event) => {
+        if (!isOurs(event)) return;
+        node.classList.toggle("ohwx-over", kind === "dragenter" || kind === "dragover");
+        if (kind === "dragover") over(event);
+        if (kind === "drop") caught(event, event.dataTransfer);
+      },
+      true, // before the webui, which looks at the whole document too
+    );
+  }
   node.addEventListener("paste", (event) => caught(event, event.clipboardData));
 }

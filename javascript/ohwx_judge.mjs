@@ -46,11 +46,12 @@ export function judgeView(parts, server) {
   const page = make("a", { ...link, id: "ohwx-judge-page" }, "Open the report");
   const markdown = make("a", { ...link, id: "ohwx-judge-markdown" }, "Markdown");
   const report = make("p", { className: "ohwx-line" }, page, markdown);
+  const styles = make("p", { className: "ohwx-line", id: "ohwx-judge-styles", hidden: true });
   const network = weightsLine(parts, server, say);
   const line = make("div", { className: "ohwx-line" }, start, stop, words);
   const hint = make("p", { className: "ohwx-grey" }, HINT);
-  const inside = [hint, network.node, fields(...rows), line, fault, headline, report];
-  const node = make("details", { id: "ohwx-judge" }, make("summary", {}, "Judge"), ...inside);
+  const inside = [hint, network.node, fields(...rows), line, fault, headline, report, styles];
+  const node = make("details", { id: "ohwx-judge" }, make("summary", { className: "ohwx-button" }, "Judge"), ...inside);
   let run = "";
   /** @type {JudgeJob | null} */
   let job = null;
@@ -90,6 +91,14 @@ export function judgeView(parts, server) {
     setShown(report, job?.page);
     if (job?.page) Object.assign(page, { href: job.page });
     if (job?.page) Object.assign(markdown, { href: job.markdown });
+    drawStyles();
+  }
+
+  function drawStyles() {
+    const files = job?.styles ?? [];
+    setShown(styles, files.length);
+    const links = files.map(({ name, href }) => make("a", { href, download: `styles of ${name}.csv` }, name));
+    styles.replaceChildren("Styles that it keeps, as styles.csv:", ...links);
   }
 
   node.addEventListener("toggle", () => {

@@ -11,9 +11,9 @@ export const pageState = (run) => [run.done, run.failed, run.state].join();
 /**
  * @param {Parts} parts
  * @param {Server} server
- * @param {(sent: Sent) => void} send
+ * @param {{ send: (sent: Sent) => void, drop: (files: File[]) => void }} hooks
  */
-export function pageFrame({ make, setText, setShown }, server, send) {
+export function pageFrame({ make, setText, setShown }, server, { send, drop }) {
   const hold = make("div", { className: "ohwx-hold" });
   const fault = make("p", { className: "ohwx-grey ohwx-empty", hidden: true });
   /** @type {HTMLIFrameElement | null} */
@@ -74,19 +74,29 @@ export function pageFrame({ make, setText, setShown }, server, send) {
 
   window.addEventListener("message", (event) => {
     if (!run || !frame || event.source !== frame.contentWindow || event.origin !== location.origin) return;
-    const { ohwx, on, to, image, infotext } = event.data ?? {};
+    const { ohwx, on, to, image, infotext, files } = event.data ?? {};
     if (ohwx === "full") full(Boolean(on));
+    if (ohwx === "drop") drop([...files].filter((file) => file instanceof File));
     if (ohwx !== "send") return;
     full(false);
     send({ run: run.id, to, image, infotext });
   });
 
+  /** The page ends where the window does, so that it alone scrolls. */
+  function fit() {
+    const { top } = hold.getBoundingClientRect();
+    if (top) hold.style.setProperty("--ohwx-top", `${Math.round(top + window.scrollY)}px`);
+  }
+
+  window.addEventListener("resize", fit);
+  new ResizeObserver(fit).observe(document.body);
   return {
     node: make("div", {}, fault, hold),
     /** @param {Run} next */
     show(next) {
       const isOther = run?.id !== next.id;
       run = next;
+      if (!hold.classList.contains("ohwx-full")) fit();
       if (isOther) load(next);
       else if (page.isThere) refresh(next);
       else if (performance.now() - page.tried > PATIENCE) load(next);

@@ -14,7 +14,7 @@ const HINT =
 export function pastedView(parts, server, take) {
   const { make, button, field, textArea, textInput, items, setShown } = parts;
   const text = textArea("ohwx-pasted", { rows: 4, placeholder: "accelerate launch sdxl_train.py --config_file …" });
-  const without = textInput("ohwx-without", { placeholder: "none; flip_aug, max_token_length" });
+  const without = textInput("ohwx-without", { placeholder: "none; random_crop, max_token_length" });
   const { node: error, say } = parts.errorLine();
   const notes = make("ul", { className: "ohwx-notes", hidden: true });
   const read = button("Read", begin, { id: "ohwx-pasted-read" });

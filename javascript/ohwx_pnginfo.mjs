@@ -66,7 +66,8 @@ export function pnginfoView(parts, server, hooks) {
   const count = make("span", { className: "ohwx-grey", role: "status", id: "ohwx-rows-count" });
   const { node: error, say } = parts.errorLine();
   const empty = make("p", { className: "ohwx-grey ohwx-empty" }, HINT);
-  const table = rowTable(parts, pick, sort);
+  const thumbs = thumbnails(server);
+  const table = rowTable(parts, { pick, sort, thumbOf: thumbs.of });
   const detail = detailOf(parts, hooks.draft);
   const more = button("Show more", showMore, { id: "ohwx-rows-more" });
   const line = make("div", { className: "ohwx-line", hidden: true }, filter, count, csv);
@@ -135,6 +136,7 @@ export function pnginfoView(parts, server, hooks) {
     [found, folderOf, shown, picked] = [info, path, PAGE, null];
     sorted = { column: "", isDown: false };
     say("");
+    thumbs.forget();
     hooks.remember("folder", path);
     table.head(["Picture", "Pair", "Program", ...info.columns]);
     draw();
@@ -178,8 +180,75 @@ export function pnginfoView(parts, server, hooks) {
   return { node };
 }
 
-/** @param {Parts} parts @param {(row: InfoRow) => void} pick @param {(column: string) => void} sort */
-function rowTable({ make, fileName }, pick, sort) {
+/**
+ * Small pictures, asked for when a row of theirs is seen, a few at once, and kept until another folder is read.
+ *
+ * @param {Server} server
+ */
+function thumbnails(server) {
+  const AT_ONCE = 3;
+  /** @type {Map<string, string>} */
+  let known = new Map(); // addresses by path, "" where there is none
+  /** @type {HTMLImageElement[]} */
+  let waiting = [];
+  let busy = 0;
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      const image = /** @type {HTMLImageElement} */ (target);
+      if (isIntersecting) waiting.push(image);
+      else waiting = waiting.filter((each) => each !== image);
+    }
+    next();
+  });
+
+  async function next() {
+    const image = busy < AT_ONCE && waiting.shift();
+    if (!image) return;
+    busy++;
+    seen.unobserve(image);
+    const [path = "", mine] = [image.dataset.path, known];
+    const address = known.get(path) ?? (await asked(path));
+    if (mine === known) known.set(path, address);
+    else if (address) URL.revokeObjectURL(address); // of a folder that was left
+    if (address && mine === known) image.src = address;
+    busy--;
+    next();
+  }
+
+  /** @param {string} path */
+  async function asked(path) {
+    try {
+      return URL.createObjectURL(await server.postForFile("api/pnginfo.jpg", { path }, 60));
+    } catch {
+      return ""; // the row says what is wrong with it
+    }
+  }
+
+  return {
+    /** @param {string} path @returns {HTMLImageElement} */
+    of(path) {
+      const image = Object.assign(new Image(40, 40), { alt: "", className: "ohwx-thumb" });
+      image.dataset.path = path;
+      const address = known.get(path);
+      if (address) image.src = address;
+      else if (address === undefined) seen.observe(image);
+      return image;
+    },
+    forget() {
+      for (const address of known.values()) if (address) URL.revokeObjectURL(address);
+      [known, waiting] = [new Map(), []];
+    },
+  };
+}
+
+/**
+ * @param {Parts} parts
+ * @param {object} hooks
+ * @param {(row: InfoRow) => void} hooks.pick
+ * @param {(column: string) => void} hooks.sort
+ * @param {(path: string) => HTMLElement} hooks.thumbOf
+ */
+function rowTable({ make, fileName }, { pick, sort, thumbOf }) {
   const head = make("tr");
   const body = make("tbody");
   const region = { className: "ohwx-table", tabIndex: 0, role: "region", "aria-label": "Pictures" };
@@ -190,7 +259,7 @@ function rowTable({ make, fileName }, pick, sort) {
   /** @param {InfoRow} row @param {readonly string[]} columns */
   function lineOf(row, columns) {
     const link = { type: "button", className: "ohwx-link", title: row.path, onclick: () => pick(row) };
-    const name = make("th", { scope: "row" }, make("button", link, fileName(row.path)));
+    const name = make("th", { scope: "row" }, thumbOf(row.path), make("button", link, fileName(row.path)));
     const values = columns.map((column) => make("td", {}, make("span", {}, String(row.values?.[column] ?? ""))));
     return make("tr", {}, name, make("td", {}, fileName(row.pair)), make("td", {}, row.program ?? ""), ...values);
   }

@@ -3,13 +3,14 @@
 /** @import { CompareRequest, Draft, FaceSettings, Parts, RequestFields } from "./ohwx_types" */
 /** @import { Run, Server, State, View } from "./ohwx_types" */
 
-const FIGURES = /** @type {const} */ ([
-  ["seed", "Seed", { step: 1, min: -1 }],
-  ["steps", "Steps", { step: 1, min: 1, max: 150 }],
-  ["cfg", "CFG", { step: 0.5, min: 0 }],
-  ["width", "Width, px", { step: 8, min: 64 }],
-  ["height", "Height, px", { step: 8, min: 64 }],
-]);
+const COST = {
+  path: "api/estimate",
+  body: (/** @type {CompareRequest} */ request) => ({ request }),
+  label: "Start",
+  id: "ohwx",
+  nothing: (/** @type {CompareRequest} */ { checkpoints }) =>
+    checkpoints.length ? "" : "Select the checkpoints to compare.",
+};
 const NO_ADETAILER = "ADetailer does not run on these pictures, so no face is inpainted twice.";
 
 /**
@@ -26,6 +27,7 @@ export function asForm(request, { asRow }) {
     checkpoints: [...(request.checkpoints ?? [])],
     axes: (request.axes ?? []).map(asRow),
     faces: (request.faces ?? []).map((tab) => ({ ...tab })),
+    styles: [...(request.styles ?? [])],
   });
 }
 
@@ -42,12 +44,14 @@ export function asForm(request, { asRow }) {
 export function requestForm(parts, server, { request, notes = [], missing = [] }, hooks) {
   const { make, button, part, items } = parts;
   const form = asForm(request, parts);
-  const cost = parts.costLine(parts, server, asRequest, begin);
+  /** @type {State | null} */
+  let state = null;
+  const cost = parts.costLine(parts, server, asRequest, begin, { ...COST, mend: leaveOut });
   const picker = parts.checkpointPicker(parts, form.checkpoints, changed);
   const control = parts.controlForm(request.control);
   const base = parts.controlFields(parts, control, changed);
   const axes = parts.axesForm(parts, form.axes, changed);
-  const picture = pictureFields(parts, form, changed);
+  const picture = parts.pictureFields(parts, form, changed);
   const faces = facePass(parts, form, changed);
   const remarks = [...notes, ...missing.map((name) => `The webui has no checkpoint ${name}.`)];
   const discard = button("Discard draft", hooks.discard, { id: "ohwx-discard" });
@@ -66,7 +70,16 @@ export function requestForm(parts, server, { request, notes = [], missing = [] }
 
   /** @returns {CompareRequest} */
   function asRequest() {
-    return { ...form, axes: parts.asAxes(form.axes), control: parts.asControl(control) };
+    const [axes, base] = [parts.asAxes(form.axes), parts.asControl(control)];
+    return { ...form, job: parts.asJob(form.job), axes, control: base };
+  }
+
+  /** Checkpoints that the webui does not have. @param {readonly string[]} names */
+  function leaveOut(names) {
+    form.checkpoints.splice(0, Infinity, ...form.checkpoints.filter((name) => !names.includes(name)));
+    if (names.includes(control.checkpoint)) control.checkpoint = "";
+    if (state) for (const view of [picker, base]) view.show(state);
+    changed();
   }
 
   function changed() {
@@ -86,37 +99,11 @@ export function requestForm(parts, server, { request, notes = [], missing = [] }
   changed();
   return {
     node,
-    show(state) {
-      for (const view of [picker, base, axes, picture, faces]) view.show(state);
-      cost.freeze(state.freeze);
+    show(now) {
+      state = now;
+      for (const view of [picker, base, axes, picture, faces]) view.show(now);
+      cost.freeze(now.freeze);
       cost.again();
-    },
-  };
-}
-
-/**
- * @param {Parts} parts
- * @param {RequestFields} form
- * @param {() => void} changed
- * @returns {View<State>}
- */
-function pictureFields({ field, fields, part, bind, number, choice, textArea }, { job }, changed) {
-  const sampler = bind(choice("ohwx-job-sampler"), job, "sampler", changed);
-  const schedule = bind(choice("ohwx-job-schedule"), job, "schedule", changed);
-  const figures = FIGURES.map(([name, words, props]) =>
-    field(words, bind(number(`ohwx-job-${name}`, props), job, name, changed)),
-  );
-  const node = part(
-    "Picture",
-    field("Prompt", bind(textArea("ohwx-job-prompt"), job, "prompt", changed), "ohwx-wide"),
-    field("Negative prompt", bind(textArea("ohwx-job-negative", { rows: 1 }), job, "negative", changed), "ohwx-wide"),
-    fields(field("Sampler", sampler, "ohwx-double"), field("Schedule", schedule), ...figures),
-  );
-  return {
-    node,
-    show(state) {
-      sampler.offer(state.samplers, job.sampler);
-      schedule.offer(state.schedules, job.schedule);
     },
   };
 }

@@ -1,6 +1,6 @@
 // The chosen run: how it stands and what can be done with it; below it its page.
 
-/** @import { Axis, CompareRequest, Parts, Run, RunState, Sent, Server } from "./ohwx_types" */
+/** @import { Axis, CompareRequest, Parts, Run, RunState, Sent, Server, State } from "./ohwx_types" */
 
 /** @typedef {"interrupt" | "skip" | "adopt" | "resume"} Action */
 
@@ -61,6 +61,10 @@ const withoutHash = (name) => name.replace(/ \[[0-9a-f]{10,64}\]$/, "");
  * @param {() => void} hooks.changed
  * @param {(run: Run) => void} hooks.change make a draft of it
  * @param {(sent: Sent) => void} hooks.send
+ * @param {(files: File[]) => void} hooks.drop
+ * @param {() => State | null} hooks.state
+ * @param {(id: string) => void} hooks.moved the run is called so now
+ * @param {(id: string) => void} hooks.deleted it lies in the bin, under this name
  */
 export function runView(parts, server, hooks) {
   const { make, button, setShown, setText } = parts;
@@ -80,11 +84,22 @@ export function runView(parts, server, hooks) {
   const link = { id: "ohwx-alone", target: "_blank", rel: "noopener", className: "ohwx-button" };
   const alone = make("a", link, "Open in a new tab");
   const vote = make("a", { ...link, id: "ohwx-vote" }, "Vote");
-  const page = parts.pageFrame(parts, server, hooks.send);
+  const place = make("div"); // of dialogs
+  const page = parts.pageFrame(parts, server, hooks);
   const judge = parts.judgeView(parts, server);
-  const acts = make("span", { className: "ohwx-buttons" }, ...buttons.values(), change, vote, alone);
-  const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, now, acts);
-  const inside = [head, bar.node, note, fault, judge.node, page.node];
+  const menu = parts.runMenu(parts, server, place, {
+    run: () => run,
+    state: hooks.state,
+    show(next) {
+      show(next);
+      hooks.changed();
+    },
+    moved: hooks.moved,
+    deleted: hooks.deleted,
+  });
+  const acts = make("span", { className: "ohwx-buttons" }, ...buttons.values(), change, vote, alone, menu.node);
+  const head = make("div", { className: "ohwx-line ohwx-head" }, name, words, now, acts, judge.node);
+  const inside = [head, bar.node, note, fault, page.node, place];
   const node = make("section", { className: "ohwx-chosen", "aria-label": "Run" }, ...inside);
   /** @type {Run | null} */
   let run = null;
@@ -130,9 +145,9 @@ export function runView(parts, server, hooks) {
     if (!run) return;
     setText(name, run.id);
     setText(words, parts.standing(run, parts));
-    setText(now, run.state === "drawing" || run.state === "adopting" ? run.now : "");
+    setText(now, ["drawing", "adopting", "merging"].includes(run.state) ? run.now : "");
     bar.show(run);
-    bar.node.classList.toggle("ohwx-idle", run.state === "done");
+    setShown(bar.node, run.state !== "done");
     setText(fault, refused || run.error || "");
     setShown(fault, refused || run.error);
     setText(note, run.elsewhere ? ELSEWHERE : run.said || "");
@@ -163,6 +178,7 @@ export function runView(parts, server, hooks) {
     run = next;
     draw();
     judge.show(run);
+    menu.show(run);
     if (run.page) page.show(run);
     else page.close(); // a damaged folder has none
   }

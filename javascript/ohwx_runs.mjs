@@ -1,12 +1,13 @@
 // The list of runs: newest first, what each is doing, and which one is looked at.
 
-/** @import { Parts, Run, State, Words } from "./ohwx_types" */
+/** @import { Parts, Run, Server, State, Words } from "./ohwx_types" */
 
 /** @type {Record<string, string>} */
 export const STATES = {
   queued: "waiting",
   drawing: "generating",
   adopting: "adopting",
+  merging: "merging",
   stopped: "stopped",
   done: "done",
   failed: "failed",
@@ -87,13 +88,63 @@ export function sideList({ make, keyed, setShown }, words, row, choose) {
   };
 }
 
+const SEARCHED = "In names, prompts, checkpoints, values of axes, tags and notes";
 const NO_RUN = "No runs yet. Every comparison that you start is listed here, also after a restart.";
 
-/** @param {Parts} parts @param {(id: string) => void} choose */
-export function runList(parts, choose) {
+/**
+ * The list, and a field that looks for runs by what they hold.
+ *
+ * @param {Parts} parts
+ * @param {Server} server
+ * @param {(id: string) => void} choose
+ */
+export function runList(parts, server, choose) {
+  const { make, textInput, setShown } = parts;
+  const props = { type: "search", placeholder: "Search", "aria-label": "Search the runs", title: SEARCHED };
+  const search = textInput("ohwx-runs-search", props);
   /** @type {ReturnType<typeof sideList<Run>>} */
   const list = sideList(parts, { label: "Runs", none: NO_RUN }, (run, press) => runRow(parts, run, press), choose);
-  return { node: list.node, mark: list.mark, show: (/** @type {State} */ state) => list.show(state.runs) };
+  const nothing = make("p", { className: "ohwx-grey ohwx-empty", hidden: true }, "No run holds these words.");
+  /** @type {readonly Run[]} */
+  let runs = [];
+  const now = { timer: 0, asked: "", found: /** @type {Set<string> | null} */ (null) };
+
+  function draw() {
+    const { found } = now;
+    const shown = found ? runs.filter((run) => found.has(run.id)) : runs;
+    setShown(search, runs.length > 1 || search.value);
+    setShown(nothing, runs.length && !shown.length);
+    setShown(list.node, shown.length || !runs.length);
+    list.show(shown);
+  }
+
+  /** What is looked for, and in which runs: asked again when either changes. */
+  const question = () => JSON.stringify([search.value.trim(), runs.map((run) => run.id)]);
+
+  async function look() {
+    const asked = question();
+    if (asked === now.asked) return;
+    now.asked = asked;
+    const words = search.value.trim();
+    const found = words ? new Set((await server.post("api/search", { words })).ids) : null;
+    if (asked !== now.asked) return;
+    now.found = found;
+    draw();
+  }
+
+  search.addEventListener("input", () => {
+    clearTimeout(now.timer);
+    now.timer = window.setTimeout(() => look().catch(() => {}), 200); // that nobody answers is said in one place
+  });
+  return {
+    node: make("div", {}, search, list.node, nothing),
+    mark: list.mark,
+    show(/** @type {State} */ state) {
+      ({ runs } = state);
+      draw();
+      if (search.value) look().catch(() => {});
+    },
+  };
 }
 
 /** @param {Parts} parts @param {Run} run @param {() => void} choose */
@@ -117,7 +168,7 @@ function runRow(parts, run, choose) {
       setText(title, now.title);
       setShown(title, now.title);
       setText(words, standing(now, parts));
-      setShown(bar.node, ["drawing", "queued", "adopting", "stopped"].includes(now.state));
+      setShown(bar.node, ["drawing", "queued", "adopting", "merging", "stopped"].includes(now.state));
       bar.show(now);
       press.dataset.state = now.state;
       const src = now.thumb ?? "";

@@ -5,6 +5,16 @@
 const TOY = "ohwx-toy/toy.safetensors";
 const TITLE = "Puts a small SDXL checkpoint (42 MB) and its face detector into the webui's model folders";
 
+const REFRESH = "[id$='ohwx_compare_files_refresh']"; // the script's, in txt2img and img2img
+const NO_REFRESH = "In the script, press \u{1f504} beside its checkpoints first.";
+
+/** Have the script read its lists again, as its own button does; false where that is not in the page. */
+export function refreshScript() {
+  const found = [...document.querySelectorAll(REFRESH)].filter((one) => one instanceof HTMLElement);
+  for (const one of found) one.click();
+  return found.length > 0;
+}
+
 /**
  * @param {Pick<Parts, "make" | "button" | "setShown" | "setText">} parts
  * @param {Server} server
@@ -27,7 +37,8 @@ export function toyLine({ make, button, setShown, setText }, server, changed) {
   async function press() {
     put.disabled = true;
     try {
-      tell((await server.post("api/toy", {}, 120)).said);
+      const { said: told } = await server.post("api/toy", {}, 120);
+      tell(refreshScript() ? told : `${told} ${NO_REFRESH}`);
       changed();
     } catch (error) {
       tell(/** @type {Error} */ (error).message);

@@ -7,18 +7,23 @@ export type Parts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_memory.mjs") &
   typeof import("./ohwx_polling.mjs") &
   typeof import("./ohwx_views.mjs") &
+  typeof import("./ohwx_dialog.mjs") &
   typeof import("./ohwx_face.mjs") &
   typeof import("./ohwx_axes.mjs") &
   typeof import("./ohwx_axes_form.mjs") &
   typeof import("./ohwx_checkpoints.mjs") &
   typeof import("./ohwx_toy.mjs") &
   typeof import("./ohwx_cost.mjs") &
+  typeof import("./ohwx_picture.mjs") &
   typeof import("./ohwx_request_form.mjs") &
   typeof import("./ohwx_draft.mjs") &
   typeof import("./ohwx_runs.mjs") &
   typeof import("./ohwx_page.mjs") &
   typeof import("./ohwx_judge.mjs") &
   typeof import("./ohwx_run.mjs") &
+  typeof import("./ohwx_run_menu.mjs") &
+  typeof import("./ohwx_grow.mjs") &
+  typeof import("./ohwx_bin.mjs") &
   typeof import("./ohwx_whole_run.mjs") &
   typeof import("./ohwx_faces.mjs") &
   typeof import("./ohwx_pnginfo.mjs");
@@ -117,12 +122,14 @@ export interface CompareRequest {
   checkpoints: string[];
   axes: Axis[];
   faces: FaceSettings[];
+  /** In every prompt; a name, or a style with its texts. */
+  styles?: (string | Style)[];
   control?: Control | null;
   keep_before: boolean;
   name: string;
 }
 
-export type RequestFields = Omit<CompareRequest, "axes"> & { axes: AxisRow[] };
+export type RequestFields = Omit<CompareRequest, "axes"> & { axes: AxisRow[]; styles: (string | Style)[] };
 
 /** What pasted infotexts ask for. missing: checkpoints that no file stands for. */
 export interface Draft {
@@ -148,7 +155,7 @@ export interface Experiment {
   [other: string]: unknown;
 }
 
-export type RunState = "queued" | "drawing" | "adopting" | "stopped" | "done" | "failed";
+export type RunState = "queued" | "drawing" | "adopting" | "merging" | "stopped" | "done" | "failed";
 
 export interface Run {
   id: string;
@@ -166,11 +173,24 @@ export interface Run {
   page: string;
   /** Made on another machine, by another user or an earlier version, or a copy: it is adopted before it is resumed. */
   elsewhere?: boolean;
-  /** What became of a run that was adopted just now. */
+  /** What became of a run that was adopted or merged just now. */
   said?: string;
   /** Only where one run was asked for. */
   experiment?: Experiment | null;
   request?: Partial<CompareRequest> | null;
+}
+
+/** What is added to a run, by kind: POST ohwx/api/runs/{run}/growth, grow. */
+export interface Growth {
+  checkpoint: string[];
+  seed: string;
+  prompt: string;
+}
+
+/** A family of styles, and how many of the webui's suit a portrait. */
+export interface Family {
+  name: string;
+  count: number;
 }
 
 export interface CheckpointGroup {
@@ -185,12 +205,21 @@ export interface State {
   detectors: string[];
   samplers: string[];
   schedules: string[];
+  styles?: string[];
+  families?: Family[];
+  vaes?: string[];
+  loras?: string[];
+  upscalers?: string[];
   kinds: Kind[];
   face: FaceSettings;
   adetailer: boolean;
   /** Why no checkpoint can be switched. */
   freeze: string | null;
   runs: Run[];
+  /** Names in the bin. */
+  deleted?: string[];
+  /** Whether the webui opens folders of its machine. */
+  opens?: boolean;
 }
 
 export interface FaceResult {
@@ -219,6 +248,8 @@ export interface JudgeJob {
   headline: string[];
   page: string;
   markdown: string;
+  /** A styles.csv for each checkpoint that was judged, of what it still draws. */
+  styles?: { name: string; href: string }[];
 }
 
 /** GET ohwx/api/judge: whether the face network is there, what its fetch would do, why it cannot be used. */

@@ -18,6 +18,7 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+_PLAIN = json.JSONDecoder(parse_int=whole_number)
 _Reader = Callable[[str], Any]
 
 
@@ -25,7 +26,10 @@ def decode_json(
     text: str | bytes, *, strict: bool = True, parse_float: _Reader | None = None, parse_constant: _Reader | None = None
 ) -> Any:
     """`json.loads`, which is called nowhere else. Raises ValueError, also for what is nested too deep."""
+    is_usual = strict and parse_float is None and parse_constant is None
     try:
+        if is_usual and isinstance(text, str):
+            return _PLAIN.decode(text)  # loads would make a decoder for each text
         return json.loads(
             text, strict=strict, parse_int=whole_number, parse_float=parse_float, parse_constant=parse_constant
         )

@@ -28,7 +28,7 @@ class ToyMeasure:
     """What both have in common."""
 
     version, sha256, licence, needs = 1, "", "MIT", ()
-    asked, takes_controls, settings = Asked.SUBJECT, False, {}
+    asked, takes_before, settings = Asked.SUBJECT, False, {}
 
     def __init__(self) -> None:
         self.key = measure_key(self.name, self.version, reader="toy")
@@ -70,7 +70,7 @@ def main(demo: Path) -> None:
     """Judge the demo's comparison."""
     run = judged_run(open_run(demo / "comparison"), "ohwx man")
     trained = trained_in(run, checkpoints=demo)
-    found = judge_scores(run, trained, score_run(run, [ToyLikeness(), ToyStyle()], trained.bases))
+    found = judge_scores(run, trained, score_run(run, [ToyLikeness(), ToyStyle()]))
     sys.stdout.write("\n".join(map(str, write_judgement(found, judgement_markdown(found)))) + "\n")
 
 

@@ -15,6 +15,7 @@ from ohwx_compare.cli.streams import printable
 from ohwx_compare.core.events import (
     Adopted,
     Adopting,
+    Encoding,
     Entered,
     Event,
     Failed,
@@ -84,6 +85,8 @@ class Bar:
             self.say(f"saved {event.path}")
         elif isinstance(event, Adopting):
             self.label = event.words
+        elif isinstance(event, Encoding):
+            self.encode(event)
         elif isinstance(event, Adopted):
             self.say(event.words)
         elif isinstance(event, Missed):
@@ -106,6 +109,15 @@ class Bar:
         left = (self.now() - self.hashing_since) * (event.total - event.done) / event.done if event.done else None
         share = f"{100 * event.done // event.total} %" + ("" if left is None else f", {clock(left)} left")
         self.hashing = "" if event.done >= event.total else f"hashing {event.file}: {share}  "
+
+    def encode(self, event: Encoding) -> None:
+        """Tell how many pictures a training has ready, at the end as a line."""
+        if event.done == 1:
+            self.encoding_since = self.now()
+        left = (self.now() - self.encoding_since) * (event.total - event.done) / event.done
+        self.label = f"{event.words}, {clock(left)} left"
+        if event.done == event.total:
+            self.say(event.words)
 
     def seconds_left(self) -> float | None:
         """Seconds to the end at the pace so far; None before the first step."""

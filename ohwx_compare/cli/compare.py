@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
+from ohwx_compare.cli.importing import importing
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
     add_model_flags,
@@ -36,9 +37,13 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.prompt.style_families import expanded_styles
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.finding import list_checkpoints
+from ohwx_compare.files.ledger.reader import experiment_in
+from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
+from ohwx_compare.files.vaes import named_vaes
 from ohwx_compare.train.outside.runs import class_token_of
 from ohwx_compare.words import counted, quoted
 
@@ -73,7 +78,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_experiment_flags(parser: argparse.ArgumentParser) -> None:
     """Add what says which experiment is meant."""
-    parser.add_argument("experiment", nargs="?", metavar="EXPERIMENT", type=Path, help="experiment file (JSON)")
+    parser.add_argument(
+        "experiment", nargs="?", metavar="EXPERIMENT", type=Path, help="experiment file (JSON), or a run folder"
+    )
     parser.add_argument(
         "--from",
         dest="source",
@@ -187,7 +194,7 @@ def read_experiment(
             print(f"{first.stem} holds {counted(1 + len(more), 'infotext')}; only the first is used.", file=sys.stderr)
         text, about_vae = infotext.parse(first.text), tuple[str, ...]()
         if options and not getattr(options, "api", None):  # a webui has its own
-            text, about_vae = with_vae(text, options.vae, options.vaes)
+            text, about_vae = with_vae(text, options.vae, named_vaes(options.vaes, [options.checkpoints], sha256))
             require_embeddings(text, options.embeddings)
         experiment = Experiment.from_infotext(text, styles)
         experiment = replace(experiment, notes=(*experiment.notes, *about_vae))
@@ -196,6 +203,8 @@ def read_experiment(
         return experiment
     if file is None or source is not None:
         raise ExperimentError("Give either an experiment file or --from IMAGE_OR_INFOTEXT.")
+    if (file / LEDGER_FILE).is_file():
+        return experiment_in(file)
     try:
         data = load_json(file)
     except OSError as error:
@@ -221,12 +230,13 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
 
     Returns the exit status.
     """
-    from ohwx_compare.compare.run import Options
-    from ohwx_compare.compare.run import draw_run as draw
-    from ohwx_compare.engine.detect import find_detector
-    from ohwx_compare.files.ledger.reader import open_run
-    from ohwx_compare.look.page import write_page
-    from ohwx_compare.look.sheet import write_sheets
+    with importing():
+        from ohwx_compare.compare.run import Options
+        from ohwx_compare.compare.run import draw_run as draw
+        from ohwx_compare.engine.detect import find_detector
+        from ohwx_compare.files.ledger.reader import open_run
+        from ohwx_compare.look.page import write_page
+        from ohwx_compare.look.sheet import write_sheets
 
     folders, _ = detectors_asked(options, ())
     cells, checkpoints = len(experiment.cells()), len(experiment.checkpoints)
@@ -236,7 +246,7 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
         warn_of_disk(most_bytes(experiment), options.out)
     bar = Bar()
     with CtrlC(bar.say) as asked:
-        host, resolve, device = _hosted(options, crew, asked, bar)
+        host, resolve, device = _hosted(experiment, options, crew, asked, bar)
         try:
             if crew:
                 crew.require(experiment)
@@ -289,7 +299,9 @@ def _keeping(folder: Path, host: "Host", bar: Bar) -> Listener:
     return listen
 
 
-def _hosted(options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, bar: Bar) -> "tuple[Host, Resolve, str]":
+def _hosted(
+    experiment: Experiment, options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, bar: Bar
+) -> "tuple[Host, Resolve, str]":
     """Who draws, what finds its checkpoints, and the device on which faces are found."""
     stand_ins = checkpoint_map(options.checkpoint_map)
     if crew:
@@ -298,6 +310,9 @@ def _hosted(options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, b
         require_device(options.device)
         crew.asks = lambda: interruption(asked)
         return crew, resolve_there(crew, stand_ins), options.device or default_device().type
+    from ohwx_compare.compare.face_pass import jobs_of
+
     hashes = known_hashes(options, bar)
     host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
+    host.plan = jobs_of(experiment.cells())
     return host, in_folder(options.checkpoints, stand_ins, hashes), host.device.type

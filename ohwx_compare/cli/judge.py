@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
 from ohwx_compare.cli.interrupt import CtrlC
-from ohwx_compare.cli.options import folders_of_detectors, require_device
+from ohwx_compare.cli.options import folders_of_detectors, require_device, require_file
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.judge.measure import UNET_CALLS
 
@@ -177,10 +177,8 @@ def _require_folders(options: argparse.Namespace) -> None:
         "base": "give the checkpoint that the trainings began from",
         **dict.fromkeys(("face_net", "clip", "csd"), "give weights that you have, or leave the flag out"),
     }
-    for flag, what in files.items():
-        path = getattr(options, flag)
-        if path is not None and not path.is_file():
-            raise ExperimentError(f"--{flag.replace('_', '-')}: there is no file {path}; {what}.")
+    for flag, remedy in files.items():
+        require_file(getattr(options, flag), f"--{flag.replace('_', '-')}", remedy)
 
 
 def _band(text: str) -> float:

@@ -26,6 +26,7 @@ COMMANDS = MappingProxyType(  # a module here, and what `ohwx --help` says of it
         "compare": "compare checkpoints: generate every picture, a sheet and a page",
         "plan": "count what a comparison will cost",
         "view": "look at a run in the browser, and keep what you decide",
+        "runs": "list, rename, delete, restore and merge runs, add to one",
         "sheet": "write other sheets of a run: other columns and rows, some values, for paper",
         "check": "look for what went wrong in a run without saying so",
         "replay": "generate pictures again from their infotexts",

@@ -12,6 +12,7 @@ from ohwx_compare.compare.host import Interruption
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.events import Listener
 from ohwx_compare.core.request.face import CASCADE, FaceSettings
+from ohwx_compare.core.request.hires import UPSCALER_FOLDERS
 from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.hashes import Hashes, cache_folder
@@ -102,8 +103,8 @@ def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         default=[],
-        help="folder of upscalers of ESRGAN's kind (.pth, .safetensors) for hires fix; may be repeated. Also searched: "
-        "ESRGAN and RealESRGAN beside the checkpoints",
+        help="folder of upscalers (.pth, .safetensors) for hires fix; may be repeated. Also searched: "
+        f"{', '.join(UPSCALER_FOLDERS)} beside the checkpoints",
     )
     parser.add_argument(
         "--embeddings",
@@ -166,10 +167,8 @@ def settle(options: argparse.Namespace) -> None:
     options.checkpoints = options.checkpoints or options.models / "Stable-diffusion"
     roots = [root for root in (options.models, options.checkpoints.parent) if root]
     options.loras = _folders(options.loras, roots, "Lora", "--loras")
-    options.upscalers = [
-        *_folders(options.upscalers, roots, "ESRGAN", "--upscalers"),
-        *_folders([], roots, "RealESRGAN", "--upscalers"),
-    ]
+    usual = (folder for name in UPSCALER_FOLDERS for folder in _folders([], roots, name, "--upscalers"))
+    options.upscalers = list(dict.fromkeys([*_folders(options.upscalers, [], "", "--upscalers"), *usual]))
     options.vaes = _folders([], roots, "VAE", "--models")
     options.embeddings = _folders(
         options.embeddings, [root.absolute().parent for root in roots], "embeddings", "--embeddings"
@@ -270,6 +269,12 @@ def require_folder(folder: Path, flag: str = "--out") -> None:
         raise ExperimentError(f"{flag} {folder}: {there} is a file, expected a folder; choose another {flag}.")
     if not os.access(there, os.W_OK):
         raise ExperimentError(f"{flag} {folder}: {there} cannot be written to; choose another {flag}.")
+
+
+def require_file(path: Path | None, flag: str, remedy: str) -> None:
+    """Raise ExperimentError for a file that was named and is not there."""
+    if path is not None and not path.is_file():
+        raise ExperimentError(f"{flag}: there is no file {path}; {remedy}.")
 
 
 def warn_of_disk(needed: int, folder: Path) -> None:

@@ -27,10 +27,9 @@ from ohwx_compare.compare.resolve import in_folder, resolve_detectors
 from ohwx_compare.compare.shelf import run_folders
 from ohwx_compare.compare.work import keys_with
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.core.request.face import CASCADE
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header, require_sdxl
-from ohwx_compare.files.detectors import detector_file, missing_detector
+from ohwx_compare.files.detectors import has_detector, missing_detector
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.memory import free_bytes
@@ -93,8 +92,8 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     hashes = known_hashes(options)
     resolve = in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes, reads=False)
     places, _ = detectors_asked(options, ())
-    names = {tab.model for cell in experiment.cells() for tab in cell.faces} - {CASCADE}
-    if (lost := [name for name in names if not detector_file(name, places)]) and not options.out:
+    names = {tab.model for cell in experiment.cells() for tab in cell.faces}
+    if (lost := [name for name in names if not has_detector(name, places)]) and not options.out:
         raise missing_detector(min(lost), places)
     own = _opened([options.out] if options.out else [])
     lenders = _opened(run_folders(options.reuse))
@@ -111,9 +110,9 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
             detectors = resolve_detectors(named, find, options.out or Path())
             if own or lenders:
                 there = shelved(own[0] if own else None, lenders, hashes)
-                keys = keys_with(
-                    host.fingerprint, {name: detector_key(found) for name, found in detectors.items()}, there
-                )
+                seen = {name: detector_key(found) for name, found in detectors.items()}
+                where = cache(resolve)
+                keys = keys_with(host.fingerprint, seen, there, lambda c: host.beside(where(c.checkpoint), c.job))
                 planned = plan(experiment, resolve, batch=options.batch, there=there, keys=keys)
             else:
                 planned = plan(experiment, resolve, batch=options.batch)

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -26,23 +26,28 @@ from ohwx_compare.cli.settings import add_set_flag, read_settings
 from ohwx_compare.cli.start import FROM_NOISE, StartPictures, add_start_flags, read_start
 from ohwx_compare.cli.texts import is_file, named_hashes, require_embeddings, texts_of, with_vae
 from ohwx_compare.compare.batches import face_cost
-from ohwx_compare.compare.face_pass import detail, require_built
+from ohwx_compare.compare.face_pass import detail, reach, require_built
 from ohwx_compare.compare.host import Loaded, Rendered
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import checkpoint_of
 from ohwx_compare.core.infotext import infotext
+from ohwx_compare.core.infotext.earlier import as_of_its_version
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.core.request.steps import picture_steps
 from ohwx_compare.errors import InfotextError, Interrupted, OhwxError, UnsupportedKeyError
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.images import load_rgb, write_result
+from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.files.names import FreeNames
+from ohwx_compare.files.vaes import named_vaes
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
+    from ohwx_compare.engine.render import NotedImage
     from ohwx_compare.hosts.native import NativeHost
 
 __all__ = ["Original", "Replayed", "add_flags", "differences", "read_original"]
@@ -132,17 +137,17 @@ def read_original(
     stem: str,
     image: Path | None = None,
     vae: Path | None = None,
-    vaes: Sequence[Path] = (),
+    vaes: NamedFiles | None = None,
     settings: Mapping[str, Any] = MappingProxyType({}),
     start: StartPictures = FROM_NOISE,
 ) -> Original:
-    """Read one infotext; `vae` stands for the one that it names, which is looked for in the folders `vaes`.
+    """Read one infotext; `vae` stands for the one that it names, which is looked for in `vaes`.
 
     settings: fields of the job that it cannot tell.
 
     Raises InfotextError for what cannot be replayed: a grid, an unsupported key, img2img without `start`.
     """
-    parsed, about_vae = with_vae(infotext.parse(text), vae, vaes)
+    parsed, about_vae = with_vae(infotext.parse(text), vae, vaes or named_vaes((), (), sha256))
     if infotext.xyz(parsed):
         raise InfotextError(
             f"{stem} is the infotext of an X/Y/Z grid; for a grid use: ohwx compare --from "
@@ -151,10 +156,12 @@ def read_original(
     infotext.require_supported(parsed)
     start, about_start = start.for_text(parsed)
     faces = infotext.faces(parsed)
-    job = replace(infotext.to_job(parsed), **settings)
+    job = infotext.to_job(parsed)
+    job = replace(job, **{**as_of_its_version(parsed, job), **settings})
     require_valid(job)
-    if faces and (start.mask or job.color_correction):
-        what = "an inpaint" if start.mask else "colour correction"
+    inpaint = replace(infotext.to_inpaint_job(parsed), job=job) if start.mask else None
+    if faces and ((inpaint and inpaint.soft) or job.color_correction):
+        what = "colour correction" if job.color_correction else "soft inpainting"
         raise UnsupportedKeyError(f"{stem} is {what} with a face pass, which is not supported; use the webui.")
     for tab in faces:
         require_valid(tab)
@@ -166,7 +173,7 @@ def read_original(
         stem=stem,
         text=infotext.render(infotext.with_settings(infotext.parse(text), settings)) if settings else text,
         job=job,
-        inpaint=replace(infotext.to_inpaint_job(parsed), job=job) if start.mask else None,
+        inpaint=inpaint,
         start=start,
         faces=faces,
         checkpoint=ref,
@@ -183,6 +190,7 @@ def differences(drawn: Image.Image, original: Image.Image) -> tuple[int, float]:
 
 def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[Original]:
     settings, start = read_settings(options.set), read_start(options)
+    vaes = named_vaes(options.vaes, [options.checkpoints], sha256)
     names = FreeNames(options.out, filter(is_file, map(Path, options.inputs)), advice="choose another --out")
     for given in options.inputs:
         name = given if len(given) < 80 else f"{given[:77]}..."
@@ -201,7 +209,7 @@ def _readable(options: argparse.Namespace, results: list[Replayed]) -> Iterator[
                     stem=stem,
                     image=found.image,
                     vae=options.vae,
-                    vaes=options.vaes,
+                    vaes=vaes,
                     settings=settings,
                     start=start,
                 )
@@ -221,11 +229,8 @@ def _draw(
     host: "NativeHost", detector: "Callable[[str], Detector]", original: Original, loaded: Loaded, path: Path
 ) -> Replayed:
     detectors = [detector(tab.model) for tab in original.faces]  # one that is not there is said before all work
-    drawn = _before_faces(host, original)
+    drawn = _drawn(host, original, partial(_detailed, host, detectors, original))
     image, notes = drawn.image, drawn.notes
-    if original.faces:
-        detailed = detail(host, detectors, original.faces, [original.job], [image])[0]
-        image, notes = detailed.image, (*notes, detailed.outcome.value, *detailed.notes)
     text, stands_in = _text_with(original, loaded)
     write_result(path, image, text)
     largest, mean, compared = _compared(image, original.image)
@@ -235,12 +240,39 @@ def _draw(
     )
 
 
-def _before_faces(host: "NativeHost", original: Original) -> Rendered:
-    """The picture from noise, from the one it starts from, or within its mask."""
-    start = original.start
+def _drawn(
+    host: "NativeHost", original: Original, faces: Callable[..., tuple[Image.Image, tuple[str, ...]]]
+) -> Rendered:
+    """The picture from noise, from the one it starts from, or within its mask, with its face pass.
+
+    In an inpaint the faces come before what was drawn is put into its picture, and those beside its mask are left.
+    """
+    start, job = original.start, original.job
     if original.inpaint and start.image and start.mask:
-        return next(iter(host.inpaint([original.inpaint], [start.image], [start.mask])))
-    return next(iter(host.img2img([original.job], [start.image]) if start.image else host.render([original.job])))
+        within = reach(original.inpaint, start.mask)
+
+        def between(_: int, one: "NotedImage") -> "NotedImage":
+            image, said = faces(one.image, within)
+            return replace(one, image=image, notes=(*one.notes, *said))
+
+        return next(iter(host.inpaint([original.inpaint], [start.image], [start.mask], between=between)))
+    drawn = next(iter(host.img2img([job], [start.image]) if start.image else host.render([job])))
+    image, said = faces(drawn.image, None)
+    return replace(drawn, image=image, notes=(*drawn.notes, *said))
+
+
+def _detailed(
+    host: "NativeHost",
+    detectors: "Sequence[Detector]",
+    original: Original,
+    image: Image.Image,
+    within: Image.Image | None,
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """The picture after its face pass, and notes."""
+    if not original.faces:
+        return image, ()
+    detailed = detail(host, detectors, original.faces, [original.job], [image], within=within)[0]
+    return detailed.image, (detailed.outcome.value, *detailed.notes)
 
 
 def _compared(drawn: Image.Image, path: Path | None) -> tuple[int | None, float | None, tuple[str, ...]]:

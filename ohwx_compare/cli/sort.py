@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.cli.answer import print_json
-from ohwx_compare.cli.options import folders_of_detectors, require_device, require_folder
+from ohwx_compare.cli.options import folders_of_detectors, require_device, require_file, require_folder
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.folder_infos import write_table
 from ohwx_compare.files.gallery import pictures
@@ -26,8 +26,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Sort pictures by the likeness of their face to photographs of a person: print the table, most alike first, or "
         "copy the pictures under names that sort so. The number is a distance by dlib's face network (`ohwx weights "
-        "likeness`): less is more alike. With --unlike and --vae it is a fallback that needs no network, from 0 to 1: "
-        "more is more alike. Numbers of different styles do not compare."
+        "likeness`) or one of your own (--face-net): less is more alike. With --unlike and --vae it is a fallback that "
+        "needs no network, from 0 to 1: more is more alike. Numbers of different styles do not compare."
     )
     parser.epilog = "example: ohwx sort outputs/txt2img-images --like photos --out sorted"
     parser.add_argument("inputs", nargs="+", metavar="PATH", type=Path, help="pictures, or folders of them")
@@ -56,6 +56,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weights", metavar="DIR", type=Path, help="folder of dlib's files (default: see the docs)")
     parser.add_argument(
+        "--face-net",
+        metavar="FILE",
+        type=Path,
+        help="face network of ArcFace's kind (.onnx) in place of dlib's; needs the extra [onnx], and dlib's landmarks",
+    )
+    parser.add_argument(
         "--unlike", metavar="PATH", type=Path, action="append", default=[],
         help="pictures of other people, such as regularization images, for the fallback; may be repeated",
     )  # fmt: skip
@@ -76,6 +82,9 @@ def run(options: argparse.Namespace) -> int:
         raise MeasureError(
             "--unlike and --vae go together: the fallback needs both; without either dlib's network is used."
         )
+    if options.face_net and options.vae:
+        raise MeasureError("--face-net and --vae exclude each other: the fallback is for want of a network.")
+    require_file(options.face_net, "--face-net", "give weights that you have, or leave the flag out")
     if options.out:
         require_folder(options.out)
         require_apart(options.inputs, options.out)
@@ -111,13 +120,13 @@ def _row(one: "SortedPicture", name: str) -> dict[str, Any]:
 
 
 def _measure(options: argparse.Namespace) -> "PictureMeasure":
-    from ohwx_compare.engine.face_reader import FaceReader
+    from ohwx_compare.judge.face_sight import face_sight
     from ohwx_compare.judge.likeness import Likeness
-    from ohwx_compare.judge.references import FaceSight, read_references
+    from ohwx_compare.judge.references import read_references
     from ohwx_compare.judge.weights import find_face_files, weights_folders
 
     files = find_face_files(weights_folders(Path("models/Stable-diffusion")), options.weights)
-    sight = FaceSight(_detector(options), FaceReader.load(*files, device=options.device))
+    sight = face_sight(files, _detector(options), face_net=options.face_net, device=options.device)
     references = read_references(options.like, sight)
     for note in references.notes:
         print(f"ohwx: {note}", file=sys.stderr)

@@ -48,18 +48,18 @@ def texts_of(given: str) -> tuple[InputText, ...]:
     return tuple(InputText(part.strip(), path.stem) for part in split(text))
 
 
-def with_vae(text: Infotext, vae: Path | None, folders: Sequence[Path] = ()) -> tuple[Infotext, tuple[str, ...]]:
+def with_vae(text: Infotext, vae: Path | None, vaes: NamedFiles) -> tuple[Infotext, tuple[str, ...]]:
     """`text` without the VAE that it names, where the file `vae` is given for it; a note where that is another file.
 
-    folders: of VAEs, in which the host finds one by its name. Raises MissingVaeError where the text names one that is
-    neither given nor in them, or where there is no file `vae`.
+    vaes: in which the host finds one by its name. Raises MissingVaeError where the text names one that is neither given
+    nor there, or where there is no file `vae`.
     """
     if vae is not None and not vae.is_file():
         raise MissingVaeError(f"There is no VAE {vae}; give an existing file.")
     named = text.get("VAE") or text.get("Module 1")
     if vae is None and (lacking := (text.get("VAE") or "").strip()) not in ("", "Automatic", "None"):
         try:
-            NamedFiles("VAE", folders, sha256).find(lacking)
+            vaes.find(lacking)
         except UnknownNameError as error:
             raise MissingVaeError(
                 f"The text names the VAE {quoted(lacking)}; give its file, or another one."

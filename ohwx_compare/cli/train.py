@@ -44,7 +44,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--without",
         metavar="SETTINGS",
         default="",
-        help="settings of Kohya's trainer to give up, though they change the training: flip_aug,max_token_length",
+        help="settings of Kohya's trainer to give up, though they change the training: random_crop,max_token_length",
     )
     parser.add_argument("--device", metavar="DEVICE", help="where to compute (default: CUDA if there is one, or cpu)")
     parser.add_argument("--json", action="store_true", help="print the plan, or the result, as JSON")

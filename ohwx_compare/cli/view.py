@@ -23,6 +23,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", metavar="DIR", type=Path, dest="winners", help="the webui's folder of checkpoints, for the winner"
     )
+    parser.add_argument(
+        "--photos", metavar="DIR", type=Path, help="photographs of you, for blind votes (default: the recipe's)"
+    )
     parser.add_argument("--port", type=_port, default=0, metavar="N", help="port to listen on (default: a free one)")
     parser.add_argument(
         "--adopt", action="store_true", help="take over a run that was made elsewhere, so that marks go into its ledger"
@@ -33,15 +36,18 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C. Returns the exit status."""
+    from ohwx_compare.files.gallery import pictures
     from ohwx_compare.files.ledger.marks import keep_marks
     from ohwx_compare.files.ledger.reader import read_summary
     from ohwx_compare.look.server import PageServer
 
+    if options.photos:
+        pictures([options.photos])  # what is no folder of pictures is said here, too
     if options.adopt:
         keep_marks(options.folder, (), adopt=True)
     read_summary(options.folder)  # what is no run is said here, not in the browser
     try:
-        server = PageServer(options.folder, port=options.port, models=options.winners)
+        server = PageServer(options.folder, port=options.port, models=options.winners, photos=options.photos)
     except (OSError, OverflowError) as error:
         raise ExperimentError(f"Port {options.port} cannot be listened on: {error}. Choose another one.") from error
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts a command with "&" deaf to it

@@ -39,8 +39,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print; the status is 1 where nobody voted."""
-    from ohwx_compare.files.ledger.measures import read_votes
     from ohwx_compare.files.ledger.reader import open_run
+    from ohwx_compare.files.ledger.votes_kept import read_votes
     from ohwx_compare.judge.run.pictures import judged_run
     from ohwx_compare.judge.run.pools import pools_of
     from ohwx_compare.judge.run.trained import trained_in
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _votes_of(path: Path) -> "tuple[VoteRow, ...]":
-    from ohwx_compare.files.ledger.measures import read_votes
+    from ohwx_compare.files.ledger.votes_kept import read_votes
     from ohwx_compare.judge.votes.vote_files import read_vote_file
 
     if not path.exists():

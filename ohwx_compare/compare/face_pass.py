@@ -7,14 +7,15 @@ the masks and boxes after it no longer match.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ohwx_compare.compare.host import Host
+from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
@@ -24,7 +25,18 @@ from ohwx_compare.files import masks
 if TYPE_CHECKING:  # loads torch, which a run over a distant host does without
     from ohwx_compare.engine.detect import Detection, Detector
 
-__all__ = ["Detailed", "Selection", "detail", "detector_key", "face_job", "require_built", "segment", "select"]
+__all__ = [
+    "Detailed",
+    "Selection",
+    "detail",
+    "detector_key",
+    "face_job",
+    "jobs_of",
+    "reach",
+    "require_built",
+    "segment",
+    "select",
+]
 
 _SKIP = re.compile(r"\s*\[SKIP\]\s*")
 
@@ -54,6 +66,7 @@ class _Picture:
 
     image: Image.Image
     job: Job
+    within: Image.Image | None = None  # "L": faces beside its white are left alone
     records: list[FaceRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -78,19 +91,33 @@ def detail(
     tabs: Sequence[FaceSettings],
     jobs: Sequence[Job],
     images: Sequence[Image.Image],
+    *,
+    within: Image.Image | None = None,
 ) -> list[Detailed]:
     """Run all tabs over pictures of one size: face j of all of them goes to the host together.
 
     detectors: one for each tab.
     jobs: what generated each picture; a face takes from it what its tab leaves open. Face j has seed + j and
         subseed + j, counted anew in each tab, which works on the result of the tab before.
-    images: RGB.
+    images: RGB. within: "L", their size: faces whose mask does not touch its white are left alone, as in an inpaint of
+        the whole picture.
     Raises what host and detectors raise.
     """
-    pictures = [_Picture(image, job) for job, image in zip(jobs, images, strict=True)]
+    pictures = [_Picture(image, job, within) for job, image in zip(jobs, images, strict=True)]
     for number, (tab, detector) in enumerate(zip(tabs, detectors, strict=True)):
         _run_tab(host, detector, number, tab, pictures)
     return [_finish(picture) for picture in pictures]
+
+
+def reach(asked: InpaintJob, mask: Image.Image) -> Image.Image | None:
+    """Within what of the picture that an inpaint drew its faces lie ("L"); None for a crop, all of which is inpainted.
+
+    `get_image_mask` and `inpaint_mask_filter` of ADetailer.
+    """
+    if asked.only_masked:
+        return None
+    white = ImageOps.invert(mask) if asked.inverted else mask
+    return masks.fitted(white, (asked.job.width, asked.job.height), asked.job.resize_mode)
 
 
 def detector_key(detector: "Detector") -> str:
@@ -98,10 +125,12 @@ def detector_key(detector: "Detector") -> str:
     return f"{detector.sha256} stretched" if detector.kind == "yolov8-seg" else detector.sha256
 
 
-def select(detections: Sequence["Detection"], tab: FaceSettings, size: tuple[int, int]) -> Selection:
+def select(
+    detections: Sequence["Detection"], tab: FaceSettings, size: tuple[int, int], within: Image.Image | None = None
+) -> Selection:
     """Filter, order and mask one picture's detections; a mask keeps its faces through every step.
 
-    size: (width, height) px of the picture.
+    size: (width, height) px of the picture. within: as for `detail`.
     """
     kept, dropped = list(detections), []
     for keep in (_by_ratio, _by_top_k):
@@ -114,10 +143,15 @@ def select(detections: Sequence["Detection"], tab: FaceSettings, size: tuple[int
             (face, f"nothing left of its mask at dilate {tab.dilate}") for m, face in shaped if masks.is_black(m)
         ]
         shaped = [(mask, face) for mask, face in shaped if not masks.is_black(mask)]
-    if tab.merge == "None" or not shaped:
-        return Selection(tuple(m for m, _ in shaped), tuple((face,) for _, face in shaped), tuple(dropped))
-    union = masks.merge([mask for mask, _ in shaped], invert=tab.merge == "Merge and Invert")
-    return Selection((union,), (tuple(face for _, face in shaped),), tuple(dropped))
+    groups: list[tuple[Image.Image, tuple[Detection, ...]]] = [(mask, (face,)) for mask, face in shaped]
+    if tab.merge != "None" and shaped:
+        union = masks.merge([mask for mask, _ in shaped], invert=tab.merge == "Merge and Invert")
+        groups = [(union, tuple(face for _, face in shaped))]
+    is_in = [within is None or masks.touches(mask, within) for mask, _ in groups]
+    beside = [faces for (_, faces), touched in zip(groups, is_in, strict=True) if not touched]
+    dropped += [(face, "beside the mask of the inpaint") for faces in beside for face in faces]
+    groups = [group for group, touched in zip(groups, is_in, strict=True) if touched]
+    return Selection(tuple(mask for mask, _ in groups), tuple(faces for _, faces in groups), tuple(dropped))
 
 
 def segment(text: str, index: int, own: str) -> str:
@@ -134,7 +168,7 @@ def segment(text: str, index: int, own: str) -> str:
 
 def _run_tab(host: Host, detector: "Detector", number: int, tab: FaceSettings, pictures: Sequence[_Picture]) -> None:
     found = detector.detect([picture.image for picture in pictures], tab.confidence)
-    chosen = [select(faces, tab, picture.image.size) for faces, picture in zip(found, pictures, strict=True)]
+    chosen = [select(faces, tab, p.image.size, p.within) for faces, p in zip(found, pictures, strict=True)]
     for index in range(max((len(selection.masks) for selection in chosen), default=0)):
         here = [
             (p, s, face_job(p.job, tab, index)) for p, s in zip(pictures, chosen, strict=True) if index < len(s.masks)
@@ -188,6 +222,13 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
         **{name: value for name in _OWN if (value := getattr(tab, name)) is not None},
     )
     return InpaintJob(job=own, mask_blur=tab.blur, only_masked=tab.only_masked, padding=tab.padding)
+
+
+def jobs_of(cells: Iterable[Cell]) -> tuple[Job, ...]:
+    """All that a host will be asked for, as far as it is known: each picture, and the first face of each tab."""
+    pictures = dict.fromkeys((cell.job, cell.faces) for cell in cells)
+    faces = (face_job(job, tab, 0).job for job, tabs in pictures for tab in tabs)
+    return tuple(dict.fromkeys((*(job for job, _ in pictures), *faces)))
 
 
 def _came_of(asked: InpaintJob, index: int) -> dict[str, Any]:

@@ -109,6 +109,10 @@ class Host(Protocol):
         """
         ...
 
+    def beside(self, checkpoint: Checkpoint, job: Job) -> str:
+        """What lies beside a checkpoint and changes this job's pixels with it alone, as one word; "" for nothing."""
+        ...
+
     def interruption(self) -> Interruption:
         """What the user asked for; a request is reported once."""
         ...

@@ -119,10 +119,10 @@ def draw_run(
         ledger.plan(experiment)
         plan = {ref: batches(group, options.batch) for ref, group in by_checkpoint(cells)}
         shelf = Shelf(folder, lenders, ledger.pictures())
-        keys = keys_with(host.fingerprint, {name: detector_key(detector) for name, detector in found.items()}, shelf)
+        seen = {name: detector_key(detector) for name, detector in found.items()}
+        keys = keys_with(host.fingerprint, seen, shelf, lambda cell: host.beside(chosen[cell.checkpoint], cell.job))
         commits = Commits(ledger, shelf, on_event)
-        visits = {ref: (chosen[ref], plan[ref]) for ref in plan}
-        run = _Conductor(host, HostWorker(host, found), commits, behind, keys, visits)
+        run = _Conductor(host, HostWorker(host, found), commits, behind, keys, {r: (chosen[r], plan[r]) for r in plan})
         run.announce()
         for ref in plan:
             run.visit(ref)

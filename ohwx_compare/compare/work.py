@@ -50,15 +50,21 @@ class Holdings(Protocol):
         ...
 
 
-def keys_with(fingerprint: Callable[[Job], Mapping[str, Any]], detectors: Mapping[str, str], there: Holdings) -> KeysOf:
+def keys_with(
+    fingerprint: Callable[[Job], Mapping[str, Any]],
+    detectors: Mapping[str, str],
+    there: Holdings,
+    beside: Callable[[Cell], str] = lambda cell: "",
+) -> KeysOf:
     """Keys as a run makes them: of a picture that is there, the one that it carries, also an earlier version's.
 
-    fingerprint: the host's; detectors: name -> sha256.
+    fingerprint: the host's; detectors: name -> sha256; beside: `Host.beside` of the cell's checkpoint.
     """
     forms = PictureKeys(fingerprint, detectors).of
 
     def keys(cell: Cell, sha256: str) -> CellKeys:
-        return CellKeys(*map(there.key_here, forms(cell, sha256)))
+        also = beside(cell)
+        return CellKeys(*map(there.key_here, forms(cell, f"{sha256} with {also}" if also else sha256)))
 
     return keys
 

@@ -11,6 +11,7 @@ from ohwx_compare.words import counted
 __all__ = [
     "Adopted",
     "Adopting",
+    "Encoding",
     "Entered",
     "Event",
     "Failed",
@@ -143,6 +144,20 @@ class Missed:
 
 
 @dataclass(frozen=True)
+class Encoding:
+    """`done` of `total` pictures of a training are read from the cache or encoded; `made` is how many were encoded."""
+
+    done: int
+    total: int
+    made: int = 0
+
+    @property
+    def words(self) -> str:
+        """As a person reads it."""
+        return f"pictures: {self.done} of {self.total} ready, {self.made} encoded"
+
+
+@dataclass(frozen=True)
 class Adopting:
     """A run folder from elsewhere is taken over: `done` of `total` pictures are compared with what was recorded."""
 
@@ -198,6 +213,7 @@ Event = (
     | Missed
     | Adopted
     | Adopting
+    | Encoding
     | Paused
 )
 Listener = Callable[[Event], None]

@@ -20,8 +20,8 @@ from ohwx_compare.judge.effects import Effect
 from ohwx_compare.judge.factorial import Contrast
 from ohwx_compare.judge.many import Screened
 from ohwx_compare.judge.matching import LEAST_PAIRS, StyleMatch
-from ohwx_compare.judge.words import chance, rounded, scope, signed
-from ohwx_compare.look.templating import filled, source_hash
+from ohwx_compare.judge.words import chance, scope, signed, spanned
+from ohwx_compare.look.templating import asset, filled, source_hash
 
 __all__ = ["write_answer"]
 
@@ -30,7 +30,7 @@ _PAIRS = 12  # faces shown before and after
 
 def write_answer(folder: Path, found: Answer, readings: Readings) -> Path:
     """Write `index.html` into the demo's folder, whole or not at all, and return it. Raises OSError."""
-    style = _part("style.css")
+    style = asset("palette.css") + _part("style.css")
     parts = {
         "STYLE_HASH": source_hash(style),
         "STYLE": style,
@@ -93,7 +93,7 @@ def _difference(difference: Effect | None, is_clear: bool | None = None) -> str:
 
 
 def _with_interval(effect: Effect, form: str) -> str:
-    value, low, high = (rounded(each, form) for each in (effect.value, effect.low, effect.high))
+    value, low, high = spanned(effect, form)
     interval = "all alike" if effect.is_even else f"{low} to {high}"
     return f'{value}<span class="n">{interval}</span><span class="n">n {effect.n}</span>'
 

@@ -7,12 +7,15 @@ sd_emphasis.py, sd_models_xl.py.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import groupby
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from ohwx_compare.core.prompt.chunks import EMPTY, Chunk, chunks
 from ohwx_compare.core.prompt.editing import EditedPrompt, edits
@@ -26,35 +29,55 @@ from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import timestep_embedding
 
-__all__ = ["Conditioning", "Encoded", "Encoders", "Entry", "Subprompt", "condition", "size_vector"]
+__all__ = ["Conditioning", "Encoded", "Encoders", "Entry", "Subprompt", "condition", "encode_ahead", "size_vector"]
 
 AT_ONCE = 32  # chunks in one call of an encoder
+_AHEAD = 256  # prompts encoded together
+
+_States = tuple[Tensor, Tensor]  # of a prompt's schedule: (B, 77 * chunks, W) and pooled (B, P), on the CPU
 
 
 class Encoded:
     """What the text encoders made of the last prompts; it stays valid over checkpoints whose encoders are the same."""
 
-    LIMIT = 64  # prompts; SDXL's take 0.3 MB a chunk in half precision
+    LIMIT = 1 << 30  # bytes: 3,000 chunks of SDXL's in half precision
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, tuple[Tensor, Tensor]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _States] = OrderedDict()
+        self._bytes = 0
 
-    def get(self, key: Hashable, encode: Callable[[], tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """What `encode` returns, called once for each `key` among the last `LIMIT`."""
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._kept
+
+    def get(self, key: Hashable, encode: Callable[[], _States]) -> _States:
+        """What `encode` returns, called once for each `key` among the last `LIMIT` bytes."""
         if key not in self._kept:
-            self._kept[key] = encode()
+            self.keep(key, encode())
         self._kept.move_to_end(key)
-        if len(self._kept) > self.LIMIT:
-            self._kept.popitem(last=False)
         return self._kept[key]
+
+    def keep(self, key: Hashable, states: _States) -> None:
+        """Remember what a new `key` stands for, and forget what was not asked for longest."""
+        self._kept[key] = states
+        self._bytes += _size(states)
+        while self._bytes > self.LIMIT and len(self._kept) > 1:
+            self._bytes -= _size(self._kept.popitem(last=False)[1])
+
+
+def _size(states: _States) -> int:
+    return sum(tensor.nbytes for tensor in states)
 
 
 class Encoders(Protocol):
     """The parts of a model that are needed here."""
 
     @property
+    def device(self) -> torch.device:
+        """Where texts are encoded."""
+
+    @property
     def clip_l(self) -> ClipL:
-        """The first encoder."""
+        """The first encoder; it may lie elsewhere, and visits the device while it computes. So does the second."""
 
     @property
     def clip_g(self) -> ClipG:
@@ -101,6 +124,8 @@ class Conditioning:
     positive: tuple[Subprompt, ...]
     negative: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
+    padding: Tensor | None = None  # (77, W) an empty text, by which prompt and negative get equal lengths
+    negative_follows: bool = False  # the prompt's length, cut or with its last vector repeated
 
 
 @dataclass(frozen=True)
@@ -116,6 +141,10 @@ class _Reading:
         return cls(job.emphasis, job.comma_backtrack, job.clip_skip if job.clip_l_skip else 2)
 
 
+_Key = tuple[tuple[str, ...], _Reading]  # a schedule's texts of one prompt
+_Rows = Sequence[tuple[Chunk, ...]]  # of several texts
+
+
 @torch.no_grad()
 def condition(
     model: Encoders, job: Job, *, width: int, height: int, steps: int, after: int | None = None
@@ -124,8 +153,8 @@ def condition(
 
     after: the steps of the pass before, in the second one of hires fix.
 
-    Tensors have the encoders' device and dtype. Raises PromptError for a tag that names a network which is not in the
-    weights, and for weights beyond what a float holds.
+    Tensors are on the CPU, in the encoders' dtype. Raises PromptError for a tag that names a network which is not in
+    the weights, and for weights beyond what a float holds.
     """
     positive, tags = strip_tags(job.prompt)[0], other_tags(job.prompt)
     if named := [tag for tag in tags if tag.startswith("<hypernet:")]:
@@ -136,12 +165,17 @@ def condition(
         raise PromptError(f"The prompt asks for {asked}; in the model's weights is {has}.")
     sizes = size_vector((height, width, 0, 0, height, width))
     reading = _Reading.of(job)
+
+    def stages(text: str) -> tuple[EditedPrompt, ...]:
+        return edits(text, steps, after, is_old=job.old_timelines)
+
     return Conditioning(
         positive=tuple(
-            Subprompt(part.weight, _entries(model, reading, edits(part.text, steps, after), sizes))
-            for part in parts(positive)
+            Subprompt(part.weight, _entries(model, reading, stages(part.text), sizes)) for part in parts(positive)
         ),
-        negative=_entries(model, reading, edits(job.negative, steps, after), sizes, negative=True),
+        negative=_entries(model, reading, stages(job.negative), sizes, negative=True),
+        padding=_entries(model, reading, edits("", 1), sizes)[0].crossattn if job.pad_texts else None,
+        negative_follows=job.pad_negative,
         notes=tuple(f"{tag} was left out of the prompt: this kind of extra network is unknown" for tag in tags),
     )
 
@@ -154,15 +188,39 @@ def size_vector(sizes: Sequence[int]) -> Tensor:
     return timestep_embedding(torch.tensor(sizes), 256).flatten()
 
 
+@torch.no_grad()
+def encode_ahead(model: Encoders, jobs: Iterable[tuple[Job, int]]) -> None:
+    """Encode what `jobs` (each with the steps that its schedules count) will ask of `model`, the encoders moved once.
+
+    Left out are jobs whose prompts ask for other LoRAs than the model wears, and all where the encoders' hash is not
+    known, for then nothing is remembered.
+    """
+    lacking: dict[_Key, None] = {}
+    for job, steps in jobs if model.encoders else ():
+        with suppress(PromptError):  # said when its turn comes
+            lacking |= dict.fromkeys(_asked_by(model, job, steps))
+    asked = [key for key in lacking if (model.encoders, *key) not in model.encoded]
+    for _, some in groupby(enumerate(asked), key=lambda pair: pair[0] // _AHEAD):
+        keys = [key for _, key in some]
+        for key, states in zip(keys, _encode(model, keys), strict=True):
+            model.encoded.keep((model.encoders, *key), states)
+
+
+def _asked_by(model: Encoders, job: Job, steps: int) -> Iterator[_Key]:
+    if networks(job.prompt) == model.worn:
+        for text in (*(part.text for part in parts(strip_tags(job.prompt)[0])), job.negative):
+            yield tuple(stage.text for stage in edits(text, steps)), _Reading.of(job)
+
+
 def _entries(
     model: Encoders, reading: _Reading, stages: Sequence[EditedPrompt], sizes: Tensor, *, negative: bool = False
 ) -> tuple[Entry, ...]:
     texts = tuple(stage.text for stage in stages)
     if model.encoders:
         key = (model.encoders, texts, reading)
-        states, pooled = model.encoded.get(key, lambda: _encode(model, texts, reading))
+        states, pooled = model.encoded.get(key, lambda: _encode(model, [(texts, reading)])[0])
     else:
-        states, pooled = _encode(model, texts, reading)
+        states, pooled = _encode(model, [(texts, reading)])[0]
     if negative and not any(stage.text for stage in stages):
         states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
     if not (states.isfinite().all() and pooled.isfinite().all()):
@@ -175,8 +233,27 @@ def _entries(
     return tuple(Entry(*entry) for entry in zip((stage.until for stage in stages), states, vectors, strict=True))
 
 
-def _encode(model: Encoders, texts: Sequence[str], reading: _Reading) -> tuple[Tensor, Tensor]:
-    """Cross attention (B, 77 * chunks, W) and pooled (B, P) of the schedule's texts of one prompt."""
+def _encode(model: Encoders, asked: Sequence[_Key]) -> list[_States]:
+    """What the encoders make of each schedule's texts of one prompt; one encoder at a time is on the device."""
+    rows = [_rows(model, *one) for one in asked]
+    like = model.clip_g.model.text_projection
+    more_l, more_g = (model.words.vectors(part, like) for part in ("clip_l", "clip_g"))
+    of_l: list[list[Tensor]] = []
+    with _visiting(model.clip_l, model.device) as clip_l:
+        for skip, some in groupby(zip(asked, rows, strict=True), key=lambda one: one[0][1].skip):
+            of_l += _run(clip_l, [rows_l for _, (rows_l, _) in some], model.device, skip, more_l)
+    with _visiting(model.clip_g, model.device) as clip_g:
+        of_g = _run(clip_g, [rows_g for _, rows_g in rows], model.device, more_g)
+    found = []
+    for (_, reading), (rows_l, rows_g), (h_l,), (h_g, pooled) in zip(asked, rows, of_l, of_g, strict=True):
+        weighed = [_weigh(*side, reading.mode) for side in ((h_l, rows_l), (h_g, rows_g))]
+        states = torch.cat(weighed, dim=-1)  # (B, chunks, 77, W)
+        found.append((states.flatten(1, 2).to(like.dtype), pooled[:, 0]))
+    return found
+
+
+def _rows(model: Encoders, texts: Sequence[str], reading: _Reading) -> tuple[_Rows, _Rows]:
+    """The chunks of each text for both encoders, as many for every text."""
     is_literal = reading.mode == "None"
     sides = [
         [
@@ -186,24 +263,36 @@ def _encode(model: Encoders, texts: Sequence[str], reading: _Reading) -> tuple[T
         for tokenize in (tokenizer_l(), tokenizer_g())
     ]
     count = max(len(row) for side in sides for row in side)
-    rows_l, rows_g = ([row + (EMPTY,) * (count - len(row)) for row in side] for side in sides)
-    like = model.clip_g.model.text_projection
-    more_l, more_g = (model.words.vectors(part, like) for part in ("clip_l", "clip_g"))
-    (hidden_l,) = _run(lambda tokens: (model.clip_l(tokens, reading.skip, more_l),), rows_l, like.device)
-    hidden_g, pooled = _run(lambda tokens: model.clip_g(tokens, more_g), rows_g, like.device)
-    sides_weighed = [_weigh(*side, reading.mode) for side in ((hidden_l, rows_l), (hidden_g, rows_g))]
-    states = torch.cat(sides_weighed, dim=-1)  # (B, chunks, 77, W)
-    return states.flatten(1, 2).to(like.dtype), pooled[:, 0]
+    of_l, of_g = ([row + (EMPTY,) * (count - len(row)) for row in side] for side in sides)
+    return of_l, of_g
 
 
-def _run(
-    encoder: Callable[[Tensor], tuple[Tensor, ...]], rows: Sequence[Sequence[Chunk]], device: torch.device
-) -> list[Tensor]:
-    """The encoder's outputs (B, chunks, ...) for B rows of as many chunks; equal chunks are encoded once."""
+@contextmanager
+def _visiting(encoder: nn.Module, device: torch.device) -> Iterator[Callable[..., Any]]:
+    """`encoder` as a function that computes on `device`; its weights stay where they are, a copy is there meanwhile."""
+    if next(encoder.parameters()).device == device:
+        yield encoder
+        return
+    there = {name: tensor.to(device) for name, tensor in encoder.state_dict().items()}
+    yield lambda *inputs: functional_call(encoder, there, inputs)
+    there.clear()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # the copy lay in pieces, of no use to larger maps
+
+
+def _run(encoder: Callable[..., Any], asked: Sequence[_Rows], device: torch.device, *others: Any) -> list[list[Tensor]]:
+    """For each asked B rows of as many chunks the encoder's outputs (B, chunks, ...) on the CPU.
+
+    Equal chunks are encoded once. others: what the encoder is given beside the tokens.
+    """
     numbers: dict[tuple[int, ...], int] = {}
-    places = [[numbers.setdefault(chunk.tokens, len(numbers)) for chunk in row] for row in rows]
-    calls = [encoder(tokens) for tokens in torch.tensor(list(numbers), device=device).split(AT_ONCE)]
-    return [torch.cat(outputs)[torch.tensor(places, device=device)] for outputs in zip(*calls, strict=True)]
+    places = [[[numbers.setdefault(chunk.tokens, len(numbers)) for chunk in row] for row in rows] for rows in asked]
+    calls = []
+    for tokens in torch.tensor(list(numbers), device=device).split(AT_ONCE):
+        made = encoder(tokens, *others)
+        calls.append([output.cpu() for output in (made if isinstance(made, tuple) else (made,))])
+    outputs = [torch.cat(parts_of) for parts_of in zip(*calls, strict=True)]
+    return [[output[torch.tensor(own)] for output in outputs] for own in places]
 
 
 def _weigh(states: Tensor, rows: Sequence[Sequence[Chunk]], mode: str) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ohwx_compare.core.request.job import SoftInpaint
 from ohwx_compare.engine.conditioning import Conditioning, Entry
 from ohwx_compare.engine.levels import ModelSigmas
+from ohwx_compare.engine.running import sent
 from ohwx_compare.engine.soft_inpaint import blend_softly
 from ohwx_compare.engine.weights import LoadedUNet
 from ohwx_compare.models.unet import Context, UNet
@@ -212,7 +213,9 @@ def _plan(
     for image, (conditioning, chosen) in enumerate(zip(conditionings, entries, strict=True)):
         texts = [schedule[i] for schedule, i in zip(_schedules(conditioning), chosen, strict=True)]
         longest = max(len(text.crossattn) for text in texts[:-1])
-        contexts = [_lengthen(text.crossattn, longest) for text in texts[:-1]] + [texts[-1].crossattn]
+        contexts = _evened(
+            conditioning, [_lengthen(text.crossattn, longest) for text in texts[:-1]], texts[-1].crossattn
+        )
         own = [(image, context, text.vector) for context, text in zip(contexts, texts, strict=True)]
         numbers = list(range(len(rows), len(rows) + len(own)))
         owned.append(numbers if scales else [*numbers[:-1], numbers[0]])
@@ -254,11 +257,26 @@ def _parts(
     return tuple(parts)
 
 
+def _evened(conditioning: Conditioning, parts: list[Tensor], negative: Tensor) -> list[Tensor]:
+    """The texts of an image, the negative last, with the lengths that its job asks for; each (L, W).
+
+    `pad_cond_uncond` and `pad_cond_uncond_v0` there; the prompt is filled up even where the negative is left out.
+    """
+    length, other = len(parts[0]), len(negative)
+    if conditioning.negative_follows:
+        return [*parts, _lengthen(negative, length)[:length]]
+    if conditioning.padding is None:
+        return [*parts, negative]
+    empty = conditioning.padding
+    more, less = [empty] * ((other - length) // len(empty)), [empty] * ((length - other) // len(empty))
+    return [*(torch.cat([part, *more]) for part in parts), torch.cat([negative, *less])]
+
+
 def _lengthen(context: Tensor, length: int) -> Tensor:
     """`context` (L, W) with its last vector repeated up to `length`, as the webui aligns the parts of an AND."""
     missing = length - len(context)
-    return torch.cat([context, context[-1:].expand(missing, -1)]) if missing else context
+    return torch.cat([context, context[-1:].expand(missing, -1)]) if missing > 0 else context
 
 
 def _stack(tensors: Sequence[Tensor], like: Tensor) -> Tensor:
-    return torch.stack(list(tensors)).to(like)
+    return sent(torch.stack(list(tensors)).to(like.dtype), like.device)

@@ -1,4 +1,4 @@
-"""Faces in pictures: a YOLOv8 file, or the cascade that OpenCV ships, where it is asked for.
+"""Faces in pictures: a YOLOv8 file, MediaPipe's detectors, or the cascade that OpenCV ships, where it is asked for.
 
 `find_detector` looks a detector up by the name an infotext gives it.
 """
@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,9 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.request.face import CASCADE
+from ohwx_compare.core.request.face import CASCADE, MEDIAPIPE
+from ohwx_compare.engine.detection import Detection, Detector
 from ohwx_compare.engine.detector_file import read_detector
 from ohwx_compare.engine.letterbox import Letterbox
+from ohwx_compare.engine.mediapipe_faces import MediaPipeFaces
 from ohwx_compare.engine.nms import suppress
 from ohwx_compare.engine.segments import picture_mask, stretched_mask
 from ohwx_compare.errors import DetectorError
@@ -30,29 +31,6 @@ __all__ = ["Cascade", "Detection", "Detector", "Found", "Yolo", "find_detector"]
 
 _GREY = 114  # of the letterbox's padding
 _BATCH = 8  # pictures at once on a GPU
-
-
-@dataclass(frozen=True, eq=False)
-class Detection:
-    """One face (or whatever the detector was trained on)."""
-
-    box: Box  # px of the picture, inside it
-    confidence: float  # 0..1
-    mask: np.ndarray | None = None  # bool (height, width) of the whole picture; only from segmentation heads
-    stretched: np.ndarray | None = None  # uint8 (height, width), the same as ADetailer puts it; see `segments`
-
-
-class Detector(Protocol):
-    """Finds faces in pictures."""
-
-    name: str  # as shown to people: the file's name, or "opencv-frontalface"
-    sha256: str  # of the file, lower case hex
-    kind: str  # "yolov8", "yolov8-seg" or "cascade"
-    note: str  # what a person should know about this detector; "" if it is the one that was asked for
-
-    def detect(self, images: Sequence[Image.Image], confidence: float) -> list[list[Detection]]:
-        """For each picture the detections more certain than `confidence` (0..1), by falling confidence."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,14 +176,16 @@ class Cascade:
 
 
 def find_detector(name: str, folders: Sequence[Path], *, device: str = "cpu") -> Detector:
-    """The detector an infotext calls `name`: a file (see `files.detectors.detector_file`), or OpenCV's cascade.
+    """The detector an infotext calls `name`: a file (see `files.detectors.detector_file`), or one that needs none.
 
-    Raises DetectorError for MediaPipe's names, for a file that cannot be read, and for one that is not there, naming
-    those that are.
+    Raises DetectorError for a file that cannot be read, for one that is not there, naming those that are, and for
+    MediaPipe's where the package is not installed.
     """
     if name == CASCADE:
         return Cascade()
-    path = None if name.startswith("mediapipe_") else detector_file(name, folders)
+    if name in MEDIAPIPE:
+        return MediaPipeFaces(name)
+    path = detector_file(name, folders)
     if path is None:
         raise missing_detector(name, folders)
     return Yolo(path, device=device)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from ohwx_compare.core.request.hires import LATENT_UPSCALERS, Enlarged, enlarged, first_pass, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
+from ohwx_compare.engine.autoencode import decode_all, encode_all
 from ohwx_compare.engine.render import DrawnLatents, ModelOf, NotedImage, Start
 from ohwx_compare.engine.running import Counter
 from ohwx_compare.engine.samplers import find_solver
@@ -63,7 +64,7 @@ def _enlarged(
 ) -> tuple[list[Image.Image], list[tuple[str, ...]]]:
     """The pictures of the first pass, made larger, and their notes."""
     with tiled(first.model, job.tiling):
-        decoded = [render.decode(first.model, one[None]) for one in first.latents]
+        decoded = list(decode_all(first.model, first.latents))
     images = [resized(image, (size.width, size.height), enlarge) for image, _ in decoded]
     return images, [(*said, *more) for said, (_, more) in zip(first.notes, decoded, strict=True)]
 
@@ -73,7 +74,7 @@ def _encoded(
 ) -> Start:
     """Pictures, each with its job's seed, as the start of the second pass."""
     with tiled(model, jobs[0].tiling):
-        encoded = [render.encode(model, image, job.seed) for image, job in zip(images, jobs, strict=True)]
+        encoded = encode_all(model, images, [job.seed for job in jobs])
     latents, more = zip(*encoded, strict=True)
     return Start(torch.cat(latents), None, tuple((*said, *own) for said, own in zip(notes, more, strict=True)))
 

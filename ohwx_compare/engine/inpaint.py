@@ -4,7 +4,7 @@ The webui's arithmetic (StableDiffusionProcessingImg2Img.init and apply_overlay,
 rounded latent mask unless it is soft. The blur comes before the crop, so the crop grows with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -32,7 +32,10 @@ from ohwx_compare.engine.weights import Model
 from ohwx_compare.errors import ExperimentError, ImageError
 from ohwx_compare.files import masks as m
 
-__all__ = ["inpaint"]
+__all__ = ["Between", "inpaint"]
+
+Between = Callable[[int, NotedImage], NotedImage]
+"""What becomes of the picture of this place among the jobs, at the job's size."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,13 @@ def inpaint(
     on_step: Counter | None = None,
     *,
     model_of: ModelOf | None = None,
+    between: Between | None = None,
 ) -> list[NotedImage]:
     """Inpaint the white of each mask ("L", its image's size) in each image (RGB), in the jobs' order.
 
     With `only_masked` a picture keeps its size, else it gets the job's. A black mask with `only_masked` inpaints
-    everything, as in the webui, with a note. model_of: as for `render.draw_latents`.
+    everything, as in the webui, with a note. model_of: as for `render.draw_latents`. between: changes what was drawn
+    before it is put into its picture; it may draw in between.
     Raises ImageError where a mask has another size; else like `txt2img`.
     """
     ready = [_prepare(*one) for one in zip(jobs, images, masks, strict=True)]
@@ -82,7 +87,8 @@ def inpaint(
         drawn = draw_latents(model, plain, start, on_step, model_of=model_of)
         decoded = decode_batch(plain, drawn)
         for at, i in enumerate(group):
-            pictures.append(_softened(ready[i], begun[at], drawn.latents[at], mask[at]).finish(decoded[at]))
+            one = between(i, decoded[at]) if between else decoded[at]
+            pictures.append(_softened(ready[i], begun[at], drawn.latents[at], mask[at]).finish(one))
     return pictures
 
 

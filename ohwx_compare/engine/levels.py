@@ -14,19 +14,21 @@ class ModelSigmas:
 
     "scaled linear" betas from 0.00085 to 0.012 in float64, sigma^2 = (1 - a) / a of their cumulated product a, cast to
     float32 (generative-models, LegacyDDPMDiscretization; k-diffusion, DiscreteSchedule). With `zero_snr` the last one
-    is next to pure noise, about 4519.
+    is next to pure noise, about 4519. With `halved` each step of that is rounded to half precision, as the webui does
+    for old seeds (modules/sd_models.py, 82a973c: `apply_alpha_schedule_override`).
     """
 
     first_time, last_time = 0, 999
 
-    def __init__(self, *, zero_snr: bool = False) -> None:
+    def __init__(self, *, zero_snr: bool = False, halved: bool = False) -> None:
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
         alphas_cumprod = torch.cumprod(1 - betas, 0).float()
         if zero_snr:
             alphas_cumprod = _rescale_to_zero_snr(alphas_cumprod)
-        self.alphas_cumprod = alphas_cumprod
-        self.sigmas = ((1 - alphas_cumprod) / alphas_cumprod) ** 0.5  # (1000,)
-        self.log_sigmas = self.sigmas.log()
+        rounded = _to_half if halved else _as_it_is
+        self.alphas_cumprod = a = rounded(alphas_cumprod)
+        self.sigmas = rounded(rounded(rounded(1 - a) / a) ** 0.5)  # (1000,)
+        self.log_sigmas = rounded(self.sigmas.log())
 
     @property
     def smallest(self) -> float:
@@ -70,9 +72,10 @@ class ConsistencySigmas(ModelSigmas):
     SIGMA_DATA = 0.5
     first_time, last_time = 19, 999
 
-    def __init__(self, *, zero_snr: bool = False) -> None:
-        super().__init__(zero_snr=zero_snr)
-        self.sigmas = self.sigmas[self.STRIDE - 1 :: self.STRIDE]  # (50,)
+    def __init__(self, *, zero_snr: bool = False, halved: bool = False) -> None:
+        super().__init__(zero_snr=zero_snr, halved=halved)
+        a = self.alphas_cumprod[self.STRIDE - 1 :: self.STRIDE]
+        self.sigmas = ((1 - a) / a) ** 0.5  # (50,)
         self.log_sigmas = self.sigmas.log()
 
     def time(self, sigma: float) -> float:
@@ -89,6 +92,14 @@ class ConsistencySigmas(ModelSigmas):
         """Weights that leave x as it is where there is no noise: c_out and c_skip at ten times the time."""
         scaled, data = 10 * self.time(sigma), self.SIGMA_DATA**2
         return scaled / (scaled**2 + data) ** 0.5, data / (scaled**2 + data)
+
+
+def _to_half(numbers: torch.Tensor) -> torch.Tensor:
+    return numbers.half().float()
+
+
+def _as_it_is(numbers: torch.Tensor) -> torch.Tensor:
+    return numbers
 
 
 def _rescale_to_zero_snr(alphas_cumprod: torch.Tensor) -> torch.Tensor:

@@ -8,10 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -21,6 +18,7 @@ from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import Job, SoftInpaint
 from ohwx_compare.core.request.steps import steps_run
 from ohwx_compare.engine.adaptive import dpm_adaptive
+from ohwx_compare.engine.autoencode import decode_all, encode_all
 from ohwx_compare.engine.conditioning import Conditioning, condition
 from ohwx_compare.engine.denoiser import Blend, Denoiser, Guidance, Handover
 from ohwx_compare.engine.noise import Brownian, ImageNoise, pick_source
@@ -33,10 +31,8 @@ from ohwx_compare.engine.weights import LoadedUNet, Model
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.colours import with_colours_of
 from ohwx_compare.files.masks import fitted
-from ohwx_compare.models.vae import LATENT_SCALE, VAE
 
 __all__ = [
-    "Autoencoder",
     "Before",
     "DrawnLatents",
     "ModelOf",
@@ -44,11 +40,9 @@ __all__ = [
     "Start",
     "canvas_of",
     "coloured",
-    "decode",
     "decode_batch",
     "draw_batch",
     "draw_latents",
-    "encode",
     "encode_start",
     "img2img",
     "job_batches",
@@ -60,18 +54,6 @@ __all__ = [
 _OWN = frozenset({  # of a batch's jobs
     "prompt", "negative", "seed", "subseed", "subseed_strength", "cfg", "clip_skip", "hires_prompt", "hires_negative",
 })  # fmt: skip
-
-
-class Autoencoder(Protocol):
-    """What encoding and decoding need of a model."""
-
-    @property
-    def vae(self) -> VAE:
-        """It runs in its own dtype."""
-
-    @property
-    def path(self) -> Path:
-        """The checkpoint, for errors."""
 
 
 @dataclass(frozen=True)
@@ -190,12 +172,9 @@ def draw_batch(
 
 def decode_batch(jobs: Sequence[Job], drawn: DrawnLatents) -> list[NotedImage]:
     """The pictures of a batch's latents, with their notes."""
-    pictures = []
     with tiled(drawn.model, jobs[0].tiling):
-        for one, said in zip(drawn.latents, drawn.notes, strict=True):
-            image, decoded = decode(drawn.model, one[None])
-            pictures.append(NotedImage(image, tuple(dict.fromkeys((*said, *decoded)))))
-    return pictures
+        decoded = zip(drawn.notes, decode_all(drawn.model, drawn.latents), strict=True)
+        return [NotedImage(image, tuple(dict.fromkeys((*said, *more)))) for said, (image, more) in decoded]
 
 
 def draw_latents(
@@ -278,7 +257,7 @@ def latents(
     """
     job = jobs[0]
     solver = find_solver(job.sampler)
-    levels = solver.sigmas(zero_snr=model.zero_snr or job.zero_snr)
+    levels = solver.sigmas(zero_snr=model.zero_snr or job.zero_snr, halved=job.half_levels)
     route = find_route(job, solver, levels)
     rows = solver.rows(route.levels, job) if solver.rows else []
     x, noise = _noises(model, jobs, solver, route)
@@ -334,50 +313,9 @@ def _guidance(jobs: Sequence[Job], solver: Solver, rows: Sequence[SolverRow]) ->
 
 
 def encode_start(model: Model, jobs: Sequence[Job], images: Sequence[Image.Image], mask: Tensor | None = None) -> Start:
-    """Encode pictures as a batch's start, one at a time to spare memory; latents of another size are resized."""
+    """Encode pictures as a batch's start; latents of another size are resized."""
     with tiled(model, jobs[0].tiling):
-        encoded = [encode(model, image, job.seed) for job, image in zip(jobs, images, strict=True)]
+        encoded = encode_all(model, images, [job.seed for job in jobs])
     size = (jobs[0].height // 8, jobs[0].width // 8)
     sized = [z if z.shape[-2:] == size else F.interpolate(z, size, mode="bilinear") for z, _ in encoded]
     return Start(torch.cat(sized), mask, tuple(notes for _, notes in encoded))
-
-
-def encode(model: Model, image: Image.Image, seed: int) -> tuple[Tensor, tuple[str, ...]]:
-    """`image` (RGB, at least 8 px a side, the rest over 8 is lost) as scaled latents (1, 4, h, w) float32, and notes.
-
-    DrawnLatents from the VAE's posterior with `seed` alone, so that the result does not depend on earlier pictures.
-    """
-    pixels = torch.from_numpy(np.array(image, dtype=np.float32)).permute(2, 0, 1)[None] / 255 * 2 - 1
-    moments, notes = _through(model, model.vae.encode, pixels.to(model.device), "encode")
-    mean, log_variance = moments.chunk(2, dim=1)
-    std = (0.5 * log_variance.clamp(-30, 20)).exp()
-    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed)).to(mean)
-    return (mean + std * noise) * LATENT_SCALE, notes
-
-
-def decode(model: Autoencoder, z: Tensor) -> tuple[Image.Image, tuple[str, ...]]:
-    """Scaled latents (1, 4, h, w) as a picture (RGB), values truncated like the webui's, and notes."""
-    pixels, notes = _through(model, model.vae.decode, 1 / LATENT_SCALE * z, "decode")
-    pixels = ((pixels[0] + 1) / 2).clamp(0, 1) * 255
-    return Image.fromarray(pixels.to(torch.uint8).permute(1, 2, 0).cpu().numpy()), notes
-
-
-def _through(
-    model: Autoencoder, way: Callable[[Tensor], Tensor], x: Tensor, what: str
-) -> tuple[Tensor, tuple[str, ...]]:
-    """`way` through the VAE in its dtype, float32 in and out; NaN in half precision is computed again in float32."""
-    dtype = next(model.vae.parameters()).dtype
-    if x.device.type == "cpu":
-        x = x.contiguous(memory_format=torch.channels_last)  # a fifth faster there; the UNet gains nothing
-    y = way(x.to(dtype)).float()
-    if torch.isfinite(y).all():
-        return y, ()
-    if dtype is not torch.float32:
-        try:
-            model.vae.float()
-            y = way(x)
-        finally:
-            model.vae.to(dtype)
-        if torch.isfinite(y).all():
-            return y, (f"the VAE ran in float32 to {what}: in {str(dtype).removeprefix('torch.')} it gave NaN",)
-    raise HostError(f"The VAE of {model.path.name} gave NaN in float32; the file is damaged; choose another VAE.")

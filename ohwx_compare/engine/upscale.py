@@ -4,23 +4,16 @@ The webui's arithmetic, to the size of tiles and the linear seams between them: 
 modules/upscaler_utils.py, modules/images.py (resize_image, split_grid, combine_grid) at 82a973c.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from ohwx_compare.engine.unpickle import read_pt
-from ohwx_compare.errors import CheckpointError
-from ohwx_compare.files.checkpoint import read_header
-from ohwx_compare.models.esrgan import ESRGAN, ESRGANConfig
-from ohwx_compare.models.unfilled import unfilled
-
-__all__ = ["TILE", "Enlarge", "in_tiles", "read_upscaler", "resized"]
+__all__ = ["TILE", "Enlarge", "Upscaler", "in_tiles", "resized"]
 
 TILE, OVERLAP = 192, 8  # px; the webui's defaults
 _MOST_TIMES = 3  # that a network is applied to reach a size
@@ -28,10 +21,16 @@ _MOST_TIMES = 3  # that a network is applied to reach a size
 Enlarge = Callable[[Image.Image, float], Image.Image]
 """A picture (RGB) made larger: by the factor that is asked for, or by one of its own, whatever is asked for."""
 
-_INNER = re.compile(r"(?:model\.1\.sub|RRDB_trunk|body)\.(\d+)\.(?:RDB|rdb)([123])\.conv([1-5])(?:\.0)?\.(weight|bias)")
-_NAMES = {"trunk_conv": "conv_body", "HRconv": "conv_hr", "upconv1": "conv_up1", "upconv2": "conv_up2"}
-_SEQUENCE = re.compile(r"model\.(\d+)\.(weight|bias)")
-_AFTER_BODY = re.compile(r"model\.1\.sub\.\d+\.(weight|bias)")
+
+@dataclass(frozen=True)
+class Upscaler:
+    """A network that makes pictures larger, and how its tiles become one picture."""
+
+    through: Callable[[Tensor], Tensor]  # (1, 3, h, w), blue first, 0..1 -> (1, 3, scale * h, scale * w)
+    scale: int
+    like: Tensor  # of the network's device and dtype
+    is_averaged: bool = False  # where tiles overlap; else each is blended into those before it
+    tile: int = TILE  # px
 
 
 def resized(image: Image.Image, size: tuple[int, int], enlarge: Enlarge | None) -> Image.Image:
@@ -49,14 +48,19 @@ def resized(image: Image.Image, size: tuple[int, int], enlarge: Enlarge | None) 
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def in_tiles(model: ESRGAN, image: Image.Image, tile: int = TILE, overlap: int = OVERLAP) -> Image.Image:
+@torch.inference_mode()
+def in_tiles(network: Upscaler, image: Image.Image, tile: int | None = None, overlap: int = OVERLAP) -> Image.Image:
     """`image` (RGB) through the network, in tiles of `tile` px that overlap by at least `overlap`; 0 is in one piece.
 
-    A picture smaller than a tile is drawn with black around it, as the webui does.
+    tile: None is the network's own. A picture smaller than a tile is drawn with black around it, as the webui does,
+    except where overlaps are averaged.
     """
+    tile = network.tile if tile is None else tile
     if tile <= 0:
-        return _through(model, image)
-    scale = model.config.scale
+        return _picture(network.through(_pixels(network, image)))
+    if network.is_averaged:
+        return _picture(_averaged(network, _pixels(network, image), tile, overlap))
+    scale = network.scale
     lefts, tops = _starts(image.width, tile, overlap), _starts(image.height, tile, overlap)
     whole = Image.new("RGB", (image.width * scale, image.height * scale))
     ramp = (np.arange(overlap * scale, dtype=np.float32) * 255 / (overlap * scale)).astype(np.uint8)
@@ -65,7 +69,8 @@ def in_tiles(model: ESRGAN, image: Image.Image, tile: int = TILE, overlap: int =
     for top in tops:
         row = Image.new("RGB", (whole.width, tile * scale))
         for left in lefts:
-            drawn = _through(model, image.crop((left, top, left + tile, top + tile)))
+            piece = image.crop((left, top, left + tile, top + tile))
+            drawn = _picture(network.through(_pixels(network, piece)))
             _lay(row, drawn, (left * scale, 0), across)
         _lay(whole, row, (0, top * scale), down)
     return whole
@@ -91,60 +96,28 @@ def _lay(under: Image.Image, piece: Image.Image, at: tuple[int, int], ramp: Imag
     under.paste(piece.crop((*rest, *piece.size)), (x + rest[0], y + rest[1]))
 
 
-@torch.inference_mode()
-def _through(model: ESRGAN, image: Image.Image) -> Image.Image:
-    """One piece through the network, which sees blue first."""
-    weight = model.conv_first.weight
+def _averaged(network: Upscaler, x: Tensor, tile: int, overlap: int) -> Tensor:
+    """`x` (1, 3, h, w) tile by tile, from the left and the top on, the last ones at the far edges."""
+    height, width = x.shape[-2:]
+    side, scale = min(tile, height, width), network.scale
+    step = max(side - overlap, 1)
+    total = x.new_zeros(1, 3, height * scale, width * scale)
+    times = torch.zeros_like(total)
+    for top in (*range(0, height - side, step), height - side):
+        for left in (*range(0, width - side, step), width - side):
+            here = ..., slice(top * scale, (top + side) * scale), slice(left * scale, (left + side) * scale)
+            total[here] += network.through(x[..., top : top + side, left : left + side])
+            times[here] += 1
+    return total / times
+
+
+def _pixels(network: Upscaler, image: Image.Image) -> Tensor:
+    """A picture as the network sees it: blue first."""
     pixels = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1].transpose(2, 0, 1)) / 255
-    drawn = model(torch.from_numpy(pixels)[None].to(weight))[0].float().cpu().clamp(0, 1).numpy()
-    rounded = (255.0 * np.moveaxis(drawn, 0, 2)).round().astype(np.uint8)
+    return torch.from_numpy(pixels)[None].to(network.like)
+
+
+def _picture(drawn: Tensor) -> Image.Image:
+    """What a network made (1, 3, h, w), as a picture."""
+    rounded = (255.0 * np.moveaxis(drawn[0].float().cpu().clamp(0, 1).numpy(), 0, 2)).round().astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(rounded[:, :, ::-1]))
-
-
-def read_upscaler(path: Path, *, device: torch.device, dtype: torch.dtype) -> ESRGAN:
-    """The network in a `.pth` or `.safetensors`, in old or new naming.
-
-    Raises CheckpointError for another architecture, DetectorError for a `.pth` that cannot be read or is unsafe.
-    """
-    state = {_name(name, tensors): tensor for tensors in [_tensors(path)] for name, tensor in tensors.items()}
-    try:
-        config = ESRGANConfig.from_shapes({name: tuple(tensor.shape) for name, tensor in state.items()})
-        with unfilled():
-            model = ESRGAN(config)
-        model.load_state_dict(state, assign=True)
-    except (KeyError, IndexError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{path.name} is not an upscaler of ESRGAN's kind, which alone is supported; choose another, such as "
-            "4x-UltraSharp or RealESRGAN_x4plus."
-        ) from error
-    return model.to(device=device, dtype=dtype).eval().requires_grad_(False)
-
-
-def _tensors(path: Path) -> Mapping[str, Tensor]:
-    if path.suffix.lower() == ".safetensors":
-        from safetensors.torch import load_file
-
-        read_header(path)
-        return load_file(path)
-    found = read_pt(path)
-    for key in ("params_ema", "params", "state_dict"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if not isinstance(found, dict) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
-        raise CheckpointError(f"{path.name} holds no weights of an upscaler; choose another file.")
-    return {str(name).removeprefix("module."): tensor for name, tensor in found.items()}
-
-
-def _name(name: str, tensors: Mapping[str, Tensor]) -> str:
-    """BasicSR's name of a tensor."""
-    if match := _INNER.fullmatch(name):
-        return f"body.{match[1]}.rdb{match[2]}.conv{match[3]}.{match[4]}"
-    if match := _AFTER_BODY.fullmatch(name):
-        return f"conv_body.{match[1]}"
-    if match := _SEQUENCE.fullmatch(name):
-        order = sorted({int(m[1]) for other in tensors if (m := _SEQUENCE.fullmatch(other))})
-        place = order.index(int(match[1]))
-        ends = {0: "conv_first", len(order) - 1: "conv_last", len(order) - 2: "conv_hr"}
-        return f"{ends.get(place, f'conv_up{place}')}.{match[2]}"
-    layer, _, kind = name.rpartition(".")
-    return f"{_NAMES.get(layer, layer)}.{kind}"

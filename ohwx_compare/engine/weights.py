@@ -83,7 +83,10 @@ class LoadedUNet:
 
 @dataclass(frozen=True, kw_only=True)
 class Model(LoadedUNet):
-    """A checkpoint in memory: modules in eval mode, without gradients, on one device and in one dtype."""
+    """A checkpoint in memory: modules in eval mode, without gradients, in one dtype.
+
+    UNet and VAE are on one device, the text encoders in the host's memory, from where they visit it.
+    """
 
     vae: VAE
     clip_l: ClipL
@@ -92,11 +95,21 @@ class Model(LoadedUNet):
     encoded: Encoded = field(default_factory=Encoded)
     worn: tuple[Network, ...] = ()  # the LoRAs that are in its weights
     words: Embeddings = NO_EMBEDDINGS  # the embeddings that prompts may name
+    overflowing: set[str] = field(default_factory=set)  # hashes of VAEs that gave NaN in half precision
 
     @cached_property
     def encoders(self) -> str:
         """A hash of both text encoders' weights as their file stores them; "" where it is not known."""
-        own = sorted((n, s) for n, s in self.seals.items() if n.startswith((PREFIXES["clip_l"], PREFIXES["clip_g"])))
+        return self._hash("clip_l", "clip_g")
+
+    @cached_property
+    def vae_hash(self) -> str:
+        """The same of the VAE's."""
+        return self._hash("vae")
+
+    def _hash(self, *parts: str) -> str:
+        prefixes = tuple(PREFIXES[part] for part in parts)
+        own = sorted((name, seal) for name, seal in self.seals.items() if name.startswith(prefixes))
         return hashlib.sha256(repr(own).encode()).hexdigest() if own else ""
 
 
@@ -124,13 +137,15 @@ class Checked:
     zero_snr: bool
 
     def fits(self, model: Model, device: torch.device, dtype: torch.dtype) -> bool:
-        """Whether `model` is memory for it: on `device`, all in `dtype`, the same tensors in all four parts."""
-        wanted = torch.empty(0, device=device, dtype=dtype)  # CUDA's tensors name their number, "cuda" does not
-        return all(
-            source.shapes == {name: tuple(tensor.shape) for name, tensor in held.items()}
-            and all((t.device, t.dtype) == (wanted.device, wanted.dtype) for t in held.values())
-            for source, held in ((s, getattr(model, part).state_dict()) for part, s in self.sources.items())
-        )
+        """Whether `model` is memory for it: for `device`, all in `dtype`, the same tensors in all four parts."""
+        for part, source in self.sources.items():
+            held: Mapping[str, Tensor] = getattr(model, part).state_dict()
+            wanted = torch.empty(0, device=_home(part, device), dtype=dtype)  # "cuda" alone names no number
+            if source.shapes != {name: tuple(tensor.shape) for name, tensor in held.items()}:
+                return False
+            if any((t.device, t.dtype) != (wanted.device, wanted.dtype) for t in held.values()):
+                return False
+        return True
 
     def load(
         self, *, device: torch.device, dtype: torch.dtype, seals: Seals | None = None, into: Model | None = None
@@ -155,7 +170,7 @@ class Checked:
 
     def _empty(self, device: torch.device, dtype: torch.dtype) -> Model:
         """A model whose memory holds no weights yet."""
-        unet, vae, clip_l, clip_g = (_empty(self.sources[part], device, dtype) for part in PREFIXES)
+        unet, vae, clip_l, clip_g = (_empty(self.sources[part], _home(part, device), dtype) for part in PREFIXES)
         if not (
             isinstance(unet, UNet) and isinstance(vae, VAE) and isinstance(clip_l, ClipL) and isinstance(clip_g, ClipG)
         ):
@@ -300,6 +315,11 @@ def _source(part: str, header: Header, prefix: str) -> _Source:
         raise CheckpointError(f"{header.path.name} has tensors under {prefix} of a shape that no SDXL has.") from error
     _check(header.path.name, prefix, module, shapes)
     return _Source(module.eval(), header, prefix)
+
+
+def _home(part: str, device: torch.device) -> torch.device:
+    """Where a part lies: the text encoders in the host's memory, from where they visit the device."""
+    return torch.device("cpu") if part in ("clip_l", "clip_g") else device
 
 
 def _empty(source: _Source, device: torch.device, dtype: torch.dtype) -> nn.Module:

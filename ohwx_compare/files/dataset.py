@@ -49,6 +49,7 @@ _DAMAGED = (
     KeyError,
     IndexError,
     AttributeError,
+    RuntimeError,
     struct.error,
     zlib.error,
 )

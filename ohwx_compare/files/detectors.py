@@ -2,14 +2,22 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
-from ohwx_compare.core.request.face import CASCADE
+from ohwx_compare.core.request.face import CASCADE, MEDIAPIPE
 from ohwx_compare.errors import DetectorError, MissingDetectorError
 
-__all__ = ["adetailer_cache", "detector_file", "detectors_there", "missing_detector"]
+__all__ = ["adetailer_cache", "detector_file", "detectors_there", "has_detector", "mediapipe_files", "missing_detector"]
 
 _SUFFIXES = (".pt", ".safetensors")
+_SHORT = "face_detection/face_detection_short_range.tflite"
+_FILES = MappingProxyType(dict(zip(MEDIAPIPE, (  # below the package's folder of modules
+    ("face_detection/face_detection_full_range_sparse.tflite",), (_SHORT,),
+    (_SHORT, "face_landmark/face_landmark.tflite"), (_SHORT, "face_landmark/face_landmark.tflite"),
+), strict=True)))  # fmt: skip
 
 
 def detector_file(name: str, folders: Sequence[Path]) -> Path | None:
@@ -23,18 +31,44 @@ def detector_file(name: str, folders: Sequence[Path]) -> Path | None:
 
 
 def detectors_there(folders: Sequence[Path]) -> list[str]:
-    """The names of all that can be chosen: files, sorted without regard to case, and OpenCV's own last."""
+    """The names of all that can be chosen: files, sorted without regard to case, MediaPipe's, and OpenCV's own last."""
     files = {Path(name) for place in _places(folders) for _, _, names in os.walk(place) for name in names}
     names = {file.name for file in files if file.suffix in _SUFFIXES}
-    return [*sorted(names, key=str.casefold), CASCADE]
+    return [*sorted(names, key=str.casefold), *(name for name in MEDIAPIPE if has_detector(name, ())), CASCADE]
+
+
+def has_detector(name: str, folders: Sequence[Path]) -> bool:
+    """Whether a detector of this name is there, of whatever kind."""
+    if name in MEDIAPIPE:
+        with suppress(DetectorError):
+            return bool(mediapipe_files(name))
+    return name == CASCADE or detector_file(name, folders) is not None
+
+
+def mediapipe_files(name: str) -> list[Path]:
+    """What one of MediaPipe's detectors computes with; the package is not loaded.
+
+    Raises DetectorError where it is not installed or a version without them.
+    """
+    package = find_spec("mediapipe")
+    places = list(package.submodule_search_locations or ()) if package else []
+    files = [Path(place, "modules", file) for place in places[:1] for file in _FILES[name]]
+    if not files or not all(file.is_file() for file in files):
+        state = "brings no such detectors any more" if files else "is not installed"
+        raise DetectorError(
+            f"{name} is one of MediaPipe's detectors, and the package mediapipe {state}; install one that has them "
+            "(pip install 'mediapipe<0.10.30'), or choose a YOLOv8 file instead."
+        )
+    return files
 
 
 def missing_detector(name: str, folders: Sequence[Path]) -> DetectorError:
     """The error for a detector that is not there, with those that are."""
-    if name.startswith("mediapipe_"):
-        return DetectorError(
-            f"{name} is one of MediaPipe's detectors, which are not supported; choose a YOLOv8 file instead."
-        )
+    if name in MEDIAPIPE:
+        try:
+            mediapipe_files(name)
+        except DetectorError as error:
+            return error
     looked = ", ".join(map(str, _places(folders)))
     where = f"looked in: {looked}" if looked else "no folder of detectors was found"
     other = ", or put the file into one of these folders" if looked else ""

@@ -11,9 +11,11 @@ from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCh
 from ohwx_compare.files.checkpoint import sha256, short_hash
 from ohwx_compare.words import quoted
 
-__all__ = ["find", "list_checkpoints", "list_files", "pick"]
+__all__ = ["VAE_BESIDE", "find", "list_checkpoints", "list_files", "pick"]
 
 CHECKPOINT_SUFFIX = ".safetensors"
+VAE_BESIDE = (".vae.safetensors", ".vae.pt", ".vae.ckpt")
+"""How the webui tells VAEs among checkpoints."""
 
 Seems = Callable[[Path], str | None]  # the sha256 that a file seems to have; None where nothing tells
 
@@ -25,8 +27,8 @@ def _unseen(path: Path) -> None:
 
 
 def list_checkpoints(folder: Path) -> list[str]:
-    """Every .safetensors file in `folder` and below, as `list_files`."""
-    return list_files(folder, (CHECKPOINT_SUFFIX,))
+    """Every .safetensors file in `folder` and below that is not named as a VAE, as `list_files`."""
+    return [name for name in list_files(folder, (CHECKPOINT_SUFFIX,)) if not name.lower().endswith(VAE_BESIDE)]
 
 
 def list_files(folder: Path, suffixes: Sequence[str]) -> list[str]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ohwx_compare.errors import ImageError
+from ohwx_compare.files.jxl import has_jxl
 from ohwx_compare.words import quoted
 
 __all__ = ["PICTURES", "befores", "by_name", "is_possible", "pictures"]
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"}) | ({".jxl"} if has_jxl() else frozenset())
 _BEFORE = re.compile(r"(?P<stem>.+?)(?:-ad)?-before")  # a run's own name; the one that ADetailer gives
 _NUMBER = re.compile(r"([0-9]+)")
 _COUNTED = re.compile(r"(?P<number>\d{3,15})(?P<rest>-.+)")  # the webui's: 00012-1382869474

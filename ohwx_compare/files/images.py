@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.atomic import is_plain_file, sweep, write_bytes
+from ohwx_compare.files.jxl import learn_jxl
 from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, png_chunks
 from ohwx_compare.files.regular import require_regular
 
@@ -89,7 +90,7 @@ def _load(path: Path, read: Callable[[Image.Image], Image.Image], most_px: int |
     except UnidentifiedImageError as error:
         what = "is empty (0 bytes)" if path.stat().st_size == 0 else "is not a picture that Pillow can read"
         raise ImageError(f"{path} {what}; give a PNG, JPEG or WebP.") from error
-    except (OSError, SyntaxError, ValueError, zlib.error) as error:  # Pillow's ways to say "damaged"
+    except (OSError, SyntaxError, ValueError, RuntimeError, zlib.error) as error:  # Pillow's ways to say "damaged"
         raise ImageError(f"{path} cannot be read: {error}.") from error
 
 
@@ -109,6 +110,7 @@ def open_picture(source: Path | BinaryIO) -> Image.Image:
     Raises what Pillow does, and ValueError for such a PNG.
     """
     Image.init()
+    learn_jxl()
     if isinstance(source, Path):
         with source.open("rb") as file:
             _require_few_chunks(file)

@@ -1,6 +1,7 @@
 """The infotext of a picture file, read without decoding pixels: a grid of any size gives its text.
 
-It lies where the webui puts it: in a PNG's text chunk `parameters`, in the EXIF UserComment of JPEG, WebP and AVIF.
+It lies where the webui puts it: in a PNG's text chunk `parameters`, in the EXIF UserComment of JPEG, WebP, AVIF and,
+where Pillow reads it, JPEG XL.
 Source: PNG specification, 11.3.3 (text chunks) and 11.3.2.9 (eXIf).
 """
 
@@ -15,6 +16,7 @@ from ohwx_compare.core.infotext.infotext import decode_record, extra, parse
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.exif import comments, exif_blocks, other_texts, user_comment, xmp_texts
 from ohwx_compare.files.generation import Generation, generation_of
+from ohwx_compare.files.jxl import is_jxl, learn_jxl
 from ohwx_compare.files.png_chunks import PNG_HEAD, RECORD, part, png_chunks
 from ohwx_compare.files.regular import require_regular
 
@@ -177,7 +179,10 @@ def _unpacked(data: bytes) -> bytes:
 
 def _exif_text(path: Path, file: BinaryIO, start: bytes) -> str | None:
     if start[4:12] in (b"ftypavif", b"ftypavis"):
-        return user_comment(_avif_exif(path))
+        return user_comment(_found_exif(path, "AVIF, which this Pillow cannot read; install Pillow 11.3 or later"))
+    if is_jxl(start):
+        learn_jxl()
+        return user_comment(_found_exif(path, "JPEG XL, which Pillow cannot read here; install pillow-jxl-plugin"))
     if not (start.startswith(b"\xff\xd8") or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")):
         what = "is not a PNG, JPEG, WebP or AVIF" if start else "is empty (0 bytes)"
         raise ValueError(f"{what}; give a picture that carries an infotext")
@@ -185,8 +190,8 @@ def _exif_text(path: Path, file: BinaryIO, start: bytes) -> str | None:
     return next((text for text in texts if text), None)
 
 
-def _avif_exif(path: Path) -> bytes:
-    """The EXIF block as Pillow finds it. Raises ValueError where this Pillow reads no AVIF, or the file is damaged."""
+def _found_exif(path: Path, unread: str) -> bytes:
+    """The EXIF block as Pillow finds it. Raises ValueError where it cannot read the file, which is `unread`."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -196,4 +201,6 @@ def _avif_exif(path: Path) -> bytes:
     except Image.DecompressionBombError as error:
         raise ValueError(f"is too large to open: {error}") from error
     except (UnidentifiedImageError, SyntaxError) as error:
-        raise ValueError("is AVIF, which this Pillow cannot read; install Pillow 11.3 or later") from error
+        raise ValueError(f"is {unread}") from error
+    except RuntimeError as error:  # pillow-jxl-plugin's way to say "damaged"
+        raise ValueError("is damaged") from error

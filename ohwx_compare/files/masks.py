@@ -31,6 +31,7 @@ __all__ = [
     "overlay",
     "paste",
     "stretch",
+    "touches",
     "uncropped",
 ]
 
@@ -64,6 +65,11 @@ def bounding_box(mask: Image.Image) -> Box | None:
 def is_black(mask: Image.Image) -> bool:
     """Whether nothing would be inpainted."""
     return mask.getbbox() is None
+
+
+def touches(mask: Image.Image, other: Image.Image) -> bool:
+    """Whether two masks of one size have a px in common, bit by bit as ADetailer's `has_intersection`."""
+    return bool(np.any(np.bitwise_and(np.array(mask), np.array(other))))
 
 
 def offset(mask: Image.Image, x: int, y: int) -> Image.Image:

@@ -23,9 +23,15 @@ class NamedFiles:
         folders: Sequence[Path],
         digest: Callable[[Path], str],
         suffixes: Sequence[str] = (".safetensors",),
+        *,
+        more: Callable[[], Sequence[Path]] = tuple,
     ):
-        """what: such a file is, for errors. digest: gives a file's sha256. suffixes: of such files, lower case."""
+        """what: such a file is, for errors. digest: gives a file's sha256. suffixes: of such files, lower case.
+
+        more: lists files that lie elsewhere.
+        """
         self.what, self.folders, self._digest, self.suffixes = what, tuple(folders), digest, tuple(suffixes)
+        self._more = more
 
     def names(self) -> list[str]:
         """Without suffix, sorted."""
@@ -65,4 +71,6 @@ class NamedFiles:
         for folder in self.folders:
             for name in list_files(folder, self.suffixes):
                 found.setdefault(Path(name).stem, []).append(folder / name)
+        for path in self._more():
+            found.setdefault(path.stem, []).append(path)
         return found

@@ -13,7 +13,7 @@ from ohwx_compare.files.atomic import write_stream
 
 __all__ = ["SIZES", "header_bytes", "write_tensors"]
 
-SIZES = MappingProxyType({"BF16": 2, "F16": 2, "F32": 4, "I64": 8})  # bytes of a number
+SIZES = MappingProxyType({"U8": 1, "BF16": 2, "F16": 2, "F32": 4, "I64": 8})  # bytes of a number
 TensorKind = tuple[str, tuple[int, ...]]  # dtype of SIZES and shape
 TensorPlace = tuple[str, tuple[int, ...], int, int]  # dtype, shape, and where its bytes begin and end after the header
 

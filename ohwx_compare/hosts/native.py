@@ -16,21 +16,23 @@ from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.compare.resolve import Resolve, among
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext.vae import OWN_VAE
-from ohwx_compare.core.prompt.networks import networks
+from ohwx_compare.core.prompt.networks import Network, networks
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import hires, inpaint, render, weights
-from ohwx_compare.engine.conditioning import Encoded
+from ohwx_compare.engine.conditioning import Encoded, encode_ahead
 from ohwx_compare.engine.linear import ONEDNN, TORCH, linear_by
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.networks.wear import put_on
 from ohwx_compare.engine.noise import pick_source
 from ohwx_compare.engine.render import NotedImage
+from ohwx_compare.engine.room import evenly, how_many, picture_bytes
+from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
-from ohwx_compare.files.named import NamedFiles
+from ohwx_compare.files.vaes import VaesBeside, named_vaes
 from ohwx_compare.hosts.ahead import Ahead
 from ohwx_compare.hosts.other_checkpoints import OtherCheckpoints
 from ohwx_compare.hosts.run_files import RunFiles
@@ -86,11 +88,12 @@ class NativeHost:
 
     It satisfies `compare.host.Host`. A file is looked at when it is loaded and each time it is asked for again (see
     `files.hashes.Hashes`), so one that was overwritten meanwhile is loaded again. Memory holds the weights of one
-    checkpoint, the largest tensor of a file while it is read, and what the encoders made of the last 64 prompts.
+    checkpoint, the largest tensor of a file while it is read, and what the encoders made of the last prompts.
     """
 
     name = "native"
-    linear = TORCH  # see `engine.linear`; set before anything is drawn
+    linear = TORCH  # see `engine.linear`; set before anything is drawn, as is the next
+    plan: Sequence[Job] = ()  # all that will be asked for: its prompts are encoded together, for each set of encoders
 
     def __init__(
         self,
@@ -116,10 +119,11 @@ class NativeHost:
         self._hashes = hashes or Hashes()
         self.vae = beside.vae
         self._files = RunFiles(self._hashes)
-        self._vaes = NamedFiles("VAE", beside.vaes, self._hashes)
+        self._vaes = named_vaes(beside.vaes, self.folders, self._hashes)
         self._named = Wardrobe(beside.loras, beside.embeddings, self._files, self._hashes)
         self._upscalers = Upscalers(beside.upscalers, self._files, self._hashes, self.device)
-        self._others = OtherCheckpoints(beside.resolve or self._among_all, self._files)
+        self._near = VaesBeside(self.folders, beside.vaes)
+        self._others = OtherCheckpoints(beside.resolve or self._among_all, self._files, self._near_of)
         if beside.vae:
             self._files.sha256(beside.vae)
         self._ask, self._on_step = interruption, on_step
@@ -129,6 +133,7 @@ class NativeHost:
         self._held: weights.Model | None = None  # whole, though perhaps another than the one in use
         self._source: _Source | None = None  # what it was loaded from
         self._ahead: Ahead | None = None
+        self._encoded_for: set[tuple[str, tuple[Network, ...]]] = set()  # encoders and LoRAs
 
     def checkpoints(self) -> list[Checkpoint]:
         """Every .safetensors file of the folders, sorted by name; the first folder wins where names repeat."""
@@ -161,7 +166,8 @@ class NativeHost:
             return self._in_use if self._in_use.is_sampled == is_sampled else wanted
         self._in_use = None
         self._end_reading_ahead()
-        source = _Source(weights.check(checkpoint.path, vae=self.vae), contents, before, self.vae, wanted)
+        vae = self.vae or self._near.of(checkpoint.path)
+        source = _Source(weights.check(checkpoint.path, vae=vae), contents, before, vae, wanted)
         self._source, self._held = source, self._loaded(source)
         self._own = source
         self._in_use = wanted
@@ -176,18 +182,18 @@ class NativeHost:
             self._ahead = Ahead(checkpoint.path, self._hashes, own)
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
-        """Generate jobs in order; neighbours that differ only in texts, seeds and CFG are one batch.
+        """Generate jobs in order; neighbours that differ only in texts, seeds and CFG are one batch, if there is room.
 
-        Raises OutOfMemoryError where that is too much at once.
+        Raises OutOfMemoryError where there is less than it seemed.
         """
-        for group in render.job_batches(jobs):
+        for group in self._batches(jobs):
             chosen = [jobs[i] for i in group]
             draw = partial(hires.draw_passes, self.model_of, chosen, self._upscalers.find, self._on_step)
             yield from self._within_memory(chosen, draw)
 
     def img2img(self, jobs: Sequence[Job], images: Sequence[Image.Image]) -> Iterator[Rendered]:
         """Redraw each image (RGB) as its job says, in order. Raises as `render`."""
-        for group in render.job_batches(jobs):
+        for group in self._batches(jobs):
             chosen, starts = [jobs[i] for i in group], [images[i] for i in group]
             draw = partial(
                 render.img2img, self.model_of(chosen[0]), chosen, starts, self._on_step, model_of=self.model_of
@@ -195,13 +201,23 @@ class NativeHost:
             yield from self._within_memory(chosen, draw)
 
     def inpaint(
-        self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
+        self,
+        jobs: Sequence[InpaintJob],
+        images: Sequence[Image.Image],
+        masks: Sequence[Image.Image],
+        *,
+        between: inpaint.Between | None = None,
     ) -> Iterator[Rendered]:
-        """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`."""
-        for group in render.job_batches([job.job for job in jobs]):
+        """Inpaint the white of each mask ("L", the image's size) in each image (RGB), in order. Raises as `render`.
+
+        between: as for `engine.inpaint.inpaint`, of one job.
+        """
+        for group in self._batches([job.job for job in jobs]):
             chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
             model = self.model_of(chosen[0].job)
-            draw = partial(inpaint.inpaint, model, chosen, canvases, holes, self._on_step, model_of=self.model_of)
+            draw = partial(
+                inpaint.inpaint, model, chosen, canvases, holes, self._on_step, model_of=self.model_of, between=between
+            )
             yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
@@ -212,7 +228,7 @@ class NativeHost:
         CheckpointError for a checkpoint that is not there or no SDXL's.
         """
         source, _ = pick_source(job.rng, self.device)
-        vae = self._vae_of(job)
+        vae = self._named_vae(job)
         return {
             "host": self.name,
             "noise": source.kind,
@@ -224,6 +240,10 @@ class NativeHost:
             **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
             **self._others.hashes(job),
         }
+
+    def beside(self, checkpoint: Checkpoint, job: Job) -> str:
+        """The sha256 of the VAE that is taken for this checkpoint alone, see `VaesBeside`; "" for none."""
+        return self._near_of(checkpoint.path, job)
 
     def interruption(self) -> Interruption:
         """What the callable given at construction returns."""
@@ -237,12 +257,21 @@ class NativeHost:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
+    def _batches(self, jobs: Sequence[Job]) -> Iterator[Sequence[int]]:
+        """Positions of jobs that are drawn together, as far as the device has room for them."""
+        for group in render.job_batches(jobs):
+            most = len(group)
+            if self._held:
+                each = picture_bytes(self._held.unet.config, jobs[group[0]], self.dtype.itemsize)
+                most = how_many(self.device, each, alone=most)
+            yield from evenly(group, most)
+
     def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[NotedImage]]) -> Iterator[Rendered]:
         """The pictures that `draw` gives of jobs of one size."""
         pictures = counted(len(jobs), "picture", "pictures at once")
         with linear_by(self.linear):
             drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
-        vae = self._vae_of(jobs[0])
+        vae = self._source.vae if self._source else None  # of the checkpoint that ended the picture
         hashes = (("VAE hash", self._files.sha256(vae)[:10]), ("VAE", vae.name)) if vae else ()
         return (
             Rendered(picture.image, picture.notes, (*hashes, *self._others.keys(job), *self._named.keys(job)))
@@ -256,6 +285,7 @@ class NativeHost:
             raise HostError("No checkpoint is loaded; call use() first.")
         source = self._source_of(job, self._own)
         if source is self._source and networks(job.prompt) == held.worn:
+            self._encode_plan(held)
             return held
         chosen = self._named.chosen(job.prompt)
         self._in_use = None
@@ -266,12 +296,21 @@ class NativeHost:
             within_memory(lambda: put_on(held, chosen), "the weights of LoRAs", self.device) if chosen else held
         )
         self._in_use = in_use
+        self._encode_plan(self._held)
         return self._held
+
+    def _encode_plan(self, held: weights.Model) -> None:
+        """Encode the plan's prompts where encoders have to be brought to the device for it: once for all of them."""
+        told = (held.encoders, held.worn)
+        if self.device.type != "cpu" and told not in self._encoded_for:
+            self._encoded_for.add(told)
+            jobs = ((job, find_solver(job.sampler).calls(job.steps)) for job in self.plan)
+            within_memory(lambda: encode_ahead(held, jobs), "the text encoders", self.device)
 
     def _source_of(self, job: Job, own: _Source) -> _Source:
         """What the model of a job is loaded from, the one in memory where that is it."""
         other = self._others.find(job.checkpoint) if job.checkpoint else own.loaded.checkpoint
-        vae = self._vae_of(job)
+        vae = self._vae_of(job, other.path)
         for known in (self._source, own):
             if known and known.files == (other.path, vae):
                 return known
@@ -283,9 +322,17 @@ class NativeHost:
         contents = self._contents(other.path)
         return _Source(checked, contents, before, vae, Loaded(other, contents.sha256))
 
-    def _vae_of(self, job: Job) -> Path | None:
-        """The file of the VAE that a job asks for; None is the checkpoint's own."""
+    def _vae_of(self, job: Job, checkpoint: Path) -> Path | None:
+        """The file of the VAE that a job asks for with this checkpoint; None is the checkpoint's own."""
+        return self._named_vae(job) or (self._near.of(checkpoint) if job.vae != "None" else None)
+
+    def _named_vae(self, job: Job) -> Path | None:
+        """The file that stands for every VAE, or that the job names."""
         return self.vae or (self._vaes.find(job.vae) if job.vae and job.vae not in OWN_VAE else None)
+
+    def _near_of(self, checkpoint: Path, job: Job) -> str:
+        near = None if self._named_vae(job) else self._vae_of(job, checkpoint)
+        return self._files.sha256(near) if near else ""
 
     def _loaded(self, source: "_Source") -> weights.Model:
         """The checkpoint in memory. Raises HostError where its file is written to; then nothing is held."""

@@ -1,7 +1,8 @@
 """The checkpoints that a job names besides the one in use: a refiner, the second pass's and a face pass's own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve
@@ -16,14 +17,18 @@ __all__ = ["OtherCheckpoints"]
 class OtherCheckpoints:
     """Finds and hashes a file once, when it is first asked for."""
 
-    def __init__(self, resolve: Resolve, files: RunFiles):
-        """resolve: finds a file by a name, a hash or both, as infotexts have them."""
-        self._resolve, self._files = resolve, files
+    def __init__(self, resolve: Resolve, files: RunFiles, vae_of: Callable[[Path, Job], str] = lambda path, job: ""):
+        """resolve: finds a file by a name, a hash or both, as infotexts have them. vae_of: gives the sha256 of the VAE
+        that is taken for a checkpoint alone, "" for none.
+        """
+        self._resolve, self._files, self._vae_of = resolve, files, vae_of
         self.find = cache(self._find)
 
     def hashes(self, job: Job) -> dict[str, str]:
         """Of what a job names, by what it is for: sha256. Raises CheckpointError where it is not there or no SDXL's."""
-        return {what: self._files.sha256(self.find(name).path) for what, name in _named(job).items()}
+        found = {what: self.find(name).path for what, name in _named(job).items()}
+        vaes = {f"{what}'s vae": vae for what, path in found.items() if (vae := self._vae_of(path, job))}
+        return {what: self._files.sha256(path) for what, path in found.items()} | vaes
 
     def keys(self, job: Job) -> tuple[tuple[str, str], ...]:
         """What the webui writes of them into the infotext."""

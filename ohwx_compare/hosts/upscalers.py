@@ -9,22 +9,31 @@ import torch
 from PIL import Image
 
 from ohwx_compare.core.request.hires import LATENT_UPSCALERS
-from ohwx_compare.engine.upscale import Enlarge, in_tiles, read_upscaler
+from ohwx_compare.engine.upscale import Enlarge, Upscaler, in_tiles
+from ohwx_compare.engine.upscaler_file import read_upscaler
+from ohwx_compare.errors import UnknownNameError
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.hosts.run_files import RunFiles
-from ohwx_compare.models.esrgan import ESRGAN
 
 __all__ = ["Upscalers"]
 
 _SUFFIXES = (".pth", ".pt", ".safetensors")
 _RESAMPLED = MappingProxyType({"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST})
 _NO_FILE = frozenset({"None", *_RESAMPLED, *LATENT_UPSCALERS})
-_FILES = MappingProxyType({  # what the webui calls files that it fetches itself
+_FILES = MappingProxyType({  # what the webui calls files that it fetches itself, as long as they are not there
     "R-ESRGAN 4x+": "RealESRGAN_x4plus",
     "R-ESRGAN 4x+ Anime6B": "RealESRGAN_x4plus_anime_6B",
     "R-ESRGAN 2x+": "RealESRGAN_x2plus",
+    "R-ESRGAN General 4xV3": "realesr-general-x4v3",
+    "R-ESRGAN General WDN 4xV3": "realesr-general-wdn-x4v3",
+    "R-ESRGAN AnimeVideo": "realesr-animevideov3",
     "ESRGAN_4x": "ESRGAN",
+    "SwinIR 4x": "SwinIR_4x",
+    "DAT x2": "DAT_x2",
+    "DAT x3": "DAT_x3",
+    "DAT x4": "DAT_x4",
+    "ScuNET GAN": "ScuNET",
 })  # fmt: skip
 
 
@@ -33,7 +42,7 @@ class Upscalers:
 
     def __init__(self, folders: Sequence[Path], files: RunFiles, hashes: Hashes, device: torch.device):
         self._named, self._files, self._device = NamedFiles("upscaler", folders, hashes, _SUFFIXES), files, device
-        self._held: tuple[Path, ESRGAN] | None = None
+        self._held: tuple[Path, Upscaler] | None = None
 
     def sha256(self, name: str | None) -> str | None:
         """Of the file that a name means; None for those without a file. Raises UnknownNameError."""
@@ -63,7 +72,12 @@ class Upscalers:
         self._held = None
 
     def _find(self, name: str) -> Path:
-        return self._named.find(_FILES.get(name, name))
+        try:
+            return self._named.find(name)
+        except UnknownNameError:
+            if name not in _FILES:
+                raise
+            return self._named.find(_FILES[name])
 
 
 def _resampled(how: Image.Resampling, image: Image.Image, factor: float) -> Image.Image:

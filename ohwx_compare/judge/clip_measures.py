@@ -40,7 +40,7 @@ class ClipPhotographs:
         less="less alike by CLIP-I", is_aside=True,
     )  # fmt: skip
     asked = Asked.SUBJECT
-    takes_controls = False
+    takes_before = False
     version = 1
     needs: tuple[str, ...] = ("photographs of the person", "CLIP weights")
 
@@ -95,7 +95,7 @@ class ClipStyle:
     """How far a picture lies towards its style: 0 at the base's photographs, 1 at its pictures of the style."""
 
     asked = Asked.SUBJECT
-    takes_controls = False
+    takes_before = False
     version = 1
     needs: tuple[str, ...] = ("the base as control", "a photo style among the base's pictures", "weights")
 

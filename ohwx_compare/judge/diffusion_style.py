@@ -39,7 +39,7 @@ class DiffusionStyle:
         more="more of the style by the UNet", less="less of the style by the UNet", is_aside=True,
     )  # fmt: skip
     asked = Asked.SUBJECT
-    takes_controls = False
+    takes_before = False
     version = 1
     licence = "that of your checkpoint"
     needs: tuple[str, ...] = ("the base as control", "a photo style among the base's pictures", "the base checkpoint")

@@ -30,7 +30,7 @@ class Diversity:
         less="less diversity", is_aside=True,
     )  # fmt: skip
     asked = Asked.SUBJECT
-    takes_controls = False
+    takes_before = False
     version = 1
     sha256 = ""
     licence = "none needed"

@@ -18,7 +18,7 @@ from ohwx_compare.engine.detect import Detector
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.images import load_rgb, pixel_digest
 from ohwx_compare.judge.likeness import NO_FACE
-from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, measure_key
+from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, boxes_text, measure_key
 from ohwx_compare.judge.vae_sight import VaeSight
 from ohwx_compare.words import counted
 
@@ -68,7 +68,7 @@ class LatentLikeness:
         title="Likeness by the VAE alone, a fallback", subject="likeness", more="more likeness", less="less likeness"
     )
     asked = Asked.SUBJECT
-    takes_controls = False
+    takes_before = False
     version = 1
     licence = "that of your checkpoint"
     needs: tuple[str, ...] = (
@@ -116,7 +116,8 @@ class LatentLikeness:
         seen = [(image, box) for image, box in zip(pictures, boxes, strict=True) if box]
         latents = self._sight.faces([image for image, _ in seen], [box for _, box in seen])
         values = iter(1 / (1 + np.exp(-_STEEP * (self._probe(latents) - 0.5)))) if seen else iter(())
-        return [Score(float(next(values))) if box else Score(None, NO_FACE) for box in boxes]
+        return [Score(float(next(values)), details={"box": boxes_text([box])}) if box else Score(None, NO_FACE)
+                for box in boxes]  # fmt: skip
 
     def _boxes(self, images: Sequence[Image.Image]) -> Iterator[Box | None]:
         """The largest face of each."""

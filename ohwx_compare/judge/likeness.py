@@ -12,7 +12,7 @@ from typing import Literal
 from PIL import Image
 
 from ohwx_compare.judge.families import StyleFamily, family_of
-from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, measure_key
+from ohwx_compare.judge.measure import Asked, MeasureContext, MeasureWords, Score, boxes_text, measure_key
 from ohwx_compare.judge.references import FaceSight, References, SeenFace
 from ohwx_compare.judge.weights import FACE_LANDMARKS
 
@@ -37,7 +37,7 @@ class Likeness:
         title="Likeness to the photographs", subject="likeness", more="more likeness", less="less likeness"
     )
     asked = Asked.SUBJECT
-    takes_controls = False
+    takes_before = False
     version = 1
     needs: tuple[str, ...] = ("photographs of the person", "a face detector", "a face network and dlib's landmarks")
 
@@ -99,9 +99,8 @@ class Likeness:
             ((self._references.distance(face.descriptor), face) for face in faces), key=lambda pair: pair[0]
         )
         nearest, nearest_distance = self._references.nearest(face.descriptor)
-        box = " ".join(f"{edge:.0f}" for edge in face.box.xyxy)
         details: dict[str, float | str] = {"nearest": nearest, "nearest_distance": nearest_distance}
-        return Score(distance, details={**details, "box": box, "confidence": face.confidence})
+        return Score(distance, details={**details, "box": boxes_text([face.box]), "confidence": face.confidence})
 
 
 def ceiling_distances(

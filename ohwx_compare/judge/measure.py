@@ -6,7 +6,7 @@ these, so numbers of two kinds of weights are not mixed.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ohwx_compare.core.geometry import Box
+
 __all__ = [
     "LIKENESS", "MEASURED", "STYLE_KEPT", "UNET_CALLS", "Asked", "DistanceMeasure", "MeasureContext", "MeasureWords",
-    "PictureMeasure", "Score", "SeedMeasure", "measure_key",
+    "PictureMeasure", "Score", "SeedMeasure", "boxes_in", "boxes_text", "measure_key",
 ]  # fmt: skip
 
 MEASURED = "measured"
@@ -68,7 +70,7 @@ class MeasureContext:
 
     style: str = ""  # the value of the style axis, else the prompt
     seeds: Sequence[int] = ()  # one for each picture
-    controls: Sequence[Image.Image] = ()  # the base's picture of the same prompt and seed, one for each, or none
+    befores: Sequence[Image.Image] = ()  # the picture before its face pass, one for each, or none
 
 
 class PictureMeasure(Protocol):
@@ -77,7 +79,7 @@ class PictureMeasure(Protocol):
     name: str
     words: MeasureWords
     asked: Asked  # the pictures that it is of
-    takes_controls: bool  # then it is given only pictures that have a control, and that with them
+    takes_before: bool  # then it is given only pictures that a face pass made, and those before it with them
     version: int  # raised when the same picture would get another number
     sha256: str  # of its weights, lower case hex; "" without any
     licence: str  # of its weights
@@ -119,3 +121,16 @@ def measure_key(name: str, version: int, **given: object) -> str:
     """sha256 of all that decides a measure's numbers: 64 hex digits. `given` is JSON: hashes of weights, rules, ..."""
     text = json.dumps({"measure": name, "version": version, **given}, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def boxes_text(boxes: Iterable[Box]) -> str:
+    """Boxes as a score's details keep them, in whole px: "x1 y1 x2 y2; ..."."""
+    return "; ".join(" ".join(f"{edge:.0f}" for edge in box.xyxy) for box in boxes)
+
+
+def boxes_in(text: object) -> tuple[Box, ...]:
+    """The boxes of `boxes_text`; () of anything else."""
+    found = [part.split() for part in str(text).split(";")]
+    if not all(len(edges) == 4 and all(edge.lstrip("-").isdecimal() for edge in edges) for edges in found):
+        return ()
+    return tuple(Box(*map(float, edges)) for edges in found)

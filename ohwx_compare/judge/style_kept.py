@@ -74,7 +74,7 @@ class StyleKept:
         title="Drawn in the style asked for", subject="style", more="more of the style", less="less of the style"
     )
     asked = Asked.SUBJECT
-    takes_controls = False
+    takes_before = False
     version = 2
     licence = "that of your checkpoint"
     needs: tuple[str, ...] = (

@@ -1,5 +1,6 @@
 """Verdicts in words: a headline, and a line for each clause with the numbers it rests on."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,9 @@ from ohwx_compare.judge.intervals import Estimate
 from ohwx_compare.judge.verdict import MOST_NEEDED, Verdict, Word
 from ohwx_compare.words import counted
 
-__all__ = ["Clause", "chance", "line", "listed", "one_sentence", "rounded", "scope", "signed", "trainings"]
+__all__ = ["Clause", "chance", "line", "listed", "one_sentence", "rounded", "scope", "signed", "spanned", "trainings"]
+
+_FINEST = 5  # digits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +79,18 @@ def rounded(value: float, form: str = "{:+.2f}") -> str:
     return (said if float(said.rstrip("%")) else form.format(0.0).replace("+", "")).replace("-", "−")
 
 
+def spanned(difference: Estimate, form: str = "{:+.2f}") -> tuple[str, str, str]:
+    """Value, low and high; of a difference that leaves 0 out with as many digits as it takes to show that."""
+    nearest, has_sign = min(abs(difference.low), abs(difference.high)), difference.is_clear and "+" in form
+    while has_sign and not float(form.format(nearest).rstrip("%")) and f".{_FINEST}" not in form:
+        form = re.sub(r"\.(\d)", lambda digits: f".{int(digits[1]) + 1}", form)
+    value, low, high = (rounded(each, form) for each in (difference.value, difference.low, difference.high))
+    return value, low, high
+
+
 def signed(difference: Estimate, *, percent: bool = False) -> str:
     """A difference with its interval: "−0.12, 95 % interval −0.20 to −0.04"; where there is none, "in every style"."""
-    form = "{:+.0%}" if percent else "{:+.2f}"
-    value, low, high = (rounded(each, form) for each in (difference.value, difference.low, difference.high))
+    value, low, high = spanned(difference, "{:+.0%}" if percent else "{:+.2f}")
     if isinstance(difference, Effect) and difference.is_even:
         return f"{value} {_every(difference)}"
     return f"{value}, 95 % interval {low} to {high}"

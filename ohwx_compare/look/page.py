@@ -11,7 +11,6 @@ data is JSON in which no `<` is left, and the script writes text only as text.
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,7 +26,7 @@ from ohwx_compare.look.page_axes import axes_data, filmstrip, prompts_of
 from ohwx_compare.look.page_cells import CHUNK, Scores, as_script, cell_chunk, plan_of, scores_in, stamps_of, text_chunk
 from ohwx_compare.look.settings_words import noted, settings_words
 from ohwx_compare.look.sheet import sheet_files
-from ohwx_compare.look.templating import filled, source_hash
+from ohwx_compare.look.templating import asset, filled, source_hash
 from ohwx_compare.words import counted
 
 __all__ = ["page_data", "render_page", "write_page"]
@@ -35,9 +34,9 @@ __all__ = ["page_data", "render_page", "write_page"]
 _SCRIPTS = (  # one scope: each knows those before it
     "cells.js", "arrange.js", "hash.js", "spans.js", "zoom.js", "dom.js", "store.js", "keep.js", "view.js", "tiles.js",
     "grid.js", "axes.js", "pointers.js", "viewer.js", "differ.js", "compare.js", "compare_keys.js",
-    "keep_dialogs.js", "controls.js",
+    "keep_dialogs.js", "inside.js", "controls.js",
 )  # fmt: skip
-_STYLES = ("style.css",)
+_STYLES = ("palette.css", "style.css")
 _SAID = {Outcome.FAILED: "failed", Outcome.NO_FACE: "without a face", Outcome.NONE_KEPT: "with no face inpainted"}
 _MOST_TROUBLES = 200  # cells named at the top
 _GROUPED = ("prompt", "prompt s/r")  # kinds whose values stand above their rows
@@ -65,8 +64,8 @@ def write_page(run: Run, folder: Path | None = None, *, only: Collection[int] = 
 
 def render_page(data: dict[str, Any], *, is_served: bool = False) -> str:
     """The page for what `page_data` gave; is_served: by us over HTTP, not from disk."""
-    style = "".join(map(_part, _STYLES))
-    script = "".join(['"use strict";\n', *map(_part, _SCRIPTS)])
+    style = "".join(map(asset, _STYLES))
+    script = "".join(['"use strict";\n', *map(asset, _SCRIPTS)])
     hashed = f"'{source_hash(script)}'"
     inlined = {
         "STYLE_HASH": source_hash(style),
@@ -76,7 +75,7 @@ def render_page(data: dict[str, Any], *, is_served: bool = False) -> str:
         "HOST": "served" if is_served else "file",
         "DATA": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),  # ASCII: lone surrogates pass too
     }
-    return filled(_part("index.html"), inlined)
+    return filled(asset("index.html"), inlined)
 
 
 def page_data(run: Run, only: Collection[int] = (), note: str = "", scores: Scores | None = None) -> dict[str, Any]:
@@ -155,7 +154,3 @@ def _troubles(run: Run) -> str:
     if notes := noted(run.cells):
         told.append(f"{notes:,} with notes")
     return ", ".join(told)
-
-
-def _part(name: str) -> str:
-    return (files("ohwx_compare.look") / "assets" / name).read_text(encoding="utf-8")

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.files.ledger.measures import read_scores, read_votes
+from ohwx_compare.files.ledger.measures import read_scores
 from ohwx_compare.files.ledger.rows import RunCell
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.files.ledger.votes_kept import read_votes
 from ohwx_compare.look.board import face_caption, in_words
 
 __all__ = ["CHUNK", "Scores", "as_script", "cell_chunk", "plan_of", "scores_in", "stamps_of", "text_chunk"]

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from ohwx_compare.errors import NotHereError
+from ohwx_compare.errors import NotHereError, OhwxError
 from ohwx_compare.files.atomic import is_plain_file
 from ohwx_compare.files.inner import PICTURE_TYPES, inside
 from ohwx_compare.files.ledger.access import ledger_state
@@ -13,10 +14,10 @@ from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.look.page import page_data, render_page
 from ohwx_compare.look.page_cells import CHUNK, Scores, cell_chunk, scores_in, text_chunk
-from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute
+from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute, PageSession
 from ohwx_compare.words import quoted
 
-__all__ = ["PAGE_ROUTES"]
+__all__ = ["PAGE_ROUTES", "read_ahead"]
 
 
 def _page(asked: PageRequest) -> PageAnswer:
@@ -38,6 +39,12 @@ def _cells(asked: PageRequest) -> Handled:
 
 def _texts(asked: PageRequest) -> Handled:
     return list(text_chunk(_chunk(_read(asked)[0], asked.path["chunk"])))
+
+
+def read_ahead(folder: Path, kept: PageSession) -> None:
+    """Read the run before its page is asked for, where that takes long. Whatever is wrong is said when it is asked."""
+    with suppress(OhwxError, OSError), kept.lock:
+        _as_of(folder, ledger_state(folder))
 
 
 def _read(asked: PageRequest) -> tuple[Run, Scores]:

@@ -52,6 +52,7 @@ class PageRequest:
     body: bytes = b""
     kept: PageSession = field(default_factory=PageSession)
     models: Path | None = None  # the webui's folder of checkpoints, None where none is known
+    photos: Path | None = None  # a folder of the person's photographs, None where none was named
 
     @property
     def session(self) -> MutableMapping[str, Any]:

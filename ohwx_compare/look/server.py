@@ -11,6 +11,7 @@ What is answered stands in one table, `look/route_table.py`; `look/routes.py` sa
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -22,6 +23,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ohwx_compare.errors import NotHereError, OhwxError, sentence_of
 from ohwx_compare.files.json_file import json_text
+from ohwx_compare.look.page_routes import read_ahead
 from ohwx_compare.look.route_table import routed
 from ohwx_compare.look.routes import PAGE_HEADERS, PageAnswer, PageRequest, PageSession
 from ohwx_compare.words import on_one_line
@@ -37,18 +39,19 @@ _TOKEN_HEADER = "X-Ohwx-Token"
 class PageServer(ThreadingHTTPServer):
     """Serves one run folder until it is told to stop: `with PageServer(folder) as server: server.serve_forever()`.
 
-    port: 0 takes a free one. models: a webui's folder of checkpoints, for what copies one there. Raises OSError where
-    the port is taken.
+    port: 0 takes a free one. models: a webui's folder of checkpoints, for what copies one there. photos: a folder of
+    the person's photographs, for votes. Raises OSError where the port is taken.
     """
 
     daemon_threads = True
     allow_reuse_address = os.name != "nt"  # on Windows it would share the port with whoever has it
 
-    def __init__(self, folder: Path, *, port: int = 0, models: Path | None = None):
-        self.folder, self.models = folder, models
+    def __init__(self, folder: Path, *, port: int = 0, models: Path | None = None, photos: Path | None = None):
+        self.folder, self.models, self.photos = folder, models, photos
         self.token = secrets.token_urlsafe(24)
         self.kept = PageSession()
         super().__init__((_ADDRESS, port), _Answering)
+        threading.Thread(target=read_ahead, args=(folder, self.kept), daemon=True).start()  # while the browser starts
 
     @property
     def address(self) -> str:
@@ -140,7 +143,13 @@ class _Answering(BaseHTTPRequestHandler):
         try:
             route, named = routed(self.command, path)
             asked = PageRequest(
-                folder=server.folder, path=named, query=query, body=body, kept=server.kept, models=server.models
+                folder=server.folder,
+                path=named,
+                query=query,
+                body=body,
+                kept=server.kept,
+                models=server.models,
+                photos=server.photos,
             )
             found = route.answer(asked)
             self._send(found if isinstance(found, PageAnswer) else PageAnswer(_json_bytes(found), "application/json"))

@@ -3,8 +3,14 @@
 import hashlib
 from base64 import b64encode
 from collections.abc import Mapping
+from importlib.resources import files
 
-__all__ = ["filled", "source_hash"]
+__all__ = ["asset", "filled", "source_hash"]
+
+
+def asset(name: str) -> str:
+    """A part of our pages, by its file's name; "palette.css" begins the style of each."""
+    return (files("ohwx_compare.look") / "assets" / name).read_text(encoding="utf-8")
 
 
 def filled(template: str, parts: Mapping[str, str]) -> str:

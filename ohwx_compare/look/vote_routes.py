@@ -21,7 +21,7 @@ def _opening(asked: PageRequest) -> Handled:
     """The run is read anew: it may have grown."""
     with asked.lock:
         known = asked.session.get(_BOOTH)
-        found = asked.session[_BOOTH] = Booth(asked.folder, secret=known.secret if known else None)
+        found = asked.session[_BOOTH] = _made(asked, known.secret if known else None)
     return found.opening()
 
 
@@ -32,9 +32,13 @@ def _posted(answer: Callable[[Booth, Mapping[str, Any]], dict[str, Any]]) -> Cal
 def _booth(asked: PageRequest) -> Booth:
     with asked.lock:
         if _BOOTH not in asked.session:
-            asked.session[_BOOTH] = Booth(asked.folder)
+            asked.session[_BOOTH] = _made(asked)
         found: Booth = asked.session[_BOOTH]
         return found
+
+
+def _made(asked: PageRequest, secret: bytes | None = None) -> Booth:
+    return Booth(asked.folder, secret=secret, photos=asked.photos)
 
 
 def _picture(asked: PageRequest) -> PageAnswer:

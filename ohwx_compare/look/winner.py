@@ -13,10 +13,11 @@ from ohwx_compare.errors import CheckpointError, ExperimentError
 from ohwx_compare.files import atomic
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.ledger.marks import read_marks
-from ohwx_compare.files.ledger.measures import read_scores, read_votes
+from ohwx_compare.files.ledger.measures import read_scores
 from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.rows import CheckpointRow, Run
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.files.ledger.votes_kept import read_votes
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.look.settings_words import settings_words
 from ohwx_compare.words import counted, on_one_line, quoted

@@ -107,6 +107,10 @@ class FakeHost:
         """Nothing but its own name."""
         return {"host": self.name}
 
+    def beside(self, checkpoint: Checkpoint, job: Job) -> str:
+        """Nothing."""
+        return ""
+
     def interruption(self) -> Interruption:
         """The oldest of `requests`."""
         return self.requests.popleft() if self.requests else Interruption.RUN_ON

@@ -1,6 +1,7 @@
 """A run folder filled without any model: drawn pictures that differ in every cell, and every outcome there is."""
 
 import colorsys
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +74,7 @@ def draw_cell(folder: Path, cell: Cell, outcome: Outcome) -> Result:
         error = "CUDA out of memory. Tried to allocate 2.00 GiB <b>&</b>"
         return Result(outcome=outcome, error=error if outcome is Outcome.FAILED else None)
     side = cell.job.width
-    stem = f"{cell.number:04d}-{cell.checkpoint.stem}-{cell.job.seed}".replace("?", "_q")
+    stem = re.sub(r'[<>:"/\\|?*]', "_", f"{cell.number:04d}-{cell.checkpoint.stem}-{cell.job.seed}")
     paths = {"before": f"images/{stem}-before.png", "before_thumb": f"thumbs/{stem}-before.jpg"}
     if outcome is Outcome.FACES:
         paths |= {"after": f"images/{stem}.png", "after_thumb": f"thumbs/{stem}.jpg"}

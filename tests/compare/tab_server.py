@@ -11,20 +11,26 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from train_server import Training
 
+from ohwx_compare.compare.merge import merge_runs
 from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.experiment.growing import grown
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.infotexts import read_infotext
-from ohwx_compare.files.ledger.reader import open_run
+from ohwx_compare.files.ledger.reader import experiment_in, open_run
+from ohwx_compare.files.ledger.writer import Ledger
+from ohwx_compare.files.run_folders import delete_run, deleted_runs, empty_bin, rename_run, restore_run
 from ohwx_compare.look.route_table import routed
 from ohwx_compare.look.routes import PageAnswer, PageRequest
+from ohwx_compare.look.run_zip import packed_run
 
 ROOT = Path(__file__).parents[2]
 TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html", ".png": "image/png"}
-PAGE = """<!doctype html><html><head><meta charset="utf-8"><title>webui</title>SCRIPTS<link rel="icon" href="data:,">
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>webui</title>
+SCRIPTS<link rel="icon" href="data:,">
 <link rel="stylesheet" href="file=style.css"></head><body class="THEME"><div id="tabs"></div><script>
 const place = (name) => `<div class="tabitem" hidden><div id="ohwx-${name}" class="ohwx-compare"></div></div>`;
 setTimeout(() => {
@@ -48,6 +54,7 @@ class Tab:
         self.asked: list[tuple[str, dict]] = []
         self.faults: dict[str, tuple[int, str]] = {}  # path -> status, sentence
         self.order: list[str] = []
+        self.opens = True
         self.job = {"state": "done", "done": 0, "total": 0, "results": [], "error": None}
         self.training = Training(scratch / "train")
 
@@ -73,9 +80,12 @@ class Tab:
         half = self.checkpoints[:2]
         return {
             "checkpoints": self.checkpoints, "groups": [{"name": "me (2 epochs)", "checkpoints": half}],
-            "detectors": ["face_yolov8n.pt", "other.pt"], "styles": [], "samplers": ["Euler a", "DPM++ 2M SDE"],
+            "detectors": ["face_yolov8n.pt", "other.pt"], "samplers": ["Euler a", "DPM++ 2M SDE"],
             "schedules": ["Automatic", "Karras"], "adetailer": True, "freeze": None, "runs": self.runs(), "queue": [],
+            "deleted": [folder.name for folder in deleted_runs(self.folder)], "opens": self.opens,
             "kinds": [{"name": name, "title": name.title(), "hint": f"values of {name}"} for name in KINDS],
+            "styles": ["Anime <b>", "Film"], "families": [{"name": "anime", "count": 1}, {"name": "photo", "count": 4}],
+            "vaes": ["sdxl_vae.safetensors"], "loras": ["me <i>"], "upscalers": ["Latent", "4x"],
             "face": asdict(FaceSettings(top_k=1, denoise=0.5, steps=80)),
         }  # fmt: skip
 
@@ -110,9 +120,36 @@ class Tab:
             rows = [{"path": f"/p/{i}.png", "infotext": f"<img src=x onerror=hurt=1>\nSteps: {i}", "pair": None,
                      "values": {"Steps": str(i)}} for i in range(300)]  # fmt: skip
             return {"rows": rows, "columns": ["Steps"], "total": 300}
+        if path == "ohwx/api/pnginfo.jpg":
+            return next((self.folder / "first" / "thumbs").iterdir()).read_bytes()
         if path == "ohwx/api/pnginfo.csv":
             return b"file\n/p/0.png\n"
+        if path == "ohwx/api/search":
+            return {"ids": [name for name in self.order if body["words"] in name]}
+        if path == "ohwx/api/bin/restore":
+            self.order.append(restore_run(self.folder, body["name"]).name)
+            return {"id": self.order[-1]}
+        if path == "ohwx/api/bin/empty":
+            return {"said": f"{empty_bin(self.folder)} gone"}
         name, act = unquote(path.removeprefix("ohwx/api/runs/")).rsplit("/", 1)
+        if act in ("rename", "delete"):
+            found = rename_run(self.folder / name, body["name"]) if act == "rename" else delete_run(self.folder / name)
+            self.order = [found.name if one == name else one for one in self.order if one != name or act == "rename"]
+            return {"id": found.name}
+        if act == "merge":
+            return {**self.run(name), "said": merge_runs(self.folder / name, self.folder / body["other"]).words}
+        if act in ("growth", "grow"):
+            experiment = grown(experiment_in(self.folder / name), {k: v for k, v in body["more"].items() if v})
+            cells, there = len(experiment.cells()), self.run(name)["done"]
+            if act == "growth":
+                return {"cells": cells, "renders": cells - there, "inpaints": 0, "checkpoints": 1, "switches": 1,
+                        "missing": [], "disk_bytes": 2_500_000, "seconds": None}  # fmt: skip
+            with Ledger(self.folder / name) as ledger:
+                ledger.plan(experiment)
+            self.states[name] = "drawing"
+            return self.run(name)
+        if act == "open":
+            return {}
         self.states[name] = {"resume": "drawing", "interrupt": "stopped", "skip": "drawing"}[act]
         return self.run(name)
 
@@ -138,6 +175,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(self.tab.training.get(path, query.get("after", ["0"])[0]))
         elif path == "ohwx/api/state":
             self.answer(self.tab.state())
+        elif path.startswith("ohwx/api/runs/") and path.endswith("/zip"):
+            self.answer(b"".join(packed_run(self.tab.folder / path.split("/")[3])), ".zip")
         elif path.startswith("ohwx/api/runs/"):
             self.answer(self.tab.run(path.removeprefix("ohwx/api/runs/")))
         elif path.startswith("ohwx/api/jobs/"):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from ohwx_compare.compare.batches import face_cost
-from ohwx_compare.compare.face_pass import detail, require_built, segment, select
+from ohwx_compare.compare.face_pass import detail, reach, require_built, segment, select
 from ohwx_compare.core.experiment.outcome import Fate, Outcome
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine.detect import Detection
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.testing.fake_host import FakeHost
@@ -80,6 +81,28 @@ def kept(detections, **settings):
 )
 def test_which_faces_in_which_order(settings, expected):
     assert kept(ALL, **settings) == expected
+
+
+def test_faces_beside_the_mask_of_an_inpaint_are_left_alone():
+    """One px of their mask is enough; a merged mask goes with all its faces."""
+    for corner, found in (((0, 0, 10, 10), [SMALL]), ((0, 0, 9, 9), []), ((45, 70, 99, 79), [WIDE])):
+        within = Image.new("L", SIZE)
+        within.paste(255, (corner[0], corner[1], corner[2] + 1, corner[3] + 1))
+        chosen = select(ALL, PLAIN, SIZE, within)
+        assert [face for faces in chosen.members for face in faces] == found
+        assert {face for face, why in chosen.dropped if why == "beside the mask of the inpaint"} == {*ALL} - {*found}
+        merged = select(ALL, replace(PLAIN, merge="Merge"), SIZE, within).members
+        assert merged == ((tuple(ALL),) if found else ())
+
+
+def test_the_reach_of_an_inpaint_is_its_white_at_the_jobs_size():
+    mask = Image.new("L", (128, 64))
+    mask.paste(255, (0, 0, 64, 64))
+    asked = InpaintJob(job=JOB, only_masked=False)
+    assert reach(asked, mask).size == (64, 64)
+    assert reach(asked, mask).getbbox()[2] < 40
+    assert reach(replace(asked, inverted=True), mask).getbbox()[0] > 24
+    assert reach(replace(asked, only_masked=True), mask) is None
 
 
 def test_of_equal_faces_the_later_comes_first():

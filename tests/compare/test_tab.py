@@ -72,7 +72,7 @@ def page(chromium, server):
     yield page
     assert page.evaluate("window.hurt") is None
     assert errors == []
-    assert [url for url in elsewhere if not url.startswith((server.url, "data:"))] == []
+    assert [url for url in elsewhere if not url.startswith((server.url, f"blob:{server.url}", "data:"))] == []
     context.close()
 
 
@@ -113,13 +113,15 @@ def test_an_infotext_becomes_a_request_that_is_started(page, server):
     assert page.locator(".ohwx-chip.ohwx-missing").count() == 1
     assert page.input_value("#ohwx-job-prompt").startswith("<img src=x")
     said(page, "1 of 2 checkpoints is missing. Remove it, or add its file.")
-    assert page.locator("#ohwx-start").is_disabled()
-    page.get_by_role("button", name="Remove nobody.safetensors").click()
+    page.click("#ohwx-start")
+    assert page.locator("#ohwx-why li").all_inner_texts() == ["nobody.safetensors"]
+    page.click("#ohwx-why-accept")
+    page.wait_for_selector(".ohwx-chip.ohwx-missing", state="detached")
     page.locator(".ohwx-list input").nth(1).check()
     page.fill("#ohwx-job-steps", "8")
     page.fill("#ohwx-values-1", "10-12")
     page.click("#ohwx-axis-add")
-    page.locator(".ohwx-axis select").nth(1).select_option("prompt")
+    page.select_option("#ohwx-axis-2", "prompt")
     page.locator(".ohwx-pair textarea").nth(0).fill("one, with a comma")
     page.locator(".ohwx-pair textarea").nth(2).fill("two")
     page.locator(".ohwx-pair textarea").nth(3).fill("its own negative")
@@ -147,8 +149,12 @@ def test_the_toy_model_is_put_there_on_request_and_offered_until_then(page, serv
     page.click("#ohwx-toy")
     page.wait_for_selector("#ohwx-toy-said:text('The disk is full.')")
     server.faults.clear()
+    page.evaluate("""document.body.insertAdjacentHTML("beforeend", ["txt2img", "img2img"].map((tab) =>
+        `<button id="script_${tab}_ohwx_compare_files_refresh" onclick="document.title += ' ${tab}'" hidden></button>`)
+        .join(""))""")
     page.click("#ohwx-toy")
-    page.wait_for_selector("#ohwx-toy-said:text('It can be chosen now.')")
+    page.wait_for_selector("#ohwx-toy-said:text-is('It can be chosen now.')")
+    assert page.title() == "webui txt2img img2img"  # the script's lists are read again, as by its own button
     page.wait_for_selector("#ohwx-toy", state="hidden")
     drafted(page)
     assert "ohwx-toy/toy.safetensors" in page.locator(".ohwx-list label").all_inner_texts()
@@ -200,11 +206,11 @@ def test_new_pictures_come_without_losing_the_place(page, server, make_run):
     frame.locator(".cell").nth(11).wait_for()
     assert frame.locator(".said:visible").count() == 9
     inside = page.frames[1]
-    inside.evaluate("scrollTo(0, 200); window.mark = 1; document.querySelectorAll('.cell')[2].focus()")
+    inside.evaluate("scrollTo(0, 120); window.mark = 1; document.querySelectorAll('.cell')[2].focus()")
     make_run(server.folder / SECOND, experiment_of(64), {number: Outcome.PENDING for number in range(8, 13)})
     frame.locator(".tile.idle").nth(5).wait_for(state="detached")
     assert frame.locator(".said:visible").count() == 5
-    assert inside.evaluate("[scrollY, mark]") == [200, 1]
+    assert inside.evaluate("[scrollY, mark]") == [120, 1]
     assert "7 of 12 cells done" in frame.locator("#summary").inner_text()
     assert inside.evaluate("document.activeElement.className") == "cell"
 
@@ -290,6 +296,12 @@ def test_a_folder_is_read_filtered_and_compared_with(page, server):
     page.press("#ohwx-folder", "Enter")
     page.wait_for_selector("tbody tr")
     assert page.locator("tbody tr").count() == 200
+    page.wait_for_function("() => document.querySelectorAll('tbody img[src^=blob]').length > 5")
+    assert page.locator("tbody img").first.evaluate("image => image.naturalWidth") == 64
+    asked = sum(path == "ohwx/api/pnginfo.jpg" for path, _ in server.asked)
+    assert asked < 60  # of 300: those that are seen
+    page.get_by_role("button", name="Steps").dblclick()
+    assert page.locator("tbody tr").first.inner_text().startswith("299.png")
     with page.expect_download() as saved:
         page.click("#ohwx-csv")
     assert saved.value.suggested_filename == "pictures.csv"

@@ -133,12 +133,12 @@ COMMAND = (
 def test_another_trainers_settings_fill_the_form_or_are_refused_by_name(page, server):
     page.wait_for_selector("#ohwx-base")
     page.click("#ohwx-from-others summary")
-    page.fill("#ohwx-pasted", f"{COMMAND} --flip_aug")
+    page.fill("#ohwx-pasted", f"{COMMAND} --random_crop")
     page.click("#ohwx-pasted-read")
-    page.wait_for_selector("#ohwx-from-others >> text=flip_aug = True")
-    page.fill("#ohwx-without", "flip_aug")
+    page.wait_for_selector("#ohwx-from-others >> text=random_crop = True")
+    page.fill("#ohwx-without", "random_crop")
     page.click("#ohwx-pasted-read")
-    page.wait_for_selector("#ohwx-from-others li >> text=Given up, though set: flip_aug = True")
+    page.wait_for_selector("#ohwx-from-others li >> text=Given up, though set: random_crop = True")
     assert page.input_value("#ohwx-base") == "base.safetensors"
     assert (page.input_value("#ohwx-recipe-epochs"), page.input_value("#ohwx-recipe-batch")) == ("7", "2")
     plans(page, "2250 steps · 15 training pictures · 2 checkpoints · 41 GB of disk · 9.4 GB of memory")

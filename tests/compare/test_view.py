@@ -115,7 +115,7 @@ def test_a_served_page_follows_its_run(chromium, make_run, make_experiment, tmp_
         tab.wait_for_function("() => document.querySelectorAll('.tile img:not([hidden])').length === 2")
         assert "2 of 12 cells done" in tab.locator("#summary").inner_text()
         assert tab.evaluate("() => window.same")
-        assert asked(made, "/" + tab.get_by_role("link", name="vote blind").get_attribute("href"))[0] == 200
+        assert asked(made, "/" + tab.get_by_role("link", name="Vote").get_attribute("href"))[0] == 200
         tab.close()
         made.shutdown()
 

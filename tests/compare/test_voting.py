@@ -4,8 +4,10 @@ import io
 import json
 import re
 import shutil
+import sqlite3
 import sys
 import threading
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -13,10 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ohwx_compare.core.experiment.outcome import FaceRecord, Fate
 from ohwx_compare.files.images import write_png
-from ohwx_compare.files.ledger.measures import read_votes
 from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.files.ledger.votes_kept import VOTES_FILE, read_votes
 from ohwx_compare.judge.votes.pool import QUESTIONS
 from ohwx_compare.look.server import PageServer
 
@@ -128,17 +131,29 @@ def test_a_wrong_request_is_one_sentence_and_changes_nothing(server, folder):
     assert asked(server, "/votes/photos/0")[0] == 404
 
 
-def test_a_run_made_elsewhere_says_that_it_is_adopted_first(folder, tmp_path):
+def test_votes_on_a_run_made_elsewhere_lie_beside_it_until_it_is_adopted(folder, tmp_path):
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    before = (copy / LEDGER_FILE).read_bytes()
     with PageServer(copy) as made:
         threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
-        assert told(made, "/votes/next", ME)["answered"] == 0
         assert told(made, "/votes/opening")["isElsewhere"] is True
-        status, data = asked(made, "/votes/answer", {**ME, "number": 0, "answer": "the same"})
-        adopted = told(made, "/votes/answer", {**ME, "number": 0, "answer": "the same", "adopt": True})
+        same = {**ME, "answer": "the same"}
+        for number in range(3):
+            number = told(made, "/votes/answer", {**same, "number": number})["trial"]["number"]
+        assert told(made, "/votes/undo", ME)["answered"] == 2
+        assert (copy / LEDGER_FILE).read_bytes() == before
+        assert [vote.answer for vote in read_votes(copy)] == ["the same"] * 2
+        assert not has_own_mark(copy / LEDGER_FILE)
+        adopted = told(made, "/votes/answer", {**same, "number": 2, "adopt": True})
         made.shutdown()
-    assert (adopted["answered"], len(read_votes(copy)), has_own_mark(copy / LEDGER_FILE)) == (1, 1, True)
-    assert (status, "elsewhere" in json.loads(data)["error"]) == (400, True)
+    assert (adopted["answered"], len(read_votes(copy)), has_own_mark(copy / LEDGER_FILE)) == (3, 3, True)
+    assert not (copy / VOTES_FILE).exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"votes": 7}', '{"votes": [7, {}, {"rater": "x"}]}', "\0\xff"])
+def test_a_strangers_votes_beside_are_taken_as_far_as_they_are_sound(folder, text):
+    (folder / VOTES_FILE).write_text(text, encoding="utf-8")
+    assert read_votes(folder) == ()
 
 
 def test_the_reveal_names_who_was_preferred_and_the_file_has_no_formula(server, folder):
@@ -231,6 +246,44 @@ def test_by_keyboard_alone(page, server, folder):
     page.wait_for_selector("#reveal:not([hidden])")
     assert page.locator("#answer").inner_text().startswith("“More like me”")
     assert page.evaluate("typeof hurt") == "undefined"
+
+
+def test_space_shows_the_photographs_and_f_the_faces(folder, chromium, tmp_path):
+    """The photographs given, one after the other, upright; F brings each picture's face near."""
+    (tmp_path / "me").mkdir()
+    for place, (size, turned) in enumerate((((40, 20), 6), ((30, 30), 1))):  # EXIF orientation 6: stored on its side
+        exif = Image.Exif()
+        exif[0x0112] = turned
+        Image.new("RGB", size, "red").save(tmp_path / "me" / f"{place}.jpg", exif=exif)
+    face = FaceRecord(tab=0, box=(16, 16, 32, 32), confidence=0.9, detector="squares", fate=Fate.INPAINTED)
+    with closing(sqlite3.connect(folder / LEDGER_FILE)) as db, db:
+        numbers = [number for (number,) in db.execute("SELECT number FROM cells")]
+        db.executemany("INSERT INTO faces VALUES (?, 0, ?)", [(n, json.dumps(face.to_json())) for n in numbers])
+    with PageServer(folder, photos=tmp_path / "me") as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        page = chromium.new_page(viewport={"width": 1366, "height": 768})
+        page.goto(f"{server.address}votes/index.html?token={server.token}")
+        page.wait_for_selector("#rater")
+        begin(page, "me", 30)
+        counted(page, 0)
+        seen = []
+        for _ in range(3):
+            page.keyboard.press("Space")
+            until(page, lambda: page.evaluate("photograph.complete && photograph.naturalWidth > 0"))
+            seen.append(page.evaluate("[photograph.naturalWidth, photograph.naturalHeight]"))
+            page.keyboard.press("ArrowLeft")  # no vote while a photograph is shown
+            page.keyboard.press("Space")
+            assert page.locator("#photo").is_hidden()
+        assert seen == [[20, 40], [30, 30], [20, 40]]
+        near = "[...document.querySelectorAll('#pictures img')].map(image => image.style.transform)"
+        page.keyboard.press("f")
+        scales = [float(re.match(r"scale\(([\d.]+)\)", each)[1]) for each in page.evaluate(near)]
+        assert min(scales) > 1.5
+        page.keyboard.press("f")
+        assert page.evaluate(near) == ["", ""]
+        assert read_votes(folder) == ()
+        page.close()
+        server.shutdown()
 
 
 @pytest.mark.slow

@@ -121,7 +121,7 @@ def test_a_tab_without_model_was_cut():
     "more",
     [
         "restore face: True",
-        *("ControlNet model: inpaint", "ControlNet weight 2nd: 0.5"),
+        *("ControlNet model: inpaint", "ControlNet model: Passthrough, ADetailer ControlNet weight 2nd: 0.5"),
         "made up: 1",
         *("use separate sampler: True, ADetailer sampler: IPNDM", 'prompt: "<hypernet:x:1>"'),
         *("use separate sampler: True, ADetailer sampler: Euler, ADetailer scheduler: Laplace",),
@@ -134,10 +134,12 @@ def test_face_keys_that_are_not_built_are_refused_by_name(more):
 
 
 def test_detectors_that_are_not_built_are_refused():
-    for name in ("mediapipe_face_mesh", "yolov8x-worldv2.pt"):
+    for name in ("mediapipe_face_whole", "yolov8x-worldv2.pt"):
         assert name in it.unsupported(it.parse(f"{BASE}, ADetailer model: {name}"))[0]
     for fine in (
-        "model 2nd: x.pt", "model classes: cat", "use separate checkpoint: True, ADetailer checkpoint: c [0123456789]",
+        "model 2nd: x.pt", "model classes: cat", "model 2nd: mediapipe_face_mesh",
+        "ControlNet model 2nd: Passthrough, ADetailer ControlNet weight 2nd: 0.5, ADetailer model 2nd: x.pt",
+        "use separate checkpoint: True, ADetailer checkpoint: c [0123456789]",
     ):  # fmt: skip
         assert it.unsupported(it.parse(f"{BASE}, ADetailer model: face_yolov8n.pt, ADetailer {fine}")) == []
     assert not is_built_key("ADetailer ControlNet model")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ohwx_compare.core.infotext import infotext as it
+from ohwx_compare.core.infotext.earlier import as_of_its_version
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, read_version, split_sampler
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import InfotextError, UnsupportedKeyError
@@ -181,6 +182,10 @@ def test_defaults_of_what_is_not_said():
          {"ngms": 1.5, "ngms_all": True, "skip_early_cfg": 0.25}),
         ("UniPC variant: bh2, UniPC skip type: logSNR, UniPC order: 2, UniPC lower order final: False",
          {"unipc_variant": "bh2", "unipc_skip_type": "logSNR", "unipc_order": 2, "unipc_lower_order_final": False}),
+        ("Old prompt editing timelines: True, Downcast alphas_cumprod: True",
+         {"old_timelines": True, "half_levels": True}),
+        ("Pad conds: True, Pad conds v0: True", {"pad_texts": True, "pad_negative": True}),
+        ("Token merging ratio: 0.5, Token merging ratio hr: 0.3", {}),
         ("Seed resize from: 192x96", {"seed_resize_width": 192, "seed_resize_height": 96}),
         ("Seed resize from: -1x-1, Tiling: False, Emphasis: Original, Noise Schedule: Default", {}),
     ],
@@ -188,6 +193,34 @@ def test_defaults_of_what_is_not_said():
 def test_how_a_picture_was_sampled_is_read(more, said):
     assert it.unsupported(read(more)) == []
     assert it.to_job(read(more)) == replace(JOB, schedule="Automatic", **said)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sampler", "version", "said"),
+    [
+        ("a [b:5]", "Euler a", "v1.5.2", {"old_timelines", "half_levels"}),
+        ("a", "DDIM", "v1.5.2", {"pad_negative"}),
+        ("a [b:5]", "Euler a", "v1.6.0", {"half_levels"}),
+        ("a", "Euler a", "v1.7.0-133-gde03882d", {"half_levels"}),
+        ("a", "UniPC", "v1.7.0", set()),
+        ("a [b:5]", "Euler a", "v1.7.0-225-gabcdef12", set()),
+        ("a [b:5]", "Euler a", "1.8.0-RC", set()),
+        ("a [b:5]", "Euler a", "f0.0.17v1.5.2", set()),
+        ("a [b:5]", "Euler a", "", set()),
+    ],
+)
+def test_a_text_means_what_its_webui_did(prompt, sampler, version, said):
+    """`backcompat` in modules/infotext_versions.py, 82a973c, but for levels of the samplers on training timesteps."""
+    text = replace(read().with_value("Sampler", sampler).with_value("Version", version), prompt=prompt)
+    assert as_of_its_version(text, it.to_job(text)) == dict.fromkeys(said, True)
+
+
+def test_half_levels_are_refused_where_their_arithmetic_is_another():
+    assert it.unsupported(read("Downcast alphas_cumprod: True").with_value("Sampler", "DDIM")) == [
+        "Downcast alphas_cumprod: True (with a sampler on training timesteps)"
+    ]
+    with pytest.raises(UnsupportedKeyError, match=r"half_levels \(with PLMS\)"):
+        it.require_drawn([(replace(JOB, sampler="PLMS", half_levels=True), ())])
 
 
 @pytest.mark.parametrize(
@@ -251,18 +284,16 @@ def test_inpaint_settings_and_their_defaults():
 REFUSED = [
     *("Hires steps: 10", "Hires upscaler: Latent", "Hires prompt: x"),  # without a size there was no second pass
     *("Hires checkpoint: x", "Hires sampler: Euler", "Hires schedule type: Karras"),
-    *("Face restoration: CodeFormer", "Token merging ratio: 0.5", "Token merging ratio hr: 0.5"),
-    *("Image CFG scale: 1.5", "FP8 weight: Enable", "Downcast alphas_cumprod: True"),
-    *("Pad conds: True", "Pad conds v0: True"),
+    *("Face restoration: CodeFormer", "Image CFG scale: 1.5", "FP8 weight: Enable"),
     *("Conditional mask weight: 0.5", "Dynamic thresholding enabled: True"),
-    *("Hypertile U-Net: True", "Old prompt editing timelines: True", "VAE Decoder: TAESD"),
+    *("Hypertile U-Net: True", "VAE Decoder: TAESD"),
     *('ControlNet 0: "Module: none, Model: x"', "Mask mode: Both", "Masked content: clouds"),
     *(
         "RNG: TPU",
         "Schedule type: Laplace",
         "Script: SD upscale",
         "Nobody knows: 1",
-        "ADetailer model: mediapipe_face_full",
+        "ADetailer model: yolov8x-worldv2.pt",
     ),
 ]
 

@@ -82,6 +82,24 @@ def test_schedule(text, expected):
     assert list(edits(text, 10)) == [EditedPrompt(*pair) for pair in expected]
 
 
+@pytest.mark.parametrize(
+    ("text", "steps", "after", "expected"),
+    [
+        ("a [b:.5] c", 10, None, [(5, "a  c"), (10, "a b c")]),
+        ("[a:b:1.0]", 10, None, [(1, "a"), (10, "b")]),
+        ("[a:b:5.5]", 10, None, [(5, "a"), (10, "b")]),
+        ("[a:b:0.25]", 8, 10, [(2, "a"), (10, "b")]),
+        ("[a:b:12]", 8, 10, [(10, "a")]),
+        ("[a:b:1.5]", 8, 10, [(1, "a"), (10, "b")]),
+        ("[a|b]", 5, 3, [(1, "a"), (2, "b"), (3, "a")]),
+        ("[a::3]", 6, 10, [(3, "a"), (10, "")]),
+    ],
+)
+def test_the_timelines_of_older_webuis(text, steps, after, expected):
+    """What `get_learned_conditioning_prompt_schedules(..., use_old_scheduling=True)` answered at 82a973c."""
+    assert list(edits(text, steps, after, is_old=True)) == [EditedPrompt(*pair) for pair in expected]
+
+
 def test_turns_change_at_every_step():
     assert [s.text for s in edits("[fe|]male", 4)] == ["female", "male", "female", "male"]
     assert [s.text for s in edits("[a|b|]", 4)] == ["a", "b", "", "a"]

@@ -95,6 +95,14 @@ def test_shorter_texts_get_whole_empty_chunks(run):
     torch.testing.assert_close(short.crossattn[77:], run("").positive[0].schedule[0].crossattn, rtol=0, atol=1e-5)
 
 
+def test_the_empty_text_that_pads_is_encoded_as_a_prompt(model, run):
+    job = Job(prompt="a cat", negative="", seed=1, pad_texts=True)
+    padding = condition(model, job, width=128, height=128, steps=8).padding
+    torch.testing.assert_close(padding, run("").positive[0].schedule[0].crossattn, rtol=0, atol=1e-5)
+    assert padding.abs().max() > 0
+    assert run("a cat").padding is None
+
+
 def test_pooled_is_the_first_chunks(run):
     one, two = (run(p).positive[0].schedule[0].vector for p in ("a cat", "a cat BREAK a dog"))
     torch.testing.assert_close(one, two, rtol=0, atol=1e-5)

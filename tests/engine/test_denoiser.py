@@ -65,6 +65,34 @@ def test_images_of_one_batch_keep_their_own_texts_and_scales():
     assert [shape for shape, _ in unet.calls] == [(5, 77, 3), (2, 154, 3)]
 
 
+def texts_seen(tokens, negative, *, skipped=False, **rules):
+    """Lengths and last values of what the UNet gets for a prompt and a negative of so many tokens."""
+    seen = []
+
+    class Reader(Echo):
+        def forward(self, x, timesteps, context, y):
+            seen.extend((len(text), text[-1, 0].item()) for text in context)
+            return torch.zeros_like(x)
+
+    own = Conditioning(
+        positive=(Subprompt(weight=1.0, schedule=(entry(3.0, tokens),)),), negative=(entry(1.0, negative),), **rules
+    )
+    guidance = Guidance(scales=[2.0], early=1.0 if skipped else 0.0)
+    Denoiser(Reader(2.0), LEVELS, "eps", [own], guidance)(X, 2.0)
+    return sorted(seen)
+
+
+def test_texts_are_padded_as_the_job_asks():
+    """`pad_cond_uncond`: by empty text, whichever is shorter; `_v0`: the negative, by its last vector, or cut."""
+    empty = {"padding": torch.full((77, 3), 9.0)}
+    assert texts_seen(154, 77) == [(77, 1.0), (154, 3.0)]
+    assert texts_seen(231, 77, **empty) == [(231, 3.0), (231, 9.0)]
+    assert texts_seen(77, 154, **empty) == [(154, 1.0), (154, 9.0)]
+    assert texts_seen(77, 154, skipped=True, **empty) == [(154, 9.0)]
+    assert texts_seen(154, 77, negative_follows=True) == [(154, 1.0), (154, 3.0)]
+    assert texts_seen(77, 154, negative_follows=True, **empty) == [(77, 1.0), (77, 3.0)]
+
+
 def test_texts_of_one_length_are_one_call_at_the_levels_own_time():
     _, unet = denoise([prompt((3.0, 1.0))], [2.0])
     ((shape, times),) = unet.calls

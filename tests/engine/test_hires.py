@@ -15,9 +15,9 @@ from ohwx_compare.core.request.hires import Enlarged, enlarged, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.core.request.steps import picture_steps, planned_steps, steps_run
-from ohwx_compare.engine import render
 from ohwx_compare.errors import ExperimentError, UnknownNameError
 from ohwx_compare.hosts.native import Beside, NativeHost
+from ohwx_compare.models.vae import VAE
 from ohwx_compare.testing.parts import draw_upscaler
 
 JOB = Job(prompt="ohwx man", seed=1, steps=2, sampler="Euler", width=64, height=64, rng="CPU", hires_upscaler="Latent")
@@ -143,11 +143,11 @@ def test_every_upscaler_gives_the_size_and_a_picture_of_its_own(host):
 def test_all_of_a_tiling_picture_is_tiled(host, monkeypatch):
     seen = []
     for name in ("decode", "encode"):
-        known = getattr(render, name)
-        monkeypatch.setattr(render, name, lambda model, *given, known=known: paddings(model) or known(model, *given))
+        known = getattr(VAE, name)
+        monkeypatch.setattr(VAE, name, lambda vae, x, known=known: paddings(vae) or known(vae, x))
 
-    def paddings(model):
-        seen.extend(m.padding_mode for m in model.vae.modules() if isinstance(m, torch.nn.Conv2d) and any(m.padding))
+    def paddings(vae):
+        seen.extend(m.padding_mode for m in vae.modules() if isinstance(m, torch.nn.Conv2d) and any(m.padding))
 
     drawn(host, replace(JOB, hires_upscaler="None", hires_scale=1.5, tiling=True))
     assert set(seen) == {"circular"}

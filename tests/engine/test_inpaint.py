@@ -49,6 +49,22 @@ def test_a_batch_of_faces_gives_each_its_own(model, case, difference):
         assert difference(together[i].image, alone.image)[0] <= 1
 
 
+@pytest.mark.parametrize("only_masked", [True, False])
+def test_what_changes_in_between_is_put_into_the_picture_as_what_was_drawn_is(model, case, only_masked):
+    """So ADetailer's faces lie below the picture that an inpaint keeps."""
+    image, mask = case("inpaint_whole").image, box_mask((128, 128), Box(40, 50, 70, 90))
+    seen = []
+
+    def red(place, one):
+        seen.append((place, one.image.size))
+        return replace(one, image=Image.new("RGB", one.image.size, "red"))
+
+    job = replace(JOB, mask_blur=0, only_masked=only_masked, job=replace(JOB.job, width=128, height=128))
+    (picture,) = inpaint(model, [job], [image], [mask], between=red)
+    assert seen == [(0, (128, 128))]
+    assert picture.image == Image.composite(Image.new("RGB", image.size, "red"), image, mask)
+
+
 def test_a_black_mask_redraws_everything_and_says_so(model, case):
     image = case("inpaint_whole").image.resize((64, 64))
     (picture,) = inpaint(model, [JOB], [image], [Image.new("L", image.size)])

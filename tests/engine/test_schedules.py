@@ -89,6 +89,18 @@ def test_quantiles_that_are_powers(q, power):
     assert [beta_quantile(end, power, power) for end in (0.0, 1.0)] == [0.0, 1.0]
 
 
+def test_levels_in_half_precision():
+    """What torch answers in half precision: `alphas_cumprod.half()`, then k-diffusion's sigmas and their logarithms."""
+    full, half = ModelSigmas(), ModelSigmas(halved=True)
+    a = full.alphas_cumprod.half()
+    assert half.sigmas.tolist() == (((1 - a) / a) ** 0.5).float().tolist()
+    assert half.log_sigmas.tolist() == half.sigmas.half().log().float().tolist()
+    assert 0.05 < ((half.sigmas - full.sigmas).abs() / full.sigmas).max() < 0.1
+    steps = ConsistencySigmas(halved=True).sigmas
+    valid = a[19::20].float()
+    assert steps.tolist() == (((1 - valid) / valid) ** 0.5).tolist()
+
+
 def test_a_consistency_model_knows_every_twentieth_level():
     model = ConsistencySigmas()
     assert (model.smallest, model.largest) == (MODEL.sigmas[19].item(), MODEL.largest)

@@ -1,6 +1,7 @@
 """Switching: whatever was in memory before, what is there after a load is what a fresh load gives, bit for bit."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,9 +128,9 @@ def test_only_memory_of_the_same_shapes_dtype_and_device_fits(family):
 def test_texts_are_encoded_once_for_all_checkpoints_of_the_same_encoders(family, known, monkeypatch):
     asked = []
 
-    def counted(model, texts, reading):
-        asked.append(texts)
-        return encode(model, texts, reading)
+    def counted(model, lacking):
+        asked.extend(lacking)
+        return encode(model, lacking)
 
     encode = conditioning._encode
     monkeypatch.setattr(conditioning, "_encode", counted)
@@ -145,9 +146,37 @@ def test_texts_are_encoded_once_for_all_checkpoints_of_the_same_encoders(family,
     assert not torch.equal(vectors["base"][0].vector, vectors["encoder"][0].vector)
 
 
-def test_encoded_texts_are_bounded():
+def test_encoded_texts_are_bounded(monkeypatch):
+    monkeypatch.setattr(conditioning.Encoded, "LIMIT", 3 * 8)
     encoded = conditioning.Encoded()
-    for number in (*range(encoded.LIMIT), 0, -1):  # the last one drives out 1, the oldest in use
-        assert encoded.get((number,), lambda n=number: n) == number
-    assert encoded.get((0,), lambda: "again") == 0
-    assert encoded.get((1,), lambda: "again") == "again"
+    for number in (0, 1, 2, 0, 3):  # the last one drives out 1, the oldest in use
+        encoded.get(number, lambda n=number: (torch.full((1,), n), torch.zeros(0)))
+    assert [number in encoded for number in range(4)] == [True, False, True, True]
+
+
+def test_texts_that_are_expected_are_encoded_together_and_as_if_alone(family, known, monkeypatch):
+    jobs = [replace(JOB, prompt=f"a (photo:1.{n}) of [ohwx:zebra:0.5] man", clip_skip=n % 3 + 1) for n in range(6)]
+    jobs += [replace(JOB, prompt="a <lora:other:1> man")]  # for a model that wears it
+
+    def model():
+        return check(family["base"]).load(device=CPU, dtype=torch.float32, seals=known.get)
+
+    calls, encode = [], conditioning._encode
+    monkeypatch.setattr(conditioning, "_encode", lambda *asked: calls.append(len(asked[1])) or encode(*asked))
+    ahead, alone = model(), model()
+    conditioning.encode_ahead(ahead, [(job, 4) for job in jobs])
+    assert calls == [7]
+    told = [condition(ahead, job, width=64, height=64, steps=4) for job in jobs[:6]]
+    assert calls == [7]
+    for job, found in zip(jobs, told, strict=False):
+        expected = condition(alone, job, width=64, height=64, steps=4)
+        for one, other in zip(found.positive[0].schedule, expected.positive[0].schedule, strict=True):
+            assert torch.allclose(one.crossattn, other.crossattn, atol=2e-5)
+            assert torch.allclose(one.vector, other.vector, atol=2e-5)
+
+
+def test_an_encoder_that_visits_a_device_stays_where_it_is(family):
+    encoder, there = load(family["base"]).clip_l, torch.device("meta")
+    with conditioning._visiting(encoder, there) as visitor:
+        assert visitor(torch.zeros(1, 77, dtype=torch.int64, device=there)).device == there
+        assert {tensor.device for tensor in encoder.state_dict().values()} == {CPU}

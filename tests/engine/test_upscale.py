@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from ohwx_compare.engine.upscale import _lay, in_tiles, read_upscaler, resized
+from ohwx_compare.engine.upscale import _lay, in_tiles, resized
+from ohwx_compare.engine.upscaler_file import read_upscaler
 from ohwx_compare.errors import CheckpointError, DetectorError, UnsafePickleError
 from ohwx_compare.models.esrgan import ESRGAN, ESRGANConfig
 from ohwx_compare.testing.parts import draw_upscaler
@@ -35,7 +36,7 @@ def portrait(goldens):
 
 
 def test_a_file_is_the_same_network_however_it_was_written(drawn, model, tmp_path):
-    new = model.state_dict()
+    new = model.through.state_dict()
     older = {"conv_body": "trunk_conv", "conv_hr": "HRconv", "conv_up1": "upconv1", "conv_up2": "upconv2"}
     middle = {
         ".".join(older.get(part, part) for part in name.split("."))
@@ -48,7 +49,8 @@ def test_a_file_is_the_same_network_however_it_was_written(drawn, model, tmp_pat
     torch.save(middle, tmp_path / "middle_names.pth")
     save_file(dict(drawn), tmp_path / "safe.safetensors")
     for path in sorted(tmp_path.iterdir()):
-        assert all(torch.equal(tensor, new[name]) for name, tensor in read(path).state_dict().items()), path.name
+        state = read(path).through.state_dict()
+        assert all(torch.equal(tensor, new[name]) for name, tensor in state.items()), path.name
 
 
 @pytest.mark.parametrize(("doublings", "scale"), [(1, 2), (2, 4), (3, 8)])
@@ -56,7 +58,7 @@ def test_the_scale_is_read_from_the_names(tmp_path, doublings, scale):
     torch.save(
         {n: torch.from_numpy(t) for n, t in draw_upscaler(blocks=1, doublings=doublings).items()}, tmp_path / "a.pth"
     )
-    assert read(tmp_path / "a.pth").config.scale == scale
+    assert read(tmp_path / "a.pth").scale == scale
 
 
 @pytest.mark.parametrize("fold", [2, 4])

@@ -16,6 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files import atomic
+from ohwx_compare.files.gallery import pictures
 from ohwx_compare.files.images import load_mask, load_on_white, load_rgb, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_infotext
 
@@ -216,13 +217,29 @@ COMMENTS = {
 
 
 @pytest.mark.parametrize("name", COMMENTS)
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "AVIF", "JXL"])
 def test_every_way_to_write_a_comment(tmp_path, kind, name):
+    if kind == "JXL":
+        pytest.importorskip("pillow_jxl", reason="Pillow reads JPEG XL with pillow-jxl-plugin")
     if kind == "AVIF" and ".avif" not in Image.registered_extensions():
         pytest.skip("this Pillow reads no AVIF")
     exif = piexif.dump({"Exif": {piexif.ExifIFD.UserComment: COMMENTS[name]}})
     noise().save(tmp_path / "a", format=kind, exif=exif)
     assert read_infotext(tmp_path / "a") == TEXT
+
+
+def test_jpeg_xl_without_a_text_damaged_or_unread_is_one_sentence(tmp_path, monkeypatch):
+    path = tmp_path / "a.jxl"
+    path.write_bytes(b"\xff\x0a" + bytes(20))
+    with pytest.raises(ImageError, match=r"is damaged|install pillow-jxl-plugin"):
+        read_infotext(path)
+    with pytest.raises(ImageError):
+        load_rgb(path)
+    pytest.importorskip("pillow_jxl", reason="Pillow reads JPEG XL with pillow-jxl-plugin")
+    noise().save(path)
+    assert read_infotext(path) is None
+    assert load_rgb(path).size == noise().size
+    assert pictures([tmp_path]) == [path]
 
 
 def test_a_comment_in_the_first_directory_and_one_with_swapped_bytes(tmp_path):

@@ -11,7 +11,7 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import LedgerError
-from ohwx_compare.files.ledger.measures import JUDGE_FILE, MeasureLedger, MeasureRow, ScoreRow, VoteRow, read_votes
+from ohwx_compare.files.ledger.measures import JUDGE_FILE, MeasureLedger, MeasureRow, ScoreRow, VoteRow, ledger_votes
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Result
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, SCHEMA
@@ -95,7 +95,7 @@ def test_votes_are_read_but_those_taken_back(folder):
         four = replace(VOTE, shown=("p", "q", "r", "s"), best=2, worst=0, is_repeat=True)
         ledger.vote(four)
         ledger.take_back(number)
-    assert read_votes(folder) == (VOTE, four)
+    assert ledger_votes(folder) == (VOTE, four)
 
 
 def test_a_folder_of_pictures_gets_a_ledger_that_makes_it_no_run(tmp_path):
@@ -112,11 +112,11 @@ def test_a_ledger_of_schema_2_gets_the_tables(folder):
         tables = ("marks", "pictures", "votes", "scores", "measures")
         db.executescript(" ".join(f"DROP TABLE {table};" for table in tables) + "PRAGMA user_version = 2;")
     as_it_was, cells = path.read_bytes(), open_run(folder).cells
-    assert read_votes(folder) == ()
+    assert ledger_votes(folder) == ()
     assert path.read_bytes() == as_it_was  # reading writes nothing
     with MeasureLedger(folder) as ledger:
         ledger.vote(VOTE)
-    assert (read_votes(folder), open_run(folder).cells) == ((VOTE,), cells)
+    assert (ledger_votes(folder), open_run(folder).cells) == ((VOTE,), cells)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
 

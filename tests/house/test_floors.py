@@ -33,7 +33,7 @@ TORCH = DISK | {"torch"}
 ENGINE = TORCH | {"safetensors", "torchsde", "scipy"}
 THIRD_PARTY = {
     "": set(), "errors": set(), "words": set(), "numerals": set(), "__main__": set(), "core": set(), "files": DISK,
-    "models": {"torch"}, "engine": ENGINE,
+    "models": {"torch"}, "engine": ENGINE | {"mediapipe", "spandrel"},
     "train": ENGINE | {"triton"}, "doctor": DISK, "compare": DISK, "toy": ENGINE, "judge": ENGINE, "look": DISK,
     "hosts": ENGINE, "testing": ENGINE, "demo": ENGINE, "cli": TORCH,
 }  # fmt: skip

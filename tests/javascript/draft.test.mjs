@@ -33,7 +33,7 @@ test("what a form changes is a copy", () => {
   form.faces[0].model = "other.pt";
   assert.deepEqual([request.job.prompt, request.checkpoints, request.faces], ["photo", ["a"], [{ model: "face.pt" }]]);
   assert.deepEqual(form.axes, [{ kind: "seed", values: "1, 2", pairs: [] }]);
-  assert.deepEqual(asForm({}, axes), { job: {}, checkpoints: [], axes: [], faces: [] });
+  assert.deepEqual(asForm({}, axes), { job: {}, checkpoints: [], axes: [], faces: [], styles: [] });
 });
 
 test("a control is edited as a copy, and none without a checkpoint", () => {

@@ -65,7 +65,7 @@ class CornerStyle:
         title="Style kept", subject="style kept", more="the style kept more often", less="the style kept less often",
         is_share=True,
     )  # fmt: skip
-    asked, takes_controls, settings = Asked.SUBJECT, False, {}
+    asked, takes_before, settings = Asked.SUBJECT, False, {}
     key = measure_key(name, version)
 
     def __init__(self):

@@ -17,6 +17,7 @@ from ohwx_compare.judge.run.measures import Given, measures_for
 from ohwx_compare.judge.run.pictures import judged_run
 from ohwx_compare.judge.run.scoring import NOT_A_NUMBER, ONE_COLOUR, score_run
 from ohwx_compare.judge.run.trained import trained_in
+from ohwx_compare.judge.seams import SEAMS
 from ohwx_compare.judge.verdict import Word
 from ohwx_compare.look.report.numbers import judgement_json
 from ohwx_compare.look.report.sentences import Said
@@ -25,7 +26,7 @@ from ohwx_compare.look.report.sentences import Said
 def judge(folder, used):
     run = judged_run(open_run(folder), "ohwx man")
     trained = trained_in(run)
-    return judge_scores(run, trained, score_run(run, used, trained.bases))
+    return judge_scores(run, trained, score_run(run, used))
 
 
 def squares(*shades):
@@ -45,12 +46,14 @@ def test_class_drift_is_of_the_prompts_without_the_token(tmp_path, square_sight,
     assert clause.effect.value < -0.4
 
 
-def test_a_run_is_asked_for_class_drift_where_it_can_tell(planted, tmp_path, monkeypatch, square_sight, my_photographs):
+def test_a_run_is_asked_for_class_drift_and_seams_where_it_can_tell(
+    planted, tmp_path, monkeypatch, square_sight, my_photographs
+):
     monkeypatch.setattr(
         measures, "_likeness", lambda *given: measures.Measures((Likeness(square_sight, my_photographs),))
     )
     with_class = planted_run(tmp_path, styles=STYLES[:1], seeds=(1, 2), of_class=("photo of a man",))
-    for folder, names in ((planted, [LIKENESS, DIVERSITY]), (with_class, [LIKENESS, CLASS_DRIFT, DIVERSITY])):
+    for folder, names in ((planted, [LIKENESS, DIVERSITY, SEAMS]), (with_class, [LIKENESS, CLASS_DRIFT, DIVERSITY])):
         run = judged_run(open_run(folder), "ohwx man")
         made = measures_for(run, (), Given(), lambda: None)
         assert [each.name for each in made.measures] == names

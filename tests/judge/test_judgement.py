@@ -42,7 +42,7 @@ def judge(folder, sight, references, **more):
     run = judged_run(open_run(folder), "ohwx man")
     trained = trained_in(run)
     measures = [Likeness(sight, references, **more), CornerStyle()]
-    return judge_scores(run, trained, score_run(run, measures, trained.bases))
+    return judge_scores(run, trained, score_run(run, measures))
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_one_training_is_judged_by_its_exposures(tmp_path, square_sight, my_phot
     folder = planted_run(tmp_path, styles=STYLES[:3], saves=saves, has_face_pass=True)
     run = judged_run(open_run(folder))
     trained = trained_in(run, run.columns[0].sha256)
-    found = judge_scores(run, trained, score_run(run, [Likeness(square_sight, my_photographs)], trained.bases))
+    found = judge_scores(run, trained, score_run(run, [Likeness(square_sight, my_photographs)]))
     (one,) = found.judged
     assert (one.comparison.first, one.comparison.second) == ("30 exposures", "90 exposures")
     assert one.measures[0].clause.verdict.word is Word.MORE
@@ -142,7 +142,7 @@ def test_where_a_recipe_was_trained_twice_the_training_is_the_unit(tmp_path, squ
     folder = planted_run(tmp_path, styles=STYLES[:3], saves=saves)
     run = judged_run(open_run(folder))
     trained = trained_in(run, run.columns[0].sha256)
-    found = judge_scores(run, trained, score_run(run, [Likeness(square_sight, my_photographs)], trained.bases))
+    found = judge_scores(run, trained, score_run(run, [Likeness(square_sight, my_photographs)]))
     effect = found.judged[0].measures[0].clause.effect
     assert (effect.unit, effect.n, effect.freedom) == (Unit.TRAINING, 4, 2)
     assert found.judged[0].measures[0].contrasts == ()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from accessible import SHOWN, WIDTHS, serious
 from planted_run import CornerStyle
 
 from ohwx_compare.files.ledger.reader import open_run
@@ -27,7 +28,7 @@ def judgement(planted, square_sight, my_photographs):
     run = judged_run(open_run(planted), "ohwx man")
     trained = trained_in(run)
     measures = [Likeness(square_sight, my_photographs), CornerStyle()]
-    return judge_scores(run, trained, score_run(run, measures, trained.bases))
+    return judge_scores(run, trained, score_run(run, measures))
 
 
 class Scripts(HTMLParser):
@@ -125,6 +126,18 @@ def chromium():
         )
         yield browser
         browser.close()
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids="-".join)
+def test_the_report_is_for_everybody(judgement, planted, chromium, shown):
+    """axe-core finds nothing serious."""
+    width, theme = shown
+    write_judgement(judgement, judgement_markdown(judgement))
+    context = chromium.new_context(viewport=WIDTHS[width], color_scheme=theme)
+    page = context.new_page()
+    page.goto((planted / "judge.html").as_uri())
+    assert serious(page) == []
+    context.close()
 
 
 def test_the_slider_weighs_and_the_button_shows_another_nine(judgement, planted, chromium):

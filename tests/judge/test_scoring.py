@@ -1,30 +1,33 @@
 """Scoring a run: in batches of one style, each kept when it is whole, nothing twice, memory of one batch."""
 
 import os
+from dataclasses import replace
 
 import pytest
+from PIL import Image
 from planted_run import CornerStyle, picture
 
 from ohwx_compare.core.events import Failed, Started, Step
 from ohwx_compare.errors import Interrupted
 from ohwx_compare.files.ledger.measures import MeasureLedger
 from ohwx_compare.judge.measure import Asked, MeasureWords, Score, measure_key
-from ohwx_compare.judge.run.scoring import NO_CONTROL, UNREADABLE, control_of, score_run
-
-BASE = ("base.safetensors",)
+from ohwx_compare.judge.run.scoring import NOT_INPAINTED, UNREADABLE, before_of, score_run
 
 
-class SameCorner:
-    """Whether a picture's corner is its control's."""
+class Brighter:
+    """By how much a picture's middle is lighter than before its face pass."""
 
-    name, version, sha256, licence, needs = "corner", 1, "", "none", ("the base's pictures",)
-    words = MeasureWords(title="Corner", subject="corner", more="more corner", less="less corner", is_share=True)
-    asked, takes_controls, settings = Asked.SUBJECT, True, {}
+    name, version, sha256, licence, needs = "brighter", 1, "", "none", ("a face pass",)
+    words = MeasureWords(title="Brighter", subject="light", more="more light", less="less light")
+    asked, takes_before, settings = Asked.SUBJECT, True, {}
     key = measure_key(name, version)
 
     def score(self, pictures, context):
-        pairs = zip(pictures, context.controls, strict=True)
-        return [Score(float(one.getpixel((0, 0)) == other.getpixel((0, 0)))) for one, other in pairs]
+        return [Score(middle(one) - middle(other)) for one, other in zip(pictures, context.befores, strict=True)]
+
+
+def middle(image):
+    return float(sum(image.getpixel((32, 32))))
 
 
 def values(scored):
@@ -68,24 +71,30 @@ def test_scores_of_another_version_are_made_anew_and_counted(judged):
     assert sum(count for _, count in later.seen) == len(judged.pictures)
 
 
-def test_a_measure_is_given_the_bases_picture_of_the_same_place(judged):
-    controls = control_of(judged, BASE)
-    scored = score_run(judged, [SameCorner()], BASE)[0]
-    style = score_run(judged, [CornerStyle()], BASE)[0]
-    for each, control in controls.items():
-        assert (control.place, control.checkpoint) == (each.place, *BASE)
-        assert scored.scores[each].value == (style.scores[each].value == style.scores[control].value)
-    assert {scored.scores[each].outcome for each in judged.pictures if each not in controls} == {NO_CONTROL}
+def test_a_measure_is_given_the_picture_before_its_face_pass(judged):
+    befores, scored = before_of(judged), score_run(judged, [Brighter()])[0]
+    assert befores.keys() == scored.scores.keys() == {each for each in judged.pictures if each.is_last}
+    for each, before in befores.items():
+        assert (before.place[:2], before.checkpoint, before.is_last) == (each.place[:2], each.checkpoint, False)
+        now, then = (Image.open(one.path) for one in (each, before))
+        assert scored.scores[each].value == middle(now) - middle(then)
 
 
-def test_a_score_hangs_on_its_control(judged):
-    """Another base's pictures are other controls: nothing of the first is taken for them."""
-    score_run(judged, [SameCorner()], BASE)
-    other = ("no-reg-000030.safetensors",)
-    again = score_run(judged, [SameCorner()], other)[0]
-    style = score_run(judged, [CornerStyle()])[0]
-    for each, control in control_of(judged, other).items():
-        assert again.scores[each].value == (style.scores[each].value == style.scores[control].value)
+def test_a_picture_that_no_face_pass_changed_is_told_so(judged):
+    alone = replace(judged, pictures=tuple(each for each in judged.pictures if each.is_last))
+    scored = score_run(alone, [Brighter()])[0].scores
+    assert {(score.value, score.outcome) for score in scored.values()} == {(None, NOT_INPAINTED)}
+
+
+def test_a_score_hangs_on_the_picture_before(judged):
+    """Another picture before, of another pass: nothing of the first is taken for it."""
+    score_run(judged, [Brighter()])
+    others = [replace(each, key=f"x{each.key}") if not each.is_last else each for each in judged.pictures]
+    for each in others:
+        if not each.is_last:
+            picture((0, 0, 0)).save(each.path)
+    again = score_run(replace(judged, pictures=tuple(others)), [Brighter()])[0].scores
+    assert {score.value for score in again.values()} == {middle(Image.open(each.path)) for each in again}
 
 
 def test_a_picture_that_cannot_be_read_is_told_and_tried_again(judged):

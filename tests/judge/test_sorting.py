@@ -6,12 +6,21 @@ import json
 
 import pytest
 from test_likeness import ME, OTHER, ColourReader, SquareDetector, picture, shade
+from test_onnx_faces import EYES, WHY, graph
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.judge.likeness import Likeness
 from ohwx_compare.judge.references import FaceSight, read_references
 from ohwx_compare.judge.sorting import place_sorted, require_apart, sort_by
+
+
+class Eyes:
+    """Landmarks a fixed way into a face's box."""
+
+    def points(self, pixels, box):
+        return EYES * 0.5 + complex(box.x1, box.y1)
+
 
 MIDDLE = tuple((a + b) // 2 for a, b in zip(ME, OTHER, strict=True))
 LIKE = {"stranger": OTHER, "=half": MIDDLE, "me ü": ME}
@@ -113,3 +122,26 @@ def test_a_picture_that_cannot_be_read_is_said(command, folder, capsys):
     (folder / "torn.png").write_bytes(b"no picture")
     assert command() == 1
     assert "torn.png" in capsys.readouterr().err
+
+
+def test_a_network_of_ones_own_sorts_too(monkeypatch, photos, folder, tmp_path, capsys):
+    """A drawn graph in dlib's place, on landmarks that stand in for dlib's; a photograph's own copy is at 0."""
+    pytest.importorskip("onnxruntime", reason=WHY)
+    monkeypatch.setattr("ohwx_compare.judge.weights.find_face_files", lambda *places: ())
+    monkeypatch.setattr("ohwx_compare.engine.face_reader.FaceReader.load", lambda *files, **where: Eyes())
+    monkeypatch.setattr("ohwx_compare.engine.detect.find_detector", lambda *names, **where: SquareDetector())
+    own = graph(tmp_path / "own.onnx")
+    assert main(["sort", str(folder), "--like", str(photos), "--face-net", str(own), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert "by own.onnx" in err
+    rows = json.loads(out)
+    assert rows[0]["file"].endswith("me ü.png")
+    assert rows[0]["value"] < 0.05 < rows[2]["value"]
+
+
+def test_a_network_that_is_not_there_or_beside_the_fallback_is_a_sentence(command, tmp_path, capsys):
+    assert command("--face-net", tmp_path / "none.onnx") == 1
+    assert "--face-net: there is no file" in capsys.readouterr().err
+    fallback = ("--vae", tmp_path / "v.safetensors", "--unlike", tmp_path)
+    assert command("--face-net", tmp_path / "none.onnx", *fallback) == 1
+    assert "exclude each other" in capsys.readouterr().err

@@ -3,9 +3,10 @@
 import numpy as np
 
 from ohwx_compare.judge.effects import effect
+from ohwx_compare.judge.intervals import Estimate
 from ohwx_compare.judge.trainings import compare_trainings
 from ohwx_compare.judge.verdict import verdict
-from ohwx_compare.judge.words import Clause, chance, line, listed, one_sentence, rounded, trainings
+from ohwx_compare.judge.words import Clause, chance, line, listed, one_sentence, rounded, spanned, trainings
 
 NOISE = np.random.RandomState(0).standard_normal((8, 4))
 NOISE -= NOISE.mean()
@@ -51,6 +52,15 @@ def test_seeds_that_agree_within_each_of_few_styles_give_no_interval():
 def test_how_many_trainings_there_were_is_said():
     assert trainings(1, 1).startswith("One training of each arm")
     assert "3 degrees of freedom" in trainings(2, 3)
+
+
+def test_an_interval_that_leaves_0_out_shows_it():
+    assert spanned(Estimate(0.213, 0.0041, 0.42, 9)) == ("+0.213", "+0.004", "+0.420")
+    assert spanned(Estimate(-0.2, -0.4, -0.00002, 9)) == ("−0.20000", "−0.40000", "−0.00002")
+    assert spanned(Estimate(0.2, -0.004, 0.4, 9)) == ("+0.20", "0.00", "+0.40")
+    assert spanned(Estimate(0.2, 0.001, 0.4, 9), "{:+.0%}") == ("+20.0%", "+0.1%", "+40.0%")
+    assert spanned(Estimate(1.0, 1e-9, 2.0, 9))[1] == "0.00000"
+    assert spanned(Estimate(0.2, 0.004, 0.4, 9), "{:.2f}") == ("0.20", "0.00", "0.40")
 
 
 def test_small_things():

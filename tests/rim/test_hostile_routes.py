@@ -62,7 +62,9 @@ class Site:
         """Wait until nothing is drawn any more."""
         for _ in range(500):
             state = self.ask("GET", "/ohwx/api/state").json()
-            if not state["queue"] and not any(run["state"] in ("drawing", "adopting") for run in state["runs"]):
+            if not state["queue"] and not any(
+                run["state"] in ("drawing", "adopting", "merging") for run in state["runs"]
+            ):
                 return
             time.sleep(0.02)
         raise AssertionError(state["queue"])
@@ -180,8 +182,11 @@ def test_a_run_folder_hides_no_other_and_touches_nothing(site, hostile, name):
     site.ask("POST", "/ohwx/api/estimate", asked("hostile"))
     site.ask("POST", "/ohwx/api/estimate", asked("another"))
     site.ask("POST", "/ohwx/api/pnginfo", {"folder": str(site.runs / "hostile")})
-    for act in ("skip", "adopt", "resume", "interrupt"):
-        site.ask("POST", f"/ohwx/api/runs/hostile/{act}")
+    site.ask("POST", "/ohwx/api/search", {"words": "photo"})
+    for act in ("zip", "delete", "restore", "growth", "skip", "adopt", "resume", "interrupt", "merge", "grow"):
+        body = {"more": {"seed": "8"}, "other": "healthy", "name": "hostile"}
+        path = "/ohwx/api/bin/restore" if act == "restore" else f"/ohwx/api/runs/hostile/{act}"
+        site.ask("GET" if act == "zip" else "POST", path, None if act == "zip" else body)
     site.rest()
     assert run_row(site) is not None
 
@@ -287,6 +292,12 @@ POSTS = {
     "texts that are text": ("/ohwx/api/draft", {"texts": "x"}), "texts of numbers": ("/ohwx/api/draft", {"texts": [1]}), "texts of a megabyte": ("/ohwx/api/draft", {"texts": [MEGABYTE]}), "texts of blanks": ("/ohwx/api/draft", {"texts": [" " * 100_000]}),
     "texts of fences": ("/ohwx/api/draft", {"texts": ["---\n" * 50_000]}), "others that are text": ("/ohwx/api/train/runs/healthy/compare", {"with": "x"}), "others above": ("/ohwx/api/train/runs/healthy/compare", {"with": [".."]}),
     "others of a megabyte": ("/ohwx/api/train/runs/healthy/compare", {"with": [MEGABYTE]}),
+    **{f"rename to {name}": ("/ohwx/api/runs/healthy/rename", {"name": folder}) for name, folder in {**FOLDERS, "above": "..", "a bin": ".bin", "two parts": "a/b"}.items()},
+    **{f"restore {name}": ("/ohwx/api/bin/restore", {"name": folder}) for name, folder in {**FOLDERS, "above": "..", "two parts": "a/b"}.items()},
+    **{f"merge {name}": ("/ohwx/api/runs/healthy/merge", {"other": folder}) for name, folder in {**FOLDERS, "above": "..", "itself": "healthy"}.items()},
+    **{f"search for {name}": ("/ohwx/api/search", {"words": words}) for name, words in FOLDERS.items()},
+    **{f"growth of {name}": ("/ohwx/api/runs/healthy/growth", {"more": {"seed": value, "checkpoint": [value]}}) for name, value in FOLDERS.items()},
+    "growth by digits": ("/ohwx/api/runs/healthy/growth", {"more": {"seed": "1-10000000000"}}), "growth of text": ("/ohwx/api/runs/healthy/growth", {"more": "x"}), "growth of what is not there": ("/ohwx/api/runs/healthy/growth", {"more": {MEGABYTE: "x"}}),
 }  # fmt: skip
 GETS = {
     "after nothing": "/ohwx/api/train/runs/healthy?after=", "after less": "/ohwx/api/train/runs/healthy?after=-1", "after digits": f"/ohwx/api/train/runs/healthy?after={DIGITS}", "after letters": "/ohwx/api/train/runs/healthy?after=x",
@@ -383,7 +394,7 @@ def test_another_site_gets_nothing_from_any_route(site):
 
 
 def test_looking_is_cheap_and_working_is_a_post(site):
-    """A GET reads no folder that it names."""
+    """A GET reads no folder that it names, but for a run's download, which a link asks for."""
     gets = {
         route.path
         for route in site.page.client.app.routes
@@ -392,5 +403,5 @@ def test_looking_is_cheap_and_working_is_a_post(site):
     assert gets == {
         "/ohwx/api/state", "/ohwx/api/runs/{run}", "/ohwx/runs/{run}/{path:path}", "/ohwx/api/jobs/{job}", "/ohwx/faces/{job}/{path:path}",
         "/ohwx/api/train", "/ohwx/api/train/runs/{run}", "/ohwx/train/{run}/samples/{path:path}",
-        "/ohwx/api/judge", "/ohwx/api/runs/{run}/judge",
+        "/ohwx/api/judge", "/ohwx/api/runs/{run}/judge", "/ohwx/api/runs/{run}/zip",
     }  # fmt: skip

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -125,3 +126,19 @@ def test_many_judgements_that_wait_are_all_kept():
     for name in names:
         jobs.add(name, {"photos": ""})
     assert {jobs.job(name)["state"] for name in names} == {"queued"}
+
+
+def test_a_judged_run_gives_each_checkpoint_the_styles_that_it_still_draws(page, run, photos, monkeypatch):
+    from ohwx_compare.core.prompt.styles import Style
+    from ohwx_compare.files.styles import styles_csv
+
+    still_drawn = import_module("ohwx_compare.judge.run.still_drawn")  # as the tab imports it
+    assert page.get("/ohwx/runs/run/judge-styles-0.csv").status_code == 404
+    kept = {"a-30": (Style("Film, old", "film of {prompt}", ""),), "a-60": ()}
+    monkeypatch.setattr(still_drawn, "styles_still_drawn", lambda found, axes: kept)
+    page.post(JUDGE, {"photos": photos})
+    links = until(page, "done", "failed")["styles"]
+    assert [link["name"] for link in links] == list(kept)
+    for link, styles in zip(links, kept.values(), strict=True):
+        assert page.get(f"/{link['href']}").content == styles_csv(styles)
+    assert page.get("/ohwx/runs/run/judge-styles-2.csv").status_code == 404

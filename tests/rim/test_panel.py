@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
-from ohwx_compare.core.experiment.axis_text import write_values
+from ohwx_compare.core.experiment.axis_text import axis_line, write_values
 from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
@@ -110,12 +110,15 @@ def panels(draw):
     """Panels as a person may fill them in, faces on: without a face pass there are no face settings to restore."""
     from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, NOTHING, Panel
 
-    kinds = draw(st.lists(st.sampled_from(sorted(set(VALUES) - {"checkpoint", "styles"})), max_size=3, unique=True))
+    kinds = draw(st.lists(st.sampled_from(sorted(set(VALUES) - {"checkpoint", "styles"})), max_size=5, unique=True))
     axes = {}
+    kinds, more = kinds[:3], kinds[3:]
     for number, kind in enumerate([*kinds, *[None] * (3 - len(kinds))], 1):
         values = tuple(draw(st.lists(VALUES[kind], min_size=1, max_size=2, unique=True))) if kind else ()
         axes[f"axis_{number}"] = KINDS[kind].title if kind else NOTHING
         axes[f"values_{number}"] = write_values(Axis(kind, values)) if kind else ""
+    more = [Axis(kind, tuple(draw(st.lists(VALUES[kind], min_size=1, max_size=2, unique=True)))) for kind in more]
+    is_of_prompts = "prompt" in (*kinds, *(axis.kind for axis in more))
     share, size = st.floats(0, 1), st.sampled_from((0, 512, 768))
     sides = draw(st.tuples(size, size).filter(lambda sides: bool(sides[0]) == bool(sides[1])))
     only_masked = draw(st.booleans())
@@ -131,9 +134,25 @@ def panels(draw):
         height=sides[1], cfg=draw(st.sampled_from((0.0, 3.5))), sampler=draw(st.sampled_from((AS_PICTURE, "Euler a"))),
         schedule=draw(st.sampled_from((AS_PICTURE, "Karras"))),
         more_tabs=draw(st.sampled_from(("", '[{"model": "hand.pt", "denoise": 0.3}]'))),
-        control=NOTHING if "prompt" in kinds else draw(st.sampled_from((NOTHING, *FILES))),
-        class_words=draw(st.sampled_from(("", "someone"))),
+        control=NOTHING if is_of_prompts else draw(st.sampled_from((NOTHING, *FILES))),
+        class_words=draw(st.sampled_from(("", "someone"))), more_axes="\n".join(map(axis_line, more)),
     )  # fmt: skip
+
+
+def test_the_panel_takes_any_number_of_axes(webui):
+    webui.load_script()
+    from ohwx_compare.hosts.webui.request.arguments import Panel
+    from ohwx_compare.hosts.webui.request.request import read_request
+
+    lines = 'CFG scale: 5, 7\n\n Steps: 8-10 \nsampler: Euler a\nClip skip: 1, 2\nPrompt: ["a: b", "c"]'
+    panel = Panel(checkpoints=FILES, axis_1="Seed", values_1="1, 2", faces=False, more_axes=lines)
+    experiment = read_request(list(vars(panel).values()), JOB).experiment
+    sizes = {axis.kind: len(axis.values) for axis in experiment.axes}
+    assert sizes == {"checkpoint": 2, "seed": 2, "cfg": 2, "steps": 3, "sampler": 1, "clip skip": 2, "prompt": 2}
+    assert len(experiment.cells()) == 96
+    for wrong in ("CFG scale 5", "nothing: 5", "Seed: 3"):
+        with pytest.raises(ExperimentError, match=r"is not an axis|two 'seed' axes"):
+            read_request(list(vars(Panel(**{**vars(panel), "more_axes": wrong})).values()), JOB)
 
 
 def as_the_webui_parses(text):

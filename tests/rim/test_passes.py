@@ -31,6 +31,32 @@ def test_settings_of_sampling_that_a_job_has_are_the_pictures(webui):
         template.picture([replace(job, ensd=1)])
 
 
+def test_what_only_other_models_heed_is_set_for_the_picture_and_is_the_users_again(webui):
+    """Token merging, the conditional mask weight, how texts are padded and prompts edited: settings of one picture."""
+    from ohwx_compare.hosts.webui.generation.passes import Template
+
+    own = {
+        "token_merging_ratio": 0.5, "token_merging_ratio_hr": 0.3, "inpainting_mask_weight": 0.2,
+        "pad_cond_uncond": True, "pad_cond_uncond_v0": True, "use_old_scheduling": True,
+        "use_downcasted_alpha_bar": True,
+    }  # fmt: skip
+    for name in own:
+        webui.opts.add_option(name, webui.opts.data_labels["return_mask"])
+    users, template = dict(webui.opts.data), Template(Txt2Img(), own_faces=True)
+    template.use({})
+    plain = Job(prompt="a", seed=1)
+    job = replace(
+        plain, token_merging=0.5, token_merging_hires=0.3, mask_weight=0.2, pad_texts=True, pad_negative=True,
+        old_timelines=True, half_levels=True,
+    )  # fmt: skip
+    p = template.picture([job])
+    assert own.items() <= p.override_settings.items()
+    assert (p.token_merging_ratio, p.token_merging_ratio_hr, p.inpainting_mask_weight) == (0.5, 0.3, 0.2)
+    assert not own.keys() & template.picture([plain]).override_settings.keys()
+    assert p.override_settings_restore_afterwards
+    assert dict(webui.opts.data) == users
+
+
 def test_a_face_pass_follows_its_jobs_steps_and_noise(webui):
     from ohwx_compare.hosts.webui.generation.passes import Template
 

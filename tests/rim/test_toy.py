@@ -37,8 +37,7 @@ def test_the_route_puts_it_there_and_it_can_be_chosen_at_once(webui, known):
     said = page.post("/ohwx/api/toy", json={}).json()["said"]
     assert said == (
         "The checkpoint ohwx-toy/toy.safetensors and the detector toy_face_yolov8.pt can be selected now. "
-        "In the script, press \U0001f504 beside its checkpoints first. Its pictures want 96 x 96 px, 12 steps and "
-        "CFG 3. To train it, choose the preset toy in the tab ohwx train."
+        "Its pictures want 96 x 96 px, 12 steps and CFG 3. To train it, choose the preset toy in the tab ohwx train."
     )
     assert sha256(webui.folder / "ohwx-toy" / "toy.safetensors") == toy_sha256()
     assert known == [models / "ohwx-toy" / f"{ARCHITECTURE}.json"]

@@ -110,10 +110,11 @@ def test_another_site_starts_nothing(page, recipe):
 
 
 def test_a_pasted_configuration_is_a_recipe_or_one_sentence(page):
-    command = "sdxl_train.py --pretrained_model_name_or_path=b.safetensors --train_data_dir=i --output_dir=o --flip_aug"
+    command = "sdxl_train.py --pretrained_model_name_or_path=b.safetensors --train_data_dir=i --output_dir=o"
+    command += " --random_crop"
     refused = page.post("/ohwx/api/train/read", {"text": command})
-    assert (refused.status_code, "flip_aug" in refused.json()["error"]) == (400, True)
-    told = page.post("/ohwx/api/train/read", {"text": command, "without": ["flip_aug"]}).json()
+    assert (refused.status_code, "random_crop" in refused.json()["error"]) == (400, True)
+    told = page.post("/ohwx/api/train/read", {"text": command, "without": ["random_crop"]}).json()
     assert (told["recipe"]["train"], "output" in told["recipe"]) == ("i", False)
     assert "Given up" in told["notes"][-1] or any("Given up" in note for note in told["notes"])
     own = page.post("/ohwx/api/train/read", {"text": '{"base": "b.safetensors", "train": "i", "epochs": 3}'}).json()

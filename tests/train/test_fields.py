@@ -85,3 +85,22 @@ def test_noise_levels_keep_within_bounds(small, first, end):
     assert len(set(levels)) > 5
     strays = torch.stack([one.disturbance for one in shown])
     assert strays.std().item() == pytest.approx(0.1, rel=0.05)
+
+
+def test_accumulated_gradients_step_within_the_last_backward_pass(small):
+    values = {**small, "accumulation": 2}
+    fused = run(values, fused=True)[0]["me"]
+    apart = run({**values, "output": small["output"] + " 2"}, fused=False)[0]["me"]
+    assert all(np.array_equal(fused[name], apart[name]) for name in apart)
+    once = run({**small, "output": small["output"] + " once"}, fused=True, batch=2)[0]["me"]
+    name = UNET + "out.2.weight"
+    np.testing.assert_allclose(fused[name], once[name], rtol=0, atol=2e-3)
+
+
+def test_blocks_have_rates_of_their_own(small):
+    rates = [0.0] * 22 + [1e-2]  # the output alone
+    files, _ = run(small, lr_blocks=rates, epochs=1)
+    base = load_file(small["base"])
+    moved = {name for name, tensor in files["me"].items() if not np.array_equal(tensor, base[name])}
+    assert moved
+    assert all(name.startswith(UNET + "out.") for name in moved)

@@ -75,14 +75,14 @@ def test_kohya_ss_settings_are_taken_over():
 
 
 def test_every_key_is_taken_over_or_named():
-    given_up = {**GUI, "surprise": 3, "flip_aug": True}
-    notes = " ".join(from_kohya(given_up, ["flip_aug", "surprise"]).notes)
-    for key in ("lr_warmup", "flip_aug", "surprise", "xformers", "color_aug"):
+    given_up = {**GUI, "surprise": 3, "random_crop": True}
+    notes = " ".join(from_kohya(given_up, ["random_crop", "surprise"]).notes)
+    for key in ("lr_warmup", "random_crop", "surprise", "xformers", "color_aug"):
         assert key in notes, key
     for key in ("prior_loss_weight", "min_bucket_reso", "max_bucket_reso"):
         assert f"itself ignores {key}" in notes or f"and {key}" in notes, key
     assert "resolution is missing" not in notes
-    assert "Given up, though set: flip_aug = True, surprise = 3." in notes
+    assert "Given up, though set: random_crop = True, surprise = 3." in notes
 
 
 @pytest.mark.parametrize("key", sorted(CHANGING))
@@ -109,7 +109,7 @@ def test_what_has_no_influence_gives_the_same_recipe(key):
 @pytest.mark.parametrize(("kind", "mark"), [(kind, mark) for kind, marks in OTHER_FAMILIES.items() for mark in marks])
 def test_another_kind_of_training_is_refused_first(kind, mark):
     with pytest.raises(ExperimentError, match=f"trains {kind}; only full SDXL"):
-        from_sd_scripts({mark: 4, "flip_aug": True, "lr_scheduler": "linear"})
+        from_sd_scripts({mark: 4, "random_crop": True, "lr_scheduler": "linear"})
 
 
 @pytest.mark.parametrize(("read", "values"), [(from_kohya, GUI), (from_sd_scripts, ARGUMENTS)])
@@ -121,9 +121,9 @@ def test_a_preset_without_paths_names_those_that_it_lacks(read, values):
 
 
 def test_names_given_up_may_stand_in_the_file():
-    values = {**GUI, "flip_aug": True, "color_aug": True}
-    assert from_kohya({**values, "ohwx_without": ["flip_aug", "color_aug"]}).recipe == from_kohya(GUI).recipe
-    assert from_kohya({**values, "ohwx_without": "flip_aug, color_aug"}).recipe == from_kohya(GUI).recipe
+    values = {**GUI, "random_crop": True, "color_aug": True}
+    assert from_kohya({**values, "ohwx_without": ["random_crop", "color_aug"]}).recipe == from_kohya(GUI).recipe
+    assert from_kohya({**values, "ohwx_without": "random_crop, color_aug"}).recipe == from_kohya(GUI).recipe
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,7 @@ def test_names_given_up_may_stand_in_the_file():
         ({"min_snr_gamma": 0, "additional_parameters": "--alpha_mask"}, {"masks": None}),
         ({"additional_parameters": "--v_parameterization --zero_terminal_snr --scale_v_pred_loss_like_noise_pred"},
          {"prediction": "v", "zero_snr": True, "scale_v_loss": True}),
+        ({"flip_aug": True, "caption_dropout_rate": 0.1}, {"flip": True, "caption_dropout": 0.1}),
         ({"v_pred_like_loss": 0.5}, {"v_like_loss": 0.5}),
         ({"additional_parameters": "--v_parameterization --max_grad_norm=0 --lr_scheduler cosine"},
          {"prediction": "v", "clip": 0.0, "schedule": "cosine"}),
@@ -255,8 +256,10 @@ def test_encoders_and_rates_are_those_that_sd_scripts_trains():
     assert rates(learning_rate_te1=3e-6, train_text_encoder=True) == (1e-5, 3e-6, 1e-5)
     assert rates(learning_rate=0, learning_rate_te2=0, train_text_encoder=True, learning_rate_te1=1e-6)[0] is None
     assert rates(learning_rate=1e-8, block_lr=",".join(["1e-5"] * 23)) == (1e-5, None, None)
-    with pytest.raises(ExperimentError, match=r"block_lr = .*a rate for each block"):
-        rates(block_lr=",".join(["1e-5"] * 22 + ["0"]))
+    several = from_sd_scripts({**ARGUMENTS, "block_lr": ",".join(["1e-5"] * 22 + ["0"])}).recipe
+    assert several.lr_blocks == (*[1e-5] * 22, 0.0)
+    with pytest.raises(ExperimentError, match="expected 23 rates"):
+        rates(block_lr="1e-5,2e-5")
 
 
 @pytest.mark.parametrize(("given", "warmup"), [(0.1, 0.1), (25, 25), ("0.1", 0.1), ("25", 25), ("10%", 0.1), (0, 0)])

@@ -4,14 +4,20 @@ import copy
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ohwx_compare.core.prompt.networks import Network
 from ohwx_compare.engine.networks.lora_file import write_lora
 from ohwx_compare.engine.networks.wear import Chosen, put_on
 from ohwx_compare.engine.weights import load
+from ohwx_compare.files.checkpoint import describe, read_header
 from ohwx_compare.testing.parts import lora_targets
 from ohwx_compare.train.learn.low_rank import put_beside
+from ohwx_compare.train.plan.estimate import saved_bytes
 from ohwx_compare.train.plan.low_rank import low_rank_shapes
+from ohwx_compare.train.plan.plan import make_plan
+from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run.loop import train
 
 PARTS = ("unet", "clip_l", "clip_g")
 
@@ -91,3 +97,35 @@ def test_layers_and_sizes_are_sd_scripts(model):
         assert {name.partition(".")[0] for name in planned} == theirs
         weights = put_beside(parts_of(load(model.path)), 4, 4.0, 1, dora=kind == "dora")
         assert planned == {name: tuple(weight.shape) for name, weight in weights.items()}
+
+
+@pytest.mark.parametrize(
+    ("network", "more"),
+    [
+        ("lora", {"lr_te1": 1e-3, "lr_te2": 1e-3}),
+        ("dora", {"precision": "bf16-stochastic", "ema": 0.5, "ema_raw": True}),
+    ],
+)
+def test_a_run_saves_loras_and_resumes_bit_for_bit(small, mini, tmp_path, network, more):
+    values = {**small, **more, "network": network, "network_rank": 4, "network_alpha": 2, "lr_unet": 1e-3}
+    plan = make_plan(Recipe.from_dict({**values, "output": str(tmp_path / "whole")}))
+    train(plan, lambda event: None)
+    cut = make_plan(Recipe.from_dict({**values, "output": str(tmp_path / "cut")}))
+    asked = iter([False, False, True])
+    assert not train(cut, lambda event: None, lambda: next(asked, False)).is_finished
+    assert train(cut, lambda event: None).is_finished
+    names = {path.name for path in (tmp_path / "whole").glob("*.safetensors")}
+    assert "me.safetensors" in names
+    for name in names:
+        whole, resumed = (load_file(tmp_path / folder / name) for folder in ("whole", "cut"))
+        assert whole.keys() == resumed.keys()
+        assert all(torch.equal(whole[one], resumed[one]) for one in whole)
+    path = tmp_path / "whole" / "me.safetensors"
+    header = read_header(path)
+    assert describe(header) == "a LoRA"
+    assert header.metadata["modelspec.architecture"].endswith("/lora")
+    size = sum(one.end - one.start for one in header.tensors.values())
+    assert size == pytest.approx(saved_bytes(read_header(mini), plan.recipe), rel=0.02)
+    plain, worn = load(mini), put_on(load(mini), [Chosen(Network("me"), path, "")])
+    moved = [not torch.equal(a, b) for a, b in zip(plain.unet.parameters(), worn.unet.parameters(), strict=True)]
+    assert any(moved)

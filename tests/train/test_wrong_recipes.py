@@ -48,7 +48,6 @@ CASES = {
     "no base": (setting(base="nothing.safetensors"), "cannot be read"),
     "not writable": (not_a_folder, "cannot be a folder"),
     "memory budget": (setting(memory_gb=0.1), "the run needs at least 0.8 GB"),
-    "fused and accumulated": (setting(accumulation=2), "set fused to false"),
     "fused and clipped together": (setting(clip_by="global"), "clip_by must be 'tensor'"),
     "all held out": (setting(held_out=3), "leave some to train"),
 }

@@ -188,7 +188,9 @@ def test_a_comparison_that_is_refused_at_its_start_leaves_no_run(page, outputs):
     page.fill("#ohwx-infotexts", text)
     page.click("#ohwx-read")
     page.wait_for_selector("#ohwx-cost >> text=This webui has no LoRA 'nosuch'")
-    assert page.is_disabled("#ohwx-start")
+    page.click("#ohwx-start")
+    page.wait_for_selector("#ohwx-why >> text=This webui has no LoRA 'nosuch'")
+    page.click("#ohwx-why-close")
     page.wait_for_timeout(1500)  # two polls
     assert page.locator("#ohwx-compare .ohwx-run").count() == rows
     assert sorted(outputs.glob("compare/*")) == folders

@@ -4,6 +4,7 @@ A value that a line or a name cannot hold (a line break, blanks at its ends) is 
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
@@ -14,7 +15,7 @@ from ohwx_compare.errors import ExperimentError, InfotextError
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
-__all__ = ["given_axis", "kind_called", "read_values", "write_values"]
+__all__ = ["axis_line", "given_axis", "kind_called", "read_axis_lines", "read_values", "write_values"]
 
 _SAME = "same"  # as the picture
 _SWITCHES = {"on": True, "true": True, "off": False, "false": False}
@@ -56,6 +57,36 @@ def write_values(axis: Axis) -> str:
     if axis.kind == "styles":
         values = [",".join(style.name for style in styles) or "None" for styles in axis.values]
     return ", ".join(to_csv([_word(kind, value)]) for value in values)
+
+
+def axis_line(axis: Axis) -> str:
+    """An axis on one line, "CFG scale: 5, 7"; `read_axis_lines` gives the same axis back, styles by name."""
+    kind = KINDS[axis.kind]
+    text = write_values(axis) if kind.form is not Form.LINES else json.dumps(axis.to_json()["values"])
+    return f"{kind.title}: {text}"
+
+
+def read_axis_lines(text: str) -> list[tuple[str, Any]]:
+    """Kinds and values of axes that stand one a line, values as typed; of such as take lines, a JSON list.
+
+    Raises ExperimentError for a line without a kind.
+    """
+    found: list[tuple[str, Any]] = []
+    for line in filter(None, map(str.strip, text.split("\n"))):
+        title, colon, values = line.partition(":")
+        name = kind_called(title)
+        if not colon or name not in KINDS:
+            raise ExperimentError(f'{quoted(line)} is not an axis; write its name and values, as in "CFG scale: 5, 7".')
+        found.append((name, _listed(values.strip()) if KINDS[name].form is Form.LINES else values.strip()))
+    return found
+
+
+def _listed(text: str) -> Any:
+    """A JSON list, or else the text as the one value that it is."""
+    with suppress(ValueError):
+        if isinstance(values := decode_json(text), list):
+            return values
+    return text
 
 
 def _read(kind: AxisKind, text: str) -> list[Any]:

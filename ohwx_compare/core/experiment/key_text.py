@@ -36,7 +36,8 @@ JOB_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "hires_steps": 0, "hires_denoise": 0.7, "hires_cfg": None, "hires_sampler": None,
     "hires_schedule": None, "hires_prompt": "", "hires_negative": "", "checkpoint": None, "refiner": None,
     "refiner_at": 0.8, "refiner_by_steps": False, "refiner_passes": "second pass", "hires_checkpoint": None,
-    "mask_weight": 1.0, "token_merging": 0.0, "token_merging_hires": 0.0,
+    "mask_weight": 1.0, "token_merging": 0.0, "token_merging_hires": 0.0, "half_levels": False, "pad_texts": False,
+    "pad_negative": False, "old_timelines": False,
 })  # fmt: skip
 """Frozen; prompt and seed are always told, and so is a field that has no entry."""
 

@@ -14,7 +14,10 @@ from ohwx_compare.core.infotext.sampler_names import Version, read_version, spli
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import InfotextError
 
-__all__ = ["ADETAILER_RELEASE", "adetailer_faces", "adetailer_tabs", "is_built_key", "is_denoise_leaked", "pairs_of"]
+__all__ = [
+    "ADETAILER_RELEASE", "adetailer_faces", "adetailer_tabs", "is_built_key", "is_denoise_leaked", "is_passed_through",
+    "pairs_of",
+]  # fmt: skip
 
 _CLEAN_SINCE = (24, 4)
 
@@ -33,6 +36,7 @@ _ALIASES: Mapping[str, str] = MappingProxyType(
         "use inpaint width/height": "use inpaint width height",
     }
 )
+_CONTROL = re.compile(r"ADetailer ControlNet (?:model|module|weight|guidance start|guidance end)(?P<tab>| \d{1,3}\w\w)")
 _SMALL_DEFAULTS_SINCE = (23, 6, 4)  # before: dilate 32, padding 0
 _NAMES = frozenset({
     "CFG scale", "CLIP skip", "VAE", "checkpoint", "confidence", "denoising strength", "dilate erode",
@@ -49,6 +53,12 @@ def is_built_key(key: str) -> bool:
     """Whether `key` is one of ADetailer's that `faces` understands (ControlNet's are not)."""
     found = _TAB.fullmatch(key)
     return found is not None and (key == "ADetailer version" or _ALIASES.get(found["name"], found["name"]) in _NAMES)
+
+
+def is_passed_through(key: str, infotext: Infotext) -> bool:
+    """Whether `key` is of a tab that leaves ControlNet to the picture, whose own keys tell it."""
+    found = _CONTROL.fullmatch(key)
+    return found is not None and infotext.get(f"ADetailer ControlNet model{found['tab']}") == "Passthrough"
 
 
 def is_denoise_leaked(infotext: Infotext, denoise: float, tabs: Sequence[FaceSettings]) -> bool:

@@ -2,26 +2,36 @@
 
 Keys come from every writer in the webui at 82a973c (`modules/processing.py`, `modules/sd_samplers_*.py`,
 `modules/sd_hijack_clip.py`, `modules/sd_models.py`, builtin extensions). A key that is on no list here is refused too:
-nobody knows what it does. No text tells this, so it is not checked: webui 1.7.0 and older sampled SDXL with noise
-levels rounded to half precision.
+nobody knows what it does. What an earlier webui did without a key for it, `earlier.py` tells.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from ohwx_compare.core.infotext.face_keys import adetailer_faces, is_built_key, is_denoise_leaked
+from ohwx_compare.core.infotext.face_keys import (
+    adetailer_faces,
+    is_built_key,
+    is_denoise_leaked,
+    is_passed_through,
+)
 from ohwx_compare.core.infotext.hires_keys import HIRES_KEYS, has_hires, hires_settings
 from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.refiner_keys import REFINER_KEYS
-from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES, read_version, split_sampler
+from ohwx_compare.core.infotext.sampler_names import (
+    ON_TIMESTEPS,
+    SAMPLERS,
+    SCHEDULE_NAMES,
+    read_version,
+    split_sampler,
+)
 from ohwx_compare.core.infotext.sampling_keys import is_sampling_key
 from ohwx_compare.core.infotext.soft_keys import SOFT_KEYS
 from ohwx_compare.core.infotext.vae import names_vae
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
-from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.face import MEDIAPIPE, FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import GENERATORS, MASKED_CONTENTS
 from ohwx_compare.errors import UnsupportedKeyError
@@ -40,7 +50,8 @@ _HARMLESS = frozenset({
     "Lora hashes", "TI", "TI hashes",
     "Negative Template", "Raw negative prompt", "Raw prompt", "Style Selector Enabled",
     "Style Selector Randomize", "Style Selector Style",
-    "Styles", "Template", "Time taken", "User", "Version", "Wildcard negative prompt", "Wildcard prompt", "X Type",
+    "Styles", "Template", "Time taken", "Token merging ratio",
+    "Token merging ratio hr", "User", "Version", "Wildcard negative prompt", "Wildcard prompt", "X Type",
     "X Values", "Y Type", "Y Values", "Z Type", "Z Values", "ohwx",
 })  # fmt: skip
 _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -54,7 +65,6 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),
-        "Token merging ratio": ("0", "0.0"),
         "VAE Decoder": ("Full",),
         "VAE Encoder": ("Full",),
     }
@@ -68,7 +78,6 @@ _VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 _MODULE = re.compile(r"Module \d")  # of Forge
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
-_WEBUIS = ("mask_weight", "token_merging", "token_merging_hires")  # fields of a job that only a webui draws
 _BELOW = re.compile(  # what extensions write below the settings, and the webui's page shows there
     r"\s*(?:(?:Negative )?Template: ?|Time taken: ?|(?:\d+ min\. )?[\d.]+ sec\.|A: [\d.]+ [GM]i?B|Torch active|Sys VRAM"
     r"|Saved: |\Z)"
@@ -89,6 +98,8 @@ def unsupported(infotext: Infotext) -> list[str]:
         if version is not None and version < _AREA_SINCE:
             refused.append("Inpaint area (not written before webui 1.8)")
     tabs = adetailer_faces(infotext)
+    if (infotext.get("Downcast alphas_cumprod") or "").strip() == "True" and _on_timesteps(infotext):
+        refused.append("Downcast alphas_cumprod: True (with a sampler on training timesteps)")
     if has_hires(infotext):
         refused += _hires(infotext, tabs)
     refused += _faces(tabs)
@@ -122,11 +133,8 @@ def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
         refused.append(f"schedule: {job.schedule}")
     if job.rng not in GENERATORS:
         refused.append(f"rng: {job.rng}")
-    refused += [
-        f"{name}: {getattr(job, name):g} (a webui draws it)"
-        for name in _WEBUIS
-        if getattr(job, name) != getattr(Job, name)
-    ]
+    if job.half_levels and (named := ON_TIMESTEPS & {job.sampler, job.hires_sampler}):
+        refused.append(f"half_levels (with {min(named)})")
     if job.hires_sampler not in (None, *SAMPLERS):
         refused.append(f"hires_sampler: {job.hires_sampler}")
     if job.hires_schedule not in (None, *SCHEDULE_NAMES):
@@ -184,7 +192,8 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
     if _MODULE.fullmatch(key):
         return names_vae(infotext)
     fine = (*_NEUTRAL.get(key, ()), *_VALUES.get(key, ()))
-    return key in _DRAWN or key in _HARMLESS or value in fine or is_built_key(key)
+    is_face = is_built_key(key) or is_passed_through(key, infotext)
+    return key in _DRAWN or key in _HARMLESS or value in fine or is_face
 
 
 def _are_checkpoints(resources: str) -> bool:
@@ -199,6 +208,10 @@ def _are_checkpoints(resources: str) -> bool:
 def _sampler(infotext: Infotext) -> tuple[str, str]:
     version = read_version(infotext.get("Version"))
     return split_sampler(infotext.get("Sampler") or "", infotext.get("Schedule type"), version)
+
+
+def _on_timesteps(infotext: Infotext) -> bool:
+    return not {_sampler(infotext)[0], (infotext.get("Hires sampler") or "").strip()}.isdisjoint(ON_TIMESTEPS)
 
 
 def _is_drawn_sampler(key: str, infotext: Infotext) -> bool:
@@ -218,7 +231,7 @@ def _faces(tabs: Sequence[FaceSettings]) -> Iterator[str]:
 
 
 def _face(tab: FaceSettings) -> Iterator[str]:
-    if tab.model.lower().startswith("mediapipe"):
+    if tab.model.lower().startswith("mediapipe") and tab.model not in MEDIAPIPE:
         yield f"model: {tab.model}"
     if "-world" in tab.model:  # in every other detector ADetailer ignores classes
         yield f"model classes: {tab.classes or tab.model}"

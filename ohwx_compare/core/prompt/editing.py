@@ -61,31 +61,42 @@ class _Bracket:
             items += [separator, *part]
         return items
 
-    def node(self, closer: str, steps: int, after: int | None) -> _Change | _Turns | list[_Node] | None:
+    def node(self, closer: str, clock: "_Clock") -> _Change | _Turns | list[_Node] | None:
         """What the bracket and its closer mean, or None."""
         pair, kinds = self.opener + closer, "".join(self.separators)
         if (kinds == "" and pair in ("()", "[]")) or (kinds == ":" and pair == "()"):
             return [*self.literal(), closer]
         if pair == "[]" and set(kinds) == {"|"}:
             return _Turns(self.parts)
-        if pair == "[]" and kinds in (":", "::") and (when := _when(self.parts[-1], steps, after)) is not None:
+        if pair == "[]" and kinds in (":", "::") and (when := clock.when(self.parts[-1])) is not None:
             return _Change(self.parts[0] if kinds == "::" else [], self.parts[-2], when)
         return None
 
 
-def _when(part: list[_Node], steps: int, after: int | None) -> int | None:
-    number = _NUMBER.fullmatch(part[0]) if len(part) == 1 and isinstance(part[0], str) else None
-    if number is None:
-        return None
-    value = float(number[1])
-    if "." in number[1]:
-        value = (value - (after is not None)) * steps
-    else:
-        value -= after or 0
-    return int(min(max(value, 0.0), steps))
+@dataclass(frozen=True)
+class _Clock:
+    """What the numbers of a schedule count."""
+
+    steps: int
+    after: int | None  # the steps of the pass before
+    is_old: bool
+
+    def when(self, part: list[_Node]) -> int | None:
+        """The last step before a change, of the text behind the last colon; None where that is no number."""
+        number = _NUMBER.fullmatch(part[0]) if len(part) == 1 and isinstance(part[0], str) else None
+        if number is None:
+            return None
+        value = float(number[1])
+        if self.is_old:
+            value = value * self.steps if value < 1 else value
+        elif "." in number[1]:
+            value = (value - (self.after is not None)) * self.steps
+        else:
+            value -= self.after or 0
+        return int(min(max(value, 0.0), self.steps))
 
 
-def _parse(text: str, steps: int, after: int | None) -> tuple[list[_Node], set[int]]:
+def _parse(text: str, clock: _Clock) -> tuple[list[_Node], set[int]]:
     """Nodes of the prompt and the steps at which something may change."""
     items: list[_Node] = []
     changes: set[int] = set()
@@ -98,7 +109,7 @@ def _parse(text: str, steps: int, after: int | None) -> tuple[list[_Node], set[i
         if token in ("(", "["):
             brackets.append(_Bracket(token))
         elif token in (")", "]"):
-            node = brackets[-1].node(token, steps, after) if brackets else None
+            node = brackets[-1].node(token, clock) if brackets else None
             if node is None:  # then no bracket still open can be well-formed
                 for bracket in brackets:
                     items += bracket.literal()
@@ -108,7 +119,7 @@ def _parse(text: str, steps: int, after: int | None) -> tuple[list[_Node], set[i
             brackets.pop()
             (brackets[-1].parts[-1] if brackets else items).append(node)
             if isinstance(node, _Turns):
-                changes.update(range(1, steps + 1))
+                changes.update(range(1, clock.steps + 1))
             elif isinstance(node, _Change) and node.when >= 1:
                 changes.add(node.when)
         elif token in (":", "|") and brackets:
@@ -141,14 +152,18 @@ def _text_at(step: int, items: list[_Node]) -> str:
     return "".join(texts)
 
 
-def edits(text: str, steps: int, after: int | None = None) -> tuple[EditedPrompt, ...]:
+def edits(text: str, steps: int, after: int | None = None, *, is_old: bool = False) -> tuple[EditedPrompt, ...]:
     """The texts of one prompt over `steps` (>= 1) steps: `until` rises and ends at `steps`; neighbours may be equal.
 
     after: the steps of the pass before, in the second one of hires fix: its numbers go on where that one's ended, so a
     fraction from 1 to 2 and a whole number beyond `after` mean this pass.
+    is_old: as the webui before 1.6: a number below 1 is the fraction, with a point or without, and the second pass goes
+    by the first one's steps.
     """
+    clock = _Clock(after or steps, None, is_old=True) if is_old else _Clock(steps, after, is_old=False)
+    steps = clock.steps
     try:
-        items, changes = _parse(text, steps, after)
+        items, changes = _parse(text, clock)
     except _NotASchedule:
         return (EditedPrompt(steps, text),)
     return tuple(EditedPrompt(step, _text_at(step, items)) for step in sorted(changes | {steps}))

@@ -8,13 +8,17 @@ from dataclasses import dataclass, replace
 
 from ohwx_compare.core.request.job import Job
 
-__all__ = ["LATENT_UPSCALERS", "REFINED_PASSES", "Enlarged", "enlarged", "first_pass", "second_pass"]
+__all__ = [
+    "LATENT_UPSCALERS", "REFINED_PASSES", "UPSCALER_FOLDERS", "Enlarged", "enlarged", "first_pass", "second_pass",
+]  # fmt: skip
 
 LATENT_UPSCALERS = (
     "Latent", "Latent (antialiased)", "Latent (bicubic)", "Latent (bicubic antialiased)", "Latent (nearest)",
     "Latent (nearest-exact)",
 )  # fmt: skip
 """They stretch the latents; every other upscaler works on the decoded picture."""
+UPSCALER_FOLDERS = ("ESRGAN", "RealESRGAN", "DAT", "HAT", "SwinIR", "ScuNET")
+"""Of a webui's models folder, one for each kind."""
 REFINED_PASSES = ("first pass", "second pass", "both passes")
 """In which the refiner takes over, where there are two."""
 

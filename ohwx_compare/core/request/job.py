@@ -45,6 +45,7 @@ class Job:
     beta_beta: float = 0.6
     discard_penultimate: bool = False  # leave out the last level but one
     zero_snr: bool = False  # rescale the model's levels so that the last one is next to pure noise
+    half_levels: bool = False  # of the model's, rounded to half precision: what the webui before 1.8 sampled with
     sgm_noise: bool = False  # start with noise of variance 1 + sigma^2
     unipc_variant: str = "bh1"  # "bh1", "bh2", "vary_coeff"
     unipc_skip_type: str = "time_uniform"  # "time_uniform", "time_quadratic", "logSNR"
@@ -56,6 +57,9 @@ class Job:
     skip_early_cfg: float = 0.0  # share of the steps, from the first, that go without it
     emphasis: str = "Original"  # "Original", "No norm", "Ignore", "None"
     comma_backtrack: int = 20  # tokens back to a comma that takes what follows it to the next chunk
+    pad_texts: bool = False  # prompt and negative get equal lengths by empty text
+    pad_negative: bool = False  # or the negative alone, by its last vector, or by cutting it
+    old_timelines: bool = False  # [a:b:when]: below 1 a share, in hires fix too, as the webui read it before 1.6
     clip_l_skip: bool = False  # take CLIP-L's state before its last `clip_skip` layers
     # the picture
     tiling: bool = False  # its edges fit together
@@ -67,7 +71,7 @@ class Job:
     extra_noise: float = 0.0  # of the same noise, on top of it, in hires fix too
     resize_mode: str = "stretch"  # how the picture gets the size: "stretch", "crop", "fill", "latent"
     color_correction: bool = False  # the colours of what was drawn follow the picture's
-    # drawn by a webui alone
+    # without effect on SDXL, whose attention begins where tokens are not merged, and which has no mask among its inputs
     mask_weight: float = 1.0  # conditional mask weight, 0..1
     token_merging: float = 0.0  # its ratio, 0..0.9
     token_merging_hires: float = 0.0  # in the second pass; 0: the first's

@@ -43,7 +43,7 @@ from ohwx_compare.files.ledger.rows import (
 )
 from ohwx_compare.files.ledger.schema import UNMARKED, connect, explained, update
 
-__all__ = ["claim"]
+__all__ = ["claim", "judged_rows"]
 
 _JUDGED: Mapping[str, tuple[str, ...]] = (
     MappingProxyType(  # tables of what was measured and voted; what is JSON in them
@@ -104,13 +104,16 @@ def _read(path: Path) -> _Told:
             results=results_in(db),
             requests={row["number"]: str(row["request"]) for row in db.execute("SELECT number, request FROM cells")},
             pictures=picture_rows(db),
-            judged={table: _judged_rows(db, table) for table in _JUDGED},
+            judged={table: judged_rows(db, table) for table in _JUDGED},
             is_of_earlier_version=not os.path.lexists(mark_of(path)) and schema_in(path) <= UNMARKED,
         )
 
 
-def _judged_rows(db: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
-    """The rows of a table of what was measured or voted. Raises ValueError for a value that we would not write."""
+def judged_rows(db: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+    """The rows of a table of what was measured, voted or marked.
+
+    Raises ValueError for a value that we would not write.
+    """
     columns = db.execute('SELECT name, type, "notnull" FROM pragma_table_info(?)', (table,)).fetchall()
     rows = [tuple(row) for row in db.execute(f"SELECT * FROM {table}")]
     for row in rows:

@@ -22,7 +22,7 @@ from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import on_one_line, quoted
 
-__all__ = ["MARKS_FILE", "MarkRow", "keep_marks", "read_marks"]
+__all__ = ["MARKS_FILE", "MarkRow", "keep_marks", "put_marks", "read_marks"]
 
 MARKS_FILE = "marks.json"
 _MOST_TAGS, _LONGEST_TAG, _LONGEST_NOTE = 20, 60, 2000
@@ -57,16 +57,20 @@ class MarkRow:
 
 class _MarkLedger(HeldLedger):
     def put(self, rows: Iterable[MarkRow]) -> None:
-        """Record marks in the places of older ones."""
-        values = [{**asdict(row), "tags": json.dumps(row.tags)} for row in rows]
+        """See `put_marks`."""
         with self._change() as db:
-            db.executemany(_PUT, values)
+            put_marks(db, rows)
 
 
 _PUT = """
 INSERT INTO marks VALUES (:picture, :star, :tags, :note, :time) ON CONFLICT (picture) DO UPDATE SET
     star = excluded.star, tags = excluded.tags, note = excluded.note, time = excluded.time WHERE excluded.time >= time
 """
+
+
+def put_marks(db: sqlite3.Connection, rows: Iterable[MarkRow]) -> None:
+    """Record marks in the places of older ones."""
+    db.executemany(_PUT, [{**asdict(row), "tags": json.dumps(row.tags)} for row in rows])
 
 
 def keep_marks(folder: Path, rows: Iterable[MarkRow], *, adopt: bool = False) -> bool:

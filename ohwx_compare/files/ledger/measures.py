@@ -18,7 +18,7 @@ from ohwx_compare.files.ledger.held import HeldLedger
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, explained
 from ohwx_compare.numerals import decode_json
 
-__all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "read_scores", "read_votes"]
+__all__ = ["JUDGE_FILE", "MeasureLedger", "MeasureRow", "ScoreRow", "VoteRow", "ledger_votes", "read_scores"]
 
 JUDGE_FILE = "judge.sqlite"
 """The ledger of a folder of pictures that is no run's."""
@@ -47,7 +47,7 @@ class ScoreRow:
     """What a measure said of one picture."""
 
     picture: str  # the picture's key: a cell's `before_key` or `key`, of other pictures the sha256 of the file
-    control: str = ""  # the key of the base's picture that it was held against; "" without one
+    control: str = ""  # the key of the picture before its face pass that it was held against; "" without one
     value: float | None
     outcome: str
     details: Mapping[str, float | str] = field(default_factory=dict)
@@ -123,8 +123,8 @@ class MeasureLedger(HeldLedger):
             db.execute("UPDATE votes SET is_undone = 1 WHERE number = ?", (number,))
 
 
-def read_votes(folder: Path) -> tuple[VoteRow, ...]:
-    """The votes on a run's pictures that were not taken back, oldest first; nothing is written.
+def ledger_votes(folder: Path) -> tuple[VoteRow, ...]:
+    """The votes of a run's ledger that were not taken back, oldest first; nothing is written.
 
     Raises LedgerError as `open_run`.
     """

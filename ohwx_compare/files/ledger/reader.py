@@ -1,7 +1,7 @@
 """Reading a run folder's ledger, on any machine and during a run: whole, a part of its cells, or in short."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -24,7 +24,15 @@ from ohwx_compare.files.ledger.rows import (
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.numerals import decode_json
 
-__all__ = ["RunSummary", "experiment_in", "open_run", "read_cells", "read_pictures", "read_summary"]
+__all__ = [
+    "RunSummary",
+    "experiment_in",
+    "open_run",
+    "read_cells",
+    "read_pictures",
+    "read_summary",
+    "words_of_experiment",
+]
 
 _PENDING = Result(outcome=Outcome.PENDING)
 _EMPTY = "{} holds no experiment: its run was stopped before it began. Start the run again."
@@ -96,6 +104,27 @@ def experiment_in(folder: Path) -> Experiment:
     """The experiment of a run folder. Raises LedgerError as `open_run`."""
     with reading(folder) as db:
         return _experiment(db, folder)
+
+
+def words_of_experiment(folder: Path) -> tuple[str, ...]:
+    """The texts of a run's experiment that a person may look for: prompts, and the values of its axes.
+
+    No cell is built. Raises LedgerError as `open_run`.
+    """
+    with reading(folder) as db:
+        row = db.execute("SELECT json FROM experiment").fetchone()
+    told = decode_json(row["json"]) if row else {}
+    job = told.get("job", {})
+    return (str(job.get("prompt", "")), str(job.get("negative", "")), *_texts_in(told.get("axes", [])))
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    """All texts and numbers in a JSON value."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(part)
+    elif value is not None:
+        yield str(value)
 
 
 def read_summary(folder: Path) -> RunSummary:

@@ -10,6 +10,7 @@ from ohwx_compare.core.experiment.folder_text import CellRequests
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import OtherExperimentError
 from ohwx_compare.files.ledger.held import HeldLedger
+from ohwx_compare.files.ledger.judged import JudgedRows, put_judged
 from ohwx_compare.files.ledger.rows import (
     CheckpointRow,
     PictureRow,
@@ -82,6 +83,11 @@ class Ledger(HeldLedger):
         """Record a checkpoint file; replaces an earlier record of the same reference."""
         with self._change() as db:
             insert_checkpoint(db, row)
+
+    def take_judged(self, told: JudgedRows) -> dict[str, int]:
+        """Record what another run's pictures were measured and thought of; see `put_judged`."""
+        with self._change() as db:
+            return put_judged(db, told)
 
     def results(self) -> dict[int, Result]:
         """All recorded results by cell number."""

@@ -117,6 +117,10 @@ class ApiCrew:
         """What it is of each webui."""
         return self.hosts[0].fingerprint(job)
 
+    def beside(self, checkpoint: Checkpoint, job: Job) -> str:
+        """Nothing that a webui tells over its API."""
+        return ""
+
     def interruption(self) -> Interruption:
         """What `asks` returns."""
         return self.asks()

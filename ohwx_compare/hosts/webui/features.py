@@ -6,7 +6,7 @@ It is asked by looking at what is there; no version is compared. How models are 
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ __all__ = [
     "embeddings_in",
     "field_of",
     "finishes_first",
+    "folder_opener",
     "gradio_login",
     "has_blur",
     "has_callback_map",
@@ -79,6 +80,20 @@ def refusal() -> str | None:
 def hides_folders() -> bool:
     """Whether users may not enter folders of the machine (--hide-ui-dir-config)."""
     return bool(_flag("hide_ui_dir_config"))
+
+
+def folder_opener() -> Callable[[str], None] | None:
+    """What opens a folder in the machine's file manager, as the webui's own button does.
+
+    None where the webui has no such button, or keeps what it does to itself (1.7).
+    """
+    if hides_folders():
+        return None
+    try:
+        from modules import util
+    except ImportError:
+        return None
+    return getattr(util, "open_folder", None)
 
 
 def api_passwords() -> str:

@@ -17,13 +17,14 @@ from typing import Any
 
 from ohwx_compare.errors import ExperimentError, ImageError, MeasureError, NotHereError
 from ohwx_compare.files.bare import bare_picture
+from ohwx_compare.files.dataset import ReadingRules, load_picture
 from ohwx_compare.files.gallery import pictures
-from ohwx_compare.files.images import load_rgb
-from ohwx_compare.files.ledger.measures import MeasureLedger, VoteRow, read_votes
+from ohwx_compare.files.ledger.measures import VoteRow
 from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.files.ledger.votes_kept import read_votes, votes_kept
 from ohwx_compare.files.regular import require_regular
 from ohwx_compare.judge.run.measures import Given, given_by_recipe
 from ohwx_compare.judge.run.pictures import judged_run, with_class_token
@@ -62,10 +63,10 @@ class _Voter:
 class Booth:
     """One run folder. Every method takes and gives JSON values, but for pictures; several may be called at once."""
 
-    def __init__(self, folder: Path, *, secret: bytes | None = None):
-        """Read the run. secret: another booth's, so that its addresses stay.
+    def __init__(self, folder: Path, *, secret: bytes | None = None, photos: Path | None = None):
+        """Read the run. secret: another booth's, so that its addresses stay; photos: of the person, else the recipe's.
 
-        Raises LedgerError, and MeasureError where there is nothing to vote on.
+        Raises LedgerError, ImageError, and MeasureError where there is nothing to vote on.
         """
         run = open_run(folder)
         judged = judged_run(run)
@@ -78,8 +79,8 @@ class Booth:
         self._cells = {key: cell for cell in run.cells if (key := cell.result.key)}
         self._labels = _labels(run)
         self._of = {self._address(key): key for pool in self.pools for key in pool.side_of}
-        photos = given_by_recipe(judged, Given()).photos
-        self._photos = pictures([photos])[:_PHOTOS] if photos else []
+        found = given_by_recipe(judged, Given(photos=photos)).photos
+        self._photos = pictures([found])[:_PHOTOS] if found else []
 
     def opening(self) -> dict[str, Any]:
         """What can be voted on, and who voted already."""
@@ -102,28 +103,29 @@ class Booth:
     def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Record `{"number", "answer", "best", "worst", "seconds"}` of that voter; the next pictures.
 
-        An answer to what is not shown any more changes nothing. "adopt": take over a run that was made elsewhere first.
+        An answer to what is not shown any more changes nothing. A run that was made elsewhere is taken over first where
+        "adopt" says so; else the vote lies beside it.
         """
         voter = self._voter(body)
-        with self._guard, MeasureLedger(self.folder, adopt=body.get("adopt") is True) as ledger:
-            votes = tuple(ledger.votes().values())
+        with self._guard, votes_kept(self.folder, adopt=body.get("adopt") is True) as kept:
+            votes = tuple(kept.votes().values())
             own = self._own(voter, votes)
             trial = upcoming(self.pools[voter.pool], own, _seed(voter))[0]
             if body.get("number") == trial.number:
                 rule = VoteRule.of(own, self.pools[voter.pool]) if own else voter.rule
                 vote = _vote(voter, trial, rule, body)
-                ledger.vote(vote)
+                kept.vote(vote)
                 votes = (*votes, vote)
         return self._state(voter, votes)
 
     def undo(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Take this voter's last vote back; its pictures come again."""
         voter = self._voter(body)
-        with self._guard, MeasureLedger(self.folder) as ledger:
-            votes = ledger.votes()
+        with self._guard, votes_kept(self.folder) as kept:
+            votes = kept.votes()
             own = [number for number, vote in votes.items() if self._own(voter, [vote])]
             if own:
-                ledger.take_back(own[-1])
+                kept.take_back(own[-1])
                 del votes[own[-1]]
         return self._state(voter, tuple(votes.values()))
 
@@ -150,7 +152,7 @@ class Booth:
         """A photograph of the person, and its type. Raises NotHereError, ImageError."""
         if not (place.isascii() and place.isdecimal() and len(place) < 4 and int(place) < len(self._photos)):
             raise NotHereError("There is no such photograph.")
-        image = load_rgb(self._photos[int(place)])
+        image = load_picture(self._photos[int(place)], ReadingRules())  # upright, as a phone's may not be stored
         image.thumbnail((_PHOTO_SIDE, _PHOTO_SIDE))
         memory = io.BytesIO()
         image.save(memory, "JPEG", quality=90)

@@ -12,11 +12,13 @@ from ohwx_compare.judge.measure import LIKENESS, STYLE_KEPT
 from ohwx_compare.judge.run.comparing import Comparison, MeasureComparison, compare_measures, comparisons_of
 from ohwx_compare.judge.run.counting import Agreement, FaceCounts, agreements, face_counts, lost_styles, twin_count
 from ohwx_compare.judge.run.keeping import EVEN, KeptAt, keep_sets
+from ohwx_compare.judge.run.passing import PassCounts, pass_counts
 from ohwx_compare.judge.run.pictures import JudgedRun
 from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.scoring import MeasureScores
 from ohwx_compare.judge.run.table import MeasureTable, measure_table
 from ohwx_compare.judge.run.trained import JudgedSave, TrainedSaves
+from ohwx_compare.judge.seams import SEAMS
 from ohwx_compare.judge.verdict import BAND
 from ohwx_compare.judge.votes.tally import Tally, tally
 from ohwx_compare.words import counted
@@ -35,6 +37,7 @@ class RunPoint:
     counts: FaceCounts | None  # None without a measure of likeness
     lost: tuple[str, ...] = ()  # styles that it does not draw any more
     twins: int = 0  # pictures that look like another seed's of their style
+    passed: PassCounts | None = None  # None without a face pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +128,7 @@ def _tallies(run: JudgedRun, trained: TrainedSaves, votes: Sequence[VoteRow]) ->
 
 def _points(run: JudgedRun, saves: Sequence[JudgedSave], tables: Mapping[str, MeasureTable]) -> Iterator[RunPoint]:
     by_name = {save.checkpoint: save for save in saves}
-    likeness, style, diversity = (tables.get(name) for name in (LIKENESS, STYLE_KEPT, DIVERSITY))
+    likeness, style, diversity, seams = (tables.get(name) for name in (LIKENESS, STYLE_KEPT, DIVERSITY, SEAMS))
     for column in run.columns:
         yield RunPoint(
             name=column.name,
@@ -135,6 +138,7 @@ def _points(run: JudgedRun, saves: Sequence[JudgedSave], tables: Mapping[str, Me
             counts=face_counts(likeness, column.name) if likeness else None,
             lost=lost_styles(style, column.name) if style else (),
             twins=twin_count(diversity, column.name) if diversity else 0,
+            passed=pass_counts(seams, likeness, column.name) if seams else None,
         )
 
 

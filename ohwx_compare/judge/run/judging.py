@@ -9,11 +9,12 @@ from ohwx_compare.core.events import Listener
 from ohwx_compare.engine import detect
 from ohwx_compare.engine.detect import Cascade, Detector
 from ohwx_compare.errors import DetectorError
-from ohwx_compare.files.detectors import detector_file
+from ohwx_compare.files.detectors import has_detector
 from ohwx_compare.files.hashes import Hashes, cache_folder
-from ohwx_compare.files.ledger.measures import VoteRow, read_votes
+from ohwx_compare.files.ledger.measures import VoteRow
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.files.ledger.votes_kept import read_votes
 from ohwx_compare.judge.failures import found_in
 from ohwx_compare.judge.run.judgement import Judgement, judge_scores, require_comparable
 from ohwx_compare.judge.run.measures import Given, base_file, given_by_recipe, measures_for
@@ -58,7 +59,7 @@ def judge_folder(
     given = base_file(judged, trained.bases, given)
     detector = partial(judging_detector, asked.detector, usual, asked.detectors, given.device)
     made = measures_for(judged, trained.bases, given, detector, digest)
-    scored = score_run(judged, made.measures, trained.bases, on_event, is_stopping, adopt=asked.adopt)
+    scored = score_run(judged, made.measures, on_event, is_stopping, adopt=asked.adopt)
     return judge_scores(judged, trained, scored, band=asked.band, votes=votes, missing=made.missing)
 
 
@@ -73,7 +74,7 @@ def judging_detector(named: str, usual: str, folders: Sequence[Path], device: st
     try:
         return detect.find_detector(usual, folders, device=device)
     except DetectorError:
-        if not usual.startswith("mediapipe_") and detector_file(usual, folders):
+        if has_detector(usual, folders):
             raise
     return Cascade(
         f"the face detector {usual} was not found, so OpenCV's frontal-face cascade looked for the faces; it finds "

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ohwx_compare.engine.detect import Detector
-from ohwx_compare.engine.face_reader import FaceReader
 from ohwx_compare.engine.weights import load
 from ohwx_compare.errors import CheckpointError, ImageError, MeasureError, PromptError
 from ohwx_compare.files.atomic import is_plain_file
@@ -17,16 +16,17 @@ from ohwx_compare.judge.clip_measures import ClipPhotographs, clip_style, clip_t
 from ohwx_compare.judge.clip_sight import CLIP_MODEL, ClipSight, StyleDescriptors
 from ohwx_compare.judge.diffusion_style import DiffusionStyle
 from ohwx_compare.judge.diversity import Diversity
+from ohwx_compare.judge.face_sight import face_sight
 from ohwx_compare.judge.latent_likeness import LatentLikeness
 from ohwx_compare.judge.likeness import Likeness
 from ohwx_compare.judge.measure import Asked, PictureMeasure
-from ohwx_compare.judge.onnx_faces import OnnxFaces
 from ohwx_compare.judge.references import FaceSight, References, read_references
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
+from ohwx_compare.judge.seams import Seams
 from ohwx_compare.judge.style_ends import StyleControl, StyleEnds
 from ohwx_compare.judge.style_kept import StyleKept
 from ohwx_compare.judge.vae_sight import VaeSight
-from ohwx_compare.judge.weights import DLIB_FACES, find_face_files
+from ohwx_compare.judge.weights import find_face_files
 
 __all__ = ["Given", "Measures", "base_file", "given_by_recipe", "measures_for"]
 
@@ -97,8 +97,9 @@ def measures_for(
     )
     second = _second_opinion(given, controls, digest) if given.second_opinion else Measures(())
     clip = _clip(given, controls)
+    seams = (Seams(),) if run.has_face_pass else ()
     return Measures(
-        (*made, *drift, *second.measures, *clip.measures, Diversity()),
+        (*made, *drift, *second.measures, *clip.measures, Diversity(), *seams),
         (*likeness.missing, *style.missing, *second.missing, *clip.missing),
     )
 
@@ -122,12 +123,7 @@ def _likeness(given: Given, controls: Sequence[Path], detector: Callable[[], Det
             raise
         return _fallback(given, controls, detector, str(error))
     found = detector()
-    reader = FaceReader.load(*files, device=given.device)
-    if given.face_net:
-        other = OnnxFaces(given.face_net, reader.points)
-        sight = FaceSight(found, other, network=other.network)
-    else:
-        sight = FaceSight(found, reader, network=DLIB_FACES)
+    sight = face_sight(files, found, face_net=given.face_net, device=given.device)
     mine = read_references([given.photos], sight)
     held_out = read_references([given.held_out], sight) if given.held_out else None
     strangers = _strangers(given.negatives, sight) if given.negatives else None

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ohwx_compare.core.experiment.axes import Axis
-from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
 from ohwx_compare.errors import MeasureError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.folder_infos import Info, infos
@@ -52,6 +52,7 @@ class JudgedPicture:
     is_control: bool = False  # the base's, asked for the class in place of the subject
     asked: Asked = Asked.SUBJECT
     outcome: str = ""  # of its face pass, in words
+    faces: tuple[FaceRecord, ...] = field(default=(), compare=False, repr=False)  # that its pass found, where told
 
     @property
     def place(self) -> tuple[str, tuple[str, ...], bool]:
@@ -169,6 +170,7 @@ def _of_cell(
         key=result.key, path=folder / result.image, thumb=folder / result.thumb if result.thumb else None,
         checkpoint=str(cell.cell.checkpoint), style=style, seed=job.seed, prompt=job.prompt, repeat=repeat,
         variant=variant, is_control=cell.cell.is_control, outcome=result.outcome.words,
+        faces=result.faces,
     )  # fmt: skip
     yield last
     if result.before and result.after:

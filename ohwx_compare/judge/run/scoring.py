@@ -16,9 +16,9 @@ from ohwx_compare.files.ledger.measures import MeasureLedger, MeasureRow, ScoreR
 from ohwx_compare.judge.measure import MeasureContext, PictureMeasure, Score
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
 
-__all__ = ["NOT_A_NUMBER", "NO_CONTROL", "ONE_COLOUR", "UNREADABLE", "MeasureScores", "control_of", "score_run"]
+__all__ = ["NOT_A_NUMBER", "NOT_INPAINTED", "ONE_COLOUR", "UNREADABLE", "MeasureScores", "before_of", "score_run"]
 
-NO_CONTROL = "no control picture"
+NOT_INPAINTED = "not changed by a face pass"
 NOT_A_NUMBER = "no number came out"
 UNREADABLE = "cannot be read"
 ONE_COLOUR = "of one colour"
@@ -40,7 +40,6 @@ class MeasureScores:
 def score_run(
     run: JudgedRun,
     measures: Sequence[PictureMeasure],
-    bases: Sequence[str] = (),
     on_event: Listener = lambda event: None,
     is_stopping: Callable[[], bool] = lambda: False,
     *,
@@ -48,16 +47,14 @@ def score_run(
 ) -> tuple[MeasureScores, ...]:
     """Score what the run's ledger lacks, then give all scores, one for each measure.
 
-    bases: names of the columns that the base drew. A picture that cannot be read has no score and is tried again the
-    next time. adopt: take over a folder that was made elsewhere; without it ElsewhereError. Raises LedgerError where
-    the folder cannot be written or is held by another process; Interrupted between two batches where `is_stopping` says
-    so, with all batches kept.
+    A picture that cannot be read has no score and is tried again the next time. adopt: take over a folder that was made
+    elsewhere; without it ElsewhereError. Raises LedgerError where the folder cannot be written or is held by another
+    process; Interrupted between two batches where `is_stopping` says so, with all batches kept.
     """
-    controls = control_of(run, bases)
     with MeasureLedger(run.folder, adopt=adopt) as ledger:
         for measure in measures:
             ledger.remember(_row_of(measure))
-        work = _Work(measures, controls, ledger)
+        work = _Work(measures, before_of(run), ledger)
         batches = list(work.batches(run.pictures))
         total = sum(map(len, batches))
         on_event(Started("scores", total, float(total)))
@@ -77,10 +74,11 @@ def score_run(
                      for measure, count in zip(measures, earlier, strict=True))  # fmt: skip
 
 
-def control_of(run: JudgedRun, bases: Sequence[str]) -> dict[JudgedPicture, JudgedPicture]:
-    """The base's picture of each picture's place; its own are not held against themselves."""
-    at = {each.place: each for name in reversed(bases) for each in run.pictures if each.checkpoint == name}
-    return {each: at[each.place] for each in run.pictures if each.place in at and each.checkpoint not in bases}
+def before_of(run: JudgedRun) -> dict[JudgedPicture, JudgedPicture]:
+    """The picture before its face pass of each that one made."""
+    early = {(each.checkpoint, each.style, each.repeat): each for each in run.pictures if not each.is_last}
+    made = ((each, early.get((each.checkpoint, each.style, each.repeat))) for each in run.pictures if each.is_last)
+    return {each: before for each, before in made if before}
 
 
 class _Work:
@@ -89,10 +87,10 @@ class _Work:
     def __init__(
         self,
         measures: Sequence[PictureMeasure],
-        controls: Mapping[JudgedPicture, JudgedPicture],
+        befores: Mapping[JudgedPicture, JudgedPicture],
         ledger: MeasureLedger,
     ) -> None:
-        self._measures, self._controls, self._ledger = measures, controls, ledger
+        self._measures, self._befores, self._ledger = measures, befores, ledger
         self._known = {measure.key: ledger.scores(measure.key) for measure in measures}
         self._unreadable: set[str] = set()
 
@@ -121,13 +119,13 @@ class _Work:
             lacking = [each for each in images if self._lacks(measure, each)]
             self._keep(measure, [(each, Score(None, ONE_COLOUR)) for each in lacking if each in flat])
             lacking = [each for each in lacking if each not in flat]
-            if measure.takes_controls:
+            if measure.takes_before:
                 lacking = [each for each in lacking if each in against]
             if lacking:
                 context = MeasureContext(
                     style=batch[0].style,
                     seeds=tuple(each.seed for each in lacking),
-                    controls=[against[each] for each in lacking] if measure.takes_controls else (),
+                    befores=[against[each] for each in lacking] if measure.takes_before else (),
                 )
                 scores = measure.score([images[each] for each in lacking], context)
                 self._keep(measure, zip(lacking, scores, strict=True))
@@ -137,16 +135,16 @@ class _Work:
         known = self._known[measure.key]
         found: dict[JudgedPicture, Score] = {}
         for each in pictures:
-            if each.asked is measure.asked:
-                row = known.get((each.key, self._control_key(measure, each)))
-                why = UNREADABLE if each.key in self._unreadable else NO_CONTROL
+            if each.asked is measure.asked and (each.is_last or not measure.takes_before):
+                row = known.get((each.key, self._before_key(measure, each)))
+                why = UNREADABLE if each.key in self._unreadable else NOT_INPAINTED
                 found[each] = Score(row.value, row.outcome, row.details) if row else Score(None, why)
         return found
 
     def _keep(self, measure: PictureMeasure, scored: Iterable[tuple[JudgedPicture, Score]]) -> None:
         rows = [
             ScoreRow(
-                picture=each.key, control=self._control_key(measure, each), value=score.value, outcome=score.outcome,
+                picture=each.key, control=self._before_key(measure, each), value=score.value, outcome=score.outcome,
                 details=score.details,
             )
             for each, score in ((each, _numbered(score)) for each, score in scored)
@@ -157,28 +155,28 @@ class _Work:
         self._known[measure.key].update({(row.picture, row.control): row for row in rows})
 
     def _lacks(self, measure: PictureMeasure, picture: JudgedPicture) -> bool:
-        if picture.asked is not measure.asked or (measure.takes_controls and picture not in self._controls):
+        if picture.asked is not measure.asked or (measure.takes_before and picture not in self._befores):
             return False
-        return (picture.key, self._control_key(measure, picture)) not in self._known[measure.key]
+        return (picture.key, self._before_key(measure, picture)) not in self._known[measure.key]
 
     def _loaded(self, batch: Sequence[JudgedPicture]) -> dict[JudgedPicture, Image.Image]:
-        """The controls of a batch, where any measure takes them; one that cannot be read is as if it were not there."""
-        if not any(measure.takes_controls for measure in self._measures):
+        """The pictures before, where any measure takes them; one that cannot be read is as if it were not there."""
+        if not any(measure.takes_before for measure in self._measures):
             return {}
         found = {}
         for each in batch:
-            if control := self._controls.get(each):
+            if before := self._befores.get(each):
                 try:
-                    found[each] = load_rgb(control.path)
+                    found[each] = load_rgb(before.path)
                 except ImageError:
                     continue
         return found
 
-    def _control_key(self, measure: PictureMeasure, picture: JudgedPicture) -> str:
-        return self._against(picture) if measure.takes_controls else ""
+    def _before_key(self, measure: PictureMeasure, picture: JudgedPicture) -> str:
+        return self._against(picture) if measure.takes_before else ""
 
     def _against(self, picture: JudgedPicture) -> str:
-        return self._controls[picture].key if picture in self._controls else ""
+        return self._befores[picture].key if picture in self._befores else ""
 
 
 def _numbered(score: Score) -> Score:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ohwx_compare.judge.intervals import Estimate
 from ohwx_compare.judge.votes.flow import Ending
 from ohwx_compare.judge.votes.tally import Preference, Rater, Tally
-from ohwx_compare.judge.words import chance, listed, rounded
+from ohwx_compare.judge.words import chance, listed, rounded, spanned
 from ohwx_compare.words import counted
 
 __all__ = ["preference_words", "vote_sentences"]
@@ -48,9 +48,9 @@ def _number(preference: Preference) -> str:
     if estimate is None:
         return f"Net preference {rounded(preference.value)}, too little for an interval, over {prompts}"
     scope = f"of these {prompts} only" if preference.is_of_these else f"over {prompts}"
-    interval = f"{rounded(estimate.low)} to {rounded(estimate.high)}"
+    value, low, high = spanned(estimate)
     percent = f"{100 * preference.confidence:.0f} %"
-    return f"Net preference {rounded(estimate.value)}, {percent} interval {interval}, {scope}"
+    return f"Net preference {value}, {percent} interval {low} to {high}, {scope}"
 
 
 def _counts(found: Tally) -> str:

@@ -70,20 +70,35 @@ function arranged(axes, roles, hidden) {
 }
 
 /**
- * The number of the cell at these values; checkpoints vary slowest.
+ * How many cells lie between neighbouring values of each axis; checkpoints vary slowest.
  *
  * @param {readonly AxisData[]} axes
- * @param {readonly Stop[]} stops
+ * @returns {number[]}
  */
-function numberAt(axes, stops) {
-  const at = new Map(stops.flatMap((stop) => [...stop.at]));
-  let [place, count, checkpoint] = [0, 1, 0];
-  for (const [i, axis] of axes.entries()) {
-    const value = at.get(i) ?? 0;
-    if (axis.kind === "checkpoint") checkpoint = value;
-    else [place, count] = [place * axis.values.length + value, count * axis.values.length];
+function stridesOf(axes) {
+  const strides = axes.map(() => 0);
+  let count = 1;
+  for (let i = axes.length - 1; i >= 0; i--) {
+    if (axes[i]?.kind === "checkpoint") continue;
+    strides[i] = count;
+    count *= axes[i]?.values.length ?? 1;
   }
-  return checkpoint * count + place + 1;
+  const checkpoints = axes.findIndex((axis) => axis.kind === "checkpoint");
+  if (checkpoints >= 0) strides[checkpoints] = count;
+  return strides;
+}
+
+/** What a stop adds to the number of its cells. @param {readonly number[]} strides @param {Stop} stop */
+function addedBy(strides, stop) {
+  let sum = 0;
+  for (const [axis, value] of stop.at) sum += (strides[axis] ?? 0) * value;
+  return sum;
+}
+
+/** The number of the cell at these values, from 1. @param {readonly AxisData[]} axes @param {readonly Stop[]} stops */
+function numberAt(axes, stops) {
+  const strides = stridesOf(axes);
+  return stops.reduce((sum, stop) => sum + addedBy(strides, stop), 1);
 }
 
 /** The value of each axis of a cell. @param {readonly AxisData[]} axes @param {number} number @returns {number[]} */

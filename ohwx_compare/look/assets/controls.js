@@ -219,11 +219,11 @@ function follow() {
 
 function start() {
   const themes = location.hash.slice(1).split("&");
-  if (embedded) document.documentElement.classList.add("embedded");
   for (const theme of ["dark", "light"]) document.documentElement.classList.toggle(theme, themes.includes(theme));
+  if (embedded) settleIn();
   buildTop();
   measure();
-  grid.arrange(arranged(data.axes, state.view.roles, state.view.hidden));
+  grid.arrangement = planned(); // its columns share the width
   setSize(state.view.size);
   arrange();
   setPass(state.view.pass);

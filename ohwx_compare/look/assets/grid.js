@@ -34,13 +34,13 @@ class Grid {
     this.arrangement = arrangement;
     for (const cell of cells) Object.assign(cell, { row: -1, column: -1, hidden: true });
     this.rows = arrangement.groups.flatMap(({ rows }, group) => rows.map((stop) => ({ group, stop })));
-    this.places = this.rows.map(({ group, stop }, row) =>
-      arrangement.columns.map((column, i) => {
-        const above = /** @type {{ stop: Stop }} */ (arrangement.groups[group]).stop;
-        const cell = cellOf(numberAt(data.axes, [above, stop, column]));
-        return Object.assign(cell, { row, column: i, hidden: false });
-      }),
-    );
+    const strides = stridesOf(data.axes);
+    const across = arrangement.columns.map((stop) => addedBy(strides, stop));
+    const above = arrangement.groups.map(({ stop }) => addedBy(strides, stop));
+    this.places = this.rows.map(({ group, stop }, row) => {
+      const first = 1 + (above[group] ?? 0) + addedBy(strides, stop);
+      return across.map((offset, column) => Object.assign(cellOf(first + offset), { row, column, hidden: false }));
+    });
     this.short = shortened(arrangement.columns.map((column) => column.label));
     this.shortRows = shortened([...new Set(this.rows.map(({ stop }) => stop.label))]);
   }
@@ -84,7 +84,7 @@ class Grid {
     const bands = this.arrangement.groups.map((_, group) => this.bandOf(group));
     const high = Math.max(0, ...bands.map((band) => (band ? linesOf(band[0], wide, 4) : 0)));
     const low = Math.max(0, ...bands.map((band) => (band?.[1] ? linesOf(band[1], wide * 1.1, 2) : 0)));
-    const band = Math.round((high * 1.45 + low * 1.3 + 1.3) * rem);
+    const band = Math.round((high * 1.45 + low * 1.3 + (embedded ? 0.8 : 1.3)) * rem);
     const height = Math.round(thumb * Math.min(data.tallest, 2.5) + 1.35 * rem + 0.7 * rem);
     const names = this.short?.rest.map((name) => name.length) ?? [];
     const labels = Math.min(Math.ceil(Math.max(1, ...names) / Math.max(thumb / (0.56 * rem), 4)), 4);

@@ -7,6 +7,10 @@ const data = JSON.parse($("data").textContent ?? "");
 const isServed = $("data").dataset.host === "served"; // by a program that also takes what is decided
 const total = data.axes.reduce((count, axis) => count * axis.values.length, 1);
 
+/** @type {never[]} */
+const NONE = []; // shared by all that is not read yet
+const UNSCORED = {};
+
 /** @type {Cell[]} */
 const cells = Array.from({ length: total }, (_, i) => unknownCell(i + 1)); // by number
 
@@ -14,8 +18,8 @@ const cells = Array.from({ length: total }, (_, i) => unknownCell(i + 1)); // by
 function unknownCell(number) {
   return {
     number, tone: "idle", title: "", words: "Not read yet", why: "", caption: "", width: 1, height: 1, image: null,
-    thumb: null, before: null, beforeThumb: null, faces: [], seconds: null, notes: [], scores: {}, isLoaded: false,
-    infotext: undefined, row: -1, column: -1, hidden: true, flipped: false, chosen: false, nodes: null,
+    thumb: null, before: null, beforeThumb: null, faces: NONE, seconds: null, notes: NONE, scores: UNSCORED,
+    isLoaded: false, infotext: undefined, row: -1, column: -1, hidden: true, flipped: false, chosen: false, nodes: null,
   };
 }
 

@@ -19,8 +19,8 @@ function keepView() {
 /** Another arrangement, order or choice of values. */
 async function arrange() {
   const job = ++state.job;
-  const { roles, hidden, rows, columns } = state.view;
-  grid.arrange(labelled(data.axes, arranged(data.axes, roles, hidden), rows, columns));
+  const { rows, columns } = state.view;
+  grid.arrange(planned());
   if ([rows, columns].some((by) => by && !labelOrder(by))) {
     busy("Sorting…");
     await store.all().catch(complain);
@@ -30,6 +30,12 @@ async function arrange() {
   for (const cell of cells) if (cell.hidden && cell === state.at) state.at = null;
   await filter();
   keepView();
+}
+
+/** What can be arranged before anything is read of the cells. */
+function planned() {
+  const { roles, hidden, rows, columns } = state.view;
+  return labelled(data.axes, arranged(data.axes, roles, hidden), rows, columns);
 }
 
 /**
@@ -141,8 +147,7 @@ function buildTop() {
   $("summary").textContent = data.summary;
   $("facts").replaceChildren(...data.facts.map((fact) => make("li", { textContent: fact })));
   const target = embedded ? "_blank" : "";
-  const voting = isServed ? [{ name: "vote blind", href: "votes/index.html" }] : [];
-  const links = [...voting, ...data.sheets].map(({ name, href }) => {
+  const links = data.sheets.map(({ name, href }) => {
     return make("a", { href, textContent: name, target, rel: "noopener" });
   });
   $("sheets").replaceChildren(...links);

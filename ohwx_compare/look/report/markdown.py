@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ohwx_compare.judge.run.judgement import Judgement
 from ohwx_compare.judge.words import rounded
+from ohwx_compare.look.report.look_at import relative_path, to_look_at
 from ohwx_compare.look.report.numbers import judgement_json
 from ohwx_compare.look.report.sentences import Said
 
@@ -32,6 +33,9 @@ def _lines(found: Judgement) -> Iterator[str]:
     yield from _table(["checkpoint", "training", "shown", *names], rows)
     yield "## Styles\n"
     yield from _styles(numbers["styles"])
+    if pictures := list(to_look_at(found)):
+        yield "## Pictures to look at\n"
+        yield from _list([f"`{relative_path(found, each)}`: {why}" for each, why in pictures])
     yield "## What could not be judged\n"
     yield from _list(said.missing or ("Nothing.",))
     yield "## How the numbers come about\n"

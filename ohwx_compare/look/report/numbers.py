@@ -11,9 +11,11 @@ from ohwx_compare.judge.run.comparing import MeasureComparison
 from ohwx_compare.judge.run.counting import FaceCounts
 from ohwx_compare.judge.run.judgement import Judged, Judgement, RunPoint
 from ohwx_compare.judge.run.keeping import KeptAt
+from ohwx_compare.judge.run.passing import PassCounts
 from ohwx_compare.judge.verdict import Word
 from ohwx_compare.judge.votes.reveal import tally_json
 from ohwx_compare.judge.words import line
+from ohwx_compare.look.report.look_at import relative_path
 from ohwx_compare.look.report.sentences import Said, is_aside, kept_words, opening
 
 __all__ = ["judgement_json"]
@@ -137,7 +139,14 @@ def _point(found: Judgement, point: RunPoint) -> dict[str, Any]:
         "levels": {name: _effect(level) for name, level in point.levels.items()},
         "failed": found.run.failures.get(point.name, 0), "lost": list(point.lost), "twins": point.twins,
         **(_counts(point.counts) if point.counts else {}),
+        **(_passed(found, point.passed) if point.passed else {}),
     }  # fmt: skip
+
+
+def _passed(found: Judgement, passed: PassCounts) -> dict[str, Any]:
+    """Pictures of the face pass by their paths in the folder, "/" between."""
+    seams, wrong = ([relative_path(found, each) for each in own] for own in (passed.seams, passed.wrong))
+    return {"inpainted": passed.looked, "seams": seams, "wrong_faces": wrong}
 
 
 def _counts(counts: FaceCounts) -> dict[str, Any]:

@@ -7,7 +7,6 @@ that lets nothing else run. It needs no script to be read; the slider and the ni
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from importlib.resources import files
 from os.path import relpath
 from pathlib import Path
 from random import Random
@@ -21,11 +20,12 @@ from ohwx_compare.judge.measure import LIKENESS, STYLE_KEPT
 from ohwx_compare.judge.run.judgement import Judged, Judgement, RunPoint
 from ohwx_compare.judge.run.pictures import JudgedPicture
 from ohwx_compare.judge.run.table import MeasureTable
-from ohwx_compare.judge.words import chance, rounded, scope
+from ohwx_compare.judge.words import chance, rounded, scope, spanned
 from ohwx_compare.look.report.charts import Mark, forest, level_chart, scatter
+from ohwx_compare.look.report.look_at import to_look_at
 from ohwx_compare.look.report.numbers import judgement_json
 from ohwx_compare.look.report.sentences import Said, kept_words, opening
-from ohwx_compare.look.templating import filled, source_hash
+from ohwx_compare.look.templating import asset, filled, source_hash
 
 __all__ = ["render_judgement", "write_judgement"]
 
@@ -48,7 +48,11 @@ def write_judgement(found: Judgement, markdown: str) -> tuple[Path, Path]:
 
 def render_judgement(found: Judgement) -> str:
     """The page."""
-    style, script, said = _part("judge.css"), f'"use strict";\n{_part("judge.js")}', Said.of(found)
+    style, script, said = (
+        asset("palette.css") + asset("judge.css"),
+        f'"use strict";\n{asset("judge.js")}',
+        Said.of(found),
+    )
     parts = {
         "STYLE_HASH": source_hash(style),
         "SCRIPT_HASH": source_hash(script),
@@ -64,12 +68,13 @@ def render_judgement(found: Judgement) -> str:
         "STYLES": "".join(_styles(found)),
         "CHECKPOINTS": _checkpoints(found),
         "BESIDE": _items(said.beside),
+        "LOOK_AT": _look_at(found),
         "MISSING": _items(said.missing or ("Nothing.",)),
         "LIMITS": _items(said.limits),
         "MEASURES": _measures(found),
         "DATA": json.dumps(_data(found), separators=(",", ":")).replace("<", "\\u003c"),
     }
-    return filled(_part("judge.html"), parts)
+    return filled(asset("judge.html"), parts)
 
 
 def _marks(found: Judgement) -> list[Mark]:
@@ -124,7 +129,7 @@ def _forest_key(found: Judgement, judged: Judged, measure: str) -> str:
 
 def _checkpoints(found: Judgement) -> str:
     names = list(found.tables)
-    heads = ("checkpoint", "training", "shown", *names, "no face", "copies", "made worse")
+    heads = ("checkpoint", "training", "shown", *names, "no face", "copies", "made worse", "seams", "wrong faces")
     return _table(heads, [_checkpoint(found, point, names) for point in found.points])
 
 
@@ -135,8 +140,19 @@ def _checkpoint(found: Judgement, point: RunPoint, names: Sequence[str]) -> tupl
     levels = (_effect(level, "{:.2f}") if (level := point.levels.get(name)) else "" for name in names)
     faces = f"{counts.no_face.value:.0%}" if counts and counts.no_face else ""
     copies, worse = (str(n) if n else "" for n in ((counts.copies, counts.worse) if counts else (0, 0)))
+    passed = point.passed
+    seams, wrong = (str(len(own)) if own else "" for own in ((passed.seams, passed.wrong) if passed else ((), ())))
     training = "base" if is_base else save.training if save else ""
-    return escape(point.label), escape(training), shown, *levels, faces, copies, worse
+    return escape(point.label), escape(training), shown, *levels, faces, copies, worse, seams, wrong
+
+
+def _look_at(found: Judgement) -> str:
+    """Links to single pictures, a part of the page that is folded up."""
+    links = [f'<a href="{_link(found, each.path)}">{escape(why)}</a>' for each, why in to_look_at(found)]
+    if not links:
+        return ""
+    items = "".join(f"<li>{link}</li>" for link in links)
+    return f'<details><summary>Pictures to look at: {len(links):,}</summary><ul class="said">{items}</ul></details>'
 
 
 def _measures(found: Judgement) -> str:
@@ -149,7 +165,7 @@ def _measures(found: Judgement) -> str:
 
 
 def _effect(effect: Effect, form: str = "{:+.2f}") -> str:
-    value, low, high = (rounded(each, form) for each in (effect.value, effect.low, effect.high))
+    value, low, high = spanned(effect, form)
     interval = "all alike" if effect.is_even else f"{low} to {high}"
     clear = ' class="clear"' if effect.is_clear and "+" in form else ""
     return f'<span{clear}>{value}</span><span class="n">{interval}</span>'
@@ -206,7 +222,3 @@ def _picture(found: Judgement, picture: JudgedPicture) -> dict[str, Any]:
 
 def _link(found: Judgement, path: Path) -> str:
     return quote(Path(relpath(path, found.run.folder)).as_posix())
-
-
-def _part(name: str) -> str:
-    return (files("ohwx_compare.look") / "assets" / name).read_text(encoding="utf-8")

@@ -120,6 +120,11 @@ def side_findings(found: Judgement) -> Iterator[str]:
     if worse := [(point, c) for point in points if (c := point.counts) and c.worse]:
         told = [f"{c.worse} of {c.passed} in {point.label}" for point, c in worse]
         yield f"The face pass turned the person's face into a stranger's in {_first(told)}."
+    passed = [(point, point.passed) for point in points if point.passed]
+    if seams := [f"{len(p.seams)} of {p.looked} in {point.label}" for point, p in passed if p.seams]:
+        yield f"The border of an inpainted face shows in {_first(seams)}."
+    if wrong := [f"{len(p.wrong)} of {p.looked} in {point.label}" for point, p in passed if p.wrong]:
+        yield f"The face pass inpainted another face than the largest in {_first(wrong)}."
     if twins := [point for point in points if point.twins]:
         told = [f"{point.twins} of {point.label}" for point in twins]
         yield f"Pictures that look the same as another seed's of their style: {_first(told)}."

@@ -7,6 +7,7 @@ taken as they stand: brackets and AND, which mean something to a webui's prompt,
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +21,17 @@ from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.vae import LATENT_SCALE, VAE
 from ohwx_compare.train.learn.chance import normal
 
-__all__ = ["EncodeTokens", "EncodedCaptions", "Latents", "encode_picture", "read_g", "read_l"]
+__all__ = [
+    "EncodeTokens",
+    "EncodedCaptions",
+    "KnownTexts",
+    "Latents",
+    "Tokens",
+    "encode_picture",
+    "encode_pictures",
+    "read_g",
+    "read_l",
+]
 
 Tokens = tuple[int, ...]
 EncodeTokens = Callable[[Tensor], tuple[Tensor, ...]]  # tokens (N, 77) -> states (N, 77, W), and bigG's pooled (N, P)
@@ -39,14 +50,24 @@ class Latents:
 
 
 @torch.no_grad()
-def encode_picture(vae: VAE, pixels: np.ndarray, name: str) -> Latents:
-    """Pixels (H, W, 3) uint8, sides multiples of 8 -> latents. Raises CheckpointError, naming `name`, for NaN."""
+def encode_pictures(vae: VAE, pixels: np.ndarray, names: Sequence[str]) -> list[Latents]:
+    """Pixels (B, H, W, 3) uint8, sides multiples of 8 -> latents of each. Raises CheckpointError for NaN."""
     weight = next(vae.parameters())
-    x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].to(weight.device).float() / 255 * 2 - 1
-    mean, log_variance = vae.encode(x.to(weight.dtype)).float()[0].cpu().chunk(2)
-    if not torch.isfinite(mean).all():
-        raise CheckpointError(f"The VAE gave NaN for {name}; the base checkpoint is damaged, choose another.")
-    return Latents(mean * LATENT_SCALE, (0.5 * log_variance.clamp(-30, 20)).exp() * LATENT_SCALE)
+    x = torch.from_numpy(pixels.copy()).permute(0, 3, 1, 2).to(weight.device).float() / 255 * 2 - 1
+    encoded = vae.encode(x.to(weight.dtype)).float().cpu()
+    found = []
+    for name, one in zip(names, encoded, strict=True):
+        mean, log_variance = one.chunk(2)
+        if not torch.isfinite(mean).all():
+            raise CheckpointError(f"The VAE gave NaN for {name}; the base checkpoint is damaged, choose another.")
+        std = (0.5 * log_variance.clamp(-30, 20)).exp() * LATENT_SCALE
+        found.append(Latents(mean * LATENT_SCALE, std))
+    return found
+
+
+def encode_picture(vae: VAE, pixels: np.ndarray, name: str) -> Latents:
+    """One picture's pixels (H, W, 3), as `encode_pictures`."""
+    return encode_pictures(vae, pixels[None], [name])[0]
 
 
 def read_l(clip_l: ClipL) -> EncodeTokens:
@@ -66,6 +87,13 @@ def read_g(clip_g: ClipG, *, transposed: bool = False) -> EncodeTokens:
     return lambda tokens: functional_call(clip_g, {name: clip_g.get_parameter(name).T}, (tokens,))
 
 
+KnownTexts = Callable[[str, Tokens, Callable[[], tuple[Tensor, ...]]], tuple[Tensor, ...]]
+
+
+def _computed(side: str, tokens: Tokens, compute: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    return compute()
+
+
 class EncodedCaptions:
     """Captions to conditioning; what a frozen encoder makes of a chunk of tokens is computed once.
 
@@ -80,7 +108,9 @@ class EncodedCaptions:
         trained: dict[str, EncodeTokens],
         device: str,
         longest: int | None = None,
+        known: KnownTexts = _computed,
     ):
+        """known: gives what an encoder makes of tokens, by calling the third argument where it must be computed."""
         self.trained, self.device = trained, torch.device(device)
         tokenizers = {"l": tokenizer_l(), "g": tokenizer_g()}
 
@@ -92,7 +122,9 @@ class EncodedCaptions:
         for side, encoder in frozen.items():
             chunked = {EMPTY.tokens} | {tokens for rows in self.rows.values() for tokens in rows[side]}
             with torch.no_grad():
-                self.known[side] = {tokens: self._one(encoder, tokens) for tokens in sorted(chunked)}
+                self.known[side] = {
+                    tokens: known(side, tokens, partial(self._one, encoder, tokens)) for tokens in sorted(chunked)
+                }
 
     def __call__(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Context (B, 77 * chunks, W) and pooled (B, P) of captions given at the start; short ones are padded."""

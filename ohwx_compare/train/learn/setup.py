@@ -13,19 +13,24 @@ import torch
 from torch import Tensor, nn
 
 from ohwx_compare.core.prompt.chunks import LENGTH
-from ohwx_compare.engine.weights import PREFIXES, load_part, load_vae
+from ohwx_compare.engine.weights import PREFIXES, load_part
 from ohwx_compare.files.checkpoint import prediction, read_header
-from ohwx_compare.files.dataset import load_picture, pixels
+from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.loss_masks import loss_mask
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import UNet
 from ohwx_compare.train.learn.adamw8bit import AdamW8bit
-from ohwx_compare.train.learn.cache import EncodedCaptions, EncodeTokens, Latents, encode_picture, read_g, read_l
+from ohwx_compare.train.learn.cache import EncodedCaptions, EncodeTokens, KnownTexts, Tokens, read_g, read_l
 from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import Diffusion, Huber
+from ohwx_compare.train.learn.low_rank import put_beside
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
+from ohwx_compare.train.learn.pictures import LatentSet, encode_dataset
+from ohwx_compare.train.learn.shelf import EncodedShelf, encoded_folder
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
+from ohwx_compare.train.plan.blocks import unet_rate
+from ohwx_compare.train.plan.low_rank import FILE_PREFIXES
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -42,7 +47,7 @@ class Setup:
     plan: TrainingPlan
     unet: UNet
     texts: EncodedCaptions
-    latents: dict[int, Latents]  # by picture, of all that are shown or validated
+    latents: LatentSet  # of all pictures that are shown or validated
     parts: dict[str, nn.Module]  # those that are trained: "unet", "clip_l", "clip_g"
     stepper: Stepper
     diffusion: Diffusion
@@ -60,26 +65,30 @@ def set_up(
     plan: TrainingPlan,
     device: str,
     group: ProcessGroup = ProcessGroup(),  # noqa: B008  frozen
-    on_picture: Callable[[], None] = lambda: None,
+    on_picture: Callable[[bool], None] = lambda made: None,
 ) -> Setup:
-    """Load and encode all that `plan` needs; `on_picture` is called after each encoded picture.
+    """Load and encode all that `plan` needs; `on_picture` is called after each picture, with whether it was encoded.
 
     Raises CheckpointError for a base that does not load, ImageError for a picture that changed since the plan.
     """
     recipe, base = plan.recipe, Path(plan.recipe.base)
-    latents = _latents(plan, device, on_picture)
+    with EncodedShelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
+        latents = encode_dataset(plan, device, shelf, on_picture)
     held = torch.float32 if recipe.precision.startswith("fp32") else torch.bfloat16  # masters come from float32
     rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
     parts = {part: load_part(part, base, device=device, dtype=held) for part, rate in rates.items() if rate}
-    texts = _texts(plan, parts, device)
+    with EncodedShelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
+        texts = _texts(plan, parts, device, shelf)
     trained = parts.get("unet")
     unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
-    weights = trainable(parts)
+    weights = _trained(parts, recipe)
     masters = {}
     if recipe.precision == "fp32-master":
         masters = {name: weight.detach() for name, weight in weights.items()}
         for module in {unet, *parts.values()}:
             module.to(torch.bfloat16)
+        for weight in weights.values():
+            weight.data = weight.data.bfloat16()
     recompute(unet, plan.again)
     precision = Precision(
         stochastic=recipe.precision == "bf16-stochastic",
@@ -88,31 +97,37 @@ def set_up(
         clip=recipe.clip,
         seed=recipe.seed,
     )
-    own = {name: next(rate for part, rate in rates.items() if name.startswith(PREFIXES[part])) for name in weights}
+    starts = PREFIXES if recipe.network is None else FILE_PREFIXES
+    own = {name: next(rate for part, rate in rates.items() if name.startswith(starts[part])) for name in weights}
+    if recipe.lr_blocks is not None:
+        own = {name: unet_rate(recipe, name) if name.startswith(PREFIXES["unet"]) else own[name] for name in weights}
     stepper = Stepper(weights, _rule(recipe), own, precision, masters, gather=group.add)
     ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
     masks = {i: torch.from_numpy(_mask(plan, recipe.masks, i))[None] for i in plan.needed} if recipe.masks else {}
     return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group, masks)
 
 
-def _latents(plan: TrainingPlan, device: str, on_picture: Callable[[], None]) -> dict[int, Latents]:
-    vae = load_vae(Path(plan.recipe.vae or plan.recipe.base), device=device, dtype=torch.float32)
-    found = {}
-    for i in plan.needed:
-        picture = plan.pictures[i]
-        inside = pixels(load_picture(picture.path, plan.reading), plan.placements[i])
-        found[i] = encode_picture(vae, inside, str(picture.path))
-        on_picture()
-    return found
+def _trained(parts: dict[str, nn.Module], recipe: Recipe) -> dict[str, nn.Parameter]:
+    """What learns, by its name in the file that comes of it."""
+    if recipe.network is None:
+        weights = trainable(parts)
+        frozen = [name for name in weights if name.startswith(PREFIXES["unet"]) and not unet_rate(recipe, name)]
+        for name in frozen:
+            weights.pop(name).requires_grad_(False)
+        return weights
+    alpha = recipe.network_rank if recipe.network_alpha is None else recipe.network_alpha
+    return put_beside(parts, recipe.network_rank, alpha, recipe.seed, dora=recipe.network == "dora")
 
 
 def _mask(plan: TrainingPlan, masks: str, picture: int) -> np.ndarray:
     return loss_mask(plan.pictures[picture].path, masks, plan.placements[picture], plan.reading)
 
 
-def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> EncodedCaptions:
-    """The captions that are needed; a frozen encoder is loaded in float32, run, and freed."""
+def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str, shelf: EncodedShelf) -> EncodedCaptions:
+    """The captions that are needed; a frozen encoder is loaded in float32 where the shelf lacks one, run, and freed."""
     base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.needed}
+    if plan.recipe.caption_dropout:
+        captions.add("")
     transposed = plan.recipe.compatible("pooled")
     trained: dict[str, EncodeTokens] = {}
     frozen: dict[str, EncodeTokens] = {}
@@ -120,13 +135,56 @@ def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str) -> Enco
     if isinstance(clip_l, ClipL):
         trained["l"] = read_l(clip_l)
     else:
-        frozen["l"] = read_l(load_part("clip_l", base, device=device, dtype=torch.float32))
+        frozen["l"] = _when_needed(lambda: read_l(load_part("clip_l", base, device=device, dtype=torch.float32)))
     if isinstance(clip_g, ClipG):
         trained["g"] = read_g(clip_g, transposed=transposed)
     else:
-        frozen["g"] = read_g(load_part("clip_g", base, device=device, dtype=torch.float32), transposed=transposed)
+        frozen["g"] = _when_needed(
+            lambda: read_g(load_part("clip_g", base, device=device, dtype=torch.float32), transposed=transposed)
+        )
     longest = LENGTH if plan.recipe.compatible("tokens") else None
-    return EncodedCaptions(sorted(captions), frozen, trained, device, longest)
+    kept = _kept(shelf, _seals(base), (torch.device(device), transposed))
+    return EncodedCaptions(sorted(captions), frozen, trained, device, longest, kept)
+
+
+def _when_needed(load: Callable[[], EncodeTokens]) -> EncodeTokens:
+    """An encoder that is loaded when it is first asked."""
+    loaded: list[EncodeTokens] = []
+
+    def encode(tokens: Tensor) -> tuple[Tensor, ...]:
+        if not loaded:
+            loaded.append(load())
+        return loaded[0](tokens)
+
+    return encode
+
+
+def _seals(base: Path) -> dict[str, str]:
+    """A hash of each text encoder's weights, by side; empty where the file is not known for certain."""
+    seen = Hashes(cache_folder()).glance(base)
+    if seen is None or not seen.is_certain or not seen.contents.tensors:
+        return {}
+    return {
+        side: repr(sorted(one for one in seen.contents.tensors.items() if one[0].startswith(PREFIXES[part])))
+        for side, part in (("l", "clip_l"), ("g", "clip_g"))
+    }
+
+
+def _kept(shelf: EncodedShelf, seals: Mapping[str, str], how: tuple[torch.device, bool]) -> KnownTexts:
+    """What an encoder makes of tokens, from the shelf where it can be."""
+    device, transposed = how
+
+    def known(side: str, tokens: Tokens, compute: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        if side not in seals:
+            return compute()
+        key = shelf.key("text", seals[side], side == "g" and transposed, device.type, tokens)
+        if entry := shelf.get(key):
+            return tuple(entry[name].to(device) for name in sorted(entry))
+        made = compute()
+        shelf.put(key, {str(at): tensor for at, tensor in enumerate(made)})
+        return made
+
+    return known
 
 
 def _rule(recipe: Recipe) -> Rule:

@@ -28,7 +28,7 @@ class Precision:
     """How steps are taken and kept; train/recipe/recipe.py refuses what cannot go together."""
 
     stochastic: bool = True  # bfloat16 weights are rounded up or down at random; False rounds to nearest
-    fused: bool = True  # step within the backward pass: one backward pass a step, `by` "tensor"
+    fused: bool = True  # step within the last backward pass of a step; `by` "tensor"
     by: str = "tensor"  # what `clip` bounds: each tensor's gradient, or all of them together: "global"
     clip: float = 1.0  # largest norm; 0 does not clip
     seed: int = 0  # of the stochastic rounding
@@ -58,7 +58,7 @@ class _Stack:
 
 @dataclass(eq=False)
 class Stepper:
-    """Moves `weights` by `rule`. A step is `begin`, backward passes, `end`.
+    """Moves `weights` by `rule`. A step is `begin`, backward passes, `end`; see `is_last_pass` for several.
 
     weights: checkpoint names to parameters, bfloat16 or float32, requiring gradients; they are moved into stacks.
     rates: the learning rate of each name; `begin` scales them all.
@@ -70,6 +70,7 @@ class Stepper:
     rates: Mapping[str, float]
     precision: Precision
     masters: dict[str, Tensor] = field(default_factory=dict)
+    is_last_pass: bool = True  # False lets gradients add up until another backward pass
     count: int = 0  # of the step in hand, from 1
     scale: float = 1.0
     norms: list[Tensor] = field(default_factory=list)
@@ -117,6 +118,12 @@ class Stepper:
             held |= {name: {kind: t[place] for kind, t in kinds.items()} for place, name in enumerate(stack.names)}
         return {name: kinds for name, kinds in held.items() if kinds}
 
+    def kinds(self, name: str) -> set[str]:
+        """What is held of a tensor once it has moved: the kinds that `put` takes."""
+        stack, _ = self._find(name)
+        held = set(stack.state or self.rule.start(stack.weight[:1]))
+        return held if stack.master is None else held | {"master"}
+
     def put(self, name: str, kind: str, tensor: Tensor) -> None:
         """Give one tensor what `state` held of it. Raises KeyError for a kind that the rule does not keep."""
         stack, place = self._find(name)
@@ -146,6 +153,8 @@ class Stepper:
 
     def _take_within(self, name: str) -> None:
         """Let one gradient wait, and those of the shape that has most of them move where too many wait."""
+        if not self.is_last_pass:
+            return
         self._take(name)
         if sum(len(stack.waiting) * stack.size for stack in self.stacks) > WAITING:
             self._move_waiting(max(self.stacks, key=lambda stack: len(stack.waiting) * stack.size))

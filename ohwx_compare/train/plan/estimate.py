@@ -8,6 +8,8 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import Header
 from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_blocks
+from ohwx_compare.train.plan.blocks import unet_rate
+from ohwx_compare.train.plan.low_rank import FILE_PREFIXES, low_rank_shapes
 from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = [
@@ -49,11 +51,16 @@ class Memory:
 
 def trained_shapes(header: Header, recipe: Recipe) -> dict[str, Shape]:
     """Name -> shape of every tensor that the recipe trains; "TE1" ends before its last layer, which SDXL never uses."""
+    if recipe.network is not None:
+        parts = tuple(part for part, rate in zip(FILE_PREFIXES, PARTS, strict=True) if getattr(recipe, rate))
+        return low_rank_shapes(_floating(header), parts, recipe.network_rank, recipe.network)
     shapes: dict[str, Shape] = {}
     for rate, prefix in PARTS.items():
         if getattr(recipe, rate):
             inside = {name: shape for name, shape in _floating(header).items() if name.startswith(prefix)}
             unused = _unused(inside, prefix) if rate == "lr_te1" else ()
+            if rate == "lr_unet":
+                inside = {name: shape for name, shape in inside.items() if unet_rate(recipe, name)}
             shapes |= {name: shape for name, shape in inside.items() if not name.startswith(unused)}
     return shapes
 
@@ -102,10 +109,13 @@ def _without_activations(header: Header, recipe: Recipe) -> Memory:
     held = {rate: prefix for rate, prefix in PARTS.items() if rate == "lr_unet" or getattr(recipe, rate)}
     weights = [prod(s) for name, s in _floating(header).items() if name.startswith(tuple(held.values()))]
     numbers = [prod(shape) for shape in trained.values()]
+    if recipe.network is not None:
+        weights += numbers  # beside those that stay
+    soon = recipe.fused and recipe.accumulation == 1
     return Memory(
         weights=sum(weights) * size,
         masters=4 * sum(numbers) if recipe.precision == "fp32-master" else 0,
-        gradients=(min(WAITING + max(numbers), sum(numbers)) if recipe.fused else sum(numbers)) * size,
+        gradients=(min(WAITING + max(numbers), sum(numbers)) if soon else sum(numbers)) * size,
         optimizer=sum(_state(shape, recipe) for shape in trained.values()),
         workspace=_workspace(recipe, numbers),
         activations=0,
@@ -150,7 +160,9 @@ def state_bytes(header: Header, recipe: Recipe) -> int:
 
 
 def saved_bytes(header: Header, recipe: Recipe) -> int:
-    """A checkpoint's size on the disk."""
+    """A checkpoint's size on the disk, or a LoRA's."""
+    if recipe.network is not None:
+        return sum(map(prod, trained_shapes(header, recipe).values())) * (4 if recipe.save_precision == "fp32" else 2)
     size = header.path.stat().st_size
     if recipe.save_precision is None:
         return size

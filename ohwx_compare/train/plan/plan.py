@@ -28,14 +28,7 @@ from ohwx_compare.train.plan.misleading import (
     output_problems,
     vae_problems,
 )
-from ohwx_compare.train.plan.saves import (
-    Save,
-    epoch_ends,
-    files_at_most,
-    find_saves,
-    states_at_most,
-    written_bytes,
-)
+from ohwx_compare.train.plan.saves import Save, disk_at_most, epoch_ends, find_saves, state_problems, written_bytes
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import counted
 
@@ -184,13 +177,7 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
     """
     header = read_header(Path(recipe.base))
     require_sdxl(header)
-    reading = ReadingRules(
-        captions=recipe.captions,
-        caption_extensions=recipe.caption_extensions,
-        background=None if recipe.compatible("alpha") else recipe.alpha,
-        upright=not recipe.compatible("exif"),
-        masks_beside=recipe.masks == "beside",
-    )
+    reading = _reading(recipe)
     reg = Path(recipe.reg) if recipe.reg and recipe.reg_ratio else None
     dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats, check), recipe)
     dataset, held_out, placements = _hold_out(dataset, placements, recipe)
@@ -199,7 +186,7 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
     ends = epoch_ends(recipe, course)
     saves, shown = find_saves(recipe, course, ends, len(dataset.train))
     state = state_bytes(header, recipe)
-    disk_bytes = saved_bytes(header, recipe) * files_at_most(recipe, saves) + state * states_at_most(recipe, saves)
+    disk_bytes = disk_at_most(recipe, saves, saved_bytes(header, recipe), state)
     latents = {(height // 8, width // 8) for width, height in (one.bucket for one in course.pictures)}
     again, short = _again(header, recipe, latents)
     free = free_bytes(Path(recipe.output))
@@ -230,10 +217,21 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
         problems=(
             *base_problems(header, recipe),
             *vae_problems(header, recipe),
+            *state_problems(recipe, state),
             *average_problems(recipe, ends[-1]),
             *output_problems(Path(recipe.output), disk_bytes - written_bytes(recipe, saves), free),
             *short,
         ),
+    )
+
+
+def _reading(recipe: Recipe) -> ReadingRules:
+    return ReadingRules(
+        captions=recipe.captions,
+        caption_extensions=recipe.caption_extensions,
+        background=None if recipe.compatible("alpha") else recipe.alpha,
+        upright=not recipe.compatible("exif"),
+        masks_beside=recipe.masks == "beside",
     )
 
 

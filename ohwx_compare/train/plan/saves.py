@@ -10,7 +10,9 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.train.plan.course import Course
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["Save", "epoch_ends", "files_at_most", "find_saves", "states_at_most", "written_bytes"]
+__all__ = [
+    "Save", "disk_at_most", "epoch_ends", "find_saves", "state_problems", "state_steps", "states_kept", "written_bytes",
+]  # fmt: skip
 
 _MOST_SAVES = 10_000
 
@@ -69,17 +71,45 @@ def _names(recipe: Recipe, number: int, epoch: int, ends: list[int]) -> Iterator
         yield f"{recipe.name}-{epoch:06d}"
 
 
-def files_at_most(recipe: Recipe, saves: tuple[Save, ...]) -> int:
+def disk_at_most(recipe: Recipe, saves: tuple[Save, ...], checkpoint: int, state: int) -> int:
+    """Bytes of all checkpoints and states of these sizes that the output holds at one time."""
+    return checkpoint * _files_at_most(recipe, saves) + state * _states_at_most(recipe, saves, state)
+
+
+def _files_at_most(recipe: Recipe, saves: tuple[Save, ...]) -> int:
     """How many checkpoints the output holds at most: an old one is removed only when the new one is whole."""
     count = len(saves) if recipe.keep_last is None else min(len(saves), recipe.keep_last + 1)
     return count * (2 if recipe.ema_raw else 1)
 
 
-def states_at_most(recipe: Recipe, saves: tuple[Save, ...]) -> int:
-    """How many states the output holds at most: two, and the next one while it is written (train/run/state.py)."""
+def states_kept(recipe: Recipe, size: int) -> int:
+    """How many states of `size` bytes stay while the run lasts: within `state_gb` even while a newer one is written."""
+    if recipe.state_gb is None or not size:
+        return recipe.state_count
+    return max(1, min(recipe.state_count, int(recipe.state_gb * 1e9 // size) - 1))
+
+
+def _states_at_most(recipe: Recipe, saves: tuple[Save, ...], size: int) -> int:
+    """How many states the output holds at most: those that stay, and the next one while it is written."""
+    return min(states_kept(recipe, size) + 1, max(1, len(state_steps(recipe, saves))))  # stopping writes one too
+
+
+def state_steps(recipe: Recipe, saves: tuple[Save, ...]) -> set[int]:
+    """The steps after which a state is written, if nobody stops the run."""
     last = saves[-1].step
-    steps = {save.step for save in saves} | set(range(recipe.state_every, last, recipe.state_every))
-    return min(3, max(1, len(steps - {last})))  # stopping writes one too
+    steps: set[int] = set()
+    if recipe.state_every is not None:
+        steps = {save.step for save in saves} | set(range(recipe.state_every, last, recipe.state_every))
+    return (steps - {last}) | ({last} if recipe.state_at_end else set())
+
+
+def state_problems(recipe: Recipe, size: int) -> Iterator[str]:
+    """A sentence where `state_gb` is too small for a state of `size` bytes."""
+    if recipe.state_gb is not None and recipe.state_gb * 1e9 < 2 * size:
+        yield (
+            f"state_gb is {recipe.state_gb:g}, and two states take {2 * size / 1e9:.2f} GB, for a newer one is whole "
+            "before the older one goes; raise it, or set state_every to null."
+        )
 
 
 def written_bytes(recipe: Recipe, saves: tuple[Save, ...]) -> int:

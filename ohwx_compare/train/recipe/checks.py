@@ -16,27 +16,32 @@ __all__ = ["require_possible"]
 _MOST = 10_000_000
 _LONGEST_NAME = 150  # bytes of the checkpoints' name, to which a step is added
 _LAST_RATE = 1e-7  # of a polynomial (train/learn/schedule.py)
+_BLOCKS = 23  # of the UNet, as lr_blocks counts them
 _LARGEST_SIDE = 16_384  # px, as of pictures
-_TEXTS = ("base", "train", "reg", "output", "name", "vae", "masks")
+_TEXTS = ("base", "train", "reg", "output", "name", "vae", "masks", "from_state")
 _COUNTS = (
     "repeats", "epochs", "steps", "batch", "accumulation", "keep_last", "save_every_epochs", "save_every_steps",
     "state_every", "watch_every_epochs", "watch_every_steps", "sample_steps", "schedule_cycles", "ema_every",
+    "state_count",
 )  # fmt: skip
 _POSITIVE = (
     "reg_ratio", "prior_loss_weight", "lr_unet", "lr_te1", "lr_te2", "min_snr_gamma", "clip", "noise_offset", "warmup",
-    "seed", "held_out", "validation", "sample_cfg", "memory_gb", "schedule_power", "huber_c", "huber_scale",
-    "v_like_loss", "multires_discount", "ip_noise_gamma",
+    "seed", "held_out", "validation", "sample_cfg", "memory_gb", "state_gb", "schedule_power", "huber_c", "huber_scale",
+    "v_like_loss", "multires_discount", "ip_noise_gamma", "network_alpha",
 )  # fmt: skip
 _WITHIN: Mapping[str, tuple[float, float, str]] = MappingProxyType({  # least, most, what that is
     "reg_ratio": (0, 100, "at most 100 (for each training image)"),
     "multires_iterations": (0, 100, "0 to 100"),
     "multires_discount": (0, 1, "0 to 1"),
+    "caption_dropout": (0, 1, "0 to 1"),
+    "cache_gb": (0, 1e6, "0 to 1,000,000"),
     "huber_c": (1e-9, 1e9, "a number above 0, such as 0.1"),
     "huber_scale": (1e-9, 1e9, "a number above 0, such as 1"),
     "adaptive_noise_scale": (-1e9, 1e9, "a number such as 0.01"),
     "min_timestep": (0, 999, "0 to 999"),
     "max_timestep": (1, 1000, "1 to 1000"),
     "schedule_power": (0, 100, "0 to 100"),
+    "network_rank": (1, 1024, "1 to 1024"),
 })  # fmt: skip
 
 
@@ -47,8 +52,10 @@ def require_possible(recipe: Fields) -> None:
         if value is not None and not 1 <= value <= _MOST:
             raise ExperimentError(f"{name} is {quoted(value)}, expected 1 to {_MOST:,}.")
     for name, known in CHOICES.items():
-        if (value := getattr(recipe, name)) not in known:
-            raise ExperimentError(f"{name} is {quoted(value)}, expected {_listed(known)}.")
+        value = getattr(recipe, name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if one not in known:
+                raise ExperimentError(f"{name} is {quoted(one)}, expected {_listed(known)}.")
     if (recipe.epochs is None) == (recipe.steps is None):
         raise ExperimentError("The recipe needs either `epochs` or `steps`: set one, and the other to null.")
     for name in _TEXTS:
@@ -123,11 +130,8 @@ def _require_together(recipe: Fields) -> None:
     rates = (recipe.lr_unet, recipe.lr_te1, recipe.lr_te2)
     if not any(rates):
         raise ExperimentError("Nothing would be trained: lr_unet, lr_te1 and lr_te2 are all null or 0; set one.")
-    if recipe.fused and recipe.accumulation > 1:
-        raise ExperimentError(
-            f"fused steps each tensor inside the backward pass, so accumulation must be 1, got "
-            f"{recipe.accumulation}; set fused to false."
-        )
+    if recipe.lr_blocks is not None:
+        _require_blocks(recipe)
     if recipe.fused and recipe.clip and recipe.clip_by == "global":
         raise ExperimentError(
             "fused never has all gradients at once, so clip_by must be 'tensor', got 'global'; "
@@ -144,6 +148,17 @@ def _require_together(recipe: Fields) -> None:
         raise ExperimentError('v_like_loss is of a loss in noise; say prediction "eps", or take it out.')
     if not recipe.ema and (recipe.ema_ramp or recipe.ema_raw or recipe.ema_every > 1):
         raise ExperimentError("ema_ramp, ema_every and ema_raw belong to averaged weights; set ema, such as 0.999.")
+
+
+def _require_blocks(recipe: Fields) -> None:
+    rates = recipe.lr_blocks or ()
+    if len(rates) != _BLOCKS or not all(0 <= rate < 2**63 for rate in rates) or not any(rates):
+        raise ExperimentError(
+            f"lr_blocks is {quoted(list(rates))}, expected {_BLOCKS} rates of 0 or more: embeddings, 9 blocks down, "
+            "3 in the middle, 9 up, output."
+        )
+    if recipe.network is not None or not recipe.lr_unet:
+        raise ExperimentError("lr_blocks is of a UNet that trains as a whole; set lr_unet, and network to null.")
 
 
 def _alike(value: Any, example: Any) -> bool:

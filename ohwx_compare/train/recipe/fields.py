@@ -32,6 +32,9 @@ class Fields:
     repeats: int | None = None  # instead of those in the names of the train folders
     held_out: int = 0  # training images that are not trained on, only validated with
     captions: str = "file-or-folder"  # "file": a caption file beside each picture is a must; "folder": none is read
+    flip: bool = False  # each picture mirrored half of the time
+    caption_dropout: float = 0.0  # share of the times that a picture is shown without its caption
+    cache_gb: float = 20.0  # 1e9 bytes of encoded pictures and captions kept on the disk for the next start
     caption_extensions: tuple[str, ...] = (".txt", ".caption")  # the first that exists
 
     # regularization
@@ -46,15 +49,19 @@ class Fields:
 
     # what is trained, and how fast; None leaves the part frozen
     lr_unet: float | None = 3e-6
+    lr_blocks: tuple[float, ...] | None = None  # a rate for each of the UNet's 23 blocks, instead of lr_unet
     lr_te1: float | None = None  # CLIP-L
     lr_te2: float | None = None  # OpenCLIP bigG
+    network: str | None = None  # "lora" or "dora": low ranks beside the layers learn and are saved, not the weights
+    network_rank: int = 16
+    network_alpha: float | None = None  # what they add is multiplied by this over the rank; None: by 1
     schedule: str = "constant"  # or "linear", "cosine", "cosine-restarts", "polynomial"
     schedule_cycles: int = 1  # of "cosine-restarts"
     schedule_power: float = 1.0  # of "polynomial"
     warmup: int | float = 0  # steps from 0 to the full rate, or below 1 a share of all steps
     optimizer: str = "adafactor"  # or "adamw", "adamw8bit"
     optimizer_args: Mapping[str, Any] = field(default_factory=lambda: {"weight_decay": 0.01})  # see OPTIMIZER_ARGS
-    fused: bool = True  # tensors step within the backward pass; needs accumulation 1 and clip_by "tensor"
+    fused: bool = True  # tensors step within the last backward pass of a step; needs clip_by "tensor"
     clip: float = 1.0  # largest norm of a gradient; 0 does not clip
     clip_by: str = "tensor"  # the norm of each tensor, or of all: "global"
     precision: str = "bf16-stochastic"  # weights in bf16 rounded at random or to nearest, bf16 of an fp32 master, fp32
@@ -87,8 +94,13 @@ class Fields:
     # keeping
     save_every_epochs: int | None = 30
     save_every_steps: int | None = None
+    log: tuple[str, ...] = ()  # "csv", "tensorboard", "wandb": where the numbers are written too
     keep_last: int | None = None  # saves kept besides the final one; None keeps all
-    state_every: int = 250  # optimiser steps between the states from which a killed run resumes
+    state_every: int | None = 250  # optimiser steps between the states from which a killed run resumes; None: none
+    state_count: int = 2  # states that stay while the run lasts
+    state_gb: float | None = None  # 1e9 bytes that states may take, the one that is being written included
+    state_at_end: bool = False  # the last state stays, so that the run can be extended or branched from
+    from_state: str | None = None  # a state of another run, or its folder: this run branches from it
     save_precision: str | None = None  # "fp16", "bf16" or "fp32" for all tensors; None: the base's own
     ema: float | None = None  # decay of averaged weights, in fp32 on the CPU, saved instead; None keeps none
     ema_ramp: bool = False  # in step n the decay is n / (n + 9) while that is less

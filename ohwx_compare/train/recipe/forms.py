@@ -82,7 +82,7 @@ def _command(words: list[str], folder: Path, without: Collection[str]) -> Import
     script, options = read_command(words)
     kind = SCRIPTS[script]
     if kind:
-        raise ExperimentError(f"{script}.py trains {kind}; only full SDXL models (sdxl_train.py) are trained here.")
+        raise ExperimentError(f"{script}.py trains {kind}; only full SDXL trainings (sdxl_train.py) are read.")
     file = options.pop("config_file", None)
     if file:
         named = str(file) if str(file).endswith(".toml") else f"{file}.toml"

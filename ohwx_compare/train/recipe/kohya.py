@@ -59,6 +59,8 @@ def from_sd_scripts(values: Mapping[str, Any], without: Collection[str] = (), no
         "batch": settings.number("train_batch_size") or 1,
         "accumulation": settings.number("gradient_accumulation_steps") or 1,
         "vae": settings.text("vae"),
+        "flip": settings.flag("flip_aug"),
+        "caption_dropout": settings.number("caption_dropout_rate", float) or 0.0,
         "save_precision": parts.save_precision(settings),
         "checkpointing": settings.flag("gradient_checkpointing"),
         "prediction": "v" if settings.flag("v_parameterization") else "eps",
@@ -87,7 +89,10 @@ def _listed(value: Any) -> list[str]:
 def _require_full_sdxl(values: Mapping[str, Any]) -> None:
     other = family(values)
     if other:
-        raise ExperimentError(f"This configuration trains {other}; only full SDXL models are trained here.")
+        raise ExperimentError(
+            f"This configuration trains {other}; only full SDXL trainings are read here."
+            + (' A recipe with "network": "lora" trains a LoRA.' if "LoRA" in other else "")
+        )
 
 
 def _require_paths(values: Mapping[str, Any]) -> None:

@@ -19,17 +19,17 @@ def _names(text: str) -> frozenset[str]:
 
 
 HONOURED = _names("""
-    adaptive_noise_scale additional_parameters alpha_mask block_lr bucket_no_upscale bucket_reso_steps caption_extension
-    caption_extention debiased_estimation_loss enable_bucket epoch full_bf16 fused_backward_pass fused_optimizer_groups
-    gradient_accumulation_steps gradient_checkpointing huber_c huber_scale huber_schedule ip_noise_gamma
-    ip_noise_gamma_random_strength learning_rate learning_rate_te1 learning_rate_te2 loss_type lr_scheduler
-    lr_scheduler_num_cycles lr_scheduler_power lr_warmup lr_warmup_steps masked_loss max_bucket_reso max_grad_norm
-    max_timestep max_train_epochs max_train_steps min_bucket_reso min_snr_gamma min_timestep mixed_precision
-    multires_noise_discount multires_noise_iterations noise_offset noise_offset_random_strength optimizer_args
-    optimizer_type output_dir output_name pretrained_model_name_or_path prior_loss_weight reg_data_dir resolution
-    save_every_n_epochs save_every_n_steps save_last_n_epochs save_last_n_steps save_precision
-    scale_v_pred_loss_like_noise_pred seed train_batch_size train_data_dir train_text_encoder use_8bit_adam
-    v_parameterization v_pred_like_loss vae zero_terminal_snr
+    adaptive_noise_scale additional_parameters alpha_mask block_lr bucket_no_upscale bucket_reso_steps
+    caption_dropout_rate caption_extension caption_extention debiased_estimation_loss enable_bucket epoch flip_aug
+    full_bf16 fused_backward_pass fused_optimizer_groups gradient_accumulation_steps gradient_checkpointing huber_c
+    huber_scale huber_schedule ip_noise_gamma ip_noise_gamma_random_strength learning_rate learning_rate_te1
+    learning_rate_te2 loss_type lr_scheduler lr_scheduler_num_cycles lr_scheduler_power lr_warmup lr_warmup_steps
+    masked_loss max_bucket_reso max_grad_norm max_timestep max_train_epochs max_train_steps min_bucket_reso
+    min_snr_gamma min_timestep mixed_precision multires_noise_discount multires_noise_iterations noise_offset
+    noise_offset_random_strength optimizer_args optimizer_type output_dir output_name pretrained_model_name_or_path
+    prior_loss_weight reg_data_dir resolution save_every_n_epochs save_every_n_steps save_last_n_epochs
+    save_last_n_steps save_precision scale_v_pred_loss_like_noise_pred seed train_batch_size train_data_dir
+    train_text_encoder use_8bit_adam v_parameterization v_pred_like_loss vae zero_terminal_snr
 """)
 
 QUIET = _names("""
@@ -66,7 +66,6 @@ OTHERS = _names("""
 
 CHANGING: Mapping[str, str] = MappingProxyType({
     "caption_dropout_every_n_epochs": "epochs without captions",
-    "caption_dropout_rate": "some captions left out at random",
     "caption_prefix": "words before each caption",
     "caption_suffix": "words behind each caption",
     "caption_tag_dropout_rate": "some tags left out at random",
@@ -76,7 +75,6 @@ CHANGING: Mapping[str, str] = MappingProxyType({
     "deepspeed": "another way to compute and round",
     "enable_wildcard": "captions with alternatives",
     "face_crop_aug_range": "crops around faces at random",
-    "flip_aug": "mirrored pictures",
     "fp16_master_weights_and_gradients": "master weights in fp16",
     "full_fp16": "weights in fp16; bf16 would be taken",
     "in_json": "captions and buckets from a metadata file",

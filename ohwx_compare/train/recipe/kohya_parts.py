@@ -85,7 +85,8 @@ def rates(settings: GivenSettings) -> dict[str, Any]:
             (rate,) = each
             settings.note(f"block_lr gives all blocks {rate:g}; it stands for learning_rate.")
         else:
-            settings.left["block_lr"], settings.beyond["block_lr"] = blocks, "a rate for each block"
+            named = [float(text) for text in re.findall(r"[\d.]+(?:[eE][+-]?\d+)?", str(blocks))]
+            rates["lr_blocks"] = named
     return {"lr_unet": rate, **rates}
 
 

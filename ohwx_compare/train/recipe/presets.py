@@ -69,9 +69,11 @@ WATCHING = (  # fields that no weight depends on
 CHOICES = {
     "captions": ("file-or-folder", "file", "folder"),
     "clip_by": ("tensor", "global"),
+    "log": ("csv", "tensorboard", "wandb"),
     "huber_schedule": ("snr", "exponential", "constant"),
     "loss": ("l2", "l1", "huber", "smooth-l1"),
     "loss_weighting": ("none", "min-snr", "debiased"),
+    "network": (None, "lora", "dora"),
     "optimizer": tuple(OPTIMIZER_ARGS),
     "precision": ("bf16-stochastic", "bf16-nearest", "fp32-master", "fp32"),
     "prediction": (None, "eps", "v"),

@@ -36,7 +36,7 @@ _PAIRS = (
     ("save_every_epochs", "save_every_steps"),
     ("watch_every_epochs", "watch_every_steps"),
 )  # naming one drops the preset's other
-_PATHS = ("base", "train", "reg", "output", "vae", "masks")
+_PATHS = ("base", "train", "reg", "output", "vae", "masks", "from_state")
 _MASKS = ("alpha", "beside")  # that are no folder
 
 
@@ -134,11 +134,15 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         if isinstance(value, tuple) and all(type(v) is inner for v in value) and length in (None, len(value)):
             return value
         raise ExperimentError(f"{name} must be {_WORDS[kind]}, got {quoted(value)}.")
+    if name == "lr_blocks" and isinstance(value, tuple):
+        if all(type(rate) in (int, float) and abs(rate) < 2**63 for rate in value):
+            return tuple(map(float, value))
+        raise ExperimentError(f"{name} must be a list of numbers, got {quoted(value)}.")
     if name == "optimizer_args":
         if not isinstance(value, Mapping):
             raise ExperimentError(f"{name} must be a JSON object, got {quoted(value)}.")
         return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
-    allowed = get_args(kind) or (kind,)
+    allowed = tuple(one for one in get_args(kind) or (kind,) if isinstance(one, type))
     if type(value) is int and float in allowed and int not in allowed and abs(value) < 2**63:
         return float(value)
     if type(value) not in allowed:

@@ -27,6 +27,7 @@ from ohwx_compare.train.outside.child import ROOT, environment
 from ohwx_compare.train.outside.machine import peak_memory
 from ohwx_compare.train.plan.course import CourseStep
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
+from ohwx_compare.train.plan.saves import state_steps
 from ohwx_compare.train.recipe.recipe import Recipe, read_recipe, write_recipe
 from ohwx_compare.train.run.loop import take
 from ohwx_compare.train.run.samples import Samples
@@ -89,7 +90,7 @@ def calibrate(plan: TrainingPlan, device: str, clock: Clock = time.perf_counter)
     few = {kind: numbers[:1] for kind, numbers in plan.validated.items()}
     began = clock()
     encoding: list[float] = []
-    setup = set_up(_narrowed(plan, some.union(*few.values())), device, on_picture=lambda: encoding.append(clock()))
+    setup = set_up(_narrowed(plan, some.union(*few.values())), device, on_picture=lambda made: encoding.append(clock()))
     _settle(device)
     start = clock() - began
     each = (encoding[-1] - encoding[0]) / max(1, len(encoding) - 1) if encoding else 0.0
@@ -141,10 +142,8 @@ def _look_seconds(setup: Setup, plan: TrainingPlan, clock: Clock) -> float:
 
 
 def _written_bytes(plan: TrainingPlan) -> int:
-    every = plan.recipe.state_every
-    states = {save.step for save in plan.saves} | set(range(every, plan.steps, every))
     checkpoint = Path(plan.recipe.base).stat().st_size
-    return checkpoint * len(plan.saves) + plan.state_bytes * len(states - {plan.steps})
+    return checkpoint * len(plan.saves) + plan.state_bytes * len(state_steps(plan.recipe, plan.saves))
 
 
 def _seconds_a_byte(folder: Path, clock: Clock) -> float:

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the base file with the trained tensors in place of its own, and a record of the training."""
+"""Checkpoints of a run: the base file with the trained tensors in place of its own, or a LoRA; and a record of it."""
 
 import json
 import os
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ohwx_compare import __version__
 from ohwx_compare.engine import weights
+from ohwx_compare.engine.networks.lora_file import write_lora
+from ohwx_compare.engine.reading import DTYPES
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.contents import Contents, TensorSeals
@@ -23,10 +25,12 @@ from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.plan.saves import Save
 from ohwx_compare.train.recipe.presets import WATCHING
 from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.run.identity import RunIdentity
 
 __all__ = ["keep", "metadata", "require_space"]
 
 _DTYPES = MappingProxyType({None: None, "fp16": "F16", "bf16": "BF16", "fp32": "F32"})
+_PATHS = ("base", "train", "reg", "vae", "masks", "from_state")
 MARGIN = 64 << 20  # bytes left free
 # https://github.com/Stability-AI/ModelSpec; without a date, so that the same run gives the same file
 MODELSPEC = MappingProxyType(
@@ -38,18 +42,17 @@ MODELSPEC = MappingProxyType(
 )
 
 
-def keep(setup: Setup, save: Save, base_sha256: str, owner: str) -> tuple[Path, ...]:
+def keep(setup: Setup, save: Save, identity: RunIdentity) -> tuple[Path, ...]:
     """Write a checkpoint of the weights, or of their average and where the recipe says so the weights beside it.
 
-    Then what `keep_last` says is removed. owner: the run's fingerprint, by which it knows its own files again.
-    Returns the paths. Raises TrainingError where the disk has no room, or the base file is another one by now: what was
-    not trained is copied from it. Then the old files are untouched.
+    Then what `keep_last` says is removed. Returns the paths. Raises TrainingError where the disk has no room, or the
+    base file is another one by now: what was not trained is copied from it. Then the old files are untouched.
     """
     plan, folder = setup.plan, Path(setup.plan.recipe.output)
     paths = tuple(folder / name for name in plan.files(save))
     for path, averaged in zip(paths, (bool(setup.ema), False), strict=False):
-        about = metadata(setup, save, base_sha256, averaged=averaged) | {"ohwx.run": owner}
-        _write(setup, path, _tensors(setup, averaged), about, base_sha256)
+        about = metadata(setup, save, identity, averaged=averaged)
+        _write(setup, path, _tensors(setup, averaged), about, identity.base)
     for old in _outlived(plan, save):
         for name in plan.files(old):
             (folder / name).unlink(missing_ok=True)
@@ -60,6 +63,9 @@ def _write(setup: Setup, path: Path, tensors: Mapping[str, Tensor], about: Mappi
     recipe = setup.plan.recipe
     base = Path(recipe.base)
     require_space(path.parent, saved_bytes(read_header(base), recipe), path.name)
+    if recipe.network is not None:
+        write_lora(path, _as_lora(tensors, recipe), base.stem, about)
+        return
     before = base.stat()
     if _hashes()(base) != base_sha256:
         raise _changed(base, base_sha256, path)
@@ -69,6 +75,14 @@ def _write(setup: Setup, path: Path, tensors: Mapping[str, Tensor], about: Mappi
         path.unlink(missing_ok=True)
         raise _changed(base, base_sha256, path)
     Hashes(cache_folder()).wrote(path, Contents(digest, seals.hashes))
+
+
+def _as_lora(tensors: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
+    """The tensors of a LoRA's file: those that learned, rounded, and what they are scaled by."""
+    dtype = DTYPES[_DTYPES[recipe.save_precision] or "F16"]
+    alpha = torch.tensor(float(recipe.network_rank if recipe.network_alpha is None else recipe.network_alpha))
+    layers = dict.fromkeys(name.partition(".")[0] for name in tensors)
+    return {n: t.to(dtype) for n, t in tensors.items()} | {f"{layer}.alpha": alpha for layer in layers}
 
 
 def _changed(base: Path, sha256: str, path: Path) -> TrainingError:
@@ -98,16 +112,18 @@ def require_space(folder: Path, size: int, name: str) -> None:
         )
 
 
-def metadata(setup: Setup, save: Save, base_sha256: str, *, averaged: bool) -> dict[str, str]:
+def metadata(setup: Setup, save: Save, identity: RunIdentity, *, averaged: bool) -> dict[str, str]:
     """The source's metadata, modelspec's keys, and the whole record of the training under "ohwx.training"."""
     plan = setup.plan
     recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in WATCHING}
-    recipe |= {name: Path(recipe[name]).name for name in ("base", "train", "reg", "vae", "masks") if recipe[name]}
+    recipe |= {
+        name: Path(recipe[name]).name for name in ("base", "train", "reg", "vae", "masks", "from_state") if recipe[name]
+    }
     del recipe["output"]
     record = {
         "version": __version__,
         "recipe": recipe,
-        "base_sha256": base_sha256,
+        "base_sha256": identity.base,
         "step": save.step,
         "steps": plan.steps,
         "epoch": save.epoch,
@@ -115,23 +131,27 @@ def metadata(setup: Setup, save: Save, base_sha256: str, *, averaged: bool) -> d
         "images": {"train": len(plan.dataset.train), "reg": len(plan.dataset.reg)},
         "captions": sorted({one.caption for one in plan.dataset.train})[:100],
         "averaged": averaged,
+        **({"ancestors": identity.ancestors} if identity.ancestors else {}),
     }
     width, height = plan.recipe.resolution
-    base = read_header(Path(plan.recipe.base)).metadata
+    base = read_header(Path(plan.recipe.base)).metadata if plan.recipe.network is None else {}
+    kind = "" if plan.recipe.network is None else "/lora"
     return {
         **{name: value for name, value in base.items() if not name.startswith("modelspec.hash")},
         "format": "pt",
         **MODELSPEC,
+        "modelspec.architecture": MODELSPEC["modelspec.architecture"] + kind,
         "modelspec.title": save.name,
         "modelspec.resolution": f"{width}x{height}",
         "modelspec.prediction_type": {"eps": "epsilon", "v": "v"}[setup.diffusion.prediction],
+        **identity.marks("ohwx."),
         "ohwx.training": json.dumps(record, ensure_ascii=False, sort_keys=True),
     }
 
 
 def _tensors(setup: Setup, averaged: bool) -> Mapping[str, Tensor]:
     own = setup.ema if averaged else {name: setup.stepper.kept(name) for name in setup.stepper.weights}
-    return {**own, **_vae(setup.plan.recipe)}
+    return {**own, **_vae(setup.plan.recipe)} if setup.plan.recipe.network is None else own
 
 
 def _vae(recipe: Recipe) -> dict[str, Tensor]:

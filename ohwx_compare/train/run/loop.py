@@ -12,15 +12,15 @@ from pathlib import Path
 
 import torch
 
-from ohwx_compare.core.events import Learned, Listener, Missed, Paused, Saved, Started
+from ohwx_compare.core.events import Encoding, Learned, Listener, Missed, Paused, Saved, Started
 from ohwx_compare.core.events import Step as Counted
 from ohwx_compare.engine.conditioning import size_vector
 from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files import lock
 from ohwx_compare.files.atomic import sweep
-from ohwx_compare.files.checkpoint import read_header, sha256
+from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.train.learn.group import ProcessGroup
-from ohwx_compare.train.learn.noise import disturbance_of, level_of, noise_of
+from ohwx_compare.train.learn.noise import disturbance_of, is_mirrored, is_wordless, level_of, noise_of
 from ohwx_compare.train.learn.schedule import rate_scale
 from ohwx_compare.train.learn.setup import Setup, set_up
 from ohwx_compare.train.learn.step import TrainingBatch, losses
@@ -32,9 +32,20 @@ from ohwx_compare.train.plan.course import CourseStep
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.plan.saves import Save
 from ohwx_compare.train.recipe.recipe import write_recipe
+from ohwx_compare.train.run.branch import explain_longer, found_state, take_over
+from ohwx_compare.train.run.finished import is_finished, make_way
+from ohwx_compare.train.run.identity import RunIdentity, identity_of
 from ohwx_compare.train.run.keep import keep, require_space
+from ohwx_compare.train.run.logs import logging_too
 from ohwx_compare.train.run.record import recording
-from ohwx_compare.train.run.state import fingerprint, forget, read_state, setup_state_bytes, usable_state, write_state
+from ohwx_compare.train.run.state import (
+    StateWriter,
+    forget,
+    read_state,
+    setup_state_bytes,
+    state_metadata,
+    usable_state,
+)
 from ohwx_compare.train.run.watch import Watch
 from ohwx_compare.words import counted
 
@@ -78,21 +89,21 @@ def train(
             sweep(folder)
             sweep(folder / "state")
         group.agree(True, device)  # the folder is ours, and swept
-        base = sha256(Path(plan.recipe.base))
-        owner = fingerprint(plan, base)
+        base = Hashes(cache_folder())(Path(plan.recipe.base))
+        identity = identity_of(plan, base)
         facts = {"steps": plan.steps, "name": plan.recipe.name}
-        if _is_there(plan, owner):
+        if is_finished(plan, identity):
             if group.leads:
                 with recording(folder, {**facts, "step": plan.steps}, listen):
                     clear(folder)
             return TrainingResult(plan.steps, True, ())
-        sitting = _Sitting(plan, (base, owner), group)
+        sitting = _Sitting(plan, identity, group)
         if not group.leads:
             return sitting.run(device, lambda event: None)
         sitting.controls = Controls(folder, asked)
         write_recipe(folder / "recipe.json", plan.recipe)
-        with recording(folder, facts, listen) as record, _machine(folder):
-            return sitting.run(device, record)
+        with recording(folder, facts, listen) as record, _machine(folder), logging_too(plan.recipe, record) as told:
+            return sitting.run(device, told)
 
 
 @dataclass(eq=False)
@@ -100,16 +111,22 @@ class _Sitting:
     """From the newest state, or from the base, to the end or until asked to stop."""
 
     plan: TrainingPlan
-    hashes: tuple[str, str]  # the base's sha256, the run's fingerprint
+    identity: RunIdentity
     group: ProcessGroup
     controls: Controls | None = None  # the leader's
     written: list[Path] = field(default_factory=list)
 
     def run(self, device: str, listen: Listener) -> TrainingResult:
         plan, group, states = self.plan, self.group, Path(self.plan.recipe.output) / "state"
-        setup = set_up(plan, device, group)
-        start, damage = usable_state(states, self.hashes[1])
+        start, parent, damage = self._start(states)
+        setup = set_up(plan, device, group, _told(plan, listen))
         done = read_state(start, setup) if start else 0
+        if start:
+            self.identity = self.identity.descended(state_metadata(start))
+        elif parent:
+            done, self.identity = take_over(parent, setup, self.identity)
+        if group.leads:
+            make_way(plan)
         if damage:
             listen(Missed(done, "state", f"{damage} The run resumes from step {done}."))
         if not group.leads:
@@ -119,41 +136,53 @@ class _Sitting:
         if watch:
             watch.look(done)
         stops = group.agree(self.controls is not None and self.controls.stops(), setup.device)
-        for number, epoch, step in () if stops else plan.walk(done):
-            listen(take(setup, number, epoch, step))
-            listen(Counted(1))
-            done = number
-            stops = self.controls is not None and self._after(self.controls, setup, number, epoch, listen)
-            is_last = done == plan.steps
-            if group.agree(stops, setup.device) and not is_last:
-                break
-            if watch:
-                watch.look(done, to_the_end=is_last)
+        with StateWriter(states, setup, self.identity) as writer:
+            for number, epoch, step in () if stops else plan.walk(done):
+                listen(take(setup, number, epoch, step))
+                listen(Counted(1))
+                done = number
+                stops = self.controls is not None and self._after(self.controls, writer, number, epoch, listen)
+                is_last = done == plan.steps
+                if group.agree(stops, setup.device) and not is_last:
+                    break
+                if watch:
+                    watch.look(done, to_the_end=is_last)
         if done == plan.steps and group.leads:
-            forget(states)
+            forget(states, but=1 if plan.recipe.state_at_end else 0)
         if self.controls:
             clear(self.controls.folder)
         return TrainingResult(done, done == plan.steps, tuple(self.written))
 
-    def _after(self, controls: Controls, setup: Setup, step: int, epoch: int, listen: Listener) -> bool:
+    def _start(self, states: Path) -> tuple[Path | None, Path | None, str]:
+        """This run's own state, or another run's to branch from; and what is wrong with newer ones."""
+        try:
+            start, damage = usable_state(states, self.identity)
+        except TrainingError:
+            explain_longer(states, self.plan, self.identity.base)
+            raise
+        parent = found_state(self.plan) if self.plan.recipe.from_state and start is None else None
+        return start, parent, damage
+
+    def _after(self, controls: Controls, writer: StateWriter, step: int, epoch: int, listen: Listener) -> bool:
         """Write what is due after a step, pause if that is wanted; returns whether to stop."""
-        plan, states = self.plan, Path(self.plan.recipe.output) / "state"
+        plan, setup, every = self.plan, writer.setup, self.plan.recipe.state_every
         saves = plan.saves_after(step) or ((plan.save_at(step, epoch),) if controls.saves() else ())
         for save in saves:
             self._keep(setup, save, listen)
         stops, pauses = controls.stops(), controls.pauses()
-        regular = saves or step % plan.recipe.state_every == 0
-        if step < plan.steps and (regular or stops or pauses):
-            require_space(states, setup_state_bytes(setup), "The state")
-            write_state(states, setup, step, self.hashes[1])
+        regular = every is not None and (saves or step % every == 0)
+        if plan.recipe.state_at_end if step == plan.steps else regular or stops or pauses:
+            require_space(writer.folder, setup_state_bytes(setup), "The state")
+            writer.write(step)
         if pauses:
+            writer.wait()
             listen(Paused(step, True))
             controls.wait(lambda: self._keep(setup, plan.save_at(step, epoch), listen))
             listen(Paused(step, False))
         return stops or (pauses and controls.stops())
 
     def _keep(self, setup: Setup, save: Save, listen: Listener) -> None:
-        for path in keep(setup, save, *self.hashes):
+        for path in keep(setup, save, self.identity):
             self.written.append(path)
             listen(Saved(str(path)))
 
@@ -175,15 +204,17 @@ def _require_memory(plan: TrainingPlan, device: str) -> None:
         )
 
 
-def _is_there(plan: TrainingPlan, owner: str) -> bool:
-    """Whether the run has finished before. Raises TrainingError where a file of its names is another run's."""
-    for save in reversed(plan.saves):
-        path = Path(plan.recipe.output) / f"{save.name}.safetensors"
-        if path.exists() and read_header(path).metadata.get("ohwx.run") != owner:
-            raise TrainingError(
-                f"{path} belongs to another run: recipe, base or pictures differ. Choose another output or name."
-            )
-    return (Path(plan.recipe.output) / f"{plan.saves[-1].name}.safetensors").exists()
+def _told(plan: TrainingPlan, listen: Listener) -> Callable[[bool], None]:
+    """Tell of each picture that is ready."""
+    total = sum(2 if plan.recipe.flip and plan.shown[i] else 1 for i in plan.needed)
+    counts = [0, 0]
+
+    def on_picture(made: bool) -> None:
+        counts[0] += 1
+        counts[1] += made
+        listen(Encoding(counts[0], total, counts[1]))
+
+    return on_picture
 
 
 def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
@@ -200,6 +231,7 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
             mine, weights = {first: pictures[0]}, [0.0]
         each = losses(setup.unet, setup.diffusion, batch(setup, number, mine))
         loss = (each * torch.tensor(weights, device=each.device)).sum() / count
+        stepper.is_last_pass = first + len(pictures) == count
         loss.backward()
         lost.append(loss.detach())
         first += len(pictures)
@@ -223,9 +255,10 @@ def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
     plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
     places, pictures = list(shown), list(shown.values())
     fixed = plan.recipe.compatible("latents")
+    mirrored = [is_mirrored(plan.recipe, number, place) for place in places]
     latents = torch.stack([
-        setup.latents[i].draw(*((seed, "latents", i) if fixed else (seed, "latents", number, place)))
-        for place, i in zip(places, pictures, strict=True)
+        setup.latents[i, way].draw(*((seed, "latents", i) if fixed else (seed, "latents", number, place)))
+        for place, i, way in zip(places, pictures, mirrored, strict=True)
     ])  # fmt: skip
     noise = torch.stack([noise_of(plan.recipe, z, number, place) for z, place in zip(latents, places, strict=True)])
     timesteps = torch.tensor([level_of(plan.recipe, number, place) for place in places])
@@ -233,8 +266,15 @@ def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
     if plan.recipe.ip_noise_gamma:
         shape = tuple(latents.shape[1:])
         disturbance = torch.stack([disturbance_of(plan.recipe, shape, number, place) for place in places]).to(device)
-    mask = torch.stack([setup.masks[i] for i in pictures]).to(device) if setup.masks else None
-    context, pooled = setup.texts([plan.pictures[i].caption for i in pictures])
+    mask = None
+    if setup.masks:
+        shown_masks = zip(pictures, mirrored, strict=True)
+        mask = torch.stack([setup.masks[i].flip(-1) if way else setup.masks[i] for i, way in shown_masks]).to(device)
+    captions = [plan.pictures[i].caption for i in pictures]
+    context, pooled = setup.texts([
+        "" if is_wordless(plan.recipe, number, place) else caption
+        for place, caption in zip(places, captions, strict=True)
+    ])  # fmt: skip
     sizes = torch.stack([size_vector(plan.sizes(i)) for i in pictures]).to(pooled)
     return TrainingBatch(
         latents=latents.to(device),

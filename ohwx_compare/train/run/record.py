@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from ohwx_compare.core.events import Event, Learned, Listener, Paused, Saved, Step
+from ohwx_compare.core.events import Encoding, Event, Learned, Listener, Paused, Saved, Step
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.atomic import is_plain_file, write_text
 from ohwx_compare.files.json_file import json_text
@@ -44,7 +44,7 @@ def recording(
                 write()
 
     def record(event: Event) -> None:
-        if not isinstance(event, Step):
+        if not isinstance(event, Step | Encoding):
             line = {"event": type(event).__name__, "time": now(), **asdict(event)}
             lines.write(json_text(line) + "\n")
             lines.flush()

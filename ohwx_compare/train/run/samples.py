@@ -14,9 +14,10 @@ import torch
 from ohwx_compare.core.infotext.infotext import from_job, render
 from ohwx_compare.core.prompt.networks import Network
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.engine.autoencode import decode_all
 from ohwx_compare.engine.conditioning import Conditioning, Encoded, condition
 from ohwx_compare.engine.embeddings import NO_EMBEDDINGS, Embeddings
-from ohwx_compare.engine.render import decode, latents
+from ohwx_compare.engine.render import latents
 from ohwx_compare.engine.weights import LoadedUNet, load_part, load_vae
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import write_png
@@ -36,11 +37,14 @@ class _Encoders(NamedTuple):
     encoders: str = ""  # their weights move: nothing that is remembered of them holds
     worn: tuple[Network, ...] = ()
     words: Embeddings = NO_EMBEDDINGS
+    device: torch.device = torch.device("cpu")
 
 
 class _Autoencoder(NamedTuple):
     vae: VAE
     path: Path
+    overflowing: set[str]
+    vae_hash: str = "the base's"
 
 
 class Samples:
@@ -65,10 +69,10 @@ class Samples:
         with torch.inference_mode():
             drawn = {path: latents(model, [job], [texts[job.prompt]], None, on_step) for path, job in jobs.items()}
         source = Path(self.setup.plan.recipe.vae or model.path)
-        vae = _Autoencoder(load_vae(source, device=model.device, dtype=model.dtype), source)
+        vae = _Autoencoder(load_vae(source, device=model.device, dtype=model.dtype), source, set())
         for path, z in drawn.items():
             with torch.inference_mode():
-                image, _ = decode(vae, z)
+                ((image, _),) = decode_all(vae, z)
             write_png(path, image, self._infotext(path, jobs[path]))
             yield path, jobs[path]
 

@@ -1,12 +1,11 @@
 """What a run needs to resume at a step as if nothing had happened: weights, optimiser, average, and the step's number.
 
 Order, noise, timesteps and learning rate are functions of the step, so nothing else is there to keep. A state is one
-safetensors file; the newest two stay, and a newer one is whole before an older one goes.
+safetensors file; the newest stay, and a newer one is whole before an older one goes.
 """
 
-import hashlib
 import json
-from dataclasses import fields
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -18,40 +17,17 @@ from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.learn.setup import Setup
-from ohwx_compare.train.plan.plan import TrainingPlan
-from ohwx_compare.train.recipe.presets import WATCHING
-from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.outside.machine import free_memory
+from ohwx_compare.train.plan.saves import states_kept
+from ohwx_compare.train.run.identity import RunIdentity
 
-__all__ = ["fingerprint", "forget", "newest", "read_state", "setup_state_bytes", "usable_state", "write_state"]
+__all__ = [
+    "StateWriter", "forget", "newest", "read_state", "setup_state_bytes", "state_metadata",
+    "usable_state",
+]  # fmt: skip
 
-KEPT = 2
-NAMES = {torch.float32: "F32", torch.bfloat16: "BF16"}
-# what may change between two sittings of one run
-FREE = (
-    *WATCHING, "base", "train", "reg", "output", "preset", "state_every", "keep_last", "checkpointing", "memory_gb",
-)  # fmt: skip
-
-DEFAULTS = {each.name: each.default for each in fields(Recipe)}
-LATER = (  # fields that came with a later version: at their defaults they leave a run what it was
-    "vae", "masks", "schedule_cycles", "schedule_power", "zero_snr", "loss", "huber_schedule", "huber_c", "huber_scale",
-    "scale_v_loss", "v_like_loss", "min_timestep", "max_timestep", "noise_offset_random", "adaptive_noise_scale",
-    "multires_iterations", "multires_discount", "ip_noise_gamma", "ip_noise_gamma_random", "save_precision", "ema_ramp",
-    "ema_every", "ema_raw",
-)  # fmt: skip
-
-
-def fingerprint(plan: TrainingPlan, base: str) -> str:
-    """sha256 of all that decides the steps: recipe, the base's sha256, pictures by name, size, caption and number."""
-    recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in FREE}
-    recipe = {name: value for name, value in recipe.items() if name not in LATER or value != DEFAULTS[name]}
-    recipe |= {name: Path(recipe[name]).name for name in ("vae", "masks") if name in recipe}
-    if not plan.recipe.zero_snr:
-        recipe["compat"] = [fault for fault in recipe["compat"] if fault != "snr"]
-    pictures = [
-        (one.path.name, one.caption, one.repeats, one.reg, placed.original, placed.bucket)
-        for one, placed in zip(plan.pictures, plan.placements, strict=True)
-    ]
-    return hashlib.sha256(json.dumps([recipe, base, pictures], sort_keys=True).encode("utf-8")).hexdigest()
+NAMES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.uint8: "U8"}
+_ROOM = 2  # a copy of the state is made in memory where this many would fit
 
 
 def newest(folder: Path) -> Path | None:
@@ -59,7 +35,7 @@ def newest(folder: Path) -> Path | None:
     return max(folder.glob("step-*.state"), default=None)
 
 
-def usable_state(folder: Path, owner: str) -> tuple[Path | None, str]:
+def usable_state(folder: Path, identity: RunIdentity) -> tuple[Path | None, str]:
     """The newest state that is whole, None for none; and what is wrong with newer ones, "" for nothing.
 
     Raises TrainingError where all are damaged, or the newest whole one is another run's.
@@ -71,10 +47,10 @@ def usable_state(folder: Path, owner: str) -> tuple[Path | None, str]:
         except CheckpointError as error:
             damage.append(str(error))
             continue
-        if metadata.get("run") != owner:
+        if not identity.owns(dict(metadata)):
             raise TrainingError(
-                f"{path} is the state of another run: recipe, base or pictures differ. Choose another output, or "
-                "delete the state to start again."
+                f"{path} is the state of another run: recipe, base or pictures differ. Choose another output (with "
+                "from_state it branches from this one), or delete the state to start again."
             )
         return path, " ".join(damage)
     if damage:
@@ -82,9 +58,9 @@ def usable_state(folder: Path, owner: str) -> tuple[Path | None, str]:
     return None, ""
 
 
-def forget(folder: Path) -> None:
-    """Remove all states: the run has finished."""
-    for path in folder.glob("step-*.state"):
+def forget(folder: Path, but: int = 0) -> None:
+    """Remove all states but the newest ones: the run has finished."""
+    for path in sorted(folder.glob("step-*.state"))[: -but or None]:
         path.unlink()
 
 
@@ -93,15 +69,57 @@ def setup_state_bytes(setup: Setup) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(setup).values())
 
 
-def write_state(folder: Path, setup: Setup, step: int, owner: str) -> Path:
-    """Write the state after `step`, then drop all but the newest `KEPT`. Raises OSError where the disk is full."""
-    tensors = _tensors(setup)
-    kinds = {name: (NAMES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()}
-    path = folder / f"step-{step:08d}.state"  # safetensors inside; under another name, for it is no checkpoint
-    write_tensors(path, kinds, lambda name: _bytes(tensors[name]), {"step": str(step), "run": owner})
-    for old in sorted(folder.glob("step-*.state"))[:-KEPT]:
-        old.unlink()
-    return path
+class StateWriter:
+    """Writes states beside the steps where memory holds a copy, else between them. A context manager: waits at its end.
+
+    What went wrong beside a step is raised by the next call, or at the end.
+    """
+
+    def __init__(self, folder: Path, setup: Setup, identity: RunIdentity) -> None:
+        self.folder, self.setup, self.identity = folder, setup, identity
+        self._beside = ThreadPoolExecutor(1)
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> "StateWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._beside.shutdown()
+        if error[0] is None:
+            self.wait()
+
+    def write(self, step: int) -> None:
+        """Write the state after `step`, then drop the oldest. Raises OSError where the disk is full."""
+        self.wait()
+        tensors = _tensors(self.setup)
+        free = free_memory("cpu")
+        if free is not None and free < _ROOM * setup_state_bytes(self.setup):
+            self._put(tensors, step)
+            return
+        copies = {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
+        self._last = self._beside.submit(self._put, copies, step)
+
+    def wait(self) -> None:
+        """Until the last state is on the disk. Raises OSError where the disk is full."""
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+
+    def _put(self, tensors: dict[str, Tensor], step: int) -> None:
+        kinds = {name: (NAMES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()}
+        path = self.folder / f"step-{step:08d}.state"  # safetensors inside; under another name, for it is no checkpoint
+        recipe = self.setup.plan.recipe
+        about = {"step": str(step), "recipe": json.dumps(recipe.to_dict()), **self.identity.marks()}
+        about["ancestors"] = json.dumps(self.identity.ancestors)
+        write_tensors(path, kinds, lambda name: _bytes(tensors[name]), about)
+        size = path.stat().st_size
+        for old in sorted(self.folder.glob("step-*.state"))[: -states_kept(recipe, size)]:
+            old.unlink()
+
+
+def state_metadata(path: Path) -> dict[str, str]:
+    """What a state says of itself: its step, run, recipe and ancestors. Raises CheckpointError."""
+    return dict(read_header(path).metadata)
 
 
 def read_state(path: Path, setup: Setup) -> int:

@@ -35,7 +35,7 @@ def validate(setup: Setup) -> dict[str, dict[int, float]]:
 def _losses(setup: Setup, picture: int) -> Sequence[float]:
     """One picture's loss at each of TIMESTEPS, one after the other to spare memory."""
     plan, device = setup.plan, setup.device
-    latents = setup.latents[picture].mean[None].to(device)
+    latents = setup.latents[picture, False].mean[None].to(device)
     context, pooled = setup.texts([plan.pictures[picture].caption])
     vector = torch.cat([pooled, size_vector(plan.sizes(picture))[None].to(pooled)], dim=1)
     each = []

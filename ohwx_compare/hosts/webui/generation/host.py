@@ -150,6 +150,10 @@ class WebuiHost:
         kernel = {"linear": ONEDNN} if self.linear == ONEDNN else {}
         return {**self._fingerprint(job), **self._others.hashes(job), **kernel}
 
+    def beside(self, checkpoint: Checkpoint, job: Job) -> str:
+        """Nothing: a VAE that the webui takes for one of the checkpoints is in every fingerprint."""
+        return ""
+
     def interruption(self) -> Interruption:
         """What Interrupt, Skip or "finish this image" asked for."""
         state = shared.state

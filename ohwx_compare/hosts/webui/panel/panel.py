@@ -61,8 +61,8 @@ class ScriptPanel:
         chosen = ("checkpoints", "control", "faces", "adetailer", "detector", "sampler", "schedule")
         for name in (*chosen, *(f"axis_{i}" for i in AXES)):
             self.arguments[ARGUMENTS.index(name)].change(**wiring)
-        for i in AXES:
-            values = self.arguments[ARGUMENTS.index(f"values_{i}")]
+        for name in (*(f"values_{i}" for i in AXES), "more_axes"):
+            values = self.arguments[ARGUMENTS.index(name)]
             for event in (values.blur, values.submit) if features.has_blur(values) else (values.change,):
                 event(**wiring)
 
@@ -88,6 +88,14 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
         axes += [kind, text]
         helpers.append(picker)
         lists.append(_List(picker, [kind], lambda title: gr.update(choices=_values(choices, title))))
+    more = gr.Textbox(
+        value="",
+        label="More axes",
+        placeholder="one per line, as CFG scale: 5, 7",
+        lines=1,
+        max_lines=8,
+        elem_id=elem_id("more_axes"),
+    )
     faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
     helpers.append(faces.offer)
     _reread(reread, [*lists, *_face_lists(faces, choices)], choices)
@@ -104,7 +112,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
     with gr.Row(elem_classes=["ohwx-row"]):
         button = gr.Button("What will it cost?", elem_id=elem_id("estimate"), size="sm", scale=0, min_width=160)
         told = gr.HTML(value=_ESTIMATE.format(features.refusal() or ""), elem_id=elem_id("estimate_text"))
-    arguments = [json_text, chosen, *axes, *faces.arguments.values(), before, name, *control]
+    arguments = [json_text, chosen, *axes, *faces.arguments.values(), before, name, *control, more]
     for component in (*arguments, *helpers):
         component.do_not_save_to_config = True  # an old ui-config.json would override newer defaults
     return ScriptPanel(arguments, told, button)

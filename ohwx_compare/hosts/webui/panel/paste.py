@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS
-from ohwx_compare.core.experiment.axis_text import write_values
+from ohwx_compare.core.experiment.axis_text import axis_line, write_values
 from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.plotted import axes_of, kept, kind_of
@@ -92,12 +92,13 @@ def _grid(infotext: Infotext, parameters: Mapping[str, Any]) -> dict[str, Any]:
     checkpoints = next(([str(ref) for ref in axis.values] for axis in axes if axis.kind == "checkpoint"), None)
     if checkpoints is None and ours and "Model" in parameters:
         checkpoints = [str(parameters["Model"])]
-    others = [(KINDS[axis.kind].title, write_values(axis)) for axis in axes if axis.kind != "checkpoint"]
+    varied = [axis for axis in axes if axis.kind != "checkpoint"]
+    others = [(KINDS[axis.kind].title, write_values(axis)) for axis in varied]
     found: dict[str, Any] = {} if checkpoints is None else {"checkpoints": checkpoints}
     found |= _control(infotext) if ours else {}
     for i, (title, text) in zip(AXES, [*others, *[(NOTHING, "")] * len(AXES)], strict=False):
         found |= {f"axis_{i}": title, f"values_{i}": text}
-    return found
+    return {**found, "more_axes": "\n".join(map(axis_line, varied[len(AXES) :]))}
 
 
 def _control(infotext: Infotext) -> dict[str, Any]:

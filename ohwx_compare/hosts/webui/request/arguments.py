@@ -58,6 +58,7 @@ class Panel:
     control: str = NOTHING  # the base checkpoint, asked for the class
     class_token: str = "ohwx man"
     class_words: str = ""  # in its place; "": all but its first word
+    more_axes: str = ""  # one a line: "CFG scale: 5, 7"
 
     @classmethod
     def of(cls, arguments: Sequence[Any]) -> "Panel":

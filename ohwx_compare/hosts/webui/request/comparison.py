@@ -17,11 +17,11 @@ from ohwx_compare.core.experiment.folder_text import folder_digests
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.detect import Detector, find_detector
-from ohwx_compare.errors import ExperimentError, Interrupted, LedgerError
+from ohwx_compare.errors import Interrupted, LedgerError
 from ohwx_compare.files.ledger.reader import experiment_in, open_run
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
-from ohwx_compare.files.names import is_plain_name
+from ohwx_compare.files.run_folders import require_run_name
 from ohwx_compare.hosts.run_linear import keep_linear, linear_of_run
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_folders, runs_folder
@@ -32,11 +32,9 @@ from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets
-from ohwx_compare.words import counted, quoted
+from ohwx_compare.words import counted
 
 __all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder", "sampler_of"]
-
-_LONGEST_NAME = 200  # bytes; file systems take 255
 
 
 def base_job(p: processing.StableDiffusionProcessing) -> Job:
@@ -149,7 +147,8 @@ def run_folder(request: Request) -> Path:
 
     Raises ExperimentError for a name that is more than one folder's.
     """
-    return runs_folder() / (_safe(request.name) or _folder_name(request.experiment, runs_folder()))
+    own = require_run_name(request.name) if request.name else _folder_name(request.experiment, runs_folder())
+    return runs_folder() / own
 
 
 def find_webui_detector(name: str) -> Detector:
@@ -168,12 +167,3 @@ def _folder_name(experiment: Experiment, folder: Path) -> str:
     digests = folder_digests(experiment)
     earlier = sorted(found.name for digest in digests for found in folder.glob(f"*-{digest}"))
     return earlier[-1] if earlier else f"{datetime.now():%Y-%m-%d %H-%M}-{digests[0]}"
-
-
-def _safe(name: str) -> str:
-    """Raises ExperimentError for a name that is more than one folder's, or that the tab could not ask for."""
-    if name and (not is_plain_name(name) or name.endswith(".") or len(name.encode()) > _LONGEST_NAME):
-        raise ExperimentError(
-            f"{quoted(name)} cannot be the name of a run folder; use letters, digits, spaces and -_()."
-        )
-    return name

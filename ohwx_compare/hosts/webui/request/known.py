@@ -10,10 +10,10 @@ from ohwx_compare.core.experiment.axes import KINDS, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.kind import PicturePart
 from ohwx_compare.core.infotext.sampler_names import one_name
-from ohwx_compare.core.request.face import CASCADE, FaceSettings
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.files.detectors import detector_file, missing_detector
+from ohwx_compare.files.detectors import has_detector, missing_detector
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoints_here, detector_folders
 from ohwx_compare.hosts.webui.generation import loading
@@ -74,7 +74,7 @@ def _require_checkpoint(name: str) -> None:
 def require_detectors(names: Iterable[str]) -> None:
     """Raise DetectorError for the first face detector that is not there, naming those that are."""
     for name in names:
-        if name != CASCADE and detector_file(name, detector_folders()) is None:
+        if not has_detector(name, detector_folders()):
             raise missing_detector(name, detector_folders())
 
 

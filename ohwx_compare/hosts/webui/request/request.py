@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ohwx_compare.core.experiment.axes import KINDS
-from ohwx_compare.core.experiment.axis_text import kind_called, read_values
+from ohwx_compare.core.experiment.axis_text import kind_called, read_axis_lines, read_values
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext.face_payload import from_payload
+from ohwx_compare.core.prompt.style_families import expanded_styles
+from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel, TabContext
@@ -41,7 +43,7 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
     asked = _object(panel.json) or _of_panel(panel)
     if unknown := sorted(set(asked) - set(_KEYS)):
         raise ExperimentError(f"ohwx compare has no {', '.join(map(repr, unknown))}; it has {', '.join(_KEYS)}.")
-    axes = _axes(asked)
+    axes = _axes(asked, given.library)
     if pictures > 1 and "seed" not in [axis["kind"] for axis in axes]:
         axes.append({"kind": "seed", "values": [job.seed + i for i in range(pictures)]})
     if not any(axis["kind"] == "checkpoint" for axis in axes):
@@ -88,7 +90,8 @@ def _mapping(value: Any, what: str) -> Mapping[str, Any]:
 
 def _of_panel(panel: Panel) -> dict[str, Any]:
     chosen = [(getattr(panel, f"axis_{i}"), getattr(panel, f"values_{i}")) for i in AXES]
-    axes = [{"kind": kind, "values": text} for kind, text in chosen if kind not in ("", NOTHING)]
+    chosen = [(kind, text) for kind, text in chosen if kind not in ("", NOTHING)]
+    axes = [{"kind": kind, "values": values} for kind, values in (*chosen, *read_axis_lines(panel.more_axes))]
     own = [] if panel.detector == NO_DETECTOR else [_face(panel)]
     faces: Any = "adetailer" if panel.adetailer else [*own, *_more_tabs(panel.more_tabs)]
     return {
@@ -137,8 +140,11 @@ def _number(name: str, value: Any) -> float:
         ) from error
 
 
-def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The checkpoints' axis first, then the others; `axes` is a list of kind and values, or an object of them."""
+def _axes(asked: Mapping[str, Any], library: Mapping[str, Style]) -> list[dict[str, Any]]:
+    """The checkpoints' axis first, then the others; `axes` is a list of kind and values, or an object of them.
+
+    "3 of the photo family" stands for so many styles of the `library`.
+    """
     axes = asked.get("axes", [])
     if isinstance(axes, Mapping):
         axes = [{"kind": kind, "values": values} for kind, values in axes.items()]
@@ -150,6 +156,8 @@ def _axes(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         axis["kind"] = kind_called(str(axis.get("kind")))
         if isinstance(axis.get("values"), str):
             axis["values"] = read_values(axis["kind"], axis["values"])
+        if axis["kind"] == "styles" and isinstance(axis.get("values"), list):
+            axis["values"] = expanded_styles(axis["values"], library)
         read.append(axis)
     checkpoints = asked.get("checkpoints") or []
     if not (isinstance(checkpoints, list | tuple) and all(_is_name(name) for name in checkpoints)):

@@ -4,7 +4,7 @@ import tempfile
 import threading
 import time
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from modules import processing, shared
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
+from ohwx_compare.core.experiment.growing import grown
 from ohwx_compare.core.experiment.key_text import completed
+from ohwx_compare.core.prompt.style_families import STYLE_FAMILIES, chosen_styles
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ElsewhereError, ExperimentError, HostError, sentence_of
 from ohwx_compare.files.infotexts import find_infotext
@@ -27,15 +29,16 @@ from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
 from ohwx_compare.hosts.webui.request.known import require_known_names, require_vae
 from ohwx_compare.hosts.webui.request.offered import known_values
 from ohwx_compare.hosts.webui.request.progress import drawing_now
-from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json, write_request
+from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, write_request
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.hosts.webui.tab import drafts
-from ohwx_compare.hosts.webui.tab.adoptions import Adoptions
+from ohwx_compare.hosts.webui.tab.chores import Chores
 from ohwx_compare.hosts.webui.tab.face_jobs import FaceJobs
 from ohwx_compare.hosts.webui.tab.http import Allowance, Turn
-from ohwx_compare.hosts.webui.tab.judge_jobs import JudgeJobs
-from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of
+from ohwx_compare.hosts.webui.tab.judge_jobs import JudgeJobs, called_job
+from ohwx_compare.hosts.webui.tab.pictures_of import pictures_csv, pictures_of, thumbnail_of
 from ohwx_compare.hosts.webui.tab.queue import Queue
+from ohwx_compare.hosts.webui.tab.run_keeping import RunKeeping
 from ohwx_compare.hosts.webui.tab.run_list import Runs, read_as_found
 from ohwx_compare.hosts.webui.tab.run_pages import RunPages
 from ohwx_compare.hosts.webui.tab.toy import put_toy
@@ -53,12 +56,13 @@ class Desk:
         self.queue = Queue()
         self.runs = Runs(runs_folder)
         self.faces = FaceJobs(self.queue)
-        self.adoptions = Adoptions()
+        self.chores = Chores()
         self.judging = JudgeJobs(self.queue, self.runs)
         self.pages = RunPages(self.runs.path, lambda: next(iter(checkpoint_folders()), None))
         self._reading = Turn()  # of folders that are named
         self._asking, self._listing = threading.Lock(), threading.Lock()
-        self._folders: tuple[float, list[Checkpoint], list[str]] | None = None
+        self.keeping = RunKeeping(self.runs, self._asking, self._require_idle, self._forget)
+        self._folders: _Listed | None = None
 
     def close(self) -> None:
         """Start nothing more."""
@@ -71,8 +75,7 @@ class Desk:
         return {
             "checkpoints": names,
             "groups": [{"name": group.name, "checkpoints": list(group.checkpoints)} for group in found],
-            "detectors": self._listed()[2],
-            "styles": list(known_values("styles")),
+            **self._listed().lists,
             "samplers": list(known_values("sampler")),
             "schedules": list(known_values("schedule")),
             "kinds": [
@@ -82,18 +85,20 @@ class Desk:
             "face": asdict(drafts.ARTICLE),
             "adetailer": has_adetailer(),
             "freeze": features.refusal(),
-            "runs": [{**row, **self.adoptions.of(row["id"])} for row in self.runs.all(self.queue.states)],
+            "runs": [{**row, **self.chores.of(row["id"])} for row in self.runs.all(self.queue.states)],
+            "deleted": self.keeping.deleted(),
+            "opens": features.folder_opener() is not None,
             "queue": self.queue.waiting,
             "jobs": self.faces.known,
         }
 
     def checkpoints(self) -> list[Checkpoint]:
         """The checkpoint files, at most a few seconds old."""
-        return self._listed()[1]
+        return self._listed().checkpoints
 
     def run(self, name: str) -> dict[str, Any]:
         """One run with its experiment and request. Raises NotHereError."""
-        return {**self.runs.one(name, self.queue.states), **self.adoptions.of(name)}
+        return {**self.runs.one(name, self.queue.states), **self.chores.of(name)}
 
     def read(self, data: bytes, kind: str) -> dict[str, str]:
         """The infotext of a dropped picture, or the text itself. Raises OhwxError."""
@@ -135,13 +140,61 @@ class Desk:
         if seen.is_elsewhere:
             raise ElsewhereError(f"{name} was made elsewhere, or by an earlier version; press Adopt first.")
         with read_as_found(seen.folder):
-            asked = seen.asked.request if seen.asked else request_json(experiment_in(seen.folder), name)
-            request = _request({"request": {**completed(asked), "name": name}})
+            request = _request({"request": {**completed(self.runs.asked_of(seen)), "name": name}})
         return self._queue(request, seen.folder)
 
+    def merge(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Merge the run `{"other": name}` into this one, see `Chores`. Raises NotHereError, ExperimentError."""
+        folder, other = self.runs.path(name), self.runs.path(str(body.get("other", "")))
+        with self._asking:
+            for each in (folder, other):
+                self._require_idle(each.name)
+            self.chores.merge(folder, other)
+        return self.run(name)
+
+    def growth_cost(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What `grow` would cost, as `estimate` tells it."""
+        return drafts.estimate_request(self._grown(name, body)[0], self.checkpoints())
+
+    def grow(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Queue a run with more values on its axes, `{"more": {kind: values}}`: what is there is not generated again.
+
+        Raises NotHereError, ElsewhereError, ExperimentError.
+        """
+        _require_able()
+        request, folder = self._grown(name, body)
+        require_vae()
+        require_known_names(request.experiment, stood_in=True)
+        self._require_idle(name)
+        return self._queue(request, folder)
+
+    def _grown(self, name: str, body: dict[str, Any]) -> tuple[Request, Path]:
+        more = body.get("more")
+        if not isinstance(more, dict):
+            raise ExperimentError(f"`more` must be an object of kinds and values, got {quoted(more)}.")
+        seen = self.runs.seen(name)
+        if seen.is_elsewhere:
+            raise ElsewhereError(f"{name} was made elsewhere, or by an earlier version; press Adopt first.")
+        with read_as_found(seen.folder):
+            experiment = grown(experiment_in(seen.folder), {k: v for k, v in more.items() if v}, style_library())
+        keeps = not seen.asked or seen.asked.request.get("keep_before") is not False
+        return Request(experiment=experiment, keep_before=keeps, name=name), seen.folder
+
+    def _require_idle(self, name: str) -> None:
+        busy = {name, called_job(name)} & self.queue.states.keys()
+        if busy or _draws(name) or self.chores.is_busy(name):
+            raise ExperimentError(f"{name} is being generated or worked on; wait for it, or interrupt it.")
+
+    def _forget(self, name: str) -> None:
+        """What is known of a run whose folder was moved."""
+        self.runs.lose(name, None)
+        self.chores.forget(name)
+        self.judging.forget(name)
+        self.pages.forget(name)
+
     def adopt(self, name: str) -> dict[str, Any]:
-        """Begin to take over a run that was made elsewhere, see `Adoptions`."""
-        self.adoptions.begin(self.runs.path(name))
+        """Begin to take over a run that was made elsewhere, see `Chores`."""
+        self.chores.adopt(self.runs.path(name))
         return self.run(name)
 
     def interrupt(self, name: str) -> dict[str, Any]:
@@ -168,6 +221,10 @@ class Desk:
         """See `pictures_csv`; the body is `{"folder": path}`."""
         with self._reading.taken(check):
             return pictures_csv(str(body.get("folder", "")), check)
+
+    def thumbnail(self, body: dict[str, Any]) -> bytes:
+        """See `thumbnail_of`; the body is `{"path": path}`."""
+        return thumbnail_of(str(body.get("path", "")))
 
     def add_faces(self, body: dict[str, Any], check: Allowance) -> dict[str, str]:
         """See `FaceJobs.add`."""
@@ -199,7 +256,7 @@ class Desk:
         with read_as_found(folder), Ledger(folder) as ledger:
             ledger.plan(request.experiment)
         write_request(folder, SavedRequest.now(request, folder, "tab"))
-        self.adoptions.forget(folder.name)
+        self.chores.forget(folder.name)
 
         def failed(error: Exception) -> None:
             self.runs.lose(folder.name, sentence_of(error))
@@ -209,11 +266,33 @@ class Desk:
         self.runs.lose(folder.name, None)
         self.queue.add(folder.name, lambda: _draw(request, folder.name), failed)
 
-    def _listed(self) -> tuple[float, list[Checkpoint], list[str]]:
+    def _listed(self) -> "_Listed":
         with self._listing:
-            if self._folders is None or time.monotonic() - self._folders[0] > _KEPT:
-                self._folders = (time.monotonic(), checkpoints_here(), detector_names())
+            if self._folders is None or time.monotonic() - self._folders.when > _KEPT:
+                self._folders = _Listed(time.monotonic(), checkpoints_here(), _lists())
             return self._folders
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """What the folders held when they were walked last."""
+
+    when: float  # of the monotonic clock
+    checkpoints: list[Checkpoint]
+    lists: dict[str, Any]
+
+
+def _lists() -> dict[str, Any]:
+    library = style_library().values()
+    sizes = {family: len(chosen_styles(library, family, portraits=True)) for family in STYLE_FAMILIES}
+    return {
+        "detectors": detector_names(),
+        "styles": list(known_values("styles")),
+        "families": [{"name": family, "count": count} for family, count in sizes.items() if count],
+        "vaes": list(known_values("vae")),
+        "loras": [name for name in known_values("lora") if name != "None"],
+        "upscalers": list(known_values("hires upscaler")),
+    }
 
 
 def press_interrupt() -> None:

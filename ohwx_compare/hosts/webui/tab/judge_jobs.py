@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from modules import paths, shared
@@ -16,7 +16,10 @@ from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_list import Runs
 from ohwx_compare.words import counted, quoted
 
-__all__ = ["JudgeJobs"]
+if TYPE_CHECKING:
+    from ohwx_compare.judge.run.judgement import Judgement
+
+__all__ = ["JudgeJobs", "called_job"]
 
 _FOLDERS = ("photos", "held_out", "negatives")
 _KEPT = 20  # reports in memory
@@ -31,6 +34,7 @@ class _JudgeJob:
     headline: tuple[str, ...] = ()
     page: str = ""
     markdown: str = ""
+    styles: tuple[tuple[str, bytes], ...] = ()  # a checkpoint, and the styles.csv of those that it still draws
 
 
 class JudgeJobs:
@@ -81,7 +85,7 @@ class JudgeJobs:
             ended = [other for other, one in self._jobs.items() if one.state not in ("queued", "drawing")]
             for other in ended[:-_KEPT]:
                 del self._jobs[other]
-        self._queue.add(_called(name), lambda: _judge(job, folder, given), lambda error: _fail(job, error))
+        self._queue.add(called_job(name), lambda: _judge(job, folder, given), lambda error: _fail(job, error))
         return self.job(name)
 
     def job(self, name: str) -> dict[str, Any]:
@@ -93,16 +97,31 @@ class JudgeJobs:
             "state": job.state, "done": job.done, "total": job.total, "error": job.error,
             "headline": list(job.headline), "page": f"{at}.html" if job.page else "",
             "markdown": f"{at}.md" if job.page else "",
+            "styles": [
+                {"name": name, "href": f"{at}-styles-{i}.csv"} for i, (name, _) in enumerate(job.styles)
+            ],
         }  # fmt: skip
 
     def interrupt(self, name: str) -> dict[str, Any]:
         """End it; what was measured stays."""
         self._runs.path(name)
-        if self._queue.drop(_called(name)):
+        if self._queue.drop(called_job(name)):
             self._jobs[name].state = "stopped"
-        elif self._queue.in_hand == _called(name):
+        elif self._queue.in_hand == called_job(name):
             shared.state.interrupt()
         return self.job(name)
+
+    def styles(self, name: str, place: int) -> bytes:
+        """The styles.csv of what a checkpoint of a judged run still draws. Raises NotHereError."""
+        job = self._jobs.get(name)
+        if job is None or not 0 <= place < len(job.styles):
+            raise NotHereError(f"{name} was not judged since the webui started, or has no such checkpoint.")
+        return job.styles[place][1]
+
+    def forget(self, name: str) -> None:
+        """Drop what is known of a run whose folder was moved."""
+        with self._guard:
+            self._jobs.pop(name, None)
 
     def report(self, name: str, *, is_page: bool) -> str:
         """The page or the Markdown, as made here: a folder's own files are never served. Raises NotHereError."""
@@ -114,7 +133,8 @@ class JudgeJobs:
         return job.page if is_page else job.markdown
 
 
-def _called(name: str) -> str:
+def called_job(name: str) -> str:
+    """What the queue calls the judging of a run."""
     return f"judge/{name}"  # no run's name holds a slash
 
 
@@ -148,8 +168,22 @@ def _judge(job: _JudgeJob, folder: Path, given: Mapping[str, Path | None]) -> No
         return
     job.markdown = judgement_markdown(found)
     write_judgement(found, job.markdown)
+    job.styles = _still_drawn(found)
     job.headline, job.page = tuple(headlines(found)), render_judgement(found)
     job.state = "done"
+
+
+def _still_drawn(found: "Judgement") -> tuple[tuple[str, bytes], ...]:
+    """() where the run cannot tell: it has no axis of styles, or no picture of the base."""
+    from ohwx_compare.files.ledger.reader import experiment_in
+    from ohwx_compare.files.styles import styles_csv
+    from ohwx_compare.judge.run.still_drawn import styles_still_drawn
+
+    try:
+        kept = styles_still_drawn(found, experiment_in(found.run.folder).axes)
+    except MeasureError:
+        return ()
+    return tuple((label, styles_csv(styles)) for label, styles in kept.items())
 
 
 def _fail(job: _JudgeJob, error: Exception) -> None:

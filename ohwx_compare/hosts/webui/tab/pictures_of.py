@@ -8,12 +8,14 @@ from typing import Any
 from ohwx_compare.errors import ExperimentError, ImageError
 from ohwx_compare.files.folder_infos import Info, columns, infos, write_csv
 from ohwx_compare.files.gallery import pictures
+from ohwx_compare.files.images import load_rgb
 from ohwx_compare.hosts.webui.folders import require_shown
 from ohwx_compare.words import quoted
 
-__all__ = ["found_pictures", "pictures_csv", "pictures_of"]
+__all__ = ["found_pictures", "pictures_csv", "pictures_of", "thumbnail_of"]
 
 _MOST = 5000  # rows that a page is sent
+_THUMB, _MOST_PX = 96, 100_000_000  # px: the longer side of a thumbnail; of a picture that is decoded for one
 _MOST_TEXT = 50_000_000  # characters of infotexts in one answer
 
 
@@ -66,6 +68,17 @@ def pictures_csv(folder: str, check: Callable[[], None]) -> str:
     out = io.StringIO()
     write_csv(out, _bounded(infos(found_pictures([folder], check)), check))
     return "\ufeff" + out.getvalue()
+
+
+def thumbnail_of(path: str) -> bytes:
+    """A picture as a JPEG of at most 96 px a side. Raises ImageError, and as `found_pictures`."""
+    found = found_pictures([path], lambda: None)
+    if len(found) != 1:
+        raise ExperimentError(f"{quoted(path)} is not a picture.")
+    small, out = load_rgb(found[0], most_px=_MOST_PX), io.BytesIO()
+    small.thumbnail((_THUMB, _THUMB))
+    small.save(out, "JPEG", quality=80)
+    return out.getvalue()
 
 
 def _bounded(read: Iterator[Info], check: Callable[[], None]) -> Iterator[Info]:

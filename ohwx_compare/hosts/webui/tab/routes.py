@@ -6,6 +6,7 @@ the webui's login. Answers are JSON or pictures, errors `{"error": sentence}`. N
 """
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -34,6 +35,7 @@ _MOST_JSON = 8 << 20
 _STATE = "/ohwx/api/state"
 _SENTENCES = frozenset({"error", "note", "notes", "now", "problems", "reason", "said", "skipped"})  # where they stand
 _ANY_TYPE = "/ohwx/api/read"  # takes a dropped picture as it is
+_STYLES = re.compile(r"judge-styles-([0-9]{1,5})\.csv", re.ASCII)
 _REPORT = {"judge.html": "text/html; charset=utf-8", "judge.md": "text/markdown; charset=utf-8"}
 
 
@@ -85,6 +87,12 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         if path in _REPORT:
             report = desk().judging.report(name, is_page=path.endswith("html"))
             return _respond(as_shown(report), _REPORT[path])
+        if found := _STYLES.fullmatch(path):
+            attached = {"Content-Disposition": 'attachment; filename="styles.csv"'}
+            kind = "text/csv; charset=utf-8"
+            return Response(
+                desk().judging.styles(name, int(found[1])), media_type=kind, headers={**HEADERS, **attached}
+            )
         return desk().pages.answer("GET", ask)
 
     def face_file(ask: HttpRequest) -> Response:
@@ -104,12 +112,23 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         ("GET", "/ohwx/api/jobs/{job}", lambda ask: desk().faces.job(ask.path["job"])),
         ("GET", "/ohwx/faces/{job}/{path:path}", face_file),
         ("POST", "/ohwx/api/pnginfo.csv", csv),
+        ("POST", "/ohwx/api/pnginfo.jpg", lambda ask: _respond(desk().thumbnail(ask.json()), "image/jpeg")),
         ("POST", _ANY_TYPE, read),
         ("POST", "/ohwx/api/draft", lambda ask: desk().draft(ask.json())),
         ("POST", "/ohwx/api/estimate", lambda ask: desk().estimate(ask.json())),
         ("POST", "/ohwx/api/runs", lambda ask: desk().add(ask.json())),
         ("POST", "/ohwx/api/runs/{run}/resume", lambda ask: desk().resume(ask.path["run"])),
         ("POST", "/ohwx/api/runs/{run}/adopt", lambda ask: desk().adopt(ask.path["run"])),
+        ("POST", "/ohwx/api/runs/{run}/grow", lambda ask: desk().grow(ask.path["run"], ask.json())),
+        ("POST", "/ohwx/api/runs/{run}/growth", lambda ask: desk().growth_cost(ask.path["run"], ask.json())),
+        ("POST", "/ohwx/api/runs/{run}/merge", lambda ask: desk().merge(ask.path["run"], ask.json())),
+        ("POST", "/ohwx/api/runs/{run}/rename", lambda ask: desk().keeping.rename(ask.path["run"], ask.json())),
+        ("POST", "/ohwx/api/runs/{run}/delete", lambda ask: desk().keeping.delete(ask.path["run"])),
+        ("POST", "/ohwx/api/runs/{run}/open", lambda ask: desk().keeping.open(ask.path["run"])),
+        ("GET", "/ohwx/api/runs/{run}/zip", lambda ask: desk().keeping.packed(ask.path["run"])),
+        ("POST", "/ohwx/api/search", lambda ask: desk().keeping.search(ask.json())),
+        ("POST", "/ohwx/api/bin/restore", lambda ask: desk().keeping.restore(ask.json())),
+        ("POST", "/ohwx/api/bin/empty", lambda ask: desk().keeping.empty()),
         ("POST", "/ohwx/api/runs/{run}/interrupt", lambda ask: desk().interrupt(ask.path["run"])),
         ("POST", "/ohwx/api/runs/{run}/skip", lambda ask: desk().skip(ask.path["run"])),
         ("POST", "/ohwx/api/faces", lambda ask: desk().add_faces(ask.json(), ask.check)),
@@ -202,6 +221,6 @@ def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None)
     return _json(status, {"error": on_one_line(sentence)}, {**HEADERS, **(headers or {})})
 
 
-def _respond(text: str, kind: str, headers: Mapping[str, str] | None = None) -> Response:
-    data = text.encode("utf-8", "replace")
+def _respond(content: str | bytes, kind: str, headers: Mapping[str, str] | None = None) -> Response:
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     return Response(data, headers={**HEADERS, "Content-Type": kind, **(headers or {})})

@@ -4,7 +4,7 @@ A folder may be damaged, or a stranger's: whatever is wrong with one is a senten
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,20 +15,23 @@ from urllib.parse import quote
 from ohwx_compare.errors import LedgerError, NotHereError, OhwxError, sentence_of
 from ohwx_compare.files.inner import inside
 from ohwx_compare.files.json_file import json_text
+from ohwx_compare.files.ledger.marks import MARKS_FILE, read_marks
 from ohwx_compare.files.ledger.own import has_own_mark
-from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_summary
+from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_summary, words_of_experiment
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui.request.progress import drawing_now
-from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request
+from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json
 from ohwx_compare.look.board import counted_values
 from ohwx_compare.words import counted, on_one_line, quoted
 
 __all__ = ["Runs", "Seen", "read_as_found"]
 
 _FILES = ("run.sqlite", "request.json")
+_SEARCHED = (*_FILES, MARKS_FILE)
 _LONGEST = 20_000  # characters of a row
 _ERROR, _TITLE, _WHEN = 1_000, 300, 40  # characters of them
+_MOST_TEXT = 500_000  # characters of a run that are searched
 _UNPLAIN = "This folder's name has letters that cannot be asked for; rename the folder."
 _LEADS_OUT = "This is a link that leads out of the folder of runs; move the run itself here."
 
@@ -71,6 +74,7 @@ class Runs:
         self._folder = folder
         self._known: dict[Path, tuple[tuple[object, ...], Seen]] = {}
         self._lost: dict[str, str] = {}
+        self._texts: dict[Path, tuple[tuple[object, ...], str]] = {}  # to be searched
 
     def lose(self, name: str, sentence: str | None) -> None:
         """Remember why a run ended, where its folder may be unable to: the disk may be full. None forgets it."""
@@ -92,11 +96,7 @@ class Runs:
 
     def all(self, held: Mapping[str, str]) -> list[dict[str, Any]]:
         """Every run as `one` tells it, the newest first, without its experiment."""
-        try:
-            folders = [path for path in self._folder().iterdir() if not path.name.startswith(".")]
-        except OSError:  # no run yet
-            return []
-        rows = [row for path in folders if (row := self._row(path, held))]
+        rows = [row for path in self._folders() if (row := self._row(path, held))]
         return sorted(rows, key=lambda row: (row["started"], row["id"]), reverse=True)
 
     def one(self, name: str, held: Mapping[str, str]) -> dict[str, Any]:
@@ -107,7 +107,36 @@ class Runs:
                 experiment = experiment_in(seen.folder).to_dict() if seen.run else None
         except OhwxError as error:
             seen = replace(seen, run=None, error=str(error))
-        return {**_told(seen, held), "experiment": experiment, "request": seen.asked and seen.asked.request}
+        asked = self.asked_of(seen) if seen.asked and experiment else seen.asked and seen.asked.request
+        return {**_told(seen, held), "experiment": experiment, "request": asked}
+
+    def asked_of(self, seen: Seen) -> dict[str, Any]:
+        """What a run asks for, as a request: its experiment, which may have grown since it was asked for first.
+
+        Raises LedgerError where neither can be read.
+        """
+        if seen.asked and seen.run is None:
+            return seen.asked.request
+        keeps = not seen.asked or seen.asked.request.get("keep_before") is not False
+        return request_json(experiment_in(seen.folder), seen.folder.name, keep_before=keeps)
+
+    def holding(self, words: Sequence[str]) -> list[str]:
+        """Names of the runs that hold all of `words` (case-folded) in their name, experiment, tags or notes."""
+        found = []
+        for folder in self._folders():
+            stamp = tuple(_stamp_if_any(folder / file) for file in _SEARCHED)
+            known = self._texts.get(folder)
+            if known is None or known[0] != stamp:
+                known = self._texts[folder] = (stamp, _text_of(folder) if any(stamp) else "")
+            if any(stamp) and all(word in known[1] or word in folder.name.casefold() for word in words):
+                found.append(folder.name)
+        return found
+
+    def _folders(self) -> list[Path]:
+        try:
+            return [path for path in self._folder().iterdir() if not path.name.startswith(".")]
+        except OSError:  # no run yet
+            return []
 
     def seen(self, name: str) -> Seen:
         """What is known of a run. Raises NotHereError."""
@@ -161,6 +190,25 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return stat.st_mtime_ns, stat.st_size
+
+
+def _stamp_if_any(path: Path) -> tuple[int, int] | None:
+    """None too for one that cannot be looked at."""
+    try:
+        return _stamp(path)
+    except OSError:
+        return None
+
+
+def _text_of(folder: Path) -> str:
+    """What is searched of a run, case-folded; "" of one that cannot be read."""
+    try:
+        with read_as_found(folder):
+            marks = read_marks(folder).values()
+            said = (*(tag for mark in marks for tag in mark.tags), *(mark.note for mark in marks))
+            return "\n".join((*words_of_experiment(folder), *said)).casefold()[:_MOST_TEXT]
+    except OhwxError:
+        return ""
 
 
 def _look(folder: Path, changed: float) -> Seen:

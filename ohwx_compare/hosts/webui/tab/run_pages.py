@@ -45,6 +45,11 @@ class RunPages:
             found = self._asked(route, asked)
         return _response(found, ask.headers.get("if-none-match")) if isinstance(found, PageAnswer) else found
 
+    def forget(self, name: str) -> None:
+        """Drop what its page kept: the run's folder was moved."""
+        with self._guard:
+            self._sessions.pop(name, None)
+
     def _asked(self, route: PageRoute, asked: PageRequest) -> Any:
         if not route.is_heavy:
             return route.answer(asked)

@@ -54,7 +54,6 @@ def put_toy() -> str:
     list_again()
     theirs = " ADetailer's own list shows the detector after Reload UI." if has_adetailer() else ""
     return (
-        f"The checkpoint {FOLDER}/{TOY} and the detector {DETECTOR} can be selected now. In the script, press "
-        f"\U0001f504 beside its checkpoints first. Its pictures want 96 x 96 px, 12 steps and CFG 3."
-        f"{theirs} To train it, choose the preset toy in the tab ohwx train."
+        f"The checkpoint {FOLDER}/{TOY} and the detector {DETECTOR} can be selected now. Its pictures want "
+        f"96 x 96 px, 12 steps and CFG 3.{theirs} To train it, choose the preset toy in the tab ohwx train."
     )

@@ -119,6 +119,12 @@ class Training:
         kept = [(one.exposures, one.step, name, one.name) for name in names for one in self._runs.kept(name)]
         if not kept:
             raise ExperimentError(f"{', '.join(names)} has saved no checkpoint yet.")
+        for name in names:
+            if _recipe_in(self._runs.path(name)).get("network"):
+                raise ExperimentError(
+                    f"{name} trained LoRAs. Copy its saves into the webui's Lora folder, then compare with an axis of "
+                    "LoRAs on its base."
+                )
         recipe = Recipe.from_dict(_recipe_in(self._runs.path(names[0])))
         learned = class_token_of(self._runs.path(kept[0][2]) / kept[0][3])
         width, height = (side - side % 64 for side in recipe.resolution)

@@ -5,7 +5,7 @@ usage: python bench/gpu.py --folder SCRATCH [--device cuda] [--dtype float16] [-
 
 Draws full-size checkpoints (21 GB) into SCRATCH, removed afterwards, and prints sampling in image-steps a second for
 one picture and for a batch, one picture and its face pass from start to end, and each one's peak memory; with --compile
-the same again with a compiled UNet. A switch at this size is `bench/switch.py --device cuda`. With --tiny everything is
+the first two again with compiled blocks. A switch at this size is `bench/switch.py --device cuda`. With --tiny all is
 small and works on any device, which shows that the program runs and nothing else.
 """
 
@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from full_size import draw_family
 
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.engine.compiled import compile_blocks, require_compiler
 from ohwx_compare.engine.inpaint import inpaint
 from ohwx_compare.engine.render import txt2img
 from ohwx_compare.engine.weights import Model, load
@@ -84,6 +86,20 @@ def measure(model: Model, options: argparse.Namespace, kind: str) -> None:
     timed(f"{kind}, face pass of one picture", device, lambda watch: inpaint(model, [face], [image], [mask], watch))
 
 
+def measure_compiled(path: Path, options: argparse.Namespace) -> None:
+    """One picture and a batch; a UNet is compiled for one shape, so each has its own."""
+    require_compiler(torch.device(options.device))
+    size = 128 if options.tiny else 1024
+    for count in (1, options.batch):
+        model = load(path, device=options.device, dtype=getattr(torch, options.dtype))
+        compile_blocks(model.unet)
+        jobs = [
+            Job(prompt=PROMPT, negative="blurry", seed=seed, steps=options.steps, width=size, height=size, rng="CPU")
+            for seed in range(1, count + 1)
+        ]
+        timed(f"compiled, {count} at once", options.device, partial(txt2img, model, jobs))
+
+
 def main() -> None:
     """Parse the flags, draw the files, measure, clean up."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -103,7 +119,8 @@ def main() -> None:
         print(f"{name}, torch {torch.__version__}, {options.dtype}, loaded in {time.perf_counter() - started:.1f} s")
         measure(model, options, "eager")
         if options.compile:
-            measure(replace(model, unet=torch.compile(model.unet)), options, "compiled")
+            del model
+            measure_compiled(paths[0], options)
     finally:
         for path in paths:
             path.unlink()

@@ -77,6 +77,18 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="what multiplies in linear layers on the CPU, in float32 (default: what the run began with; for a new one "
         "onednn on AMD processors with AVX-512, else torch). Pictures of the two differ by up to 2/255",
     )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the UNet's transformer blocks with torch's compiler, once for the shape of the first batch; "
+        "other shapes are computed as ever. For long runs on a GPU. Pictures differ by up to 2/255, so resume with "
+        "it a run that began with it",
+    )
+    parser.add_argument(
+        "--fast-accumulation",
+        action="store_true",
+        help="sum products of float16 in float16 on CUDA: faster on consumer cards, less exact",
+    )
 
 
 def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
@@ -223,11 +235,14 @@ def native_host(
 ) -> "NativeHost":
     """Return our own engine as the flags say; Ctrl-C becomes "finish this cell".
 
-    Raises HostError for a device that is not here, CheckpointError for a VAE that cannot be read.
+    Raises HostError for a device or a way to compute that is not here, CheckpointError for a VAE that cannot be read.
     """
     import torch
 
     from ohwx_compare.compare.shelf import run_folders
+    from ohwx_compare.engine.compiled import require_compiler
+    from ohwx_compare.engine.cuda_settings import accumulate_fast, cuda_words
+    from ohwx_compare.engine.linear import TORCH
     from ohwx_compare.hosts.native import Beside, NativeHost, default_device
     from ohwx_compare.hosts.run_linear import linear_of_run
 
@@ -250,7 +265,15 @@ def native_host(
         on_step=on_step,
         hashes=hashes,
     )
-    host.linear = linear_of_run([*filter(None, [options.out]), *lenders], device, options.linear)
+    if options.fast_accumulation:
+        accumulate_fast(device, host.dtype)
+    if options.compile:
+        require_compiler(device, cache_folder())
+    host.compiles = options.compile
+    kernel = linear_of_run([*filter(None, [options.out]), *lenders], device, options.linear)
+    host.linear = TORCH if options.compile else kernel  # what is compiled has kernels of its own
+    if told := cuda_words(device):
+        print(f"ohwx: {told}", file=sys.stderr)
     return host
 
 

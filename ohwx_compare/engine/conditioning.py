@@ -24,7 +24,8 @@ from ohwx_compare.core.prompt.networks import Network, networks, other_tags
 from ohwx_compare.core.prompt.parts import parts, strip_tags
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.embeddings import Embeddings
-from ohwx_compare.errors import PromptError
+from ohwx_compare.engine.samplers import find_solver
+from ohwx_compare.errors import PromptError, UnsupportedKeyError
 from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import timestep_embedding
@@ -189,16 +190,16 @@ def size_vector(sizes: Sequence[int]) -> Tensor:
 
 
 @torch.no_grad()
-def encode_ahead(model: Encoders, jobs: Iterable[tuple[Job, int]]) -> None:
-    """Encode what `jobs` (each with the steps that its schedules count) will ask of `model`, the encoders moved once.
+def encode_ahead(model: Encoders, jobs: Iterable[Job]) -> None:
+    """Encode what `jobs` will ask of `model`, in their first pass, the encoders moved once.
 
     Left out are jobs whose prompts ask for other LoRAs than the model wears, and all where the encoders' hash is not
     known, for then nothing is remembered.
     """
     lacking: dict[_Key, None] = {}
-    for job, steps in jobs if model.encoders else ():
-        with suppress(PromptError):  # said when its turn comes
-            lacking |= dict.fromkeys(_asked_by(model, job, steps))
+    for job in jobs if model.encoders else ():
+        with suppress(PromptError, UnsupportedKeyError):  # said when its turn comes
+            lacking |= dict.fromkeys(_asked_by(model, job))
     asked = [key for key in lacking if (model.encoders, *key) not in model.encoded]
     for _, some in groupby(enumerate(asked), key=lambda pair: pair[0] // _AHEAD):
         keys = [key for _, key in some]
@@ -206,8 +207,9 @@ def encode_ahead(model: Encoders, jobs: Iterable[tuple[Job, int]]) -> None:
             model.encoded.keep((model.encoders, *key), states)
 
 
-def _asked_by(model: Encoders, job: Job, steps: int) -> Iterator[_Key]:
+def _asked_by(model: Encoders, job: Job) -> Iterator[_Key]:
     if networks(job.prompt) == model.worn:
+        steps = find_solver(job.sampler).calls(job.steps)
         for text in (*(part.text for part in parts(strip_tags(job.prompt)[0])), job.negative):
             yield tuple(stage.text for stage in edits(text, steps)), _Reading.of(job)
 

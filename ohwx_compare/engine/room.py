@@ -1,16 +1,16 @@
 """What a device needs beside the weights, counted on the meta device (`bench/launches.py`), and what it has free."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
 from ohwx_compare.core.prompt.parts import parts
 from ohwx_compare.core.request.hires import enlarged
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.models.unet import UNetConfig
+from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.models.vae import VAEConfig
 
-__all__ = ["decode_bytes", "encode_bytes", "evenly", "free_on", "how_many", "picture_bytes", "unet_bytes"]
+__all__ = ["decode_bytes", "encode_bytes", "evenly", "free_on", "how_many", "in_room", "picture_bytes", "unet_bytes"]
 
 _SPARE = 1 << 28  # bytes for what libraries take besides tensors
 _UNET = 20  # numbers of a latent pixel and row that live together, in widths of the top level
@@ -54,6 +54,15 @@ def how_many(device: torch.device, each: int, alone: int) -> int:
     """How many of `each` bytes have room on `device` together, 0 where not even one; `alone` where nobody says."""
     free = free_on(device)
     return alone if free is None else max(free - _SPARE, 0) // each
+
+
+def in_room(
+    groups: Iterable[Sequence[int]], jobs: Sequence[Job], unet: UNet, device: torch.device
+) -> Iterator[Sequence[int]]:
+    """`groups` of positions among `jobs`, each in as many parts as the device's free memory asks for."""
+    for group in groups:
+        each = picture_bytes(unet.config, jobs[group[0]], next(unet.parameters()).itemsize)
+        yield from evenly(group, how_many(device, each, alone=len(group)))
 
 
 def evenly(positions: Sequence[int], most: int) -> Iterator[Sequence[int]]:

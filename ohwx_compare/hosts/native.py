@@ -19,14 +19,15 @@ from ohwx_compare.core.infotext.vae import OWN_VAE
 from ohwx_compare.core.prompt.networks import Network, networks
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import hires, inpaint, render, weights
+from ohwx_compare.engine.compiled import compile_blocks
 from ohwx_compare.engine.conditioning import Encoded, encode_ahead
+from ohwx_compare.engine.cuda_settings import cuda_changes
 from ohwx_compare.engine.linear import ONEDNN, TORCH, linear_by
 from ohwx_compare.engine.memory import within_memory
 from ohwx_compare.engine.networks.wear import put_on
 from ohwx_compare.engine.noise import pick_source
 from ohwx_compare.engine.render import NotedImage
-from ohwx_compare.engine.room import evenly, how_many, picture_bytes
-from ohwx_compare.engine.samplers import find_solver
+from ohwx_compare.engine.room import in_room
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.contents import Contents
 from ohwx_compare.files.finding import list_checkpoints
@@ -92,7 +93,8 @@ class NativeHost:
     """
 
     name = "native"
-    linear = TORCH  # see `engine.linear`; set before anything is drawn, as is the next
+    linear = TORCH  # see `engine.linear`; set before anything is drawn, as are the next two
+    compiles = False  # the UNet's blocks; see `engine.compiled`
     plan: Sequence[Job] = ()  # all that will be asked for: its prompts are encoded together, for each set of encoders
 
     def __init__(
@@ -236,6 +238,8 @@ class NativeHost:
             "dtype": str(self.dtype).removeprefix("torch."),
             "vae": self._files.sha256(vae) if vae else None,
             **({"linear": ONEDNN} if self.linear == ONEDNN else {}),
+            **({"compile": "transformer blocks"} if self.compiles else {}),
+            **({"cuda": changed} if (changed := cuda_changes(self.device)) else {}),
             **self._named.hashes(job),
             **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
             **self._others.hashes(job),
@@ -259,12 +263,8 @@ class NativeHost:
 
     def _batches(self, jobs: Sequence[Job]) -> Iterator[Sequence[int]]:
         """Positions of jobs that are drawn together, as far as the device has room for them."""
-        for group in render.job_batches(jobs):
-            most = len(group)
-            if self._held:
-                each = picture_bytes(self._held.unet.config, jobs[group[0]], self.dtype.itemsize)
-                most = how_many(self.device, each, alone=most)
-            yield from evenly(group, most)
+        groups = render.job_batches(jobs)
+        return in_room(groups, jobs, self._held.unet, self.device) if self._held else iter(groups)
 
     def _within_memory(self, jobs: Sequence[Job], draw: Callable[[], list[NotedImage]]) -> Iterator[Rendered]:
         """The pictures that `draw` gives of jobs of one size."""
@@ -304,8 +304,7 @@ class NativeHost:
         told = (held.encoders, held.worn)
         if self.device.type != "cpu" and told not in self._encoded_for:
             self._encoded_for.add(told)
-            jobs = ((job, find_solver(job.sampler).calls(job.steps)) for job in self.plan)
-            within_memory(lambda: encode_ahead(held, jobs), "the text encoders", self.device)
+            within_memory(lambda: encode_ahead(held, self.plan), "the text encoders", self.device)
 
     def _source_of(self, job: Job, own: _Source) -> _Source:
         """What the model of a job is loaded from, the one in memory where that is it."""
@@ -353,6 +352,8 @@ class NativeHost:
         if held and not checked.fits(held, self.device, self.dtype):
             held = None
         model = checked.load(device=self.device, dtype=self.dtype, seals=seals.__getitem__, into=held)
+        if self.compiles:
+            compile_blocks(model.unet)
         return replace(model, words=self._named.words.of_widths(model.clip_l.config.width, model.clip_g.config.width))
 
     def _trusted(self, held: weights.Model | None) -> weights.Model | None:

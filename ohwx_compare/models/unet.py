@@ -19,7 +19,8 @@ __all__ = ["UNet", "UNetConfig", "timestep_embedding"]
 
 HEAD = 64  # width of an attention head, at every level
 
-# the prompt's hidden states (B, L, 2048), or each attention's keys and values of them
+# the prompt's hidden states (B, L, 2048), or an attention's keys and values of them; by attention
+Read = Tensor | tuple[Tensor, Tensor]
 Context = Tensor | Mapping[nn.Module, tuple[Tensor, Tensor]]
 
 
@@ -106,8 +107,8 @@ class Attention(nn.Module):
         """Keys and values: (B, heads, L, 64) each."""
         return _heads(self.to_k(context)), _heads(self.to_v(context))
 
-    def forward(self, x: Tensor, context: Context) -> Tensor:
-        k, v = self.read(context) if isinstance(context, Tensor) else context[self]
+    def forward(self, x: Tensor, context: Read) -> Tensor:
+        k, v = self.read(context) if isinstance(context, Tensor) else context
         h = F.scaled_dot_product_attention(_heads(self.to_q(x)), k, v)
         return self.to_out(h.transpose(1, 2).flatten(2))
 
@@ -150,7 +151,7 @@ class TransformerBlock(nn.Module):
         self.ff = FeedForward(width)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
 
-    def forward(self, x: Tensor, context: Context) -> Tensor:
+    def forward(self, x: Tensor, context: Read) -> Tensor:
         h = self.norm1(x)
         x = x + self.attn1(h, h)
         x = x + self.attn2(self.norm2(x), context)
@@ -171,7 +172,7 @@ class SpatialTransformer(nn.Module):
         size = x.shape[2:]
         h = self.proj_in(self.norm(x).flatten(2).transpose(1, 2))  # (B, h * w, width)
         for block in self.transformer_blocks:
-            h = block(h, context)
+            h = block(h, context if isinstance(context, Tensor) else context[block.get_submodule("attn2")])
         return x + self.proj_out(h).transpose(1, 2).unflatten(2, size)
 
 

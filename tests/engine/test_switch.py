@@ -164,7 +164,7 @@ def test_texts_that_are_expected_are_encoded_together_and_as_if_alone(family, kn
     calls, encode = [], conditioning._encode
     monkeypatch.setattr(conditioning, "_encode", lambda *asked: calls.append(len(asked[1])) or encode(*asked))
     ahead, alone = model(), model()
-    conditioning.encode_ahead(ahead, [(job, 4) for job in jobs])
+    conditioning.encode_ahead(ahead, [replace(job, steps=4) for job in jobs])
     assert calls == [7]
     told = [condition(ahead, job, width=64, height=64, steps=4) for job in jobs[:6]]
     assert calls == [7]

@@ -47,7 +47,8 @@ def test_every_flag_has_help():
 
 def test_the_command_line_stays_small():
     for name, parser in parsers().items():
-        assert len(parser._actions) - 1 <= 23, name  # besides --help; six name folders of a webui's, two a running one
+        # besides --help; six name folders of a webui's, two a running one, five how it is computed
+        assert len(parser._actions) - 1 <= 25, name
 
 
 def test_the_readme_has_two_screens():

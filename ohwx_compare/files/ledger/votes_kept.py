@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from ohwx_compare.errors import LedgerError
 from ohwx_compare.files.atomic import write_text
@@ -17,7 +17,7 @@ from ohwx_compare.files.ledger.measures import MeasureLedger, VoteRow, ledger_vo
 from ohwx_compare.files.ledger.own import has_own_mark
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 
-__all__ = ["VOTES_FILE", "VoteKeeper", "read_votes", "votes_kept"]
+__all__ = ["VOTES_FILE", "read_votes", "votes_kept"]
 
 VOTES_FILE = "votes.json"
 """Beside the ledger."""
@@ -30,14 +30,6 @@ _KINDS: Mapping[str, tuple[type, ...]] = MappingProxyType({
 })  # fmt: skip
 
 
-class VoteKeeper(Protocol):
-    """Takes votes, gives those that count by their numbers, oldest first, and takes one back."""
-
-    def vote(self, vote: VoteRow, /) -> int: ...
-    def votes(self) -> dict[int, VoteRow]: ...
-    def take_back(self, number: int, /) -> None: ...
-
-
 class _Beside:
     """The file; numbers are places in it from 0."""
 
@@ -46,15 +38,18 @@ class _Beside:
         self.rows = list(_rows(folder))
 
     def vote(self, vote: VoteRow) -> int:
+        """Record a vote; return its number."""
         if len(self.rows) >= _MOST:
             raise LedgerError(f"{self.path} holds {_MOST:,} votes and takes no more; adopt the folder.")
         self._write([*self.rows, vote])
         return len(self.rows) - 1
 
     def votes(self) -> dict[int, VoteRow]:
+        """The votes that were not taken back by their numbers, oldest first."""
         return {number: row for number, row in enumerate(self.rows) if not row.is_undone}
 
     def take_back(self, number: int) -> None:
+        """Mark a vote as taken back."""
         self._write([replace(row, is_undone=row.is_undone or i == number) for i, row in enumerate(self.rows)])
 
     def _write(self, rows: list[VoteRow]) -> None:
@@ -68,7 +63,7 @@ class _Beside:
 
 
 @contextmanager
-def votes_kept(folder: Path, *, adopt: bool = False) -> Iterator[VoteKeeper]:
+def votes_kept(folder: Path, *, adopt: bool = False) -> Iterator[MeasureLedger | _Beside]:
     """Hold the votes of a run for writing. adopt: take over a folder that was made elsewhere first.
 
     Raises LedgerError.

@@ -218,12 +218,27 @@ def matrix(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+def _with(page: str, mark: str, text: str, *, is_part: bool = False) -> str:
+    """`page` with `text` between the marks; is_part: only the rows that `text` has are replaced."""
+    start, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->\n"
+    head, rest = page.split(start)
+    if is_part:
+        rows = {line.split(" | ")[0]: line for line in text.split("\n")}
+        text = "\n".join(rows.get(line.split(" | ")[0], line) for line in rest.split(end)[0].split("\n")[:-1])
+    return head + start + text + "\n" + end + rest.split(end)[1]
+
+
 def main() -> int:
     """Draw, print and write. Returns 1 where a case is beyond its bounds for no named reason."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("goldens", nargs="+", type=Path)
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put both tables between the marks of this page")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="put both tables between the marks of this page; with --only the rows of these",
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     results: list[Result] = []
@@ -237,11 +252,8 @@ def main() -> int:
     print(f"{held} hold of {drawn} drawn; {len(results) - drawn} refused")
     if options.write:
         page = options.write.read_text(encoding="utf-8")
-        for mark, text in (("matrix", matrix(results)), ("cases", table(results))):
-            start, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->\n"
-            head, rest = page.split(start)
-            page = head + start + text + "\n" + end + rest.split(end)[1]
-        options.write.write_text(page, encoding="utf-8")
+        page = _with(page, "cases", table(results), is_part=bool(options.only))
+        options.write.write_text(page if options.only else _with(page, "matrix", matrix(results)), encoding="utf-8")
     return int(any(not (r.holds or r.refused or r.name in NAMED) for r in results))
 
 

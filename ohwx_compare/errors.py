@@ -22,7 +22,8 @@ OhwxError
 ├── MeasureError             weights or photographs that nothing can be measured with
 ├── HostError                the host generated something other than what was asked for
 │   ├── SkippedError         the user skipped what was being generated
-│   └── OtherBytesError      a checkpoint file that is not the one its sample took it for
+│   ├── OtherBytesError      a checkpoint file that is not the one its sample took it for
+│   └── WorkerGoneError      a worker that is no longer there
 ├── OutOfMemoryError         more was asked for at once than the device has memory for
 ├── TrainingError            a training that cannot continue
 ├── NotHereError             a file or run that was requested over HTTP and does not exist
@@ -58,6 +59,7 @@ __all__ = [
     "UnknownNameError",
     "UnsafePickleError",
     "UnsupportedKeyError",
+    "WorkerGoneError",
     "WrongCheckpointError",
     "sentence_of",
 ]
@@ -159,6 +161,10 @@ class SkippedError(HostError):
 
 class OtherBytesError(HostError):
     """A checkpoint file that is not the one its sample took it for."""
+
+
+class WorkerGoneError(HostError):
+    """A worker that is no longer there; what it had in hand is given to others."""
 
 
 class OutOfMemoryError(OhwxError):

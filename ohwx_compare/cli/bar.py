@@ -27,6 +27,7 @@ from ohwx_compare.core.events import (
     Skipped,
     Started,
     Step,
+    Told,
 )
 
 __all__ = ["Bar", "clock"]
@@ -87,7 +88,7 @@ class Bar:
             self.label = event.words
         elif isinstance(event, Encoding):
             self.encode(event)
-        elif isinstance(event, Adopted):
+        elif isinstance(event, Adopted | Told):
             self.say(event.words)
         elif isinstance(event, Missed):
             self.say(f"step {event.step}: the {event.what} failed: {event.error}")

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
+from ohwx_compare.cli.drawing import add_ray_flags, drawing
 from ohwx_compare.cli.importing import importing
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import (
@@ -18,18 +19,15 @@ from ohwx_compare.cli.options import (
     at_least_1,
     checkpoint_map,
     detectors_asked,
-    interruption,
     known_hashes,
-    native_host,
-    require_device,
     require_folder,
     warn_of_disk,
 )
-from ohwx_compare.cli.over_api import add_api_flags, crew_of, resolve_there
+from ohwx_compare.cli.over_api import add_api_flags, crew_of
 from ohwx_compare.cli.texts import require_embeddings, texts_of, with_vae
 from ohwx_compare.compare.cost.plan import most_bytes
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.core.events import Event, Listener, Started, Step
+from ohwx_compare.core.events import Event, Listener, Started
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -48,8 +46,6 @@ from ohwx_compare.train.outside.runs import class_token_of
 from ohwx_compare.words import counted, quoted
 
 if TYPE_CHECKING:
-    from ohwx_compare.compare.host import Host
-    from ohwx_compare.compare.resolve import Resolve
     from ohwx_compare.hosts.api.crew import ApiCrew
 
 __all__ = ["add_experiment_flags", "add_flags", "experiment_of", "read_experiment", "run_experiment"]
@@ -65,6 +61,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_experiment_flags(parser)
     add_model_flags(parser)
     add_api_flags(parser)
+    add_ray_flags(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="run folder, new or to be resumed")
     parser.add_argument(
         "--adopt",
@@ -245,23 +242,18 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
     if not options.out.exists():
         warn_of_disk(most_bytes(experiment), options.out)
     bar = Bar()
-    with CtrlC(bar.say) as asked:
-        host, resolve, device = _hosted(experiment, options, crew, asked, bar)
-        try:
-            if crew:
-                crew.require(experiment)
-            result = draw(
-                experiment,
-                host,
-                cache(lambda name: find_detector(name, folders, device=device)),
-                options.out,
-                _keeping(options.out, host, bar),
-                resolve=resolve,
-                options=Options(batch=options.batch, reuse=tuple(options.reuse), adopt=options.adopt),
-            )
-        finally:
-            bar.close()
-            host.close()
+    with closing(bar), CtrlC(bar.say) as asked, drawing(experiment, options, crew, asked, bar) as by:
+        if crew:
+            crew.require(experiment)
+        result = draw(
+            experiment,
+            by.host,
+            cache(lambda name: find_detector(name, folders, device=by.device)),
+            options.out,
+            _keeping(options.out, by.linear, bar),
+            resolve=by.resolve,
+            options=Options(batch=options.batch, reuse=tuple(options.reuse), adopt=options.adopt),
+        )
     finished = open_run(options.out)
     sheets, page = write_sheets(finished), write_page(finished)
     summary = {
@@ -286,33 +278,13 @@ def run_experiment(experiment: Experiment, options: argparse.Namespace, crew: "A
     return 1 if result.failed else 0
 
 
-def _keeping(folder: Path, host: "Host", bar: Bar) -> Listener:
+def _keeping(folder: Path, linear: str, bar: Bar) -> Listener:
     """`bar`, and the run's folder keeps what multiplies in its linear layers once it took the experiment."""
-    from ohwx_compare.engine.linear import TORCH
     from ohwx_compare.hosts.run_linear import keep_linear
 
     def listen(event: Event) -> None:
         if isinstance(event, Started):
-            keep_linear(folder, getattr(host, "linear", TORCH))
+            keep_linear(folder, linear)
         bar(event)
 
     return listen
-
-
-def _hosted(
-    experiment: Experiment, options: argparse.Namespace, crew: "ApiCrew | None", asked: CtrlC, bar: Bar
-) -> "tuple[Host, Resolve, str]":
-    """Who draws, what finds its checkpoints, and the device on which faces are found."""
-    stand_ins = checkpoint_map(options.checkpoint_map)
-    if crew:
-        from ohwx_compare.hosts.native import default_device
-
-        require_device(options.device)
-        crew.asks = lambda: interruption(asked)
-        return crew, resolve_there(crew, stand_ins), options.device or default_device().type
-    from ohwx_compare.compare.face_pass import jobs_of
-
-    hashes = known_hashes(options, bar)
-    host = native_host(options, asked, lambda count: bar(Step(count)), hashes)
-    host.plan = jobs_of(experiment.cells())
-    return host, in_folder(options.checkpoints, stand_ins, hashes), host.device.type

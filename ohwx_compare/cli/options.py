@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
-from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.core.events import Listener
 from ohwx_compare.core.request.face import CASCADE, FaceSettings
 from ohwx_compare.core.request.hires import UPSCALER_FOLDERS
@@ -21,6 +20,7 @@ from ohwx_compare.words import quoted
 
 if TYPE_CHECKING:  # loads torch, which --help does without
     from ohwx_compare.cli.interrupt import CtrlC
+    from ohwx_compare.hosts.machines.native_station import NativeSettings
     from ohwx_compare.hosts.native import NativeHost
 
 __all__ = [
@@ -28,10 +28,12 @@ __all__ = [
     "at_least_1",
     "checkpoint_map",
     "detectors_asked",
+    "devices_of",
     "folders_of_detectors",
     "interruption",
     "known_hashes",
     "native_host",
+    "native_settings",
     "require_device",
     "require_folder",
     "settle",
@@ -64,7 +66,10 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="VAE to use instead of the checkpoint's own, and for the one that an infotext names",
     )
     parser.add_argument(
-        "--device", default=None, help="where to compute: cpu, cuda, cuda:1, ... (default: cuda where there is one)"
+        "--device",
+        default=None,
+        help="where to compute: cpu, cuda, cuda:1, ... (default: cuda where there is one); `ohwx compare` shares a run "
+        "out among several: cuda:0,cuda:1",
     )
     parser.add_argument(
         "--dtype",
@@ -230,51 +235,59 @@ def known_hashes(options: argparse.Namespace, tell: Listener = lambda event: Non
     return Hashes(cache_folder(), trusts_samples=options.trust_sample, tell=tell)
 
 
+def native_settings(options: argparse.Namespace) -> "NativeSettings":
+    """Return our own engine as the flags say, as values. Raises HostError for a device that is not here."""
+    from ohwx_compare.compare.shelf import run_folders
+    from ohwx_compare.engine.linear import TORCH
+    from ohwx_compare.hosts.machines.native_station import NativeSettings
+    from ohwx_compare.hosts.native import Beside
+    from ohwx_compare.hosts.run_linear import linear_of_run
+
+    devices = devices_of(options.device)
+    for device in devices:
+        require_device(device)
+    settings = NativeSettings(
+        checkpoints=options.checkpoints,
+        device=devices[0],
+        dtype=options.dtype,
+        beside=Beside(options.vae, options.vaes, options.loras, options.embeddings, options.upscalers),
+        stand_ins=tuple(checkpoint_map(options.checkpoint_map).items()),
+        trusts_samples=options.trust_sample,
+        detectors=tuple(detectors_asked(options, ())[0]),
+        compiles=options.compile,
+        accumulates_fast=options.fast_accumulation,
+    )
+    lenders = run_folders(getattr(options, "reuse", ()))
+    kernel = linear_of_run([*filter(None, [options.out]), *lenders], settings.torch_device, options.linear)
+    return replace(settings, linear=TORCH if options.compile else kernel)  # what is compiled has kernels of its own
+
+
 def native_host(
     options: argparse.Namespace, asked: "CtrlC", on_step: Callable[[int], None], hashes: Hashes
 ) -> "NativeHost":
     """Return our own engine as the flags say; Ctrl-C becomes "finish this cell".
 
-    Raises HostError for a device or a way to compute that is not here, CheckpointError for a VAE that cannot be read.
+    Raises HostError for a device or a way to compute that is not here, ExperimentError for several devices,
+    CheckpointError for a VAE that cannot be read.
     """
-    import torch
+    if len(devices_of(options.device)) > 1:
+        raise ExperimentError(f"--device {options.device} names several; `ohwx compare` alone shares its work out.")
+    from ohwx_compare.engine.cuda_settings import cuda_words
 
-    from ohwx_compare.compare.shelf import run_folders
-    from ohwx_compare.engine.compiled import require_compiler
-    from ohwx_compare.engine.cuda_settings import accumulate_fast, cuda_words
-    from ohwx_compare.engine.linear import TORCH
-    from ohwx_compare.hosts.native import Beside, NativeHost, default_device
-    from ohwx_compare.hosts.run_linear import linear_of_run
-
-    require_device(options.device)
-    device = torch.device(options.device) if options.device else default_device()
-    lenders = run_folders(getattr(options, "reuse", ()))
-    host = NativeHost(
-        [options.checkpoints],
-        device=device,
-        dtype=getattr(torch, options.dtype) if options.dtype else None,
-        beside=Beside(
-            options.vae,
-            options.vaes,
-            options.loras,
-            options.embeddings,
-            options.upscalers,
-            resolve=in_folder(options.checkpoints, checkpoint_map(options.checkpoint_map), hashes),
-        ),
-        interruption=lambda: interruption(asked),
-        on_step=on_step,
-        hashes=hashes,
-    )
-    if options.fast_accumulation:
-        accumulate_fast(device, host.dtype)
-    if options.compile:
-        require_compiler(device, cache_folder())
-    host.compiles = options.compile
-    kernel = linear_of_run([*filter(None, [options.out]), *lenders], device, options.linear)
-    host.linear = TORCH if options.compile else kernel  # what is compiled has kernels of its own
-    if told := cuda_words(device):
+    host = native_settings(options).host(hashes, lambda: interruption(asked), on_step)
+    if told := cuda_words(host.device):
         print(f"ohwx: {told}", file=sys.stderr)
     return host
+
+
+def devices_of(text: str | None) -> list[str | None]:
+    """The devices that --device names, each of which may come twice. Raises ExperimentError for an empty name."""
+    if text is None:
+        return [None]
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ExperimentError(f"--device {quoted(text)} has an empty name; expected one like cpu, or cuda:0,cuda:1.")
+    return [*names]
 
 
 def interruption(asked: "CtrlC") -> Interruption:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,8 @@ def add_api_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--api",
         metavar="URL[,URL...]",
-        help="have running webuis draw, started with their flag --api, as in http://127.0.0.1:7860; several share each "
-        "batch. Checkpoints, LoRAs, VAEs and upscalers are theirs; faces are found here",
+        help="have running webuis draw, started with their flag --api, as in http://127.0.0.1:7860; several share the "
+        "run. Checkpoints, LoRAs, VAEs and upscalers are theirs; faces are found here",
     )
     parser.add_argument(
         "--api-login",
@@ -55,7 +54,7 @@ def crew_of(options: argparse.Namespace) -> "ApiCrew | None":
     urls = dict.fromkeys(url.strip().rstrip("/") for url in options.api.split(",") if url.strip())
     if not urls:
         raise ExperimentError(f"--api {quoted(options.api)} names no webui; expected one like http://127.0.0.1:7860.")
-    return ApiCrew([ApiHost(Client(url, login)) for url in urls], lambda text: print(f"ohwx: {text}", file=sys.stderr))
+    return ApiCrew([ApiHost(Client(url, login)) for url in urls])
 
 
 def resolve_there(crew: "ApiCrew", stand_ins: dict[str, str]) -> Resolve:

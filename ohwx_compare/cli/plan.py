@@ -15,8 +15,9 @@ from ohwx_compare.cli.options import (
     add_model_flags,
     checkpoint_map,
     detectors_asked,
+    interruption,
     known_hashes,
-    native_host,
+    native_settings,
     require_folder,
     warn_of_disk,
 )
@@ -103,7 +104,7 @@ def _forecast(experiment: Experiment, options: argparse.Namespace) -> Forecast:
     from ohwx_compare.engine.detect import find_detector
 
     with CtrlC() as asked:
-        host = native_host(options, asked, lambda count: None, hashes)
+        host = native_settings(options).host(hashes, lambda: interruption(asked))
         find = cache(lambda name: find_detector(name, places, device=host.device.type))
         try:
             named = (tab.model for cell in experiment.cells() for tab in cell.faces)

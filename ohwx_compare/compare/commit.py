@@ -3,6 +3,8 @@
 Only the process that holds the run folder's lock has its `Commits`; a worker hands pictures in and touches no file.
 """
 
+import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +14,7 @@ from ohwx_compare.compare.drawing import DrawnPicture
 from ohwx_compare.compare.host import Loaded
 from ohwx_compare.compare.shelf import PictureRecord, Shelf, Stored
 from ohwx_compare.compare.work import BatchWork, CellKeys, Wanted
-from ohwx_compare.core.events import Failed, Image, Listener, Saved, Skipped
+from ohwx_compare.core.events import Event, Failed, Image, Listener, Saved, Skipped
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.outcome import Outcome
@@ -21,8 +23,11 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.images import pixel_digest
 from ohwx_compare.files.ledger.rows import PictureRow, Result
 from ohwx_compare.files.ledger.writer import Ledger
+from ohwx_compare.files.packed import PackedPicture
 
 __all__ = ["Commits"]
+
+_KINDS = ("drawn", "reused", "failed", "skipped")
 
 
 class Commits:
@@ -31,9 +36,16 @@ class Commits:
     def __init__(self, ledger: Ledger, shelf: Shelf, on_event: Listener):
         self.ledger, self.shelf, self.on_event = ledger, shelf, on_event
         self.results = ledger.results()
-        self.counts = dict.fromkeys(("drawn", "reused", "failed", "skipped"), 0)  # cells
+        self._turn = threading.Lock()  # of the threads that write
+        self._came: dict[int, str] = {}  # what came of each cell, one of `_KINDS`, by its number
         self._drawn: set[str] = set()  # keys of what was generated since, not adopted
         self._seen: dict[Job, dict[str, tuple[Cell, str]]] = {}  # job: pixel digest: first cell, checkpoint sha256
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Cells that were drawn, reused, failed and skipped."""
+        counts = Counter(self._came.values())
+        return {kind: counts[kind] for kind in _KINDS}
 
     def borrow(self, work: BatchWork) -> None:
         """Copy in what other folders lend of it, and look again at what a face pass will start from."""
@@ -58,13 +70,14 @@ class Commits:
             notes=drawn.notes,
             faces=drawn.faces,
         )
+        pixels = drawn.image.pixels if isinstance(drawn.image, PackedPicture) else pixel_digest(drawn.image)
         if wanted.before is None:
-            record, keys = replace(record, pixels=pixel_digest(drawn.image)), drawn.keys
+            record, keys = replace(record, pixels=pixels), drawn.keys
         else:
             before = self.shelf.get(wanted.before)
             earlier = before.record.notes
             notes = (*earlier, *(note for note in drawn.notes if note not in earlier))
-            record = replace(record, pixels=before.record.pixels, own=pixel_digest(drawn.image), notes=notes)
+            record = replace(record, pixels=before.record.pixels, own=pixels, notes=notes)
             keys = _host_keys(wanted.cell, before, loaded)
         whole = _infotext(wanted.cell, record, loaded)
         text = whole.without(EXTRA_KEY)
@@ -72,7 +85,7 @@ class Commits:
             if text.get(key) is None:
                 text = text.with_value(key, value)
         text = text.with_value(EXTRA_KEY, whole.get(EXTRA_KEY))  # the longest last
-        stored = self.shelf.put(wanted.name, drawn.image, render(text), record)
+        stored = self.shelf.put(wanted.name, drawn.image, render(text), record, pixels)
         self._drawn.add(record.key)
         self.on_event(Saved(stored.path))
 
@@ -83,6 +96,8 @@ class Commits:
         """
         before, last = self.shelf.get(keys.before), self.shelf.get(keys.last)
         record, is_new = last.record, not self._drawn.isdisjoint((before.record.key, last.record.key))
+        with self._turn:
+            about = self._about(cell, record.pixels, loaded)
         result = Result(
             outcome=record.outcome,
             before_key=before.record.key,
@@ -93,24 +108,22 @@ class Commits:
             after_thumb=last.thumb if cell.faces else None,
             faces=record.faces,
             infotext=last.infotext,
-            notes=(*record.notes, *self._about(cell, record.pixels, loaded), *(also if is_new else ())),
+            notes=(*record.notes, *about, *(also if is_new else ())),
             seconds=seconds if is_new else None,
         )
         self.ledger.commit(cell, result, (before.written, last.written))
         self.results[cell.number] = result
         if is_new:
-            self.counts["drawn"] += 1
-            self.on_event(Image(cell.number, cell.label, result.outcome.words))
+            self._count(cell, "drawn", Image(cell.number, cell.label, result.outcome.words))
         else:
-            self.counts["reused"] += 1
-            self.on_event(Skipped(cell.number, cell.label, "its pictures are there"))
+            self._count(cell, "reused", Skipped(cell.number, cell.label, "its pictures are there"))
 
     def reuse(self, cell: Cell, sha256: str) -> None:
         """Count a cell that `is_done`; sha256: of its checkpoint file."""
         if stored := self.shelf.find(self.results[cell.number].key or ""):
-            self._seen.setdefault(cell.job, {}).setdefault(stored.record.pixels, (cell, sha256))
-        self.counts["reused"] += 1
-        self.on_event(Skipped(cell.number, cell.label, "generated before"))
+            with self._turn:
+                self._seen.setdefault(cell.job, {}).setdefault(stored.record.pixels, (cell, sha256))
+        self._count(cell, "reused", Skipped(cell.number, cell.label, "generated before"))
 
     def fail(self, cell: Cell, why: str, before_key: str | None = None) -> None:
         """Record that a cell failed, with the picture before its face pass where there is one."""
@@ -119,14 +132,23 @@ class Commits:
             result = replace(result, before=before.path, before_thumb=before.thumb, infotext=before.infotext)
             written.append(before.written)
         self.ledger.commit(cell, result, written)
-        self.counts["failed"] += 1
-        self.on_event(Failed(cell.number, cell.label, why))
+        self._count(cell, "failed", Failed(cell.number, cell.label, why))
 
     def skip(self, cells: Sequence[Cell]) -> None:
         """Count cells that the user wants left alone; nothing is recorded of them."""
-        self.counts["skipped"] += len(cells)
         for cell in cells:
-            self.on_event(Skipped(cell.number, cell.label, "skipped by the user"))
+            self._count(cell, "skipped", Skipped(cell.number, cell.label, "skipped by the user"))
+
+    def _count(self, cell: Cell, kind: str, event: Event) -> None:
+        """What came of a cell, told once: of one that was given back and is looked at again nothing is told."""
+        is_told = cell.number in self._came and kind == "reused"
+        if not is_told:
+            self._came[cell.number] = kind
+            self.on_event(event)
+
+    def is_counted(self, cell: Cell) -> bool:
+        """Whether it is known what came of the cell in this run."""
+        return cell.number in self._came
 
     def is_recorded(self, cell: Cell) -> bool:
         """Whether the ledger has the cell's pictures, of whatever checkpoint file."""

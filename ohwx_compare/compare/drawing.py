@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
@@ -11,7 +11,9 @@ from ohwx_compare.compare.face_pass import detail
 from ohwx_compare.compare.host import Checkpoint, Host, Loaded
 from ohwx_compare.compare.work import Wanted
 from ohwx_compare.core.experiment.outcome import FaceRecord, Outcome
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import CheckpointError, HostError, OhwxError, OtherBytesError
+from ohwx_compare.files.packed import PackedPicture
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
@@ -23,7 +25,7 @@ __all__ = ["DrawnPicture", "HostWorker", "Worker"]
 class DrawnPicture:
     """A picture as a worker gives it back."""
 
-    image: Image.Image  # RGB
+    image: Image.Image | PackedPicture  # RGB, packed already or not
     outcome: Outcome
     notes: tuple[str, ...] = ()  # of this picture alone, not those of the picture before its face pass
     keys: tuple[tuple[str, str], ...] = ()  # of its infotext, besides the job's own; of pictures from noise
@@ -31,9 +33,33 @@ class DrawnPicture:
 
 
 class Worker(Protocol):
-    """Generates with one checkpoint at a time, for the process that holds the run folder and alone commits."""
+    """Generates with one checkpoint at a time, for the process that holds the run folder and alone commits.
 
+    Where it is no longer there, whatever it is asked raises WorkerGoneError.
+    """
+
+    name: str  # as shown to people, different from every other worker's of a run
     reports_steps: bool  # it tells its steps to a listener of its own; else the run reports them, stage by stage
+
+    def equip(self, detectors: Mapping[str, "Detector"]) -> None:
+        """Be given the detectors of a run by the names that its face passes have for them."""
+        ...
+
+    def fingerprints(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+        """Of each job; see `Host.fingerprint`."""
+        ...
+
+    def besides(self, checkpoint: Checkpoint, jobs: Sequence[Job]) -> list[str]:
+        """Of each job; see `Host.beside`."""
+        ...
+
+    def sha256(self, checkpoint: Checkpoint) -> str:
+        """See `Host.sha256`."""
+        ...
+
+    def glance(self, checkpoint: Checkpoint) -> Loaded | None:
+        """See `Host.glance`."""
+        ...
 
     def use(self, checkpoint: Checkpoint) -> Loaded:
         """Load `checkpoint` and verify it. Raises CheckpointError or HostError.
@@ -60,15 +86,50 @@ class Worker(Protocol):
         """
         ...
 
+    def is_back(self) -> bool:
+        """Whether one that was gone is there again."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds; safe to call twice, and from another thread while it is at work."""
+        ...
+
 
 class HostWorker:
-    """A worker in this process: a host and the detectors, by name."""
+    """A worker in this process: a host, which its owner closes, and the detectors, by name."""
 
-    def __init__(self, host: Host, detectors: Mapping[str, "Detector"]):
-        self.host, self.detectors = host, detectors
-        self.reports_steps = host.reports_steps
+    def __init__(self, host: Host, detectors: Mapping[str, "Detector"] | None = None):
+        self.host, self.detectors = host, detectors or {}
+        self.name, self.reports_steps = host.name, host.reports_steps
         self._in_use: Loaded | None = None
         self._whole: _Whole | None = None
+
+    def equip(self, detectors: Mapping[str, "Detector"]) -> None:
+        """Take them."""
+        self.detectors = detectors
+
+    def fingerprints(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+        """The host's."""
+        return [self.host.fingerprint(job) for job in jobs]
+
+    def besides(self, checkpoint: Checkpoint, jobs: Sequence[Job]) -> list[str]:
+        """The host's."""
+        return [self.host.beside(checkpoint, job) for job in jobs]
+
+    def sha256(self, checkpoint: Checkpoint) -> str:
+        """The host's."""
+        return self.host.sha256(checkpoint)
+
+    def glance(self, checkpoint: Checkpoint) -> Loaded | None:
+        """The host's."""
+        return self.host.glance(checkpoint)
+
+    def is_back(self) -> bool:
+        """False: where this process is gone, all is."""
+        return False
+
+    def close(self) -> None:
+        """Nothing: the host is its owner's."""
 
     def use(self, checkpoint: Checkpoint) -> Loaded:
         """Load `checkpoint`. Raises what the host raises."""

@@ -34,6 +34,7 @@ from ohwx_compare.files.ledger.access import schema_in
 from ohwx_compare.files.ledger.reader import read_pictures
 from ohwx_compare.files.ledger.rows import PictureRow
 from ohwx_compare.files.ledger.schema import LEDGER_FILE, UNMARKED, unusable
+from ohwx_compare.files.packed import PackedPicture, write_packed
 
 __all__ = ["PictureRecord", "Shelf", "Stored", "file_name", "run_folders"]
 
@@ -200,16 +201,23 @@ class Shelf:
         """Its pixels, RGB. Raises ImageError."""
         return load_rgb(self.folder / stored.path)
 
-    def put(self, name: str, image: Image.Image, infotext: str, record: PictureRecord) -> Stored:
+    def put(
+        self, name: str, image: Image.Image | PackedPicture, infotext: str, record: PictureRecord, pixels: str
+    ) -> Stored:
         """Write picture and thumbnail; both are on disk on return. Raises LedgerError where they cannot be.
 
         name: without suffix. Another picture that has it already keeps it: this one gets part of its key appended.
+        pixels: the picture's digest.
         """
         path, thumb = self._paths(name, record.key)
-        self._write(thumb, lambda there: write_thumbnail(there, image))
         known = json.dumps(record.to_json(), ensure_ascii=False)
-        self._write(path, lambda there: write_png(there, image, infotext, known))
-        written = self._row(path, _own_digest(record) or pixel_digest(image))
+        if isinstance(image, PackedPicture):
+            self._write(thumb, lambda there: atomic.write_bytes(there, image.thumb))
+            self._write(path, lambda there: write_packed(there, image, infotext, known))
+        else:
+            self._write(thumb, lambda there: write_thumbnail(there, image))
+            self._write(path, lambda there: write_png(there, image, infotext, known))
+        written = self._row(path, pixels)
         stored = Stored(path=path, thumb=thumb, infotext=infotext, record=record, written=written)
         self._take(stored)
         return stored

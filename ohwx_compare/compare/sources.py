@@ -1,6 +1,7 @@
-"""Which file each checkpoint of a run is, by what the ledger recorded and by what the host knows."""
+"""Which file each checkpoint of a run is, by what the ledger recorded and by what a worker knows."""
 
-from ohwx_compare.compare.host import Checkpoint, Host, Loaded
+from ohwx_compare.compare.drawing import Worker
+from ohwx_compare.compare.host import Checkpoint, Loaded
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.ledger.rows import CheckpointRow
@@ -12,8 +13,8 @@ __all__ = ["Sources"]
 class Sources:
     """The checkpoint files of one run."""
 
-    def __init__(self, host: Host, ledger: Ledger):
-        self._host, self._ledger = host, ledger
+    def __init__(self, ledger: Ledger):
+        self._ledger = ledger
         self._rows = ledger.checkpoints()
 
     def recorded(self, ref: CheckpointRef) -> str:
@@ -21,10 +22,10 @@ class Sources:
         row = self._rows.get(str(ref))
         return row.sha256 if row else ""
 
-    def seems(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str | None:
+    def seems(self, worker: Worker, ref: CheckpointRef, checkpoint: Checkpoint) -> str | None:
         """The sha256 that the file seems to have, at the cost of a look."""
         row = self._rows.get(str(ref))
-        if seen := self._host.glance(checkpoint):
+        if seen := worker.glance(checkpoint):
             return seen.sha256
         is_row = row and row.path == str(checkpoint.path) and row.file.resembles(FileIdentity.of(checkpoint.path))
         return row.sha256 if row and is_row else None
@@ -34,9 +35,9 @@ class Sources:
         row = self._rows.get(str(ref))
         return row.sha256 if row and row.file.proves(FileIdentity.of(checkpoint.path)) else None
 
-    def sha256(self, ref: CheckpointRef, checkpoint: Checkpoint) -> str:
+    def sha256(self, worker: Worker, ref: CheckpointRef, checkpoint: Checkpoint) -> str:
         """The file's, as it is now. Raises CheckpointError where it cannot be read."""
-        return self.proven(ref, checkpoint) or self._host.sha256(checkpoint)
+        return self.proven(ref, checkpoint) or worker.sha256(checkpoint)
 
     def remember(self, ref: CheckpointRef, loaded: Loaded, before: FileIdentity) -> None:
         """Record the file that `loaded` was read from; `before` is its identity before that."""

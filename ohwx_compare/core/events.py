@@ -26,6 +26,7 @@ __all__ = [
     "Skipped",
     "Started",
     "Step",
+    "Told",
     "Validated",
 ]
 
@@ -54,6 +55,13 @@ class Step:
     """`count` sampling steps of cost are done since the last event."""
 
     count: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """A sentence about who does the work: one of several workers leaves, or joins."""
+
+    words: str
 
 
 @dataclass(frozen=True)
@@ -202,6 +210,7 @@ Event = (
     Started
     | Entered
     | Step
+    | Told
     | Hashing
     | Image
     | Saved

@@ -211,7 +211,7 @@ def _asked_by(model: Encoders, job: Job) -> Iterator[_Key]:
     if networks(job.prompt) == model.worn:
         steps = find_solver(job.sampler).calls(job.steps)
         for text in (*(part.text for part in parts(strip_tags(job.prompt)[0])), job.negative):
-            yield tuple(stage.text for stage in edits(text, steps)), _Reading.of(job)
+            yield tuple(stage.text for stage in edits(text, steps, is_old=job.old_timelines)), _Reading.of(job)
 
 
 def _entries(

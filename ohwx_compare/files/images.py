@@ -23,11 +23,14 @@ __all__ = [
     "THUMB_SIDE",
     "is_made_here",
     "is_one_colour",
+    "jpeg_bytes",
     "load_mask",
     "load_on_white",
     "load_rgb",
     "open_picture",
     "pixel_digest",
+    "png_bytes",
+    "text_chunks",
     "write_png",
     "write_result",
     "write_thumbnail",
@@ -137,8 +140,7 @@ def write_png(path: Path, image: Image.Image, infotext: str, record: str = "", *
     picture and text give the same bytes.
     Raises ImageError.
     """
-    sized = {"dpi": (dpi, dpi)} if dpi else {}
-    _write(path, image, "PNG", pnginfo=_chunks(infotext, record), compress_type=zlib.Z_RLE, **sized)
+    _write(path, lambda: png_bytes(image, text_chunks(infotext, record), dpi))
 
 
 def write_result(path: Path, image: Image.Image, infotext: str) -> None:
@@ -146,11 +148,11 @@ def write_result(path: Path, image: Image.Image, infotext: str) -> None:
 
     An empty infotext is left out. What a killed writer left of it is removed. Raises ImageError.
     """
-    chunks = _chunks(infotext) if infotext else PngInfo()
+    chunks = text_chunks(infotext) if infotext else PngInfo()
     chunks.add_text(_SOFTWARE, _NAME)
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent, path.name)
-    _write(path, image, "PNG", pnginfo=chunks)
+    _write(path, lambda: _saved(image, "PNG", pnginfo=chunks))
 
 
 def is_made_here(path: Path) -> bool:
@@ -168,12 +170,24 @@ def is_made_here(path: Path) -> bool:
 
 def write_thumbnail(path: Path, image: Image.Image, side: int = THUMB_SIDE) -> None:
     """Write `image` as JPEG, its longer side at most `side` px, whole or not at all. Raises ImageError."""
+    _write(path, lambda: jpeg_bytes(image, side))
+
+
+def png_bytes(image: Image.Image, chunks: PngInfo | None = None, dpi: int | None = None) -> bytes:
+    """A PNG of `image` as `write_png` writes it; chunks: what stands before its pixels."""
+    sized = {"dpi": (dpi, dpi)} if dpi else {}
+    return _saved(image, "PNG", pnginfo=chunks or PngInfo(), compress_type=zlib.Z_RLE, **sized)
+
+
+def jpeg_bytes(image: Image.Image, side: int = THUMB_SIDE) -> bytes:
+    """A JPEG of `image`, its longer side at most `side` px."""
     small = image.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    _write(path, small, "JPEG", quality=88)
+    return _saved(small, "JPEG", quality=88)
 
 
-def _chunks(infotext: str, record: str = "") -> PngInfo:
+def text_chunks(infotext: str, record: str = "") -> PngInfo:
+    """The chunks of a picture's infotext and record, see `write_png`."""
     chunks = PngInfo()
     for key, text in ((RECORD, record), (_KEY, infotext)):
         if _is_mistakable(text):
@@ -191,10 +205,14 @@ def _is_mistakable(text: str) -> bool:
         return False
 
 
-def _write(path: Path, image: Image.Image, kind: str, **options: object) -> None:
+def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
     memory = io.BytesIO()
+    image.save(memory, kind, **options)
+    return memory.getvalue()
+
+
+def _write(path: Path, packed: Callable[[], bytes]) -> None:
     try:
-        image.save(memory, kind, **options)
-        write_bytes(path, memory.getvalue())
+        write_bytes(path, packed())
     except OSError as error:
         raise ImageError(f"{path} cannot be written: {error}. Free some space or choose another folder.") from error

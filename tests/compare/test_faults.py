@@ -14,7 +14,7 @@ from drawing_runs import contents
 from fault_runs import Faulty, files
 from killed_run import EXPERIMENT, Detector
 
-from ohwx_compare.cli import compare, face, replay
+from ohwx_compare.cli import drawing, face, replay
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.infotext.infotext import from_job, render
 from ohwx_compare.engine import detect
@@ -42,17 +42,17 @@ def command(tmp_path, monkeypatch):
         made.device = SimpleNamespace(type="cpu")
         return made
 
-    for module in (compare, face, replay):
+    for module in (drawing, face, replay):
         monkeypatch.setattr(module, "native_host", host)
     monkeypatch.setattr(detect, "find_detector", lambda *args, **kwargs: Detector())
     experiment = replace(EXPERIMENT, axes=BOTH)
     (tmp_path / "e.json").write_text(json.dumps(experiment.to_dict()), encoding="utf-8")
-    drawing = host()
-    drawing.use(drawing.checkpoints()[0])
+    own = host()
+    own.use(own.checkpoints()[0])
     for seed in (1, 2):
         job = replace(experiment.job, seed=seed)
         text = render(from_job(job, model="a", model_hash="", faces=experiment.faces))
-        write_png(pictures / f"{seed}.png", next(iter(drawing.render([job]))).image, text)
+        write_png(pictures / f"{seed}.png", next(iter(own.render([job]))).image, text)
     given = {
         "compare": [str(tmp_path / "e.json"), "--batch", "2"],
         "face": [str(pictures)],

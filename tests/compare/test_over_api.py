@@ -10,22 +10,24 @@ from drawing_runs import PLAIN, draw
 from killed_run import EXPERIMENT
 
 from ohwx_compare.cli.main import main
-from ohwx_compare.compare.host import Interruption
+from ohwx_compare.compare import crew as crew_module
+from ohwx_compare.core.events import Told
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.outcome import Outcome
+from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.errors import CheckpointError, ExperimentError, HostError, UnknownCheckpointError, UnknownNameError
 from ohwx_compare.files.images import load_rgb
 from ohwx_compare.hosts.api.client import Client
 from ohwx_compare.hosts.api.crew import ApiCrew
 from ohwx_compare.hosts.api.host import ApiHost
-from ohwx_compare.testing.fake_host import FakeHost
+from ohwx_compare.testing.fake_host import FakeHost, Faults
 
 
 @contextmanager
-def crew(*webuis, login="", tell=lambda text: None):
+def crew(*webuis, login=""):
     with ExitStack() as stack:
         urls = [stack.enter_context(serving(webui)) for webui in webuis]
-        yield ApiCrew([ApiHost(Client(url, login)) for url in urls], tell)
+        yield ApiCrew([ApiHost(Client(url, login)) for url in urls])
 
 
 def drawn(run):
@@ -74,26 +76,44 @@ def test_seeds_in_a_row_are_one_batch(models, tmp_path):
 
 def test_a_webui_that_is_killed_leaves_its_pictures_to_the_other(models, tmp_path):
     _, here, _, _ = draw(EXPERIMENT, models, tmp_path / "here")
-    told = []
-    with crew(ApiWebui(FakeHost(models), dies_after=3), ApiWebui(FakeHost(models)), tell=told.append) as host:
-        result, there, _, _ = draw(EXPERIMENT, models, tmp_path / "there", host=host, resolve=host.resolve)
+    with crew(ApiWebui(FakeHost(models), dies_after=3), ApiWebui(FakeHost(models))) as host:
+        result, there, _, told = draw(EXPERIMENT, models, tmp_path / "there", host=host, resolve=host.resolve)
     assert (result.drawn, result.failed) == (12, 0)
     assert same(here, there)
-    assert any("draw what it leaves" in text for text in told)
+    assert any("generate what it leaves" in e.words for e in told if isinstance(e, Told))
 
 
-def test_one_that_comes_back_joins_at_the_next_checkpoint(models, tmp_path):
-    gone, stays, told = ApiWebui(FakeHost(models)), ApiWebui(FakeHost(models)), []
-    with crew(gone, stays, tell=told.append) as host:
-        first, second = host.checkpoints()[:2]
-        host.use(first)
-        gone.dies_after = 0
-        list(host.render([replace(EXPERIMENT.job, seed=seed) for seed in (1, 2, 3)]))
-        gone.dies_after, before = 10**9, gone.pictures
-        host.use(second)
-        list(host.render([replace(EXPERIMENT.job, seed=seed) for seed in range(40)]))
-    assert gone.pictures > before
-    assert any("answers again" in text for text in told)
+def test_one_that_comes_back_joins(models, tmp_path, monkeypatch):
+    monkeypatch.setattr(crew_module, "_AGAIN", 0.02)
+    gone, stays, told = ApiWebui(FakeHost(models), dies_after=1), ApiWebui(FakeHost(models)), []
+    stays.host.faults = Faults(seconds=0.05)
+
+    class Hearing(list):
+        def append(self, event):
+            super().append(event)
+            if isinstance(event, Told) and "leaves" in event.words:
+                gone.dies_after = 10**9
+
+    with crew(gone, stays) as host:
+        told = Hearing()
+        result, *_ = draw(EXPERIMENT, models, tmp_path / "out", host=host, resolve=host.resolve, told=told)
+    assert (result.drawn, result.failed) == (12, 0)
+    assert any("is there again" in e.words for e in told if isinstance(e, Told))
+
+
+def test_where_none_answers_the_run_ends_and_is_resumed(models, tmp_path):
+    _, here, _, _ = draw(EXPERIMENT, models, tmp_path / "here")
+    for count in (1, 2):
+        webuis = [ApiWebui(FakeHost(models), dies_after=2) for _ in range(count)]
+        out = tmp_path / str(count)
+        with crew(*webuis) as host:
+            with pytest.raises(HostError, match="No webui answers at"):
+                draw(EXPERIMENT, models, out, host=host, resolve=host.resolve)
+            for webui in webuis:
+                webui.dies_after = 10**9
+            result, there, _, _ = draw(EXPERIMENT, models, out, host=host, resolve=host.resolve)
+        assert result.failed == 0
+        assert same(here, there)
 
 
 def test_another_models_picture_is_an_error_of_its_cells(models, tmp_path):
@@ -109,7 +129,6 @@ def test_what_was_drawn_is_not_drawn_again(models, tmp_path):
     with crew(webui) as host:
         draw(EXPERIMENT, models, tmp_path / "out", host=host, resolve=host.resolve)
         pictures = webui.pictures
-        host.asks = lambda: Interruption.RUN_ON
         result, _, _, _ = draw(EXPERIMENT, models, tmp_path / "out", host=host, resolve=host.resolve)
     assert (result.drawn, result.reused, webui.pictures) == (0, 12, pictures)
 
@@ -163,11 +182,16 @@ def test_a_file_that_is_another_on_one_of_them_is_refused(models, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "a.safetensors").write_bytes(b"another")
+    experiment = PLAIN.with_checkpoints([CheckpointRef("a")])
     with crew(ApiWebui(FakeHost(models)), ApiWebui(FakeHost(elsewhere))) as host:
-        with pytest.raises(HostError, match=r"a\.safetensors is not the same file everywhere"):
-            host.use(host.resolve(CheckpointRef("a")))
+        result, run, _, told = draw(experiment, models, tmp_path / "out", host=host, resolve=host.resolve)
         with pytest.raises(UnknownCheckpointError):
             host.resolve(CheckpointRef("b"))
+    says = [e.words for e in told if isinstance(e, Told)]
+    assert result.failed == 0
+    assert len({parse(cell.result.infotext).get("Model hash") for cell in run.cells}) == 1
+    assert len(says) <= 1
+    assert all("a.safetensors is not the same file everywhere" in words for words in says)
 
 
 def test_a_file_of_another_name_on_one_of_them_is_refused(models, tmp_path):
@@ -193,7 +217,7 @@ def test_a_picture_without_a_hash_is_nobodys(models, tmp_path):
 
 def test_a_reference_by_hash_is_checked(models):
     with crew(ApiWebui(FakeHost(models))) as host:
-        sha256 = host.sha256(host.checkpoints()[1])
+        sha256 = host.hosts[0].sha256(host.checkpoints()[1])
         assert host.resolve(CheckpointRef("b", sha256[:10])).name == "b.safetensors"
         with pytest.raises(CheckpointError, match="another hash"):
             host.resolve(CheckpointRef("b", "0123456789"))

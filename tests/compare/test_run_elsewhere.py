@@ -14,7 +14,7 @@ from drawing_runs import PLAIN, contents, draw
 from killed_run import EXPERIMENT
 from PIL import Image, PngImagePlugin
 
-from ohwx_compare.cli import compare
+from ohwx_compare.cli import drawing
 from ohwx_compare.cli.answer import words_of
 from ohwx_compare.cli.main import main
 from ohwx_compare.compare.run import Options
@@ -92,7 +92,7 @@ def test_the_command_line_adopts_by_its_flag(models, tmp_path, monkeypatch, caps
         made.device = SimpleNamespace(type="cpu")
         return made
 
-    monkeypatch.setattr(compare, "native_host", host)
+    monkeypatch.setattr(drawing, "native_host", host)
     (tmp_path / "e.json").write_text(json.dumps(PLAIN.to_dict()), encoding="utf-8")
     line = ["compare", str(tmp_path / "e.json"), "--checkpoints", str(models), "--json", "--out"]
     assert main([*line, str(tmp_path / "whole" / "out")]) == 0

@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-from ohwx_compare.errors import ExperimentError, HostError, OutOfMemoryError
+from ohwx_compare.errors import ExperimentError, HostError, OutOfMemoryError, WorkerGoneError
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
@@ -95,7 +95,7 @@ class Client:
         return HostError(f"{self.url} answers {path} with an error ({status}): {said or 'it does not say which'}")
 
 
-class NoAnswerError(HostError):
+class NoAnswerError(WorkerGoneError):
     """A webui that is not there, or no longer."""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from ohwx_compare.compare.host import Checkpoint, Loaded, Rendered
+from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.compare.resolve import among
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext import infotext
@@ -49,12 +49,15 @@ _FLAGS = ("all_in_fp16", "no_half", "no_half_vae", "precision", "upcast_sampling
 
 
 class ApiHost:
-    """Generates with a webui that was started with its API; `crew.ApiCrew` makes a `compare.host.Host` of one or more.
+    """Generates with a webui that was started with its API; it satisfies `compare.host.Host`.
 
     A checkpoint is known by the name and the hash that the webui tells: no file of it is read here, and one that was
     overwritten under its name there is noticed only when the webui itself notices. The webui's own checkpoint is loaded
     again at the end.
     """
+
+    name = "webui over its API"
+    reports_steps = False
 
     def __init__(self, client: Client):
         """Raises HostError for a webui that does not answer, or would answer with something else than PNG."""
@@ -73,7 +76,7 @@ class ApiHost:
             splits_samplers=self.offered.splits_samplers,
         )
         self.common = {
-            "host": "webui over its API",
+            "host": self.name,
             "version": [program.get("Version"), program.get("Commit")],
             "device": "cuda" if "system" in _dictionary(memory.get("cuda", {}), "memory") else "cpu",
             "flags": {name: flags[name] for name in _FLAGS if flags.get(name)},
@@ -109,7 +112,29 @@ class ApiHost:
             return str(said)
         raise HostError(f"The webui does not tell the hash of {checkpoint.name}; start it without --no-hashing.")
 
-    def use(self, checkpoint: Checkpoint) -> Loaded:
+    def answers(self) -> bool:
+        """Whether the webui is there."""
+        try:
+            self._client.get("/sdapi/v1/options")
+        except HostError:
+            return False
+        return True
+
+    def glance(self, checkpoint: Checkpoint) -> Loaded | None:
+        """None: what a webui knows of a file is not a sample that was taken now."""
+
+    def expect(self, checkpoint: Checkpoint) -> None:
+        """Nothing: webuis read checkpoints in their own way."""
+
+    def beside(self, checkpoint: Checkpoint, job: Job) -> str:
+        """Nothing that a webui tells over its API."""
+        return ""
+
+    def interruption(self) -> Interruption:
+        """Run on: the user is here, not there."""
+        return Interruption.RUN_ON
+
+    def use(self, checkpoint: Checkpoint, *, sampled: bool = False) -> Loaded:
         """Have `checkpoint` loaded there. Raises CheckpointError or HostError."""
         self._in_use = None
         self._load(checkpoint)

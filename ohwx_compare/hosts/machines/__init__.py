@@ -1,0 +1,1 @@
+"""Many machines: processes here and actors of Ray that generate for one run."""

@@ -1,0 +1,113 @@
+"""Actors of a real Ray cluster that is started for the tests; skipped without Ray."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from drawing_runs import contents
+from test_processes import committed, draw, settings
+
+from ohwx_compare.compare.crew import Crew
+from ohwx_compare.compare.host import Checkpoint
+from ohwx_compare.errors import CheckpointError, HostError
+from ohwx_compare.hosts.machines.on_ray import ray_workers
+from ohwx_compare.hosts.native import NativeHost
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
+
+
+def test_without_ray_it_says_what_to_install(tiny, goldens, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(HostError, match="pip install ray"), ray_workers(settings(tiny, goldens), "auto"):
+        pass
+
+
+def test_no_cluster_there(tiny, goldens):
+    pytest.importorskip("ray", reason="needs `pip install ray`")
+    own = settings(tiny, goldens)
+    with pytest.raises(HostError, match="No Ray cluster answers at"), ray_workers(own, "127.0.0.1:9"):
+        pass
+
+
+@pytest.fixture(scope="module")
+def alone(tiny, goldens, tmp_path_factory):
+    out, threads = tmp_path_factory.mktemp("alone") / "out", torch.get_num_threads()
+    torch.set_num_threads(1)
+    draw(NativeHost([tiny], device="cpu"), tiny, goldens, out)
+    torch.set_num_threads(threads)
+    return contents(out)
+
+
+@pytest.mark.slow
+def test_two_actors(alone, tiny, goldens, tmp_path, monkeypatch):
+    """Their pictures are one process's, errors cross as they are; no dashboard, no statistics, loopback."""
+    ray = pytest.importorskip("ray", reason="needs `pip install ray`")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    with ray_workers(replace(settings(tiny, goldens), threads=1), "auto", 2) as crew:
+        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+        assert not ray._private.worker._global_node.webui_url
+        assert [node["NodeManagerAddress"] for node in ray.nodes()] == ["127.0.0.1"]
+        with pytest.raises(CheckpointError, match="none"):
+            crew[0].sha256(Checkpoint("none", tmp_path / "none.safetensors"))
+        assert draw(Crew(crew), tiny, goldens, tmp_path / "out").failed == 0
+    assert contents(tmp_path / "out") == alone
+
+
+def actors_of(mark: str) -> list[int]:
+    """The processes of the actors whose environment has this mark."""
+    found = []
+    for told in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            is_actor = b"ray::_RayStation" in (told.parent / "cmdline").read_bytes()
+            if is_actor and f"OHWX_RUN={mark}".encode() in (told.parent / "environ").read_bytes():
+                found.append(int(told.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc for the actors")
+@pytest.mark.parametrize("victim", ["worker", "driver"])
+def test_killed_at_random_moments(victim, alone, tiny, goldens, tmp_path, capsys):
+    """Five SIGKILLs of an actor, five of the driver: the end is an undisturbed run's, no committed cell twice."""
+    pytest.importorskip("ray", reason="needs `pip install ray`")
+    script = Path(__file__).with_name("shared_run.py")
+    chance, table = random.Random(victim), []
+    for number in range(5):
+        out, mark = tmp_path / str(number) / "out", f"{victim}{number}"
+        command = [sys.executable, str(script), str(tiny), str(goldens), str(out), "ray"]
+        own = {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1", "OHWX_RUN": mark}
+        running = subprocess.Popen(command, env={**os.environ, **own})
+        while running.poll() is None and not committed(out):
+            time.sleep(0.02)
+        time.sleep(chance.uniform(0, 1.5))
+        actors, before = actors_of(mark), committed(out)
+        if running.poll() is None:
+            os.kill(running.pid if victim == "driver" else chance.choice(actors), signal.SIGKILL)
+        status = running.wait(600)
+        assert victim == "driver" or status == 0
+        log = out.with_suffix(".log")
+        drawn = len(log.read_text().splitlines())
+        assert subprocess.run(command, env={**os.environ, **own}, check=False, timeout=600).returncode == 0
+        told = [int(line) for line in log.read_text().splitlines()]
+        assert not set(told[drawn:]) & before
+        assert contents(out) == alone
+        table.append((number, len(before), sum(count > 1 for count in Counter(told).values())))
+    with capsys.disabled():
+        print(f"\n{victim} killed: (run, cells committed before, cells committed twice) {table}")  # noqa: T201
+    assert all(twice == 0 for *_, twice in table)
+
+
+def test_ray_is_not_imported_unasked():
+    code = "import sys, ohwx_compare.hosts.machines.on_ray, ohwx_compare.cli.compare; print('ray' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

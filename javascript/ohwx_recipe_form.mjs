@@ -160,8 +160,39 @@ function recipeFields(parts, presets, form, { changed, usePreset }) {
       { className: "ohwx-more", open: Boolean(form.rest) },
       make("summary", {}, "Other settings"),
       others,
+      fieldTable(parts, presets),
     ),
   ];
+}
+
+/**
+ * Every field of a recipe with its default and meaning, to look up.
+ *
+ * @param {TrainingParts} parts
+ * @param {TrainingState} presets
+ */
+function fieldTable({ make }, { defaults, meanings }) {
+  const rows = Object.entries(defaults).map(([name, value]) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, make("code", {}, name)),
+      make("td", {}, make("code", {}, JSON.stringify(value))),
+      make("td", {}, meanings[name] ?? ""),
+    ),
+  );
+  const titles = ["Field", "Default", "Meaning"].map((title) => make("th", { scope: "col" }, title));
+  return make(
+    "details",
+    { className: "ohwx-more", id: "ohwx-recipe-meanings" },
+    make("summary", {}, "Every field, its default and meaning"),
+    make(
+      "table",
+      { className: "ohwx-fields" },
+      make("thead", {}, make("tr", {}, ...titles)),
+      make("tbody", {}, ...rows),
+    ),
+  );
 }
 
 /**

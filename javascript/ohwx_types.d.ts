@@ -342,6 +342,7 @@ export interface TrainingRun {
 /** GET ohwx/api/train. */
 export interface TrainingState extends Presets {
   words: Record<string, string>;
+  meanings: Record<string, string>;
   checkpoints: string[];
   toy: { base: string; train: string } | null;
   note: string | null;

@@ -25,7 +25,7 @@ def require_compiler(device: torch.device, cache: Path | None = None) -> None:
     if cache:
         os.environ.setdefault(_FOLDER, str(cache / "compiled"))
     if not hasattr(torch.compiler, "set_stance"):
-        raise HostError(f"torch {torch.__version__} would compile each block anew; do without, or use torch 2.6.")
+        raise HostError(f"torch {torch.__version__} would compile each block again; do without, or use torch 2.6.")
     try:
         with torch.inference_mode():
             torch.compile(torch.cos, dynamic=False)(torch.zeros(16, device=device))

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.judge.intervals import CONFIDENCE, Estimate
 from ohwx_compare.judge.student import quantile, two_sided
+from ohwx_compare.words import counted
 
 __all__ = [
     "EXACT",
@@ -84,7 +85,7 @@ def effect(values: ArrayLike) -> Effect:
     there = ~np.isnan(values)
     styles = int(there.any(1).sum())
     if np.isnan(error):
-        pairs = f"{int(there.sum())} pairs of pictures"
+        pairs = counted(int(there.sum()), "pair of pictures", "pairs of pictures")
         raise ExperimentError(f"an effect needs two styles or two seeds of one, got {pairs}: generate more seeds")
     if is_style:
         terms = mean_where(values, 1)[there.any(1)] / styles

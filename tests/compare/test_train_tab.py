@@ -75,6 +75,11 @@ def test_a_recipe_is_planned_while_it_is_typed_and_started(page, server):
     assert last(server, "ohwx/api/train/plan")["recipe"] == {**recipe, "save_every_epochs": 20}
     server.training.plan["problems"] = ["The disk has 3 GB free.", "No picture fits."]
     page.click("summary:text('Other settings')")
+    page.click("summary:text('Every field')")
+    rows = [row.split("\t") for row in page.locator("#ohwx-recipe-meanings tbody tr").all_inner_texts()]
+    told = {name: (default, meaning) for name, default, meaning in rows}
+    assert told["batch"] == ("1", "pictures in a batch")
+    assert all(meaning for _, meaning in told.values())
     page.fill("#ohwx-recipe-rest", '{"ema": 0.999}')
     plans(page, "The disk has 3 GB free.")
     assert page.locator(".ohwx-planned .ohwx-notes li").first.inner_text() == "No picture fits."

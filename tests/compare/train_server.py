@@ -13,6 +13,7 @@ from ohwx_compare.files.lock import hold
 from ohwx_compare.train.outside import controls
 from ohwx_compare.train.outside.runs import Trainings, folder_for
 from ohwx_compare.train.recipe.forms import read_pasted
+from ohwx_compare.train.recipe.meanings import MEANINGS
 from ohwx_compare.train.recipe.presets import PRESETS
 from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
 from ohwx_compare.train.run.record import recording
@@ -38,7 +39,8 @@ class Training:
             own = ("base", "train", "output", "preset")
             return {
                 "values": PRESETS, "defaults": {name: value for name, value in example.items() if name not in own},
-                "words": {"corrected": "Without the faults of sd-scripts."}, "checkpoints": ["base.safetensors"],
+                "words": {"corrected": "Without the faults of sd-scripts."}, "meanings": dict(MEANINGS),
+                "checkpoints": ["base.safetensors"],
                 "note": None, "toy": {"base": "ohwx-toy/toy.safetensors", "train": "models/ohwx-toy/pictures"},
                 "runs": self.runs.all(),
             }  # fmt: skip

@@ -15,6 +15,7 @@ from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.infotext.face_payload import from_payload
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.train.recipe.meanings import MEANINGS
 from ohwx_compare.train.recipe.presets import COMPAT, PRESETS
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -88,6 +89,13 @@ def test_every_field_stands_with_its_default(kind, page, hidden):
         if field.name not in hidden:  # refused by name
             said = [rest[0].replace("`", "") for names, rest in told if field.name in names]
             assert any(default(field) in (text, *text.split(", ")) for text in said), (field.name, default(field), said)
+
+
+def test_every_field_of_a_recipe_means_in_the_tab_what_the_page_says():
+    links = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+    page = {name: rest[-1] for names, rest in rows(read("training.md").split("## Every field")[1]) for name in names}
+    told = {name: links.sub(r"\1", page[name]).replace("`", "") for name in (field.name for field in fields(Recipe))}
+    assert told == MEANINGS
 
 
 def default(field: Any) -> str:

@@ -93,6 +93,9 @@ def test_another_file_than_the_experiment_names(models):
         ("Model hash: ", "Model hash: 0", "wrong hash"),
         ("Size: ", "VAE hash: 12ab, Size: ", "drift"),
         ("Size: ", "RNG: CPU, Size: ", "drift"),
+        ("Size: ", "VAE: other.safetensors, Size: ", "drift"),
+        ("Size: ", "Clip skip: 2, Size: ", "drift"),
+        ("Size: ", "Version: before, Size: ", "drift"),
         ("photo of ohwx man", "photo of ohwx man, {not a wildcard}", "other prompt"),
     ],
 )

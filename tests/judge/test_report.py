@@ -93,6 +93,17 @@ def test_the_json_is_json_and_its_numbers_are_numbers(judgement):
     assert {each["style"] for each in found["keep_by_weight"]} == {step / 10 for step in range(11)}
 
 
+def test_hashes_and_settings_are_told(judgement):
+    """Of each checkpoint's file, and of whatever a measure's numbers rest on."""
+    page, text = render_judgement(judgement), judgement_markdown(judgement)
+    for column, point in zip(judgement.run.columns, judgement_json(judgement)["checkpoints"], strict=True):
+        assert point["sha256"] == column.sha256
+        assert f"<code>{column.sha256[:10]}</code>" in page
+        assert f"| {column.sha256[:10]} |" in text
+    for told in (page, text):
+        assert "detector 5555555555, confidence 0.3, photographs " in told
+
+
 def test_pictures_are_linked_from_the_folder(judgement, planted):
     for path in write_judgement(judgement, judgement_markdown(judgement)):
         assert path.parent == planted

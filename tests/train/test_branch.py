@@ -42,7 +42,7 @@ def test_an_extended_run_is_the_longer_one_bit_for_bit(small):
 
 def test_without_its_last_state_a_run_is_not_extended(small):
     run(small, epochs=1)
-    with pytest.raises(TrainingError, match="no state is left to go on from to 6"):
+    with pytest.raises(TrainingError, match="no state is left to continue from to 6"):
         run(small, epochs=2)
 
 

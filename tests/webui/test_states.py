@@ -199,7 +199,7 @@ def test_img2img_without_a_face_pass_is_the_webuis_own(webui, goldens):
 
 
 def test_hires_fix_without_a_face_pass_is_the_webuis_own(webui, ask):
-    hires = webui.hires(hr_scale=2, hr_upscaler="Latent", denoising_strength=0.7)
+    hires = webui.hires(hr_scale=2, denoising_strength=0.7)
     body = {**ask(checkpoints=NAMES[1:2], faces=[]), **hires}
     override = {"override_settings": {"sd_model_checkpoint": NAMES[1]}}
     plain = webui.draw({**{k: v for k, v in body.items() if not k.startswith("script_")}, **override})

@@ -74,9 +74,10 @@ class Webui:
         return payload
 
     def hires(self, **fields):
-        """Hires fix with these fields; it fails without the modules, where those are chosen."""
+        """Hires fix with these fields, of latents where it can be; where modules are chosen, it fails without."""
+        upscaler = "Latent" if self.get("/sdapi/v1/latent-upscale-modes") else "None"
         beside = {"hr_additional_modules": ["Use same choices"]} if self.takes_modules else {}
-        return {"enable_hr": True, **fields, **beside}
+        return {"enable_hr": True, "hr_upscaler": upscaler, **fields, **beside}
 
     @property
     def is_fork(self):

@@ -9,6 +9,7 @@ const total = data.axes.reduce((count, axis) => count * axis.values.length, 1);
 
 /** @type {never[]} */
 const NONE = []; // shared by all that is not read yet
+/** @type {Record<string, number>} */
 const UNSCORED = {};
 
 /** @type {Cell[]} */

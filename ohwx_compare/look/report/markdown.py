@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ohwx_compare.judge.run.judgement import Judgement
 from ohwx_compare.judge.words import rounded
 from ohwx_compare.look.report.look_at import relative_path, to_look_at
-from ohwx_compare.look.report.numbers import judgement_json
+from ohwx_compare.look.report.numbers import judgement_json, shown_settings
 from ohwx_compare.look.report.sentences import Said
 
 __all__ = ["judgement_markdown"]
@@ -26,11 +26,12 @@ def _lines(found: Judgement) -> Iterator[str]:
     yield "## Checkpoints\n"
     names = list(found.tables)
     rows = [
-        [one["label"], "base" if one["is_base"] else one["training"] or "", _shown(one["number"], one["unit"]),
+        [one["label"], (one["sha256"] or "")[:10], "base" if one["is_base"] else one["training"] or "",
+         _shown(one["number"], one["unit"]),
          *(_with_interval(one["levels"][name]) for name in names)]
         for one in numbers["checkpoints"]
     ]  # fmt: skip
-    yield from _table(["checkpoint", "training", "shown", *names], rows)
+    yield from _table(["checkpoint", "hash", "training", "shown", *names], rows)
     yield "## Styles\n"
     yield from _styles(numbers["styles"])
     if pictures := list(to_look_at(found)):
@@ -41,9 +42,10 @@ def _lines(found: Judgement) -> Iterator[str]:
     yield "## How the numbers come about\n"
     yield from _list(said.limits)
     weights = [
-        [one["title"], str(one["version"]), one["sha256"] or "none", one["licence"]] for one in numbers["measures"]
+        [one["title"], str(one["version"]), one["sha256"] or "none", one["licence"], shown_settings(one["settings"])]
+        for one in numbers["measures"]
     ]
-    yield from _table(["measure", "version", "sha256 of the weights", "licence"], weights)
+    yield from _table(["measure", "version", "sha256 of the weights", "licence", "settings"], weights)
 
 
 def _styles(styles: Sequence[dict[str, object]]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from ohwx_compare.judge.words import line
 from ohwx_compare.look.report.look_at import relative_path
 from ohwx_compare.look.report.sentences import Said, is_aside, kept_words, opening
 
-__all__ = ["judgement_json"]
+__all__ = ["checkpoint_hashes", "judgement_json", "shown_settings"]
 
 
 def judgement_json(found: Judgement) -> dict[str, Any]:
@@ -100,6 +100,16 @@ def _kept(kept: KeptAt, found: Judgement) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def checkpoint_hashes(found: Judgement) -> dict[str, str | None]:
+    """Of each column's file the sha256, or the digits of it that are known."""
+    return {column.name: column.sha256 for column in found.run.columns}
+
+
+def shown_settings(settings: Mapping[str, object]) -> str:
+    """A measure's settings in words, hashes by their first ten digits: "detector 0123456789, confidence 0.3"."""
+    return ", ".join(f"{key} {str(value)[:10]}" for key, value in settings.items())
+
+
 def _measures(found: Judgement) -> Iterator[dict[str, Any]]:
     for table in found.tables.values():
         measure = table.scored.measure
@@ -133,7 +143,8 @@ def _style(found: Judgement, style: str) -> dict[str, Any]:
 def _point(found: Judgement, point: RunPoint) -> dict[str, Any]:
     save = point.save
     return {
-        "name": point.name, "label": point.label, "is_base": point.name in found.trained.bases,
+        "name": point.name, "label": point.label, "sha256": checkpoint_hashes(found)[point.name],
+        "is_base": point.name in found.trained.bases,
         "training": save.training if save else None, "number": save.number if save else None,
         "unit": save.unit if save else None,
         "levels": {name: _effect(level) for name, level in point.levels.items()},

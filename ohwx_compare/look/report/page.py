@@ -23,7 +23,7 @@ from ohwx_compare.judge.run.table import MeasureTable
 from ohwx_compare.judge.words import chance, rounded, scope, spanned
 from ohwx_compare.look.report.charts import Mark, forest, level_chart, scatter
 from ohwx_compare.look.report.look_at import to_look_at
-from ohwx_compare.look.report.numbers import judgement_json
+from ohwx_compare.look.report.numbers import checkpoint_hashes, judgement_json, shown_settings
 from ohwx_compare.look.report.sentences import Said, kept_words, opening
 from ohwx_compare.look.templating import asset, filled, source_hash
 
@@ -143,7 +143,9 @@ def _checkpoint(found: Judgement, point: RunPoint, names: Sequence[str]) -> tupl
     passed = point.passed
     seams, wrong = (str(len(own)) if own else "" for own in ((passed.seams, passed.wrong) if passed else ((), ())))
     training = "base" if is_base else save.training if save else ""
-    return escape(point.label), escape(training), shown, *levels, faces, copies, worse, seams, wrong
+    short = (checkpoint_hashes(found)[point.name] or "")[:10]
+    label = f'{escape(point.label)}<span class="n"><code>{escape(short)}</code></span>'
+    return label, escape(training), shown, *levels, faces, copies, worse, seams, wrong
 
 
 def _look_at(found: Judgement) -> str:
@@ -160,8 +162,9 @@ def _measures(found: Judgement) -> str:
     for one in judgement_json(found)["measures"]:
         weights = f"<code>{one['sha256'][:16]}</code>" if one["sha256"] else "none"
         outcomes = ", ".join(f"{count:,} {escape(outcome)}" for outcome, count in one["outcomes"].items())
-        rows.append((escape(one["title"]), str(one["version"]), weights, escape(one["licence"]), outcomes))
-    return _table(("measure", "version", "weights", "licence", "pictures"), rows)
+        settings = escape(shown_settings(one["settings"]))
+        rows.append((escape(one["title"]), str(one["version"]), weights, escape(one["licence"]), outcomes, settings))
+    return _table(("measure", "version", "weights", "licence", "pictures", "settings"), rows)
 
 
 def _effect(effect: Effect, form: str = "{:+.2f}") -> str:

@@ -39,8 +39,8 @@ def is_finished(plan: TrainingPlan, identity: RunIdentity) -> bool:
         )
     if steps < plan.steps and newest(folder / "state") is None:
         raise TrainingError(
-            f"{result} ended after {counted(steps, 'step')}, and no state is left to go on from to {plan.steps:,}: its "
-            "recipe did not say state_at_end. Choose another output to train anew."
+            f"{result} ended after {counted(steps, 'step')}, and no state is left to continue from to {plan.steps:,}: "
+            "its recipe did not say state_at_end. Choose another output to train again from the start."
         )
     return bool(steps == plan.steps)
 

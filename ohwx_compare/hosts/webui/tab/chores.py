@@ -11,8 +11,6 @@ from ohwx_compare.core.events import Adopting, Event, Listener, Started, Step
 from ohwx_compare.errors import ExperimentError, OhwxError
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.writer import Ledger
-from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, write_request
-from ohwx_compare.hosts.webui.request.request import Request
 from ohwx_compare.hosts.webui.tab.run_list import read_as_found
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets
@@ -104,12 +102,7 @@ def _adopt(folder: Path, tell: Listener) -> str:
 
 
 def _merge(folder: Path, other: Path, tell: Listener) -> str:
-    merged = merge_runs(folder, other, tell)
-    run, before = open_run(folder), read_saved_request(folder)
-    if before:
-        keeps = before.request.get("keep_before") is not False
-        request = Request(experiment=run.experiment, keep_before=keeps, name=folder.name)
-        write_request(folder, SavedRequest.now(request, folder, "tab", before.besides))
+    merged, run = merge_runs(folder, other, tell), open_run(folder)
     write_sheets(run)
     write_page(run)
     return merged.words

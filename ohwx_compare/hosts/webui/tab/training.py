@@ -24,6 +24,7 @@ from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.outside.runs import Trainings, class_token_of, folder_for
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.forms import read_pasted
+from ohwx_compare.train.recipe.meanings import MEANINGS
 from ohwx_compare.train.recipe.presets import PRESETS
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import quoted
@@ -51,13 +52,14 @@ class Training:
         self._planning = Turn()
 
     def state(self) -> dict[str, Any]:
-        """Presets, defaults, base checkpoints, what the toy is trained with (None without it) and all runs."""
+        """Presets, fields, base checkpoints, what the toy is trained with (None without it) and all runs."""
         example = Recipe(base="-", train="-", output="-").to_dict()
         own = ("base", "train", "output", "preset")
         return {
             "values": PRESETS,
             "defaults": {name: value for name, value in example.items() if name not in own},
             "words": dict(_WORDS),
+            "meanings": dict(MEANINGS),
             "toy": toy_training(),
             "checkpoints": checkpoint_names(),
             "note": self._note(),

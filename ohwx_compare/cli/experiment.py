@@ -94,8 +94,9 @@ def _costs(experiment: Experiment, batch: int) -> dict[str, int]:
 
 def _lines(plans: Mapping[str, "TrainingPlan"], experiments: Mapping[str, Experiment], batch: int) -> Iterator[str]:
     for name, plan in plans.items():
-        saves = ", ".join(f"{save.exposures:g}" for save in plan.saves)
-        yield f"train {name}: {counted(plan.steps, 'step')}, saved at {saves} exposures, {plan.disk_bytes / 1e9:.2f} GB"
+        exposures = ", ".join(f"{save.exposures:g}" for save in plan.saves)
+        size = f"{plan.disk_bytes / 1e9:.2f} GB"
+        yield f"train {name}: {counted(plan.steps, 'step')}, saved at exposures {exposures}, {size}"
     for name, each in experiments.items():
         costs = _costs(each, batch)
         size = f"{counted(costs['cells'], 'cell')} over {counted(costs['checkpoints'], 'checkpoint')}"

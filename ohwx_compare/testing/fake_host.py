@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
+from ohwx_compare.core.experiment.key_text import JOB_DEFAULTS
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.checkpoint import sha256
@@ -92,7 +93,7 @@ class FakeHost:
         """Generate each job by itself. Raises HostError for one that `faults.fails` names."""
         for job in jobs:
             self._work("render", job)
-            yield Rendered(_mosaic(job.width, job.height, self._drawn_with, asdict(job)))
+            yield Rendered(_mosaic(job.width, job.height, self._drawn_with, _told(asdict(job))))
 
     def inpaint(
         self, jobs: Sequence[InpaintJob], images: Sequence[Image.Image], masks: Sequence[Image.Image]
@@ -100,7 +101,7 @@ class FakeHost:
         """Replace the white of each mask by a mosaic of job, picture and mask."""
         for asked, image, mask in zip(jobs, images, masks, strict=True):
             self._work("inpaint", asked.job)
-            new = _mosaic(*image.size, self._drawn_with, asdict(asked), image.tobytes(), mask.tobytes())
+            new = _mosaic(*image.size, self._drawn_with, _told(asdict(asked)), image.tobytes(), mask.tobytes())
             yield Rendered(Image.composite(new, image, mask))
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
@@ -129,6 +130,12 @@ class FakeHost:
         if self.log:
             with self.log.open("a", encoding="utf-8") as file:
                 file.write(f"{what} {about}\n")
+
+
+def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what stands at its key default: a setting that comes later changes no picture of earlier ones."""
+    plain = {name: _told(value) if isinstance(value, dict) else value for name, value in settings.items()}
+    return {name: value for name, value in plain.items() if name not in JOB_DEFAULTS or value != JOB_DEFAULTS[name]}
 
 
 def _mosaic(width: int, height: int, *parts: object) -> Image.Image:

@@ -18,8 +18,11 @@ from ohwx_compare.engine import detect
 from ohwx_compare.errors import DetectorError, MeasureError
 from ohwx_compare.files.images import write_png
 from ohwx_compare.files.ledger.writer import Ledger
+from ohwx_compare.judge import face_sight
+from ohwx_compare.judge.references import FaceSight
 from ohwx_compare.judge.run import measures
 from ohwx_compare.judge.run.judging import judging_detector
+from ohwx_compare.judge.weights import DLIB_FACES
 
 sys.path.append(str(Path(__file__).parents[1] / "judge"))
 
@@ -40,7 +43,7 @@ def photos(tmp_path):
 def eyes(monkeypatch):
     """Faces are squares here; the weights are said to be there."""
     monkeypatch.setattr(measures, "find_face_files", lambda folders: (Path("net"), Path("points")))
-    monkeypatch.setattr(measures, "FaceReader", SimpleNamespace(load=lambda *files, device: ColourReader()))
+    monkeypatch.setattr(face_sight, "FaceReader", SimpleNamespace(load=lambda *files, device: ColourReader()))
     monkeypatch.setattr(detect, "find_detector", lambda name, folders, device: SquareDetector())
 
 
@@ -228,7 +231,10 @@ def test_a_run_without_axes_is_one_sentence(tmp_path, photos, capsys):
 def test_other_weights_than_before_are_said(run, photos, capsys, monkeypatch):
     """Scores of another network lie beside these; they are counted, and none is taken for these."""
     said(capsys, run, "--photos", photos)
-    monkeypatch.setattr(measures, "DLIB_FACES", replace(measures.DLIB_FACES, sha256="0" * 64))
+    other = replace(DLIB_FACES, sha256="0" * 64)
+    monkeypatch.setattr(
+        measures, "face_sight", lambda files, detector, **more: FaceSight(detector, ColourReader(), network=other)
+    )
     asked = []
     read = ColourReader.read
     monkeypatch.setattr(ColourReader, "read", lambda *given: asked.append(len(given[2])) or read(*given))

@@ -12,6 +12,7 @@ import pytest
 from tab_page import OWN
 
 from ohwx_compare.engine import detect
+from ohwx_compare.judge import face_sight
 from ohwx_compare.judge.run import measures
 
 sys.path.append(str(Path(__file__).parents[1] / "judge"))
@@ -25,7 +26,7 @@ JUDGE = "/ohwx/api/runs/run/judge"
 def run(webui, page, monkeypatch):
     """A planted run among the webui's; faces are squares, and the network is said to be there."""
     monkeypatch.setattr(measures, "find_face_files", lambda folders: (Path("net"), Path("points")))
-    monkeypatch.setattr(measures, "FaceReader", SimpleNamespace(load=lambda *files, device: ColourReader()))
+    monkeypatch.setattr(face_sight, "FaceReader", SimpleNamespace(load=lambda *files, device: ColourReader()))
     monkeypatch.setattr(detect, "find_detector", lambda name, folders, device: SquareDetector())
 
     def saves(base):

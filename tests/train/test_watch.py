@@ -72,7 +72,7 @@ def test_what_fails_is_told_and_training_goes_on(small, tmp_path, monkeypatch):
     def full(*args):
         raise torch.cuda.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr(samples, "decode", full)
+    monkeypatch.setattr(samples, "decode_all", full)
     path, events = run(small, **WATCHED, ema=0.7)
     assert [(event.step, event.what) for event in of(Missed, events)] == [(0, "sample"), (3, "sample"), (6, "sample")]
     assert "out of memory" in of(Missed, events)[0].error

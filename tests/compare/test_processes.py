@@ -122,6 +122,7 @@ def test_a_checkpoint_that_is_not_there_is_sent(tiny, goldens, tmp_path, monkeyp
         assert "receive" not in asked
 
 
+@pytest.mark.slow
 def test_from_the_command_line(tiny, goldens, tmp_path):
     (tmp_path / "e.json").write_text(json.dumps(SMALL.to_dict()), encoding="utf-8")
     command = [sys.executable, "-m", "ohwx_compare", "compare", str(tmp_path / "e.json"), "--device", "cpu,cpu",

@@ -348,11 +348,11 @@ def test_each_in_a_process_with_a_hard_limit(site, outside, hostile, name):
     test, name = EACH[name]
     is_folder = test.__name__.startswith(("test_a_run_folder", "test_a_training", "test_a_folders"))
     skip_unreadable(name)
-    alone(lambda told: test(site, hostile if is_folder else outside, name), seconds=10 if is_folder else 2)
-    for below in (site.runs, site.trainings):
-        for path in below.iterdir():
-            if path.name != "healthy":
-                hostile.made.append(path)
+    try:
+        alone(lambda told: test(site, hostile if is_folder else outside, name), seconds=10 if is_folder else 2)
+    finally:  # the process is gone, what it made is not
+        for below in (site.runs, site.trainings):
+            hostile.made += [path for path in below.iterdir() if path.name != "healthy"]
 
 
 def test_there_are_many_of_them():

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from drawing_runs import contents
-from killed_run import EXPERIMENT
+from phased_run import TWELVE
 
 from ohwx_compare.compare.crew import Crew
 from ohwx_compare.compare.host import Checkpoint
@@ -23,9 +23,7 @@ from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
 from ohwx_compare.compare.station import DistantWorker
 from ohwx_compare.core import events
-from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.outcome import Outcome
-from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.errors import CheckpointError, HostError, WorkerGoneError
 from ohwx_compare.files import arrivals
@@ -34,15 +32,7 @@ from ohwx_compare.hosts.machines.native_station import NativeSettings
 from ohwx_compare.hosts.machines.processes import processes
 from ohwx_compare.hosts.native import Beside, NativeHost
 
-SMALL = replace(
-    EXPERIMENT,
-    job=replace(EXPERIMENT.job, steps=2, sampler="Euler", rng="CPU"),
-    axes=(
-        Axis("checkpoint", tuple(CheckpointRef(name) for name in ("tiny_base", "tiny_reg", "tiny_noreg"))),
-        Axis("seed", (1, 2, 3, 4)),
-    ),
-    faces=(FaceSettings(model="drawn_yolov8.pt", top_k=1, denoise=0.5, steps=2),),
-)
+SMALL = replace(TWELVE, job=replace(TWELVE.job, steps=2))
 
 
 def settings(tiny, goldens):

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 from experiments import VALUES
-from fake_gradio import Component
 from fake_webui import Txt2Img, write_checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from panel_parts import AD, FILES, every_component, script_with_panel, with_adetailer
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
 from ohwx_compare.core.experiment.axis_text import axis_line, write_values
@@ -20,28 +20,6 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.toy.for_webui import put_into_webui
 
 JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
-FILES = ("one.safetensors", "two.safetensors")
-AD = {"ad_model": "face_yolov8s.pt", "ad_denoising_strength": 0.7, "ad_use_steps": True, "ad_steps": 12, "is_api": ()}
-
-
-def script_with_panel(webui):
-    script = webui.load_script()
-    script.ui(False)
-    from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS
-
-    return script, dict(zip(ARGUMENTS, script._panel.arguments, strict=True))
-
-
-def every_component(webui):
-    """The arguments' components by their names, and all of the panel by what their ids end with."""
-    made = []
-    real = Component.__init__
-    Component.__init__ = lambda self, *a, **k: (real(self, *a, **k), made.append(self))[0]
-    try:
-        _, components = script_with_panel(webui)
-    finally:
-        Component.__init__ = real
-    return components, {(c.elem_id or "").removeprefix("script_ohwx_"): c for c in made}
 
 
 def test_what_came_into_the_folders_can_be_selected_once_they_are_read_again(webui):
@@ -244,13 +222,6 @@ def seed_texts(goldens):
     return split((goldens.parent / "seed" / "infotexts.txt").read_text(encoding="utf-8"))
 
 
-def with_adetailer(webui, arguments):
-    webui.scripts_data.append(SimpleNamespace(path="extensions/adetailer/scripts/!adetailer.py"))
-    theirs = SimpleNamespace(filename="x/!adetailer.py", args_from=1, args_to=1 + len(arguments), section=None)
-    webui.runner.alwayson_scripts.append(theirs)
-    return Txt2Img(seed=7, scripts=webui.runner, script_args=[0, *arguments])
-
-
 def test_adetailers_settings_are_taken_over_and_no_face_is_done_twice(webui):
     p = with_adetailer(webui, [True, False, AD, {"ad_model": "None"}])
     _, components = script_with_panel(webui)
@@ -278,86 +249,6 @@ def test_adetailer_that_is_off_is_said(webui, arguments):
     assert components["adetailer"].visible is (arguments is not None)
     with pytest.raises(ExperimentError, match="ADetailer is not on"):
         script.run(p, json.dumps({"checkpoints": FILES, "faces": "adetailer"}))
-
-
-def test_the_estimate_is_told_in_the_panel(webui):
-    p = with_adetailer(webui, [True, False, AD])
-    script, components = script_with_panel(webui)
-    webui.runner.inputs = [Component(value=value) for value in p.script_args]
-    fields = {"prompt": "a", "neg_prompt": "", "styles": [], "steps": 20, "width": 512, "height": 512, "batch_count": 2}
-    for name, value in {**fields, "batch_size": 1, "gallery": None}.items():
-        script.after_component(Component(value=value, elem_id=f"txt2img_{name}"))
-    told = script._panel.estimate
-    components["checkpoints"].value = list(FILES)
-    components["checkpoints"].fire("change")
-    assert "<b>4 cells</b>: 4 pictures, 4 faces, 2 checkpoint loads; " in told.value
-    assert "of earlier runs" not in told.value
-    components["axis_1"].value, components["values_1"].value = "Face denoise", "0.3, 0.5"
-    components["values_1"].fire("blur")
-    assert "<b>8 cells</b>: 4 pictures, 8 faces" in told.value
-    components["adetailer"].value = True
-    script._panel.button.fire("click")
-    assert "8 faces" in told.value
-    components["adetailer"].value = False
-    for detector, words in (("gone.pt", "no face detector gone.pt"), ("opencv-frontalface", "8 faces")):
-        components["detector"].value = detector
-        components["detector"].fire("change")
-        assert words in told.value
-    components["values_1"].value = "a"
-    script._panel.button.fire("click")
-    assert "axis &#x27;face denoise&#x27; cannot take" in told.value
-    assert not webui.calls
-
-
-def test_the_folders_of_checkpoints_are_walked_once_and_not_at_each_key(webui, monkeypatch):
-    from ohwx_compare.hosts.webui import folders
-
-    walks, walk = [], folders.list_checkpoints
-    monkeypatch.setattr(folders, "list_checkpoints", lambda folder: walks.append(folder) or walk(folder))
-    components, by_id = every_component(webui)
-    from ohwx_compare.hosts.webui.request.arguments import Panel
-    from ohwx_compare.hosts.webui.request.cost import estimate_html
-
-    assert len(walks) == 1
-    for text in ("o", "on", "one"):
-        by_id["filter"].value = text
-        by_id["filter"].fire("change")
-        by_id["add_shown"].fire("click")
-        estimate_html({"steps": 20}, list(vars(Panel(checkpoints=FILES)).values()))
-    assert len(walks) == 1
-    write_checkpoint(webui.folder / "one more.safetensors", 5)
-    by_id["files_refresh"].fire("click")
-    assert "one more.safetensors" in components["checkpoints"].choices
-    assert len(walks) == 2
-    write_checkpoint(webui.folder / "new.safetensors", 6)
-    told = estimate_html({"steps": 20}, list(vars(Panel(checkpoints=("new.safetensors",))).values()))
-    assert "not found" not in told
-
-
-def test_the_estimate_knows_how_long_earlier_runs_took(webui):
-    script, _ = script_with_panel(webui)
-    script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES, "name": "first"}))
-    from ohwx_compare.hosts.webui.request.arguments import Panel
-    from ohwx_compare.hosts.webui.request.cost import estimate_html
-
-    told = estimate_html({"steps": 20}, list(vars(Panel(checkpoints=[*FILES, "gone.safetensors"])).values()))
-    assert "plus the loads, by the pace of earlier runs" in told
-    assert "not found: gone.safetensors" in told
-
-
-def test_the_estimate_leaves_out_what_the_run_folder_holds(webui):
-    script, _ = script_with_panel(webui)
-    script.run(Txt2Img(seed=7), json.dumps({"checkpoints": FILES[:1], "name": "first"}))
-    from ohwx_compare.hosts.webui.request.arguments import Panel
-    from ohwx_compare.hosts.webui.request.comparison import base_job
-    from ohwx_compare.hosts.webui.request.cost import estimate_html
-
-    job = base_job(Txt2Img(seed=7))
-    fields = {"prompt": job.prompt, "neg_prompt": job.negative, "seed": 7, "steps": job.steps, "cfg_scale": job.cfg,
-              "sampling": job.sampler, "scheduler": job.schedule, "width": job.width, "height": job.height}  # fmt: skip
-    panel = Panel(checkpoints=FILES, faces=False, name="first")
-    assert "<b>2 cells</b>: 1 picture, 1 checkpoint load;" in estimate_html(fields, list(vars(panel).values()))
-    assert "<b>2 cells</b>: 2 pictures" in estimate_html({**fields, "seed": 8}, list(vars(panel).values()))
 
 
 def test_styles_are_the_webuis(webui):

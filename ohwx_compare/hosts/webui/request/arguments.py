@@ -76,7 +76,7 @@ class TabContext:
     """What the webui's tab holds besides the picture it would generate."""
 
     styles: tuple[Style, ...] = ()  # chosen there
-    library: Mapping[str, Style] = field(default_factory=dict)  # all that the webui knows
+    known_styles: Mapping[str, Style] = field(default_factory=dict)  # all that the webui knows
     adetailer: Callable[[], Sequence[Mapping[str, Any]]] = tuple  # gives the tabs it would run, as face settings
     has_comments: bool = False  # `#` begins one in a prompt
     part: Callable[[PicturePart], Mapping[str, Any]] = lambda part: {}  # fields of its job that tell that

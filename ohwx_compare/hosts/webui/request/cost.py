@@ -50,7 +50,7 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
     count, size = (max(int(fields.get(name) or 1), 1) for name in ("batch_count", "batch_size"))
     given = TabContext(
         styles=tuple(library[name] for name in fields.get("styles") or [] if name in library),
-        library=library,
+        known_styles=library,
         adetailer=lambda: tabs_of(adetailer),
         part=_stand_in,
     )

@@ -34,7 +34,7 @@ def given_by(p: processing.StableDiffusionProcessing) -> TabContext:
     library = style_library()
     return TabContext(
         styles=known((Style(name) for name in p.styles or [] if name != "None"), library),
-        library=library,
+        known_styles=library,
         adetailer=lambda: tabs_of(adetailer_arguments(p.scripts, p.script_args)),
         has_comments=features.has_prompt_comments(),
         part=lambda part: _part_of(p, part),

@@ -43,7 +43,7 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
     asked = _object(panel.json) or _of_panel(panel)
     if unknown := sorted(set(asked) - set(_KEYS)):
         raise ExperimentError(f"ohwx compare has no {', '.join(map(repr, unknown))}; it has {', '.join(_KEYS)}.")
-    axes = _axes(asked, given.library)
+    axes = _axes(asked, given.known_styles)
     if pictures > 1 and "seed" not in [axis["kind"] for axis in axes]:
         axes.append({"kind": "seed", "values": [job.seed + i for i in range(pictures)]})
     if not any(axis["kind"] == "checkpoint" for axis in axes):
@@ -58,7 +58,7 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
         "columns": asked.get("columns", "checkpoint"),
         "styles": asked.get("styles", [asdict(style) for style in given.styles]),
         "control": asked.get("control"),
-    }, given.library)  # fmt: skip
+    }, given.known_styles)  # fmt: skip
     return Request(
         experiment=experiment.as_typed() if given.has_comments else experiment,
         keep_before=bool(asked.get("keep_before", True)),

@@ -1,7 +1,11 @@
-"""A real run that tells at any instant what it is doing, for who kills it: one byte of a shared file is its phase."""
+"""A real run that tells at any instant what it is doing, for who kills it: a shared file counts who is in each phase.
+
+Several phases at once: files are written by threads while the next pictures are drawn.
+"""
 
 import mmap
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +24,7 @@ from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.files.ledger import schema, writer
 from ohwx_compare.hosts.native import NativeHost
 
-PHASES = ("not begun", "between", "load", "render", "detect", "inpaint", "PNG write", "commit")
+PHASES = ("between", "load", "render", "detect", "inpaint", "PNG write", "commit")
 FLUSH = 0.02  # s, a hard disk's; an SSD's commits are over before a kill at a random moment finds them
 
 TWELVE = replace(
@@ -34,23 +38,33 @@ TWELVE = replace(
 )
 
 
-class Phase:
-    """The phase byte of `file`, and who sets it."""
+class Phases:
+    """The phases of the run whose file is `file`, one byte each: how many threads are in it."""
 
     def __init__(self, file: Path):
+        self.lock = threading.Lock()
         with file.open("r+b") as opened:
-            self.byte = mmap.mmap(opened.fileno(), 1)
+            self.counts = mmap.mmap(opened.fileno(), len(PHASES))
 
-    @property
-    def name(self) -> str:
-        return PHASES[self.byte[0]]
+    def names(self) -> set[str]:
+        """Those that the run is in, "between" where it is in no other; none before it has begun."""
+        found = {name for name, count in zip(PHASES, self.counts[:], strict=True) if count}
+        return found - {"between"} or found
+
+    def clear(self) -> None:
+        self.counts[:] = bytes(len(PHASES))
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        before = self.byte[0]
-        self.byte[0] = PHASES.index(name)
-        yield
-        self.byte[0] = before
+        self.count(name, 1)
+        try:
+            yield
+        finally:
+            self.count(name, -1)
+
+    def count(self, name: str, more: int) -> None:
+        with self.lock:
+            self.counts[PHASES.index(name)] += more
 
     def during(self, name: str, function):
         def timed(*arguments, **more):
@@ -63,23 +77,23 @@ class Phase:
 class PhasedHost(NativeHost):
     """The real host; each picture that it is asked for is a line in `log` first."""
 
-    def __init__(self, models: Path, phase: Phase, log: Path):
+    def __init__(self, models: Path, phases: Phases, log: Path):
         super().__init__([models], device="cpu")
-        self.phase, self.log = phase, log
+        self.phases, self.log = phases, log
 
     def use(self, checkpoint, **more):
-        with self.phase("load"):
+        with self.phases("load"):
             self.loaded = super().use(checkpoint, **more)
         return self.loaded
 
     def render(self, jobs):
         self.say("render", jobs)
-        with self.phase("render"):
+        with self.phases("render"):
             return list(super().render(jobs))
 
     def inpaint(self, jobs, images, masks):
         self.say("inpaint", [asked.job for asked in jobs])
-        with self.phase("inpaint"):
+        with self.phases("inpaint"):
             return list(super().inpaint(jobs, images, masks))
 
     def say(self, what, jobs):
@@ -89,7 +103,7 @@ class PhasedHost(NativeHost):
 
 def draw(models: Path, detectors: Path, out: Path, file: Path) -> None:
     """Draw the twelve cells into `out` on a slow disk, phases into `file`, the log beside it."""
-    phase, flush, connect = Phase(file), os.fsync, schema.connect
+    phases, flush, connect = Phases(file), os.fsync, schema.connect
 
     def slow_flush(descriptor):
         time.sleep(FLUSH)
@@ -101,11 +115,11 @@ def draw(models: Path, detectors: Path, out: Path, file: Path) -> None:
         return db
 
     os.fsync, schema.connect = slow_flush, slow_connect
-    shelf.write_png = phase.during("PNG write", shelf.write_png)
-    shelf.write_thumbnail = phase.during("PNG write", shelf.write_thumbnail)
-    writer.Ledger.commit = phase.during("commit", writer.Ledger.commit)
+    shelf.write_png = phases.during("PNG write", shelf.write_png)
+    shelf.write_thumbnail = phases.during("PNG write", shelf.write_thumbnail)
+    writer.Ledger.commit = phases.during("commit", writer.Ledger.commit)
     detector = find_detector("drawn_yolov8.pt", [detectors])
-    detector.detect = phase.during("detect", detector.detect)
-    host = PhasedHost(models, phase, file.with_suffix(".log"))
-    with phase("between"):
+    detector.detect = phases.during("detect", detector.detect)
+    host = PhasedHost(models, phases, file.with_suffix(".log"))
+    with phases("between"):
         draw_run(TWELVE, host, lambda name: detector, out, resolve=in_folder(models, {}), options=Options(batch=4))

@@ -16,7 +16,7 @@ from pathlib import Path
 import phased_run
 import pytest
 from drawing_runs import contents
-from phased_run import PHASES, Phase
+from phased_run import PHASES, Phases
 
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files import atomic
@@ -33,27 +33,27 @@ class Run:
     def __init__(self, folder: Path, tiny: Path, goldens: Path):
         folder.mkdir()
         self.out, self.file, self.log = folder / "out", folder / "phase", folder / "phase.log"
-        self.file.write_bytes(b"\0")
-        self.phase = Phase(self.file)
+        self.file.write_bytes(bytes(len(PHASES)))
+        self.phases = Phases(self.file)
         self.arguments = (tiny, goldens, self.out, self.file)
 
     def start(self, context) -> None:
         """Start; back once the run has begun."""
         self.process = context.Process(target=phased_run.draw, args=self.arguments)
         self.process.start()
-        while self.process.is_alive() and self.phase.name == "not begun":
+        while self.process.is_alive() and not self.phases.names():
             time.sleep(0.001)
 
     def finish(self) -> None:
         self.process.join(300)
         assert self.process.exitcode == 0
 
-    def kill_at(self, moment: float) -> str | None:
-        """SIGKILL `moment` s from now; the phase it hit, None if the run was over before."""
+    def kill_at(self, moment: float) -> set[str]:
+        """SIGKILL `moment` s from now; the phases it hit, none if the run was over before."""
         self.process.join(moment)
         self.process.kill()
         self.process.join()
-        return self.phase.name if self.process.exitcode else None
+        return self.phases.names() if self.process.exitcode else set()
 
     def drawn(self) -> list[str]:
         return self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
@@ -89,26 +89,25 @@ def test_killed_twenty_times(tiny, goldens, tmp_path, capsys):
     assert [c.result.outcome for c in expected[2]] == [Outcome.FACES] * 12
 
     say(f"\n12 cells in {seconds:.1f} s")
-    chance, table = random.Random(0), []
-    while len(table) < KILLS or not {phase for _, phase in table} >= MUST:
-        assert len(table) < 4 * KILLS, f"not hit: {MUST - {phase for _, phase in table}}"
-        run = Run(tmp_path / str(len(table)), tiny, goldens)
-        moment, phase = chance.uniform(0, seconds), None
+    chance, kills, hits = random.Random(0), 0, Counter()
+    while kills < KILLS or not set(hits) >= MUST:
+        assert kills < 4 * KILLS, f"not hit: {MUST - set(hits)}"
+        run, moment = Run(tmp_path / str(kills), tiny, goldens), chance.uniform(0, seconds)
         run.start(context)
-        if (phase := run.kill_at(moment)) is None:
+        if not (phases := run.kill_at(moment)):
             run.file.parent.rename(tmp_path / f"over {time.monotonic_ns()}")
             continue
         committed, before = run.committed(), run.drawn()
         left = [path.name for path in run.out.rglob("*" + atomic.UNFINISHED)]
-        run.phase.byte[0] = 0
+        run.phases.clear()
         run.start(context)
         run.finish()
         again = run.drawn()[len(before) :]
         assert not committed & set(again)
         assert not list(run.out.rglob("*" + atomic.UNFINISHED))
         assert contents(run.out) == expected
-        table.append((moment, phase))
+        kills += 1
+        hits.update(phases)
         done = f"{len(committed) // 2:2} cells committed, {len(set(before) & set(again))} pictures drawn again"
-        say(f"{len(table):3}  {moment:5.2f} s  {phase:<10} {done} {' '.join(left)}")
-    hits = Counter(phase for _, phase in table)
-    say(f"{len(table)} SIGKILLs hit: " + ", ".join(f"{name} {hits[name]}" for name in PHASES if hits[name]))
+        say(f"{kills:3}  {moment:5.2f} s  {' + '.join(sorted(phases)):<20} {done} {' '.join(left)}")
+    say(f"{kills} SIGKILLs hit: " + ", ".join(f"{name} {hits[name]}" for name in PHASES if hits[name]))

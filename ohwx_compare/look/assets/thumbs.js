@@ -1,4 +1,4 @@
-// The small pictures of the grid. Where the page is served they come many at a time: a request costs more than a picture.
+// The small pictures of the grid. Where the page is served they come many at a time: a request costs more than one.
 
 const MOST_THUMBS = 25; // of one request: what is in the window does not wait for what is near it
 
@@ -61,7 +61,12 @@ class Thumbs {
   }
 }
 
-/** As `_thumbs` in look/page_routes.py answers. @param {string} path relative to the page @returns {Promise<string[]>} */
+/**
+ * As `_thumbs` in look/page_routes.py answers.
+ *
+ * @param {string} path relative to the page
+ * @returns {Promise<string[]>} data URLs, "" for what is not there
+ */
 async function getPictures(path) {
   const answer = await fetch(path);
   if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);

@@ -17,7 +17,15 @@ from ohwx_compare.look.sheet_export import SheetWish, write_wished
 from ohwx_compare.look.sheet_style import SheetStyle
 from ohwx_compare.words import quoted
 
-__all__ = ["SheetAsked", "panel_sheet", "read_sheet", "require_each", "sheet_arguments", "sheets_of_values", "write_asked_sheets"]
+__all__ = [
+    "SheetAsked",
+    "panel_sheet",
+    "read_sheet",
+    "require_each",
+    "sheet_arguments",
+    "sheets_of_values",
+    "write_asked_sheets",
+]
 
 _EACH = "sheets"
 """The folder of the sheets of single values, in the run folder."""

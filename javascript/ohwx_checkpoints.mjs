@@ -197,7 +197,12 @@ function columnList({ make, button, keyed }, { remove, move, otherwise }) {
     });
   }
 
-  /** A finger drags too: browsers' own dragging is the mouse's on most. @param {HTMLElement} chip @param {string} name */
+  /**
+   * A finger drags too: browsers' own dragging is the mouse's on most.
+   *
+   * @param {HTMLElement} chip
+   * @param {string} name
+   */
   function followFinger(chip, name) {
     let isHeld = false;
     chip.addEventListener("pointerdown", (event) => {

@@ -66,7 +66,12 @@ class AxesPanel {
     return chip;
   }
 
-  /** A finger drags too: browsers' own dragging is the mouse's on most. @param {HTMLElement} chip @param {number} axis */
+  /**
+   * A finger drags too: browsers' own dragging is the mouse's on most.
+   *
+   * @param {HTMLElement} chip
+   * @param {number} axis
+   */
   followFinger(chip, axis) {
     let isHeld = false;
     chip.addEventListener("pointerdown", (event) => {

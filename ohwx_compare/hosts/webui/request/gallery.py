@@ -12,7 +12,7 @@ from ohwx_compare.core.infotext.infotext import extra, parse, render
 from ohwx_compare.errors import InfotextError
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.rows import Run
-from ohwx_compare.hosts.webui.request.sheets import SheetAsked, sheets_of_values
+from ohwx_compare.hosts.webui.request.sheets import AS_USUAL, SheetAsked, sheets_of_values
 
 __all__ = ["Shown", "shown"]
 
@@ -25,7 +25,7 @@ class Shown:
     infotext: str
 
 
-def shown(finished: Run, *, keep_before: bool, sheet: SheetAsked = SheetAsked()) -> list[Shown]:
+def shown(finished: Run, *, keep_before: bool, sheet: SheetAsked = AS_USUAL) -> list[Shown]:
     """The sheet, those of single values, then the cells in order, each after its face pass.
 
     The picture before it (if wanted) comes once.

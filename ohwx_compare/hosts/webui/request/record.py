@@ -10,7 +10,7 @@ from ohwx_compare.errors import ExperimentError, LedgerError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.json_file import json_text, read_object
 from ohwx_compare.hosts.webui.request.request import Request
-from ohwx_compare.hosts.webui.request.sheets import SheetAsked, read_sheet
+from ohwx_compare.hosts.webui.request.sheets import AS_USUAL, SheetAsked, read_sheet
 
 __all__ = ["SavedRequest", "read_saved_request", "request_json", "shown_of", "write_request"]
 
@@ -38,7 +38,7 @@ class SavedRequest:
 
 
 def request_json(
-    experiment: Experiment, name: str, *, keep_before: bool = True, sheet: SheetAsked = SheetAsked()
+    experiment: Experiment, name: str, *, keep_before: bool = True, sheet: SheetAsked = AS_USUAL
 ) -> dict[str, Any]:
     """An experiment as the JSON that `read_request` takes."""
     data = experiment.to_dict()
@@ -62,7 +62,7 @@ def shown_of(asked: SavedRequest | None) -> dict[str, Any]:
     try:
         sheet = read_sheet(told.get("sheet") or {})
     except ExperimentError:
-        sheet = SheetAsked()
+        sheet = AS_USUAL
     return {"keep_before": told.get("keep_before") is not False, "sheet": sheet}
 
 

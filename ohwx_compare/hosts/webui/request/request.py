@@ -13,7 +13,7 @@ from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel, TabContext
-from ohwx_compare.hosts.webui.request.sheets import SheetAsked, panel_sheet, read_sheet, require_each
+from ohwx_compare.hosts.webui.request.sheets import AS_USUAL, SheetAsked, panel_sheet, read_sheet, require_each
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
@@ -32,7 +32,7 @@ class Request:
     experiment: Experiment
     keep_before: bool  # show the pictures before the face pass too
     name: str  # of the run folder; "" gives it one
-    sheet: SheetAsked = SheetAsked()
+    sheet: SheetAsked = AS_USUAL
 
 
 def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: TabContext = TabContext()) -> Request:

@@ -18,6 +18,7 @@ from ohwx_compare.look.sheet_style import SheetStyle
 from ohwx_compare.words import quoted
 
 __all__ = [
+    "AS_USUAL",
     "SheetAsked",
     "panel_sheet",
     "read_sheet",
@@ -47,13 +48,17 @@ class SheetAsked:
 
     def to_json(self) -> dict[str, Any]:
         """What is not as usual; `read_sheet` reads it."""
-        usual = asdict(SheetAsked())
+        usual = asdict(AS_USUAL)
         return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
+
+AS_USUAL = SheetAsked()
+"""With words, as large as the pictures need, and each picture beside."""
 
 
 def read_sheet(told: object) -> SheetAsked:
     """The API's object `sheet`. Raises ExperimentError, naming what cannot be understood."""
-    usual = asdict(SheetAsked())
+    usual = asdict(AS_USUAL)
     if not isinstance(told, Mapping):
         raise ExperimentError(f"`sheet` must be an object, got {quoted(told)}.")
     if unknown := [name for name in told if name not in usual]:
@@ -94,7 +99,7 @@ def sheet_arguments(told: object) -> dict[str, Any]:
     try:
         asked = read_sheet(told)
     except ExperimentError:
-        asked = SheetAsked()
+        asked = AS_USUAL
     titles = {kind.name: kind.title for kind in KINDS.values()}
     return {
         "sheet_margin": "" if asked.margin is None else str(asked.margin),

@@ -44,7 +44,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--batch", metavar="N", type=at_least_1, default=4, help="most pictures generated together (default: 4)"
     )
     parser.add_argument("--device", help="where to compute (default: cuda where there is one)")
-    add_ray_flags(parser)
+    add_ray_flags(parser, "train and draw")
     parser.add_argument("--json", action="store_true", help="print plan or result as JSON")
     parser.set_defaults(run=run)
 

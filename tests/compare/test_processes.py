@@ -89,7 +89,7 @@ def test_a_checkpoint_that_is_not_there_is_sent(tiny, goldens, tmp_path, monkeyp
     """A process that looks elsewhere (a relative path means another folder to it) gets the bytes, once."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
-    monkeypatch.setattr(arrivals, "BLOCK", 100_000)
+    monkeypatch.setattr(arrivals, "SENT_BLOCK", 100_000)
     with processes(settings(tiny, goldens), ["cpu"]) as (there,):
         monkeypatch.chdir(tiny)
         wanted = Checkpoint("tiny_base.safetensors", Path("tiny_base.safetensors"))

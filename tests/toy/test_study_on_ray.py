@@ -19,8 +19,8 @@ def test_two_actors_carry_out_the_demo(demo, tmp_path):
     for name in ("datasets", "checkpoints", "detectors"):
         shutil.copytree(folder / name, here / name)
     shutil.copy(folder / STUDY, here)
-    command = [sys.executable, "-m", "ohwx_compare", "experiment", str(here / STUDY), "--out", str(here), "--batch", "8",
-               "--ray", "auto", "--workers", "2"]  # fmt: skip
+    given = [str(here / STUDY), "--out", str(here), "--batch", "8", "--ray", "auto", "--workers", "2"]
+    command = [sys.executable, "-m", "ohwx_compare", "experiment", *given]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,14 +1,15 @@
 """A training in a worker's process: it is begun, tells its news to who asks, and gives its files away in blocks."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
 from ohwx_compare.core.events import Event
 from ohwx_compare.errors import TrainingError
-from ohwx_compare.files.arrivals import BLOCK
+from ohwx_compare.files.arrivals import SENT_BLOCK
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.hosts.native import default_device
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
@@ -66,7 +67,7 @@ class TrainingStation:
         try:
             with path.open("rb") as file:
                 file.seek(start)
-                return file.read(BLOCK)
+                return file.read(SENT_BLOCK)
         except OSError as error:
             raise TrainingError(f"{path} cannot be read there: {error.strerror or error}.") from error
 
@@ -82,28 +83,19 @@ class _Training:
     def __init__(self, plan: TrainingPlan, device: str, threads: int | None):
         self._events: list[Event] = []
         self._is_asked, self._turn = False, threading.Lock()
-        self._result: TrainingResult | None = None
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, args=(plan, device, threads), name="training", daemon=True)
-        self._thread.start()
+        self._result = ThreadPoolExecutor(1, "training").submit(self._run, plan, device, threads)
 
     def news(self, stop: bool) -> tuple[list[Event], TrainingResult | None]:
         self._is_asked |= stop
-        has_ended = not self._thread.is_alive()
+        has_ended = self._result.done()
         with self._turn:
             told, self._events = self._events, []
-        if has_ended and self._error and not told:
-            raise self._error
-        return told, self._result if has_ended else None
+        return told, self._result.result() if has_ended and not told else None
 
-    def _run(self, plan: TrainingPlan, device: str, threads: int | None) -> None:
+    def _run(self, plan: TrainingPlan, device: str, threads: int | None) -> TrainingResult:
         if threads:
             torch.set_num_threads(threads)
-        listen: Callable[[Event], None] = self._heard
-        try:
-            self._result = train(plan, listen, lambda: self._is_asked, device)
-        except Exception as error:  # noqa: BLE001  the boundary of a thread: raised again where it was asked for
-            self._error = error
+        return train(plan, self._heard, lambda: self._is_asked, device)
 
     def _heard(self, event: Event) -> None:
         with self._turn:

@@ -3,12 +3,14 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,7 +20,7 @@ from test_processes import committed, draw, settings
 from ohwx_compare.compare.crew import Crew
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.errors import CheckpointError, HostError
-from ohwx_compare.hosts.machines.on_ray import ray_workers
+from ohwx_compare.hosts.machines.on_ray import _standing, ray_workers
 from ohwx_compare.hosts.native import NativeHost
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
@@ -35,6 +37,19 @@ def test_no_cluster_there(tiny, goldens):
     own = settings(tiny, goldens)
     with pytest.raises(HostError, match="No Ray cluster answers at"), ray_workers(own, "127.0.0.1:9"):
         pass
+
+
+def test_a_run_joins_what_was_started_for_all_and_not_another_runs_cluster(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        address = "{}:{}".format(*there.getsockname())
+        for file, found in ((None, None), (address, address), ("127.0.0.1:9", None)):
+            ray = SimpleNamespace(_private=SimpleNamespace(utils=SimpleNamespace(read_ray_address=lambda f=file: f)))
+            assert _standing(ray) == found
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        assert _standing(ray) == address
+    with pytest.raises(HostError, match="No Ray cluster answers at"):
+        _standing(ray)
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def ray_machines(
 ) -> Iterator[RayMachines]:
     """Actors of the cluster at `address`, each a worker and a trainer; all end with the block.
 
-    address: "auto": the cluster that runs on this machine, else one that is started here for the block.
+    address: "auto": the cluster that `ray start` started on this machine, else one for the block alone.
     count: of workers; None: one a GPU of the cluster, or one a machine where there is none.
     sends: a worker that lacks a checkpoint is sent it.
     Raises HostError without Ray, and where no cluster answers.
@@ -83,15 +83,35 @@ def _connected(address: str) -> Any:
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
     if address != "auto":
         _require_answer(address)
-    try:
-        ray.init(address=address, **quiet)
-    except ConnectionError as error:
-        if address != "auto":
+        try:
+            ray.init(address=address, **quiet)
+        except ConnectionError as error:
             raise HostError(f"No Ray cluster answers at {address}: {error}") from error
-        # Only so does Ray keep to 127.0.0.1 on Linux: `get_node_ip_address` of its _private/services.py.
-        ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
-        ray.init(address="local", include_dashboard=False, _node_ip_address=_HERE, **quiet)
+        return ray
+    if standing := _standing(ray):
+        ray.init(address=standing, **quiet)
+        return ray
+    # Only so does Ray keep to 127.0.0.1 on Linux: `get_node_ip_address` of its _private/services.py.
+    ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
+    ray.init(address="local", include_dashboard=False, _node_ip_address=_HERE, **quiet)
     return ray
+
+
+def _standing(ray: Any) -> str | None:
+    """The cluster that somebody started here with `ray start`, if it answers; RAY_ADDRESS goes before it.
+
+    Ray's own "auto" would also join one that another run started for itself, and that ends with that run.
+    """
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named not in ("", "auto"):
+        _require_answer(named)
+        return named
+    started: str | None = ray._private.utils.read_ray_address()
+    try:
+        _require_answer(started or "")
+    except HostError:  # it ended without a word
+        return None
+    return started
 
 
 def _require_answer(address: str) -> None:

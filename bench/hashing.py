@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from ohwx_compare.files.contents import BLOCK, read_contents
+from ohwx_compare.files.contents import read_contents
 from ohwx_compare.files.tensors import header_bytes
 
 EACH = 20_000_000  # bytes of a tensor
@@ -22,7 +22,7 @@ EACH = 20_000_000  # bytes of a tensor
 
 def bare(path: Path) -> str:
     """sha256 of the file, as any program computes it."""
-    digest, block = hashlib.sha256(), memoryview(bytearray(BLOCK))
+    digest, block = hashlib.sha256(), memoryview(bytearray(1 << 18))  # as hashlib.file_digest reads
     with path.open("rb", buffering=0) as file:
         while count := file.readinto(block):
             digest.update(block[:count])

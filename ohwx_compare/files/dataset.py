@@ -28,8 +28,8 @@ from ohwx_compare.files.regular import read_text
 from ohwx_compare.words import counted
 
 __all__ = [
-    "EXTENSIONS", "MASK_ENDS", "Dataset", "DatasetPicture", "ReadingRules", "load_alpha", "load_picture", "pixels",
-    "read_dataset",
+    "EXTENSIONS", "MASK_ENDS", "Dataset", "DatasetPicture", "PictureFolder", "ReadingRules", "load_alpha",
+    "load_picture", "pictures_in", "pixels", "read_dataset",
 ]  # fmt: skip
 
 _MODERN = frozenset({".avif", ".heic", ".heif", ".jxl"})  # pictures that not every Pillow reads
@@ -78,6 +78,19 @@ class DatasetPicture:
     caption: str
     repeats: int  # its folder's
     reg: bool = False
+    concept: int = 0  # the number of its folder's settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureFolder:
+    """Pictures that lie right in one folder."""
+
+    path: Path
+    reading: ReadingRules
+    repeats: int = 1
+    words: str = ""  # the caption of a picture without a file
+    reg: bool = False
+    concept: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,26 +182,43 @@ def pixels(image: Image.Image, placement: BucketPlacement) -> np.ndarray:
     return np.ascontiguousarray(array[top : top + height, left : left + width])
 
 
+def pictures_in(
+    folder: PictureFolder, said: tuple[list[str], list[str]], check: Callable[[], None]
+) -> Iterator[DatasetPicture]:
+    """The usable pictures of one folder, sorted by path; said: takes what is left out, and what looks odd.
+
+    check: called for each picture, in several threads; what it raises ends the reading. Raises OSError for a folder
+    that cannot be listed, ExperimentError as `read_dataset`.
+    """
+    skipped, notes = said
+    reading = folder.reading
+    inside = sorted((path for path in folder.path.iterdir() if path.is_file()), key=str)
+    files = {path.name.casefold(): path for path in inside}
+    paths = [path for path in inside if _is_picture(path) and not _is_mask(path, reading)]
+    notes += _unread(folder.path, inside, paths, (reading, check))
+    captions = [_caption(path, files, folder.words, reading) for path in paths]
+    for path, caption, seen in zip(paths, captions, _decoded(paths, reading.upright, check), strict=True):
+        if seen.error:
+            skipped.append(f"{path} is left out: {seen.error}.")
+            continue
+        if seen.frames > 1:
+            notes.append(f"{path} has {seen.frames} frames; the first is used.")
+        yield DatasetPicture(
+            path=path, size=seen.size, caption=caption, repeats=folder.repeats, reg=folder.reg, concept=folder.concept
+        )
+
+
 def _pictures(
     root: Path, reg: bool, reading: ReadingRules, said: tuple[list[str], list[str]], check: Callable[[], None]
 ) -> Iterator[DatasetPicture]:
     skipped, notes = said
     what = "regularization" if reg else "training"
     found = 0
-    for folder, repeats, words in _folders(root, what, notes):
-        inside = sorted((path for path in folder.iterdir() if path.is_file()), key=str)
-        files = {path.name.casefold(): path for path in inside}
-        paths = [path for path in inside if _is_picture(path) and not _is_mask(path, reading)]
-        notes += _unread(folder, inside, paths, (reading, check))
-        captions = [_caption(path, files, words, reading) for path in paths]
-        for path, caption, seen in zip(paths, captions, _decoded(paths, reading.upright, check), strict=True):
-            if seen.error:
-                skipped.append(f"{path} is left out: {seen.error}.")
-                continue
-            if seen.frames > 1:
-                notes.append(f"{path} has {seen.frames} frames; the first is used.")
+    for path, repeats, words in _folders(root, what, notes):
+        folder = PictureFolder(path=path, reading=reading, repeats=repeats, words=words, reg=reg)
+        for picture in pictures_in(folder, said, check):
             found += 1
-            yield DatasetPicture(path=path, size=seen.size, caption=caption, repeats=repeats, reg=reg)
+            yield picture
     if not found:
         loose = sum(1 for path in root.iterdir() if _is_picture(path))
         if loose and not skipped:

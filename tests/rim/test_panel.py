@@ -19,6 +19,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.toy.for_webui import put_into_webui
 
+NOT_OF_CELLS = {"json", "name", "keep_before", "sheet_margin", "sheet_legend", "sheet_pictures", "sheet_each"}
 JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
 
 
@@ -167,7 +168,7 @@ def test_pasting_the_sheets_infotext_restores_every_field(webui):
                   steps=int(parameters["Steps"]), sampler=parameters["Sampler"],
                   schedule=parameters["Schedule type"], cfg=float(parameters["CFG scale"]))  # fmt: skip
         again = Panel(**pasted_arguments(parameters))
-        assert set(pasted_arguments(parameters)) >= set(vars(panel)) - {"json", "name", "keep_before"}
+        assert set(pasted_arguments(parameters)) >= set(vars(panel)) - NOT_OF_CELLS
         assert read_request(list(vars(again).values()), job).experiment.cells() == experiment.cells()
 
     law()

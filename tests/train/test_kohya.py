@@ -200,7 +200,7 @@ def test_quirks(change, expected):
         ({"debiased_estimation_loss": True}, "multiplied with min_snr_gamma"),
         ({"sdxl": False}, "trains an SD 1.x model"),
         ({"sdxl": False, "sd3_checkbox": True}, "trains an SD3 model"),
-        ({"train_data_dir": "", "dataset_config": "d.toml"}, "listed in dataset_config"),
+        ({"train_data_dir": "", "dataset_config": "d.toml"}, "d.toml. cannot be read"),
         ({"save_every_n_steps": 5, "save_last_n_epochs": 3}, "saves of both kinds"),
     ],
 )

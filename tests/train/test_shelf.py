@@ -9,7 +9,8 @@ from PIL import Image
 
 from ohwx_compare.core.events import Encoding, Learned
 from ohwx_compare.train.learn import setup
-from ohwx_compare.train.learn.noise import is_mirrored, is_wordless
+from ohwx_compare.train.learn.captions import is_wordless
+from ohwx_compare.train.learn.noise import is_mirrored
 from ohwx_compare.train.learn.setup import set_up
 from ohwx_compare.train.learn.shelf import EncodedShelf
 from ohwx_compare.train.plan.plan import make_plan
@@ -69,7 +70,8 @@ def test_half_the_pictures_are_mirrored_and_some_are_wordless(small):
     recipe = Recipe.from_dict({**small, "flip": True, "caption_dropout": 0.3, "masks": "alpha"})
     ready = set_up(make_plan(recipe), "cpu")
     assert sorted(ready.latents) == [(i, way) for i in range(3) for way in (False, True)]
-    ways = [(is_mirrored(recipe, n, 0), is_wordless(recipe, n, 0)) for n in range(1, 400)]
+    (concept,), seed = ready.plan.concepts, recipe.seed
+    ways = [(is_mirrored(concept, seed, n, 0), is_wordless(concept, seed, n, 0)) for n in range(1, 400)]
     mirrored, wordless = np.mean(ways, axis=0)
     assert 0.4 < mirrored < 0.6
     assert 0.2 < wordless < 0.4

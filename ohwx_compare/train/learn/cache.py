@@ -97,8 +97,9 @@ def _computed(side: str, tokens: Tokens, compute: Callable[[], tuple[Tensor, ...
 class EncodedCaptions:
     """Captions to conditioning; what a frozen encoder makes of a chunk of tokens is computed once.
 
-    `frozen` encoders are only needed while the object is made; `trained` ones are called in every step, with gradients.
-    The encoders "l" and "g" are each in one of the two. A caption ends after `longest` tokens; None takes it whole.
+    `frozen` encoders are only needed while the object is made, if captions do not vary; `trained` ones are called in
+    every step, with gradients. The encoders "l" and "g" are each in one of the two. A caption ends after `longest`
+    tokens; None takes it whole.
     """
 
     def __init__(
@@ -109,17 +110,19 @@ class EncodedCaptions:
         device: str,
         longest: int | None = None,
         known: KnownTexts = _computed,
+        *,
+        vary: bool = False,
     ):
-        """known: gives what an encoder makes of tokens, by calling the third argument where it must be computed."""
-        self.trained, self.device = trained, torch.device(device)
-        tokenizers = {"l": tokenizer_l(), "g": tokenizer_g()}
+        """known: gives what an encoder makes of tokens, by calling the third argument where it must be computed.
 
-        def rows(caption: str, read: Callable[[str], list[int]]) -> list[Tokens]:
-            return [chunk.tokens for chunk in chunks(_literal(caption), lambda text: read(text)[:longest])]
-
-        self.rows = {caption: {side: rows(caption, read) for side, read in tokenizers.items()} for caption in captions}
+        vary: captions come that were not given here, so frozen encoders are called in every step too.
+        """
+        self.trained, self.device, self.longest = trained, torch.device(device), longest
+        self.tokenizers = {"l": tokenizer_l(), "g": tokenizer_g()}
+        self.live = frozen if vary else {}
+        self.rows = {caption: self._rows(caption) for caption in captions}
         self.known: dict[str, dict[Tokens, tuple[Tensor, ...]]] = {}
-        for side, encoder in frozen.items():
+        for side, encoder in frozen.items() if not vary else ():
             chunked = {EMPTY.tokens} | {tokens for rows in self.rows.values() for tokens in rows[side]}
             with torch.no_grad():
                 self.known[side] = {
@@ -127,8 +130,11 @@ class EncodedCaptions:
                 }
 
     def __call__(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Context (B, 77 * chunks, W) and pooled (B, P) of captions given at the start; short ones are padded."""
-        rows = [self.rows[caption] for caption in captions]
+        """Context (B, 77 * chunks, W) and pooled (B, P) of captions; short ones are padded.
+
+        Where captions do not vary, they are those given at the start.
+        """
+        rows = [self._rows(one) if self.live and one not in self.rows else self.rows[one] for one in captions]
         count = max(len(row[side]) for row in rows for side in row)
         flat = {
             side: [tokens for row in rows for tokens in row[side] + [EMPTY.tokens] * (count - len(row[side]))]
@@ -142,7 +148,16 @@ class EncodedCaptions:
     def _encode(self, side: str, tokens: list[Tokens]) -> tuple[Tensor, ...]:
         if side in self.trained:
             return self.trained[side](torch.tensor(tokens, device=self.device))
+        if side in self.live:
+            with torch.no_grad():
+                return self.live[side](torch.tensor(tokens, device=self.device))
         return tuple(torch.stack(parts) for parts in zip(*(self.known[side][one] for one in tokens), strict=True))
+
+    def _rows(self, caption: str) -> dict[str, list[Tokens]]:
+        def rows(read: Callable[[str], list[int]]) -> list[Tokens]:
+            return [chunk.tokens for chunk in chunks(_literal(caption), lambda text: read(text)[: self.longest])]
+
+        return {side: rows(read) for side, read in self.tokenizers.items()}
 
     def _one(self, encoder: EncodeTokens, tokens: Tokens) -> tuple[Tensor, ...]:
         return tuple(part[0] for part in encoder(torch.tensor([tokens], device=self.device)))

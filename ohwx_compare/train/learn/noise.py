@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ohwx_compare.train.learn.chance import normal, uniform, uniform_int
+from ohwx_compare.train.recipe.concepts import Concept
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["disturbance_of", "is_mirrored", "is_wordless", "level_of", "multires", "noise_of", "offset_strength"]
+__all__ = ["disturbance_of", "is_mirrored", "level_of", "multires", "noise_of", "offset_strength"]
 
 _HALF = 0.5
 
@@ -24,14 +25,9 @@ def level_of(recipe: Recipe, number: int, place: int) -> int:
     return uniform_int(recipe.min_timestep, recipe.max_timestep, recipe.seed, "timestep", number, place)
 
 
-def is_mirrored(recipe: Recipe, number: int, place: int) -> bool:
+def is_mirrored(concept: Concept, seed: int, number: int, place: int) -> bool:
     """Whether the picture at a place in step `number` is mirrored."""
-    return recipe.flip and uniform(recipe.seed, "mirrored", number, place) < _HALF
-
-
-def is_wordless(recipe: Recipe, number: int, place: int) -> bool:
-    """Whether the picture at a place in step `number` is shown without its caption."""
-    return bool(recipe.caption_dropout) and uniform(recipe.seed, "wordless", number, place) < recipe.caption_dropout
+    return bool(concept.flip) and uniform(seed, "mirrored", number, place) < _HALF
 
 
 def noise_of(recipe: Recipe, latents: Tensor, number: int, place: int) -> Tensor:

@@ -66,7 +66,7 @@ def _wanted(plan: TrainingPlan, shelf: EncodedShelf, encoder: tuple[str, str]) -
             content = shelf.hash_of(picture.path)
         except OSError as error:
             raise ImageError(f"{picture.path} cannot be read: {error.strerror or error}.") from error
-        for mirrored in (False, True) if plan.recipe.flip and plan.shown[i] else (False,):
+        for mirrored in (False, True) if plan.concept(i).flip and plan.shown[i] else (False,):
             reading = plan.reading.background, plan.reading.upright
             key = shelf.key(
                 "latents", *encoder, content, placed.original, placed.resized, placed.bucket, *reading, mirrored

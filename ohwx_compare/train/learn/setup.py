@@ -74,7 +74,7 @@ def set_up(
     recipe, base = plan.recipe, Path(plan.recipe.base)
     with EncodedShelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
         latents = encode_dataset(plan, device, shelf, on_picture)
-    held = torch.float32 if recipe.precision.startswith("fp32") else torch.bfloat16  # masters come from float32
+    held = held_dtype(recipe)
     rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
     parts = {part: load_part(part, base, device=device, dtype=held) for part, rate in rates.items() if rate}
     with EncodedShelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
@@ -107,6 +107,11 @@ def set_up(
     return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group, masks)
 
 
+def held_dtype(recipe: Recipe) -> torch.dtype:
+    """Of the weights as they are loaded; masters come from float32."""
+    return torch.float32 if recipe.precision.startswith("fp32") else torch.bfloat16
+
+
 def _trained(parts: dict[str, nn.Module], recipe: Recipe) -> dict[str, nn.Parameter]:
     """What learns, by its name in the file that comes of it."""
     if recipe.network is None:
@@ -126,8 +131,10 @@ def _mask(plan: TrainingPlan, masks: str, picture: int) -> np.ndarray:
 def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str, shelf: EncodedShelf) -> EncodedCaptions:
     """The captions that are needed; a frozen encoder is loaded in float32 where the shelf lacks one, run, and freed."""
     base, captions = Path(plan.recipe.base), {plan.pictures[i].caption for i in plan.needed}
-    if plan.recipe.caption_dropout:
+    if any(one.caption_dropout for one in plan.concepts):
         captions.add("")
+    vary = any(one.varies for one in plan.concepts)
+    dtype = held_dtype(plan.recipe) if vary else torch.float32  # what is encoded once is encoded exactly
     transposed = plan.recipe.compatible("pooled")
     trained: dict[str, EncodeTokens] = {}
     frozen: dict[str, EncodeTokens] = {}
@@ -135,16 +142,16 @@ def _texts(plan: TrainingPlan, parts: dict[str, nn.Module], device: str, shelf: 
     if isinstance(clip_l, ClipL):
         trained["l"] = read_l(clip_l)
     else:
-        frozen["l"] = _when_needed(lambda: read_l(load_part("clip_l", base, device=device, dtype=torch.float32)))
+        frozen["l"] = _when_needed(lambda: read_l(load_part("clip_l", base, device=device, dtype=dtype)))
     if isinstance(clip_g, ClipG):
         trained["g"] = read_g(clip_g, transposed=transposed)
     else:
         frozen["g"] = _when_needed(
-            lambda: read_g(load_part("clip_g", base, device=device, dtype=torch.float32), transposed=transposed)
+            lambda: read_g(load_part("clip_g", base, device=device, dtype=dtype), transposed=transposed)
         )
     longest = LENGTH if plan.recipe.compatible("tokens") else None
     kept = _kept(shelf, _seals(base), (torch.device(device), transposed))
-    return EncodedCaptions(sorted(captions), frozen, trained, device, longest, kept)
+    return EncodedCaptions(sorted(captions), frozen, trained, device, longest, kept, vary=vary)
 
 
 def _when_needed(load: Callable[[], EncodeTokens]) -> EncodeTokens:

@@ -22,6 +22,7 @@ __all__ = ["Course", "CourseStep", "Showable"]
 _MOST_AN_EPOCH, _MOST_SHOWN = 300_000, 2_000_000  # pictures, each time that one is shown
 _MOST_EPOCHS = 100_000
 CourseStep = tuple[tuple[int, ...], ...]  # the batches of one optimiser step, each of indices of pictures
+_Group = tuple[int, int, tuple[int, ...]]  # its number, training images shown an epoch, its reg images
 _Shown = tuple[float, int]  # when in its epoch (0..1) a picture is shown, and which
 
 
@@ -32,6 +33,7 @@ class Showable:
     bucket: Size
     repeats: int = 1
     reg: bool = False
+    group: int = 0  # shares batches, and the balance of regularization images, with its own group alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ class Course:
 
         epochs, steps: its length, one of the two.
         """
-        an_epoch = self._shown_an_epoch + (round(self.reg_ratio * self._shown_an_epoch) if self._has_reg else 0)
+        an_epoch = sum(shown + (round(self.reg_ratio * shown) if deck else 0) for _, shown, deck in self._groups)
         epochs = epochs or -(-(steps or 0) * self.batch * self.accumulation // an_epoch)
         for what, shown, most in (("epoch", an_epoch, _MOST_AN_EPOCH), ("training", an_epoch * epochs, _MOST_SHOWN)):
             if shown > most:
@@ -69,8 +71,9 @@ class Course:
         chance = Random(f"order {self.seed} {number}")
         shown = [((k + chance.random()) / self.pictures[i].repeats, i) for i in self._train
                  for k in range(self.pictures[i].repeats)]  # fmt: skip
-        reg = self._first_reg(chance) if self.first_reg else self._next_reg(number)
-        shown += [((j + chance.random()) / len(reg), i) for j, i in enumerate(reg)]
+        for of_group in self._groups:
+            reg = self._first_reg(chance, of_group) if self.first_reg else self._next_reg(number, of_group)
+            shown += [((j + chance.random()) / len(reg), i) for j, i in enumerate(reg)]
         batches = self._batches(shown)
         return tuple(batches[at : at + self.accumulation] for at in range(0, len(batches), self.accumulation))
 
@@ -89,43 +92,45 @@ class Course:
         return tuple(i for i, one in enumerate(self.pictures) if not one.reg and one.repeats > 0)
 
     @cached_property
-    def _has_reg(self) -> bool:
-        return any(one.reg for one in self.pictures)
+    def _groups(self) -> tuple[_Group, ...]:
+        """Those that train, by number."""
+        found = []
+        for group in sorted({self.pictures[i].group for i in self._train}):
+            shown = sum(self.pictures[i].repeats for i in self._train if self.pictures[i].group == group)
+            deck = (i for i, one in enumerate(self.pictures) if one.reg and one.group == group)
+            found.append((group, shown, tuple(deck)))
+        return tuple(found)
 
-    @cached_property
-    def _deck(self) -> tuple[int, ...]:
-        return tuple(i for i, one in enumerate(self.pictures) if one.reg for _ in range(one.repeats))
-
-    @cached_property
-    def _shown_an_epoch(self) -> int:
-        return sum(self.pictures[i].repeats for i in self._train)
-
-    def _next_reg(self, number: int) -> list[int]:
+    def _next_reg(self, number: int, of_group: _Group) -> list[int]:
         """This epoch's reg images: dealt from a shuffled deck, which is shuffled anew when it is used up."""
-        need = round(self.reg_ratio * self._shown_an_epoch) if self._deck else 0
+        group, shown, reg = of_group
+        deck = [i for i in reg for _ in range(self.pictures[i].repeats)]
+        need = round(self.reg_ratio * shown) if deck else 0
         start = (number - 1) * need
         dealt: list[int] = []
         while len(dealt) < need:
-            cycle, at = divmod(start + len(dealt), len(self._deck))
-            dealt += _shuffled(self._deck, Random(f"reg {self.seed} {cycle}"))[at:][: need - len(dealt)]
+            cycle, at = divmod(start + len(dealt), len(deck))
+            name = f"reg {self.seed} {cycle}" + (f" {group}" if group else "")
+            dealt += _shuffled(deck, Random(name))[at:][: need - len(dealt)]
         return dealt
 
-    def _first_reg(self, chance: Random) -> list[int]:
+    def _first_reg(self, chance: Random, of_group: _Group) -> list[int]:
         """sd-scripts' choice: in order with their repeats until there are enough, then each once more, over again."""
-        reg = [i for i, one in enumerate(self.pictures) if one.reg]
+        _, shown, reg = of_group
         taken: list[int] = []
         for i in reg:
-            if len(taken) < self._shown_an_epoch:
+            if len(taken) < shown:
                 taken += [i] * self.pictures[i].repeats
         further = (i for _ in count() for i in reg) if reg else iter(())
-        taken += islice(further, max(0, self._shown_an_epoch - len(taken)))
+        taken += islice(further, max(0, shown - len(taken)))
         return _shuffled(taken, chance)
 
     def _batches(self, shown: list[_Shown]) -> tuple[tuple[int, ...], ...]:
         """Cut each bucket into batches, in the order of showing; a batch comes when its pictures are due on average."""
-        buckets: dict[Size, list[_Shown]] = {}
+        buckets: dict[tuple[int, Size], list[_Shown]] = {}
         for one in sorted(shown):
-            buckets.setdefault(self.pictures[one[1]].bucket, []).append(one)
+            picture = self.pictures[one[1]]
+            buckets.setdefault((picture.group, picture.bucket), []).append(one)
         due = []
         for inside in buckets.values():
             for at in range(0, len(inside), self.batch):

@@ -10,6 +10,7 @@ from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_blocks
 from ohwx_compare.train.plan.blocks import unet_rate
 from ohwx_compare.train.plan.low_rank import FILE_PREFIXES, low_rank_shapes
+from ohwx_compare.train.recipe.concepts import varies
 from ohwx_compare.train.recipe.recipe import Recipe
 
 __all__ = [
@@ -36,7 +37,7 @@ Shape = tuple[int, ...]
 class Memory:
     """Bytes on the device while steps run; what the allocator keeps in reserve comes on top."""
 
-    weights: int  # of the UNet and of each text encoder that is trained; the rest is cached before the first step
+    weights: int  # of the UNet and each text encoder that is trained or reads in every step; the rest is cached before
     masters: int  # float32 copies under "fp32-master"
     gradients: int  # of all trained tensors, or of those that wait when fused
     optimizer: int
@@ -106,7 +107,8 @@ def choose_blocks(header: Header, recipe: Recipe, latents: Iterable[tuple[int, i
 def _without_activations(header: Header, recipe: Recipe) -> Memory:
     size = _BYTES[recipe.precision]
     trained = trained_shapes(header, recipe)
-    held = {rate: prefix for rate, prefix in PARTS.items() if rate == "lr_unet" or getattr(recipe, rate)}
+    live = varies(recipe)  # then text encoders read in every step
+    held = {rate: prefix for rate, prefix in PARTS.items() if rate == "lr_unet" or live or getattr(recipe, rate)}
     weights = [prod(s) for name, s in _floating(header).items() if name.startswith(tuple(held.values()))]
     numbers = [prod(shape) for shape in trained.values()]
     if recipe.network is not None:

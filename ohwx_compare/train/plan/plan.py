@@ -12,10 +12,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from ohwx_compare.core.buckets import BucketPlacement, Buckets
-from ohwx_compare.errors import ExperimentError, GeometryError
+from ohwx_compare.core.buckets import BucketPlacement
+from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.checkpoint import Header, read_header, require_sdxl
-from ohwx_compare.files.dataset import Dataset, DatasetPicture, ReadingRules, read_dataset
+from ohwx_compare.files.dataset import Dataset, DatasetPicture, ReadingRules
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.train.plan.course import Course, CourseStep, Showable
 from ohwx_compare.train.plan.estimate import Memory, choose_blocks, estimate_memory, saved_bytes, state_bytes
@@ -28,7 +28,9 @@ from ohwx_compare.train.plan.misleading import (
     output_problems,
     vae_problems,
 )
+from ohwx_compare.train.plan.reading import place_pictures, read_recipe_pictures, reading_rules
 from ohwx_compare.train.plan.saves import Save, disk_at_most, epoch_ends, find_saves, state_problems, written_bytes
+from ohwx_compare.train.recipe.concepts import Concept, concepts_of
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import counted
 
@@ -41,6 +43,7 @@ class TrainingPlan:
 
     recipe: Recipe
     reading: ReadingRules
+    concepts: tuple[Concept, ...]
     dataset: Dataset  # without the pictures that fit no bucket, and those held out
     held_out: tuple[DatasetPicture, ...]
     placements: tuple[BucketPlacement, ...]  # one a picture
@@ -112,6 +115,10 @@ class TrainingPlan:
         counts = self.pictures[picture].reg and not self.recipe.compatible("prior")
         return self.recipe.prior_loss_weight if counts else 1.0
 
+    def concept(self, picture: int) -> Concept:
+        """The settings of a picture's folder."""
+        return self.concepts[self.pictures[picture].concept]
+
     def sizes(self, picture: int) -> tuple[int, int, int, int, int, int]:
         """A picture's size embeddings: original height, width, crop top, left, target height, width."""
         return self.placements[picture].conditioning(kohya_crop=self.recipe.compatible("crop"))
@@ -177,11 +184,11 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
     """
     header = read_header(Path(recipe.base))
     require_sdxl(header)
-    reading = _reading(recipe)
-    reg = Path(recipe.reg) if recipe.reg and recipe.reg_ratio else None
-    dataset, placements = _placed(read_dataset(Path(recipe.train), reg, reading, recipe.repeats, check), recipe)
+    reading = reading_rules(recipe)
+    concepts = concepts_of(recipe)
+    dataset, placements = place_pictures(read_recipe_pictures(recipe, concepts, reading, check), concepts)
     dataset, held_out, placements = _hold_out(dataset, placements, recipe)
-    course = _course(recipe, dataset, placements)
+    course = _course(recipe, concepts, dataset, placements)
     course.require_countable(recipe.epochs, recipe.steps)
     ends = epoch_ends(recipe, course)
     saves, shown = find_saves(recipe, course, ends, len(dataset.train))
@@ -193,6 +200,7 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
     return TrainingPlan(
         recipe=recipe,
         reading=reading,
+        concepts=concepts,
         dataset=dataset,
         held_out=held_out,
         placements=placements,
@@ -223,41 +231,6 @@ def make_plan(recipe: Recipe, check: Callable[[], None] = lambda: None) -> Train
             *short,
         ),
     )
-
-
-def _reading(recipe: Recipe) -> ReadingRules:
-    return ReadingRules(
-        captions=recipe.captions,
-        caption_extensions=recipe.caption_extensions,
-        background=None if recipe.compatible("alpha") else recipe.alpha,
-        upright=not recipe.compatible("exif"),
-        masks_beside=recipe.masks == "beside",
-    )
-
-
-def _placed(dataset: Dataset, recipe: Recipe) -> tuple[Dataset, tuple[BucketPlacement, ...]]:
-    """The pictures that fit a bucket, with their places."""
-    rule = Buckets(
-        resolution=recipe.resolution,
-        smallest=recipe.bucket_min,
-        largest=recipe.bucket_max,
-        step=recipe.bucket_step,
-        no_upscale=recipe.bucket_no_upscale,
-        only_resolution=not recipe.buckets,
-    )
-    fit: dict[bool, list[DatasetPicture]] = {False: [], True: []}
-    places, skipped = [], list(dataset.skipped)
-    for picture in dataset.train + dataset.reg:
-        try:
-            places.append(rule.place(picture.size))
-        except GeometryError as error:
-            skipped.append(f"{picture.path} is left out: {error}")
-            continue
-        fit[picture.reg].append(picture)
-    if not fit[False] or (dataset.reg and not fit[True]):
-        raise ExperimentError(f"No {'training' if not fit[False] else 'regularization'} image is usable: {skipped[-1]}")
-    kept = Dataset(train=tuple(fit[False]), reg=tuple(fit[True]), skipped=tuple(skipped), notes=dataset.notes)
-    return kept, tuple(places)
 
 
 def _again(header: Header, recipe: Recipe, latents: set[tuple[int, int]]) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -303,10 +276,14 @@ def _looks(recipe: Recipe, ends: list[int], saves: tuple[Save, ...]) -> frozense
     return frozenset({0, ends[-1], *steps})
 
 
-def _course(recipe: Recipe, dataset: Dataset, placements: tuple[BucketPlacement, ...]) -> Course:
+def _course(
+    recipe: Recipe, concepts: tuple[Concept, ...], dataset: Dataset, placements: tuple[BucketPlacement, ...]
+) -> Course:
     pictures = zip(dataset.train + dataset.reg, placements, strict=False)  # what is held out comes after them
     return Course(
-        pictures=tuple(Showable(placed.bucket, picture.repeats, picture.reg) for picture, placed in pictures),
+        pictures=tuple(
+            Showable(where.bucket, one.repeats, one.reg, concepts[one.concept].group) for one, where in pictures
+        ),
         batch=recipe.batch,
         accumulation=recipe.accumulation,
         reg_ratio=recipe.reg_ratio,

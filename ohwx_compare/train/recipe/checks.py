@@ -18,7 +18,7 @@ _LONGEST_NAME = 150  # bytes of the checkpoints' name, to which a step is added
 _LAST_RATE = 1e-7  # of a polynomial (train/learn/schedule.py)
 _BLOCKS = 23  # of the UNet, as lr_blocks counts them
 _LARGEST_SIDE = 16_384  # px, as of pictures
-_TEXTS = ("base", "train", "reg", "output", "name", "vae", "masks", "from_state")
+_TEXTS = ("base", "train", "reg", "output", "name", "vae", "masks", "from_state", "caption_prefix", "caption_suffix")
 _COUNTS = (
     "repeats", "epochs", "steps", "batch", "accumulation", "keep_last", "save_every_epochs", "save_every_steps",
     "state_every", "watch_every_epochs", "watch_every_steps", "sample_steps", "schedule_cycles", "ema_every",
@@ -34,6 +34,8 @@ _WITHIN: Mapping[str, tuple[float, float, str]] = MappingProxyType({  # least, m
     "multires_iterations": (0, 100, "0 to 100"),
     "multires_discount": (0, 1, "0 to 1"),
     "caption_dropout": (0, 1, "0 to 1"),
+    "keep_tokens": (0, 10_000, "0 to 10,000"),
+    "tag_dropout": (0, 1, "0 to 1"),
     "cache_gb": (0, 1e6, "0 to 1,000,000"),
     "huber_c": (1e-9, 1e9, "a number above 0, such as 0.1"),
     "huber_scale": (1e-9, 1e9, "a number above 0, such as 1"),

@@ -13,7 +13,7 @@ class Fields:
 
     # what goes in and out
     base: str  # single-file SDXL checkpoint to start from
-    train: str  # folder of `{repeats}_{token class}` folders
+    train: str | None = None  # folder of `{repeats}_{token class}` folders; needed without `concepts`
     reg: str | None = None  # the same for regularization images; None trains without
     output: str  # run folder, made if need be
     name: str = "ohwx"  # of the checkpoints: {name}-000030.safetensors
@@ -34,6 +34,13 @@ class Fields:
     captions: str = "file-or-folder"  # "file": a caption file beside each picture is a must; "folder": none is read
     flip: bool = False  # each picture mirrored half of the time
     caption_dropout: float = 0.0  # share of the times that a picture is shown without its caption
+    shuffle: bool = False  # the parts of a caption between commas, in another order each time
+    keep_tokens: int = 0  # so many of the first parts stay in front
+    keep_tokens_separator: str | None = None  # in a caption: what stands before it, and behind a second one, stays
+    tag_dropout: float = 0.0  # share of the other parts that are left out each time
+    caption_prefix: str = ""  # words before each caption
+    caption_suffix: str = ""  # words behind each caption
+    concepts: tuple[Mapping[str, Any], ...] = ()  # folders with settings of their own, see concepts.py
     cache_gb: float = 20.0  # 1e9 bytes of encoded pictures and captions kept on the disk for the next start
     caption_extensions: tuple[str, ...] = (".txt", ".caption")  # the first that exists
 

@@ -69,13 +69,15 @@ def _other(text: str, name: str, folder: Path, without: Collection[str]) -> Impo
         if not isinstance(data, dict) or not data.keys() - _OURS:
             return None
         _require_known(data)
-        return from_kohya(data, without) if data.keys() & _THEIRS and not {"base", "train"} & data.keys() else None
+        return (
+            from_kohya(data, without, folder) if data.keys() & _THEIRS and not {"base", "train"} & data.keys() else None
+        )
     words = find_command(text)
     if words:
         return _command(words, folder, without)
     if text.lstrip().startswith(("job:", "config:", "---", "model:")):
         raise ExperimentError(f"{name} is YAML, as ai-toolkit and others write it; that is not read. Write a recipe.")
-    return from_sd_scripts(_flat(parse_toml(text)), without)
+    return from_sd_scripts(_flat(parse_toml(text)), without, folder=folder)
 
 
 def _command(words: list[str], folder: Path, without: Collection[str]) -> Imported:
@@ -94,7 +96,7 @@ def _command(words: list[str], folder: Path, without: Collection[str]) -> Import
     for key, value in options.items():
         if key in HONOURED and isinstance(value, str) and value[:1] in ("$", "%"):
             raise ExperimentError(f"{key} is {value!r}, a variable; write its value.")
-    return from_sd_scripts(options, without)
+    return from_sd_scripts(options, without, folder=folder)
 
 
 def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,8 +111,8 @@ def _flat(tables: Mapping[str, Any]) -> dict[str, Any]:
 def _require_known(data: Mapping[str, Any]) -> None:
     if isinstance(data.get("datasets"), list):
         raise ExperimentError(
-            "This is a dataset_config of sd-scripts: a list of pictures, no training. Put the pictures into folders "
-            "such as img/1_ohwx man (number of repeats, token and class) and name img as train_data_dir."
+            "This is a dataset_config of sd-scripts: a list of pictures, no training. Name it as dataset_config in a "
+            "TOML that says pretrained_model_name_or_path, output_dir and the rest."
         )
     for program, marks in _FOREIGN.items():
         if any(mark in data for mark in marks):

@@ -35,7 +35,10 @@ def gui_arguments(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     if told.pop("use_8bit_adam", False) and "optimizer_type" not in told:
         told["optimizer_type"] = "AdamW8bit"
     epoch = round(_number(told, "epoch"))
-    if epoch and any(_number(told, f"max_train_{unit}") for unit in ("epochs", "steps")):
+    if told.get("dataset_config"):
+        if epoch and not any(_number(told, f"max_train_{unit}") for unit in ("epochs", "steps")):
+            notes.append("kohya_ss itself ignores epoch where dataset_config is set; sd-scripts takes 1600 steps then.")
+    elif epoch and any(_number(told, f"max_train_{unit}") for unit in ("epochs", "steps")):
         length = "epochs" if _number(told, "max_train_epochs") else "steps"
         notes.append(f"kohya_ss itself ignores epoch where max_train_{length} is set.")
     elif epoch:

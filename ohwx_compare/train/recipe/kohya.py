@@ -7,10 +7,12 @@ Defaults: https://github.com/kohya-ss/sd-scripts/blob/48d368fa/library/train_uti
 
 import re
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.train.recipe import kohya_parts as parts
+from ohwx_compare.train.recipe.dataset_config import dataset_concepts
 from ohwx_compare.train.recipe.gui import gui_arguments
 from ohwx_compare.train.recipe.kohya_keys import CHANGING, HONOURED, OTHERS, QUIET, family, is_unset
 from ohwx_compare.train.recipe.recipe import Recipe
@@ -28,7 +30,7 @@ _DEFAULTS = {  # sd-scripts', where a file leaves a setting out
 }  # fmt: skip
 
 
-def from_kohya(values: Mapping[str, Any], without: Collection[str] = ()) -> Imported:
+def from_kohya(values: Mapping[str, Any], without: Collection[str] = (), folder: Path = Path()) -> Imported:
     """A recipe that repeats what kohya_ss does with these settings of its own.
 
     without: settings that may be left out although they change the training.
@@ -37,15 +39,28 @@ def from_kohya(values: Mapping[str, Any], without: Collection[str] = ()) -> Impo
     _require_full_sdxl(values)
     given_up = [*without, *_listed(values.get(WITHOUT))]
     arguments, notes = gui_arguments({key: value for key, value in values.items() if key != WITHOUT})
-    return from_sd_scripts(arguments, given_up, notes)
+    return from_sd_scripts(arguments, given_up, notes, folder)
 
 
-def from_sd_scripts(values: Mapping[str, Any], without: Collection[str] = (), notes: Collection[str] = ()) -> Imported:
-    """A recipe that repeats sdxl_train.py with these arguments. Raises ExperimentError as `from_kohya` does."""
+def from_sd_scripts(
+    values: Mapping[str, Any],
+    without: Collection[str] = (),
+    notes: Collection[str] = (),
+    folder: Path = Path(),
+) -> Imported:
+    """A recipe that repeats sdxl_train.py with these arguments.
+
+    folder: where a dataset_config is looked for that does not lie where it says. Raises ExperimentError as
+    `from_kohya` does.
+    """
     _require_full_sdxl(values)
     settings = GivenSettings(values, list(notes), _DEFAULTS)
     given_up = {*without, *_listed(settings.left.pop(WITHOUT, None))}
+    if "dataset_config" in given_up and settings.left.get("dataset_config"):
+        settings.note(f"Given up, though set: dataset_config = {_shown(settings.left.pop('dataset_config'))}.")
     _require_paths(settings.left)
+    concepts, needs = dataset_concepts(settings, folder) if settings.left.get("dataset_config") else ([], [])
+    has_resolution = "resolution" in settings.left
     rates = parts.rates(settings)
     _give_up(settings, given_up)
     settings.left.setdefault("caption_extension", settings.left.pop("caption_extention", None) or ".caption")
@@ -59,13 +74,12 @@ def from_sd_scripts(values: Mapping[str, Any], without: Collection[str] = (), no
         "batch": settings.number("train_batch_size") or 1,
         "accumulation": settings.number("gradient_accumulation_steps") or 1,
         "vae": settings.text("vae"),
-        "flip": settings.flag("flip_aug"),
-        "caption_dropout": settings.number("caption_dropout_rate", float) or 0.0,
         "save_precision": parts.save_precision(settings),
         "checkpointing": settings.flag("gradient_checkpointing"),
         "prediction": "v" if settings.flag("v_parameterization") else "eps",
         "seed": settings.number("seed") or 42,
         **rates,
+        **parts.captions(settings),
         **parts.buckets(settings),
         **parts.length(settings),
         **parts.saves(settings),
@@ -74,8 +88,10 @@ def from_sd_scripts(values: Mapping[str, Any], without: Collection[str] = (), no
         **parts.loss(settings),
         **parts.noise(settings),
     }
+    recipe |= {"concepts": concepts} if concepts else {}
+    recipe["compat"] += [one for one in needs if one not in recipe["compat"]]
     _account(settings)
-    if "resolution" not in values:
+    if not has_resolution:
         settings.note("resolution is missing, which sd-scripts refuses; 1024 is taken.")
     return Imported(Recipe.from_dict(recipe), tuple(settings.notes))
 
@@ -96,12 +112,9 @@ def _require_full_sdxl(values: Mapping[str, Any]) -> None:
 
 
 def _require_paths(values: Mapping[str, Any]) -> None:
-    if values.get("dataset_config") and not values.get("train_data_dir"):
-        raise ExperimentError(
-            f"The pictures are listed in dataset_config ({values['dataset_config']}), which is not read; put them into "
-            "folders such as img/1_ohwx man (number of repeats, token and class) and set train_data_dir to img."
-        )
     needed = {"base": "pretrained_model_name_or_path", "train": "train_data_dir", "output": "output_dir"}
+    if values.get("dataset_config"):
+        del needed["train"]
     missing = [f"{name} ({key})" for name, key in needed.items() if not values.get(key)]
     if missing:
         raise ExperimentError(f"This configuration of Kohya's trainer lacks {', '.join(missing)}; add them.")

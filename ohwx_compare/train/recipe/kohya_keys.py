@@ -20,22 +20,23 @@ def _names(text: str) -> frozenset[str]:
 
 HONOURED = _names("""
     adaptive_noise_scale additional_parameters alpha_mask block_lr bucket_no_upscale bucket_reso_steps
-    caption_dropout_rate caption_extension caption_extention debiased_estimation_loss enable_bucket epoch flip_aug
-    full_bf16 fused_backward_pass fused_optimizer_groups gradient_accumulation_steps gradient_checkpointing huber_c
-    huber_scale huber_schedule ip_noise_gamma ip_noise_gamma_random_strength learning_rate learning_rate_te1
+    caption_dropout_rate caption_extension caption_extention caption_prefix caption_suffix caption_tag_dropout_rate
+    dataset_config debiased_estimation_loss enable_bucket epoch flip_aug full_bf16 fused_backward_pass
+    fused_optimizer_groups gradient_accumulation_steps gradient_checkpointing huber_c huber_scale huber_schedule
+    ip_noise_gamma ip_noise_gamma_random_strength keep_tokens keep_tokens_separator learning_rate learning_rate_te1
     learning_rate_te2 loss_type lr_scheduler lr_scheduler_num_cycles lr_scheduler_power lr_warmup lr_warmup_steps
     masked_loss max_bucket_reso max_grad_norm max_timestep max_train_epochs max_train_steps min_bucket_reso
     min_snr_gamma min_timestep mixed_precision multires_noise_discount multires_noise_iterations noise_offset
     noise_offset_random_strength optimizer_args optimizer_type output_dir output_name pretrained_model_name_or_path
     prior_loss_weight reg_data_dir resolution save_every_n_epochs save_every_n_steps save_last_n_epochs
-    save_last_n_steps save_precision scale_v_pred_loss_like_noise_pred seed train_batch_size train_data_dir
-    train_text_encoder use_8bit_adam v_parameterization v_pred_like_loss vae zero_terminal_snr
+    save_last_n_steps save_precision scale_v_pred_loss_like_noise_pred seed shuffle_caption train_batch_size
+    train_data_dir train_text_encoder use_8bit_adam v_parameterization v_pred_like_loss vae zero_terminal_snr
 """)
 
 QUIET = _names("""
     async_upload batch_size cache_info cache_latents cache_latents_to_disk cache_text_encoder_outputs
-    cache_text_encoder_outputs_to_disk caption_separator clip_skip conditioning_data_dir config_file console_log_file
-    console_log_level console_log_simple create_buckets create_caption dataset_repeats ddp_gradient_as_bucket_view
+    cache_text_encoder_outputs_to_disk clip_skip conditioning_data_dir config_file console_log_file console_log_level
+    console_log_simple create_buckets create_caption custom_attributes dataset_repeats ddp_gradient_as_bucket_view
     ddp_static_graph ddp_timeout debug_dataset diffusers_xformers disable_mmap_load_safetensors dynamo_backend
     dynamo_mode dynamo_use_dynamic dynamo_use_fullgraph extra_accelerate_launch_args file_path fp8_base full_path
     gpu_ids highvram huggingface_path_in_repo huggingface_repo_id huggingface_repo_type huggingface_repo_visibility
@@ -43,14 +44,14 @@ QUIET = _names("""
     lowram lr_decay_steps lr_scheduler_min_lr_ratio lr_scheduler_timescale main_process_port max_data_loader_n_workers
     mem_eff_attn mem_eff_save metadata_author metadata_description metadata_is_negative_embedding metadata_license
     metadata_merged_from metadata_preprocessor metadata_tags metadata_thumbnail metadata_title metadata_trigger_phrase
-    metadata_usage_hint model_list no_half_vae no_token_padding noise_offset_type num_cpu_threads_per_process
-    offload_optimizer_device offload_optimizer_nvme_path offload_param_device offload_param_nvme_path output_config
-    persistent_data_loader_workers sample_at_first sample_every_n_epochs sample_every_n_steps sample_prompts
-    sample_sampler save_as_bool save_last_n_epochs_state save_last_n_steps_state save_model_as save_state
-    save_state_on_train_end save_state_to_huggingface sdpa sdxl sdxl_cache_text_encoder_outputs sdxl_checkbox
-    skip_cache_check stop_text_encoder_training text_encoder_lr tokenizer_cache_dir torch_compile use_latent_files
-    use_safetensors use_wandb vae_batch_size wandb_api_key wandb_run_name xformers zero3_init_flag
-    zero3_save_16bit_model zero_stage
+    metadata_usage_hint model_list network_multiplier no_half_vae no_token_padding noise_offset_type
+    num_cpu_threads_per_process offload_optimizer_device offload_optimizer_nvme_path offload_param_device
+    offload_param_nvme_path output_config persistent_data_loader_workers sample_at_first sample_every_n_epochs
+    sample_every_n_steps sample_prompts sample_sampler save_as_bool save_last_n_epochs_state save_last_n_steps_state
+    save_model_as save_state save_state_on_train_end save_state_to_huggingface sdpa sdxl sdxl_cache_text_encoder_outputs
+    sdxl_checkbox skip_cache_check stop_text_encoder_training text_encoder_lr tokenizer_cache_dir torch_compile
+    use_latent_files use_safetensors use_wandb vae_batch_size validation_seed wandb_api_key wandb_run_name xformers
+    zero3_init_flag zero3_save_16bit_model zero_stage
 """)
 
 # kohya_ss' fields of other families, which it saves with every configuration
@@ -66,23 +67,19 @@ OTHERS = _names("""
 
 CHANGING: Mapping[str, str] = MappingProxyType({
     "caption_dropout_every_n_epochs": "epochs without captions",
-    "caption_prefix": "words before each caption",
-    "caption_suffix": "words behind each caption",
-    "caption_tag_dropout_rate": "some tags left out at random",
+    "caption_separator": "tags between other signs than commas",
     "color_aug": "colours changed at random",
     "dataset_class": "a dataset of somebody's own code",
-    "dataset_config": "pictures listed in a file of their own",
     "deepspeed": "another way to compute and round",
     "enable_wildcard": "captions with alternatives",
     "face_crop_aug_range": "crops around faces at random",
     "fp16_master_weights_and_gradients": "master weights in fp16",
     "full_fp16": "weights in fp16; bf16 would be taken",
     "in_json": "captions and buckets from a metadata file",
-    "keep_tokens": "of shuffle_caption",
-    "keep_tokens_separator": "of shuffle_caption and wildcards",
     "lr_scheduler_args": "arguments of a schedule",
     "lr_scheduler_type": "a schedule from a library",
     "max_token_length": "every caption filled up to 150 or 225 tokens",
+    "metadata_file": "captions and buckets from a metadata file",
     "multi_gpu": "a batch on each of several GPUs",
     "num_machines": "a batch on each of several machines",
     "num_processes": "a batch on each of several GPUs",
@@ -92,21 +89,20 @@ CHANGING: Mapping[str, str] = MappingProxyType({
     "resume_from_huggingface": "resumes from a state of sd-scripts",
     "save_n_epoch_ratio": "saves as a share of all epochs",
     "secondary_separator": "captions changed",
-    "shuffle_caption": "tags in random order",
     "token_warmup_min": "of token_warmup_step",
     "token_warmup_step": "captions that grow",
     "train_inpainting": "an inpainting model",
     "use_lion_optimizer": "the optimiser Lion",
+    "validation_split": "pictures held out; held_out in a recipe",
     "weighted_captions": "brackets in captions weigh words",
 })  # fmt: skip
 
 _UNSET: tuple[Any, ...] = ("", None, 0, "0", False, "none", "None", "false", "False", [])
 _OFF: Mapping[str, tuple[Any, ...]] = MappingProxyType({  # values that leave the training as it is
-    "keep_tokens_separator": ("|||",), "max_token_length": (75,), "num_machines": (1,), "num_processes": (1,),
+    "caption_separator": (",",), "max_token_length": (75,), "num_machines": (1,), "num_processes": (1,),
     "resize_interpolation": ("area",), "token_warmup_min": (1,),
 })  # fmt: skip
 _OWNER: Mapping[str, tuple[str, ...]] = MappingProxyType({  # without these beside it, a setting does nothing
-    "keep_tokens": ("shuffle_caption",), "keep_tokens_separator": ("shuffle_caption", "enable_wildcard"),
     "resume_from_huggingface": ("resume",), "token_warmup_min": ("token_warmup_step",),
 })  # fmt: skip
 

@@ -7,7 +7,18 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.train.recipe.presets import CHOICES, COMPAT, FREE_SIDES, OPTIMIZER_ARGS
 from ohwx_compare.train.recipe.settings import GivenSettings
 
-__all__ = ["buckets", "length", "loss", "noise", "optimizer", "rates", "save_precision", "saves", "schedule"]
+__all__ = [
+    "buckets",
+    "captions",
+    "length",
+    "loss",
+    "noise",
+    "optimizer",
+    "rates",
+    "save_precision",
+    "saves",
+    "schedule",
+]
 
 _OPTIMIZERS = {"adafactor": "adafactor", "adamw": "adamw", "adamw8bit": "adamw8bit", "pagedadamw8bit": "adamw8bit"}
 _BLOCKS = 23  # that `block_lr` names
@@ -34,6 +45,20 @@ def buckets(settings: GivenSettings) -> dict[str, Any]:
         return found
     smallest, largest = settings.number("min_bucket_reso") or 256, settings.number("max_bucket_reso") or 1024
     return {**found, "bucket_min": smallest - smallest % step, "bucket_max": largest + -largest % step}
+
+
+def captions(settings: GivenSettings) -> dict[str, Any]:
+    """How a picture and its caption vary from time to time."""
+    return {
+        "flip": settings.flag("flip_aug"),
+        "caption_dropout": settings.number("caption_dropout_rate", float) or 0.0,
+        "shuffle": settings.flag("shuffle_caption"),
+        "keep_tokens": settings.number("keep_tokens") or 0,
+        "keep_tokens_separator": settings.text("keep_tokens_separator"),
+        "tag_dropout": settings.number("caption_tag_dropout_rate", float) or 0.0,
+        "caption_prefix": settings.text("caption_prefix") or "",
+        "caption_suffix": settings.text("caption_suffix") or "",
+    }
 
 
 def length(settings: GivenSettings) -> dict[str, Any]:

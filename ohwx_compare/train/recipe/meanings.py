@@ -30,6 +30,15 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     "flip": "each picture mirrored half of the time",
     "caption_dropout": "share of the times that a picture is shown without its caption",
     "cache_gb": "GB of encoded pictures and captions that stay on the disk for the next start; 0 for none",
+    "shuffle": "the parts of a caption between commas come in another order each time",
+    "keep_tokens": "so many of the first parts stay in front",
+    "keep_tokens_separator": (
+        "in a caption: what stands before it, and behind a second one, stays; then keep_tokens does not count"
+    ),
+    "tag_dropout": "share of the other parts that are left out each time",
+    "caption_prefix": "words before each caption, a blank between",
+    "caption_suffix": "words behind each caption",
+    "concepts": "folders with settings of their own, in place of train and reg, see above",
     "caption_extensions": "of caption files; the first that exists counts",
     "reg_ratio": "regularization images for each training picture shown",
     "prior_loss_weight": "of a regularization image's loss",

@@ -8,29 +8,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.train.recipe.checks import require_possible
+from ohwx_compare.train.recipe.concepts import concept_folders, require_concepts
 from ohwx_compare.train.recipe.fields import Fields
-from ohwx_compare.train.recipe.presets import COMPAT, OPTIMIZER_ARGS, PRESETS
+from ohwx_compare.train.recipe.presets import OPTIMIZER_ARGS, PRESETS
+from ohwx_compare.train.recipe.typed import typed
 from ohwx_compare.words import did_you_mean, quoted
 
 __all__ = ["Recipe", "read_recipe", "write_recipe"]
 
-_WORDS = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    bool: "true or false",
-    type(None): "null",
-    tuple[int, int]: "two numbers",
-    tuple[int, ...]: "a list of whole numbers",
-    tuple[str, ...]: "a list of texts",
-}
 _PAIRS = (
     ("epochs", "steps"),
     ("save_every_epochs", "save_every_steps"),
@@ -46,6 +38,7 @@ class Recipe(Fields):
 
     def __post_init__(self) -> None:
         require_possible(self)
+        require_concepts(self)
 
     def compatible(self, fault: str) -> bool:
         """Whether this fault of sd-scripts (a name of COMPAT) is wanted."""
@@ -69,11 +62,12 @@ class Recipe(Fields):
         for name in data:
             if name not in known:
                 raise ExperimentError(f"The recipe has no {quoted(name)}; {did_you_mean(name, known)}")
-        missing = [name for name in ("base", "train", "output") if not data.get(name)]
+        needed = ("base", "output") if data.get("concepts") else ("base", "train", "output")
+        missing = [name for name in needed if not data.get(name)]
         if missing:
             raise ExperimentError(f"The recipe lacks {', '.join(missing)}.")
         values = {**_preset(data), **data}
-        return cls(**{name: _typed(name, value, known[name].type) for name, value in values.items()})
+        return cls(**{name: typed(name, value, known[name].type) for name, value in values.items()})
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -88,6 +82,8 @@ def read_recipe(path: Path) -> Recipe:
         for name in _PATHS:
             if isinstance(data.get(name), str) and data[name] and data[name] not in _words(name):
                 data[name] = str(path.absolute().parent / Path(data[name]).expanduser())
+        for concept in concept_folders(data.get("concepts")):
+            concept["folder"] = str(path.absolute().parent / Path(concept["folder"]).expanduser())
     return Recipe.from_dict(data)
 
 
@@ -95,6 +91,8 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
     """Write every field as UTF-8 JSON, whole or not at all; paths are written whole, from the root. Raises OSError."""
     said = recipe.to_dict()
     said |= {name: str(Path(said[name]).absolute()) for name in _PATHS if said[name] and said[name] not in _words(name)}
+    for concept in concept_folders(said["concepts"]):
+        concept["folder"] = str(Path(concept["folder"]).absolute())
     write_text(path, json.dumps(said, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -116,36 +114,3 @@ def _preset(data: Mapping[str, Any]) -> dict[str, Any]:
         if named:
             values |= {one: None for one in pair if one not in named}
     return values
-
-
-def _typed(name: str, value: Any, kind: Any) -> Any:
-    """`value` as the field's type; lists of JSON become tuples, and whole numbers become floats where needed."""
-    if name == "resolution" and type(value) is int:
-        value = (value, value)
-    if name == "compat" and isinstance(value, str):
-        value = tuple(COMPAT) if value == "kohya" else (value,)
-    if name == "compat" and isinstance(value, list) and "kohya" in value:
-        value = tuple(COMPAT)
-    if isinstance(value, list):
-        value = tuple(value)
-    if kind in (tuple[int, int], tuple[int, ...], tuple[str, ...]):
-        inner = get_args(kind)[0]
-        length = 2 if kind == tuple[int, int] else None
-        if isinstance(value, tuple) and all(type(v) is inner for v in value) and length in (None, len(value)):
-            return value
-        raise ExperimentError(f"{name} must be {_WORDS[kind]}, got {quoted(value)}.")
-    if name == "lr_blocks" and isinstance(value, tuple):
-        if all(type(rate) in (int, float) and abs(rate) < 2**63 for rate in value):
-            return tuple(map(float, value))
-        raise ExperimentError(f"{name} must be a list of numbers, got {quoted(value)}.")
-    if name == "optimizer_args":
-        if not isinstance(value, Mapping):
-            raise ExperimentError(f"{name} must be a JSON object, got {quoted(value)}.")
-        return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
-    allowed = tuple(one for one in get_args(kind) or (kind,) if isinstance(one, type))
-    if type(value) is int and float in allowed and int not in allowed and abs(value) < 2**63:
-        return float(value)
-    if type(value) not in allowed:
-        names = " or ".join(_WORDS[t] for t in allowed)
-        raise ExperimentError(f"{name} must be {names}, got {quoted(value)}.")
-    return value

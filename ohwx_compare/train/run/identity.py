@@ -18,13 +18,16 @@ FREE = (
     *WATCHING, "base", "train", "reg", "output", "preset", "keep_last", "checkpointing", "memory_gb", "state_every",
     "state_count", "state_gb", "state_at_end", "cache_gb", "log",
 )  # fmt: skip
-DEFAULTS = {each.name: each.default for each in fields(Recipe)}
+DEFAULTS: dict[str, Any] = {
+    each.name: [] if each.default == () else each.default for each in fields(Recipe)
+}  # as JSON has them
 LATER = (  # fields that came with a later version: at their defaults they leave a run what it was
     "vae", "masks", "schedule_cycles", "schedule_power", "zero_snr", "loss", "huber_schedule", "huber_c", "huber_scale",
     "scale_v_loss", "v_like_loss", "min_timestep", "max_timestep", "noise_offset_random", "adaptive_noise_scale",
     "multires_iterations", "multires_discount", "ip_noise_gamma", "ip_noise_gamma_random", "save_precision", "ema_ramp",
     "ema_every", "ema_raw", "from_state", "lr_blocks", "flip", "caption_dropout",
-    "network", "network_rank", "network_alpha",
+    "network", "network_rank", "network_alpha", "shuffle", "keep_tokens", "keep_tokens_separator", "tag_dropout",
+    "caption_prefix", "caption_suffix", "concepts",
 )  # fmt: skip
 OF_LENGTH = ("epochs", "steps", "save_every_epochs", "save_every_steps")  # of a run that may be extended
 
@@ -64,6 +67,8 @@ def fingerprint(plan: TrainingPlan, base: str, without: tuple[str, ...] = ()) ->
     recipe = {name: value for name, value in plan.recipe.to_dict().items() if name not in (*FREE, *without)}
     recipe = {name: value for name, value in recipe.items() if name not in LATER or value != DEFAULTS[name]}
     recipe |= {name: Path(recipe[name]).name for name in ("vae", "masks", "from_state") if name in recipe}
+    if "concepts" in recipe:  # their folders may lie elsewhere
+        recipe["concepts"] = [{**one, "folder": ""} for one in recipe["concepts"]]
     if not plan.recipe.zero_snr:
         recipe["compat"] = [fault for fault in recipe["compat"] if fault != "snr"]
     pictures = [

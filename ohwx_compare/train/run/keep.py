@@ -23,6 +23,7 @@ from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.estimate import saved_bytes
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.plan.saves import Save
+from ohwx_compare.train.recipe.concepts import concept_folders
 from ohwx_compare.train.recipe.presets import WATCHING
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.train.run.identity import RunIdentity
@@ -119,6 +120,8 @@ def metadata(setup: Setup, save: Save, identity: RunIdentity, *, averaged: bool)
     recipe |= {
         name: Path(recipe[name]).name for name in ("base", "train", "reg", "vae", "masks", "from_state") if recipe[name]
     }
+    for concept in concept_folders(recipe["concepts"]):
+        concept["folder"] = Path(concept["folder"]).name
     del recipe["output"]
     record = {
         "version": __version__,

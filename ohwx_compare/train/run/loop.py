@@ -19,8 +19,9 @@ from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files import lock
 from ohwx_compare.files.atomic import sweep
 from ohwx_compare.files.hashes import Hashes, cache_folder
+from ohwx_compare.train.learn.captions import caption_at
 from ohwx_compare.train.learn.group import ProcessGroup
-from ohwx_compare.train.learn.noise import disturbance_of, is_mirrored, is_wordless, level_of, noise_of
+from ohwx_compare.train.learn.noise import disturbance_of, is_mirrored, level_of, noise_of
 from ohwx_compare.train.learn.schedule import rate_scale
 from ohwx_compare.train.learn.setup import Setup, set_up
 from ohwx_compare.train.learn.step import TrainingBatch, losses
@@ -206,7 +207,7 @@ def _require_memory(plan: TrainingPlan, device: str) -> None:
 
 def _told(plan: TrainingPlan, listen: Listener) -> Callable[[bool], None]:
     """Tell of each picture that is ready."""
-    total = sum(2 if plan.recipe.flip and plan.shown[i] else 1 for i in plan.needed)
+    total = sum(2 if plan.concept(i).flip and plan.shown[i] else 1 for i in plan.needed)
     counts = [0, 0]
 
     def on_picture(made: bool) -> None:
@@ -255,7 +256,7 @@ def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
     plan, seed, device = setup.plan, setup.plan.recipe.seed, setup.device
     places, pictures = list(shown), list(shown.values())
     fixed = plan.recipe.compatible("latents")
-    mirrored = [is_mirrored(plan.recipe, number, place) for place in places]
+    mirrored = [is_mirrored(plan.concept(i), seed, number, place) for place, i in shown.items()]
     latents = torch.stack([
         setup.latents[i, way].draw(*((seed, "latents", i) if fixed else (seed, "latents", number, place)))
         for place, i, way in zip(places, pictures, mirrored, strict=True)
@@ -270,10 +271,8 @@ def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
     if setup.masks:
         shown_masks = zip(pictures, mirrored, strict=True)
         mask = torch.stack([setup.masks[i].flip(-1) if way else setup.masks[i] for i, way in shown_masks]).to(device)
-    captions = [plan.pictures[i].caption for i in pictures]
     context, pooled = setup.texts([
-        "" if is_wordless(plan.recipe, number, place) else caption
-        for place, caption in zip(places, captions, strict=True)
+        caption_at(plan.pictures[i].caption, plan.concept(i), seed, number, place) for place, i in shown.items()
     ])  # fmt: skip
     sizes = torch.stack([size_vector(plan.sizes(i)) for i in pictures]).to(pooled)
     return TrainingBatch(

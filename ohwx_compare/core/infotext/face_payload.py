@@ -51,7 +51,7 @@ def from_arguments(arguments: Sequence[Any]) -> list[dict[str, Any]]:
     if switches[1:] == [True]:
         raise ExperimentError(
             "ADetailer's 'skip img2img' is not supported here; switch it off, or give the picture to `ohwx face`, "
-            "which redraws its faces alone."
+            "which inpaints its faces alone."
         )
     tabs = (from_payload(tab) for tab in arguments if isinstance(tab, Mapping) and "ad_model" in tab)
     return [tab for tab in tabs if tab is not None]

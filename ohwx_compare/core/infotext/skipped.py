@@ -28,7 +28,6 @@ def seems_skipped(job: Job, tabs: Sequence[FaceSettings]) -> bool:
         if open_:
             raise UnsupportedKeyError(
                 f"The text is of ADetailer's 'skip img2img' and does not tell the {', '.join(open_)} of its tab "
-                f"{number}. Give the picture that it began with to `ohwx face IMAGE --settings FILE`, where FILE "
-                "tells them."
+                f"{number}. Give the picture that it began with to `ohwx face`, with settings that tell them."
             )
     return True

@@ -18,7 +18,9 @@ FREE = (
     *WATCHING, "base", "train", "reg", "output", "preset", "keep_last", "checkpointing", "memory_gb", "state_every",
     "state_count", "state_gb", "state_at_end", "cache_gb", "log",
 )  # fmt: skip
-DEFAULTS = {each.name: [] if each.default == () else each.default for each in fields(Recipe)}  # as JSON has them
+DEFAULTS: dict[str, Any] = {
+    each.name: [] if each.default == () else each.default for each in fields(Recipe)
+}  # as JSON has them
 LATER = (  # fields that came with a later version: at their defaults they leave a run what it was
     "vae", "masks", "schedule_cycles", "schedule_power", "zero_snr", "loss", "huber_schedule", "huber_c", "huber_scale",
     "scale_v_loss", "v_like_loss", "min_timestep", "max_timestep", "noise_offset_random", "adaptive_noise_scale",

@@ -1,12 +1,14 @@
 """What a page of ten thousand cells costs a browser: until the first pictures, while scrolling, in nodes and bytes.
 
-usage: python bench/page.py [--checkpoints 10] [--seeds 1000] [--folder DIR] [--from disk|view] [--frames 4000]
+usage: python bench/page.py [--checkpoints 10] [--seeds 1000] [--folder DIR] [--from disk|view]
+                            [--address URL] [--frames 4000]
 
 Makes a run folder without a model (pictures are drawn once and linked), opens its page in a headless Chromium by
 Playwright, and prints: milliseconds from the navigation until the first pictures are decoded, kilobytes read by then,
-frames a second (median) and CPU milliseconds of the page's thread for each frame while the page scrolls by in steps of
-120 px, at most so many, the most nodes meanwhile, and the size of the script's heap before and after. --folder keeps
-the run there, and takes the one that lies there.
+while the page scrolls by in steps of 120 px, at most so many, the frames a second (median), CPU milliseconds of the
+page's thread and of everything (browser, server) for each frame, requests and the most nodes meanwhile; and the size of
+the script's heap before and after. --folder keeps the run there, and takes the one that lies there. --address opens a
+page that something else serves: a run of as many cells in a webui's tab.
 """
 
 import argparse
@@ -18,6 +20,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 from PIL import Image
@@ -117,34 +121,38 @@ def address_of(folder: Path, way: str) -> Iterator[str]:
         server.shutdown()
 
 
-def measure(folder: Path, way: str, frames: int) -> dict[str, float]:
+def measure(opened: contextlib.AbstractContextManager[str], frames: int) -> dict[str, float]:
     """Open, wait, scroll."""
     from playwright.sync_api import sync_playwright
 
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    with address_of(folder, way) as address, sync_playwright() as playwright:
+    with opened as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program,
             args=["--no-sandbox", "--headless=new", "--disable-dev-shm-usage", "--js-flags=--expose-gc"],
         )
         page = browser.new_page(viewport={"width": 1366, "height": 768})
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        come: list[Any] = []
+        page.on("requestfinished", lambda request: come.append(request))
         page.goto(address, wait_until="commit")
         first = page.wait_for_function(SEEN, polling=10).json_value()
-        read = sum(_size(folder, url) for url in asked)
+        read = sum(map(_size, list(come)))
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
         heap = "() => { gc(); return performance.memory.usedJSHeapSize }"
         before = page.evaluate(heap)
-        busy = _busy(session)
+        machine = browser.new_browser_cdp_session()
+        come.clear()
+        busy, all_busy = _busy(session), _all_busy(machine)
         scrolled = page.evaluate(SCROLL, [120, frames])
-        busy = _busy(session) - busy
+        busy, all_busy = _busy(session) - busy, _all_busy(machine) - all_busy
         after = page.evaluate(heap)
         browser.close()
     return {
         "first pictures, ms": first, "read until then, kB": read / 1000, "median frames/s": 1000 / scrolled["median"],
-        "CPU of a frame, ms": 1000 * busy / scrolled["frames"], "95 % of frames within, ms": scrolled["slow"],
+        "page's CPU of a frame, ms": 1000 * busy / scrolled["frames"],
+        "all CPU of a frame, ms": 1000 * all_busy / scrolled["frames"],
+        "requests while scrolling": len(come), "95 % of frames within, ms": scrolled["slow"],
         "frames": scrolled["frames"], "px high": scrolled["high"],
         "most nodes": scrolled["nodes"], "heap before, MB": before / 1e6, "heap after, MB": after / 1e6,
     }  # fmt: skip
@@ -156,12 +164,18 @@ def _busy(session: Any) -> float:
     return next(each["value"] for each in told if each["name"] == "TaskDuration")
 
 
-def _size(folder: Path, url: str) -> int:
-    from urllib.parse import unquote, urlsplit
+def _all_busy(machine: Any) -> float:
+    """CPU seconds of the browser's processes and of this one, which serves."""
+    told = machine.send("SystemInfo.getProcessInfo")["processInfo"]
+    return sum(each["cpuTime"] for each in told) + time.process_time()
 
-    path = unquote(urlsplit(url).path)
-    name = path.rpartition(folder.name + "/")[2].lstrip("/") or "index.html"
-    file = folder / name.replace(".json", ".js")
+
+def _size(request: Any) -> int:
+    """Bytes of what came."""
+    split = urlsplit(request.url)
+    if split.scheme != "file":
+        return int(request.sizes()["responseBodySize"]) if request.response() else 0
+    file = Path(url2pathname(split.path))
     return file.stat().st_size if file.is_file() else 0
 
 
@@ -172,8 +186,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--from", dest="way", choices=("disk", "view"), default="disk")
+    parser.add_argument("--address")
     parser.add_argument("--frames", type=int, default=4000)
     options = parser.parse_args()
+    if options.address:
+        _tell(measure(contextlib.nullcontext(options.address), options.frames))
+        return
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch) / "run"
         if not folder.exists():
@@ -184,8 +202,12 @@ def main() -> None:
         began = time.process_time()
         write_page(run)
         print(f"{'write the page, s CPU':30s} {time.process_time() - began:10.2f}")
-        for name, value in measure(folder, options.way, options.frames).items():
-            print(f"{name:30s} {value:10.1f}")
+        _tell(measure(address_of(folder, options.way), options.frames))
+
+
+def _tell(measured: dict[str, float]) -> None:
+    for name, value in measured.items():
+        print(f"{name:30s} {value:10.1f}")
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ export function placeBy(key, at, count) {
 }
 
 /**
- * The selected ones, in the order of the columns: dragged into another by the mouse, or moved by the arrow keys. Each
+ * The selected ones, in the order of the columns: dragged into another by mouse or finger, or moved by arrow keys. Each
  * has a button that removes it; the focus goes to its neighbour then, or to `otherwise`.
  *
  * @param {Parts} parts
@@ -197,6 +197,28 @@ function columnList({ make, button, keyed }, { remove, move, otherwise }) {
     });
   }
 
+  /**
+   * A finger drags too: browsers' own dragging is the mouse's on most.
+   *
+   * @param {HTMLElement} chip
+   * @param {string} name
+   */
+  function followFinger(chip, name) {
+    let isHeld = false;
+    chip.addEventListener("pointerdown", (event) => {
+      isHeld = event.pointerType !== "mouse";
+    });
+    chip.addEventListener("pointercancel", () => {
+      isHeld = false;
+    });
+    chip.addEventListener("pointerup", (event) => {
+      const under = document.elementFromPoint(event.clientX, event.clientY)?.closest(".ohwx-chip");
+      const to = under ? [...node.children].indexOf(under) : -1;
+      if (isHeld && to >= 0 && under !== chip) move(name, to);
+      isHeld = false;
+    });
+  }
+
   /** @type {(names: readonly string[]) => void} */
   const show = keyed(
     node,
@@ -206,6 +228,7 @@ function columnList({ make, button, keyed }, { remove, move, otherwise }) {
       const props = { className: "ohwx-chip", draggable: true, tabIndex: 0 };
       const chip = make("li", props, make("span", {}, name), drop);
       follow(chip, name);
+      followFinger(chip, name);
       function leave() {
         const next = chip.nextElementSibling ?? chip.previousElementSibling;
         remove(name);

@@ -161,7 +161,8 @@ export function runView(parts, server, hooks) {
     setShown(judge.node, run.done > 0 && !run.elsewhere);
     if (alone.getAttribute("href") !== run.page) alone.href = run.page;
     setShown(vote, run.page && run.done > 0 && !run.elsewhere);
-    vote.href = run.page.replace(/index\.html$/, "votes/index.html");
+    const theme = document.body.classList.contains("dark") ? "dark" : "light";
+    vote.href = run.page.replace(/index\.html$/, `votes/index.html#${theme}`);
   }
 
   /** @param {boolean} isAgain */

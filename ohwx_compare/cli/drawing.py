@@ -32,20 +32,21 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "add_ray_flags", "drawing"]
 
 
-def add_ray_flags(parser: argparse.ArgumentParser) -> None:
-    """Add those for a Ray cluster."""
+def add_ray_flags(parser: argparse.ArgumentParser, do: str = "draw", *, sends: bool = True) -> None:
+    """Add those for a Ray cluster. do: what its workers do; sends: whether checkpoints may have to be sent to them."""
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="have the workers of a Ray cluster draw: its address, or auto for the one that runs here, else one that "
+        help=f"have the workers of a Ray cluster {do}: its address, or auto for the one that runs here, else one that "
         "is started here for this run; needs `pip install ray`",
     )
     parser.add_argument(
         "--workers", metavar="N", type=at_least_1, help="of --ray (default: one a GPU, or one a machine without any)"
     )
-    parser.add_argument(
-        "--send", action="store_true", help="send a checkpoint to a worker of --ray that has no file at its path"
-    )
+    if sends:
+        parser.add_argument(
+            "--send", action="store_true", help="send a checkpoint to a worker of --ray that has no file at its path"
+        )
 
 
 @dataclass(frozen=True)

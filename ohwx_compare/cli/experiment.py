@@ -3,11 +3,14 @@
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
+from ohwx_compare.cli.drawing import add_ray_flags
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import at_least_1, folders_of_detectors, require_device, require_folder
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -41,6 +44,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--batch", metavar="N", type=at_least_1, default=4, help="most pictures generated together (default: 4)"
     )
     parser.add_argument("--device", help="where to compute (default: cuda where there is one)")
+    add_ray_flags(parser, "train and draw")
     parser.add_argument("--json", action="store_true", help="print plan or result as JSON")
     parser.set_defaults(run=run)
 
@@ -120,20 +124,20 @@ def _carry_out(
     from ohwx_compare.hosts.native import default_device
     from ohwx_compare.study.work import StudyTools, compare_all, train_all
 
-    require_device(options.device)
+    if not options.ray:
+        require_device(options.device)
     folders = folders_of_detectors([*options.detectors, *_own(out / "detectors")], study.path(study.recipe["base"]))
     bar = Bar()
-    with CtrlC(bar.say, "current step or pictures") as asked:
-        tools = StudyTools(
+    with closing(bar), CtrlC(bar.say, "current step or pictures") as asked:
+        own = StudyTools(
             detectors=tuple(folders), hashes=Hashes(cache_folder()), listen=bar, asked=lambda: asked.asked,
-            device=options.device or default_device().type, batch=options.batch,
+            device=default_device().type if options.ray else options.device or default_device().type,
+            batch=options.batch,
         )  # fmt: skip
-        try:
+        with _by(own, study, out, options) as tools:
             train_all(plans, tools)
             runs = compare_all(study, experiments, out, tools)
-            found = _judged(study, out, tools) if study.judge else None
-        finally:
-            bar.close()
+        found = _judged(study, out, own) if study.judge else None
     pages = [str(out / name / "index.html") for name in runs]
     if options.json:
         from ohwx_compare.look.report.numbers import judgement_json
@@ -146,6 +150,26 @@ def _carry_out(
         print(judgement_markdown(found))
     print(*pages, sep="\n")
     return 0
+
+
+@contextmanager
+def _by(tools: "StudyTools", study: "Study", out: Path, options: argparse.Namespace) -> Iterator["StudyTools"]:
+    """`tools`, with the actors of a Ray cluster where the flags ask for one."""
+    if not options.ray:
+        yield tools
+        return
+    from ohwx_compare.hosts.machines.native_station import NativeSettings
+    from ohwx_compare.hosts.machines.on_ray import ray_machines
+    from ohwx_compare.hosts.machines.trainers import Trainers
+    from ohwx_compare.hosts.native import Beside
+    from ohwx_compare.study.work import stand_ins_of
+
+    settings = NativeSettings(
+        checkpoints=out, device=options.device, beside=Beside(), detectors=tools.detectors,
+        stand_ins=tuple(stand_ins_of(study, out).items()),
+    )  # fmt: skip
+    with ray_machines(settings, options.ray, options.workers, sends=options.send) as machines:
+        yield replace(tools, trainers=Trainers(machines.trainers), workers=machines.workers)
 
 
 def _own(folder: Path) -> list[Path]:

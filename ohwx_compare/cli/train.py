@@ -2,16 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar, clock
+from ohwx_compare.cli.drawing import add_ray_flags
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import require_device
-from ohwx_compare.errors import Interrupted
+from ohwx_compare.errors import ExperimentError, Interrupted
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.forms import read_any
 from ohwx_compare.train.recipe.presets import PRESETS
@@ -31,10 +33,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = f"presets: {', '.join(PRESETS)}. example: ohwx train --plan recipe.json"
     parser.add_argument(
-        "recipe",
+        "recipes",
         metavar="RECIPE.json",
+        nargs="+",
         type=Path,
-        help="the recipe; or settings of kohya_ss (JSON), of sd-scripts (TOML), or a file with its command line",
+        help="the recipe; or settings of kohya_ss (JSON), of sd-scripts (TOML), or a file with its command line. "
+        "Several are trained one after the other, with --ray side by side",
     )
     parser.add_argument("--plan", action="store_true", help="print the plan and do nothing else")
     parser.add_argument(
@@ -47,31 +51,86 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="settings of Kohya's trainer to give up, though they change the training: random_crop,max_token_length",
     )
     parser.add_argument("--device", metavar="DEVICE", help="where to compute (default: CUDA if there is one, or cpu)")
-    parser.add_argument("--json", action="store_true", help="print the plan, or the result, as JSON")
+    add_ray_flags(parser, "train, a recipe each", sends=False)
+    parser.add_argument(
+        "--json", action="store_true", help="print the plan, or the result, as JSON; of several recipes a list"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, or print the plan. Returns 1 where something prevents the start."""
-    imported = read_any(options.recipe, [name.strip() for name in options.without.split(",") if name.strip()])
-    plan = make_plan(imported.recipe)
-    plan = replace(plan, notes=(*imported.notes, *plan.notes))
-    if not options.plan:
-        return _train(plan, options)
-    foretold = _foretold(plan, options) if options.calibrate and not plan.problems else None
-    if options.json:
-        measured = {"seconds": foretold and foretold.seconds, "peak_bytes": foretold and foretold.peak}
-        print_json(plan.to_dict() | measured)
+    """Train, or print the plans. Returns 1 where something prevents the start."""
+    plans = [_plan_of(path, options) for path in options.recipes]
+    outputs = [str(Path(plan.recipe.output).absolute()) for plan in plans]
+    if twice := [output for output in outputs if outputs.count(output) > 1]:
+        raise ExperimentError(f"Two recipes have the output {twice[0]}; give each a folder of its own.")
+    if options.plan:
+        told = [_show(plan, options) for plan in plans]
     else:
+        told = _train_on_ray(plans, options) if options.ray else [_train(plan, options) for plan in plans]
+    if options.json and (results := [one for one in told if one]):
+        print_json(results[0] if len(plans) == 1 else results)
+    return 1 if options.plan and any(plan.problems for plan in plans) else 0
+
+
+def _plan_of(path: Path, options: argparse.Namespace) -> TrainingPlan:
+    imported = read_any(path, [name.strip() for name in options.without.split(",") if name.strip()])
+    plan = make_plan(imported.recipe)
+    return replace(plan, notes=(*imported.notes, *plan.notes))
+
+
+def _show(plan: TrainingPlan, options: argparse.Namespace) -> dict[str, Any]:
+    """Print a plan, or return it for JSON."""
+    foretold = _foretold(plan, options) if options.calibrate and not plan.problems else None
+    if not options.json:
         print("\n".join(_lines(plan)))
         if foretold:
             print(_told(foretold))
     for problem in plan.problems:
         print(f"ohwx: {problem}", file=sys.stderr)
-    return 1 if plan.problems else 0
+    return plan.to_dict() | {"seconds": foretold and foretold.seconds, "peak_bytes": foretold and foretold.peak}
 
 
-def _train(plan: TrainingPlan, options: argparse.Namespace) -> int:
+def _train_on_ray(plans: Sequence[TrainingPlan], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Have the actors of a cluster train, a recipe each; what came of it, for JSON."""
+    from ohwx_compare.files.hashes import Hashes, cache_folder
+    from ohwx_compare.hosts.machines.native_station import NativeSettings
+    from ohwx_compare.hosts.machines.on_ray import ray_machines
+    from ohwx_compare.hosts.machines.trainers import Trainers
+    from ohwx_compare.hosts.native import Beside
+    from ohwx_compare.study.work import StudyTools, train_all
+
+    for plan in plans:
+        plan.require_runnable()
+    settings = NativeSettings(checkpoints=Path(), device=options.device, beside=Beside())
+    bar = Bar()
+    with (
+        closing(bar),
+        CtrlC(bar.say, "current steps") as asked,
+        ray_machines(settings, options.ray, options.workers) as machines,
+    ):
+        tools = StudyTools(
+            detectors=(), hashes=Hashes(cache_folder()), listen=bar, asked=lambda: asked.asked,
+            trainers=Trainers(machines.trainers),
+        )  # fmt: skip
+        train_all({plan.recipe.output: plan for plan in plans}, tools)
+    return [_result(plan.steps, [path for path in _files(plan) if path.is_file()], options) for plan in plans]
+
+
+def _files(plan: TrainingPlan) -> list[Path]:
+    return [Path(plan.recipe.output) / name for save in plan.saves for name in plan.files(save)]
+
+
+def _result(
+    step: int, saved: Sequence[Path], options: argparse.Namespace, *, is_finished: bool = True
+) -> dict[str, Any]:
+    """Print what came of a training, or return it for JSON."""
+    if not options.json:
+        print(*(saved or ("already finished" if is_finished else "stopped",)), sep="\n")
+    return {"step": step, "finished": is_finished, "saved": [str(path) for path in saved]}
+
+
+def _train(plan: TrainingPlan, options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from ohwx_compare.train.learn.group import join
@@ -83,7 +142,7 @@ def _train(plan: TrainingPlan, options: argparse.Namespace) -> int:
     if not group.leads:
         train(plan, lambda event: None, device=device, group=group)
         group.leave()
-        return 0
+        return {}
     for line in (*plan.dataset.skipped, *plan.notes):
         print(f"note    {line}", file=sys.stderr)
     together = f", in {counted(group.size, 'process', 'processes')}" if group.size > 1 else ""
@@ -95,14 +154,12 @@ def _train(plan: TrainingPlan, options: argparse.Namespace) -> int:
             group.leave()
         finally:
             bar.close()
-    if options.json:
-        result = {"step": outcome.step, "finished": outcome.is_finished, "saved": [str(p) for p in outcome.checkpoints]}
-        print_json(result)
-    else:
-        print(*outcome.checkpoints or ["already finished" if outcome.is_finished else "stopped"], sep="\n")
+    result = _result(outcome.step, outcome.checkpoints, options, is_finished=outcome.is_finished)
     if not outcome.is_finished:
+        if options.json:
+            print_json(result)
         raise Interrupted
-    return 0
+    return result
 
 
 def _foretold(plan: TrainingPlan, options: argparse.Namespace) -> "Foretold":

@@ -263,7 +263,8 @@ class Conductor:
             self._confirm(loaded)
             spent = time.monotonic() - started
             self.sharing.drew(self.worker, sum(wanted.cost for stage in (befores, *afters) for wanted in stage), spent)
-            seconds, also = spent / len(todo), (_SHORT,) if self._most else ()
+            seconds = spent / len(todo)
+            also = (*filter(None, (self.shared.note(self.worker), _SHORT if self._most else "")),)
             for cell in todo:
                 commit = partial(self.commits.commit, cell, keys[cell.number], loaded, seconds, also)
                 self.behind.hand(writing, commit, cell=cell)

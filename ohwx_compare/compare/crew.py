@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ohwx_compare.compare.behind import Behind
 from ohwx_compare.compare.conductor import Conductor
-from ohwx_compare.compare.drawing import Worker
+from ohwx_compare.compare.drawing import StationCard, Worker
 from ohwx_compare.compare.host import Checkpoint, Interruption, run_on
 from ohwx_compare.compare.shared import SharedRun
 from ohwx_compare.core.events import Listener, Told
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import Cell
-from ohwx_compare.core.experiment.keys import PictureKeys
+from ohwx_compare.core.experiment.keys import PIXELS, PictureKeys
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import HostError, OhwxError, WorkerGoneError
 from ohwx_compare.words import quoted
@@ -33,6 +33,7 @@ class Crew:
 
     workers: Sequence[Worker]  # at least one
     interruption: Callable[[], Interruption] = run_on
+    cards: dict[Worker, str] = field(default_factory=dict)  # what computes at each that agreed
 
     def agree(
         self,
@@ -50,6 +51,8 @@ class Crew:
         errors = list[OhwxError]()
         for worker in self.workers:
             try:
+                card = worker.about()
+                _require_version(card)
                 worker.equip(detectors)
                 own = Agreed.of(worker, jobs, [*chosen.values()])
                 (known or own).require_alike(own)
@@ -60,10 +63,19 @@ class Crew:
             else:
                 known = known or own
                 staying.append(worker)
+                self.cards[worker] = f"{card.device}, {card.versions}" if card else ""
         if known is None:
             raise errors[0]
         self.workers = staying
+        if self.note(staying[0]):
+            models = "; ".join(dict.fromkeys(self.cards[worker] for worker in staying))
+            tell(Told(f"{models}: their pictures can differ in the last bits, so each cell says what generated it."))
         return known
+
+    def note(self, worker: Worker) -> str:
+        """What a cell of `worker` says of what computes there; "" where all are alike."""
+        kinds = {self.cards.get(one, "") for one in self.workers}
+        return f"generated on {self.cards[worker] or 'this machine'}" if len(kinds) > 1 else ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,12 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
         elif here != there:
             return f"{name} is {quoted(here)} and {quoted(there)}"
     return ""
+
+
+def _require_version(card: StationCard | None) -> None:
+    """Raise HostError where the program there generates other pixels for the same key."""
+    if card and card.pixels != PIXELS:
+        raise HostError(f"its version ({card.versions}) generates other pictures; install this one there.")
 
 
 def _lane(worker: Worker, shared: SharedRun) -> str:

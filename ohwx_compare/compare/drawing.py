@@ -18,7 +18,7 @@ from ohwx_compare.files.packed import PackedPicture
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["DrawnPicture", "HostWorker", "Worker"]
+__all__ = ["DrawnPicture", "HostWorker", "StationCard", "Worker"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,21 @@ class DrawnPicture:
     faces: tuple[FaceRecord, ...] = ()
 
 
+@dataclass(frozen=True)
+class StationCard:
+    """What computes at a station."""
+
+    device: str  # the model of the card or processor
+    dtype: str
+    versions: str  # of the program and of torch
+    pixels: int = 0  # `PIXELS` there; 0 in versions that did not tell
+
+    @property
+    def words(self) -> str:
+        """As a person reads it."""
+        return f"{self.device}, {self.dtype}, {self.versions}"
+
+
 class Worker(Protocol):
     """Generates with one checkpoint at a time, for the process that holds the run folder and alone commits.
 
@@ -40,6 +55,10 @@ class Worker(Protocol):
 
     name: str  # as shown to people, different from every other worker's of a run
     reports_steps: bool  # it tells its steps to a listener of its own; else the run reports them, stage by stage
+
+    def about(self) -> StationCard | None:
+        """What computes there; None where that is not known, or is this process."""
+        ...
 
     def equip(self, detectors: Mapping[str, "Detector"]) -> None:
         """Be given the detectors of a run by the names that its face passes have for them."""
@@ -103,6 +122,10 @@ class HostWorker:
         self.name, self.reports_steps = host.name, host.reports_steps
         self._in_use: Loaded | None = None
         self._whole: _Whole | None = None
+
+    def about(self) -> StationCard | None:
+        """None: this process."""
+        return None
 
     def equip(self, detectors: Mapping[str, "Detector"]) -> None:
         """Take them."""

@@ -59,13 +59,14 @@ def among(
     checkpoints: Sequence[Checkpoint],
     seems: Callable[[Path], str | None],
     digest: Callable[[Path], str] | None = None,
+    where: str = "here",
 ) -> Resolve:
-    """Look references up among `checkpoints`; seems, digest: as in `files.finding.pick`, asked once of each file."""
+    """Look references up among `checkpoints`; the rest as in `files.finding.pick`, asked once of each file."""
     digest = cache(digest) if digest else None
     files = {checkpoint.name: checkpoint.path for checkpoint in checkpoints}
 
     def resolve(ref: CheckpointRef) -> Checkpoint:
-        name = pick(str(ref), files, digest=digest, seems=seems)
+        name = pick(str(ref), files, digest=digest, seems=seems, where=where)
         return Checkpoint(name, files[name])
 
     return resolve

@@ -106,7 +106,7 @@ def draw_run(
         keys = keys_with(known.fingerprint, seen, shelf, lambda cell: known.beside(chosen[cell.checkpoint], cell.job))
         commits = Commits(ledger, shelf, on_event)
         plan = {ref: (chosen[ref], batches(group, options.batch)) for ref, group in by_checkpoint(cells)}
-        shared = SharedRun(commits, keys, plan, crew.workers, crew.interruption)
+        shared = SharedRun(commits, keys, plan, crew.workers, crew.interruption, crew.note)
         shared.announce()
         conduct(shared)
         counts = commits.counts

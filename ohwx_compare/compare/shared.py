@@ -28,7 +28,10 @@ class SharedRun:
         plan: Mapping[CheckpointRef, tuple[Checkpoint, Sequence[Batch]]],
         workers: Sequence[Worker],
         interruption: Callable[[], Interruption],
+        note: Callable[[Worker], str],
     ):
+        """note: what is recorded with each cell that a worker generates; "" for nothing."""
+        self.note = note
         self.commits, self.keys, self.plan, self.workers = commits, keys, plan, workers
         self.is_stopping = False
         self.sampled: set[CheckpointRef] = set()  # whose file was only looked at

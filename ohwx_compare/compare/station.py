@@ -4,13 +4,13 @@ Pictures from noise stay at the station until the next batch, so a face pass is 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from ohwx_compare.compare.drawing import DrawnPicture, HostWorker
+from ohwx_compare.compare.drawing import DrawnPicture, HostWorker, StationCard
 from ohwx_compare.compare.host import Checkpoint, Host, Loaded
 from ohwx_compare.compare.work import Wanted
 from ohwx_compare.core.request.job import Job
@@ -21,24 +21,10 @@ from ohwx_compare.files.packed import PackedPicture, packed, unpacked
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
 
-__all__ = ["Ask", "DistantWorker", "Station", "StationCard"]
+__all__ = ["Ask", "DistantWorker", "Station"]
 
 Ask = Callable[..., Any]
 """`ask("draw", ...)` is `station.draw(...)`, or raises what that raised, or WorkerGoneError."""
-
-
-@dataclass(frozen=True)
-class StationCard:
-    """What computes at a station."""
-
-    device: str  # the model of the card or processor
-    dtype: str
-    versions: str  # of the program and of torch
-
-    @property
-    def words(self) -> str:
-        """As a person reads it."""
-        return f"{self.device}, {self.dtype}, {self.versions}"
 
 
 class Station:

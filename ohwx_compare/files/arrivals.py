@@ -8,9 +8,9 @@ from pathlib import Path
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.atomic import UNFINISHED
 
-__all__ = ["Arrivals", "SentFile", "blocks_of"]
+__all__ = ["SENT_BLOCK", "Arrivals", "SentFile", "blocks_of"]
 
-_BLOCK = 1 << 26  # bytes
+SENT_BLOCK = 1 << 26  # bytes
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class SentFile:
 def blocks_of(path: Path) -> Iterator[bytes]:
     """All of a file, 64 MiB at a time. Raises OSError."""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(SENT_BLOCK):
             yield block
 
 

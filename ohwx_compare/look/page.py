@@ -32,8 +32,8 @@ from ohwx_compare.words import counted
 __all__ = ["page_data", "render_page", "write_page"]
 
 _SCRIPTS = (  # one scope: each knows those before it
-    "cells.js", "arrange.js", "hash.js", "spans.js", "zoom.js", "dom.js", "store.js", "keep.js", "view.js", "tiles.js",
-    "grid.js", "axes.js", "pointers.js", "viewer.js", "differ.js", "compare.js", "compare_keys.js",
+    "cells.js", "arrange.js", "hash.js", "spans.js", "zoom.js", "dom.js", "store.js", "keep.js", "view.js", "thumbs.js",
+    "tiles.js", "grid.js", "axes.js", "pointers.js", "viewer.js", "differ.js", "compare.js", "compare_keys.js",
     "keep_dialogs.js", "inside.js", "controls.js",
 )  # fmt: skip
 _STYLES = ("palette.css", "style.css")

@@ -1,6 +1,8 @@
 """The routes that only look: a run's page as it stands now, the parts of its data, and its pictures."""
 
+import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -18,6 +20,10 @@ from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute
 from ohwx_compare.words import quoted
 
 __all__ = ["PAGE_ROUTES", "read_ahead"]
+
+_WANTED = re.compile("([0-9]{1,9})([ab])")  # the number of a cell; after or before the face pass
+_MOST_THUMBS = 100  # of one request
+_MOST_BYTES = 1 << 20  # of one of them
 
 
 def _page(asked: PageRequest) -> PageAnswer:
@@ -67,6 +73,39 @@ def _chunk(run: Run, number: str) -> Sequence[RunCell]:
     return cells
 
 
+def _thumbs(asked: PageRequest) -> PageAnswer:
+    """Many small pictures at once: a line of JSON, [[media type, size], ...], and their bytes one after the other.
+
+    ["", 0] stands for what is not there, or is not small.
+    """
+    named = [_WANTED.fullmatch(name) for name in asked.path["wanted"].split(".", _MOST_THUMBS)]
+    if len(named) > _MOST_THUMBS or None in named:
+        raise NotHereError(f"Expected at most {_MOST_THUMBS} numbers of cells, each with a or b, points between.")
+    cells = _read(asked)[0].cells
+    found = [_small(asked.folder, _thumb_of(cells, int(name[1]), name[2])) for name in named if name]
+    head = json.dumps([[kind, len(data)] for kind, data in found])
+    data = b"".join([head.encode(), b"\n", *(data for _, data in found)])
+    return PageAnswer(data, "application/octet-stream", {"Cache-Control": "no-store"})
+
+
+def _thumb_of(cells: Sequence[RunCell], number: int, which: str) -> str | None:
+    if not 1 <= number <= len(cells):
+        return None
+    result = cells[number - 1].result
+    return result.before_thumb if which == "b" else result.thumb
+
+
+def _small(folder: Path, name: str | None) -> tuple[str, bytes]:
+    try:
+        path = inside(folder, name or "")
+        kind = PICTURE_TYPES.get(path.suffix.lower())
+        if kind is None or not is_plain_file(path) or path.stat().st_size > _MOST_BYTES:
+            return "", b""
+        return kind, path.read_bytes()
+    except (NotHereError, OSError):
+        return "", b""
+
+
 def _picture(asked: PageRequest) -> PageAnswer:
     path = inside(asked.folder, asked.path["path"])
     kind = PICTURE_TYPES.get(path.suffix.lower())
@@ -80,5 +119,6 @@ PAGE_ROUTES = (
     PageRoute("GET", "page/head.json", _head, is_heavy=True),
     PageRoute("GET", "page/cells-{chunk}.json", _cells),
     PageRoute("GET", "page/texts-{chunk}.json", _texts),
+    PageRoute("GET", "page/thumbs-{wanted}", _thumbs),
     PageRoute("GET", "{path:path}", _picture),
 )

@@ -32,7 +32,7 @@ _POINTS = 7  # the height of text on paper, in points of 1/72 inch
 _BAND_LINES = 6  # of a prompt; the whole prompt is in every picture
 
 
-def write_sheets(run: Run) -> list[Path]:
+def write_sheets(run: Run, style: SheetStyle = AS_FITS) -> list[Path]:
     """Write `sheet.png` (last pictures) and, where a face pass ran, `sheet-before.png` into the run folder.
 
     Paged sheets are called `sheet-1.png` and so on; sheets of an earlier state are replaced or removed. Returns the
@@ -44,7 +44,7 @@ def write_sheets(run: Run) -> list[Path]:
     written = []
     for pictures in ("after", "before") if board.has_face_pass else ("after",):
         stem = "sheet" if pictures == "after" else "sheet-before"
-        written += write_pages(board, run.folder / stem, pictures)
+        written += write_pages(board, run.folder / stem, pictures, style)
     for path in old - set(written):
         path.unlink(missing_ok=True)
     return written

@@ -81,3 +81,14 @@ def test_a_refusal_is_one_line(recipe, capsys, changes, said):
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_several_recipes_are_a_list_and_need_folders_of_their_own(recipe, tmp_path, capsys):
+    other = tmp_path / "other.json"
+    other.write_text((tmp_path / recipe(output="b")).read_text(encoding="utf-8"), encoding="utf-8")
+    first = recipe()
+    assert main(["train", "--plan", first, str(other), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [plan["recipe"]["output"].replace("\\", "/").rpartition("/")[2] for plan in told] == ["out", "b"]
+    assert main(["train", "--plan", first, first]) == 1
+    assert "Two recipes have the output" in capsys.readouterr().err

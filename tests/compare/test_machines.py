@@ -7,19 +7,21 @@ from drawing_runs import PLAIN, contents, draw
 from killed_run import EXPERIMENT, Detector
 
 from ohwx_compare.compare.crew import Crew
+from ohwx_compare.compare.drawing import StationCard
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.compare.resolve import in_folder
 from ohwx_compare.compare.run import Options, draw_run
-from ohwx_compare.compare.station import DistantWorker, Station, StationCard
+from ohwx_compare.compare.station import DistantWorker, Station
 from ohwx_compare.core import events
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.experiment.keys import PIXELS
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import CheckpointError, HostError, LedgerError, WorkerGoneError
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.testing.fake_host import FakeHost, Faults
 
 THREE = EXPERIMENT.with_checkpoints([CheckpointRef(name) for name in "abc"])
-CARD = StationCard("card", "float32", "")
+CARD = StationCard("card", "float32", "torch 2", PIXELS)
 
 
 class Mortal:
@@ -39,12 +41,13 @@ class Mortal:
         return getattr(self.station, what)(*given)
 
 
-def workers(*hosts, dies_after=(), packs=True):
+def workers(*hosts, dies_after=(), packs=True, cards=()):
     """Workers at stations of their own, each its own name, and what they are asked through."""
+    cards = [*cards, *[CARD] * len(hosts)]
     lives = [*dies_after, *[10**9] * len(hosts)]
     asked = [
-        Mortal(Station(host, lambda name: Detector(), CARD, packs=packs), left)
-        for host, left in zip(hosts, lives, strict=False)
+        Mortal(Station(host, lambda name: Detector(), card, packs=packs), left)
+        for host, left, card in zip(hosts, lives, cards, strict=False)
     ]
     return [DistantWorker(f"worker {n}", one, lambda: None) for n, one in enumerate(asked, 1)], asked
 
@@ -148,6 +151,28 @@ def test_what_the_workers_are_is_in_the_keys_not_what_the_head_is(models, tmp_pa
     assert result.reused == 6
     result, *_ = draw(PLAIN, models, tmp_path / "out")
     assert result.drawn == 6
+
+
+def test_a_version_whose_pixels_are_others_is_left_out(models, tmp_path):
+    other = StationCard("card", "float32", "ohwx 0.0.1", PIXELS + 1)
+    crew, asked = workers(FakeHost(models), FakeHost(models), cards=[CARD, other])
+    _, told = share(THREE, models, tmp_path / "out", Crew(crew))
+    assert asked[1].loads == []
+    says = "worker 2 is left out: its version (ohwx 0.0.1) generates other pictures; install this one there."
+    assert says in [e.words for e in told if isinstance(e, events.Told)]
+
+
+def test_cells_say_which_card_generated_them_where_there_are_several(models, tmp_path):
+    """The keys are the same, so a run may be continued on another card; its pictures may differ in the last bits."""
+    cards = [StationCard("card 1", "float32", "torch 2", PIXELS), StationCard("card 2", "float32", "torch 2", PIXELS)]
+    hosts = [FakeHost(models, faults=Faults(seconds=0.01)) for _ in cards]
+    _, told = share(THREE, models, tmp_path / "out", Crew(workers(*hosts, cards=cards)[0]))
+    notes = Counter(note for cell in open_run(tmp_path / "out").cells for note in cell.result.notes if "card" in note)
+    assert {*notes} == {"generated on card 1, torch 2", "generated on card 2, torch 2"}
+    assert notes.total() == 18
+    assert any("card 1, torch 2; card 2, torch 2" in e.words for e in told if isinstance(e, events.Told))
+    result, *_ = draw(THREE, models, tmp_path / "out")
+    assert result.reused == 18
 
 
 def test_errors_cross_as_they_are(models):

@@ -185,7 +185,7 @@ def test_a_file_that_is_another_on_one_of_them_is_refused(models, tmp_path):
     experiment = PLAIN.with_checkpoints([CheckpointRef("a")])
     with crew(ApiWebui(FakeHost(models)), ApiWebui(FakeHost(elsewhere))) as host:
         result, run, _, told = draw(experiment, models, tmp_path / "out", host=host, resolve=host.resolve)
-        with pytest.raises(UnknownCheckpointError):
+        with pytest.raises(UnknownCheckpointError, match=f"no checkpoint named 'b' in {host.hosts[1].url}"):
             host.resolve(CheckpointRef("b"))
     says = [e.words for e in told if isinstance(e, Told)]
     assert result.failed == 0

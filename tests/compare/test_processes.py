@@ -89,7 +89,7 @@ def test_a_checkpoint_that_is_not_there_is_sent(tiny, goldens, tmp_path, monkeyp
     """A process that looks elsewhere (a relative path means another folder to it) gets the bytes, once."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
-    monkeypatch.setattr(arrivals, "_BLOCK", 100_000)
+    monkeypatch.setattr(arrivals, "SENT_BLOCK", 100_000)
     with processes(settings(tiny, goldens), ["cpu"]) as (there,):
         monkeypatch.chdir(tiny)
         wanted = Checkpoint("tiny_base.safetensors", Path("tiny_base.safetensors"))
@@ -136,6 +136,11 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in told.read_text().split()] if told.exists() else []
 
 
+def spawned(pid: int) -> list[int]:
+    """Its workers; beside them it has a process that tracks resources."""
+    return [child for child in children(pid) if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc for the processes' children")
 @pytest.mark.parametrize("victim", ["worker", "head"])
@@ -151,7 +156,7 @@ def test_killed_at_random_moments(victim, alone, tiny, goldens, tmp_path, capsys
         while running.poll() is None and not committed(out):
             time.sleep(0.01)
         time.sleep(chance.uniform(0, 1.5))
-        workers = [pid for pid in children(running.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        workers = spawned(running.pid)
         target = running.pid if victim == "head" else chance.choice(workers or [running.pid])
         before = committed(out)
         if running.poll() is None:
@@ -170,3 +175,38 @@ def test_killed_at_random_moments(victim, alone, tiny, goldens, tmp_path, capsys
     with capsys.disabled():
         print(f"\n{victim} killed: (run, cells committed before, cells committed twice) {table}")  # noqa: T201
     assert all(twice == 0 for *_, twice in table)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="a process there gets Ctrl-C with its whole console")
+def test_ctrl_c_lets_each_finish_and_a_second_one_stops(alone, tiny, goldens, tmp_path):
+    """Both leave what the same command ends as an undisturbed run ends; no process stays."""
+    (tmp_path / "e.json").write_text(json.dumps(SMALL.to_dict()), encoding="utf-8")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ohwx_compare", "compare", str(tmp_path / "e.json"), "--device", "cpu,cpu",
+               "--checkpoints", str(tiny), "--detectors", str(goldens), "--batch", "2", "--linear", "torch",
+               "--out", str(out)]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for times in (1, 2):
+        before = committed(out)
+        running = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        while running.poll() is None and len(committed(out)) <= len(before):
+            time.sleep(0.02)
+        workers = spawned(running.pid)
+        for _ in range(times):
+            running.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        said = running.communicate(timeout=300)[1]
+        assert running.returncode == 130
+        assert "Finishing the current batch of pictures" in said
+        assert "Traceback" not in said
+        assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+        assert committed(out) > before
+        assert len(committed(out)) < 12
+    assert subprocess.run(command, env=environment, capture_output=True, check=False, timeout=600).returncode == 0
+    ours, (files, _, cells, _) = contents(out), alone
+    pictures = {name: file for name, file in ours[0].items() if name.startswith("images/")}
+    assert pictures == {name: file for name, file in files.items() if name.startswith("images/")}
+    assert ours[2] == cells

@@ -109,3 +109,22 @@ def test_a_start_that_cannot_be_says_why_in_a_dialog(page, server):
     page.wait_for_selector("#ohwx-why", state="detached")
     assert page.locator("#ohwx-tab button:disabled, .ohwx-tab button:disabled").count() == 0
     assert not [path for path, _ in server.asked if path == "ohwx/api/runs"]
+
+
+def test_columns_are_dragged_by_a_finger(chromium, server):
+    context = chromium.new_context(viewport={"width": 1300, "height": 900}, has_touch=True)
+    page = context.new_page()
+    page.goto(server.url)
+    page.wait_for_selector("#ohwx-read")
+    drafted(page, TEXT.replace("nobody.safetensors", NAMES[2]))
+    page.locator(".ohwx-list label", has_text=OTHER).locator("input").check()
+    first, second, third = columns(page)
+    session = context.new_cdp_session(page)
+    chips = page.locator("[aria-label='Selected checkpoints'] .ohwx-chip > span")
+    chips.first.scroll_into_view_if_needed()
+    boxes = [chips.nth(i).bounding_box() for i in (0, 2)]
+    at = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2} for box in boxes]
+    for kind, points in (("touchStart", at[:1]), ("touchMove", at[1:]), ("touchEnd", [])):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert columns(page) == [second, third, first]
+    context.close()

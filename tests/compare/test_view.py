@@ -1,5 +1,6 @@
 """`ohwx view`: whoever knows the token sees the run's page, nobody else sees or does anything, and Ctrl-C ends it."""
 
+import json
 import os
 import shutil
 import signal
@@ -59,6 +60,46 @@ def test_the_page_is_made_anew_and_pictures_are_served(server):
     assert (status, data) == (200, (server.folder / "thumbs" / thumb).read_bytes())
     assert asked(server, f"/thumbs/{quote(thumb)}", If_None_Match=headers["ETag"])[0] == 304
     assert (headers["X-Content-Type-Options"], headers["Access-Control-Allow-Origin"]) == ("nosniff", None)
+
+
+def thumbs(server, names):
+    """Media type and bytes of each small picture."""
+    status, headers, data = asked(server, f"/page/thumbs-{names}")
+    assert (status, headers["Cache-Control"]) == (200, "no-store")
+    head, _, rest = data.partition(b"\n")
+    found = []
+    for kind, size in json.loads(head):
+        found.append((kind, rest[:size]))
+        rest = rest[size:]
+    assert rest == b""
+    return found
+
+
+def test_small_pictures_come_many_at_a_time(server, sample_run):
+    result = sample_run.cells[0].result
+    after, before = ((server.folder / name).read_bytes() for name in (result.thumb, result.before_thumb))
+    assert thumbs(server, "1a.1b.999a.0b") == [("image/jpeg", after), ("image/jpeg", before), ("", b""), ("", b"")]
+
+
+@pytest.mark.parametrize("way", ["missing", "outside", "large"])
+def test_a_small_picture_that_is_none_is_empty(server, sample_run, way):
+    thumb = server.folder / sample_run.cells[1].result.thumb
+    was = thumb.read_bytes()
+    thumb.unlink()
+    try:
+        if way == "outside":
+            thumb.symlink_to(server.folder.parent / "secret.png")
+        if way == "large":
+            thumb.write_bytes(bytes(1 << 21))
+        assert thumbs(server, "2a") == [("", b"")]
+    finally:
+        thumb.unlink(missing_ok=True)
+        thumb.write_bytes(was)
+
+
+@pytest.mark.parametrize("names", ["", "1", "1c", "1a.", "1a..2a", "../1a", "1a." * 100 + "1a", "9" * 10 + "a", "١a"])
+def test_only_numbers_of_small_pictures_are_taken(server, names):
+    assert asked(server, f"/page/thumbs-{quote(names)}")[0] == 404
 
 
 @pytest.mark.parametrize("path", ["/run.sqlite", "/../secret.png", "/%2e%2e/secret.png", "/nothing.png", "/linked.png"])

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,18 @@ BROAD = {  # where `except Exception` may stand: the named boundaries of docs/ar
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree(path)))
+
+
 def functions(path: Path):
-    return [n for n in ast.walk(tree(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [n for n in nodes(path) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 @each_file
@@ -70,7 +77,7 @@ def test_public_names_are_listed(path):
 
 @each_file
 def test_errors_are_not_swallowed(path):
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, f"line {node.lineno}: bare except"
             if path.relative_to(PACKAGE).as_posix() not in BROAD:
@@ -83,20 +90,20 @@ def test_errors_are_not_swallowed(path):
 def test_only_the_command_line_prints(path):
     if path.relative_to(PACKAGE).parts[0] == "cli":
         return
-    calls = [n for n in ast.walk(tree(path)) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"]
+    calls = [n for n in nodes(path) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "print"]
     assert not calls
 
 
 @each_file
 def test_json_is_read_in_one_place(path):
     """Which bounds its numbers: see numerals.py."""
-    called = [ast.unparse(n.func) for n in ast.walk(tree(path)) if isinstance(n, ast.Call)]
+    called = [ast.unparse(n.func) for n in nodes(path) if isinstance(n, ast.Call)]
     assert path.name == "numerals.py" or not {"json.loads", "json.load"}.intersection(called)
 
 
 @each_file
 def test_nothing_global_changes(path):
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         assert not isinstance(node, ast.Global), f"line {node.lineno}: global"
     for node in functions(path):
         for default in [*node.args.defaults, *node.args.kw_defaults]:
@@ -139,7 +146,7 @@ def test_no_two_test_files_share_a_name():
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_programs_take_what_is_there(path):
     """bench/ and tools/ are not run by the tests; what they import of the package must exist."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == PACKAGE.name:
             module = importlib.import_module(node.module)
             for alias in node.names:
@@ -155,7 +162,7 @@ def test_what_a_webui_has_is_asked_in_one_room(path):
     """Elsewhere nothing is looked for that may not be there, and no model loaded."""
     if path in ASKS:
         return
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", "")
             assert name != "hasattr", f"line {node.lineno}: hasattr"

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def climbs(here: Sequence[str], there: Sequence[str]) -> str:
     return ""
 
 
+@cache
 def imports(path: Path) -> list[str]:
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -78,6 +80,7 @@ def imports(path: Path) -> list[str]:
     return found
 
 
+@cache
 def own_modules(path: Path) -> set[Path]:
     modules = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -19,6 +19,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.toy.for_webui import put_into_webui
 
+NOT_OF_CELLS = {"json", "name", "keep_before", "sheet_margin", "sheet_legend", "sheet_pictures", "sheet_each"}
 JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
 
 
@@ -167,7 +168,7 @@ def test_pasting_the_sheets_infotext_restores_every_field(webui):
                   steps=int(parameters["Steps"]), sampler=parameters["Sampler"],
                   schedule=parameters["Schedule type"], cfg=float(parameters["CFG scale"]))  # fmt: skip
         again = Panel(**pasted_arguments(parameters))
-        assert set(pasted_arguments(parameters)) >= set(vars(panel)) - {"json", "name", "keep_before"}
+        assert set(pasted_arguments(parameters)) >= set(vars(panel)) - NOT_OF_CELLS
         assert read_request(list(vars(again).values()), job).experiment.cells() == experiment.cells()
 
     law()
@@ -240,6 +241,16 @@ def test_adetailers_settings_are_taken_over_and_no_face_is_done_twice(webui):
     webui.opts.data["ad_dynamic_denoise_power"] = 2
     with pytest.raises(ExperimentError, match="ad_dynamic_denoise_power"):
         read_request(arguments, base_job(p), 1, given_by(p))
+
+
+def test_controlnet_that_is_passed_through_is_refused_where_there_is_one(webui):
+    from ohwx_compare.hosts.webui.request.given import given_by
+
+    p = with_adetailer(webui, [True, False, {**AD, "ad_controlnet_model": "Passthrough"}])
+    assert len(given_by(p).adetailer()) == 1
+    webui.scripts_data.append(SimpleNamespace(path="extensions/sd-webui-controlnet/scripts/controlnet.py"))
+    with pytest.raises(ExperimentError, match="Passthrough, and ControlNet is installed"):
+        given_by(p).adetailer()
 
 
 @pytest.mark.parametrize("arguments", [[False, False, AD], None])

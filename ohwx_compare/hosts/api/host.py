@@ -101,7 +101,11 @@ class ApiHost:
         listed = self._listed()
         checkpoints = self.checkpoints()
         by_path = {checkpoint.path: checkpoint.name for checkpoint in checkpoints}
-        return among(checkpoints, known, lambda path: self.sha256(self._checkpoint(by_path[path])))(ref)
+
+        def digest(path: Path) -> str:
+            return self.sha256(self._checkpoint(by_path[path]))
+
+        return among(checkpoints, known, digest, self.url)(ref)
 
     def sha256(self, checkpoint: Checkpoint) -> str:
         """As the webui tells it, which hashes a file when it loads it. Raises CheckpointError, HostError."""

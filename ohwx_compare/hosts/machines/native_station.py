@@ -10,9 +10,11 @@ from pathlib import Path
 import torch
 
 from ohwx_compare import __version__
+from ohwx_compare.compare.drawing import StationCard
 from ohwx_compare.compare.host import Interruption, run_on
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.station import Station, StationCard
+from ohwx_compare.compare.station import Station
+from ohwx_compare.core.experiment.keys import PIXELS
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.compiled import require_compiler
 from ohwx_compare.engine.cuda_settings import accumulate_fast
@@ -72,9 +74,8 @@ class NativeSettings:
         host = self.host(Hashes(cache_folder(), trusts_samples=self.trusts_samples), on_step=on_step)
         device = host.device
         model = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-        card = StationCard(
-            model, str(host.dtype).removeprefix("torch."), f"ohwx {__version__}, torch {torch.__version__}"
-        )
+        versions = f"ohwx {__version__}, torch {torch.__version__}"
+        card = StationCard(model, str(host.dtype).removeprefix("torch."), versions, PIXELS)
 
         @cache
         def find(name: str) -> Detector:

@@ -8,15 +8,18 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ohwx_compare.compare.station import DistantWorker
+from ohwx_compare.compare.station import Ask, DistantWorker
 from ohwx_compare.errors import HostError, WorkerGoneError
 from ohwx_compare.hosts.machines.native_station import NativeSettings
 from ohwx_compare.hosts.machines.replying import Reply, reply, value_of
+from ohwx_compare.hosts.machines.trainers import DistantTrainer
+from ohwx_compare.hosts.machines.training_station import TrainingStation
 
-__all__ = ["ray_workers"]
+__all__ = ["RayMachines", "ray_machines", "ray_workers"]
 
 _HERE = "127.0.0.1"
 _PATIENCE = 10.0  # s
@@ -26,9 +29,26 @@ _PATIENCE = 10.0  # s
 def ray_workers(
     settings: NativeSettings, address: str, count: int | None = None, *, sends: bool = False
 ) -> Iterator[list[DistantWorker]]:
-    """Workers on the cluster at `address`; all end with the block.
+    """Workers on the cluster at `address`; all end with the block. The rest as `ray_machines`."""
+    with ray_machines(settings, address, count, sends=sends) as machines:
+        yield machines.workers
 
-    address: "auto": the cluster that runs on this machine, else one that is started here for the block.
+
+@dataclass(frozen=True)
+class RayMachines:
+    """Actors, as what generates and as what trains."""
+
+    workers: list[DistantWorker]
+    trainers: list[DistantTrainer]
+
+
+@contextmanager
+def ray_machines(
+    settings: NativeSettings, address: str, count: int | None = None, *, sends: bool = False
+) -> Iterator[RayMachines]:
+    """Actors of the cluster at `address`, each a worker and a trainer; all end with the block.
+
+    address: "auto": the cluster that `ray start` started on this machine, else one for the block alone.
     count: of workers; None: one a GPU of the cluster, or one a machine where there is none.
     sends: a worker that lacks a checkpoint is sent it.
     Raises HostError without Ray, and where no cluster answers.
@@ -40,9 +60,10 @@ def ray_workers(
         needs = {"num_gpus": min(1.0, gpus / count)} if gpus else {"num_cpus": max(cpus // count, 1)}
         station = ray.remote(max_restarts=0, max_task_retries=0, **needs)(_RayStation)
         actors = [station.remote(settings) for _ in range(count)]
-        workers = [_worker(ray, f"worker {number}", actor, sends=sends) for number, actor in enumerate(actors, 1)]
+        named = [(f"worker {number}", actor) for number, actor in enumerate(actors, 1)]
+        workers = [_worker(ray, name, actor, sends=sends) for name, actor in named]
         try:
-            yield workers
+            yield RayMachines(workers, [_trainer(ray, name, actor) for name, actor in named])
         finally:
             for worker in workers:
                 worker.close()
@@ -62,15 +83,35 @@ def _connected(address: str) -> Any:
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
     if address != "auto":
         _require_answer(address)
-    try:
-        ray.init(address=address, **quiet)
-    except ConnectionError as error:
-        if address != "auto":
+        try:
+            ray.init(address=address, **quiet)
+        except ConnectionError as error:
             raise HostError(f"No Ray cluster answers at {address}: {error}") from error
-        # Only so does Ray keep to 127.0.0.1 on Linux: `get_node_ip_address` of its _private/services.py.
-        ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
-        ray.init(address="local", include_dashboard=False, _node_ip_address=_HERE, **quiet)
+        return ray
+    if standing := _standing(ray):
+        ray.init(address=standing, **quiet)
+        return ray
+    # Only so does Ray keep to 127.0.0.1 on Linux: `get_node_ip_address` of its _private/services.py.
+    ray._private.ray_constants.ENABLE_RAY_CLUSTER = False
+    ray.init(address="local", include_dashboard=False, _node_ip_address=_HERE, **quiet)
     return ray
+
+
+def _standing(ray: Any) -> str | None:
+    """The cluster that somebody started here with `ray start`, if it answers; RAY_ADDRESS goes before it.
+
+    Ray's own "auto" would also join one that another run started for itself, and that ends with that run.
+    """
+    named = os.environ.get("RAY_ADDRESS", "")
+    if named not in ("", "auto"):
+        _require_answer(named)
+        return named
+    started: str | None = ray._private.utils.read_ray_address()
+    try:
+        _require_answer(started or "")
+    except HostError:  # it ended without a word
+        return None
+    return started
 
 
 def _require_answer(address: str) -> None:
@@ -89,19 +130,34 @@ class _RayStation:
 
     def __init__(self, settings: NativeSettings):
         self._station = cache(lambda: settings.station(packs=True))
+        self._training = cache(lambda: TrainingStation(settings.device, settings.threads))
 
     def answer(self, what: str, *given: Any) -> Reply:
         """See `compare.station.Ask`."""
         return reply(self._station, what, given)
 
+    def answer_of_training(self, what: str, *given: Any) -> Reply:
+        """The same of the `TrainingStation`."""
+        return reply(self._training, what, given)
+
 
 def _worker(ray: Any, name: str, actor: Any, *, sends: bool) -> DistantWorker:
+    return DistantWorker(name, _asking(ray, name, actor.answer), lambda: ray.kill(actor), sends=sends)
+
+
+def _trainer(ray: Any, name: str, actor: Any) -> DistantTrainer:
+    return DistantTrainer(name, _asking(ray, name, actor.answer_of_training))
+
+
+def _asking(ray: Any, name: str, method: Any) -> Ask:
+    """Asks through a method of an actor."""
+
     def ask(what: str, *given: Any) -> Any:
         try:
-            said = ray.get(actor.answer.remote(what, *given))
+            said = ray.get(method.remote(what, *given))
         except ray.exceptions.RayError as error:
             why = str(error).strip().partition("\n")[0].rstrip(".")
             raise WorkerGoneError(f"Ray's {name} is gone: {why}.") from error
         return value_of(said)
 
-    return DistantWorker(name, ask, lambda: ray.kill(actor), sends=sends)
+    return ask

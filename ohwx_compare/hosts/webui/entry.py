@@ -86,7 +86,7 @@ class CompareScript(scripts.Script):
         except OhwxError as error:
             error.args = (as_shown(str(error)),)
             raise
-        pictures = shown(compared.run, keep_before=request.keep_before)
+        pictures = shown(compared.run, keep_before=request.keep_before, sheet=request.sheet)
         summary = compared.summary()
         p.extra_generation_params["ohwx"] = summary  # the API's answer has it
         for line in (

@@ -40,9 +40,7 @@ class AxesPanel {
     box.addEventListener("dragleave", () => box.classList.remove("over"));
     box.addEventListener("drop", (event) => {
       event.preventDefault();
-      const chip = event.target instanceof Element && event.target.closest(".axis");
-      const before = chip ? Number(/** @type {HTMLElement} */ (chip).dataset.axis) : -1;
-      this.move(this.dragged, role, before);
+      if (event.target instanceof Element) this.drop(this.dragged, event.target);
     });
     return box;
   }
@@ -64,7 +62,41 @@ class AxesPanel {
       event.dataTransfer?.setData("text/plain", title);
     });
     chip.addEventListener("dragend", () => this.build());
+    this.followFinger(chip, axis);
     return chip;
+  }
+
+  /**
+   * A finger drags too: browsers' own dragging is the mouse's on most.
+   *
+   * @param {HTMLElement} chip
+   * @param {number} axis
+   */
+  followFinger(chip, axis) {
+    let isHeld = false;
+    chip.addEventListener("pointerdown", (event) => {
+      isHeld = event.pointerType !== "mouse" && !(event.target instanceof Element && event.target.closest("details"));
+    });
+    chip.addEventListener("pointercancel", () => {
+      isHeld = false;
+    });
+    chip.addEventListener("pointermove", (event) => {
+      const under = isHeld ? document.elementFromPoint(event.clientX, event.clientY)?.closest(".role") : null;
+      for (const box of this.panel.querySelectorAll(".role")) box.classList.toggle("over", box === under);
+    });
+    chip.addEventListener("pointerup", (event) => {
+      const under = document.elementFromPoint(event.clientX, event.clientY);
+      if (isHeld && under && !chip.contains(under)) this.drop(axis, under);
+      isHeld = false;
+    });
+  }
+
+  /** Before the axis that it was let go on, else last of its box. @param {number} axis @param {Element} on */
+  drop(axis, on) {
+    const chip = /** @type {HTMLElement | null} */ (on.closest(".axis"));
+    const box = /** @type {HTMLElement | null} */ (on.closest(".role"));
+    const role = PLACES.find(([name]) => name === box?.dataset.role)?.[0];
+    if (role) this.move(axis, role, chip ? Number(chip.dataset.axis) : -1);
   }
 
   /** Which of its values are shown. @param {number} axis @param {AxisValue[]} values */

@@ -2,7 +2,8 @@
 
 /** @typedef {"side" | "wipe" | "onion" | "difference" | "blink"} Mode */
 /** @typedef {{ cell: Cell, pass: Pass, note: string }} Shot a picture that is compared */
-/** @typedef {{ node: HTMLElement, layer: HTMLElement, images: HTMLImageElement[], shots: Shot[] }} Pane */
+/** @typedef {{ node: HTMLElement, layer: HTMLElement, tag: HTMLElement, images: HTMLImageElement[],
+ *   shots: Shot[] }} Pane */
 
 const BLINK = 600; // ms that each is seen
 /** @type {View} */
@@ -112,9 +113,11 @@ class Comparison {
     const images = shots.map((shot) => make("img", { draggable: false, alt: shotWords(shot) }));
     const layer = make("div", { className: "layer" }, ...images);
     const tag = make("span", { className: "m-tag" });
-    const node = make("div", { className: "pane" }, layer, tag);
-    this.panes.push({ node, layer, images, shots });
-    this.stage.append(node);
+    const node = make("div", { className: "pane" }, layer);
+    this.panes.push({ node, layer, tag, images, shots });
+    if (this.mode === "side" && this.strips) this.stage.append(make("div", { className: "frame" }, tag, node));
+    else this.stage.append(node);
+    if (!tag.isConnected) node.append(tag);
   }
 
   /** The pictures by letters; a press makes one the second of the two. */
@@ -177,11 +180,10 @@ class Comparison {
   }
 
   tellTags() {
-    for (const { node, images, shots } of this.panes) {
-      const tag = node.querySelector(".m-tag");
+    for (const { tag, images, shots } of this.panes) {
       const seen = shots.filter((_, i) => !images[i]?.hidden);
       const last = this.mode === "blink" ? seen.slice(-1) : seen;
-      tag?.replaceChildren(last.map((shot) => this.tagOf(shot)).join(this.mode === "difference" ? " − " : " | "));
+      tag.replaceChildren(last.map((shot) => this.tagOf(shot)).join(this.mode === "difference" ? " − " : " | "));
     }
   }
 

@@ -220,6 +220,8 @@ function follow() {
 function start() {
   const themes = location.hash.slice(1).split("&");
   for (const theme of ["dark", "light"]) document.documentElement.classList.toggle(theme, themes.includes(theme));
+  const theme = themes.find((name) => name === "dark" || name === "light");
+  if (theme) told($("vote"), { href: `votes/index.html#${theme}` });
   if (embedded) settleIn();
   buildTop();
   measure();

@@ -66,7 +66,7 @@ function lost({ nodes }) {
   if (!nodes) return;
   const { img, said, tile, button } = nodes;
   img.hidden = true;
-  const name = decodeURIComponent(img.getAttribute("src") ?? "");
+  const name = decodeURIComponent(thumbs.hrefOf(img));
   said.replaceChildren(make("b", { textContent: "Picture missing" }), name);
   button.append(said);
   tile.classList.add("bad");
@@ -99,11 +99,9 @@ function paint(cell) {
   const { img, said, caption, flip, button } = cell.nodes;
   const pass = passOf(cell, state.view.pass);
   const isBefore = pass === "before";
-  const href = isBefore ? cell.beforeThumb || cell.before : cell.thumb || cell.image;
-  img.hidden = !href;
-  if (href || !cell.isLoaded) said.remove();
+  thumbs.show(img, cell, isBefore);
+  if (!img.hidden || !cell.isLoaded) said.remove();
   else button.append(said);
-  if (href && img.getAttribute("src") !== href) img.src = href;
   img.alt = `${labelOf(cell)}, ${isBefore ? "before the face pass" : cell.caption || "generated"}`;
   caption.textContent = [isBefore ? "before" : cell.caption, ...markOf(cell).tags].filter(Boolean).join(" · ");
   const words = `Shows ${pass} the face pass. Show ${otherPass(pass)}`;

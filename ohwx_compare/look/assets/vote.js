@@ -333,4 +333,6 @@ at("continue").addEventListener("click", () => doing(async () => {
   await turn(await ask("next", voter));
 }));
 at("other").addEventListener("click", () => doing(open));
+const theme = location.hash.slice(1); // as what led here has it
+if (["dark", "light"].includes(theme)) document.documentElement.classList.add(theme);
 doing(open);

@@ -17,6 +17,7 @@ from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.panel.face_panel import FACE_LISTS, FacePanel, face_choices, face_panel
+from ohwx_compare.hosts.webui.panel.sheet_panel import sheet_fields
 from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AXES, NOTHING, Panel
 
 __all__ = ["Choices", "ScriptPanel", "paste_fields", "script_panel"]
@@ -109,10 +110,14 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
             placeholder="named by time",
             elem_id=elem_id("name"),
         )
+    sheet = sheet_fields(elem_id)
     with gr.Row(elem_classes=["ohwx-row"]):
         button = gr.Button("What will it cost?", elem_id=elem_id("estimate"), size="sm", scale=0, min_width=160)
         told = gr.HTML(value=_ESTIMATE.format(features.refusal() or ""), elem_id=elem_id("estimate_text"))
-    arguments = [json_text, chosen, *axes, *faces.arguments.values(), before, name, *control, more]
+    arguments = [
+        *(json_text, chosen, *axes, *faces.arguments.values()),
+        *(before, name, *control, more, *sheet),
+    ]
     for component in (*arguments, *helpers):
         component.do_not_save_to_config = True  # an old ui-config.json would override newer defaults
     return ScriptPanel(arguments, told, button)

@@ -16,6 +16,7 @@ from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel
+from ohwx_compare.hosts.webui.request.sheets import sheet_arguments
 
 __all__ = ["corrections", "is_comparison", "is_ours", "pasted_arguments"]
 
@@ -137,7 +138,7 @@ def _changed(tab: FaceSettings) -> dict[str, Any]:
 
 
 def _shown(infotext: Infotext) -> dict[str, Any]:
-    """Which pictures were shown, and the run folder where the user named it."""
+    """Which pictures were shown, on what sheets, and the run folder where the user named it."""
     ours = extra(infotext)
     found: dict[str, Any] = {}
     run = ours.get("run")
@@ -145,4 +146,5 @@ def _shown(infotext: Infotext) -> dict[str, Any]:
         found["name"] = "" if _NAMED_BY_TIME.fullmatch(run) else run
     if "cell" in ours or "sheet" in ours or run:
         found["keep_before"] = ours.get("keep_before") is not False
+        found |= sheet_arguments(ours.get("show", {}))
     return found

@@ -59,6 +59,10 @@ class Panel:
     class_token: str = "ohwx man"
     class_words: str = ""  # in its place; "": all but its first word
     more_axes: str = ""  # one a line: "CFG scale: 5, 7"
+    sheet_margin: str = ""  # px; "": as its text needs
+    sheet_legend: bool = True
+    sheet_pictures: bool = True  # the gallery shows each picture too
+    sheet_each: str = NOTHING  # an axis: a sheet for each of its values
 
     @classmethod
     def of(cls, arguments: Sequence[Any]) -> "Panel":

@@ -30,8 +30,8 @@ from ohwx_compare.hosts.webui.request.known import fields_of, require_known_name
 from ohwx_compare.hosts.webui.request.progress import RunProgress
 from ohwx_compare.hosts.webui.request.record import SavedRequest, write_request
 from ohwx_compare.hosts.webui.request.request import Request
+from ohwx_compare.hosts.webui.request.sheets import write_asked_sheets
 from ohwx_compare.look.page import write_page
-from ohwx_compare.look.sheet import write_sheets
 from ohwx_compare.words import counted
 
 __all__ = ["Compared", "base_job", "compare", "find_webui_detector", "run_folder", "sampler_of"]
@@ -129,7 +129,7 @@ def compare(p: processing.StableDiffusionProcessing, request: Request, *, by: st
         finally:
             host.close()
         finished = open_run(folder)
-        write_sheets(finished)
+        write_asked_sheets(finished, request.sheet)
         write_page(finished)
     return Compared(finished, len(progress.drawn))
 

@@ -12,6 +12,7 @@ from ohwx_compare.core.infotext.infotext import extra, parse, render
 from ohwx_compare.errors import InfotextError
 from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.files.ledger.rows import Run
+from ohwx_compare.hosts.webui.request.sheets import AS_USUAL, SheetAsked, sheets_of_values
 
 __all__ = ["Shown", "shown"]
 
@@ -24,14 +25,19 @@ class Shown:
     infotext: str
 
 
-def shown(finished: Run, *, keep_before: bool) -> list[Shown]:
-    """The sheet, then the cells in order, each after its face pass; the picture before it (if wanted) comes once."""
+def shown(finished: Run, *, keep_before: bool, sheet: SheetAsked = AS_USUAL) -> list[Shown]:
+    """The sheet, those of single values, then the cells in order, each after its face pass.
+
+    The picture before it (if wanted) comes once.
+    """
     names: list[str | None] = ["sheet.png" if (finished.folder / "sheet.png").is_file() else "sheet-1.png"]
-    for cell in finished.cells:
+    names += [f"{path.parent.name}/{path.name}" for path in (sheets_of_values(finished.folder) if sheet.each else ())]
+    for cell in finished.cells if sheet.pictures else ():
         result = cell.result
         names += [result.before] if keep_before and result.after and result.before not in names else []
         names += [result.image]
-    mark = {} if keep_before else {"keep_before": False}
+    mark: dict[str, Any] = {} if keep_before else {"keep_before": False}
+    mark |= {"show": sheet.to_json()} if sheet.to_json() else {}
     return [_open(finished.folder / name, mark) for name in names if name]
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ohwx_compare.core.experiment.experiment import Experiment
-from ohwx_compare.errors import LedgerError
+from ohwx_compare.errors import ExperimentError, LedgerError
 from ohwx_compare.files.atomic import write_text
 from ohwx_compare.files.json_file import json_text, read_object
 from ohwx_compare.hosts.webui.request.request import Request
+from ohwx_compare.hosts.webui.request.sheets import AS_USUAL, SheetAsked, read_sheet
 
-__all__ = ["SavedRequest", "read_saved_request", "request_json", "write_request"]
+__all__ = ["SavedRequest", "read_saved_request", "request_json", "shown_of", "write_request"]
 
 REQUEST_FILE = "request.json"
 
@@ -29,14 +30,16 @@ class SavedRequest:
     @classmethod
     def now(cls, request: Request, folder: Path, by: str, besides: str = "") -> "SavedRequest":
         """A request made at this moment, which names its folder; who asked for that first, and when, is kept."""
-        asked = request_json(request.experiment, folder.name, keep_before=request.keep_before)
+        asked = request_json(request.experiment, folder.name, keep_before=request.keep_before, sheet=request.sheet)
         if first := read_saved_request(folder):
             return cls(request=asked, by=first.by, when=first.when, besides=besides)
         when = datetime.now().astimezone().isoformat(timespec="seconds")
         return cls(request=asked, by=by, when=when, besides=besides)
 
 
-def request_json(experiment: Experiment, name: str, *, keep_before: bool = True) -> dict[str, Any]:
+def request_json(
+    experiment: Experiment, name: str, *, keep_before: bool = True, sheet: SheetAsked = AS_USUAL
+) -> dict[str, Any]:
     """An experiment as the JSON that `read_request` takes."""
     data = experiment.to_dict()
     axes = [axis for axis in data["axes"] if axis["kind"] != "checkpoint"]
@@ -48,8 +51,19 @@ def request_json(experiment: Experiment, name: str, *, keep_before: bool = True)
         "columns": data["columns"],
         **{name: data[name] for name in ("styles", "control") if name in data},
         "keep_before": keep_before,
+        **({"sheet": sheet.to_json()} if sheet.to_json() else {}),
         "name": name,
     }
+
+
+def shown_of(asked: SavedRequest | None) -> dict[str, Any]:
+    """What shall be shown of a run, as arguments of `Request` and `request_json`; the usual where nobody said."""
+    told = asked.request if asked else {}
+    try:
+        sheet = read_sheet(told.get("sheet") or {})
+    except ExperimentError:
+        sheet = AS_USUAL
+    return {"keep_before": told.get("keep_before") is not False, "sheet": sheet}
 
 
 def read_saved_request(folder: Path) -> SavedRequest | None:

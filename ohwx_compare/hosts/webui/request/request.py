@@ -13,13 +13,14 @@ from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel, TabContext
+from ohwx_compare.hosts.webui.request.sheets import AS_USUAL, SheetAsked, panel_sheet, read_sheet, require_each
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
 
 __all__ = ["Request", "face_settings", "read_request"]
 
 _LONGEST_NAME = 1_000  # letters of a checkpoint's, with its folders
-_KEYS = ("axes", "checkpoints", "columns", "control", "faces", "job", "keep_before", "name", "styles")
+_KEYS = ("axes", "checkpoints", "columns", "control", "faces", "job", "keep_before", "name", "sheet", "styles")
 _REAL = ("confidence", "denoise", "min_ratio", "max_ratio")
 _WHOLE = ("top_k", "dilate", "blur", "padding", "x_offset", "y_offset")
 
@@ -31,6 +32,7 @@ class Request:
     experiment: Experiment
     keep_before: bool  # show the pictures before the face pass too
     name: str  # of the run folder; "" gives it one
+    sheet: SheetAsked = AS_USUAL
 
 
 def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: TabContext = TabContext()) -> Request:
@@ -59,10 +61,13 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
         "styles": asked.get("styles", [asdict(style) for style in given.styles]),
         "control": asked.get("control"),
     }, given.known_styles)  # fmt: skip
+    sheet = read_sheet(asked.get("sheet") or {})
+    require_each(sheet, experiment)
     return Request(
         experiment=experiment.as_typed() if given.has_comments else experiment,
         keep_before=bool(asked.get("keep_before", True)),
         name=str(asked.get("name", "")).strip(),
+        sheet=sheet,
     )
 
 
@@ -101,6 +106,7 @@ def _of_panel(panel: Panel) -> dict[str, Any]:
         "control": None if panel.control in ("", NOTHING) else _control(panel),
         "keep_before": panel.keep_before,
         "name": panel.name,
+        "sheet": panel_sheet(panel),
     }
 
 

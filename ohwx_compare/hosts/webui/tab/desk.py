@@ -29,7 +29,7 @@ from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
 from ohwx_compare.hosts.webui.request.known import require_known_names, require_vae
 from ohwx_compare.hosts.webui.request.offered import known_values
 from ohwx_compare.hosts.webui.request.progress import drawing_now
-from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, write_request
+from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, shown_of, write_request
 from ohwx_compare.hosts.webui.request.request import Request, read_request
 from ohwx_compare.hosts.webui.tab import drafts
 from ohwx_compare.hosts.webui.tab.chores import Chores
@@ -177,8 +177,7 @@ class Desk:
             raise ElsewhereError(f"{name} was made elsewhere, or by an earlier version; press Adopt first.")
         with read_as_found(seen.folder):
             experiment = grown(experiment_in(seen.folder), {k: v for k, v in more.items() if v}, style_library())
-        keeps = not seen.asked or seen.asked.request.get("keep_before") is not False
-        return Request(experiment=experiment, keep_before=keeps, name=name), seen.folder
+        return Request(experiment=experiment, name=name, **shown_of(seen.asked)), seen.folder
 
     def _require_idle(self, name: str) -> None:
         busy = {name, called_job(name)} & self.queue.states.keys()

@@ -21,7 +21,7 @@ from ohwx_compare.files.ledger.reader import RunSummary, experiment_in, read_sum
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui.request.progress import drawing_now
-from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json
+from ohwx_compare.hosts.webui.request.record import SavedRequest, read_saved_request, request_json, shown_of
 from ohwx_compare.look.board import counted_values
 from ohwx_compare.words import counted, on_one_line, quoted
 
@@ -117,8 +117,7 @@ class Runs:
         """
         if seen.asked and seen.run is None:
             return seen.asked.request
-        keeps = not seen.asked or seen.asked.request.get("keep_before") is not False
-        return request_json(experiment_in(seen.folder), seen.folder.name, keep_before=keeps)
+        return request_json(experiment_in(seen.folder), seen.folder.name, **shown_of(seen.asked))
 
     def holding(self, words: Sequence[str]) -> list[str]:
         """Names of the runs that hold all of `words` (case-folded) in their name, experiment, tags or notes."""

@@ -1,0 +1,137 @@
+"""What Ray adds to a batch: the same batches generated in this process and by an actor of Ray, in turns.
+
+    python bench/ray_batches.py                # 256 px, batches of 4 with a tiny checkpoint, one thread
+
+Needs the extra [ray], and /proc. Both sides pack each picture as a run does. Told are seconds of CPU a batch, of this
+process and of everything that it started (the actor, and on Ray's side its daemons too, which also work while nobody
+asks), and seconds by the clock. On a machine that does other things the first says more. One side after the other, so
+that whatever the machine does besides meets both; the medians are compared.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ohwx_compare.compare.host import Loaded
+from ohwx_compare.compare.resolve import in_folder
+from ohwx_compare.compare.station import DistantWorker
+from ohwx_compare.compare.work import Wanted
+from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
+from ohwx_compare.core.experiment.experiment import Experiment
+from ohwx_compare.core.request.job import Job
+from ohwx_compare.hosts.machines.native_station import NativeSettings
+from ohwx_compare.hosts.machines.on_ray import ray_workers
+from ohwx_compare.hosts.native import Beside
+from ohwx_compare.testing.tiny import draw_tiny
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Side:
+    """One of the two, and what its batches took."""
+
+    name: str
+    worker: DistantWorker
+    loaded: Loaded
+    cpu: list[float] = field(default_factory=list)  # seconds
+    wall: list[float] = field(default_factory=list)
+
+    def draw(self, batch: list[Wanted]) -> list[str]:
+        """Generate one batch; the digests of its pictures."""
+        cpu, wall = family_cpu(), time.monotonic()
+        pictures = [drawn.image.pixels for drawn in self.worker.draw(self.loaded, batch, no_picture)]
+        self.wall.append(time.monotonic() - wall)
+        self.cpu.append(family_cpu() - cpu)
+        return pictures
+
+
+def family_cpu() -> float:
+    """Seconds of CPU of this process and of all that it started."""
+    return sum(map(_cpu, _family(os.getpid())))
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text(encoding="ascii").split()
+        except OSError:
+            continue
+        for child in children:
+            yield from _family(int(child))
+
+
+def _cpu(pid: int) -> float:
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(told[11]) + int(told[12])) / _TICKS
+
+
+def no_picture(key: str) -> None:
+    """No batch here has a face pass."""
+    raise LookupError(key)
+
+
+def batches_of(count: int, size: int, side: int, steps: int) -> list[list[Wanted]]:
+    """So many batches, no two of the same seeds."""
+    job = Job(prompt="photo of ohwx man", seed=0, steps=steps, width=side, height=side, rng="CPU")
+    axes = (Axis("checkpoint", (CheckpointRef("tiny_base"),)), Axis("seed", tuple(range(count * size))))
+    cells = Experiment(job=job, axes=axes).cells()
+    wanted = [Wanted(key=f"{cell.number:064}", cell=cell) for cell in cells]
+    return [wanted[at : at + size] for at in range(0, len(wanted), size)]
+
+
+def main() -> None:
+    """Print a line a side and the difference."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--side", type=int, default=256, help="px")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--turns", type=int, default=12, help="batches of each side, after one that is not counted")
+    options = parser.parse_args()
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        draw_tiny(folder)
+        settings = NativeSettings(checkpoints=folder, device="cpu", beside=Beside(), threads=1)
+        checkpoint = in_folder(folder, {})(CheckpointRef("tiny_base"))
+        station = settings.station(packs=True)
+
+        def ask(what: str, *given: object) -> object:
+            return getattr(station, what)(*given)
+
+        with ray_workers(settings, "auto", 1) as (actor,):
+            here = DistantWorker("here", ask, lambda: None)
+            sides = [Side(one.name, one, one.use(checkpoint)) for one in (here, actor)]
+            measure(sides, batches_of(options.turns + 1, options.batch, options.side, options.steps))
+    tell(*sides, lambda one: one.cpu, "CPU")
+    tell(*sides, lambda one: one.wall, "wall")
+
+
+def measure(sides: list[Side], batches: list[list[Wanted]]) -> None:
+    """Each batch by both sides, now one first, now the other; their pictures must be the same."""
+    for turn, batch in enumerate(batches):
+        order = sides if turn % 2 else sides[::-1]
+        if len({tuple(one.draw(batch)) for one in order}) > 1:
+            raise SystemExit("Ray's actor generates other pictures.")
+    for side in sides:  # the first batch warms both
+        del side.cpu[0], side.wall[0]
+
+
+def tell(here: Side, there: Side, of: Callable[[Side], list[float]], what: str) -> None:
+    """One line."""
+    one, other = statistics.median(of(here)), statistics.median(of(there))
+    print(f"{what}: {one:.3f} s a batch in this process, {other:.3f} s by Ray: {other / one - 1:+.1%}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

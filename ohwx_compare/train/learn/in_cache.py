@@ -16,9 +16,9 @@ from torch import Tensor
 from ohwx_compare.train.learn.optim import Adafactor, Bound, Landing, Rule, State, alongside
 from ohwx_compare.train.learn.rounding import round_by
 
-__all__ = ["AT_ONCE", "Room", "can_move_in_cache", "move_in_cache"]
+__all__ = ["SMALL_SUMS", "Room", "can_move_in_cache", "move_in_cache"]
 
-AT_ONCE = 1 << 18  # numbers whose small sums and factors are computed together, for the sake of fewer calls
+SMALL_SUMS = 1 << 18  # numbers whose small sums and factors are computed together, for the sake of fewer calls
 _IN_CACHE = 1 << 17  # float32 numbers that move at one time; four such tensors fit the second level of a core's cache
 _TINY = 16  # sides up to this: many matrices lie in a row of numbers, such as a convolution's 3x3
 _WIDE = 3  # sides of a batch whose tensors are one matrix each

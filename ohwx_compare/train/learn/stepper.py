@@ -14,7 +14,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from ohwx_compare.train.learn.in_cache import AT_ONCE, Room, can_move_in_cache, move_in_cache
+from ohwx_compare.train.learn.in_cache import SMALL_SUMS, Room, can_move_in_cache, move_in_cache
 from ohwx_compare.train.learn.kernels import can_move, move
 from ohwx_compare.train.learn.optim import Landing, Rule, State, land
 from ohwx_compare.train.learn.rounding import Strip
@@ -190,7 +190,7 @@ class Stepper:
     def _together(self, stack: _Stack) -> int:
         """Numbers that move at one time, if not a single tensor has more."""
         if stack.weight.device.type == "cpu":
-            return AT_ONCE
+            return SMALL_SUMS
         return 0 if stack.size >= _ALONE and not can_move(self.rule, stack.weight) else TOGETHER
 
     def _move(self, stack: _Stack, members: slice, grads: list[Tensor]) -> None:

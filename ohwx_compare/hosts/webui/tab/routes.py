@@ -22,6 +22,7 @@ from ohwx_compare.errors import NotHereError, OhwxError, sentence_of
 from ohwx_compare.files.json_file import json_text
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import as_shown
+from ohwx_compare.hosts.webui.hashes import sha256_of_file
 from ohwx_compare.hosts.webui.tab.files import HEADERS, answer_file
 from ohwx_compare.hosts.webui.tab.http import Allowance, Handler, HttpRequest
 from ohwx_compare.hosts.webui.tab.login import Login, is_other_site, is_own_page
@@ -106,6 +107,7 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
 
     return [
         ("GET", _STATE, lambda ask: desk().state()),
+        ("GET", "/ohwx/api/checkpoints/{name:path}", lambda ask: {"sha256": sha256_of_file(ask.path["name"])}),
         ("GET", "/ohwx/api/runs/{run}", lambda ask: desk().run(ask.path["run"])),
         ("GET", "/ohwx/runs/{run}/{path:path}", run_file),
         ("POST", "/ohwx/runs/{run}/{path:path}", lambda ask: desk().pages.answer("POST", ask)),

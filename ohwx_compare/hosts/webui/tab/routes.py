@@ -40,6 +40,13 @@ _STYLES = re.compile(r"judge-styles-([0-9]{1,5})\.csv", re.ASCII)
 _REPORT = {"judge.html": "text/html; charset=utf-8", "judge.md": "text/markdown; charset=utf-8"}
 
 
+_CHECKPOINT: Any = (  # a run that is drawn over the webui's API asks it
+    "GET",
+    "/ohwx/api/checkpoints/{name:path}",
+    lambda ask: {"sha256": sha256_of_file(ask.path["name"])},
+)
+
+
 def add_routes(demo: Any, app: Any) -> None:
     """Add them to a FastAPI application, once; a new one comes after "Reload UI". demo: None under --nowebui."""
     if features.has_route(app, _STATE):
@@ -52,7 +59,7 @@ def add_routes(demo: Any, app: Any) -> None:
 
     login = Login(app, features.api_passwords())
     training = training_table(lambda: desk().draft({"texts": []})["request"])
-    for method, path, answer in (*_table(desk), *training):
+    for method, path, answer in (*_table(desk), _CHECKPOINT, *training):
         app.router.add_route(path, guarded(answer, login), methods=[method])
 
 
@@ -107,7 +114,6 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
 
     return [
         ("GET", _STATE, lambda ask: desk().state()),
-        ("GET", "/ohwx/api/checkpoints/{name:path}", lambda ask: {"sha256": sha256_of_file(ask.path["name"])}),
         ("GET", "/ohwx/api/runs/{run}", lambda ask: desk().run(ask.path["run"])),
         ("GET", "/ohwx/runs/{run}/{path:path}", run_file),
         ("POST", "/ohwx/runs/{run}/{path:path}", lambda ask: desk().pages.answer("POST", ask)),

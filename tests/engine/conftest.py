@@ -1,6 +1,8 @@
-"""The webui's recorded cases as jobs, its recorded conditioning as ours, and one model to draw them with."""
+"""The webui's recorded cases as jobs, its recorded conditioning as ours, one model to draw them with, detectors."""
 
+import gzip
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,29 @@ from ohwx_compare.engine.weights import Model, load
 def model(tiny) -> Model:
     """tiny_base on the CPU in float32."""
     return load(tiny / "tiny_base.safetensors")
+
+
+@pytest.fixture(scope="session")
+def detector_file(goldens, tmp_path_factory) -> Callable[[str], Path]:
+    """A recorded detector's file by its name.
+
+    "drawn_yolov8_old" is made here: ultralytics' older pickle over the newer file's numbers, two tensors of which are
+    empty in it.
+    """
+    folder = tmp_path_factory.mktemp("detectors")
+
+    def file(name: str) -> Path:
+        if name != "drawn_yolov8_old":
+            return goldens / f"{name}.pt"
+        if not (path := folder / f"{name}.pt").exists():
+            with zipfile.ZipFile(goldens / "drawn_yolov8.pt") as new, zipfile.ZipFile(path, "w") as old:
+                data = {member.partition("/")[2]: new.read(member) for member in new.namelist()}
+                data["data.pkl"] = gzip.decompress((goldens / f"{name}.pkl.gz").read_bytes())
+                for inner, content in (data | {"data/356": b"", "data/357": b""}).items():
+                    old.writestr(f"{name}/{inner}", content)
+        return path
+
+    return file
 
 
 @dataclass(frozen=True)

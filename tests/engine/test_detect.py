@@ -20,12 +20,12 @@ def corners(box):
 
 
 @pytest.fixture(scope="module")
-def yolo(goldens):
+def yolo(detector_file):
     loaded = {}
 
     def load(name):
         if name not in loaded:
-            loaded[name] = Yolo(goldens / f"{name}.pt")
+            loaded[name] = Yolo(detector_file(name))
         return loaded[name]
 
     return load
@@ -145,8 +145,8 @@ def test_any_size_is_taken_and_boxes_lie_inside(yolo, size):
 
 
 @pytest.mark.parametrize("name", ["drawn_yolov8", "drawn_yolov8-seg", "drawn_yolov8_old"])
-def test_kept_as_safetensors_it_is_the_same_detector(yolo, goldens, picture, tmp_path, name):
-    file = read_detector(goldens / f"{name}.pt")
+def test_kept_as_safetensors_it_is_the_same_detector(yolo, detector_file, picture, tmp_path, name):
+    file = read_detector(detector_file(name))
     write_detector(tmp_path / "kept ä.safetensors", file)
     back = read_detector(tmp_path / "kept ä.safetensors")
     assert (back.names, back.task, back.size) == (file.names, file.task, file.size)

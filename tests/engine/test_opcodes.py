@@ -28,9 +28,9 @@ def test_they_are_what_pythons_own_decoder_reads(goldens, protocol):
         assert list(opcodes(pickled)) == [(code.name, argument) for code, argument, _ in pickletools.genops(pickled)]
 
 
-@pytest.mark.parametrize("name", ["drawn_yolov8.pt", "drawn_yolov8-seg.pt", "drawn_yolov8_old.pt"])
-def test_so_are_those_of_detectors(goldens, name):
-    with zipfile.ZipFile(goldens / name) as archive:
+@pytest.mark.parametrize("name", ["drawn_yolov8", "drawn_yolov8-seg", "drawn_yolov8_old"])
+def test_so_are_those_of_detectors(detector_file, name):
+    with zipfile.ZipFile(detector_file(name)) as archive:
         data = next(archive.read(member) for member in archive.namelist() if member.endswith("data.pkl"))
     assert list(opcodes(data)) == [(code.name, argument) for code, argument, _ in pickletools.genops(data)]
 

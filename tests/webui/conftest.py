@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from functools import cache
 
 import pytest
 from PIL import Image
@@ -44,13 +45,14 @@ def tab(case):
     return case["payload"]["alwayson_scripts"]["ADetailer"]["args"][2]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def theirs(case, goldens):
     """What a webui's own API draws of the golden's request: picture and infotext by checkpoint and seed.
 
-    AUTOMATIC1111's are the goldens; a fork draws others, and is asked for them.
+    AUTOMATIC1111's are the goldens; a fork draws others, and is asked for them, once.
     """
 
+    @cache
     def own(webui):
         found, grid = {}, Image.open(goldens / "xyz_checkpoint_x_seed.png").convert("RGB")
         payload = {name: value for name, value in case["payload"].items() if not name.startswith("script_")}

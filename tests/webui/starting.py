@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from webui_api import Webui
+from webui_api import PATIENCE, Webui
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -104,7 +104,7 @@ def kill(process):
         process.wait()
 
 
-def _wait(process, data, port, seconds=300):
+def _wait(process, data, port, seconds=PATIENCE):
     """Until its log says that it has started and its port is open; under --nowebui 1.7 says so before.
 
     Nothing is asked of it before: a request can keep the webui from adding its API.

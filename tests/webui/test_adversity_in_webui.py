@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from starting import put_extension, started
 from test_tab_in_webui import FACE, NAMES, Tab, asked
+from webui_api import PATIENCE
 
 from ohwx_compare.toy.datasets import write_subject
 
@@ -99,7 +100,7 @@ def test_forty_face_jobs_at_once_are_forty(tab, healthy):
     assert set(names) <= set(json.loads(tab.get("ohwx/api/state"))["jobs"])
     for name in names[3:]:
         tab.post(f"jobs/{quote(name)}/interrupt")
-    for _ in range(900):
+    for _ in range(PATIENCE * 5):
         told = [json.loads(tab.get(f"ohwx/api/jobs/{quote(name)}")) for name in names]
         if not any(one["state"] in ("queued", "drawing") for one in told):
             break
@@ -160,7 +161,7 @@ def told(tab, name):
 
 
 def trained(tab, name, *states):
-    for _ in range(3000):
+    for _ in range(PATIENCE * 5):
         now = told(tab, name)
         if now["run"]["state"] in states:
             return now

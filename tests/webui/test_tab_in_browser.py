@@ -5,6 +5,7 @@ import shutil
 import time
 
 import pytest
+from webui_api import PATIENCE
 
 NOT_OURS = (  # the webui's own, when its buttons switch tabs and at any "send to inpaint"
     "Cannot read properties of undefined (reading 'props')",
@@ -31,7 +32,7 @@ def page(webui):
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(PATIENCE * 1000)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(webui.url)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from PIL import Image
+from webui_api import PATIENCE
 
 NAMES = ["tiny_base.safetensors", "tiny_reg.safetensors"]
 FACE = {"model": "drawn_yolov8.pt", "top_k": 1, "denoise": 0.5, "steps": 8}
@@ -22,19 +23,19 @@ class Tab:
         self.url = url
 
     def get(self, path):
-        with urllib.request.urlopen(f"{self.url}/{path}", timeout=60) as answer:
+        with urllib.request.urlopen(f"{self.url}/{path}", timeout=PATIENCE) as answer:
             return answer.read()
 
     def post(self, path, body=None, **headers):
         headers = {"Content-Type": "application/json", "Origin": self.url, **headers}
         asked = urllib.request.Request(f"{self.url}/ohwx/api/{path}", json.dumps(body or {}).encode(), headers)
-        with urllib.request.urlopen(asked, timeout=60) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def run(self, name):
         return json.loads(self.get(f"ohwx/api/runs/{quote(name)}"))
 
-    def until(self, name, *states, seconds=180):
+    def until(self, name, *states, seconds=PATIENCE):
         for _ in range(seconds * 5):
             found = self.run(name)
             if found["state"] in states:
@@ -96,7 +97,7 @@ def test_runs_follow_each_other_and_equal_the_scripts(tab, webui):
 def test_interrupted_and_gone_on_with(tab):
     body, name = asked(NAMES, [10, 11, 12])
     tab.post("runs", body)
-    for _ in range(600):
+    for _ in range(PATIENCE * 5):
         if (found := tab.run(name))["done"] >= 1:
             break
         time.sleep(0.1)
@@ -114,7 +115,7 @@ def test_what_was_drawn_is_drafted_again_and_its_faces_once_more(tab, webui):
     run = tab.until(name, "done")
     sheet = tab.get(f"ohwx/runs/{quote(name)}/sheet.png")
     read = urllib.request.Request(f"{tab.url}/ohwx/api/read", sheet, {"Content-Type": "image/png", "Origin": tab.url})
-    with urllib.request.urlopen(read, timeout=60) as answer:
+    with urllib.request.urlopen(read, timeout=PATIENCE) as answer:
         text = json.load(answer)["infotext"]
     draft = tab.post("draft", {"texts": [text]})
     assert draft["request"]["checkpoints"] == NAMES[:1]
@@ -124,7 +125,7 @@ def test_what_was_drawn_is_drafted_again_and_its_faces_once_more(tab, webui):
     told = tab.post("pnginfo", {"folder": str(folder)})
     before = next(row for row in told["rows"] if row["path"].endswith("-before.png"))
     job = tab.post("faces", {"paths": [before["path"]], "faces": [FACE], "checkpoint": None})["job"]
-    for _ in range(600):
+    for _ in range(PATIENCE * 5):
         found = json.loads(tab.get(f"ohwx/api/jobs/{quote(job)}"))
         if found["state"] in ("done", "failed"):
             break

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 from test_tab_in_webui import Tab
-from webui_api import difference, open_ui
+from webui_api import PATIENCE, difference, open_ui
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.toy.datasets import write_class, write_subject
@@ -44,7 +44,7 @@ def test_trained_on_the_page_and_compared(webui, browser, pictures, tmp_path):
     page.wait_for_selector("#ohwx-training-standing:has-text('training')")
     page.reload()  # the run is found again
     page.click("#tabs > .tab-nav > button:has-text('ohwx train')")
-    page.wait_for_selector("#ohwx-training-standing:has-text('done · step 24 of 24')", timeout=600_000)
+    page.wait_for_selector("#ohwx-training-standing:has-text('done · step 24 of 24')", timeout=PATIENCE * 1000)
     page.wait_for_selector(".ohwx-samples img >> nth=2")
     assert page.locator(".ohwx-plot polyline").count() >= 5
     page.click("#ohwx-training-compare")
@@ -68,7 +68,7 @@ def test_trained_on_the_page_and_compared(webui, browser, pictures, tmp_path):
     for picture in drawn:
         most, mean = difference(Image.open(picture), Image.open(tmp_path / "replayed" / picture.name))
         assert most <= 2
-        assert mean <= 0.002
+        assert mean <= (0.02 if webui.is_fork else 0.002)  # a fork rounds in places of its own
 
 
 def test_stopped_and_gone_on_with(webui, pictures):
@@ -79,7 +79,7 @@ def test_stopped_and_gone_on_with(webui, pictures):
     }  # fmt: skip
 
     def until(*states):
-        for _ in range(900):
+        for _ in range(PATIENCE * 5):
             told = json.loads(tab.get(f"ohwx/api/train/runs/{quote(name)}?after=0"))["run"]
             if told["state"] in states:
                 return told

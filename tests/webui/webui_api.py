@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 NAMES = ["tiny_base.safetensors", "tiny_reg.safetensors", "tiny_noreg.safetensors"]
+PATIENCE = 900  # seconds until a test gives up; a machine with other work needs many
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,13 @@ class Webui:
     url: str
 
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=300) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def post(self, path, body=None):
         data = json.dumps(body or {}).encode()
         asked = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(asked, timeout=600) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def refused(self, body):
@@ -112,7 +113,7 @@ def named():
 def open_ui(browser, webui):
     """The webui's page, once it can be used; `page.errors` holds what its scripts throw."""
     page = browser.new_page(viewport={"width": 1400, "height": 1500})
-    page.set_default_timeout(180_000)
+    page.set_default_timeout(PATIENCE * 1000)
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(webui.url)
@@ -142,7 +143,7 @@ def ask_for_picture(page, **sliders):
     page.fill("#txt2img_seed input", "10")
 
 
-def wait(condition, seconds=180):
+def wait(condition, seconds=PATIENCE):
     """Until it holds."""
     until = time.monotonic() + seconds
     while not condition():

@@ -21,8 +21,9 @@ from typing import Any
 import torch
 from PIL import Image
 
-from ohwx_compare.cli.replay import differences
-from ohwx_compare.compare.face_pass import detail, reach
+from ohwx_compare.cli.replay import Original, differences, draw_as_told
+from ohwx_compare.cli.start import FROM_NOISE, StartPictures
+from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.infotext import Infotext
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES
@@ -32,32 +33,37 @@ from ohwx_compare.engine import render
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.errors import OhwxError
-from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.images import load_mask, load_rgb
 from ohwx_compare.hosts.native import Beside, NativeHost
 from ohwx_compare.testing.parts import OPTION_FIELDS, draw_parts, draw_upscaler
 from ohwx_compare.testing.tiny import draw_tiny
 
 CLOSE, LOOSE = (2, 0.002), (4, 0.02)
 NUDGE = 1.000001
+_STEP = "roundings: pixels of the first picture fall to either side of a step, and the second pass carries that on"
+_CROPS = "roundings: several crops of some 40 px, each drawn at 128 px from what the one before left"
+_OTHER = "the webui itself, on another processor than the recorded one, is"
+_TORCH = "in torch 2.1.2, as the webui had, we are"
 NAMED = {
-    "sampler_dpm_adaptive_automatic": "its steps hang on the last bits",
-    **dict.fromkeys(
-        ("hires_drawn_x4", "hires_esrgan_tiled", "hires_lanczos", "hires_nearest", "hires_none", "hires_same_schedule",
-         "hires_sampler_prompt"),
-        "roundings: pixels of the first picture fall to either side of a step, and the second pass carries that on",
-    ),
+    "sampler_dpm_adaptive_automatic": f"its steps hang on the last bits; {_OTHER} 1 and 0.0139, {_TORCH} 1 and 0.0019",
+    "hires_drawn_x4": f"{_STEP}; {_TORCH} 1 and 0.0018",
+    "hires_esrgan_tiled": f"{_STEP}; {_TORCH} 1 and 0.0020",
+    "hires_lanczos": f"{_STEP}; {_OTHER} 1 and 0.0024",
+    "hires_none": f"{_STEP}; {_OTHER} 1 and 0.0024",
+    "hires_same_schedule": f"{_STEP}; {_OTHER} 1 and 0.0026",
+    "hires_sampler_prompt": f"{_STEP}; {_OTHER} 1 and 0.0060",
     "hires_resize_to": "the webui's cache of conditioning, which does not know the second pass's size, held 192x192 of "
     "the case before; with that it is 1 and 0.0025",
     "hires_face": "the box that is found ends at x = 126.03, next to a whole pixel, by which the mask is one wider; "
-    "ending at 125.93 it is 2 and 0.005",
-    **dict.fromkeys(
-        ("face_ratio", "face_segmentation", "face_segmentation_192x128"),
-        "roundings: several crops of some 40 px, each drawn at 128 px from what the one before left",
-    ),
+    f"{_OTHER} 71 and 1.4098",
+    "face_ratio": f"{_CROPS}; {_OTHER} 2 and 0.0258",
+    "face_segmentation": f"{_CROPS}; {_TORCH} 2 and 0.0179",
+    "face_segmentation_192x128": f"{_CROPS}; {_TORCH} 2 and 0.0230",
     "face_two_tabs": "the second tab looks at what the first one drew, and its drawn detector sees other masks when 50 "
     "values move by 1/255: 8 times that, the picture was 9 to 232 and 0.26 to 11.6 away from itself",
     "lora_face": "the second tab looks at what the first one drew, and its drawn detector's box begins at y = 71.98, "
-    "or at 73 when 100 values move by 1/255; beginning at 75 the picture is 2 and 0.0155 from the webui's",
+    f"or at 73 when 100 values move by 1/255; beginning at 75 the picture is 2 and 0.0155 from the webui's; "
+    f"{_TORCH} 51 and 1.4031",
 }  # fmt: skip
 
 
@@ -161,31 +167,23 @@ class Bench:
         return replace(result, nudged=differences(again, drawn))
 
     def _drawn(self, folder: Path, payload: Mapping[str, Any], text: Infotext, job: Job) -> Image.Image:
-        name, _ = infotext.model(text)
+        name, short_hash = infotext.model(text)
         self.host.use(next(one for one in self.host.checkpoints() if one.name == f"{name}.safetensors"))
         tabs = infotext.faces(text)
+        inpaint = replace(infotext.to_inpaint_job(text), job=job) if "mask" in payload else None
+        original = Original(
+            stem="", text="", job=job, inpaint=inpaint, start=_start(folder, payload), faces=tabs,
+            checkpoint=CheckpointRef(str(name), short_hash), image=None,
+        )  # fmt: skip
         detectors = [find_detector(tab.model, [folder, folder.parent]) for tab in tabs]
-        if job.denoise is None:
-            image = next(iter(self.host.render([job]))).image
-        elif "mask" in payload:
-            with Image.open(folder / payload["mask"][1:]) as mask:
-                asked, hole = replace(infotext.to_inpaint_job(text), job=job), mask.convert("L")
-
-            def between(_: int, one: render.NotedImage) -> render.NotedImage:
-                faces = detail(self.host, detectors, tabs, [job], [one.image], within=reach(asked, hole))
-                return replace(one, image=faces[0].image)
-
-            start = _start(folder, payload)
-            return next(iter(self.host.inpaint([asked], [start], [hole], between=between if tabs else None))).image
-        else:
-            image = next(iter(self.host.img2img([job], [_start(folder, payload)]))).image
-        if not tabs:
-            return image
-        return detail(self.host, detectors, tabs, [job], [image])[0].image
+        return draw_as_told(self.host, detectors, original).image
 
 
-def _start(folder: Path, payload: Mapping[str, Any]) -> Image.Image:
-    return load_rgb(folder / payload["init_images"][0][1:])
+def _start(folder: Path, payload: Mapping[str, Any]) -> StartPictures:
+    if "init_images" not in payload:
+        return FROM_NOISE
+    mask = load_mask(folder / payload["mask"][1:]) if "mask" in payload else None
+    return StartPictures(load_rgb(folder / payload["init_images"][0][1:]), mask)
 
 
 def _answer(path: Path) -> Path:

@@ -8,6 +8,16 @@ const PATIENCE = 4000; // ms that a page may take until it is loaded again
 /** What the page of a run changes with, and nothing else. @param {Pick<Run, "done" | "failed" | "state">} run */
 export const pageState = (run) => [run.done, run.failed, run.state].join();
 
+/** What stands below `node` although nothing is there: px of edges around it. @param {HTMLElement} node */
+function spaceBelow(node) {
+  let space = 0;
+  for (let around = node.parentElement; around; around = around.parentElement) {
+    const { paddingBottom, borderBottomWidth, marginBottom } = getComputedStyle(around);
+    for (const one of [paddingBottom, borderBottomWidth, marginBottom]) space += parseFloat(one) || 0;
+  }
+  return space;
+}
+
 /**
  * @param {Parts} parts
  * @param {Server} server
@@ -85,10 +95,18 @@ export function pageFrame({ make, setText, setShown }, server, { send, drop }) {
   /** The page ends where the window does, so that it alone scrolls. */
   function fit() {
     const { top } = hold.getBoundingClientRect();
-    if (top) hold.style.setProperty("--ohwx-top", `${Math.round(top + window.scrollY)}px`);
+    if (!top) return;
+    hold.style.setProperty("--ohwx-top", `${Math.round(top + window.scrollY)}px`);
+    hold.style.setProperty("--ohwx-below", `${Math.ceil(spaceBelow(hold))}px`);
+  }
+
+  /** The webui's own footer stays away while the page is seen: its lines would make all of the webui scroll too. */
+  function lookOut() {
+    document.documentElement.classList.toggle("ohwx-looking", hold.offsetHeight > 0);
   }
 
   window.addEventListener("resize", fit);
+  new ResizeObserver(lookOut).observe(hold);
   new ResizeObserver(fit).observe(document.body);
   return {
     node: make("div", {}, fault, hold),

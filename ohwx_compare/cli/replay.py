@@ -34,6 +34,7 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import checkpoint_of
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.earlier import as_of_its_version
+from ohwx_compare.core.infotext.skipped import SKIPPED_SIZE, seems_skipped
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.core.request.limits import require_valid
@@ -47,10 +48,9 @@ from ohwx_compare.files.vaes import named_vaes
 
 if TYPE_CHECKING:  # loads torch
     from ohwx_compare.engine.detect import Detector
-    from ohwx_compare.engine.render import NotedImage
     from ohwx_compare.hosts.native import NativeHost
 
-__all__ = ["Original", "Replayed", "add_flags", "differences", "read_original"]
+__all__ = ["Original", "Replayed", "add_flags", "differences", "draw_as_told", "read_original"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,7 @@ class Original:
     faces: tuple[FaceSettings, ...]
     checkpoint: CheckpointRef
     image: Path | None  # None where only the text is there
+    is_skipped: bool = False  # only the faces of `start` were drawn, see `skipped`
     notes: tuple[str, ...] = ()
 
 
@@ -160,9 +161,12 @@ def read_original(
     job = replace(job, **{**as_of_its_version(parsed, job), **settings})
     require_valid(job)
     inpaint = replace(infotext.to_inpaint_job(parsed), job=job) if start.mask else None
-    if faces and ((inpaint and inpaint.soft) or job.color_correction):
-        what = "colour correction" if job.color_correction else "soft inpainting"
-        raise UnsupportedKeyError(f"{stem} is {what} with a face pass, which is not supported; use the webui.")
+    is_foreign = start.image is not None and not inpaint and start.image.size != SKIPPED_SIZE
+    if faces and inpaint and inpaint.soft:
+        raise UnsupportedKeyError(
+            f"{stem} is a soft inpaint with a face pass, which is not supported: in the webui the face's blending "
+            "takes the place of the picture's. Replay it without ADetailer's keys, then give the result to `ohwx face`."
+        )
     for tab in faces:
         require_valid(tab)
     require_built(faces)
@@ -178,6 +182,7 @@ def read_original(
         faces=faces,
         checkpoint=ref,
         image=image,
+        is_skipped=is_foreign and seems_skipped(job, faces),
         notes=(*infotext.notes_of(parsed), *about_vae, *about_start),
     )
 
@@ -229,7 +234,7 @@ def _draw(
     host: "NativeHost", detector: "Callable[[str], Detector]", original: Original, loaded: Loaded, path: Path
 ) -> Replayed:
     detectors = [detector(tab.model) for tab in original.faces]  # one that is not there is said before all work
-    drawn = _drawn(host, original, partial(_detailed, host, detectors, original))
+    drawn = draw_as_told(host, detectors, original)
     image, notes = drawn.image, drawn.notes
     text, stands_in = _text_with(original, loaded)
     write_result(path, image, text)
@@ -240,24 +245,31 @@ def _draw(
     )
 
 
-def _drawn(
-    host: "NativeHost", original: Original, faces: Callable[..., tuple[Image.Image, tuple[str, ...]]]
-) -> Rendered:
+def draw_as_told(host: "NativeHost", detectors: "Sequence[Detector]", original: Original) -> Rendered:
     """The picture from noise, from the one it starts from, or within its mask, with its face pass.
 
-    In an inpaint the faces come before what was drawn is put into its picture, and those beside its mask are left.
+    detectors: one for each tab. Faces come before colours are corrected, in an inpaint before what was drawn is put
+    into its picture, and there those beside its mask are left. Raises what host and detectors raise.
     """
+    from ohwx_compare.engine.render import NotedImage, canvas_of, coloured
+
     start, job = original.start, original.job
+    faces = partial(_detailed, host, detectors, original)
+    if original.is_skipped and start.image:
+        return Rendered(*faces(start.image, None))
     if original.inpaint and start.image and start.mask:
         within = reach(original.inpaint, start.mask)
 
-        def between(_: int, one: "NotedImage") -> "NotedImage":
+        def between(_: int, one: NotedImage) -> NotedImage:
             image, said = faces(one.image, within)
             return replace(one, image=image, notes=(*one.notes, *said))
 
         return next(iter(host.inpaint([original.inpaint], [start.image], [start.mask], between=between)))
-    drawn = next(iter(host.img2img([job], [start.image]) if start.image else host.render([job])))
+    plain = replace(job, color_correction=False)
+    drawn = next(iter(host.img2img([plain], [start.image]) if start.image else host.render([job])))
     image, said = faces(drawn.image, None)
+    if start.image:
+        image = coloured(job, NotedImage(image), canvas_of(job, start.image)).image
     return replace(drawn, image=image, notes=(*drawn.notes, *said))
 
 

@@ -217,7 +217,6 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
         hires_upscaler=None,
         refiner=None,
         resize_mode="stretch",
-        color_correction=False,
         noise_multiplier=1.0 if tab.noise_multiplier is None else tab.noise_multiplier,
         **{name: value for name in _OWN if (value := getattr(tab, name)) is not None},
     )

@@ -61,7 +61,7 @@ def encode_all(model: Autoencoder, images: Sequence[Image.Image], seeds: Sequenc
             own = seeds[len(found) : len(found) + len(some)]
             noise = [torch.randn(mean[:1].shape, generator=torch.Generator().manual_seed(seed)) for seed in own]
             z = (mean + std * sent(torch.cat(noise), device)) * LATENT_SCALE
-            found += zip(z.split(1), notes, strict=True)
+            found += zip(z.contiguous().split(1), notes, strict=True)  # the UNet's layout
     return found
 
 

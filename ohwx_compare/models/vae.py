@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ohwx_compare.models.norm import GroupNorm
+
 __all__ = ["LATENT_SCALE", "VAE", "VAEConfig"]
 
 LATENT_SCALE = 0.13025  # SDXL's latents have about unit variance after it
@@ -39,8 +41,8 @@ class VAEConfig:
         return cls(widths=tuple(widths), blocks=blocks, latent=shapes["post_quant_conv.weight"][0])
 
 
-def _norm(n: int) -> nn.GroupNorm:
-    return nn.GroupNorm(32, n, eps=1e-6)
+def _norm(n: int) -> GroupNorm:
+    return GroupNorm(32, n, eps=1e-6)
 
 
 class ResnetBlock(nn.Module):

@@ -8,9 +8,12 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from ohwx_compare.cli import replay as replay_of
 from ohwx_compare.cli.main import main
-from ohwx_compare.cli.replay import differences, read_original
+from ohwx_compare.cli.replay import differences, draw_as_told, read_original
 from ohwx_compare.cli.start import FROM_NOISE, StartPictures
+from ohwx_compare.compare.host import Rendered
+from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.infotexts import read_infotext
 
@@ -234,3 +237,47 @@ def test_a_picture_given_to_a_text_that_starts_from_noise_is_a_note(goldens):
     found = read_original(text(goldens), stem="a", start=StartPictures(Image.new("RGB", (8, 8))))
     assert found.start == FROM_NOISE
     assert "--init is left aside" in found.notes[-1]
+
+
+SKIPPED = (
+    "a face\nSteps: 1, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 128x128, Model: tiny_base, "
+    "Denoising strength: 0.5, ADetailer model: x.pt, ADetailer use separate steps: True, ADetailer steps: 16, "
+    "ADetailer version: 25.3.0"
+)
+TOLD = (
+    "ADetailer use separate sampler: True, ADetailer sampler: Euler a, ADetailer use inpaint width height: True, "
+    "ADetailer inpaint width: 512, ADetailer inpaint height: 512, ADetailer version"
+)
+
+
+def test_of_a_picture_whose_img2img_was_skipped_the_faces_are_drawn(monkeypatch):
+    given = StartPictures(Image.new("RGB", (64, 96), "red"))
+    asked = []
+    monkeypatch.setattr(replay_of, "_detailed", lambda *_: asked.append(_[-2]) or (_[-2], ("1 face",)))
+    found = read_original(SKIPPED.replace("ADetailer version", TOLD), stem="a", start=given)
+    assert draw_as_told(None, [], found).notes == ("1 face",)
+    assert asked == [given.image]
+
+
+def test_what_the_text_of_a_skipped_img2img_does_not_tell_is_named():
+    given = StartPictures(Image.new("RGB", (64, 96)))
+    with pytest.raises(UnsupportedKeyError, match=r"sampler, width, height of its tab 1.*ohwx face"):
+        read_original(SKIPPED, stem="a", start=given)
+    of_its_size = StartPictures(Image.new("RGB", (128, 128)))
+    assert not read_original(SKIPPED, stem="a", start=of_its_size).is_skipped
+
+
+def test_colours_are_corrected_after_the_faces(monkeypatch, goldens):
+    text = json.loads((goldens / "i2i_050.json").read_text(encoding="utf-8"))["infotexts"][0]
+    given = StartPictures(load_rgb(goldens / "portrait.png"))
+    red = Image.new("RGB", given.image.size, "red")
+
+    class Host:
+        def img2img(self, jobs, images):
+            assert not jobs[0].color_correction
+            return [Rendered(images[0])]
+
+    monkeypatch.setattr(replay_of, "_detailed", lambda *_: (red, ()))
+    for is_on, is_red in ((True, False), (False, True)):
+        found = read_original(text, stem="a", start=given, settings={"color_correction": is_on})
+        assert (draw_as_told(Host(), [], found).image.tobytes() == red.tobytes()) is is_red

@@ -54,6 +54,18 @@ def test_the_first_picture_is_near_the_runs_title_and_one_thing_scrolls(chromium
     page.close()
 
 
+def test_the_webuis_footer_is_away_while_a_runs_page_is_seen(chromium, server):
+    page = opened(chromium, server, query="?train")
+    added = """() => document.body.append(Object.assign(document.createElement("div"),
+        { id: "footer", textContent: "API", style: "height: 69px" }))"""
+    page.evaluate(added)
+    page.wait_for_function("() => document.documentElement.classList.contains('ohwx-looking')")
+    assert page.evaluate(SCROLLERS) == []
+    page.click(".tab-nav > button:text('ohwx train')")
+    page.locator("#footer").wait_for()
+    page.close()
+
+
 @pytest.mark.parametrize(("colours", "query"), [(LIGHT, ""), (DARK, "?theme=dark")], ids=["light", "dark"])
 def test_the_page_has_the_webuis_colours_and_font(chromium, server, colours, query):
     page = opened(chromium, server, colours, query)

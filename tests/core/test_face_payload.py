@@ -30,13 +30,18 @@ def test_off_is_off(arguments):
     ("arguments", "named"),
     [
         ([True, False, {**TAB, "ad_controlnet_model": "tile"}], "ControlNet"),
-        ([True, True, TAB], "skip img2img"),
+        ([True, True, TAB], "skip img2img.*ohwx face"),
         ([{**TAB, "ad_modell": 1}], "'ad_modell'"),
     ],
 )
 def test_what_is_not_drawn_is_refused_by_name(arguments, named):
     with pytest.raises(ExperimentError, match=named):
         from_arguments(arguments)
+
+
+def test_a_tab_that_leaves_controlnet_to_the_picture_does_nothing_of_its_own():
+    passed = {**TAB, "ad_controlnet_model": "Passthrough", "ad_controlnet_weight": 0.5}
+    assert from_arguments([True, False, passed]) == from_arguments([TAB])
 
 
 def test_a_tab_of_ours_needs_no_model():

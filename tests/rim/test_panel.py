@@ -243,6 +243,16 @@ def test_adetailers_settings_are_taken_over_and_no_face_is_done_twice(webui):
         read_request(arguments, base_job(p), 1, given_by(p))
 
 
+def test_controlnet_that_is_passed_through_is_refused_where_there_is_one(webui):
+    from ohwx_compare.hosts.webui.request.given import given_by
+
+    p = with_adetailer(webui, [True, False, {**AD, "ad_controlnet_model": "Passthrough"}])
+    assert len(given_by(p).adetailer()) == 1
+    webui.scripts_data.append(SimpleNamespace(path="extensions/sd-webui-controlnet/scripts/controlnet.py"))
+    with pytest.raises(ExperimentError, match="Passthrough, and ControlNet is installed"):
+        given_by(p).adetailer()
+
+
 @pytest.mark.parametrize("arguments", [[False, False, AD], None])
 def test_adetailer_that_is_off_is_said(webui, arguments):
     p = Txt2Img() if arguments is None else with_adetailer(webui, arguments)

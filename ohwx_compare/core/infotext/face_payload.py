@@ -11,7 +11,7 @@ from typing import Any
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["from_arguments", "from_payload"]
+__all__ = ["PASSTHROUGH", "from_arguments", "from_payload"]
 
 _NAMES: Mapping[str, str] = MappingProxyType({
     "ad_confidence": "confidence", "ad_denoising_strength": "denoise", "ad_dilate_erode": "dilate",
@@ -31,6 +31,8 @@ _SWITCHED: Mapping[str, Mapping[str, tuple[str, Any]]] = MappingProxyType({
     "ad_use_steps": {"ad_steps": ("steps", 28)},
     "ad_use_vae": {"ad_vae": ("vae", None)},
 })  # fmt: skip
+PASSTHROUGH = "Passthrough"
+"""The ControlNet model that leaves ControlNet to the picture: by itself it does nothing."""
 _SAME = (None, "None", "Use same checkpoint", "Use same VAE", "Use same sampler", "Use same scheduler")
 _IGNORED = frozenset({
     "ad_controlnet_guidance_end", "ad_controlnet_guidance_start", "ad_controlnet_model", "ad_controlnet_module",
@@ -47,7 +49,10 @@ def from_arguments(arguments: Sequence[Any]) -> list[dict[str, Any]]:
     if switches[:1] == [False]:
         return []
     if switches[1:] == [True]:
-        raise ExperimentError("ADetailer's 'skip img2img' is not supported here; switch it off.")
+        raise ExperimentError(
+            "ADetailer's 'skip img2img' is not supported here; switch it off, or give the picture to `ohwx face`, "
+            "which inpaints its faces alone."
+        )
     tabs = (from_payload(tab) for tab in arguments if isinstance(tab, Mapping) and "ad_model" in tab)
     return [tab for tab in tabs if tab is not None]
 
@@ -62,7 +67,7 @@ def from_payload(payload: Mapping[str, Any]) -> dict[str, Any] | None:
         raise ExperimentError(f"Of ADetailer, {', '.join(map(repr, unknown))} is not supported here; leave it out.")
     if payload.get("ad_tab_enable") is False or payload.get("ad_model") == "None":
         return None
-    if payload.get("ad_controlnet_model", "None") not in _SAME:
+    if payload.get("ad_controlnet_model", "None") not in (*_SAME, PASSTHROUGH):
         raise ExperimentError("ADetailer's ControlNet is not supported here; choose None for its ControlNet model.")
     settings = {name: payload[key] for key, name in _NAMES.items() if key in payload}
     for switch, values in _SWITCHED.items():

@@ -8,7 +8,7 @@ from typing import Any
 from modules import processing, shared
 
 from ohwx_compare.core.experiment.kind import PicturePart
-from ohwx_compare.core.infotext.face_payload import from_arguments
+from ohwx_compare.core.infotext.face_payload import PASSTHROUGH, from_arguments
 from ohwx_compare.core.prompt.styles import Style, known
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui import features
@@ -17,6 +17,7 @@ from ohwx_compare.hosts.webui.request.arguments import TabContext
 __all__ = ["adetailer_arguments", "given_by", "has_adetailer", "style_library", "tabs_of"]
 
 ADETAILER_SCRIPT = "!adetailer"
+CONTROLNET_SCRIPT = "controlnet"
 _SORTS: Mapping[str, str] = MappingProxyType({
     "Position (left to right)": "Left to right",
     "Position (center to edge)": "Center to edge",
@@ -101,6 +102,12 @@ def tabs_of(arguments: Sequence[Any]) -> list[dict[str, Any]]:
     Raises ExperimentError for what is not supported here.
     """
     tabs = from_arguments(arguments)
+    models = [tab.get("ad_controlnet_model") for tab in arguments if isinstance(tab, Mapping)]
+    if tabs and PASSTHROUGH in models and any(path.stem == CONTROLNET_SCRIPT for path in features.script_files()):
+        raise ExperimentError(
+            "ADetailer's ControlNet model is Passthrough, and ControlNet is installed: its units do not reach the face "
+            "pass here; choose None for that model."
+        )
     changed = [name for name, value in _NOT_DRAWN.items() if shared.opts.data.get(name, value) != value]
     if tabs and changed:
         raise ExperimentError(f"ADetailer's setting {changed[0]} is not supported here; set it to its default.")

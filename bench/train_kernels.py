@@ -35,7 +35,7 @@ from ohwx_compare.train.learn.trained import recompute, trainable
 SD_SCRIPTS = {"optimizer_launches": 65_520, "optimizer_bytes_per_parameter": 149}
 RULES = {"adafactor": Adafactor, "adamw": AdamW, "adamw8bit": AdamW8bit}
 NOTHING = {"empty", "empty_like", "new_empty", "empty_strided", "_unsafe_view", "detach", "lift_fresh", "alias"}
-UNREAD = {"copy_", "fill_", "zero_"}  # write a tensor without reading it
+UNREAD = {"copy_", "fill_", "zero_", "new_full", "new_zeros"}  # take a tensor without reading it
 CHUNK, BLOCKS, TENSORS = 65_536, 320, 110  # of CUDA's multi-tensor kernels: numbers, and how many of both in a launch
 
 

@@ -8,11 +8,13 @@ Nothing is read back from the device: whether a step was finite is for the calle
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
+from ohwx_compare.train.learn.in_cache import SMALL_SUMS, Room, can_move_in_cache, move_in_cache
 from ohwx_compare.train.learn.kernels import can_move, move
 from ohwx_compare.train.learn.optim import Landing, Rule, State, land
 from ohwx_compare.train.learn.rounding import Strip
@@ -20,7 +22,7 @@ from ohwx_compare.train.plan.estimate import TOGETHER, WAITING
 
 __all__ = ["Precision", "Stepper"]
 
-_CACHED = 1 << 19  # float32 numbers that stay in a CPU's cache while they move
+_ALONE = 1 << 22  # numbers of a tensor that gains nothing by moving beside others and would be copied for it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ class _Stack:
     state: State = field(default_factory=dict)
     waiting: dict[int, Tensor] = field(default_factory=dict)  # gradients by place
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Numbers of one tensor."""
         return prod(self.weight.shape[1:])
@@ -75,10 +77,12 @@ class Stepper:
     scale: float = 1.0
     norms: list[Tensor] = field(default_factory=list)
     gather: Callable[[Tensor], None] = _alone  # adds up in place what all processes have of a gradient
+    room: Room = field(default_factory=Room)
 
     def __post_init__(self) -> None:
         self.stacks = list(self._stacked())
         self.places = {name: (s, i) for s, stack in enumerate(self.stacks) for i, name in enumerate(stack.names)}
+        self.waiting = 0  # numbers of gradients that wait
         self.factor: Tensor | None = None  # of all gradients, where `by` is "global"
         self.finite: Tensor | None = None  # whether they all are; unknown within the backward pass
         device = self.stacks[0].weight.device
@@ -156,7 +160,7 @@ class Stepper:
         if not self.is_last_pass:
             return
         self._take(name)
-        if sum(len(stack.waiting) * stack.size for stack in self.stacks) > WAITING:
+        if self.waiting > WAITING:
             self._move_waiting(max(self.stacks, key=lambda stack: len(stack.waiting) * stack.size))
 
     def _take(self, name: str) -> None:
@@ -165,6 +169,7 @@ class Stepper:
         if grad is not None:
             self.gather(grad)
             stack.waiting[place] = grad.view(stack.weight.shape[1:])
+            self.waiting += stack.size
 
     def _take_all(self) -> None:
         for name in self.weights:
@@ -177,12 +182,16 @@ class Stepper:
 
     @torch.no_grad()
     def _move_waiting(self, stack: _Stack) -> None:
-        most = max(1, self._together() // self.rule.holds // stack.size)
+        most = max(1, self._together(stack) // self.rule.holds // stack.size)
+        self.waiting -= len(stack.waiting) * stack.size
         for first, count in _runs(sorted(stack.waiting), most):
             self._move(stack, slice(first, first + count), [stack.waiting.pop(first + i) for i in range(count)])
 
-    def _together(self) -> int:
-        return min(TOGETHER, _CACHED) if self.stacks[0].weight.device.type == "cpu" else TOGETHER
+    def _together(self, stack: _Stack) -> int:
+        """Numbers that move at one time, if not a single tensor has more."""
+        if stack.weight.device.type == "cpu":
+            return SMALL_SUMS
+        return 0 if stack.size >= _ALONE and not can_move(self.rule, stack.weight) else TOGETHER
 
     def _move(self, stack: _Stack, members: slice, grads: list[Tensor]) -> None:
         """Use up the gradients of neighbours in a stack."""
@@ -196,7 +205,9 @@ class Stepper:
         if self.precision.stochastic and weight.dtype != torch.float32:
             chance = self.strip.window(self.count, stack.number, members.start, len(weight))
         landing = Landing(weight, master, chance, self.finite)
-        if can_move(self.rule, weight):
+        if can_move_in_cache(self.rule, weight):
+            move_in_cache(self.rule, batch, state, self._bounded, (rate, self.count), landing, self.room)
+        elif can_move(self.rule, weight):
             move(self.rule, batch, state, self._bounded, (rate, self.count), landing)
         else:
             land(self.rule.move(batch, state, self._bounded, rate, self.count), landing)

@@ -1,8 +1,8 @@
 """How many cards one head keeps busy: workers in this process that deliver a recorded picture after a card's time.
 
-    python bench/scale.py                              # 1 to 1,000 workers of 3 s a cell, 11,000 cells
-    python bench/scale.py --workers 100 --seconds 60   # one line of it
-    python bench/scale.py --plan 50000                 # what the largest run costs before its first picture
+    python bench/scale.py                              # all of it, as tables in Markdown: 8 minutes
+    python bench/scale.py --workers 100 --seconds 60   # one line of the first
+    python bench/scale.py --plan 50000                 # one of the second: a run before its first picture
 
 All that is simulated is the card: it sleeps, and gives the bytes of one 1,024 px PNG, its thumbnail and digests. The
 head checks the bytes, writes both files with an infotext of their own, flushes them, and commits each cell, as it does
@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -42,6 +43,8 @@ from ohwx_compare.testing.fake_host import FakeHost
 SIDE = 1024
 WARM = 6.0  # s before the measuring begins: all workers start at once
 STYLES, CHECKPOINTS = 275, 10
+WORKERS = (1, 10, 50, 100, 150, 200, 300, 500, 1000)
+PLANS = (11_000, 50_000)  # more than the second no experiment may have
 
 
 def recorded() -> PackedPicture:
@@ -150,7 +153,7 @@ def plan(cells: int) -> Mapping[str, float]:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 10, 50, 100, 150, 200, 300, 500, 1000])
+    parser.add_argument("--workers", type=int, nargs="+")
     parser.add_argument("--cells", type=int, default=11_000)
     parser.add_argument("--seconds", type=float, default=20.0, help="to measure, after 6 s")
     parser.add_argument("--card", type=float, default=3.0, help="seconds of a card for a cell")
@@ -158,16 +161,22 @@ def main() -> None:
     options = parser.parse_args()
     if options.plan:
         told = plan(options.plan)
-        print(
-            f"{told['cells']:,} cells: {told['cpu']:.1f} s of CPU before the first picture, {told['megabytes']:,.0f} MB"
-        )
+        print(f"| {told['cells']:,} | {told['cpu']:.1f} s | {told['megabytes']:,.0f} MB |", flush=True)
         return
     picture = recorded()
-    print(f"a picture of {len(picture.png):,} bytes, a thumbnail of {len(picture.thumb):,}")
-    print(f"{'workers':>8} {'busy':>6} {'cells/s':>8} {'of':>7} {'CPU s a cell':>13}")
-    for count in options.workers:
+    print(
+        f"A picture of {len(picture.png):,} bytes, a thumbnail of {len(picture.thumb):,}, {options.card:g} s a cell.\n"
+    )
+    print("| workers | busy | cells/s | of | CPU of the head, a cell |\n|---|---|---|---|---|", flush=True)
+    for count in options.workers or WORKERS:
         got = run(count, options.cells, options.seconds, picture, options.card)
-        print(f"{count:8,} {got['busy']:6.1%} {got['a_second']:8.1f} {count / options.card:7.1f} {got['cpu']:13.4f}")
+        rates = f"{got['a_second']:.1f} | {count / options.card:.1f}"
+        print(f"| {count:,} | {got['busy']:.1%} | {rates} | {1000 * got['cpu']:.1f} ms |", flush=True)
+    if options.workers:
+        return
+    print("\n| cells | CPU before the first picture | memory, whole process |\n|---|---|---|", flush=True)
+    for cells in PLANS:  # each in a process of its own, whose memory it tells
+        subprocess.run([sys.executable, __file__, "--plan", str(cells)], check=True)
 
 
 if __name__ == "__main__":

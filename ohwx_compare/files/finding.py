@@ -9,6 +9,7 @@ from pathlib import Path
 from ohwx_compare.core.experiment.axes import split_hash
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
 from ohwx_compare.files.checkpoint import sha256, short_hash
+from ohwx_compare.files.told_hashes import told_first
 from ohwx_compare.words import quoted
 
 __all__ = ["VAE_BESIDE", "find", "list_checkpoints", "list_files", "pick"]
@@ -54,8 +55,12 @@ def list_files(folder: Path, suffixes: Sequence[str]) -> list[str]:
 def find(
     reference: str, folder: Path, *, digest: Callable[[Path], str] | None = sha256, seems: Seems = _unseen
 ) -> Path:
-    """The file in `folder` that `reference` means; see `pick`, which has its rules, arguments and errors."""
-    names = {name: folder / name for name in list_checkpoints(folder)}
+    """The file in `folder` that `reference` means; see `pick`, which has its rules, arguments and errors.
+
+    The order in which unknown files are read is told by what a webui noted of them.
+    """
+    ordered = told_first(list_checkpoints(folder), folder, _split(reference)[1])
+    names = {name: folder / name for name in ordered}
     return names[pick(reference, names, digest=digest, seems=seems, where=str(folder))]
 
 

@@ -54,6 +54,7 @@ class ApiWebui:
     names: dict = field(default_factory=lambda: dict(_NAMES))
     loras: dict = field(default_factory=lambda: {"me": {}})  # what their files say of themselves
     tells_hash: bool = True
+    files: dict = field(default_factory=dict)  # sha256 by name, as our extension tells it; none: it is not installed
     pictures: int = 0
     loads: list = field(default_factory=list)
     hashed: set = field(default_factory=set)  # checkpoints whose hash it knows: those that were loaded
@@ -70,6 +71,9 @@ class ApiWebui:
             return [{"label": name} for name in ("Automatic", "Karras")]
         if what == "loras":
             return [{"name": name, "alias": name, "metadata": said} for name, said in self.loras.items()]
+        if what.startswith("/ohwx/api/checkpoints/"):
+            sha256 = self.files.get(what.rpartition("/")[2])
+            return sha256 and {"sha256": sha256}
         if what in self.names:
             return [{field_of.get(what, "name"): name} for name in self.names[what]]
         return {"no_half": True} if what == "cmd-flags" else None
@@ -148,7 +152,7 @@ def _handler(webui):
                 said = do(what)
             except Exception as error:  # noqa: BLE001  as the webui's own middleware does
                 return self.say(500, {"error": type(error).__name__, "detail": "", "errors": str(error)})
-            return self.say(404 if said is None and what in ("memory", "loras") else 200, said)
+            return self.say(404 if said is None and (what in ("memory", "loras") or "ohwx" in what) else 200, said)
 
         def say(self, status, said):
             text = json.dumps(said).encode()

@@ -124,6 +124,16 @@ def test_another_models_picture_is_an_error_of_its_cells(models, tmp_path):
     assert all("Asked for b.safetensors [" in error and "drew the picture" in error for error in failed)
 
 
+def test_a_file_that_was_overwritten_there_is_told_where_our_extension_is(models, tmp_path):
+    own = {one.name: FakeHost(models).sha256(one) for one in FakeHost(models).checkpoints()}
+    webui = ApiWebui(FakeHost(models), files={**own, "b.safetensors": "0" * 64})
+    with crew(webui) as host:
+        result, run, _, _ = draw(PLAIN, models, tmp_path / "out", host=host, resolve=host.resolve)
+    failed = [cell.result.error for cell in run.cells if cell.result.outcome is Outcome.FAILED]
+    assert (result.drawn, len(failed), webui.pictures) == (3, 3, 3)
+    assert all("b.safetensors was overwritten at" in error for error in failed)
+
+
 def test_what_was_drawn_is_not_drawn_again(models, tmp_path):
     webui = ApiWebui(FakeHost(models))
     with crew(webui) as host:

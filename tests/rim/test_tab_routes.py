@@ -1,5 +1,6 @@
 """The tab's routes over the fake webui: what comes of a run, and of what the page asks besides."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -30,6 +31,16 @@ def test_a_run_is_drawn_listed_and_shown(page, drawn, webui):
     assert "access-control-allow-origin" not in thumb.headers
     assert webui.model.sd_checkpoint_info.name == "user.safetensors"
     assert webui.state.job == ""
+
+
+def test_a_checkpoints_file_is_hashed_as_it_is_now(page, webui):
+    path = next(webui.data.rglob("one.safetensors"))
+    for _ in range(2):
+        told = page.get("/ohwx/api/checkpoints/one.safetensors").json()
+        assert told == {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        path.write_bytes(path.read_bytes() + b"another")
+    for name in ("none.safetensors", "..%2F..%2Fconfig.json"):
+        assert page.get(f"/ohwx/api/checkpoints/{name}").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["..", "nobody"])

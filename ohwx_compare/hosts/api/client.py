@@ -49,10 +49,10 @@ class Client:
         """The answer to a question. Raises HostError; NoAnswerError where nobody answers."""
         return self._ask(path, None, _PATIENCE)
 
-    def look(self, path: str) -> Any | None:
+    def look(self, path: str, seconds: float = _PATIENCE) -> Any | None:
         """The answer to a question that not every webui knows; None where this one does not. Raises HostError."""
         try:
-            return self.get(path)
+            return self._ask(path, None, seconds)
         except _NotThereError:
             return None
 

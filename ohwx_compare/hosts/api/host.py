@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -18,7 +19,7 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.prompt.networks import networks
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.errors import CheckpointError, HostError, InfotextError, OhwxError
-from ohwx_compare.hosts.api.client import Client
+from ohwx_compare.hosts.api.client import Client, NoAnswerError
 from ohwx_compare.hosts.api.offered import Offered
 from ohwx_compare.hosts.api.payload import Dialect, face_request, picture_request
 from ohwx_compare.numerals import decode_json
@@ -26,6 +27,7 @@ from ohwx_compare.words import counted, quoted
 
 __all__ = ["ApiHost"]
 
+_READING = 900.0  # s for a whole checkpoint
 _PIXELS = 1 << 28  # of a picture that is taken from an answer
 _OPTIONS = frozenset({  # that move pixels and are not a job's; as hosts.webui's fingerprint takes them by section
     "auto_backcompat", "auto_vae_precision", "auto_vae_precision_bfloat16", "batch_cond_uncond", "cache_fp16_weight",
@@ -51,9 +53,9 @@ _FLAGS = ("all_in_fp16", "no_half", "no_half_vae", "precision", "upcast_sampling
 class ApiHost:
     """Generates with a webui that was started with its API; it satisfies `compare.host.Host`.
 
-    A checkpoint is known by the name and the hash that the webui tells: no file of it is read here, and one that was
-    overwritten under its name there is noticed only when the webui itself notices. The webui's own checkpoint is loaded
-    again at the end.
+    A checkpoint is known by the name and the hash that the webui tells: no file of it is read here. One that was
+    overwritten under its name there is noticed where our extension is installed, which reads the file, and elsewhere
+    only when the webui itself notices. The webui's own checkpoint is loaded again at the end.
     """
 
     name = "webui over its API"
@@ -142,8 +144,15 @@ class ApiHost:
         """Have `checkpoint` loaded there. Raises CheckpointError or HostError."""
         self._in_use = None
         self._load(checkpoint)
-        self._in_use = Loaded(checkpoint, self.sha256(checkpoint))
-        return self._in_use
+        loaded = Loaded(checkpoint, self.sha256(checkpoint))
+        file = self._of_file(checkpoint)
+        if file not in (None, loaded.sha256):
+            raise CheckpointError(
+                f"{checkpoint.name} was overwritten at {self.url}: the webui took it for [{loaded.sha256[:10]}], the "
+                f"file is [{str(file)[:10]}]. Start that webui again, or give the file another name there."
+            )
+        self._in_use = loaded
+        return loaded
 
     def render(self, jobs: Sequence[Job]) -> Iterator[Rendered]:
         """Generate jobs in order; neighbours that are the same but for seeds in a row are one batch."""
@@ -191,6 +200,16 @@ class ApiHost:
 
     def _load(self, checkpoint: Checkpoint) -> None:
         self._client.post("/sdapi/v1/options", {"sd_model_checkpoint": self._entry(checkpoint)["title"]})
+
+    def _of_file(self, checkpoint: Checkpoint) -> str | None:
+        """The sha256 of its file, where our extension is there and tells it; the webui's own is a memory of it."""
+        try:
+            told = self._client.look(f"/ohwx/api/checkpoints/{quote(checkpoint.name)}", _READING)
+        except NoAnswerError:
+            raise
+        except HostError:  # a login of the page that an API does not have
+            return None
+        return told.get("sha256") if isinstance(told, dict) else None
 
     def _entry(self, checkpoint: Checkpoint) -> dict[str, Any]:
         listed = self._listed()

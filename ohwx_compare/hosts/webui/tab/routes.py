@@ -22,6 +22,7 @@ from ohwx_compare.errors import NotHereError, OhwxError, sentence_of
 from ohwx_compare.files.json_file import json_text
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import as_shown
+from ohwx_compare.hosts.webui.hashes import sha256_of_file
 from ohwx_compare.hosts.webui.tab.files import HEADERS, answer_file
 from ohwx_compare.hosts.webui.tab.http import Allowance, Handler, HttpRequest
 from ohwx_compare.hosts.webui.tab.login import Login, is_other_site, is_own_page
@@ -39,6 +40,13 @@ _STYLES = re.compile(r"judge-styles-([0-9]{1,5})\.csv", re.ASCII)
 _REPORT = {"judge.html": "text/html; charset=utf-8", "judge.md": "text/markdown; charset=utf-8"}
 
 
+_CHECKPOINT: Any = (  # a run that is drawn over the webui's API asks it
+    "GET",
+    "/ohwx/api/checkpoints/{name:path}",
+    lambda ask: {"sha256": sha256_of_file(ask.path["name"])},
+)
+
+
 def add_routes(demo: Any, app: Any) -> None:
     """Add them to a FastAPI application, once; a new one comes after "Reload UI". demo: None under --nowebui."""
     if features.has_route(app, _STATE):
@@ -51,7 +59,7 @@ def add_routes(demo: Any, app: Any) -> None:
 
     login = Login(app, features.api_passwords())
     training = training_table(lambda: desk().draft({"texts": []})["request"])
-    for method, path, answer in (*_table(desk), *training):
+    for method, path, answer in (*_table(desk), _CHECKPOINT, *training):
         app.router.add_route(path, guarded(answer, login), methods=[method])
 
 

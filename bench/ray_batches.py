@@ -3,9 +3,9 @@
     python bench/ray_batches.py                # 256 px, batches of 4 with a tiny checkpoint, one thread
 
 Needs the extra [ray], and /proc. Both sides pack each picture as a run does. Told are seconds of CPU a batch, of this
-process and of everything that it started (the actor, and on Ray's side its daemons too, which also work while nobody
-asks), and seconds by the clock. On a machine that does other things the first says more. One side after the other, so
-that whatever the machine does besides meets both; the medians are compared.
+process and the actor; seconds by the clock; and the CPU of Ray's daemons, which work a little all the time, asked or
+not. On a machine that does other things the first says more, for Ray's actors give way to other processes (they are
+niced). One side after the other, so that whatever the machine does besides meets both; the medians are compared.
 """
 
 import argparse
@@ -45,16 +45,28 @@ class Side:
 
     def draw(self, batch: list[Wanted]) -> list[str]:
         """Generate one batch; the digests of its pictures."""
-        cpu, wall = family_cpu(), time.monotonic()
+        cpu, wall = cpu_of(works), time.monotonic()
         pictures = [drawn.image.pixels for drawn in self.worker.draw(self.loaded, batch, no_picture)]
         self.wall.append(time.monotonic() - wall)
-        self.cpu.append(family_cpu() - cpu)
+        self.cpu.append(cpu_of(works) - cpu)
         return pictures
 
 
-def family_cpu() -> float:
-    """Seconds of CPU of this process and of all that it started."""
-    return sum(map(_cpu, _family(os.getpid())))
+def cpu_of(counts: Callable[[int], bool]) -> float:
+    """Seconds of CPU of this process and of all that it started, of those that count."""
+    return sum(_cpu(pid) for pid in _family(os.getpid()) if counts(pid))
+
+
+def works(pid: int) -> bool:
+    """Whether it is this process or an actor, and not one of Ray's daemons."""
+    return pid == os.getpid() or "_RayStation" in _command(pid)
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -112,9 +124,12 @@ def main() -> None:
         with ray_workers(settings, "auto", 1) as (actor,):
             here = DistantWorker("here", ask, lambda: None)
             sides = [Side(one.name, one, one.use(checkpoint)) for one in (here, actor)]
+            before, began = cpu_of(lambda pid: not works(pid)), time.monotonic()
             measure(sides, batches_of(options.turns + 1, options.batch, options.side, options.steps))
+            daemons = (cpu_of(lambda pid: not works(pid)) - before) / (time.monotonic() - began)
     tell(*sides, lambda one: one.cpu, "CPU")
     tell(*sides, lambda one: one.wall, "wall")
+    print(f"Ray's daemons: {daemons:.1%} of a core, all the time")
 
 
 def measure(sides: list[Side], batches: list[list[Wanted]]) -> None:

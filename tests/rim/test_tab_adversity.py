@@ -179,7 +179,8 @@ def test_folders_that_are_hidden_are_hidden_from_everything(page, webui, tmp_pat
         webui.data / "pictures" / ".." / ".." / "outside",
         "//host.invalid/share",
     ):
-        for change in ({"train": str(place)}, {"reg": str(place)}, {"base": f"{place}/base.safetensors"}):
+        concepts = {"train": None, "concepts": [{"folder": str(place)}]}
+        for change in ({"train": str(place)}, {"reg": str(place)}, {"base": f"{place}/base.safetensors"}, concepts):
             for path in ("plan", "runs"):
                 answer = page.post(f"/ohwx/api/train/{path}", {"recipe": {**recipe, **change}})
                 assert hidden in answer.json()["error"], (change, path)

@@ -102,6 +102,12 @@ def test_what_is_not_built_is_refused_until_it_is_given_up(line, said, tmp_path)
     assert any("Given up" in note for note in notes)
 
 
+def test_a_dataset_config_is_a_toml_or_a_json(tmp_path):
+    (tmp_path / "secret").write_text("a word", encoding="utf-8")
+    with pytest.raises(ExperimentError, match=r"expected a \.toml or a \.json"):
+        read(tmp_path, "", dataset_config=str(tmp_path / "secret"))
+
+
 def test_masks_and_batches_of_some_datasets_alone_are_refused(tmp_path):
     two = "[[datasets]]\nresolution = 512\n{}[[datasets.subsets]]\nimage_dir = 'a'\n{}"
     other = two.format("batch_size = 2\n", "")

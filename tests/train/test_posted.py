@@ -71,7 +71,7 @@ def test_what_cannot_be_trained_is_refused_by_name(case):
 def test_nothing_differs_in_silence(case, mini, datasets):
     if case["without"]:
         is_file = "dataset_config" in case["without"]  # of which nothing but the name was posted
-        with pytest.raises(ExperimentError, match="cannot be read" if is_file else "change the training") as told:
+        with pytest.raises(ExperimentError, match="dataset_config is" if is_file else "change the training") as told:
             read(case)
         assert is_file or all(f"{key} = " in str(told.value) for key in case["without"])
     for name, answer in case["answers"].items():

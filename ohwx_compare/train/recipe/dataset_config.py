@@ -81,6 +81,8 @@ def dataset_concepts(settings: GivenSettings, folder: Path) -> tuple[list[dict[s
 
 def _read(name: str, folder: Path) -> Mapping[str, Any]:
     there = Path(name.replace("\\", "/")).expanduser()
+    if there.suffix.lower() not in (".toml", ".json"):
+        raise ExperimentError(f"dataset_config is {name!r}, expected a .toml or a .json, as sd-scripts does.")
     path = there if there.is_file() else folder / there
     try:
         text = read_text(path)

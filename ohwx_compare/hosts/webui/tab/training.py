@@ -23,6 +23,7 @@ from ohwx_compare.train.outside import child, controls
 from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.outside.runs import Trainings, class_token_of, folder_for
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
+from ohwx_compare.train.recipe.concepts import concept_folders
 from ohwx_compare.train.recipe.forms import read_pasted
 from ohwx_compare.train.recipe.meanings import MEANINGS
 from ohwx_compare.train.recipe.presets import PRESETS
@@ -141,7 +142,11 @@ class Training:
         asked = {name: value for name, value in recipe.items() if name != "output"}
         for name in ("train", "reg"):
             if asked.get(name):
-                asked[name] = str(Path(paths.data_path) / _home(str(asked[name]).strip(' "')))
+                asked[name] = _from_data(asked[name])
+        if isinstance(asked.get("concepts"), list):
+            asked["concepts"] = [dict(one) if isinstance(one, dict) else one for one in asked["concepts"]]
+        for concept in concept_folders(asked.get("concepts")):
+            concept["folder"] = _from_data(concept["folder"])
         if asked.get("base"):
             asked["base"] = str(_checkpoint(str(asked["base"])))
         # read once without its folder, so that what is wrong with it is told before a folder is looked for
@@ -150,7 +155,8 @@ class Training:
         return self._counted(Recipe.from_dict({**asked, "output": str(output)}), check)
 
     def _counted(self, recipe: Recipe, check: Callable[[], None]) -> TrainingPlan:
-        for place in (recipe.base, recipe.train, recipe.reg):
+        folders = (one["folder"] for one in concept_folders(recipe.concepts))
+        for place in (recipe.base, recipe.train, recipe.reg, *folders):
             if place:
                 require_shown(Path(place))
         with self._planning.taken(check):
@@ -173,6 +179,11 @@ def _recipe_in(folder: Path) -> dict[str, Any]:
     if not found:
         raise ExperimentError(f"The recipe of {folder.name} cannot be read. Start a new training.")
     return found
+
+
+def _from_data(folder: Any) -> str:
+    """A folder as typed; a relative one starts at the webui's data."""
+    return str(Path(paths.data_path) / _home(str(folder).strip(' "')))
 
 
 def _home(path: str) -> Path:

@@ -17,9 +17,9 @@ __all__ = ["add_flags"]
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Fill the parser of this command."""
     parser.description = (
-        "Print how PNG, JPEG, WebP and AVIF pictures were generated, also of whole folders: the infotext of the webui, "
-        "or what ComfyUI, InvokeAI, NovelAI, Fooocus, SwarmUI, Draw Things, Easy Diffusion and NMKD write, by the "
-        "webui's keys. The pictures before and after a face pass are paired."
+        "Print how PNG, JPEG, WebP, AVIF and JPEG XL pictures were generated, also of whole folders: the infotext of "
+        "the webui, or what ComfyUI, InvokeAI, NovelAI, Fooocus, SwarmUI, Draw Things, Easy Diffusion and NMKD write, "
+        "by the webui's keys. The pictures before and after a face pass are paired."
     )
     parser.epilog = "example: ohwx pnginfo outputs/txt2img-images --csv > pictures.csv"
     parser.add_argument("inputs", nargs="+", metavar="PATH", type=Path, help="pictures, or folders of them")

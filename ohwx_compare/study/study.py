@@ -21,7 +21,7 @@ from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.train.plan.plan import TrainingPlan
-from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.recipe.recipe import Recipe, paths_from
 from ohwx_compare.words import did_you_mean, quoted
 
 __all__ = ["Study", "StudyComparison", "aligned", "read_study"]
@@ -29,7 +29,6 @@ __all__ = ["Study", "StudyComparison", "aligned", "read_study"]
 _FIELDS = ("recipe", "arms", "seeds", "comparisons", "judge")
 _JUDGED = ("comparison", "photos", "held_out", "negatives", "class_token")
 _OWN = ("output", "name", "seed")  # fields of a recipe that the study sets
-_PATHS = ("base", "train", "reg", "vae")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,9 +111,9 @@ class Study:
         for arm, own in self.arms.items():
             for seed in self.seeds or (None,):
                 name = arm if len(self.seeds) < 2 else f"{arm}-s{seed}"
-                given = {**self.recipe, **own, "output": str(out / name), "name": name}
-                given |= {field: str(self.path(given[field])) for field in _PATHS if given.get(field)}
-                found[name] = Recipe.from_dict(given if seed is None else {**given, "seed": seed})
+                given = paths_from(self.here, {**self.recipe, **own})
+                given |= {"output": str(out / name), "name": name} | ({} if seed is None else {"seed": seed})
+                found[name] = Recipe.from_dict(given)
         return found
 
     def path(self, text: str) -> Path:

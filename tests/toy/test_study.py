@@ -112,3 +112,14 @@ def test_it_reads_from_its_own_folder(tmp_path):
     recipe = read_study(tmp_path / "e.json").recipes(tmp_path / "out")["reg"]
     assert recipe.reg == str(tmp_path / "datasets" / "reg")
     assert recipe.output == str(tmp_path / "out" / "reg")
+
+
+def test_folders_of_concepts_and_masks_are_its_own_too(tmp_path):
+    file = SMALL.study("d.pt")
+    del file["recipe"]["train"]
+    file["recipe"] |= {"masks": "masks", "concepts": [{"folder": "me"}, {"folder": "men", "reg": True}]}
+    file["arms"] = {"both": {}, "alpha": {"masks": "alpha"}}
+    recipes = Study.from_dict(file, tmp_path).recipes(tmp_path / "out")
+    assert [one["folder"] for one in recipes["both"].concepts] == [str(tmp_path / "me"), str(tmp_path / "men")]
+    assert [recipes[name].masks for name in ("both", "alpha")] == [str(tmp_path / "masks"), "alpha"]
+    assert file["recipe"]["concepts"][0]["folder"] == "me"

@@ -6,6 +6,7 @@ advice ("corrected"). Relative paths start at the folder of the recipe file.
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ohwx_compare.train.recipe.presets import OPTIMIZER_ARGS, PRESETS
 from ohwx_compare.train.recipe.typed import typed
 from ohwx_compare.words import did_you_mean, quoted
 
-__all__ = ["Recipe", "read_recipe", "write_recipe"]
+__all__ = ["Recipe", "paths_from", "read_recipe", "write_recipe"]
 
 _PAIRS = (
     ("epochs", "steps"),
@@ -78,13 +79,18 @@ def read_recipe(path: Path) -> Recipe:
         raise ExperimentError(f"The recipe {path} cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise ExperimentError(f"The recipe {path} is not JSON: {error}.") from error
-    if isinstance(data, dict):
-        for name in _PATHS:
-            if isinstance(data.get(name), str) and data[name] and data[name] not in _words(name):
-                data[name] = str(path.absolute().parent / Path(data[name]).expanduser())
-        for concept in concept_folders(data.get("concepts")):
-            concept["folder"] = str(path.absolute().parent / Path(concept["folder"]).expanduser())
-    return Recipe.from_dict(data)
+    return Recipe.from_dict(paths_from(path.absolute().parent, data) if isinstance(data, dict) else data)
+
+
+def paths_from(folder: Path, data: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's JSON object with its relative paths taken from `folder`; `data` itself is left alone."""
+    said = deepcopy(dict(data))
+    for name in _PATHS:
+        if isinstance(said.get(name), str) and said[name] and said[name] not in _words(name):
+            said[name] = str(folder / Path(said[name]).expanduser())
+    for concept in concept_folders(said.get("concepts")):
+        concept["folder"] = str(folder / Path(concept["folder"]).expanduser())
+    return said
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:

@@ -31,7 +31,6 @@ from ohwx_compare.train.run.identity import RunIdentity
 __all__ = ["keep", "metadata", "require_space"]
 
 _DTYPES = MappingProxyType({None: None, "fp16": "F16", "bf16": "BF16", "fp32": "F32"})
-_PATHS = ("base", "train", "reg", "vae", "masks", "from_state")
 MARGIN = 64 << 20  # bytes left free
 # https://github.com/Stability-AI/ModelSpec; without a date, so that the same run gives the same file
 MODELSPEC = MappingProxyType(

@@ -20,6 +20,7 @@ from ohwx_compare.files.tokenizer import tokenizer_g, tokenizer_l
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.vae import LATENT_SCALE, VAE
 from ohwx_compare.train.learn.chance import normal
+from ohwx_compare.train.learn.crossing import onto
 
 __all__ = [
     "EncodeTokens",
@@ -147,10 +148,10 @@ class EncodedCaptions:
 
     def _encode(self, side: str, tokens: list[Tokens]) -> tuple[Tensor, ...]:
         if side in self.trained:
-            return self.trained[side](torch.tensor(tokens, device=self.device))
+            return self.trained[side](onto(torch.tensor(tokens), self.device))
         if side in self.live:
             with torch.no_grad():
-                return self.live[side](torch.tensor(tokens, device=self.device))
+                return self.live[side](onto(torch.tensor(tokens), self.device))
         return tuple(torch.stack(parts) for parts in zip(*(self.known[side][one] for one in tokens), strict=True))
 
     def _rows(self, caption: str) -> dict[str, list[Tokens]]:

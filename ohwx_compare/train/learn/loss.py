@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ohwx_compare.errors import ExperimentError
+from ohwx_compare.train.learn.crossing import onto
 
 __all__ = ["NOISE_LEVELS", "Diffusion", "Huber"]
 
@@ -93,7 +94,7 @@ class Diffusion:
 
     def weight(self, timesteps: Tensor) -> Tensor:
         """How much each sample's error counts: (B,) float32."""
-        snr = self.snr.to(timesteps.device)[timesteps]
+        snr = onto(self.snr, timesteps.device)[timesteps]
         scale = snr if self.prediction == "eps" else snr + 1  # the SNR in units of the prediction's own error
         clear = snr.clamp(max=_CLEAREST)
         weight = torch.ones_like(snr)
@@ -114,7 +115,7 @@ class Diffusion:
             return torch.full_like(timesteps, 0, dtype=torch.float32) + c * scale
         if self.huber.schedule == "exponential":
             return torch.exp(timesteps * (math.log(c) / NOISE_LEVELS)) * scale
-        a = self.signal.to(timesteps.device)[timesteps]
+        a = onto(self.signal, timesteps.device)[timesteps]
         return (1 - c) / (1 + ((1 - a) / a).sqrt()) ** 2 + c
 
     def losses(self, predicted: Tensor, target: Tensor, timesteps: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -137,4 +138,4 @@ class Diffusion:
         return error * bend if self.loss == "huber" else error
 
     def _level(self, timesteps: Tensor, like: Tensor) -> Tensor:
-        return self.signal.to(timesteps.device)[timesteps].to(like).view(-1, 1, 1, 1)
+        return onto(self.signal, timesteps.device)[timesteps].to(like).view(-1, 1, 1, 1)

@@ -121,8 +121,9 @@ def _step_seconds(setup: Setup, step: CourseStep, device: str, clock: Clock) -> 
     seconds = []
     for number in range(1, _STEPS + 1):
         began = clock()
-        take(setup, number, 1, step)
+        taken = take(setup, number, 1, step)
         _settle(device)
+        taken.learned()  # raises for NaN
         seconds.append(clock() - began)
     return median(seconds[1:])
 

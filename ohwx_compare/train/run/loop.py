@@ -4,7 +4,6 @@ Every random number is a function of (seed, step, place in the step), so a run t
 same weights as one that was left alone: bit for bit on the CPU with the same number of threads.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -12,14 +11,14 @@ from pathlib import Path
 
 import torch
 
-from ohwx_compare.core.events import Encoding, Learned, Listener, Missed, Paused, Saved, Started
-from ohwx_compare.core.events import Step as Counted
+from ohwx_compare.core.events import Encoding, Listener, Missed, Paused, Saved, Started
 from ohwx_compare.engine.conditioning import size_vector
 from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files import lock
 from ohwx_compare.files.atomic import sweep
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.train.learn.captions import caption_at
+from ohwx_compare.train.learn.crossing import Coming, onto, queues
 from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.noise import disturbance_of, is_mirrored, level_of, noise_of
 from ohwx_compare.train.learn.schedule import rate_scale
@@ -47,6 +46,7 @@ from ohwx_compare.train.run.state import (
     state_metadata,
     usable_state,
 )
+from ohwx_compare.train.run.taken import Taken, Teller
 from ohwx_compare.train.run.watch import Watch
 from ohwx_compare.words import counted
 
@@ -137,13 +137,16 @@ class _Sitting:
         if watch:
             watch.look(done)
         stops = group.agree(self.controls is not None and self.controls.stops(), setup.device)
+        teller = Teller(listen)
         with StateWriter(states, setup, self.identity) as writer:
             for number, epoch, step in () if stops else plan.walk(done):
-                listen(take(setup, number, epoch, step))
-                listen(Counted(1))
+                teller.add(take(setup, number, epoch, step))
                 done = number
-                stops = self.controls is not None and self._after(self.controls, writer, number, epoch, listen)
                 is_last = done == plan.steps
+                is_near = group.size > 1 or not queues(setup.device)  # processes agree after each step, and wait for it
+                if is_last or is_near or done in plan.looks or self._is_due(done):
+                    teller.settle()
+                stops = self.controls is not None and self._after(self.controls, writer, (number, epoch), teller)
                 if group.agree(stops, setup.device) and not is_last:
                     break
                 if watch:
@@ -164,13 +167,21 @@ class _Sitting:
         parent = found_state(self.plan) if self.plan.recipe.from_state and start is None else None
         return start, parent, damage
 
-    def _after(self, controls: Controls, writer: StateWriter, step: int, epoch: int, listen: Listener) -> bool:
-        """Write what is due after a step, pause if that is wanted; returns whether to stop."""
+    def _is_due(self, step: int) -> bool:
+        """Whether the plan writes a checkpoint or a state after a step."""
+        every = self.plan.recipe.state_every
+        return bool(self.plan.saves_after(step)) or (every is not None and step % every == 0)
+
+    def _after(self, controls: Controls, writer: StateWriter, at: tuple[int, int], teller: Teller) -> bool:
+        """Write what is due after a step (its number and epoch), pause if that is wanted; returns whether to stop."""
         plan, setup, every = self.plan, writer.setup, self.plan.recipe.state_every
+        (step, epoch), listen = at, teller.listen
         saves = plan.saves_after(step) or ((plan.save_at(step, epoch),) if controls.saves() else ())
+        stops, pauses = controls.stops(), controls.pauses()
+        if saves or stops or pauses:
+            teller.settle()  # nothing is written of a step that gave NaN
         for save in saves:
             self._keep(setup, save, listen)
-        stops, pauses = controls.stops(), controls.pauses()
         regular = every is not None and (saves or step % every == 0)
         if plan.recipe.state_at_end if step == plan.steps else regular or stops or pauses:
             require_space(writer.folder, setup_state_bytes(setup), "The state")
@@ -218,8 +229,8 @@ def _told(plan: TrainingPlan, listen: Listener) -> Callable[[bool], None]:
     return on_picture
 
 
-def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
-    """One optimiser step: every picture of its batches counts the same. Raises TrainingError for NaN."""
+def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Taken:
+    """Queue one optimiser step, in which every picture of its batches counts the same; waits for no device."""
     plan, stepper, group = setup.plan, setup.stepper, setup.group
     count = sum(len(batch) for batch in step)
     scale = rate_scale(plan.recipe, number, plan.steps)
@@ -231,7 +242,7 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
         if not mine:  # every tensor's gradient is waited for: the first picture without weight
             mine, weights = {first: pictures[0]}, [0.0]
         each = losses(setup.unet, setup.diffusion, batch(setup, number, mine))
-        loss = (each * torch.tensor(weights, device=each.device)).sum() / count
+        loss = (each * onto(torch.tensor(weights), each.device)).sum() / count
         stepper.is_last_pass = first + len(pictures) == count
         loss.backward()
         lost.append(loss.detach())
@@ -239,16 +250,10 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Learned:
     norm = stepper.end()
     parts = torch.stack(lost)
     group.add(parts)
-    *each_lost, norm = torch.cat([parts, norm.to(parts).view(1)]).tolist()  # the step's one look at the device
-    total = sum(each_lost)
-    if not (math.isfinite(total) and math.isfinite(norm)):
-        names = ", ".join(str(plan.pictures[i].path) for batch in step for i in batch)
-        raise TrainingError(
-            f"Step {number} ({names}) gave loss {total} and gradients of norm {norm}. Check these files; or train "
-            "again with a lower learning rate and another output, because this one resumes only with its own recipe."
-        )
+    numbers = Coming(torch.cat([parts, norm.to(parts).view(1)]))
     _average(setup, number)
-    return Learned(number, epoch, total, scale, norm, peak_memory(str(setup.device)))
+    shown = tuple(plan.pictures[i].path for batch in step for i in batch)
+    return Taken(number, epoch, scale, peak_memory(str(setup.device)), shown, numbers)
 
 
 def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
@@ -266,19 +271,19 @@ def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:
     disturbance = None
     if plan.recipe.ip_noise_gamma:
         shape = tuple(latents.shape[1:])
-        disturbance = torch.stack([disturbance_of(plan.recipe, shape, number, place) for place in places]).to(device)
+        disturbance = onto(torch.stack([disturbance_of(plan.recipe, shape, number, i) for i in places]), device)
     mask = None
     if setup.masks:
         shown_masks = zip(pictures, mirrored, strict=True)
-        mask = torch.stack([setup.masks[i].flip(-1) if way else setup.masks[i] for i, way in shown_masks]).to(device)
+        mask = onto(torch.stack([setup.masks[i].flip(-1) if way else setup.masks[i] for i, way in shown_masks]), device)
     context, pooled = setup.texts([
         caption_at(plan.pictures[i].caption, plan.concept(i), seed, number, place) for place, i in shown.items()
     ])  # fmt: skip
-    sizes = torch.stack([size_vector(plan.sizes(i)) for i in pictures]).to(pooled)
+    sizes = onto(torch.stack([size_vector(plan.sizes(i)) for i in pictures]), device).to(pooled)
     return TrainingBatch(
-        latents=latents.to(device),
-        noise=noise.to(device),
-        timesteps=timesteps.to(device),
+        latents=onto(latents, device),
+        noise=onto(noise, device),
+        timesteps=onto(timesteps, device),
         context=context,
         vector=torch.cat([pooled, sizes], dim=1),
         disturbance=disturbance,

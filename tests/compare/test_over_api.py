@@ -272,3 +272,21 @@ def test_from_the_command_line(models, tmp_path, monkeypatch, capsys):
         assert main(given) == 0
         assert webui.pictures == 2
         assert main([*given, "--vae", "v.safetensors"]) == 1
+
+
+class FailingAtFlags(Client):
+    """Of a webui that fails to tell its flags, as Forge does where it was started with `--port`."""
+
+    def get(self, path):
+        if path.endswith("/cmd-flags"):
+            raise HostError("an error (500)")
+        return super().get(path)
+
+    def look(self, path, seconds=60):
+        words = ["launch.py", "--no-half", "--precision", "full", "--port", "7860"]
+        return {"Commandline": words} if path == "/internal/sysinfo" else super().look(path, seconds)
+
+
+def test_flags_that_a_webui_fails_to_tell_are_read_in_its_command_line(models):
+    with serving(ApiWebui(FakeHost(models))) as url:
+        assert ApiHost(FailingAtFlags(url)).common["flags"] == {"no_half": True, "precision": "full"}

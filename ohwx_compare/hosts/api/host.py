@@ -67,9 +67,9 @@ class ApiHost:
         self._options = _dictionary(client.get("/sdapi/v1/options"), "settings")
         if (kind := str(self._options.get("samples_format", "png")).casefold()) != "png":
             raise HostError(f"{client.url} would send its pictures as {kind}; set its file format for images to png.")
-        flags = _dictionary(client.get("/sdapi/v1/cmd-flags"), "flags")
         memory = _dictionary(client.look("/sdapi/v1/memory") or {}, "memory")
         program = _dictionary(client.look("/internal/sysinfo") or {}, "version")
+        flags = _flags(client, program)
         self._users = self._options.get("sd_model_checkpoint")
         self.offered = Offered(client)
         self._dialect = Dialect(
@@ -260,6 +260,23 @@ def _in_a_row(jobs: Sequence[Job]) -> Iterator[list[Job]]:
         group.append(job)
     if group:
         yield group
+
+
+def _flags(client: Client, program: dict[str, Any]) -> dict[str, Any]:
+    """What the webui was started with; Forge fails to tell it under `--port`, but tells its command line."""
+    try:
+        return _dictionary(client.get("/sdapi/v1/cmd-flags"), "flags")
+    except NoAnswerError:
+        raise
+    except HostError:
+        words = program.get("Commandline")
+        if not isinstance(words, list):
+            raise
+    flags: dict[str, Any] = {}
+    for word, value in zip(words, [*words[1:], "--"], strict=True):
+        if (flag := str(word)).startswith("--"):
+            flags[flag[2:].replace("-", "_")] = True if str(value).startswith("--") else str(value)
+    return flags
 
 
 def _dictionary(said: Any, what: str) -> dict[str, Any]:

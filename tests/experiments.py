@@ -18,7 +18,7 @@ VALUES = {
         CheckpointRef.parse
     ),
     "prompt": st.builds(PromptPair, st.just("ohwx man, ") | TEXT, st.none() | TEXT),
-    "seed": st.integers(0, 2**32 - 1),
+    "seed": st.integers(0, 2**53 - 1),
     "cfg": st.floats(1, 30),
     "steps": st.integers(1, 150),
     "sampler": st.sampled_from(("Euler", "Euler a", "DPM++ 2M Karras")),
@@ -27,7 +27,7 @@ VALUES = {
     "size": st.tuples(st.sampled_from((64, 512)), st.sampled_from((64, 1024))),
     "clip skip": st.integers(1, 12),
     "rng": st.sampled_from(("CPU", "GPU", "NV")),
-    "subseed": st.integers(0, 2**32 - 1),
+    "subseed": st.integers(0, 2**53 - 1),
     **dict.fromkeys(
         ["subseed strength", "eta", "extra noise", "beta alpha", "beta beta", "mask weight"], st.floats(0.1, 1)
     ),

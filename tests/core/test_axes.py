@@ -82,12 +82,24 @@ def test_adetailers_axes_are_ours():
     [
         ("[ADetailer] CFG scale 1st, X Values: 4", TAB, "ADetailer's switch for it was off"),
         ("[ADetailer] Inpaint denoising strength 1st, X Values: 0.3", f"{TAB}, ADetailer model 2nd: h.pt", "of 2 face"),
-        ("[ADetailer] ControlNet model 1st, X Values: None", TAB, "ControlNet model"),
+        (
+            "[ADetailer] ControlNet model 1st, X Values: None",
+            TAB,
+            "'.ADetailer. ControlNet model 1st' is not supported: drop",
+        ),
+        ("Image CFG Scale, X Values: 1.5", TAB, "'Image CFG Scale' means nothing to SDXL.*drop the axis"),
+        ("Face restore, X Values: True", TAB, "'Face restore' is GFPGAN or CodeFormer.*set a face pass"),
+        ("FP8 mode, X Values: Enable", TAB, "'FP8 mode' stores weights in 8 bits.*generate it in the webui"),
     ],
 )
-def test_adetailers_axes_that_mean_something_else_are_refused(axis, tab, named):
+def test_axes_that_are_not_drawn_are_refused_by_what_they_are(axis, tab, named):
     with pytest.raises(UnsupportedKeyError, match=named):
         Experiment.from_infotext(plotted(axis, tab))
+
+
+def test_an_axis_of_nothing_is_none():
+    text = plotted("Nothing, X Values: 1, Y Type: Seed, Y Values: 4-5")
+    assert [axis.kind for axis in Experiment.from_infotext(text).axes] == ["seed", "checkpoint"]
 
 
 def test_a_plot_of_styles_needs_their_texts():

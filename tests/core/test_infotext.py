@@ -10,7 +10,8 @@ from ohwx_compare.core.infotext import infotext as it
 from ohwx_compare.core.infotext.earlier import as_of_its_version
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, read_version, split_sampler
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.errors import InfotextError, UnsupportedKeyError
+from ohwx_compare.core.request.limits import require_valid
+from ohwx_compare.errors import ExperimentError, InfotextError, UnsupportedKeyError
 
 TESTS = Path(__file__).parents[1]
 SEED = (TESTS / "seed" / "infotexts.txt").read_text(encoding="utf-8").strip().split("\n\n---\n\n")
@@ -248,6 +249,17 @@ def test_a_missing_or_broken_key_is_named(key):
         for value in ("x", "nan", "9" * 5000, ""):
             with pytest.raises(InfotextError, match=key):
                 it.to_job(read().with_value(key, value))
+
+
+@pytest.mark.parametrize(("seed", "drawn"), [(2**32 - 1, True), (2**32, True), (2**53 - 1, True), (2**53, False)])
+def test_seeds_are_drawn_as_far_as_the_webuis_page_holds_them(seed, drawn):
+    text = read("RNG: CPU").with_value("Seed", str(seed))
+    assert [said.partition(":")[0] for said in it.unsupported(text)] == ([] if drawn else ["Seed"])
+    if drawn:
+        require_valid(it.to_job(text))
+    else:
+        with pytest.raises(ExperimentError, match="seed"):
+            require_valid(it.to_job(text))
 
 
 FACE = "ADetailer model: f.pt, ADetailer denoising strength: 0.4, ADetailer version: "

@@ -1,7 +1,7 @@
 """The kinds of axes for how a picture is sampled: its size, noise, levels, second pass and refiner.
 
-Names in the X/Y/Z script: `axis_options` in `scripts/xyz_grid.py` of the webui at 82a973c. Left out are those that mean
-nothing for SDXL or are refused everywhere: Image CFG Scale, Face restore, FP8 mode.
+Names in the X/Y/Z script: `axis_options` in `scripts/xyz_grid.py` of the webui at 82a973c. Left out are those that
+`plotted` refuses by name: Image CFG Scale, Face restore, FP8 mode.
 """
 
 import re
@@ -22,7 +22,7 @@ from ohwx_compare.core.experiment.kind import (
 )
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import GENERATORS
+from ohwx_compare.core.request.limits import GENERATORS, MOST_SEED
 
 __all__ = ["SAMPLING_KINDS", "read_size"]
 
@@ -108,7 +108,7 @@ def _refiner(job: Job, faces: tuple[FaceSettings, ...], name: str, _: Any) -> Ap
 SAMPLING_KINDS = (
     AxisKind(name="size", title="Size", form=Form.NAMES, read=read_size, apply=_size, write=_write_size,
              show=_write_size, xyz="Size", fields=("width", "height")),
-    replace(_kind("subseed", "Variation seed", Form.WHOLE, "Var. seed", _VARIATION), read=_within(0, 2**32 - 1)),
+    replace(_kind("subseed", "Variation seed", Form.WHOLE, "Var. seed", _VARIATION), read=_within(0, MOST_SEED)),
     _kind("subseed_strength", "Variation strength", Form.REAL, "Var. strength", _VARIATION),
     replace(_kind("clip_skip", "Clip skip", Form.WHOLE, "Clip skip"), read=_within(1, 12)),
     replace(_kind("rng", "Noise source", Form.NAMES, "RNG source"), read=_noise_source),

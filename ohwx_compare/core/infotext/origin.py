@@ -8,9 +8,9 @@ import re
 
 from ohwx_compare.core.infotext.pairs import Infotext
 
-__all__ = ["MOST_SEED", "notes_of", "writer_of"]
+__all__ = ["notes_of", "writer_of"]
 
-MOST_SEED = 2**32 - 1
+_MOST_RANDOM_SEED = 2**32 - 1  # of those that the webui picks
 _FORGE = re.compile(r"f\d+\.\d|neo\b|classic\b", re.IGNORECASE)
 _COMFYUI = re.compile(r"(?:euler|dpmpp|ddim|heun|lcm|uni_pc|dpm_2)(?:_\w+)?")  # its samplers' names
 _CIVITAI = ("Created Date", "Civitai resources", "Civitai metadata")
@@ -26,7 +26,7 @@ def writer_of(infotext: Infotext) -> str | None:
         return named[1]
     if _FORGE.match(version):
         return "Forge"
-    if _COMFYUI.fullmatch(sampler) or (seed.isdecimal() and len(seed) < 30 and int(seed) > MOST_SEED):
+    if _COMFYUI.fullmatch(sampler) or (seed.isdecimal() and len(seed) < 30 and int(seed) > _MOST_RANDOM_SEED):
         return "ComfyUI"
     if any(infotext.get(key) is not None for key in _CIVITAI):
         return "Civitai"

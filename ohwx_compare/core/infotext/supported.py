@@ -16,7 +16,6 @@ from ohwx_compare.core.infotext.face_keys import (
     is_passed_through,
 )
 from ohwx_compare.core.infotext.hires_keys import HIRES_KEYS, has_hires, hires_settings
-from ohwx_compare.core.infotext.origin import MOST_SEED
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.refiner_keys import REFINER_KEYS
 from ohwx_compare.core.infotext.sampler_names import (
@@ -33,7 +32,7 @@ from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import MEDIAPIPE, FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import GENERATORS, MASKED_CONTENTS
+from ohwx_compare.core.request.limits import GENERATORS, MASKED_CONTENTS, MOST_SEED
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.numerals import decode_json
 
@@ -161,7 +160,7 @@ def _show(pair: Pair) -> str:
         return f"{pair.key} (without value; was the text cut?)"
     shown = f"{pair.key}: {pair.value.strip()[:60]}"
     if pair.key == "Seed":
-        return f"{shown} (the webui's seeds go from 0 to {MOST_SEED})"
+        return f"{shown} (the webui's page holds seeds from 0 to {MOST_SEED})"
     if pair.key == "Size":
         return f"{shown} (not multiples of 8)"
     if _MODULE.fullmatch(pair.key):

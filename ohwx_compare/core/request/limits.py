@@ -11,7 +11,7 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import quoted
 
-__all__ = ["GENERATORS", "MERGES", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
+__all__ = ["GENERATORS", "MERGES", "MOST_SEED", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
 
 TOP_K_BY = ("Area", "Confidence")
 MERGES = ("None", "Merge", "Merge and Invert")
@@ -21,6 +21,7 @@ UNIPC_VARIANTS = ("bh1", "bh2", "vary_coeff")
 UNIPC_SKIP_TYPES = ("time_uniform", "time_quadratic", "logSNR")
 RESIZE_MODES = ("stretch", "crop", "fill", "latent")  # in the order of the webui's numbers
 GENERATORS = ("CPU", "GPU", "NV")  # of noise
+MOST_SEED = 2**53 - 1  # what a browser, and so the webui's own page, holds exactly; torch takes more
 MASKED_CONTENTS = ("fill", "original", "latent noise", "latent nothing")  # the same
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for its values, in code and in words
@@ -69,7 +70,7 @@ def _at_least_0(value: float) -> bool:
 
 
 _ANY = (lambda value: True, "")
-_SEED = (lambda value: 0 <= value < 2**32, "a fixed seed from 0 to 4294967295")
+_SEED = (lambda value: 0 <= value <= MOST_SEED, f"a fixed seed from 0 to {MOST_SEED}")
 _WIDEST = 16_384
 _SIDE = (lambda value: 0 < value <= _WIDEST and value % 8 == 0, f"a multiple of 8 up to {_WIDEST}")
 _STEPS = (lambda value: 1 <= value <= 1000, "1 to 1000")

@@ -2,10 +2,12 @@
 
     python bench/ray_batches.py                # 256 px, batches of 4 with a tiny checkpoint, one thread
 
-Needs the extra [ray], and /proc. Both sides pack each picture as a run does. Told are seconds of CPU a batch, of this
-process and the actor; seconds by the clock; and the CPU of Ray's daemons, which work a little all the time, asked or
-not. On a machine that does other things the first says more, for Ray's actors give way to other processes (they are
-niced). One side after the other, so that whatever the machine does besides meets both; the medians are compared.
+Needs the extra [ray], and /proc. Both sides pack each picture as a run does. What Ray adds is told in two ways. First
+directly: of the CPU that this process and the actor spend on a batch, all but what the actor's station spends in
+generating and packing it: asking, pickling, sending, and Ray's threads in both. This holds on a busy machine too. Then
+by the difference of the two sides, in CPU and by the clock, one after the other, so that whatever the machine does
+besides meets both: on a busy machine this says more about the machine, for Ray's actors give way to other processes
+(they are niced). Last the CPU of Ray's daemons, which work a little all the time, asked or not. Start-up is left out.
 """
 
 import argparse
@@ -17,10 +19,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from ohwx_compare.compare.drawing import DrawnPicture
 from ohwx_compare.compare.host import Loaded
 from ohwx_compare.compare.resolve import in_folder
-from ohwx_compare.compare.station import DistantWorker
+from ohwx_compare.compare.station import DistantWorker, Station
 from ohwx_compare.compare.work import Wanted
 from ohwx_compare.core.experiment.axes import Axis, CheckpointRef
 from ohwx_compare.core.experiment.experiment import Experiment
@@ -33,6 +37,25 @@ from ohwx_compare.testing.tiny import draw_tiny
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+class TimedSettings(NativeSettings):
+    """Settings whose station knows what its batches took."""
+
+    def station(self, on_step: Callable[[int], None] | None = None, *, packs: bool = False) -> Station:
+        """See `NativeSettings.station`; `station.spent()` is the CPU of all its batches, in seconds."""
+        station, spent = super().station(on_step, packs=packs), [0.0]
+        plain = station.draw
+
+        def draw(*given: Any) -> list[DrawnPicture]:
+            began = time.thread_time()  # it computes in one thread
+            drawn = plain(*given)
+            spent[0] += time.thread_time() - began
+            return drawn
+
+        timed: Any = station
+        timed.draw, timed.spent = draw, lambda: spent[0]
+        return station
+
+
 @dataclass
 class Side:
     """One of the two, and what its batches took."""
@@ -42,14 +65,26 @@ class Side:
     loaded: Loaded
     cpu: list[float] = field(default_factory=list)  # seconds
     wall: list[float] = field(default_factory=list)
+    inside: list[float] = field(default_factory=list)  # of `cpu`, what the station took
 
     def draw(self, batch: list[Wanted]) -> list[str]:
         """Generate one batch; the digests of its pictures."""
+        inside = self._spent()
         cpu, wall = cpu_of(works), time.monotonic()
         pictures = [drawn.image.pixels for drawn in self.worker.draw(self.loaded, batch, no_picture)]
         self.wall.append(time.monotonic() - wall)
         self.cpu.append(cpu_of(works) - cpu)
+        self.inside.append(self._spent() - inside)
         return pictures
+
+    def _spent(self) -> float:
+        spent: float = self.worker._ask("spent")
+        return spent
+
+    @property
+    def added(self) -> float:
+        """Mean seconds of CPU a batch that are not the station's."""
+        return statistics.mean(self.cpu) - statistics.mean(self.inside)
 
 
 def cpu_of(counts: Callable[[int], bool]) -> float:
@@ -114,7 +149,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         draw_tiny(folder)
-        settings = NativeSettings(checkpoints=folder, device="cpu", beside=Beside(), threads=1)
+        settings = TimedSettings(checkpoints=folder, device="cpu", beside=Beside(), threads=1)
         checkpoint = in_folder(folder, {})(CheckpointRef("tiny_base"))
         station = settings.station(packs=True)
 
@@ -127,6 +162,8 @@ def main() -> None:
             before, began = cpu_of(lambda pid: not works(pid)), time.monotonic()
             measure(sides, batches_of(options.turns + 1, options.batch, options.side, options.steps))
             daemons = (cpu_of(lambda pid: not works(pid)) - before) / (time.monotonic() - began)
+    added, own = sides[1].added, statistics.mean(sides[1].inside)
+    print(f"Ray adds {1000 * added:.0f} ms of CPU to a batch of {own:.3f} s: {added / own:+.1%}")
     tell(*sides, lambda one: one.cpu, "CPU")
     tell(*sides, lambda one: one.wall, "wall")
     print(f"Ray's daemons: {daemons:.1%} of a core, all the time")
@@ -139,7 +176,7 @@ def measure(sides: list[Side], batches: list[list[Wanted]]) -> None:
         if len({tuple(one.draw(batch)) for one in order}) > 1:
             raise SystemExit("Ray's actor generates other pictures.")
     for side in sides:  # the first batch warms both
-        del side.cpu[0], side.wall[0]
+        del side.cpu[0], side.wall[0], side.inside[0]
 
 
 def tell(here: Side, there: Side, of: Callable[[Side], list[float]], what: str) -> None:

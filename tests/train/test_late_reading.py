@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten
 
 from ohwx_compare.core.events import Learned, Saved, Validated
 from ohwx_compare.core.events import Step as Counted
@@ -33,7 +33,7 @@ class NoReading(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name, kwargs = func.overloadpacket.__name__, kwargs or {}
-        there = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor) and x.is_meta]
+        there = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, torch.Tensor) and x.is_meta]
         if there and name in READS:
             raise RuntimeError(f"The host reads a number within a step: {name}.")
         if there and name == "_to_copy" and torch.device(kwargs.get("device") or "meta").type != "meta":

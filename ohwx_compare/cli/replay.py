@@ -164,8 +164,8 @@ def read_original(
     is_foreign = start.image is not None and not inpaint and start.image.size != SKIPPED_SIZE
     if faces and inpaint and inpaint.soft:
         raise UnsupportedKeyError(
-            f"{stem} is a soft inpaint with a face pass, which is not supported: in the webui the face's blending "
-            "takes the place of the picture's. Replay it without ADetailer's keys, then give the result to `ohwx face`."
+            f"{stem} is a soft inpaint with a face pass, which is not supported: in the webui the last face's "
+            "layer takes the place of the picture's. Replay it without ADetailer's keys, then give the result to `ohwx face`."
         )
     for tab in faces:
         require_valid(tab)

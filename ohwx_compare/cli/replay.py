@@ -165,7 +165,8 @@ def read_original(
     if faces and inpaint and inpaint.soft:
         raise UnsupportedKeyError(
             f"{stem} is a soft inpaint with a face pass, which is not supported: in the webui the last face's "
-            "layer takes the place of the picture's. Replay it without ADetailer's keys, then give the result to `ohwx face`."
+            "layer takes the place of the picture's. Replay it without ADetailer's keys, then give the result to "
+            "`ohwx face`."
         )
     for tab in faces:
         require_valid(tab)

@@ -317,7 +317,10 @@ def test_another_site_gets_nothing_from_any_route(site):
 
 
 def test_looking_is_cheap_and_working_is_a_post(site):
-    """A GET reads no folder that it names, but for a run's download, which a link asks for."""
+    """A GET reads no folder that it names, but for a run's download, which a link asks for.
+
+    And a listed checkpoint's hash, which a program asks for: it reads a file that is as it was once only.
+    """
     gets = {
         route.path
         for route in site.page.client.app.routes
@@ -326,5 +329,5 @@ def test_looking_is_cheap_and_working_is_a_post(site):
     assert gets == {
         "/ohwx/api/state", "/ohwx/api/runs/{run}", "/ohwx/runs/{run}/{path:path}", "/ohwx/api/jobs/{job}", "/ohwx/faces/{job}/{path:path}",
         "/ohwx/api/train", "/ohwx/api/train/runs/{run}", "/ohwx/train/{run}/samples/{path:path}",
-        "/ohwx/api/judge", "/ohwx/api/runs/{run}/judge", "/ohwx/api/runs/{run}/zip",
+        "/ohwx/api/judge", "/ohwx/api/runs/{run}/judge", "/ohwx/api/runs/{run}/zip", "/ohwx/api/checkpoints/{name:path}",
     }  # fmt: skip

@@ -76,6 +76,7 @@ def test_a_run_from_elsewhere_is_shown_and_resumed_once_it_is_adopted(page, draw
 def test_a_run_is_adopted_while_the_page_goes_on(page, drawn, webui, tmp_path, monkeypatch):
     """A large run takes minutes: the request is answered at once, and the list tells how far it is."""
     from ohwx_compare.files.ledger import adopt
+    from ohwx_compare.hosts.webui.tab.run_list import Runs
 
     folder = webui.data / "outputs" / "ohwx" / "compare" / "run"
     shutil.copytree(folder, tmp_path / "kept")
@@ -99,7 +100,18 @@ def test_a_run_is_adopted_while_the_page_goes_on(page, drawn, webui, tmp_path, m
             break
         time.sleep(0.02)
     assert (row["state"], row["percent"], row["now"]) == ("adopting", 50.0, "adopting: 1 of 2 pictures compared")
-    go.set()
+    one = Runs.one
+
+    def ends_meanwhile(runs, *asked):
+        row = one(runs, *asked)
+        go.set()
+        for thread in threading.enumerate():
+            if thread.name == "ohwx adopting":
+                thread.join(20)
+        return row
+
+    monkeypatch.setattr(Runs, "one", ends_meanwhile)
+    assert page.state("run")["state"] == "adopting"  # never "done" beside what was counted before
     assert page.until("run", "done")["said"].endswith("2 cells kept.")
 
 

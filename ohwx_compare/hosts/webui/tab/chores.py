@@ -44,6 +44,11 @@ class Chores:
         """What the run's row tells besides: how far it is; when it is done what came of it as `said`, or `error`."""
         return self._told.get(name, {})
 
+    def all(self) -> dict[str, dict[str, Any]]:
+        """`of` every run that there is something to tell of, as it is now."""
+        with self._guard:
+            return dict(self._told)
+
     def is_busy(self, name: str) -> bool:
         """Whether such work on the run goes on."""
         return bool(self.of(name).get("state"))

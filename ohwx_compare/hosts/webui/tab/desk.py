@@ -71,7 +71,7 @@ class Desk:
     def state(self) -> dict[str, Any]:
         """All that the tab shows before anything is selected, and the runs without their experiments."""
         names = [checkpoint.name for checkpoint in self.checkpoints()]
-        found = groups(names)
+        found, told = groups(names), self.chores.all()
         return {
             "checkpoints": names,
             "groups": [{"name": group.name, "checkpoints": list(group.checkpoints)} for group in found],
@@ -85,7 +85,7 @@ class Desk:
             "face": asdict(drafts.ARTICLE),
             "adetailer": has_adetailer(),
             "freeze": features.refusal(),
-            "runs": [{**row, **self.chores.of(row["id"])} for row in self.runs.all(self.queue.states)],
+            "runs": [{**row, **told.get(row["id"], {})} for row in self.runs.all(self.queue.states)],
             "deleted": self.keeping.deleted(),
             "opens": features.folder_opener() is not None,
             "queue": self.queue.waiting,
@@ -98,7 +98,8 @@ class Desk:
 
     def run(self, name: str) -> dict[str, Any]:
         """One run with its experiment and request. Raises NotHereError."""
-        return {**self.runs.one(name, self.queue.states), **self.chores.of(name)}
+        told = self.chores.of(name)  # before the folder is read: work that ends meanwhile is told by the next look
+        return {**self.runs.one(name, self.queue.states), **told}
 
     def read(self, data: bytes, kind: str) -> dict[str, str]:
         """The infotext of a dropped picture, or the text itself. Raises OhwxError."""

@@ -1,8 +1,9 @@
 """The routes under `/ohwx/` for the tab's page and the pictures of its runs.
 
 GET tells of runs and trainings and gives their pictures, to nobody whom a browser calls another site. Whatever writes,
-reads a folder that is named or takes long is a POST, from the webui's own page and with JSON alone. Either is behind
-the webui's login. Answers are JSON or pictures, errors `{"error": sentence}`. No header ever allows another site in.
+reads a folder that is named or takes long is a POST, from the webui's own page and with JSON alone; but a checkpoint's
+hash, for which a program asks, is a GET. Either is behind the webui's login. Answers are JSON or pictures, errors
+`{"error": sentence}`. No header ever allows another site in.
 """
 
 import asyncio

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -117,6 +118,20 @@ def test_a_run_of_its_own(small):
     child.start(recipe, "cpu")
     os.kill(wait_for(folder, "running")["pid"], 9)
     assert wait_for(folder, "cut off")["alive"] is False
+
+
+def test_a_run_that_said_its_end_is_waited_for(small, tmp_path):
+    recipe = Recipe.from_dict({**small, "train": str(tmp_path / "nothing")})
+    folder = Path(recipe.output)
+    folder.mkdir(parents=True)
+    with hold(folder) as held:
+        (folder / "state.json").write_text(json.dumps({"status": "running"}), encoding="utf-8")
+        with pytest.raises(TrainingError, match="Another run is writing"):
+            child.start(recipe, "cpu")
+        (folder / "state.json").write_text(json.dumps({"status": "ended"}), encoding="utf-8")
+        threading.Timer(0.3, held.close).start()
+        child.start(recipe, "cpu")
+    assert wait_for(folder, "failed")["error"].endswith("does not exist.")
 
 
 def test_a_run_that_cannot_start_says_why(small, tmp_path):

@@ -28,6 +28,7 @@ LOG = "train.log"
 OF_A_RUN = (LOG, "events.jsonl", "samples", "state")  # what is written into without being made anew
 ROOT = Path(__file__).parents[3]
 STARTING = 120.0  # seconds that a child may take until it holds its folder
+ENDING = 10.0  # and that one may hold it after it said its end
 STATUSES = ("starting", "running", "paused", "ended", "failed", "cut off")
 _NUMBER = (int, float)
 _KINDS: Mapping[str, Any] = MappingProxyType({
@@ -58,7 +59,7 @@ def start(recipe: Recipe, device: str | None = None) -> int:
         for name in OF_A_RUN:
             if (folder / name).is_symlink():
                 raise TrainingError(f"{folder / name} is a link, and this run would write through it; delete it.")
-        if is_held(folder):
+        if _is_busy(folder):
             raise TrainingError(f"Another run is writing to {folder}; wait for it, or choose another output.")
         controls.clear(folder)
         write_recipe(folder / "recipe.json", recipe)
@@ -70,6 +71,16 @@ def start(recipe: Recipe, device: str | None = None) -> int:
         raise TrainingError(f"No run can start in {folder} ({error.strerror or error}); choose another one.") from error
     threading.Thread(target=_see_off, args=(process, folder), daemon=True).start()
     return process.pid
+
+
+def _is_busy(folder: Path) -> bool:
+    """Whether a run holds `folder`; one that said its end lets go within moments, which are waited for."""
+    latest = time.monotonic() + ENDING
+    while is_held(folder):
+        if _state_in(folder)["status"] not in ("ended", "failed") or time.monotonic() > latest:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def look(folder: Path) -> dict[str, Any]:

@@ -127,7 +127,7 @@ class Study:
 
     def base(self, out: Path) -> str:
         """What comparisons call the checkpoint that the trainings begin from."""
-        path = self.path(self.recipe["base"])
+        path, out = self.path(self.recipe["base"]).absolute(), out.absolute()
         return path.relative_to(out).as_posix() if path.is_relative_to(out) else path.name
 
 

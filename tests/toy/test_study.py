@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -123,3 +124,12 @@ def test_folders_of_concepts_and_masks_are_its_own_too(tmp_path):
     assert [one["folder"] for one in recipes["both"].concepts] == [str(tmp_path / "me"), str(tmp_path / "men")]
     assert [recipes[name].masks for name in ("both", "alpha")] == [str(tmp_path / "masks"), "alpha"]
     assert file["recipe"]["concepts"][0]["folder"] == "me"
+
+
+@pytest.mark.parametrize("out", ["demo é", "./demo é/", "{here}/demo é"])
+def test_a_base_of_its_own_folder_has_one_name_however_that_is_given(tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    folder = Path(out.format(here=tmp_path))
+    folder.mkdir()
+    (folder / "e.json").write_text(json.dumps(SMALL.study("d.pt")), encoding="utf-8")
+    assert read_study(folder / "e.json").base(folder) == "checkpoints/toy.safetensors"

@@ -90,8 +90,8 @@ def compare_all(study: Study, experiments: Mapping[str, Experiment], out: Path, 
 
 def stand_ins_of(study: Study, out: Path) -> dict[str, str]:
     """What comparisons call the base -> its file, where that lies elsewhere than `out`."""
-    base = study.path(study.recipe["base"])
-    return {} if base.is_relative_to(out) else {base.name: str(base)}
+    base = study.path(study.recipe["base"]).absolute()
+    return {} if base.is_relative_to(out.absolute()) else {base.name: str(base)}
 
 
 def _compare(name: str, experiment: Experiment, out: Path, stand_ins: Mapping[str, str], tools: StudyTools) -> Run:

@@ -17,7 +17,7 @@ from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.images import load_rgb, pixel_digest
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.study.study import Study, read_study
-from ohwx_compare.study.work import plans_of
+from ohwx_compare.study.work import plans_of, stand_ins_of
 
 
 @pytest.mark.parametrize("sizes", [WHOLE, QUICK, SMALL])
@@ -132,4 +132,6 @@ def test_a_base_of_its_own_folder_has_one_name_however_that_is_given(tmp_path, m
     folder = Path(out.format(here=tmp_path))
     folder.mkdir()
     (folder / "e.json").write_text(json.dumps(SMALL.study("d.pt")), encoding="utf-8")
-    assert read_study(folder / "e.json").base(folder) == "checkpoints/toy.safetensors"
+    study = read_study(folder / "e.json")
+    assert study.base(folder) == "checkpoints/toy.safetensors"
+    assert stand_ins_of(study, folder) == {}

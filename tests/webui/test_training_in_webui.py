@@ -68,7 +68,7 @@ def test_trained_on_the_page_and_compared(webui, browser, pictures, tmp_path):
     for picture in drawn:
         most, mean = difference(Image.open(picture), Image.open(tmp_path / "replayed" / picture.name))
         assert most <= 2
-        assert webui.is_fork or mean <= 0.002  # of a fork, 1/255 in up to an eighth of the values was seen
+        assert mean <= 0.002
 
 
 def test_stopped_and_gone_on_with(webui, pictures):

@@ -166,6 +166,7 @@ def test_names_given_up_may_stand_in_the_file():
         ({"max_resolution": "1000,800"}, {"resolution": [1000, 800], "compat": [*COMPAT, "area"]}),
         ({"full_bf16": False}, {"precision": "fp32-master"}),
         ({"full_bf16": False, "mixed_precision": "no"}, {"precision": "fp32"}),
+        ({"full_bf16": False, "mixed_precision": "fp16"}, {"precision": "fp16"}),
         ({"optimizer": "AdamW8bit", "optimizer_args": ["weight_decay=0.1", "betas=(0.9,0.99)"]},
          {"optimizer": "adamw8bit", "optimizer_args": {"weight_decay": 0.1, "betas": [0.9, 0.99]}}),
         ({"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 20}, {"schedule": "constant", "warmup": 20}),

@@ -37,6 +37,7 @@ from ohwx_compare.train.recipe.recipe import Recipe
 __all__ = ["Setup", "set_up"]
 
 _ADAMS = {"adamw": AdamW, "adamw8bit": AdamW8bit}
+_MASTERED = {"fp32-master": torch.bfloat16, "fp16": torch.float16}  # what is computed with beside float32 masters
 RATES = {"unet": "lr_unet", "clip_l": "lr_te1", "clip_g": "lr_te2"}  # part -> its field of the recipe
 
 
@@ -83,12 +84,13 @@ def set_up(
     unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
     weights = _trained(parts, recipe)
     masters = {}
-    if recipe.precision == "fp32-master":
+    computes = _MASTERED.get(recipe.precision)
+    if computes:
         masters = {name: weight.detach() for name, weight in weights.items()}
         for module in {unet, *parts.values()}:
-            module.to(torch.bfloat16)
+            module.to(computes)
         for weight in weights.values():
-            weight.data = weight.data.bfloat16()
+            weight.data = weight.data.to(computes)
     recompute(unet, plan.again)
     precision = Precision(
         stochastic=recipe.precision == "bf16-stochastic",
@@ -96,6 +98,7 @@ def set_up(
         by=recipe.clip_by,
         clip=recipe.clip,
         seed=recipe.seed,
+        scaled=recipe.precision == "fp16",
     )
     starts = PREFIXES if recipe.network is None else FILE_PREFIXES
     own = {name: next(rate for part, rate in rates.items() if name.startswith(starts[part])) for name in weights}
@@ -109,7 +112,7 @@ def set_up(
 
 def held_dtype(recipe: Recipe) -> torch.dtype:
     """Of the weights as they are loaded; masters come from float32."""
-    return torch.float32 if recipe.precision.startswith("fp32") else torch.bfloat16
+    return torch.bfloat16 if recipe.precision.startswith("bf16") else torch.float32
 
 
 def _trained(parts: dict[str, nn.Module], recipe: Recipe) -> dict[str, nn.Parameter]:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from ohwx_compare.train.learn.in_cache import SMALL_SUMS, Room, can_move_in_cache, move_in_cache
 from ohwx_compare.train.learn.kernels import can_move, move
-from ohwx_compare.train.learn.optim import Landing, Rule, State, land
+from ohwx_compare.train.learn.loss_scale import LossScale, kept_where_lost
+from ohwx_compare.train.learn.optim import Landing, Rule, State, land, norms_of
 from ohwx_compare.train.learn.rounding import Strip
 from ohwx_compare.train.plan.estimate import TOGETHER, WAITING
 
@@ -34,6 +35,7 @@ class Precision:
     by: str = "tensor"  # what `clip` bounds: each tensor's gradient, or all of them together: "global"
     clip: float = 1.0  # largest norm; 0 does not clip
     seed: int = 0  # of the stochastic rounding
+    scaled: bool = False  # losses are multiplied so that float16 gradients do not vanish
 
 
 def _alone(grad: Tensor) -> None:
@@ -86,6 +88,7 @@ class Stepper:
         self.factor: Tensor | None = None  # of all gradients, where `by` is "global"
         self.finite: Tensor | None = None  # whether they all are; unknown within the backward pass
         device = self.stacks[0].weight.device
+        self.loss_scale = LossScale(device) if self.precision.scaled else None
         self.strip = Strip([tuple(stack.weight.shape) for stack in self.stacks], self.precision.seed, device)
         if self.precision.fused:
             for name, weight in self.weights.items():
@@ -96,6 +99,12 @@ class Stepper:
         self.count, self.scale, self.factor = count, scale, None
         self.finite = None
         self.norms.clear()
+        if self.loss_scale:
+            self.loss_scale.begin()
+
+    def scaled(self, loss: Tensor) -> Tensor:
+        """What to take the backward pass from."""
+        return loss * self.loss_scale.scale if self.loss_scale else loss
 
     def end(self) -> Tensor:
         """After them; returns the norm of all gradients before clipping, float32, on the device.
@@ -106,7 +115,11 @@ class Stepper:
             self._take_all()
         for stack in self.stacks:
             self._move_waiting(stack)
-        return torch.linalg.vector_norm(torch.cat(self.norms)) if self.norms else torch.zeros(())
+        norm = torch.linalg.vector_norm(torch.cat(self.norms)) if self.norms else torch.zeros(())
+        if self.loss_scale:
+            norm = norm / self.loss_scale.scale
+            self.loss_scale.end()
+        return norm
 
     def kept(self, name: str) -> Tensor:
         """The weight as precisely as it is held: its float32 master, or itself."""
@@ -178,6 +191,8 @@ class Stepper:
         if grads:
             norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads, 2.0, dtype=torch.float32)))
             self.finite = torch.isfinite(norm)
+            if self.loss_scale:
+                self.loss_scale.saw(self.finite)
             self.factor = self._factor(norm.view(1)) if self.precision.by == "global" else None
 
     @torch.no_grad()
@@ -204,13 +219,23 @@ class Stepper:
         chance = None
         if self.precision.stochastic and weight.dtype != torch.float32:
             chance = self.strip.window(self.count, stack.number, members.start, len(weight))
-        landing = Landing(weight, master, chance, self.finite)
+        finite = self._finite(batch)
+        before = {kind: tensor.clone() for kind, tensor in state.items()} if self.loss_scale else {}
+        landing = Landing(weight, master, chance, finite)
         if can_move_in_cache(self.rule, weight):
             move_in_cache(self.rule, batch, state, self._bounded, (rate, self.count), landing, self.room)
         elif can_move(self.rule, weight):
             move(self.rule, batch, state, self._bounded, (rate, self.count), landing)
         else:
             land(self.rule.move(batch, state, self._bounded, rate, self.count), landing)
+        if finite is not None:
+            kept_where_lost(state, before, finite)
+
+    def _finite(self, batch: Tensor) -> Tensor | None:
+        """Which of n tensors (n, ...) may move; None where that is not known, and whoever looks later raises."""
+        if self.finite is not None:
+            return self.finite.expand(len(batch))
+        return self.loss_scale.saw(torch.isfinite(norms_of(batch))) if self.loss_scale else None
 
     def _bounded(self, norms: Tensor) -> Tensor | None:
         """What brings gradients of these norms within bounds."""
@@ -218,10 +243,14 @@ class Stepper:
         return self._factor(norms) if self.precision.by == "tensor" else self.factor
 
     def _factor(self, norms: Tensor) -> Tensor | None:
-        """As torch's clip_grad_norm_ has it."""
+        """As torch's clip_grad_norm_ has it; the gradients' own scale is taken from them, too."""
+        back = self.loss_scale.scale.reciprocal().expand(norms.shape) if self.loss_scale else None
         if not self.precision.clip:
-            return None
-        return torch.div(torch.tensor(self.precision.clip), norms + 1e-6).clamp_(max=1.0)
+            return back
+        if back is not None:
+            norms = norms * back
+        factor = torch.div(torch.tensor(self.precision.clip), norms + 1e-6).clamp_(max=1.0)
+        return factor if back is None else factor * back
 
 
 def _runs(places: list[int], most: int) -> Iterator[tuple[int, int]]:

@@ -29,7 +29,8 @@ PARTS = {  # learning rate of the recipe -> where its weights lie in the file
     "lr_te1": "conditioner.embedders.0.transformer.",
     "lr_te2": "conditioner.embedders.1.model.",
 }
-_BYTES = {"bf16-stochastic": 2, "bf16-nearest": 2, "fp32-master": 2, "fp32": 4}  # of a weight on the device
+_BYTES = {"bf16-stochastic": 2, "bf16-nearest": 2, "fp32-master": 2, "fp16": 2, "fp32": 4}  # of a weight on the device
+_MASTERED = ("fp32-master", "fp16")
 Shape = tuple[int, ...]
 
 
@@ -38,7 +39,7 @@ class Memory:
     """Bytes on the device while steps run; what the allocator keeps in reserve comes on top."""
 
     weights: int  # of the UNet and each text encoder that is trained or reads in every step; the rest is cached before
-    masters: int  # float32 copies under "fp32-master"
+    masters: int  # float32 copies under "fp32-master" and "fp16"
     gradients: int  # of all trained tensors, or of those that wait when fused
     optimizer: int
     workspace: int  # of the optimiser, for the tensors that move at one time
@@ -116,7 +117,7 @@ def _without_activations(header: Header, recipe: Recipe) -> Memory:
     soon = recipe.fused and recipe.accumulation == 1
     return Memory(
         weights=sum(weights) * size,
-        masters=4 * sum(numbers) if recipe.precision == "fp32-master" else 0,
+        masters=4 * sum(numbers) if recipe.precision in _MASTERED else 0,
         gradients=(min(WAITING + max(numbers), sum(numbers)) if soon else sum(numbers)) * size,
         optimizer=sum(_state(shape, recipe) for shape in trained.values()),
         workspace=_workspace(recipe, numbers),
@@ -128,7 +129,9 @@ def _workspace(recipe: Recipe, numbers: list[int]) -> int:
     """Bytes while tensors of these many numbers move: gradients side by side, and what a rule has in float32."""
     together = min(sum(numbers), max(TOGETHER // HOLDS[recipe.optimizer], max(numbers)))
     copied = _BYTES[recipe.precision] if together > max(numbers) else 0
-    return together * (copied + 4 * HOLDS[recipe.optimizer])
+    # in float16 the state of before is kept until it is known whether the step counts
+    before = {"adafactor": 0, "adamw": 8, "adamw8bit": 2}[recipe.optimizer] if recipe.precision == "fp16" else 0
+    return together * (copied + 4 * HOLDS[recipe.optimizer] + before)
 
 
 def _courses(header: Header, latents: Iterable[tuple[int, int]]) -> list[tuple[Block, ...]]:

@@ -71,7 +71,7 @@ class Fields:
     fused: bool = True  # tensors step within the last backward pass of a step; needs clip_by "tensor"
     clip: float = 1.0  # largest norm of a gradient; 0 does not clip
     clip_by: str = "tensor"  # the norm of each tensor, or of all: "global"
-    precision: str = "bf16-stochastic"  # weights in bf16 rounded at random or to nearest, bf16 of an fp32 master, fp32
+    precision: str = "bf16-stochastic"  # bf16 rounded at random or to nearest, bf16 or fp16 of an fp32 master, fp32
     checkpointing: bool = True  # compute activations again in the backward pass instead of keeping them
     memory_gb: float | None = None  # instead: keep as many as fit into so much memory (1e9 bytes) of the device
 

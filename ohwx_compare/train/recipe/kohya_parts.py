@@ -200,9 +200,7 @@ def _precision(settings: GivenSettings, fused: bool) -> str:
     mixed = settings.text("mixed_precision")
     if settings.flag("full_bf16"):
         return "bf16-stochastic" if fused else "bf16-nearest"
-    if mixed == "fp16":
-        settings.note("mixed_precision fp16 is computed in bf16.")
-    return "fp32" if mixed in (None, "no") else "fp32-master"
+    return {None: "fp32", "no": "fp32", "fp16": "fp16"}.get(mixed, "fp32-master")
 
 
 def loss(settings: GivenSettings) -> dict[str, Any]:

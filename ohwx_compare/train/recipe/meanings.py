@@ -74,7 +74,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     ),
     "clip": "largest norm of a gradient; 0 does not clip",
     "clip_by": 'the norm of each tensor, or of all together: "global"',
-    "precision": 'bfloat16 rounded at random, "bf16-nearest", "fp32-master" (bfloat16 of a float32 master) or "fp32"',
+    "precision": (
+        'bfloat16 rounded at random, "bf16-nearest", "fp32-master" (bfloat16 of a float32 master), "fp16" (float16 of '
+        'a float32 master, for cards without bfloat16) or "fp32"'
+    ),
     "checkpointing": "compute activations again in the backward pass instead of keeping them",
     "memory_gb": (
         "instead of checkpointing: keep as many activations as fit into so many GB; the gradients are the "

@@ -176,5 +176,6 @@ def main() -> None:
         rates = f"{got['a_second']:.1f} | {count / options.card:.1f}"
         print(f"| {count:,} | {got['busy']:.1%} | {rates} | {1000 * got['cpu']:.1f} ms |", flush=True)
 
+
 if __name__ == "__main__":
     main()

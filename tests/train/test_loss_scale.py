@@ -11,6 +11,7 @@ from ohwx_compare.core.events import Learned, Told
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.train.learn import loss_scale
+from ohwx_compare.train.learn import setup as module
 from ohwx_compare.train.learn.adamw8bit import AdamW8bit
 from ohwx_compare.train.learn.loss_scale import LossScale
 from ohwx_compare.train.learn.optim import Adafactor, AdamW
@@ -150,6 +151,20 @@ def test_float16_is_near_float32(half, tmp_path):
     one, two = load_file(one), load_file(two)
     for name, weight in two.items():
         np.testing.assert_allclose(one[name].astype(float), weight.astype(float), atol=2e-3, err_msg=name)
+
+
+def test_a_lora_in_float16_never_holds_its_base_in_float32(small, monkeypatch):
+    """The plan counts two bytes a weight; cards that need float16 are small."""
+    asked, inner = {}, module.load_part
+
+    def loaded(part, *args, dtype, **more):
+        asked[part] = dtype
+        return inner(part, *args, dtype=dtype, **more)
+
+    monkeypatch.setattr(module, "load_part", loaded)
+    setup = module.set_up(make_plan(Recipe.from_dict({**small, "precision": "fp16", "network": "lora"})), "cpu")
+    assert asked["unet"] == torch.float16
+    assert {setup.stepper.kept(name).dtype for name in setup.stepper.weights} == {torch.float32}
 
 
 def test_nan_at_any_scale_ends_the_run(half, monkeypatch):

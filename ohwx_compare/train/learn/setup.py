@@ -21,11 +21,13 @@ from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import UNet
 from ohwx_compare.train.learn.adamw8bit import AdamW8bit
 from ohwx_compare.train.learn.cache import EncodedCaptions, EncodeTokens, KnownTexts, Tokens, read_g, read_l
+from ohwx_compare.train.learn.came import Came
 from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import Diffusion, Huber
 from ohwx_compare.train.learn.low_rank import put_beside
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
 from ohwx_compare.train.learn.pictures import LatentSet, encode_dataset
+from ohwx_compare.train.learn.prodigy import Prodigy
 from ohwx_compare.train.learn.shelf import EncodedShelf, encoded_folder
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
@@ -111,7 +113,9 @@ def set_up(
 
 
 def held_dtype(recipe: Recipe) -> torch.dtype:
-    """Of the weights as they are loaded; masters come from float32."""
+    """Of the weights as they are loaded; masters come from float32, those beside a base in float16 from its own."""
+    if recipe.precision == "fp16" and recipe.network is not None:
+        return torch.float16
     return torch.bfloat16 if recipe.precision.startswith("bf16") else torch.float32
 
 
@@ -202,6 +206,10 @@ def _rule(recipe: Recipe) -> Rule:
     if recipe.optimizer in _ADAMS:
         beta1, beta2 = own["betas"]
         return _ADAMS[recipe.optimizer](weight_decay=own["weight_decay"], beta1=beta1, beta2=beta2, eps=own["eps"])
+    if recipe.optimizer == "prodigy":
+        return Prodigy(**{**own, "slice_p": int(own["slice_p"])})
+    if recipe.optimizer == "came":
+        return Came(weight_decay=own["weight_decay"], betas=own["betas"], eps=own["eps"], clip=own["clip_threshold"])
     return Adafactor(
         weight_decay=own["weight_decay"],
         flatten=own["flatten"],

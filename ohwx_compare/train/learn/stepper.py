@@ -18,6 +18,7 @@ from ohwx_compare.train.learn.in_cache import SMALL_SUMS, Room, can_move_in_cach
 from ohwx_compare.train.learn.kernels import can_move, move
 from ohwx_compare.train.learn.loss_scale import LossScale, kept_where_lost
 from ohwx_compare.train.learn.optim import Landing, Rule, State, land, norms_of
+from ohwx_compare.train.learn.prodigy import Prodigy
 from ohwx_compare.train.learn.rounding import Strip
 from ohwx_compare.train.plan.estimate import TOGETHER, WAITING
 
@@ -58,6 +59,11 @@ class _Stack:
     def size(self) -> int:
         """Numbers of one tensor."""
         return prod(self.weight.shape[1:])
+
+    @property
+    def held(self) -> Tensor:
+        """What moves: the weights, or their float32 copies."""
+        return self.weight if self.master is None else self.master
 
 
 @dataclass(eq=False)
@@ -115,6 +121,8 @@ class Stepper:
             self._take_all()
         for stack in self.stacks:
             self._move_waiting(stack)
+        if isinstance(self.rule, Prodigy):
+            self.rule.settle([stack.state for stack in self.stacks if stack.state])
         norm = torch.linalg.vector_norm(torch.cat(self.norms)) if self.norms else torch.zeros(())
         if self.loss_scale:
             norm = norm / self.loss_scale.scale
@@ -124,7 +132,7 @@ class Stepper:
     def kept(self, name: str) -> Tensor:
         """The weight as precisely as it is held: its float32 master, or itself."""
         stack, place = self._find(name)
-        return (stack.weight if stack.master is None else stack.master)[place].view_as(self.weights[name])
+        return stack.held[place].view_as(self.weights[name])
 
     @property
     def state(self) -> dict[str, State]:
@@ -138,13 +146,13 @@ class Stepper:
     def kinds(self, name: str) -> set[str]:
         """What is held of a tensor once it has moved: the kinds that `put` takes."""
         stack, _ = self._find(name)
-        held = set(stack.state or self.rule.start(stack.weight[:1]))
+        held = set(stack.state or self.rule.start(stack.held[:1]))
         return held if stack.master is None else held | {"master"}
 
     def put(self, name: str, kind: str, tensor: Tensor) -> None:
         """Give one tensor what `state` held of it. Raises KeyError for a kind that the rule does not keep."""
         stack, place = self._find(name)
-        stack.state = stack.state or self.rule.start(stack.weight)
+        stack.state = stack.state or self.rule.start(stack.held)
         held = stack.master if kind == "master" and stack.master is not None else stack.state[kind]
         held[place].copy_(tensor)
 
@@ -212,7 +220,7 @@ class Stepper:
         """Use up the gradients of neighbours in a stack."""
         batch = grads[0].unsqueeze(0).contiguous() if len(grads) == 1 else torch.stack(grads)
         grads.clear()
-        stack.state = stack.state or self.rule.start(stack.weight)
+        stack.state = stack.state or self.rule.start(stack.held)
         state = {kind: tensor[members] for kind, tensor in stack.state.items()}
         rate = stack.rate * self.scale
         weight, master = stack.weight[members], None if stack.master is None else stack.master[members]
@@ -227,7 +235,8 @@ class Stepper:
         elif can_move(self.rule, weight):
             move(self.rule, batch, state, self._bounded, (rate, self.count), landing)
         else:
-            land(self.rule.move(batch, state, self._bounded, rate, self.count), landing)
+            seen = {**state, "weight": stack.held[members]} if isinstance(self.rule, Prodigy) else state
+            land(self.rule.move(batch, seen, self._bounded, rate, self.count), landing)
         if finite is not None:
             kept_where_lost(state, before, finite)
 

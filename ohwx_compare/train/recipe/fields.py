@@ -66,7 +66,7 @@ class Fields:
     schedule_cycles: int = 1  # of "cosine-restarts"
     schedule_power: float = 1.0  # of "polynomial"
     warmup: int | float = 0  # steps from 0 to the full rate, or below 1 a share of all steps
-    optimizer: str = "adafactor"  # or "adamw", "adamw8bit"
+    optimizer: str = "adafactor"  # or "adamw", "adamw8bit", "came", "prodigy"
     optimizer_args: Mapping[str, Any] = field(default_factory=lambda: {"weight_decay": 0.01})  # see OPTIMIZER_ARGS
     fused: bool = True  # tensors step within the last backward pass of a step; needs clip_by "tensor"
     clip: float = 1.0  # largest norm of a gradient; 0 does not clip

@@ -63,10 +63,11 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     "schedule_cycles": 'of "cosine-restarts": how often it starts again, the first included',
     "schedule_power": 'of "polynomial"',
     "warmup": "steps from 0 to the full rate; below 1, a share of all steps",
-    "optimizer": 'or "adamw", "adamw8bit" (its moments in 8 bits)',
+    "optimizer": 'or "adamw", "adamw8bit" (its moments in 8 bits), "came", "prodigy" (which finds its rate: lr_unet 1)',
     "optimizer_args": (
         "Adafactor: clip_threshold, decay_rate, eps, flatten, weight_decay; AdamW in both forms: betas, eps, "
-        "weight_decay"
+        "weight_decay; CAME: betas, clip_threshold, eps, weight_decay; Prodigy: betas, d0, d_coef, eps, growth_rate, "
+        "safeguard_warmup, slice_p, use_bias_correction, weight_decay"
     ),
     "fused": (
         "tensors step within the last backward pass of a step, when enough gradients of one shape are there; "

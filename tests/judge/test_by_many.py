@@ -84,7 +84,7 @@ def test_several_give_the_numbers_of_one_process(judged, measures, alone):
     score_run(judged, measures, told.append, scorers=crew(Process(), Process(dies_after=1)))
     assert kept(judged, measures) == alone
     assert sum(event.count for event in told if isinstance(event, Step)) == len(judged.pictures)
-    assert "measured by another one" in " ".join(event.words for event in told if isinstance(event, Told))
+    assert "Another one measures" in " ".join(event.words for event in told if isinstance(event, Told))
 
 
 def test_where_none_is_left_the_scores_so_far_are_kept(judged, measures, alone):
@@ -138,5 +138,5 @@ def drawn(folder):
 
 def test_what_cannot_travel_is_a_sentence(measures):
     measures[2].lock = (each for each in ())
-    with pytest.raises(MeasureError, match="measure without --ray"):
+    with pytest.raises(MeasureError, match="measure in this one alone"):
         packed_measures(measures)

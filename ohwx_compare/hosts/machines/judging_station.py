@@ -8,7 +8,7 @@ from ohwx_compare import __version__
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.native import default_device
 from ohwx_compare.judge.measure import PictureMeasure
-from ohwx_compare.judge.run.measuring import Lacking, Scores, measured
+from ohwx_compare.judge.run.measuring import BatchScores, Lacking, measured
 from ohwx_compare.judge.run.travel import unpacked_measures
 
 __all__ = ["JudgingStation"]
@@ -30,6 +30,6 @@ class JudgingStation:
             torch.set_num_threads(self._threads)
         self._measures = unpacked_measures(measures, self._device)
 
-    def score(self, asked: Sequence[Lacking]) -> Scores:
+    def score(self, asked: Sequence[Lacking]) -> BatchScores:
         """See `measured`."""
         return measured(self._measures, asked)

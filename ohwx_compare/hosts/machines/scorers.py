@@ -7,7 +7,7 @@ from ohwx_compare.compare.station import Ask
 from ohwx_compare.core.events import Listener, Told
 from ohwx_compare.errors import HostError, OhwxError
 from ohwx_compare.judge.measure import PictureMeasure
-from ohwx_compare.judge.run.measuring import Lacking, Scores
+from ohwx_compare.judge.run.measuring import BatchScores, Lacking
 from ohwx_compare.judge.run.travel import packed_measures
 
 __all__ = ["DistantScorer", "taught"]
@@ -23,7 +23,7 @@ class DistantScorer:
         """See `JudgingStation.learn`. Raises WorkerGoneError too."""
         self._ask("learn", measures, __version__)
 
-    def __call__(self, asked: Sequence[Lacking]) -> Scores:
+    def __call__(self, asked: Sequence[Lacking]) -> BatchScores:
         """What it says. Raises WorkerGoneError."""
         return self._ask("score", asked)
 

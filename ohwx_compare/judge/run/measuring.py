@@ -12,7 +12,7 @@ from ohwx_compare.core.events import Listener, Told
 from ohwx_compare.errors import HostError, Interrupted, WorkerGoneError
 from ohwx_compare.judge.measure import MeasureContext, PictureMeasure, Score
 
-__all__ = ["Lacking", "Scorer", "Scorers", "Scores", "measured", "scored_by", "scored_here"]
+__all__ = ["BatchScores", "Lacking", "Scorer", "Scorers", "measured", "scored_by", "scored_here"]
 
 _LOOK = 0.2  # s; Windows shows Ctrl-C only to who looks up from waiting
 
@@ -26,10 +26,10 @@ class Lacking:
     context: MeasureContext
 
 
-Scores = Mapping[str, Sequence[Score]]
+BatchScores = Mapping[str, Sequence[Score]]
 """Of each measure, by its key, a score for each picture that it was asked of."""
 
-Scorer = Callable[[Sequence[Lacking]], Scores]
+Scorer = Callable[[Sequence[Lacking]], BatchScores]
 """Raises WorkerGoneError where it is another process, and gone."""
 
 Scorers = Callable[[Sequence[PictureMeasure], Listener], Sequence[Scorer]]
@@ -41,11 +41,11 @@ class _Batch(Protocol):
     def asked(self) -> Mapping[str, Lacking]: ...
 
 
-B = TypeVar("B", bound=_Batch)
-T = TypeVar("T")
+_B = TypeVar("_B", bound=_Batch)
+_T = TypeVar("_T")
 
 
-def measured(measures: Sequence[PictureMeasure], asked: Iterable[Lacking]) -> Scores:
+def measured(measures: Sequence[PictureMeasure], asked: Iterable[Lacking]) -> BatchScores:
     """What the measures say."""
     by_key = {measure.key: measure for measure in measures}
     return {one.measure: by_key[one.measure].score(one.pictures, one.context) for one in asked}
@@ -53,10 +53,10 @@ def measured(measures: Sequence[PictureMeasure], asked: Iterable[Lacking]) -> Sc
 
 def scored_here(
     measures: Sequence[PictureMeasure],
-    batches: Iterable[T],
-    load: Callable[[T], B],
+    batches: Iterable[_T],
+    load: Callable[[_T], _B],
     is_stopping: Callable[[], bool],
-) -> Iterator[tuple[B, Scores]]:
+) -> Iterator[tuple[_B, BatchScores]]:
     """Each batch, loaded, with its scores. Raises Interrupted between two where `is_stopping` says so."""
     for batch in batches:
         _require_running(is_stopping)
@@ -66,22 +66,22 @@ def scored_here(
 
 def scored_by(
     scorers: Sequence[Scorer],
-    batches: Iterable[T],
-    load: Callable[[T], B],
+    batches: Iterable[_T],
+    load: Callable[[_T], _B],
     is_stopping: Callable[[], bool],
     tell: Listener,
-) -> Iterator[tuple[B, Scores]]:
+) -> Iterator[tuple[_B, BatchScores]]:
     """The same by several, in whatever order they are done. What one that is gone leaves is given to the others.
 
     Raises HostError where none is left, and Interrupted after what is in hand where `is_stopping` says so.
     """
 
-    def one(scorer: Scorer, batch: T) -> tuple[B, Scores]:
+    def one(scorer: Scorer, batch: _T) -> tuple[_B, BatchScores]:
         loaded = load(batch)
         return loaded, scorer([*loaded.asked.values()])
 
     waiting, free = deque(batches), deque(scorers)
-    running: dict[Future[tuple[B, Scores]], tuple[Scorer, T]] = {}
+    running: dict[Future[tuple[_B, BatchScores]], tuple[Scorer, _T]] = {}
     with ThreadPoolExecutor(len(scorers), "measuring") as lanes:
         while waiting or running:
             while waiting and free and not is_stopping():
@@ -97,7 +97,7 @@ def scored_by(
                     free.append(scorer)
                 except WorkerGoneError as error:
                     waiting.appendleft(batch)
-                    tell(Told(f"{error} What it had in hand is measured by another one."))
+                    tell(Told(f"{error} Another one measures what it leaves."))
 
 
 def _require_running(is_stopping: Callable[[], bool]) -> None:

@@ -14,7 +14,7 @@ from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import is_one_colour, load_rgb
 from ohwx_compare.files.ledger.measures import MeasureLedger, MeasureRow, ScoreRow
 from ohwx_compare.judge.measure import MeasureContext, PictureMeasure, Score
-from ohwx_compare.judge.run.measuring import Lacking, Scorers, scored_by, scored_here
+from ohwx_compare.judge.run.measuring import BatchScores, Lacking, Scorers, scored_by, scored_here
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
 
 __all__ = ["NOT_A_NUMBER", "NOT_INPAINTED", "ONE_COLOUR", "UNREADABLE", "MeasureScores", "before_of", "score_run"]
@@ -150,7 +150,7 @@ class _Work:
                 loaded.of[measure.key] = lacking
         return loaded
 
-    def keep(self, loaded: "_Loaded", scores: Mapping[str, Sequence[Score]]) -> Iterator[Failed]:
+    def keep(self, loaded: "_Loaded", scores: BatchScores) -> Iterator[Failed]:
         """Keep what the measures said, by their keys; what cannot be read."""
         for picture, why in loaded.unreadable.items():
             self._unreadable.add(picture.key)

@@ -20,7 +20,7 @@ def packed_measures(measures: Sequence[PictureMeasure]) -> bytes:
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         names = ", ".join(measure.name for measure in measures)
         raise MeasureError(
-            f"One of the measures {names} cannot be sent to other processes ({error}); measure without --ray."
+            f"One of the measures {names} cannot be sent to other processes ({error}); measure in this one alone."
         ) from error
     return content.getvalue()
 

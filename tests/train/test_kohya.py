@@ -168,7 +168,8 @@ def test_names_given_up_may_stand_in_the_file():
         ({"full_bf16": False, "mixed_precision": "no"}, {"precision": "fp32"}),
         ({"full_bf16": False, "mixed_precision": "fp16"}, {"precision": "fp16"}),
         ({"optimizer": "Prodigy", "learning_rate": 1.0, "learning_rate_te1": 1.0,
-          "optimizer_args": "decouple=True d_coef=2 use_bias_correction=True betas=0.9,0.99", "fused_backward_pass": False},
+          "optimizer_args": "decouple=True d_coef=2 use_bias_correction=True betas=0.9,0.99",
+          "fused_backward_pass": False},
          {"optimizer": "prodigy", "optimizer_args":
           {"d_coef": 2.0, "use_bias_correction": True, "betas": [0.9, 0.99]}}),
         ({"optimizer": "AdamW8bit", "optimizer_args": ["weight_decay=0.1", "betas=(0.9,0.99)"]},

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -96,12 +97,12 @@ def listening(mark: str) -> set[tuple[int, ipaddress.IPv4Address | ipaddress.IPv
                 own[f"socket:[{inode}]"] = int(port, 16), getattr(address, "ipv4_mapped", None) or address
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):  # it ended meanwhile
             is_own = f"OHWX_RUN={mark}".encode() in (process / "environ").read_bytes()
-            if is_own or process.name == str(os.getpid()):
-                found |= {own[name] for file in (process / "fd").iterdir() if (name := str(file.readlink())) in own}
-        except OSError:
-            continue
+            files = list((process / "fd").iterdir()) if is_own or process.name == str(os.getpid()) else []
+            for file in files:
+                with suppress(OSError):  # it was closed meanwhile
+                    found |= {own[name] for name in [str(file.readlink())] if name in own}
     return found
 
 

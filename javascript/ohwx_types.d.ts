@@ -38,6 +38,8 @@ export type TrainingParts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_recipe.mjs") &
   typeof import("./ohwx_plan.mjs") &
   typeof import("./ohwx_pasted.mjs") &
+  typeof import("./ohwx_dataset.mjs") &
+  typeof import("./ohwx_recipe_fields.mjs") &
   typeof import("./ohwx_recipe_form.mjs") &
   typeof import("./ohwx_events.mjs") &
   typeof import("./ohwx_samples.mjs") &
@@ -288,13 +290,25 @@ export interface Sent {
 export type RecipeValue = string | number | boolean | null | readonly unknown[] | Record<string, unknown>;
 export type Recipe = Record<string, RecipeValue>;
 
+/** A field of a recipe: ohwx_compare/train/recipe/described.py. */
+export interface RecipeField {
+  name: string;
+  group: string;
+  kind: "switch" | "whole" | "number" | "text" | "choice" | "size" | "texts" | "numbers" | "lines" | "json";
+  choices: readonly (string | boolean | null)[] | null;
+  nullable: boolean;
+  default: RecipeValue;
+  meaning: string;
+}
+
 /** What a recipe is filled up with: defaults, and over them the values of each preset. */
 export interface Presets {
+  fields: readonly RecipeField[];
   defaults: Recipe;
   values: Record<string, Recipe>;
 }
 
-/** What the recipe form edits; `rest` is the JSON of what has no field of its own. */
+/** What the recipe form edits: lists and JSON as text; `rest` is what has no field, for the server to refuse. */
 export interface RecipeFields {
   preset: RecipeValue;
   base: RecipeValue;
@@ -304,7 +318,7 @@ export interface RecipeFields {
   width: number | null;
   height: number | null;
   sample_prompts: string;
-  rest: string;
+  rest: Recipe;
   [field: string]: RecipeValue;
 }
 
@@ -342,11 +356,33 @@ export interface TrainingRun {
 /** GET ohwx/api/train. */
 export interface TrainingState extends Presets {
   words: Record<string, string>;
-  meanings: Record<string, string>;
   checkpoints: string[];
+  detectors: string[];
   toy: { base: string; train: string } | null;
   note: string | null;
   runs: TrainingRun[];
+}
+
+/** What is wrong with a set of pictures: ohwx_compare/doctor/findings.py. */
+export interface DatasetFound {
+  pictures: number;
+  detector: string;
+  shots: Record<string, number>;
+  set: string[];
+  problems: { name: string; meaning: string; count: number; files: string[]; sheet: string }[];
+}
+
+/** GET ohwx/api/datasets/{job}. */
+export interface DatasetJob {
+  job: string;
+  state: "drawing" | "stopped" | "done" | "failed";
+  done: number;
+  total: number;
+  error: string | null;
+  report: string;
+  /** The folder of the crops, as a recipe names it. */
+  crops: string | null;
+  found: DatasetFound | null;
 }
 
 /** Kind of picture -> timestep -> mean loss. */

@@ -49,7 +49,12 @@ export function asRecipe(form, presets) {
   return { ...Object.fromEntries(wanted), ...form.rest };
 }
 
-/** Nothing entered is null where that may be, else the default. @param {RecipeFields} form @param {RecipeField} field */
+/**
+ * Nothing entered is null where that may be, else the default.
+ *
+ * @param {RecipeFields} form
+ * @param {RecipeField} field
+ */
 function valueIn(form, field) {
   const { name, kind, nullable, choices } = field;
   if (kind === "size") return [form.width, form.height];

@@ -1,4 +1,4 @@
-// The inputs of a recipe's fields, each with its meaning and default; those that people seldom set are folded in groups.
+// The inputs of a recipe's fields, each with its meaning and default; those that are seldom set are folded in groups.
 
 /** @import { Presets, RecipeField, RecipeFields, TrainingParts } from "./ohwx_types" */
 
@@ -8,7 +8,11 @@ const FROZEN = { placeholder: "not trained", min: 0 };
 
 /** @type {Record<string, Look>} What stands above the groups, in the words of the form. */
 const FIRST = {
-  train: { words: "Folder of training pictures", props: { placeholder: "contains 1_ohwx man" }, className: "ohwx-double" },
+  train: {
+    words: "Folder of training pictures",
+    props: { placeholder: "contains 1_ohwx man" },
+    className: "ohwx-double",
+  },
   reg: {
     words: "Folder of regularization images",
     props: { placeholder: "optional; contains 1_man" },

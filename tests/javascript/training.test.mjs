@@ -33,8 +33,8 @@ test("a recipe goes through the form unchanged", () => {
   assert.deepEqual(back(asFields(RECIPE, PRESETS)), RECIPE);
   const rich = { ...RECIPE, lr_unet: 0.5, resolution: [768, 512], sample_prompts: ["a", "b"], seed: 7, ema: 0.999 };
   assert.deepEqual(back(asFields(rich, PRESETS)), rich);
-  const lists = { sample_seeds: [1, 2], log: ["csv", "wandb"], optimizer_args: { eps: 2 }, concepts: [{ folder: "é, ü" }] };
-  const odd = { ...RECIPE, ...lists, zero_snr: false, flip: true, lr_unet: null, sede: 1 };
+  const lists = { sample_seeds: [1, 2], log: ["csv", "wandb"], concepts: [{ folder: "é, ü" }] };
+  const odd = { ...RECIPE, ...lists, optimizer_args: { eps: 2 }, zero_snr: false, flip: true, lr_unet: null, sede: 1 };
   assert.deepEqual(back(asFields(odd, PRESETS)), odd);
 });
 

@@ -60,6 +60,23 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
             raise ExperimentError(f"`without` must be a list of settings, got {quoted(without)}.")
         return training().read(text, without)
 
+    run = "/ohwx/api/train/runs/{run}"
+    return [
+        ("GET", "/ohwx/api/train", lambda ask: training().state()),
+        ("GET", run, read),
+        ("GET", "/ohwx/train/{run}/samples/{path:path}", sample),
+        *_dataset_table(training),
+        ("POST", "/ohwx/api/train/read", pasted),
+        ("POST", "/ohwx/api/train/plan", lambda ask: training().plan(_recipe(ask), ask.check)),
+        ("POST", "/ohwx/api/train/runs", lambda ask: training().start(_recipe(ask), ask.check)),
+        ("POST", f"{run}/compare", compare),
+        *(("POST", f"{run}/{word}", partial(act, word=word)) for word in _ACTS),
+    ]
+
+
+def _dataset_table(training: Callable[[], "Training"]) -> list[tuple[str, str, Handler]]:
+    """Looks at sets of pictures."""
+
     def look(ask: HttpRequest) -> dict[str, Any]:
         folder, detector = ask.json().get("folder"), ask.json().get("detector", "")
         if not isinstance(folder, str) or not folder.strip():
@@ -72,20 +89,12 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
         path = training().datasets.sheet(ask.path["job"], ask.path["path"])
         return answer_file(path, ask.headers.get("if-none-match"))
 
-    run, dataset = "/ohwx/api/train/runs/{run}", "/ohwx/api/datasets/{job}"
+    dataset = "/ohwx/api/datasets/{job}"
     return [
-        ("GET", "/ohwx/api/train", lambda ask: training().state()),
-        ("GET", run, read),
-        ("GET", "/ohwx/train/{run}/samples/{path:path}", sample),
         ("POST", "/ohwx/api/datasets", look),
         ("GET", dataset, lambda ask: training().datasets.job(ask.path["job"])),
         ("POST", f"{dataset}/stop", lambda ask: training().datasets.stop(ask.path["job"])),
         ("GET", "/ohwx/datasets/{job}/{path:path}", sheet),
-        ("POST", "/ohwx/api/train/read", pasted),
-        ("POST", "/ohwx/api/train/plan", lambda ask: training().plan(_recipe(ask), ask.check)),
-        ("POST", "/ohwx/api/train/runs", lambda ask: training().start(_recipe(ask), ask.check)),
-        ("POST", f"{run}/compare", compare),
-        *(("POST", f"{run}/{word}", partial(act, word=word)) for word in _ACTS),
     ]
 
 

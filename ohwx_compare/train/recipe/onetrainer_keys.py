@@ -96,7 +96,7 @@ CONCEPT_READ = frozenset({
 })  # fmt: skip
 
 CONCEPT_CHANGING: Mapping[str, tuple[Any, str]] = MappingProxyType({
-    "balancing_strategy": ("REPEATS", "a number of pictures drawn anew for each epoch"),
+    "balancing_strategy": ("REPEATS", "some of the pictures, others in each epoch"),
     "loss_weight": (1.0, "a concept counts more or less"),
     "image.enable_crop_jitter": (False, "crops at random places"),
     "image.enable_fixed_flip": (False, "every picture mirrored"),

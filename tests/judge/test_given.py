@@ -22,11 +22,11 @@ def told(tmp_path):
     for name in ("me", "me too", "class", "mine", "base.safetensors"):
         (tmp_path / name).mkdir()
 
-    def given(recipe, known=Given()):
+    def given(recipe, known=None):
         where = {key: str(tmp_path / value) for key, value in recipe.items() if isinstance(value, str)}
         concepts = [{**one, "folder": str(tmp_path / one["folder"])} for one in recipe.get("concepts", [])]
         (tmp_path / "recipe.json").write_text(json.dumps({**where, "concepts": concepts}), encoding="utf-8")
-        found = given_by_recipe(Run(tmp_path / "a.safetensors"), known)
+        found = given_by_recipe(Run(tmp_path / "a.safetensors"), known or Given())
         return [path.name for path in found.photos], [path.name for path in found.negatives], found.base
 
     return given

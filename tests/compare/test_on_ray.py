@@ -85,7 +85,7 @@ def test_two_actors(alone, tiny, goldens, tmp_path, monkeypatch):
 
 
 def listening(mark: str) -> set[tuple[int, ipaddress.IPv4Address | ipaddress.IPv6Address]]:
-    """Port and address of every socket on which a process of this mark, or this one, waits for others."""
+    """Port and address of every socket on which a process of this mark waits for others."""
     own = {}
     for table in ("tcp", "tcp6"):
         for line in Path("/proc/net", table).read_text().splitlines()[1:]:
@@ -99,7 +99,7 @@ def listening(mark: str) -> set[tuple[int, ipaddress.IPv4Address | ipaddress.IPv
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it ended meanwhile
             is_own = f"OHWX_RUN={mark}".encode() in (process / "environ").read_bytes()
-            files = list((process / "fd").iterdir()) if is_own or process.name == str(os.getpid()) else []
+            files = list((process / "fd").iterdir()) if is_own else []
             for file in files:
                 with suppress(OSError):  # it was closed meanwhile
                     found |= {own[name] for name in [str(file.readlink())] if name in own}

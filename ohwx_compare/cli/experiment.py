@@ -76,7 +76,9 @@ def _tell_plan(
 ) -> None:
     if options.json:
         told = {name: _costs(each, options.batch) for name, each in experiments.items()}
-        print_json({"trainings": {name: plan.to_dict() for name, plan in plans.items()}, "comparisons": told})
+        lines = list(_lines(plans, experiments, options.batch))
+        trainings = {name: plan.to_dict() for name, plan in plans.items()}
+        print_json({"trainings": trainings, "comparisons": told, "lines": lines})
     else:
         print(*_lines(plans, experiments, options.batch), sep="\n")
 
@@ -123,22 +125,29 @@ def _carry_out(
 ) -> int:
     from ohwx_compare.files.hashes import Hashes, cache_folder
     from ohwx_compare.hosts.native import default_device
+    from ohwx_compare.look.report.sentences import headlines
+    from ohwx_compare.study.told import study_record
     from ohwx_compare.study.work import StudyTools, compare_all, train_all
 
     if not options.ray:
         require_device(options.device)
     folders = folders_of_detectors([*options.detectors, *_own(out / "detectors")], study.path(study.recipe["base"]))
-    bar = Bar()
-    with closing(bar), CtrlC(bar.say, "current step or pictures") as asked:
+    bar, parts = Bar(), len(plans) + len(experiments) + bool(study.judge)
+    with (
+        closing(bar),
+        CtrlC(bar.say, "current step or pictures") as asked,
+        study_record(out, parts, bar) as record,
+    ):
         own = StudyTools(
-            detectors=tuple(folders), hashes=Hashes(cache_folder()), listen=bar, asked=lambda: asked.asked,
+            detectors=tuple(folders), hashes=Hashes(cache_folder()), listen=record, begin=record.begin,
+            asked=lambda: asked.asked or record.stops(), batch=options.batch,
             device=default_device().type if options.ray else options.device or default_device().type,
-            batch=options.batch,
         )  # fmt: skip
         with _by(own, study, out, options) as tools:
             train_all(plans, tools)
             runs = compare_all(study, experiments, out, tools)
             found = _judged(study, out, tools) if study.judge else None
+            record.end(headlines(found) if found else (), found.run.folder.name if found else "")
     pages = [str(out / name / "index.html") for name in runs]
     if options.json:
         from ohwx_compare.look.report.numbers import judgement_json
@@ -183,28 +192,16 @@ def _own(folder: Path) -> list[Path]:
 
 def _judged(study: "Study", out: Path, tools: "StudyTools") -> "Judgement":
     """The judgement of the comparison that the file names, with its report."""
-    from ohwx_compare.judge.run.judging import JudgeRequest, judge_folder
-    from ohwx_compare.judge.run.measures import Given, folders_given
-    from ohwx_compare.judge.weights import weights_folders
+    from ohwx_compare.judge.run.asked import judge_asked
+    from ohwx_compare.judge.run.judging import judge_folder
     from ohwx_compare.look.report.markdown import judgement_markdown
     from ohwx_compare.look.report.page import write_judgement
 
+    tools.begin("judging")
     asked = study.judge or {}
-    photos, held_out, negatives = (
-        study.path(asked[name]) if asked.get(name) else None for name in ("photos", "held_out", "negatives")
-    )
-    base = study.path(study.recipe["base"])
-    given = Given(
-        photos=folders_given(photos), held_out=held_out, negatives=folders_given(negatives), base=base,
-        weights=tuple(weights_folders(base.parent)), device=tools.device,
-    )  # fmt: skip
-    request = JudgeRequest(
-        folder=out / (asked.get("comparison") or next(iter(study.comparisons))),
-        given=given,
-        detectors=tools.detectors,
-        class_token=asked.get("class_token", ""),
-        adopt=True,
-    )
+    whole = {name: str(study.path(asked[name])) for name in ("photos", "held_out", "negatives") if asked.get(name)}
+    folder = out / (asked.get("comparison") or next(iter(study.comparisons)))
+    request = judge_asked({**asked, **whole}, folder, study.path(study.recipe["base"]), tools.detectors, tools.device)
     found = judge_folder(request, tools.listen, tools.asked, tools.scorers)
     write_judgement(found, judgement_markdown(found))
     return found

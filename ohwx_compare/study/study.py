@@ -20,6 +20,7 @@ from ohwx_compare.core.experiment.control import Control
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.regular import load_json
+from ohwx_compare.train.outside.controls import WORDS as CONTROLS
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe, paths_from
 from ohwx_compare.words import did_you_mean, quoted
@@ -97,6 +98,8 @@ class Study:
             raise ExperimentError(f"`seeds` must be different whole numbers, got {quoted(seeds)}.")
         if data.get("judge") is not None:
             _known(data["judge"], _JUDGED, "`judge`")
+            if odd := [value for value in data["judge"].values() if not isinstance(value, str | None)]:
+                raise ExperimentError(f"`judge` has {quoted(odd[0])}, expected texts.")
         comparisons = {name: StudyComparison.read(name, given) for name, given in data["comparisons"].items()}
         if wrong := [name for name in (*data["arms"], *comparisons) if not _is_folder_name(name)]:
             raise ExperimentError(f"{quoted(wrong[0])} becomes a folder; give it a plain name.")
@@ -167,4 +170,5 @@ def _known(data: Any, names: Sequence[str], where: str) -> None:
 
 
 def _is_folder_name(name: str) -> bool:
-    return bool(name) and name == Path(name).name and not name.startswith(".") and not set(name) & set('<>:"\\|?*')
+    is_plain = bool(name) and name == Path(name).name and not name.startswith(".") and not set(name) & set('<>:"\\|?*')
+    return is_plain and name not in CONTROLS

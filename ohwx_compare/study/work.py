@@ -49,6 +49,7 @@ class StudyTools:
     hashes: Hashes
     listen: Listener
     asked: Callable[[], bool]  # whether to stop after what is in hand
+    begin: Callable[[str], None] = lambda doing: None  # told of each training and comparison
     device: str = "cpu"
     batch: int = 4  # most pictures generated together
     lanes: int = 1  # trainings or comparisons at once
@@ -70,6 +71,7 @@ def train_all(plans: Mapping[str, TrainingPlan], tools: StudyTools) -> None:
         tools = replace(tools, lanes=len(trainers), listen=one_at_a_time(tools.listen))
 
     def one(plan: TrainingPlan, tools: StudyTools) -> None:
+        tools.begin(f"training {plan.recipe.name}")
         if trainers and not is_finished(plan, identity_of(plan, tools.hashes(Path(plan.recipe.base)))):
             result = trainers.train(plan, tools.listen, tools.asked)
         else:
@@ -98,6 +100,7 @@ def stand_ins_of(study: Study, out: Path) -> dict[str, str]:
 
 def _compare(name: str, experiment: Experiment, out: Path, stand_ins: Mapping[str, str], tools: StudyTools) -> Run:
     """An ordinary run of `experiment` into the folder `name`."""
+    tools.begin(f"comparing {name}")
     with _host(out, tools) as host:
         result = draw_run(
             experiment,

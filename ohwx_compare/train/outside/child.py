@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,7 @@ from ohwx_compare.files.lock import is_held
 from ohwx_compare.train.outside import controls
 from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
 
-__all__ = ["ROOT", "environment", "is_awaited", "look", "start"]
+__all__ = ["ROOT", "begin", "environment", "is_awaited", "look", "start"]
 
 LOG = "train.log"
 OF_A_RUN = (LOG, "events.jsonl", "samples", "state")  # what is written into without being made anew
@@ -33,7 +33,8 @@ STATUSES = ("starting", "running", "paused", "ended", "failed", "cut off")
 _NUMBER = (int, float)
 _KINDS: Mapping[str, Any] = MappingProxyType({
     "status": str, "pid": int, "step": int, "steps": int, "epoch": int, "loss": _NUMBER, "started": _NUMBER,
-    "time": _NUMBER, "error": str, "saved": list, "name": str,
+    "time": _NUMBER, "error": str, "saved": list, "name": str, "doing": str, "part": int, "parts": int, "said": list,
+    "judged": str,
 })  # fmt: skip
 # what a webui or a launcher sets for itself and a child must not inherit
 OWN = (
@@ -49,11 +50,20 @@ def environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 def start(recipe: Recipe, device: str | None = None) -> int:
-    """Start `recipe` in a process of its own; returns its id.
-
-    Raises TrainingError where a run is in that folder, or the folder cannot be used.
-    """
+    """Start `recipe` in a process of its own; returns its id. Raises as `begin`."""
     folder = Path(recipe.output).absolute()
+    flags = ["--device", device] if device else []
+    return begin(
+        folder, ["train", str(folder / "recipe.json"), *flags], lambda: write_recipe(folder / "recipe.json", recipe)
+    )
+
+
+def begin(folder: Path, command: Sequence[str], prepare: Callable[[], None]) -> int:
+    """Start one of our commands, which will hold `folder`, in a process of its own; returns its id.
+
+    prepare: writes what the command reads, when `folder` is known to be free. Raises TrainingError where a run is in
+    that folder, or the folder cannot be used.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in OF_A_RUN:
@@ -62,10 +72,10 @@ def start(recipe: Recipe, device: str | None = None) -> int:
         if _is_busy(folder):
             raise TrainingError(f"Another run is writing to {folder}; wait for it, or choose another output.")
         controls.clear(folder)
-        write_recipe(folder / "recipe.json", recipe)
+        prepare()
         began = time.time()
         with (folder / LOG).open("ab") as log:
-            process = _spawn(folder, device, log)
+            process = _spawn(command, log)
         _note(folder, {"status": "starting", "pid": process.pid, "started": began, "time": began})
     except OSError as error:
         raise TrainingError(f"No run can start in {folder} ({error.strerror or error}); choose another one.") from error
@@ -113,11 +123,10 @@ def _state_in(folder: Path) -> dict[str, Any]:
     return {"time": 0.0, **known}
 
 
-def _spawn(folder: Path, device: str | None, log: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "ohwx_compare", "train", str(folder / "recipe.json")]
+def _spawn(command: Sequence[str], log: Any) -> subprocess.Popen[bytes]:
     flags = ("DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP")  # Windows'
     return subprocess.Popen(
-        [*command, *(["--device", device] if device else [])],
+        [sys.executable, "-m", "ohwx_compare", *command],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,

@@ -14,7 +14,7 @@ from ohwx_compare.errors import OhwxError
 from ohwx_compare.files.atomic import is_plain_file, write_text
 from ohwx_compare.files.json_file import json_text
 
-__all__ = ["recording"]
+__all__ = ["recording", "write_state"]
 
 EVERY = 2.0  # seconds between two heartbeats
 
@@ -36,7 +36,7 @@ def recording(
     def write(**changes: Any) -> None:
         with turn:
             state.update(changes, time=now())
-            _put(folder / "state.json", json_text(state, indent=1) + "\n")
+            write_state(folder / "state.json", json_text(state, indent=1) + "\n")
 
     def beat() -> None:
         while not over.wait(EVERY):
@@ -81,7 +81,7 @@ def _appending(path: Path) -> TextIO:
     return path.open("a", encoding="utf-8")
 
 
-def _put(path: Path, text: str) -> None:
+def write_state(path: Path, text: str) -> None:
     """Write `path`; on Windows that fails while another process reads it, so it is tried a few times."""
     for _ in range(5):
         try:

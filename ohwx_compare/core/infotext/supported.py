@@ -46,8 +46,8 @@ _DRAWN = frozenset({
 })  # fmt: skip
 _HARMLESS = frozenset({
     "ADetailer Version", "App", "Backend", "Batch pos", "Batch size", "Civitai metadata", "Created Date",
-    "Fixed X Values", "Fixed Y Values", "Fixed Z Values", "Hardware Info", "Hashes", "Image CFG scale", "Init image hash",
-    "Lora hashes", "TI", "TI hashes",
+    "Fixed X Values", "Fixed Y Values", "Fixed Z Values", "Hardware Info", "Hashes", "Image CFG scale",
+    "Init image hash", "Lora hashes", "TI", "TI hashes",
     "Negative Template", "Raw negative prompt", "Raw prompt", "Style Selector Enabled",
     "Style Selector Randomize", "Style Selector Style",
     "Styles", "Template", "Time taken", "Token merging ratio",

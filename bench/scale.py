@@ -163,20 +163,18 @@ def main() -> None:
         told = plan(options.plan)
         print(f"| {told['cells']:,} | {told['cpu']:.1f} s | {told['megabytes']:,.0f} MB |", flush=True)
         return
+    if not options.workers:
+        print("| cells | CPU before the first picture | memory, whole process |\n|---|---|---|", flush=True)
+        for cells in PLANS:  # each in a process of its own; before the workers, whose memory Linux would count for it
+            subprocess.run([sys.executable, __file__, "--plan", str(cells)], check=True)
     picture = recorded()
-    print(
-        f"A picture of {len(picture.png):,} bytes, a thumbnail of {len(picture.thumb):,}, {options.card:g} s a cell.\n"
-    )
+    sizes = f"{len(picture.png):,} bytes, a thumbnail of {len(picture.thumb):,}"
+    print(f"\nA picture of {sizes}, {options.card:g} s a cell.\n")
     print("| workers | busy | cells/s | of | CPU of the head, a cell |\n|---|---|---|---|---|", flush=True)
     for count in options.workers or WORKERS:
         got = run(count, options.cells, options.seconds, picture, options.card)
         rates = f"{got['a_second']:.1f} | {count / options.card:.1f}"
         print(f"| {count:,} | {got['busy']:.1%} | {rates} | {1000 * got['cpu']:.1f} ms |", flush=True)
-    if options.workers:
-        return
-    print("\n| cells | CPU before the first picture | memory, whole process |\n|---|---|---|", flush=True)
-    for cells in PLANS:  # each in a process of its own, whose memory it tells
-        subprocess.run([sys.executable, __file__, "--plan", str(cells)], check=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.cli.bar import Bar
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
     from ohwx_compare.compare.host import Host
     from ohwx_compare.compare.resolve import Resolve
     from ohwx_compare.hosts.api.crew import ApiCrew
+    from ohwx_compare.judge.run.measuring import Scorers
 
-__all__ = ["Drawing", "add_ray_flags", "drawing"]
+__all__ = ["Drawing", "add_ray_flags", "drawing", "measuring"]
 
 
 def add_ray_flags(parser: argparse.ArgumentParser, do: str = "draw", *, sends: bool = True) -> None:
@@ -47,6 +50,22 @@ def add_ray_flags(parser: argparse.ArgumentParser, do: str = "draw", *, sends: b
         parser.add_argument(
             "--send", action="store_true", help="send a checkpoint to a worker of --ray that has no file at its path"
         )
+
+
+@contextmanager
+def measuring(options: argparse.Namespace) -> Iterator["Scorers | None"]:
+    """Who measures pictures while the block lasts; None: this process. Raises HostError as `ray_machines`."""
+    if not options.ray:
+        yield None
+        return
+    from ohwx_compare.hosts.machines.native_station import NativeSettings
+    from ohwx_compare.hosts.machines.on_ray import ray_machines
+    from ohwx_compare.hosts.machines.scorers import taught
+    from ohwx_compare.hosts.native import Beside
+
+    settings = NativeSettings(checkpoints=Path(), device=options.device, beside=Beside())
+    with ray_machines(settings, options.ray, options.workers) as machines:
+        yield partial(taught, machines.scorers)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--batch", metavar="N", type=at_least_1, default=4, help="most pictures generated together (default: 4)"
     )
     parser.add_argument("--device", help="where to compute (default: cuda where there is one)")
-    add_ray_flags(parser, "train and draw")
+    add_ray_flags(parser, "train, draw and measure")
     parser.add_argument("--json", action="store_true", help="print plan or result as JSON")
     parser.set_defaults(run=run)
 
@@ -137,7 +138,7 @@ def _carry_out(
         with _by(own, study, out, options) as tools:
             train_all(plans, tools)
             runs = compare_all(study, experiments, out, tools)
-        found = _judged(study, out, own) if study.judge else None
+            found = _judged(study, out, tools) if study.judge else None
     pages = [str(out / name / "index.html") for name in runs]
     if options.json:
         from ohwx_compare.look.report.numbers import judgement_json
@@ -160,6 +161,7 @@ def _by(tools: "StudyTools", study: "Study", out: Path, options: argparse.Namesp
         return
     from ohwx_compare.hosts.machines.native_station import NativeSettings
     from ohwx_compare.hosts.machines.on_ray import ray_machines
+    from ohwx_compare.hosts.machines.scorers import taught
     from ohwx_compare.hosts.machines.trainers import Trainers
     from ohwx_compare.hosts.native import Beside
     from ohwx_compare.study.work import stand_ins_of
@@ -169,7 +171,10 @@ def _by(tools: "StudyTools", study: "Study", out: Path, options: argparse.Namesp
         stand_ins=tuple(stand_ins_of(study, out).items()),
     )  # fmt: skip
     with ray_machines(settings, options.ray, options.workers, sends=options.send) as machines:
-        yield replace(tools, trainers=Trainers(machines.trainers), workers=machines.workers)
+        yield replace(
+            tools, trainers=Trainers(machines.trainers), workers=machines.workers,
+            scorers=partial(taught, machines.scorers),
+        )  # fmt: skip
 
 
 def _own(folder: Path) -> list[Path]:
@@ -200,6 +205,6 @@ def _judged(study: "Study", out: Path, tools: "StudyTools") -> "Judgement":
         class_token=asked.get("class_token", ""),
         adopt=True,
     )
-    found = judge_folder(request, tools.listen, tools.asked)
+    found = judge_folder(request, tools.listen, tools.asked, tools.scorers)
     write_judgement(found, judgement_markdown(found))
     return found

@@ -1,11 +1,13 @@
 """`ohwx judge`: which checkpoint to keep, in numbers and a sentence, from a finished run and photographs."""
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ohwx_compare.cli.answer import print_json
 from ohwx_compare.cli.bar import Bar
+from ohwx_compare.cli.drawing import add_ray_flags, measuring
 from ohwx_compare.cli.interrupt import CtrlC
 from ohwx_compare.cli.options import folders_of_detectors, require_device, require_file
 from ohwx_compare.errors import ExperimentError
@@ -64,7 +66,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="also write a styles.csv for each checkpoint, of the run's styles that it still draws",
     )
     parser.add_argument("--adopt", action="store_true", help="take over a run folder that was made elsewhere or copied")
-    parser.add_argument("--device", default="cpu", help="where to compute: cpu, cuda, ... (default: cpu)")
+    parser.add_argument("--device", help="where to compute: cpu, cuda, ... (default: cpu; with --ray a worker's own)")
+    add_ray_flags(parser, "measure the pictures", sends=False)
     parser.add_argument("--json", action="store_true", help="print all numbers as JSON instead of Markdown")
     parser.set_defaults(run=run)
 
@@ -121,14 +124,17 @@ def run(options: argparse.Namespace) -> int:
     from ohwx_compare.look.report.numbers import judgement_json
     from ohwx_compare.look.report.page import write_judgement
 
-    require_device(options.device)
+    if not options.ray:
+        require_device(options.device)
+    elif options.second_opinion:
+        raise ExperimentError(
+            "--second-opinion is not shared out by --ray; judge with --ray first, then with --second-opinion alone, on "
+            "a machine with a GPU. Only that is measured then."
+        )
     _require_folders(options)
     bar = Bar()
-    with CtrlC(bar.say) as asked:
-        try:
-            found = judge_folder(_request(options), bar, lambda: asked.asked)
-        finally:
-            bar.close()
+    with closing(bar), CtrlC(bar.say) as asked, measuring(options) as scorers:
+        found = judge_folder(_request(options), bar, lambda: asked.asked, scorers)
     markdown = judgement_markdown(found)
     written: tuple[Path, ...] = write_judgement(found, markdown)
     if options.styles_out:
@@ -153,7 +159,8 @@ def _request(options: argparse.Namespace) -> "JudgeRequest":
         folder=options.folder,
         given=Given(
             photos=options.photos, held_out=options.held_out, negatives=options.negatives, base=options.base,
-            weights=tuple(weights_folders(options.checkpoints)), face_net=options.face_net, device=options.device,
+            weights=tuple(weights_folders(options.checkpoints)), face_net=options.face_net,
+            device="cpu" if options.ray else options.device or "cpu",
             second_opinion=options.second_opinion, clip=options.clip, csd=options.csd, clip_model=options.clip_model,
         ),
         checkpoints=options.checkpoints,

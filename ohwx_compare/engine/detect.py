@@ -59,12 +59,11 @@ class Yolo:
         self.note = ""
         self.classes = file.names
         self.size = file.size
-        self._device = torch.device(device)
         try:
             network = YOLOv8.load(file.state)
         except DetectorError as error:
             raise DetectorError(f"{path.name} is not a YOLOv8 detector: {error}; choose another file.") from error
-        self._network = network.to(self._device)
+        self._network = network.to(torch.device(device))
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
 
     def detect(self, images: Sequence[Image.Image], confidence: float = 0.3) -> list[list[Detection]]:
@@ -77,11 +76,12 @@ class Yolo:
     @torch.inference_mode()
     def find(self, images: Sequence[Image.Image], confidence: float) -> list[Found]:
         """The same in the letterbox's frame, one `Found` for each picture."""
+        device = next(self._network.parameters()).device
         letterboxes = [Letterbox(*image.size, self.size) for image in images]
         found: dict[int, Found] = {}
-        for chunk in _chunks(letterboxes, 1 if self._device.type == "cpu" else _BATCH):
+        for chunk in _chunks(letterboxes, 1 if device.type == "cpu" else _BATCH):
             pixels = np.stack([_letterboxed(images[i], letterboxes[i]) for i in chunk])  # (B, H, W, 3) uint8
-            x = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float().div_(255)
+            x = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(255)
             with torch.backends.cudnn.flags(allow_tf32=False):
                 output = self._network(x)
             found |= {i: _found(output, row, letterboxes[i], confidence) for row, i in enumerate(chunk)}
@@ -161,6 +161,10 @@ class Cascade:
         storage = cv2.FileStorage(text.decode("utf-8"), cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
         self._classifier.read(storage.getFirstTopLevelNode())
         storage.release()
+
+    def __reduce__(self) -> tuple[type["Cascade"], tuple[str]]:
+        """OpenCV's own object cannot be packed."""
+        return Cascade, (self.note,)
 
     def detect(self, images: Sequence[Image.Image], confidence: float = 0.3) -> list[list[Detection]]:
         """See `Detector.detect`; no masks."""

@@ -25,8 +25,7 @@ class FaceReader:
     """Reads faces that a detector has found. Float32."""
 
     def __init__(self, network: FaceNet, landmarks: Landmarks, *, device: str = "cpu") -> None:
-        self._device = torch.device(device)
-        self._network = network.to(self._device)
+        self._network = network.to(torch.device(device))
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self._landmarks = landmarks
 
@@ -60,9 +59,9 @@ class FaceReader:
     @torch.inference_mode()
     def read_chips(self, chips: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, 128) of faces cut out already, (N, side, side, 3) RGB."""
-        answers = []
+        answers, device = [], next(self._network.parameters()).device
         for start in range(0, len(chips), _BATCH):
-            x = torch.from_numpy(chips[start : start + _BATCH]).to(self._device).permute(0, 3, 1, 2).float()
+            x = torch.from_numpy(chips[start : start + _BATCH]).to(device).permute(0, 3, 1, 2).float()
             with torch.backends.cudnn.flags(allow_tf32=False):
                 answers.append(self._network(x).cpu().numpy())
         return np.concatenate(answers)

@@ -43,6 +43,10 @@ class MediaPipeFaces:
         self.sha256 = hashlib.sha256(b"".join([name.encode(), *(file.read_bytes() for file in files)])).hexdigest()
         self.kind, self.note = "mediapipe", ""
 
+    def __reduce__(self) -> tuple[type["MediaPipeFaces"], tuple[str]]:
+        """MediaPipe's own objects cannot be packed."""
+        return MediaPipeFaces, (self.name,)
+
     def detect(self, images: Sequence[Image.Image], confidence: float = 0.3) -> list[list[Detection]]:
         """See `Detector.detect`."""
         find = self._meshes if "_mesh" in self.name else self._boxes

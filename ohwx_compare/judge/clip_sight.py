@@ -46,7 +46,6 @@ class _OfWeights:
 
     def __init__(self, weights: "_Weights"):
         self.sha256, self.licence, self.model = weights.sha256, weights.licence, weights.model
-        self._device = weights.device
 
 
 class ClipSight(_OfWeights):
@@ -66,12 +65,12 @@ class ClipSight(_OfWeights):
 
     def pictures(self, images: Sequence[Image.Image]) -> NDArray[np.float64]:
         """See `PictureSight.pictures`."""
-        return _seen(images, self._prepared, self._device, self._network.encode_image)
+        return _seen(images, self._prepared, _device_of(self._network), self._network.encode_image)
 
     @torch.inference_mode()
     def words(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """(N, F) of length 1; what goes beyond CLIP's 77 tokens is cut."""
-        return _unit(self._network.encode_text(self._tokens(list(texts)).to(self._device)))
+        return _unit(self._network.encode_text(self._tokens(list(texts)).to(_device_of(self._network))))
 
 
 class StyleDescriptors(_OfWeights):
@@ -97,7 +96,7 @@ class StyleDescriptors(_OfWeights):
 
     def pictures(self, images: Sequence[Image.Image]) -> NDArray[np.float64]:
         """See `PictureSight.pictures`."""
-        return _seen(images, self._prepared, self._device, lambda x: self._tower(x) @ self._head)
+        return _seen(images, self._prepared, self._head.device, lambda x: self._tower(x) @ self._head)
 
 
 class _Weights:
@@ -137,7 +136,7 @@ class _Weights:
 def _seen(
     images: Sequence[Image.Image],
     prepared: Callable[[Image.Image], Tensor],
-    device: str,
+    device: torch.device,
     answer: Callable[[Tensor], Tensor],
 ) -> NDArray[np.float64]:
     found = []
@@ -145,6 +144,11 @@ def _seen(
         batch = torch.stack([prepared(image.convert("RGB")) for image in images[start : start + _TOGETHER]])
         found.append(_unit(answer(batch.to(device))))
     return np.concatenate(found) if found else np.empty((0, 0))
+
+
+def _device_of(network: Any) -> torch.device:
+    found: torch.device = next(network.parameters()).device
+    return found
 
 
 def _unit(rows: Tensor) -> NDArray[np.float64]:

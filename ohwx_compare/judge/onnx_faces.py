@@ -54,6 +54,10 @@ class OnnxFaces:
             licence=said.get("license") or said.get("licence") or f"not said by {path.name}",
         )  # fmt: skip
 
+    def __reduce__(self) -> tuple[type["OnnxFaces"], tuple[Any, ...]]:
+        """Another process reads the file again, which has to lie there at the same path."""
+        return OnnxFaces, (self._path, self._points)
+
     def read(self, images: Sequence[Image.Image], boxes: Sequence[Box]) -> NDArray[np.float32]:
         """(N, F) of length 1. See `FaceNumbers.read`."""
         chips = []

@@ -30,7 +30,6 @@ class VaeSight:
 
     def __init__(self, vae: VAE) -> None:
         self._vae = vae.eval().requires_grad_(False)
-        self._device = next(vae.parameters()).device
         digest = hashlib.sha256()
         for name, tensor in sorted(vae.encoder.state_dict().items()):
             digest.update(name.encode() + tensor.cpu().numpy().tobytes())
@@ -57,6 +56,10 @@ class VaeSight:
         crops = [_cropped(image, box) for image, box in zip(images, boxes, strict=True)]
         found = [self._latent(torch.stack(batch)) for batch in _batches(crops)]
         return np.concatenate(found) if found else np.empty((0, 0))
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._vae.parameters()).device
 
     @torch.inference_mode()
     def _texture(self, pixels: Tensor) -> NDArray[np.float64]:

@@ -53,6 +53,7 @@ class PageRequest:
     kept: PageSession = field(default_factory=PageSession)
     models: Path | None = None  # the webui's folder of checkpoints, None where none is known
     photos: Path | None = None  # a folder of the person's photographs, None where none was named
+    allow: Callable[[Path], None] = lambda path: None  # raises ExperimentError for a folder that the host hides
 
     @property
     def session(self) -> MutableMapping[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ohwx_compare.files.named_folder import named_folder
 from ohwx_compare.judge.run.booth import Booth
 from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute
 from ohwx_compare.look.vote_page import render_vote_page
@@ -21,7 +22,7 @@ def _opening(asked: PageRequest) -> Handled:
     """The run is read anew: it may have grown."""
     with asked.lock:
         known = asked.session.get(_BOOTH)
-        found = asked.session[_BOOTH] = _made(asked, known.secret if known else None)
+        found = asked.session[_BOOTH] = _made(asked, known)
     return found.opening()
 
 
@@ -37,8 +38,10 @@ def _booth(asked: PageRequest) -> Booth:
         return found
 
 
-def _made(asked: PageRequest, secret: bytes | None = None) -> Booth:
-    return Booth(asked.folder, secret=secret, photos=asked.photos)
+def _made(asked: PageRequest, known: Booth | None = None) -> Booth:
+    if known is None:
+        return Booth(asked.folder, photos=asked.photos)
+    return Booth(asked.folder, secret=known.secret, photos=known.photos)
 
 
 def _picture(asked: PageRequest) -> PageAnswer:
@@ -47,6 +50,12 @@ def _picture(asked: PageRequest) -> PageAnswer:
 
 def _photo(asked: PageRequest) -> PageAnswer:
     return PageAnswer(*_booth(asked).photo(asked.path["place"]), _KEPT)
+
+
+def _photographs(asked: PageRequest) -> Handled:
+    """Show those of `{"folder"}` from now on."""
+    folder = named_folder("folder", asked.json().get("folder"), asked.allow)
+    return {"photos": _booth(asked).show_photos(folder)}
 
 
 def _csv(asked: PageRequest) -> PageAnswer:
@@ -59,6 +68,7 @@ VOTE_ROUTES = (
     PageRoute("GET", "votes/pictures/{address}", _picture),
     PageRoute("GET", "votes/photos/{place}", _photo),
     PageRoute("GET", "votes/votes.csv", _csv),
+    PageRoute("POST", "votes/photos", _photographs),
     PageRoute("POST", "votes/next", _posted(Booth.following)),
     PageRoute("POST", "votes/answer", _posted(Booth.answer)),
     PageRoute("POST", "votes/undo", _posted(Booth.undo)),

@@ -27,6 +27,7 @@ from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.hosts.machines.trainers import Trainers
 from ohwx_compare.hosts.native import NativeHost
+from ohwx_compare.judge.run.measuring import Scorers
 from ohwx_compare.look.page import write_page
 from ohwx_compare.look.sheet import write_sheets
 from ohwx_compare.study.study import Study
@@ -53,6 +54,7 @@ class StudyTools:
     lanes: int = 1  # trainings or comparisons at once
     trainers: Trainers | None = None  # who trains in place of this process, as many trainings at once as they are
     workers: Sequence[Worker] = ()  # who generate in place of this process, all of them one comparison
+    scorers: Scorers | None = None  # who measure in place of this process
 
 
 def plans_of(study: Study, out: Path) -> dict[str, TrainingPlan]:

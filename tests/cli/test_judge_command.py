@@ -242,3 +242,8 @@ def test_other_weights_than_before_are_said(run, photos, capsys, monkeypatch):
     assert status == 0
     assert "1 set of earlier scores of likeness rest on other weights" in out
     assert sum(asked) > 84
+
+
+def test_what_is_not_shared_out_is_said_first(run, capsys):
+    status, _, err = said(capsys, run, "--ray", "127.0.0.1:9", "--second-opinion")
+    assert (status, "is not shared out by --ray" in err) == (1, True)

@@ -248,6 +248,23 @@ def test_by_keyboard_alone(page, server, folder):
     assert page.evaluate("typeof hurt") == "undefined"
 
 
+def test_photographs_of_a_folder_that_is_named_on_the_page(page, server, tmp_path):
+    """Space shows them; they are known to whoever votes next until the server ends."""
+    (tmp_path / "mé 1").mkdir()
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "mé 1" / "a.png")
+    page.fill("#photos", str(tmp_path / "none"))
+    page.keyboard.press("Shift+Tab")
+    page.fill("#rater", "me")
+    page.keyboard.press("Enter")
+    until(page, lambda: "There is no folder" in page.locator("#error").inner_text())
+    page.fill("#photos", f'"{tmp_path / "mé 1"}"')
+    page.keyboard.press("Enter")
+    counted(page, 0)
+    page.keyboard.press("Space")
+    until(page, lambda: page.evaluate("photograph.naturalWidth") == 30)
+    assert told(server, "/votes/opening")["photos"] == ["photos/0"]
+
+
 def test_space_shows_the_photographs_and_f_the_faces(folder, chromium, tmp_path):
     """The photographs given, one after the other, upright; F brings each picture's face near."""
     (tmp_path / "me").mkdir()

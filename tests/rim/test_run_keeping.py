@@ -9,6 +9,7 @@ import zipfile
 from types import ModuleType
 
 import pytest
+from PIL import Image
 from tab_page import BOTH, asked
 
 SEEDS = [{"kind": "seed", "values": [7, 8]}]
@@ -154,6 +155,20 @@ def test_a_folder_is_opened_only_where_the_webui_opens_its_own(page, drawn, runs
     modules.shared.cmd_opts.hide_ui_dir_config = True
     assert (offered(), page.post("/ohwx/api/runs/run/open").status_code) == (False, 400)
     assert len(opened) == 1
+
+
+def test_photographs_for_votes_are_of_a_folder_that_the_webui_shows(page, drawn, runs, tmp_path):
+    import modules.shared
+
+    (tmp_path / "me").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "me" / "1.png")
+    at, named = "/ohwx/runs/run/votes/photos", {"folder": str(tmp_path / "me")}
+    assert page.post(at, named).json() == {"photos": ["photos/0"]}
+    assert "There is no folder" in page.post(at, {"folder": str(tmp_path / "none")}).json()["error"]
+    assert "a whole path" in page.post(at, {"folder": "me"}).json()["error"]
+    modules.shared.cmd_opts.hide_ui_dir_config = True
+    refused = page.post(at, named)
+    assert (refused.status_code, "hide-ui-dir-config" in refused.json()["error"]) == (400, True)
 
 
 def test_a_run_from_elsewhere_is_renamed_and_deleted_but_grows_only_once_it_is_adopted(page, drawn, runs, tmp_path):

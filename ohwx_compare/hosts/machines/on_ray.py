@@ -14,8 +14,10 @@ from typing import Any
 
 from ohwx_compare.compare.station import Ask, DistantWorker
 from ohwx_compare.errors import HostError, WorkerGoneError
+from ohwx_compare.hosts.machines.judging_station import JudgingStation
 from ohwx_compare.hosts.machines.native_station import NativeSettings
 from ohwx_compare.hosts.machines.replying import Reply, reply, value_of
+from ohwx_compare.hosts.machines.scorers import DistantScorer
 from ohwx_compare.hosts.machines.trainers import DistantTrainer
 from ohwx_compare.hosts.machines.training_station import TrainingStation
 
@@ -36,17 +38,18 @@ def ray_workers(
 
 @dataclass(frozen=True)
 class RayMachines:
-    """Actors, as what generates and as what trains."""
+    """Actors, as what generates, what trains and what measures."""
 
     workers: list[DistantWorker]
     trainers: list[DistantTrainer]
+    scorers: list[DistantScorer]
 
 
 @contextmanager
 def ray_machines(
     settings: NativeSettings, address: str, count: int | None = None, *, sends: bool = False
 ) -> Iterator[RayMachines]:
-    """Actors of the cluster at `address`, each a worker and a trainer; all end with the block.
+    """Actors of the cluster at `address`, each a worker, a trainer and a scorer; all end with the block.
 
     address: "auto": the cluster that `ray start` started on this machine, else one for the block alone.
     count: of workers; None: one a GPU of the cluster, or one a machine where there is none.
@@ -63,7 +66,11 @@ def ray_machines(
         named = [(f"worker {number}", actor) for number, actor in enumerate(actors, 1)]
         workers = [_worker(ray, name, actor, sends=sends) for name, actor in named]
         try:
-            yield RayMachines(workers, [_trainer(ray, name, actor) for name, actor in named])
+            yield RayMachines(
+                workers,
+                [DistantTrainer(name, _asking(ray, name, actor.answer_of_training)) for name, actor in named],
+                [DistantScorer(name, _asking(ray, name, actor.answer_of_judging)) for name, actor in named],
+            )
         finally:
             for worker in workers:
                 worker.close()
@@ -131,6 +138,7 @@ class _RayStation:
     def __init__(self, settings: NativeSettings):
         self._station = cache(lambda: settings.station(packs=True))
         self._training = cache(lambda: TrainingStation(settings.device, settings.threads))
+        self._judging = cache(lambda: JudgingStation(settings.device, settings.threads))
 
     def answer(self, what: str, *given: Any) -> Reply:
         """See `compare.station.Ask`."""
@@ -140,13 +148,13 @@ class _RayStation:
         """The same of the `TrainingStation`."""
         return reply(self._training, what, given)
 
+    def answer_of_judging(self, what: str, *given: Any) -> Reply:
+        """The same of the `JudgingStation`."""
+        return reply(self._judging, what, given)
+
 
 def _worker(ray: Any, name: str, actor: Any, *, sends: bool) -> DistantWorker:
     return DistantWorker(name, _asking(ray, name, actor.answer), lambda: ray.kill(actor), sends=sends)
-
-
-def _trainer(ray: Any, name: str, actor: Any) -> DistantTrainer:
-    return DistantTrainer(name, _asking(ray, name, actor.answer_of_training))
 
 
 def _asking(ray: Any, name: str, method: Any) -> Ask:

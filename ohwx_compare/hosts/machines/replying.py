@@ -6,6 +6,7 @@ from typing import Any
 
 from ohwx_compare.compare.station import Station
 from ohwx_compare.errors import HostError, sentence_of
+from ohwx_compare.hosts.machines.judging_station import JudgingStation
 from ohwx_compare.hosts.machines.training_station import TrainingStation
 
 __all__ = ["Reply", "reply", "value_of"]
@@ -13,7 +14,7 @@ __all__ = ["Reply", "reply", "value_of"]
 Reply = tuple[str, Any]  # "done" and a value, or "error" and what was raised
 
 
-def reply(station: Callable[[], Station | TrainingStation], what: str, given: Sequence[Any]) -> Reply:
+def reply(station: Callable[[], Station | TrainingStation | JudgingStation], what: str, given: Sequence[Any]) -> Reply:
     """What `station.what(*given)` comes to; station: makes it, or gives the one that is there."""
     try:
         return "done", getattr(station(), what)(*given)

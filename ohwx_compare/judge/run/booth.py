@@ -27,7 +27,7 @@ from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.ledger.votes_kept import read_votes, votes_kept
 from ohwx_compare.files.regular import require_regular
 from ohwx_compare.judge.run.measures import Given, given_by_recipe
-from ohwx_compare.judge.run.pictures import judged_run, with_class_token
+from ohwx_compare.judge.run.pictures import JudgedRun, judged_run, with_class_token
 from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.trained import trained_in
 from ohwx_compare.judge.votes.flow import CHOSEN, SKIPPED, Progress, Trial, VoteRule, progress, upcoming
@@ -72,6 +72,7 @@ class Booth:
         judged = judged_run(run)
         trained = trained_in(judged)
         judged = with_class_token(judged, trained.class_token)
+        self._judged = judged
         self.folder, self.secret, self._guard = folder, secret or secrets.token_bytes(16), threading.Lock()
         self.pools = pools_of(judged, trained)
         if not self.pools:
@@ -79,8 +80,7 @@ class Booth:
         self._cells = {key: cell for cell in run.cells if (key := cell.result.key)}
         self._labels = _labels(run)
         self._of = {self._address(key): key for pool in self.pools for key in pool.side_of}
-        found = given_by_recipe(judged, Given(photos=photos)).photos
-        self._photos = pictures([found])[:_PHOTOS] if found else []
+        self.photos, self._photos = photos, _photographs(judged, photos)
 
     def opening(self) -> dict[str, Any]:
         """What can be voted on, and who voted already."""
@@ -92,8 +92,15 @@ class Booth:
             ],
             "isElsewhere": not has_own_mark(self.folder / LEDGER_FILE),
             "raters": list(dict.fromkeys(vote.rater for vote in votes)),
-            "photos": [f"photos/{place}" for place in range(len(self._photos))],
+            "photos": self._addresses(),
         }
+
+    def show_photos(self, folder: Path | None) -> list[str]:
+        """Addresses of that folder's photographs, of the recipe's for None. Raises ImageError where it has none."""
+        found = _photographs(self._judged, folder)
+        with self._guard:
+            self.photos, self._photos = folder, found
+        return self._addresses()
 
     def following(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The next pictures of `{"rater", "question", "pool", "most", "untilClear"}`."""
@@ -158,6 +165,9 @@ class Booth:
         image.save(memory, "JPEG", quality=90)
         return memory.getvalue(), "image/jpeg"
 
+    def _addresses(self) -> list[str]:
+        return [f"photos/{place}" for place in range(len(self._photos))]
+
     def _state(self, voter: _Voter, votes: Sequence[VoteRow]) -> dict[str, Any]:
         pool, own = self.pools[voter.pool], self._own(voter, votes)
         found: Progress = progress(pool, own)
@@ -214,6 +224,11 @@ class Booth:
             raise ExperimentError(f"`most` must be a number of votes from 1 to {_MOST:,}, got {quoted(most)}.")
         until_clear = self.pools[pool].is_pairs and body.get("untilClear", True) is True
         return _Voter(rater=rater, question=question, pool=pool, rule=VoteRule(most, until_clear=until_clear))
+
+
+def _photographs(judged: JudgedRun, folder: Path | None) -> list[Path]:
+    found = given_by_recipe(judged, Given(photos=folder)).photos
+    return pictures([found])[:_PHOTOS] if found else []
 
 
 def _seed(voter: _Voter) -> str:

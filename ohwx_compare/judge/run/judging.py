@@ -18,6 +18,7 @@ from ohwx_compare.files.ledger.votes_kept import read_votes
 from ohwx_compare.judge.failures import found_in
 from ohwx_compare.judge.run.judgement import Judgement, judge_scores, require_comparable
 from ohwx_compare.judge.run.measures import Given, base_file, given_by_recipe, measures_for
+from ohwx_compare.judge.run.measuring import Scorers
 from ohwx_compare.judge.run.pictures import JudgedRun, judged_folder, judged_run, with_class_token
 from ohwx_compare.judge.run.scoring import score_run
 from ohwx_compare.judge.run.trained import trained_in
@@ -44,11 +45,15 @@ class JudgeRequest:
 
 
 def judge_folder(
-    asked: JudgeRequest, on_event: Listener = lambda event: None, is_stopping: Callable[[], bool] = lambda: False
+    asked: JudgeRequest,
+    on_event: Listener = lambda event: None,
+    is_stopping: Callable[[], bool] = lambda: False,
+    scorers: Scorers | None = None,
 ) -> Judgement:
     """Measure what was not measured yet, and judge. Scores go into the folder's ledger; nothing else is written.
 
-    Raises MeasureError, ImageError and LedgerError for what cannot be judged, Interrupted where `is_stopping` says so.
+    scorers: as `score_run` takes them. Raises MeasureError, ImageError and LedgerError for what cannot be judged,
+    Interrupted where `is_stopping` says so.
     """
     judged, votes, usual = _opened(asked)
     given = given_by_recipe(judged, asked.given)
@@ -59,7 +64,7 @@ def judge_folder(
     given = base_file(judged, trained.bases, given)
     detector = partial(judging_detector, asked.detector, usual, asked.detectors, given.device)
     made = measures_for(judged, trained.bases, given, detector, digest)
-    scored = score_run(judged, made.measures, on_event, is_stopping, adopt=asked.adopt)
+    scored = score_run(judged, made.measures, on_event, is_stopping, adopt=asked.adopt, scorers=scorers)
     return judge_scores(judged, trained, scored, band=asked.band, votes=votes, missing=made.missing)
 
 

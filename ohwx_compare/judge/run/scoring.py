@@ -1,19 +1,20 @@
 """Scoring a run's pictures: batch by batch, each batch kept when it is whole, nothing that is kept scored again.
 
-Memory holds one batch, whatever the run's size. A kill loses the batch in hand.
+Memory holds one batch for each of those who measure, whatever the run's size. A kill loses the batches in hand.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 
 from PIL import Image
 
 from ohwx_compare.core.events import Entered, Failed, Listener, Started, Step
-from ohwx_compare.errors import ImageError, Interrupted
+from ohwx_compare.errors import ImageError
 from ohwx_compare.files.images import is_one_colour, load_rgb
 from ohwx_compare.files.ledger.measures import MeasureLedger, MeasureRow, ScoreRow
 from ohwx_compare.judge.measure import MeasureContext, PictureMeasure, Score
+from ohwx_compare.judge.run.measuring import BatchScores, Lacking, Scorers, scored_by, scored_here
 from ohwx_compare.judge.run.pictures import JudgedPicture, JudgedRun
 
 __all__ = ["NOT_A_NUMBER", "NOT_INPAINTED", "ONE_COLOUR", "UNREADABLE", "MeasureScores", "before_of", "score_run"]
@@ -44,12 +45,14 @@ def score_run(
     is_stopping: Callable[[], bool] = lambda: False,
     *,
     adopt: bool = False,
+    scorers: Scorers | None = None,
 ) -> tuple[MeasureScores, ...]:
     """Score what the run's ledger lacks, then give all scores, one for each measure.
 
     A picture that cannot be read has no score and is tried again the next time. adopt: take over a folder that was made
-    elsewhere; without it ElsewhereError. Raises LedgerError where the folder cannot be written or is held by another
-    process; Interrupted between two batches where `is_stopping` says so, with all batches kept.
+    elsewhere; without it ElsewhereError. scorers: who measure side by side in place of this process. Raises LedgerError
+    where the folder cannot be written or is held by another process, HostError where none of the scorers is left;
+    Interrupted between two batches where `is_stopping` says so, with all batches kept.
     """
     with MeasureLedger(run.folder, adopt=adopt) as ledger:
         for measure in measures:
@@ -59,11 +62,15 @@ def score_run(
         total = sum(map(len, batches))
         on_event(Started("scores", total, float(total)))
         done, said = 0, 0
-        for batch in batches:
-            if is_stopping():
-                raise Interrupted("Stopped; the scores so far are kept.")
-            for failure in work.score(batch):
+        scored = (
+            scored_by(scorers(measures, on_event), batches, work.load, is_stopping, on_event)
+            if scorers and batches
+            else scored_here(measures, batches, work.load, is_stopping)
+        )
+        for loaded, scores in scored:
+            for failure in work.keep(loaded, scores):
                 on_event(failure)
+            batch = loaded.batch
             done += len(batch)
             on_event(Step(len(batch)))
             if done * _SAID // total > said:
@@ -81,8 +88,19 @@ def before_of(run: JudgedRun) -> dict[JudgedPicture, JudgedPicture]:
     return {each: before for each, before in made if before}
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    """A batch in memory; by the measures' keys what each is asked."""
+
+    batch: Sequence[JudgedPicture]
+    unreadable: Mapping[JudgedPicture, str]  # and why
+    flat: dict[str, list[JudgedPicture]] = field(default_factory=dict)  # of one colour, which it is not asked
+    of: dict[str, list[JudgedPicture]] = field(default_factory=dict)  # whose pictures `asked` holds
+    asked: dict[str, Lacking] = field(default_factory=dict)
+
+
 class _Work:
-    """What is to be scored of a run, and how one batch is."""
+    """What is to be scored of a run, what a batch is asked, and what was said of it."""
 
     def __init__(
         self,
@@ -105,19 +123,20 @@ class _Work:
             for start in range(0, len(own), _TOGETHER):
                 yield own[start : start + _TOGETHER]
 
-    def score(self, batch: Sequence[JudgedPicture]) -> Iterator[Failed]:
-        """Score one batch by each measure that lacks some of it; each measure's scores are kept at once."""
+    def load(self, batch: Sequence[JudgedPicture]) -> "_Loaded":
+        """Read a batch, and ask of each measure what it lacks; any thread may."""
         images: dict[JudgedPicture, Image.Image] = {}
+        unreadable: dict[JudgedPicture, str] = {}
         for each in batch:
             try:
                 images[each] = load_rgb(each.path)
             except ImageError as error:
-                self._unreadable.add(each.key)
-                yield Failed(0, each.path.name, str(error))
+                unreadable[each] = str(error)
         against, flat = self._loaded(batch), {each for each, image in images.items() if is_one_colour(image)}
+        loaded = _Loaded(batch=batch, unreadable=unreadable)
         for measure in self._measures:
             lacking = [each for each in images if self._lacks(measure, each)]
-            self._keep(measure, [(each, Score(None, ONE_COLOUR)) for each in lacking if each in flat])
+            loaded.flat[measure.key] = [each for each in lacking if each in flat]
             lacking = [each for each in lacking if each not in flat]
             if measure.takes_before:
                 lacking = [each for each in lacking if each in against]
@@ -127,8 +146,18 @@ class _Work:
                     seeds=tuple(each.seed for each in lacking),
                     befores=[against[each] for each in lacking] if measure.takes_before else (),
                 )
-                scores = measure.score([images[each] for each in lacking], context)
-                self._keep(measure, zip(lacking, scores, strict=True))
+                loaded.asked[measure.key] = Lacking(measure.key, [images[each] for each in lacking], context)
+                loaded.of[measure.key] = lacking
+        return loaded
+
+    def keep(self, loaded: "_Loaded", scores: BatchScores) -> Iterator[Failed]:
+        """Keep what the measures said, by their keys; what cannot be read."""
+        for picture, why in loaded.unreadable.items():
+            self._unreadable.add(picture.key)
+            yield Failed(0, picture.path.name, why)
+        for measure in self._measures:
+            self._keep(measure, [(each, Score(None, ONE_COLOUR)) for each in loaded.flat[measure.key]])
+            self._keep(measure, zip(loaded.of.get(measure.key, ()), scores.get(measure.key, ()), strict=True))
 
     def told(self, measure: PictureMeasure, pictures: Sequence[JudgedPicture]) -> dict[JudgedPicture, Score]:
         """Every picture that the measure is asked of, with its score or why it has none."""

@@ -94,6 +94,8 @@ async function open() {
   at("pool").replaceChildren(...opening.pools.map((each, place) => option(each.name, place)));
   at("raters").replaceChildren(...opening.raters.map((each) => option(each, each)));
   at("adopting").hidden = !opening.isElsewhere;
+  const known = opening.photos.length ? "Photographs are known already; a folder named here takes their place. " : "";
+  at("photos-words").textContent = `${known}Space shows one while you vote.`;
   suggest();
   show("start");
   at("rater").focus();
@@ -124,6 +126,8 @@ async function begin() {
     untilClear: input("until").checked,
     adopt: input("adopt").checked,
   };
+  const folder = input("photos").value.trim();
+  if (folder) opening.photos = (await ask("photos", { folder })).photos;
   const first = await ask("next", voter);
   for (const id of ["question", "pool", "raters"]) at(id).replaceChildren();
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();

@@ -10,11 +10,12 @@ from urllib.parse import quote
 from modules import paths, shared
 
 from ohwx_compare.core.events import Event, Started, Step
-from ohwx_compare.errors import ElsewhereError, ExperimentError, Interrupted, MeasureError, NotHereError, sentence_of
+from ohwx_compare.errors import ElsewhereError, Interrupted, MeasureError, NotHereError, sentence_of
+from ohwx_compare.files.named_folder import named_folder
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_folders, require_shown
 from ohwx_compare.hosts.webui.tab.queue import Queue
 from ohwx_compare.hosts.webui.tab.run_list import Runs
-from ohwx_compare.words import counted, quoted
+from ohwx_compare.words import counted
 
 if TYPE_CHECKING:
     from ohwx_compare.judge.run.judgement import Judgement
@@ -75,7 +76,8 @@ class JudgeJobs:
 
         Raises NotHereError, ElsewhereError, ExperimentError for a folder that is not there.
         """
-        folder, given = self._runs.path(name), {key: _folder(key, body.get(key)) for key in _FOLDERS}
+        folder = self._runs.path(name)
+        given = {key: named_folder(key, body.get(key), require_shown) for key in _FOLDERS}
         if self._runs.seen(name).is_elsewhere:
             raise ElsewhereError(f"{name} was made elsewhere, or by an earlier version; press Adopt first.")
         with self._guard:
@@ -188,23 +190,6 @@ def _still_drawn(found: "Judgement") -> tuple[tuple[str, bytes], ...]:
 
 def _fail(job: _JudgeJob, error: Exception) -> None:
     job.state, job.error = "failed", sentence_of(error)
-
-
-def _folder(key: str, named: object) -> Path | None:
-    """A folder by its path; None for "". Raises ExperimentError."""
-    if not named:
-        return None
-    path = Path(str(named).strip(' "')) if isinstance(named, str) else Path()
-    if not isinstance(named, str) or not path.is_absolute():
-        raise ExperimentError(f"`{key}` must be a whole path of a folder, got {quoted(named)}.")
-    require_shown(path)
-    try:
-        is_there = path.is_dir()
-    except (OSError, ValueError):
-        is_there = False
-    if not is_there:
-        raise ExperimentError(f"There is no folder {quoted(named)}; give the path of one on the machine of the webui.")
-    return path
 
 
 def _models() -> Path:

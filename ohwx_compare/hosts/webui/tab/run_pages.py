@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from ohwx_compare.hosts.webui.folders import as_shown
+from ohwx_compare.hosts.webui.folders import as_shown, require_shown
 from ohwx_compare.hosts.webui.tab.files import HEADERS, answer_file
 from ohwx_compare.hosts.webui.tab.http import HttpRequest, Turn
 from ohwx_compare.hosts.webui.tab.run_list import read_as_found
@@ -40,6 +40,7 @@ class RunPages:
             body=ask.body,
             kept=self._session(name),
             models=self._models(),
+            allow=require_shown,
         )
         with read_as_found(folder):
             found = self._asked(route, asked)

@@ -26,7 +26,7 @@ class ModelSigmas:
     def __init__(self, *, zero_snr: bool = False, halved: bool = False) -> None:
         if zero_snr and halved:
             raise ExperimentError(
-                "Zero terminal SNR has no largest noise level in half precision, in the webui neither; take out 'Downcast "
+                "Zero terminal SNR has no largest level in half precision, in the webui neither; take out 'Downcast "
                 "alphas_cumprod' (half_levels) or 'Noise Schedule' (zero_snr), or choose a checkpoint without ztsnr."
             )
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2

@@ -26,14 +26,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from ohwx_compare.models.unet import UNet, UNetConfig
 from ohwx_compare.train.learn import kernels, stepper
 from ohwx_compare.train.learn.adamw8bit import AdamW8bit
+from ohwx_compare.train.learn.came import Came
 from ohwx_compare.train.learn.loss import Diffusion
 from ohwx_compare.train.learn.optim import Adafactor, AdamW
+from ohwx_compare.train.learn.prodigy import Prodigy
 from ohwx_compare.train.learn.step import TrainingBatch, losses
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
 
 SD_SCRIPTS = {"optimizer_launches": 65_520, "optimizer_bytes_per_parameter": 149}
-RULES = {"adafactor": Adafactor, "adamw": AdamW, "adamw8bit": AdamW8bit}
+RULES = {"adafactor": Adafactor, "adamw": AdamW, "adamw8bit": AdamW8bit, "came": Came, "prodigy": Prodigy}
 NOTHING = {"empty", "empty_like", "new_empty", "empty_strided", "_unsafe_view", "detach", "lift_fresh", "alias"}
 UNREAD = {"copy_", "fill_", "zero_", "new_full", "new_zeros"}  # take a tensor without reading it
 CHUNK, BLOCKS, TENSORS = 65_536, 320, 110  # of CUDA's multi-tensor kernels: numbers, and how many of both in a launch

@@ -14,6 +14,10 @@ CONFIGS = {
     "adamw with masters and average": {
         "precision": "fp32-master", "ema": 0.7, "optimizer": "adamw", "optimizer_args": {},
     },
+    "prodigy": {
+        "precision": "bf16-stochastic", "optimizer": "prodigy", "optimizer_args": {"slice_p": 11}, "lr_unet": 1.0,
+    },
+    "came": {"precision": "bf16-stochastic", "optimizer": "came", "optimizer_args": {}},
 }  # fmt: skip
 
 

@@ -166,6 +166,12 @@ def test_names_given_up_may_stand_in_the_file():
         ({"max_resolution": "1000,800"}, {"resolution": [1000, 800], "compat": [*COMPAT, "area"]}),
         ({"full_bf16": False}, {"precision": "fp32-master"}),
         ({"full_bf16": False, "mixed_precision": "no"}, {"precision": "fp32"}),
+        ({"full_bf16": False, "mixed_precision": "fp16"}, {"precision": "fp16"}),
+        ({"optimizer": "Prodigy", "learning_rate": 1.0, "learning_rate_te1": 1.0,
+          "optimizer_args": "decouple=True d_coef=2 use_bias_correction=True betas=0.9,0.99",
+          "fused_backward_pass": False},
+         {"optimizer": "prodigy", "optimizer_args":
+          {"d_coef": 2.0, "use_bias_correction": True, "betas": [0.9, 0.99]}}),
         ({"optimizer": "AdamW8bit", "optimizer_args": ["weight_decay=0.1", "betas=(0.9,0.99)"]},
          {"optimizer": "adamw8bit", "optimizer_args": {"weight_decay": 0.1, "betas": [0.9, 0.99]}}),
         ({"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 20}, {"schedule": "constant", "warmup": 20}),
@@ -186,7 +192,7 @@ def test_quirks(change, expected):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"optimizer": "Prodigy"}, "'Prodigy' is not supported"),
+        ({"optimizer": "DAdaptAdam"}, "'DAdaptAdam' is not supported"),
         ({"optimizer_args": ""}, "add scale_parameter=False"),
         ({"lr_scheduler": "inverse_sqrt"}, "'inverse_sqrt' is not supported"),
         ({"loss_type": "l3"}, "expected l2, l1, huber or smooth_l1"),

@@ -60,6 +60,10 @@ CONFIGS = {
     "adafactor": {"precision": "bf16-stochastic", "checkpointing": True},
     "adamw": {"optimizer": "adamw", "optimizer_args": {}, "fused": False, "clip_by": "global", "accumulation": 2},
     "adamw8bit": {"optimizer": "adamw8bit", "optimizer_args": {}, "precision": "bf16-stochastic"},
+    "fp16": {"precision": "fp16", "optimizer": "adamw", "optimizer_args": {}},
+    "came": {"optimizer": "came", "optimizer_args": {}},
+    "prodigy": {"optimizer": "prodigy", "optimizer_args": {}, "lr_unet": 1.0},
+    "fp16 at the end": {"precision": "fp16", "fused": False, "clip_by": "global"},
     "losses": {
         "loss": "huber", "loss_weighting": "min-snr", "min_snr_gamma": 5.0, "noise_offset": 0.1,
         "multires_iterations": 3, "ip_noise_gamma": 0.1,

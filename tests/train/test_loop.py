@@ -34,6 +34,7 @@ def run(values, *, stop: Callable[[int], bool] = lambda step: False, **changes):
 CONFIGS = {
     "bf16": {"precision": "bf16-stochastic"},
     "master and average": {"precision": "fp32-master", "ema": 0.7, "optimizer": "adamw", "optimizer_args": {}},
+    "prodigy": {"optimizer": "prodigy", "optimizer_args": {"d0": 1e-4}, "lr_unet": 1.0, "warmup": 1},
     "encoders": {"lr_te1": 1e-4, "lr_te2": 1e-4, "schedule": "cosine", "warmup": 2},
     "accumulated": {"fused": False, "clip_by": "global", "accumulation": 2, "batch": 2, "noise_offset": 0.1},
     "kohya": {"fused": False, "clip_by": "global", "precision": "bf16-nearest", "compat": "kohya"},

@@ -143,6 +143,8 @@ def test_memory_follows_the_shapes(world):
     assert memory().gradients <= memory(fused=False).gradients == 2 * unet
     assert memory(optimizer="adamw", optimizer_args={}).optimizer == 8 * unet
     assert memory(precision="fp32-master").masters == 4 * unet
+    half = memory(precision="fp16")
+    assert (half.weights, half.masters) == (2 * unet, 4 * unet)
     assert memory(preset="lean").optimizer < memory().optimizer < memory(optimizer="adamw").optimizer
     names = trained_shapes(header, Recipe.from_dict({**world, "lr_te1": 3e-6}))
     layers = {name.split("layers.")[1].split(".")[0] for name in names if "encoder.layers." in name}

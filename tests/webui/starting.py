@@ -27,6 +27,7 @@ SETTINGS = {
     "show_progress_type": "Approx cheap",
     "sd_model_checkpoint": "tiny_base.safetensors",
     "VERSION_UID": "PY313",  # without it forge-neo waits for a key
+    "ad_max_models": 2,  # unsaved it changes after the page is built, and forge-classic's API shifts what follows
 }
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", "tests", "docs", ".*_cache")
 

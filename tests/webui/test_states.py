@@ -141,6 +141,24 @@ def test_what_the_model_before_would_lend_is_refused_with_the_reason(webui, ask,
     assert part in answer.more["failed"][0]
 
 
+def test_entries_that_are_no_sdxl_checkpoint_are_a_sentence_each_before_they_are_loaded(webui, ask, place):
+    begin = {"model.diffusion_model.input_blocks.0.0.weight": np.zeros((2, 4), np.float32)}
+    others = {"double_blocks.0.img_attn.proj.weight": "a Flux", "cond_stage_model.transformer.x": "an SD 1.x"}
+    paths = [place("tiny_reg", f"ohwx_other_{number}") for number in range(len(others))]
+    for path, tensor in zip(paths, others, strict=True):
+        save_file({**begin, tensor: np.zeros(2, np.float32)}, path)
+    answer = webui.draw(ask(checkpoints=[*(path.name for path in paths), NAMES[0]]))
+    assert answer.more["drawn"] == 1
+    for path, kind, told in zip(paths, others.values(), answer.more["failed"], strict=True):
+        assert f"{path.name} is {kind} checkpoint; expected a single-file SDXL checkpoint." in told
+    quantized = webui.folder / "ohwx_small.gguf"
+    quantized.write_bytes(b"GGUF")
+    webui.post("/sdapi/v1/refresh-checkpoints")
+    told = webui.refused(ask(checkpoints=[quantized.name]))
+    quantized.unlink()
+    assert "no checkpoint named 'ohwx_small.gguf' here" in told
+
+
 def test_identical_pixels_of_two_checkpoints_are_told(webui, ask, place):
     copied, renamed = place("tiny_reg", "ohwx_copied"), place("tiny_reg", "ohwx_told")
     save_file(load_file(renamed), renamed, metadata={"format": "pt", "name": "another"})

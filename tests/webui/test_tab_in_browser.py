@@ -5,6 +5,7 @@ import shutil
 import time
 
 import pytest
+from PIL import Image
 from webui_api import PATIENCE
 
 NOT_OURS = (  # the webui's own, when its buttons switch tabs and at any "send to inpaint"
@@ -128,3 +129,46 @@ def test_interrupted_and_resumed(page):
     page.click("#ohwx-resume")
     stands(page, "done")
     page.frame_locator("#ohwx-page").locator(".tile.idle").first.wait_for(state="detached")
+
+
+def until(is_so):
+    """The voting page lets no text be evaluated, so Python asks."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def is_told(votes, before):
+    if votes.evaluate("document.body.ariaBusy === 'true'"):
+        return False
+    return votes.locator("#vote").is_hidden() or votes.locator("#count").text_content() != before
+
+
+def test_votes_by_keyboard(page, tmp_path):
+    """From a run of the tab: what is sent tells no checkpoint, and the reveal does at the end."""
+    Image.new("RGB", (30, 20)).save(tmp_path / "me.png")
+    start(page)
+    stands(page, "done")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Vote").first.click()
+    votes = opened.value
+    votes.set_default_timeout(PATIENCE * 1000)
+    votes.wait_for_selector("#start:not([hidden])")
+    votes.fill("#rater", "me")
+    votes.fill("#photos", str(tmp_path))
+    votes.fill("#most", "4")
+    votes.press("#most", "Enter")
+    votes.wait_for_selector("#vote:not([hidden])")
+    assert not re.search("tiny_(base|reg)", votes.content())
+    votes.keyboard.press("Space")
+    until(lambda: votes.evaluate("photograph.naturalWidth") == 30)
+    votes.keyboard.press("Space")
+    for number in range(12):  # repeats with sides swapped are votes too
+        before = votes.locator("#count").text_content()
+        votes.keyboard.press(("ArrowLeft", "Shift+ArrowRight", "ArrowDown", "ArrowUp")[number % 4])
+        until(lambda before=before: is_told(votes, before))
+        if not votes.locator("#vote").is_visible():
+            break
+    votes.wait_for_selector("#reveal:not([hidden])")
+    assert "tiny_" in votes.locator("#reveal").inner_text()

@@ -91,7 +91,7 @@ def _land(update: Tensor, scale: Tensor, decay: float, landing: Landing, room: R
     if decay:
         update.sub_(before, alpha=decay)
     if landing.finite is not None:
-        update = torch.where(landing.finite, update, before)
+        update = torch.where(alongside(landing.finite, update), update, before)
     exact = update.view(weight.shape)
     if master is not None:
         master.copy_(exact)
@@ -118,7 +118,8 @@ def _part_of(landing: Landing, part: _Part, shape: torch.Size) -> Landing:
         piece, first = divmod(within.start, shape[1] // chance.shape[1])
         chance = chance[tensors, piece, first * row : (first + within.stop - within.start) * row]
     master = None if landing.master is None else landing.master[part]
-    return Landing(landing.weight[part], master, chance, landing.finite)
+    finite = landing.finite[tensors] if landing.finite is not None and landing.finite.ndim else landing.finite
+    return Landing(landing.weight[part], master, chance, finite)
 
 
 @dataclass

@@ -129,7 +129,8 @@ if triton is not None:
         before = tl.load(held + at, mask=inside, other=0.0).to(tl.float32)
         exact = before - x - decay * before
         if HAS_FINITE:
-            exact = tl.where(tl.load(finite) != 0, exact, before)
+            moves = tl.load(finite + matrix // each, mask=matrix < count, other=0)
+            exact = tl.where(moves != 0, exact, before)
         if HAS_MASTER:
             tl.store(master + at, exact, mask=inside)
         if HAS_CHANCE:
@@ -170,12 +171,13 @@ def move(rule: Adafactor, grads: Tensor, state: State, bound: Bound, pace: tuple
     sizes = _empty(g, matrices, across * down)
     _measure[grid](g, r, c, sizes, matrices, rows, columns, **tile)
     chance, weight = landing.chance, landing.weight
+    finite = None if landing.finite is None else landing.finite.expand(len(g)).contiguous()
     pieces, apart, between = (1, 0, 0) if chance is None else (chance.shape[1], *chance.stride()[:2])
     _land[grid](
         g, r, c, sizes.view(len(g), -1).sum(1), weight, weight if landing.master is None else landing.master,
-        weight if chance is None else chance, weight if landing.finite is None else landing.finite, matrices, each,
+        weight if chance is None else chance, weight if finite is None else finite, matrices, each,
         rows, columns, pieces, apart, between, rate, rate * rule.weight_decay, rule.clip,
-        HAS_MASTER=landing.master is not None, HAS_CHANCE=chance is not None, HAS_FINITE=landing.finite is not None,
+        HAS_MASTER=landing.master is not None, HAS_CHANCE=chance is not None, HAS_FINITE=finite is not None,
         **tile,
     )  # fmt: skip
 

@@ -54,7 +54,7 @@ class Landing:
     weight: Tensor  # bfloat16 or float32
     master: Tensor | None  # float32, which moves in the weight's stead
     chance: Tensor | None  # (n, pieces, numbers), a window of the strip; None rounds to nearest
-    finite: Tensor | None  # where it says False nothing moves
+    finite: Tensor | None  # bool, () or (n,): a tensor does not move where it says False
 
 
 def land(move: Move, landing: Landing) -> None:
@@ -63,7 +63,7 @@ def land(move: Move, landing: Landing) -> None:
     before = weight if master is None else master
     exact = move.of(before)
     if landing.finite is not None:
-        exact = torch.where(landing.finite, exact, before)
+        exact = torch.where(alongside(landing.finite, exact), exact, before)
     if master is not None:
         master.copy_(exact)
     weight.copy_(exact if landing.chance is None else round_by(exact, landing.chance))  # else to the nearest

@@ -21,11 +21,13 @@ from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.unet import UNet
 from ohwx_compare.train.learn.adamw8bit import AdamW8bit
 from ohwx_compare.train.learn.cache import EncodedCaptions, EncodeTokens, KnownTexts, Tokens, read_g, read_l
+from ohwx_compare.train.learn.came import Came
 from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.loss import Diffusion, Huber
 from ohwx_compare.train.learn.low_rank import put_beside
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
 from ohwx_compare.train.learn.pictures import LatentSet, encode_dataset
+from ohwx_compare.train.learn.prodigy import Prodigy
 from ohwx_compare.train.learn.shelf import EncodedShelf, encoded_folder
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
@@ -37,6 +39,7 @@ from ohwx_compare.train.recipe.recipe import Recipe
 __all__ = ["Setup", "set_up"]
 
 _ADAMS = {"adamw": AdamW, "adamw8bit": AdamW8bit}
+_MASTERED = {"fp32-master": torch.bfloat16, "fp16": torch.float16}  # what is computed with beside float32 masters
 RATES = {"unet": "lr_unet", "clip_l": "lr_te1", "clip_g": "lr_te2"}  # part -> its field of the recipe
 
 
@@ -83,12 +86,13 @@ def set_up(
     unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
     weights = _trained(parts, recipe)
     masters = {}
-    if recipe.precision == "fp32-master":
+    computes = _MASTERED.get(recipe.precision)
+    if computes:
         masters = {name: weight.detach() for name, weight in weights.items()}
         for module in {unet, *parts.values()}:
-            module.to(torch.bfloat16)
+            module.to(computes)
         for weight in weights.values():
-            weight.data = weight.data.bfloat16()
+            weight.data = weight.data.to(computes)
     recompute(unet, plan.again)
     precision = Precision(
         stochastic=recipe.precision == "bf16-stochastic",
@@ -96,6 +100,7 @@ def set_up(
         by=recipe.clip_by,
         clip=recipe.clip,
         seed=recipe.seed,
+        scaled=recipe.precision == "fp16",
     )
     starts = PREFIXES if recipe.network is None else FILE_PREFIXES
     own = {name: next(rate for part, rate in rates.items() if name.startswith(starts[part])) for name in weights}
@@ -108,8 +113,10 @@ def set_up(
 
 
 def held_dtype(recipe: Recipe) -> torch.dtype:
-    """Of the weights as they are loaded; masters come from float32."""
-    return torch.float32 if recipe.precision.startswith("fp32") else torch.bfloat16
+    """Of the weights as they are loaded; masters come from float32, those beside a base in float16 from its own."""
+    if recipe.precision == "fp16" and recipe.network is not None:
+        return torch.float16
+    return torch.bfloat16 if recipe.precision.startswith("bf16") else torch.float32
 
 
 def _trained(parts: dict[str, nn.Module], recipe: Recipe) -> dict[str, nn.Parameter]:
@@ -199,6 +206,10 @@ def _rule(recipe: Recipe) -> Rule:
     if recipe.optimizer in _ADAMS:
         beta1, beta2 = own["betas"]
         return _ADAMS[recipe.optimizer](weight_decay=own["weight_decay"], beta1=beta1, beta2=beta2, eps=own["eps"])
+    if recipe.optimizer == "prodigy":
+        return Prodigy(**{**own, "slice_p": int(own["slice_p"])})
+    if recipe.optimizer == "came":
+        return Came(weight_decay=own["weight_decay"], betas=own["betas"], eps=own["eps"], clip=own["clip_threshold"])
     return Adafactor(
         weight_decay=own["weight_decay"],
         flatten=own["flatten"],

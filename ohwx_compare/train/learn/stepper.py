@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from ohwx_compare.train.learn.in_cache import SMALL_SUMS, Room, can_move_in_cache, move_in_cache
 from ohwx_compare.train.learn.kernels import can_move, move
-from ohwx_compare.train.learn.optim import Landing, Rule, State, land
+from ohwx_compare.train.learn.loss_scale import LossScale, kept_where_lost
+from ohwx_compare.train.learn.optim import Landing, Rule, State, land, norms_of
+from ohwx_compare.train.learn.prodigy import Prodigy
 from ohwx_compare.train.learn.rounding import Strip
 from ohwx_compare.train.plan.estimate import TOGETHER, WAITING
 
@@ -34,6 +36,7 @@ class Precision:
     by: str = "tensor"  # what `clip` bounds: each tensor's gradient, or all of them together: "global"
     clip: float = 1.0  # largest norm; 0 does not clip
     seed: int = 0  # of the stochastic rounding
+    scaled: bool = False  # losses are multiplied so that float16 gradients do not vanish
 
 
 def _alone(grad: Tensor) -> None:
@@ -56,6 +59,11 @@ class _Stack:
     def size(self) -> int:
         """Numbers of one tensor."""
         return prod(self.weight.shape[1:])
+
+    @property
+    def held(self) -> Tensor:
+        """What moves: the weights, or their float32 copies."""
+        return self.weight if self.master is None else self.master
 
 
 @dataclass(eq=False)
@@ -86,6 +94,7 @@ class Stepper:
         self.factor: Tensor | None = None  # of all gradients, where `by` is "global"
         self.finite: Tensor | None = None  # whether they all are; unknown within the backward pass
         device = self.stacks[0].weight.device
+        self.loss_scale = LossScale(device) if self.precision.scaled else None
         self.strip = Strip([tuple(stack.weight.shape) for stack in self.stacks], self.precision.seed, device)
         if self.precision.fused:
             for name, weight in self.weights.items():
@@ -96,6 +105,12 @@ class Stepper:
         self.count, self.scale, self.factor = count, scale, None
         self.finite = None
         self.norms.clear()
+        if self.loss_scale:
+            self.loss_scale.begin()
+
+    def scaled(self, loss: Tensor) -> Tensor:
+        """What to take the backward pass from."""
+        return loss * self.loss_scale.scale if self.loss_scale else loss
 
     def end(self) -> Tensor:
         """After them; returns the norm of all gradients before clipping, float32, on the device.
@@ -106,12 +121,18 @@ class Stepper:
             self._take_all()
         for stack in self.stacks:
             self._move_waiting(stack)
-        return torch.linalg.vector_norm(torch.cat(self.norms)) if self.norms else torch.zeros(())
+        if isinstance(self.rule, Prodigy):
+            self.rule.settle([stack.state for stack in self.stacks if stack.state])
+        norm = torch.linalg.vector_norm(torch.cat(self.norms)) if self.norms else torch.zeros(())
+        if self.loss_scale:
+            norm = norm / self.loss_scale.scale
+            self.loss_scale.end()
+        return norm
 
     def kept(self, name: str) -> Tensor:
         """The weight as precisely as it is held: its float32 master, or itself."""
         stack, place = self._find(name)
-        return (stack.weight if stack.master is None else stack.master)[place].view_as(self.weights[name])
+        return stack.held[place].view_as(self.weights[name])
 
     @property
     def state(self) -> dict[str, State]:
@@ -125,13 +146,13 @@ class Stepper:
     def kinds(self, name: str) -> set[str]:
         """What is held of a tensor once it has moved: the kinds that `put` takes."""
         stack, _ = self._find(name)
-        held = set(stack.state or self.rule.start(stack.weight[:1]))
+        held = set(stack.state or self.rule.start(stack.held[:1]))
         return held if stack.master is None else held | {"master"}
 
     def put(self, name: str, kind: str, tensor: Tensor) -> None:
         """Give one tensor what `state` held of it. Raises KeyError for a kind that the rule does not keep."""
         stack, place = self._find(name)
-        stack.state = stack.state or self.rule.start(stack.weight)
+        stack.state = stack.state or self.rule.start(stack.held)
         held = stack.master if kind == "master" and stack.master is not None else stack.state[kind]
         held[place].copy_(tensor)
 
@@ -178,6 +199,8 @@ class Stepper:
         if grads:
             norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads, 2.0, dtype=torch.float32)))
             self.finite = torch.isfinite(norm)
+            if self.loss_scale:
+                self.loss_scale.saw(self.finite)
             self.factor = self._factor(norm.view(1)) if self.precision.by == "global" else None
 
     @torch.no_grad()
@@ -197,20 +220,31 @@ class Stepper:
         """Use up the gradients of neighbours in a stack."""
         batch = grads[0].unsqueeze(0).contiguous() if len(grads) == 1 else torch.stack(grads)
         grads.clear()
-        stack.state = stack.state or self.rule.start(stack.weight)
+        stack.state = stack.state or self.rule.start(stack.held)
         state = {kind: tensor[members] for kind, tensor in stack.state.items()}
         rate = stack.rate * self.scale
         weight, master = stack.weight[members], None if stack.master is None else stack.master[members]
         chance = None
         if self.precision.stochastic and weight.dtype != torch.float32:
             chance = self.strip.window(self.count, stack.number, members.start, len(weight))
-        landing = Landing(weight, master, chance, self.finite)
+        finite = self._finite(batch)
+        before = {kind: tensor.clone() for kind, tensor in state.items()} if self.loss_scale else {}
+        landing = Landing(weight, master, chance, finite)
         if can_move_in_cache(self.rule, weight):
             move_in_cache(self.rule, batch, state, self._bounded, (rate, self.count), landing, self.room)
         elif can_move(self.rule, weight):
             move(self.rule, batch, state, self._bounded, (rate, self.count), landing)
         else:
-            land(self.rule.move(batch, state, self._bounded, rate, self.count), landing)
+            seen = {**state, "weight": stack.held[members]} if isinstance(self.rule, Prodigy) else state
+            land(self.rule.move(batch, seen, self._bounded, rate, self.count), landing)
+        if finite is not None:
+            kept_where_lost(state, before, finite)
+
+    def _finite(self, batch: Tensor) -> Tensor | None:
+        """Which of n tensors (n, ...) may move; None where that is not known, and whoever looks later raises."""
+        if self.finite is not None:
+            return self.finite.expand(len(batch))
+        return self.loss_scale.saw(torch.isfinite(norms_of(batch))) if self.loss_scale else None
 
     def _bounded(self, norms: Tensor) -> Tensor | None:
         """What brings gradients of these norms within bounds."""
@@ -218,10 +252,14 @@ class Stepper:
         return self._factor(norms) if self.precision.by == "tensor" else self.factor
 
     def _factor(self, norms: Tensor) -> Tensor | None:
-        """As torch's clip_grad_norm_ has it."""
+        """As torch's clip_grad_norm_ has it; the gradients' own scale is taken from them, too."""
+        back = self.loss_scale.scale.reciprocal().expand(norms.shape) if self.loss_scale else None
         if not self.precision.clip:
-            return None
-        return torch.div(torch.tensor(self.precision.clip), norms + 1e-6).clamp_(max=1.0)
+            return back
+        if back is not None:
+            norms = norms * back
+        factor = torch.div(torch.tensor(self.precision.clip), norms + 1e-6).clamp_(max=1.0)
+        return factor if back is None else factor * back
 
 
 def _runs(places: list[int], most: int) -> Iterator[tuple[int, int]]:

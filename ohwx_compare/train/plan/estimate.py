@@ -20,7 +20,8 @@ __all__ = [
 
 TOGETHER = 1 << 26  # float32 numbers that an optimiser holds at most while tensors move, if not a single one takes more
 WAITING = 1 << 27  # numbers of gradients that wait at most within the backward pass, and one tensor
-HOLDS = {"adafactor": 1, "adamw": 2, "adamw8bit": 4}  # float32 numbers that each holds for a number that moves
+# float32 numbers that each holds for a number that moves
+HOLDS = {"adafactor": 1, "adamw": 2, "adamw8bit": 4, "came": 3, "prodigy": 4}
 BLOCK, SMALL = 256, 4096  # numbers that share a scale in 8 bits, and of the least tensor that is kept so
 RESERVE = 800_000_000  # bytes for the runtime itself: CUDA's context and what its allocator cannot use. Not measured
 
@@ -29,7 +30,8 @@ PARTS = {  # learning rate of the recipe -> where its weights lie in the file
     "lr_te1": "conditioner.embedders.0.transformer.",
     "lr_te2": "conditioner.embedders.1.model.",
 }
-_BYTES = {"bf16-stochastic": 2, "bf16-nearest": 2, "fp32-master": 2, "fp32": 4}  # of a weight on the device
+_BYTES = {"bf16-stochastic": 2, "bf16-nearest": 2, "fp32-master": 2, "fp16": 2, "fp32": 4}  # of a weight on the device
+_MASTERED = ("fp32-master", "fp16")
 Shape = tuple[int, ...]
 
 
@@ -38,7 +40,7 @@ class Memory:
     """Bytes on the device while steps run; what the allocator keeps in reserve comes on top."""
 
     weights: int  # of the UNet and each text encoder that is trained or reads in every step; the rest is cached before
-    masters: int  # float32 copies under "fp32-master"
+    masters: int  # float32 copies under "fp32-master" and "fp16"
     gradients: int  # of all trained tensors, or of those that wait when fused
     optimizer: int
     workspace: int  # of the optimiser, for the tensors that move at one time
@@ -116,7 +118,7 @@ def _without_activations(header: Header, recipe: Recipe) -> Memory:
     soon = recipe.fused and recipe.accumulation == 1
     return Memory(
         weights=sum(weights) * size,
-        masters=4 * sum(numbers) if recipe.precision == "fp32-master" else 0,
+        masters=4 * sum(numbers) if recipe.precision in _MASTERED else 0,
         gradients=(min(WAITING + max(numbers), sum(numbers)) if soon else sum(numbers)) * size,
         optimizer=sum(_state(shape, recipe) for shape in trained.values()),
         workspace=_workspace(recipe, numbers),
@@ -128,7 +130,10 @@ def _workspace(recipe: Recipe, numbers: list[int]) -> int:
     """Bytes while tensors of these many numbers move: gradients side by side, and what a rule has in float32."""
     together = min(sum(numbers), max(TOGETHER // HOLDS[recipe.optimizer], max(numbers)))
     copied = _BYTES[recipe.precision] if together > max(numbers) else 0
-    return together * (copied + 4 * HOLDS[recipe.optimizer])
+    # in float16 the state of before is kept until it is known whether the step counts
+    kept = {"adafactor": 0, "adamw": 8, "adamw8bit": 2, "came": 4, "prodigy": 16}[recipe.optimizer]
+    before = kept if recipe.precision == "fp16" else 0
+    return together * (copied + 4 * HOLDS[recipe.optimizer] + before)
 
 
 def _courses(header: Header, latents: Iterable[tuple[int, int]]) -> list[tuple[Block, ...]]:
@@ -180,13 +185,23 @@ def _state(shape: Shape, recipe: Recipe) -> int:
     if recipe.optimizer == "adamw8bit" and prod(shape) >= SMALL:
         blocks = -(-prod(shape) // BLOCK)
         return 2 * blocks * (BLOCK + 4)
-    if recipe.optimizer != "adafactor":
+    if recipe.optimizer == "prodigy":  # two moments, where each started and its sum; the rate and its sums
+        held = 4 if recipe.precision in _MASTERED else _BYTES[recipe.precision]
+        return 8 * prod(shape) + -(-prod(shape) // int(recipe.optimizer_settings["slice_p"])) * (4 + held) + 20
+    if recipe.optimizer.startswith("adamw"):
         return 2 * 4 * prod(shape)
+    if recipe.optimizer == "came":
+        return 4 * prod(shape) + (8 * _factors(shape) if len(shape) > 1 else 4 * prod(shape))
     if recipe.optimizer_settings["flatten"] and len(shape) > 2:
         shape = (shape[0], prod(shape[1:]))
     if len(shape) < 2:
         return 4 * prod(shape)
-    return 4 * (prod(shape[:-1]) + prod(shape[:-2]) * shape[-1])  # a row and a column of each matrix
+    return 4 * _factors(shape)
+
+
+def _factors(shape: Shape) -> int:
+    """Numbers of a row and a column of each matrix."""
+    return prod(shape[:-1]) + prod(shape[:-2]) * shape[-1]
 
 
 def _floating(header: Header) -> dict[str, Shape]:

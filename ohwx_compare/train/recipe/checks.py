@@ -16,6 +16,7 @@ __all__ = ["require_possible"]
 _MOST = 10_000_000
 _LONGEST_NAME = 150  # bytes of the checkpoints' name, to which a step is added
 _LAST_RATE = 1e-7  # of a polynomial (train/learn/schedule.py)
+_LEAST_RATE = 0.01  # of Prodigy, which multiplies it by one that it finds
 _BLOCKS = 23  # of the UNet, as lr_blocks counts them
 _LARGEST_SIDE = 16_384  # px, as of pictures
 _TEXTS = ("base", "train", "reg", "output", "name", "vae", "masks", "from_state", "caption_prefix", "caption_suffix")
@@ -134,6 +135,8 @@ def _require_together(recipe: Fields) -> None:
         raise ExperimentError("Nothing would be trained: lr_unet, lr_te1 and lr_te2 are all null or 0; set one.")
     if recipe.lr_blocks is not None:
         _require_blocks(recipe)
+    if recipe.optimizer == "prodigy":
+        _require_one_rate(recipe)
     if recipe.fused and recipe.clip and recipe.clip_by == "global":
         raise ExperimentError(
             "fused never has all gradients at once, so clip_by must be 'tensor', got 'global'; "
@@ -150,6 +153,19 @@ def _require_together(recipe: Fields) -> None:
         raise ExperimentError('v_like_loss is of a loss in noise; say prediction "eps", or take it out.')
     if not recipe.ema and (recipe.ema_ramp or recipe.ema_raw or recipe.ema_every > 1):
         raise ExperimentError("ema_ramp, ema_every and ema_raw belong to averaged weights; set ema, such as 0.999.")
+
+
+def _require_one_rate(recipe: Fields) -> None:
+    rates = (recipe.lr_unet, recipe.lr_te1, recipe.lr_te2, *(recipe.lr_blocks or ()))
+    own = {rate for rate in rates if rate}
+    if len(own) > 1 or min(own) < _LEAST_RATE:
+        raise ExperimentError(
+            "prodigy finds one rate for all parts and multiplies it by theirs, so they must be alike and about 1, got "
+            f"{' and '.join(f'{rate:g}' for rate in sorted(own))}; set lr_unet to 1, and others to 1 or null."
+        )
+    some = recipe.optimizer_args.get("slice_p", 1)
+    if some not in range(1, 1001):
+        raise ExperimentError(f"slice_p is {some}, expected 1 to 1000, such as 11.")
 
 
 def _require_blocks(recipe: Fields) -> None:

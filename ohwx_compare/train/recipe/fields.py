@@ -66,12 +66,12 @@ class Fields:
     schedule_cycles: int = 1  # of "cosine-restarts"
     schedule_power: float = 1.0  # of "polynomial"
     warmup: int | float = 0  # steps from 0 to the full rate, or below 1 a share of all steps
-    optimizer: str = "adafactor"  # or "adamw", "adamw8bit"
+    optimizer: str = "adafactor"  # or "adamw", "adamw8bit", "came", "prodigy"
     optimizer_args: Mapping[str, Any] = field(default_factory=lambda: {"weight_decay": 0.01})  # see OPTIMIZER_ARGS
     fused: bool = True  # tensors step within the last backward pass of a step; needs clip_by "tensor"
     clip: float = 1.0  # largest norm of a gradient; 0 does not clip
     clip_by: str = "tensor"  # the norm of each tensor, or of all: "global"
-    precision: str = "bf16-stochastic"  # weights in bf16 rounded at random or to nearest, bf16 of an fp32 master, fp32
+    precision: str = "bf16-stochastic"  # bf16 rounded at random or to nearest, bf16 or fp16 of an fp32 master, fp32
     checkpointing: bool = True  # compute activations again in the backward pass instead of keeping them
     memory_gb: float | None = None  # instead: keep as many as fit into so much memory (1e9 bytes) of the device
 

@@ -20,7 +20,10 @@ __all__ = [
     "schedule",
 ]
 
-_OPTIMIZERS = {"adafactor": "adafactor", "adamw": "adamw", "adamw8bit": "adamw8bit", "pagedadamw8bit": "adamw8bit"}
+_OPTIMIZERS = {
+    "adafactor": "adafactor", "adamw": "adamw", "adamw8bit": "adamw8bit", "pagedadamw8bit": "adamw8bit",
+    "prodigy": "prodigy", "came_pytorch.came": "came",
+}  # fmt: skip
 _BLOCKS = 23  # that `block_lr` names
 
 
@@ -154,8 +157,11 @@ def optimizer(settings: GivenSettings) -> dict[str, Any]:
     name = settings.text("optimizer_type") or asked
     kind = _OPTIMIZERS.get(name.lower())
     if kind is None:
-        raise ExperimentError(f"The optimizer {name!r} is not supported; expected Adafactor, AdamW or AdamW8bit.")
-    if name.lower() not in OPTIMIZER_ARGS:
+        raise ExperimentError(
+            f"The optimizer {name!r} is not supported; expected Adafactor, AdamW, AdamW8bit, Prodigy or "
+            "came_pytorch.CAME."
+        )
+    if name.lower() == "pagedadamw8bit":
         settings.note(f"{name} is taken as AdamW8bit: its state stays on the device.")
     given = settings.left.pop("optimizer_args", None) or []
     if not isinstance(given, str | list):
@@ -164,6 +170,8 @@ def optimizer(settings: GivenSettings) -> dict[str, Any]:
     pairs = dict(re.findall(r"(?<!\w)(\w+)=(\([^()]*\)|\S+)", text))
     if kind == "adafactor":
         pairs = _fixed_rate(pairs)
+    if kind == "prodigy" and pairs.pop("decouple", "True").lower() != "true":
+        raise ExperimentError("Prodigy with decouple=False is not supported; take it out of optimizer_args.")
     fused, groups = settings.flag("fused_backward_pass"), settings.number("fused_optimizer_groups")
     return {
         "optimizer": kind,
@@ -185,6 +193,8 @@ def _fixed_rate(pairs: dict[str, str]) -> dict[str, str]:
 
 
 def _argument(kind: str, key: str, value: str) -> Any:
+    if isinstance(OPTIMIZER_ARGS[kind].get(key), bool) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
     parts = value.strip("()[]").split(",")
     try:
         numbers = [float(part) for part in parts if part]
@@ -200,9 +210,7 @@ def _precision(settings: GivenSettings, fused: bool) -> str:
     mixed = settings.text("mixed_precision")
     if settings.flag("full_bf16"):
         return "bf16-stochastic" if fused else "bf16-nearest"
-    if mixed == "fp16":
-        settings.note("mixed_precision fp16 is computed in bf16.")
-    return "fp32" if mixed in (None, "no") else "fp32-master"
+    return {None: "fp32", "no": "fp32", "fp16": "fp16"}.get(mixed, "fp32-master")
 
 
 def loss(settings: GivenSettings) -> dict[str, Any]:

@@ -63,10 +63,11 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     "schedule_cycles": 'of "cosine-restarts": how often it starts again, the first included',
     "schedule_power": 'of "polynomial"',
     "warmup": "steps from 0 to the full rate; below 1, a share of all steps",
-    "optimizer": 'or "adamw", "adamw8bit" (its moments in 8 bits)',
+    "optimizer": 'or "adamw", "adamw8bit" (its moments in 8 bits), "came", "prodigy" (which finds its rate: lr_unet 1)',
     "optimizer_args": (
         "Adafactor: clip_threshold, decay_rate, eps, flatten, weight_decay; AdamW in both forms: betas, eps, "
-        "weight_decay"
+        "weight_decay; CAME: betas, clip_threshold, eps, weight_decay; Prodigy: betas, d0, d_coef, eps, growth_rate, "
+        "safeguard_warmup, slice_p, use_bias_correction, weight_decay"
     ),
     "fused": (
         "tensors step within the last backward pass of a step, when enough gradients of one shape are there; "
@@ -74,7 +75,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     ),
     "clip": "largest norm of a gradient; 0 does not clip",
     "clip_by": 'the norm of each tensor, or of all together: "global"',
-    "precision": 'bfloat16 rounded at random, "bf16-nearest", "fp32-master" (bfloat16 of a float32 master) or "fp32"',
+    "precision": (
+        'bfloat16 rounded at random, "bf16-nearest", "fp32-master" (bfloat16 of a float32 master), "fp16" (float16 of '
+        'a float32 master, for cards without bfloat16) or "fp32"'
+    ),
     "checkpointing": "compute activations again in the backward pass instead of keeping them",
     "memory_gb": (
         "instead of checkpointing: keep as many activations as fit into so many GB; the gradients are the "

@@ -31,7 +31,13 @@ OPTIMIZER_ARGS: Mapping[str, Mapping[str, Any]] = {  # names and defaults
     },
     "adamw": {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},
     "adamw8bit": {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.01},  # its moments in 8 bits
-}
+    "came": {"betas": (0.9, 0.999, 0.9999), "clip_threshold": 1.0, "eps": (1e-30, 1e-16), "weight_decay": 0.0},
+    "prodigy": {
+        "betas": (0.9, 0.999), "d0": 1e-6, "d_coef": 1.0, "eps": 1e-8,
+        "growth_rate": 0.0,  # of the rate in a step, such as 1.02; 0 bounds nothing
+        "safeguard_warmup": False, "slice_p": 1, "use_bias_correction": False, "weight_decay": 0.0,
+    },
+}  # fmt: skip
 
 _ARTICLE = {
     "bucket_no_upscale": True,
@@ -75,7 +81,7 @@ CHOICES = {
     "loss_weighting": ("none", "min-snr", "debiased"),
     "network": (None, "lora", "dora"),
     "optimizer": tuple(OPTIMIZER_ARGS),
-    "precision": ("bf16-stochastic", "bf16-nearest", "fp32-master", "fp32"),
+    "precision": ("bf16-stochastic", "bf16-nearest", "fp32-master", "fp16", "fp32"),
     "prediction": (None, "eps", "v"),
     "save_precision": (None, "fp16", "bf16", "fp32"),
     "schedule": ("constant", "linear", "cosine", "cosine-restarts", "polynomial"),

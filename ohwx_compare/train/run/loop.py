@@ -50,7 +50,7 @@ from ohwx_compare.train.run.taken import Taken, Teller
 from ohwx_compare.train.run.watch import Watch
 from ohwx_compare.words import counted
 
-__all__ = ["TrainingResult", "batch", "take", "train"]
+__all__ = ["TrainingResult", "batch", "require_float16", "take", "train"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ def train(
     plan.require_runnable()
     _require_shares(plan, group)
     _require_memory(plan, device)
+    if plan.recipe.precision == "fp16":
+        require_float16(device)
     folder = Path(plan.recipe.output)
     with _machine(folder):
         (folder / "state").mkdir(parents=True, exist_ok=True)
@@ -216,6 +218,16 @@ def _require_memory(plan: TrainingPlan, device: str) -> None:
         )
 
 
+def require_float16(device: str) -> None:
+    """Raise TrainingError where this torch does not compute in float16 on `device`."""
+    try:
+        torch.nn.functional.conv2d(*torch.zeros(2, 1, 1, 1, 1, dtype=torch.float16, device=device))
+    except RuntimeError as error:
+        raise TrainingError(
+            f'torch {torch.__version__} does not compute in float16 on {device}; choose the precision "fp32-master".'
+        ) from error
+
+
 def _told(plan: TrainingPlan, listen: Listener) -> Callable[[bool], None]:
     """Tell of each picture that is ready."""
     total = sum(2 if plan.concept(i).flip and plan.shown[i] else 1 for i in plan.needed)
@@ -244,16 +256,17 @@ def take(setup: Setup, number: int, epoch: int, step: CourseStep) -> Taken:
         each = losses(setup.unet, setup.diffusion, batch(setup, number, mine))
         loss = (each * onto(torch.tensor(weights), each.device)).sum() / count
         stepper.is_last_pass = first + len(pictures) == count
-        loss.backward()
+        stepper.scaled(loss).backward()
         lost.append(loss.detach())
         first += len(pictures)
+    scaled = [stepper.loss_scale.scale.view(1)] if stepper.loss_scale else []  # by which the step went
     norm = stepper.end()
     parts = torch.stack(lost)
     group.add(parts)
-    numbers = Coming(torch.cat([parts, norm.to(parts).view(1)]))
+    numbers = Coming(torch.cat([parts, norm.to(parts).view(1), *scaled]))
     _average(setup, number)
     shown = tuple(plan.pictures[i].path for batch in step for i in batch)
-    return Taken(number, epoch, scale, peak_memory(str(setup.device)), shown, numbers)
+    return Taken(number, epoch, scale, peak_memory(str(setup.device)), shown, numbers, bool(scaled))
 
 
 def batch(setup: Setup, number: int, shown: Mapping[int, int]) -> TrainingBatch:

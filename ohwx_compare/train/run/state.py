@@ -26,7 +26,8 @@ __all__ = [
     "usable_state",
 ]  # fmt: skip
 
-NAMES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.uint8: "U8"}
+NAMES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16", torch.uint8: "U8"}
+_LOSS_SCALE = "loss scale"
 _ROOM = 2  # a copy of the state is made in memory where this many would fit
 
 
@@ -138,6 +139,8 @@ def _put(setup: Setup, kind: str, name: str, tensor: Tensor) -> None:
             setup.stepper.weights[name].copy_(tensor)
     elif kind == "ema":
         setup.ema[name] = tensor.clone()
+    elif kind == _LOSS_SCALE and setup.stepper.loss_scale:
+        setup.stepper.loss_scale.put(name, tensor)
     else:
         setup.stepper.put(name, kind, tensor)
 
@@ -147,6 +150,8 @@ def _tensors(setup: Setup) -> dict[str, Tensor]:
     tensors = {f"weight/{name}": weight.detach() for name, weight in setup.stepper.weights.items()}
     for name, own in setup.stepper.state.items():
         tensors |= {f"{kind}/{name}": tensor for kind, tensor in own.items()}
+    if scale := setup.stepper.loss_scale:
+        tensors |= {f"{_LOSS_SCALE}/{kind}": tensor for kind, tensor in scale.state.items()}
     return tensors | {f"ema/{name}": tensor for name, tensor in setup.ema.items()}
 
 

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from ohwx_compare.core.events import Learned, Listener, Step
+from ohwx_compare.core.events import Learned, Listener, Step, Told
 from ohwx_compare.errors import TrainingError
 from ohwx_compare.train.learn.crossing import Coming
 
@@ -24,20 +24,33 @@ class Taken:
     rate: float  # as in Learned
     memory: int | None  # as in Learned
     pictures: tuple[Path, ...]
-    numbers: Coming  # the losses of its passes, then the gradients' norm
+    numbers: Coming  # the losses of its passes, the gradients' norm, and the loss's scale where it has one
+    is_scaled: bool = False
 
     def learned(self) -> Learned:
-        """What it gave; waits for it. Raises TrainingError for NaN."""
-        *each_lost, norm = self.numbers.read()
+        """What it gave; waits for it. Its norm is 0 where it was left out. Raises TrainingError for NaN."""
+        total, norm, _ = self._read()
+        return Learned(self.number, self.epoch, total, self.rate, norm if math.isfinite(norm) else 0.0, self.memory)
+
+    def left_out(self) -> str:
+        """Why it was left out, in a sentence; "" where it was not. Raises as `learned`."""
+        _, norm, scale = self._read()
+        if math.isfinite(norm):
+            return ""
+        return f"Step {self.number} was left out: its gradients overflowed float16 at a loss scale of {scale:,.0f}."
+
+    def _read(self) -> tuple[float, float, float]:
+        """Loss, norm and the loss's scale, 0 where it has none."""
+        *each_lost, norm, scale = [*self.numbers.read(), *([] if self.is_scaled else [0.0])]
         total = sum(each_lost)
-        if not (math.isfinite(total) and math.isfinite(norm)):
+        if not (math.isfinite(total) and (math.isfinite(norm) or scale >= 1)):  # below 1 the scale is not at fault
             names = ", ".join(map(str, self.pictures))
             raise TrainingError(
                 f"Step {self.number} ({names}) gave loss {total} and gradients of norm {norm}. Check these files; or "
                 "train again with a lower learning rate and another output, because this one resumes only with its own "
                 "recipe."
             )
-        return Learned(self.number, self.epoch, total, self.rate, norm, self.memory)
+        return total, norm, scale
 
 
 class Teller:
@@ -59,5 +72,7 @@ class Teller:
 
     def _tell(self, taken: Taken | None) -> None:
         if taken is not None:
+            if why := taken.left_out():
+                self.listen(Told(why))
             self.listen(taken.learned())
             self.listen(Step(1))

@@ -55,10 +55,10 @@ class Upscalers:
         Raises UnknownNameError where there is none of the name, CheckpointError or DetectorError for a file that
         cannot be read, HostError for one that changed since the run began.
         """
-        name = job.hires_upscaler
+        name = job.hires_upscaler or "None"
         if name in _RESAMPLED:
             return partial(_resampled, _RESAMPLED[name])
-        if name is None or name in _NO_FILE:
+        if name in _NO_FILE:
             return None
         path = self._find(name)
         if self._held is None or self._held[0] != path:

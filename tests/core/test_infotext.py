@@ -335,7 +335,7 @@ HELPED = {
     "ADetailer model: a.pt, ADetailer restore face: True": "let ADetailer's keys or `ohwx face` redraw faces",
     "Ultimate SD upscale tile_width: 512": "replay the picture that it enlarged",
     "SD upscale overlap: 64": "replay the picture that it enlarged",
-    "Final denoising strength: 0.5, Denoising curve: Lazy": "replay one loop as img2img with --init",
+    "Final denoising strength: 0.5, Denoising curve: Lazy": "replay one loop as img2img of the picture",
     "Tiled Diffusion: x, multidiffusion_enabled: True": "(Tiled Diffusion: the webui draws it",
     "Postprocess upscale by: 4": "take the keys out to get it as it was before",
     "Refine: True, Sampler sigma: karras, Operations: img2img": "(SD.Next: SD.Next draws it)",

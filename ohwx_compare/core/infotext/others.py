@@ -44,7 +44,7 @@ _HELP = tuple(
         (r"Ultimate SD upscale.*", "Ultimate SD upscale", "replay the picture that it enlarged, then enlarge it there"),
         (r"SD [Uu]pscale.*", "SD upscale", "replay the picture that it enlarged, then enlarge it in the webui"),
         (r"Final denoising strength|Denoising (?:curve|change factor)|Loopback", "Loopback",
-         "replay one loop as img2img with --init"),
+         "replay one loop as img2img of the picture that it began with"),
         (r"Decode .*|Randomness|Sigma Adjustment", "img2img alternative test", "the webui draws it"),
         (r"Postprocess .*", "the webui's Extras",
          "they came after the picture: take the keys out to get it as it was before"),

@@ -8,7 +8,7 @@ function part(name) {
   return import(loaded ?? `./ohwx_${name}.mjs`);
 }
 
-const NAMES = ["server", "words", "dom", "memory", "polling", "runs", "chart"];
+const NAMES = ["server", "words", "dom", "memory", "polling", "runs", "chart", "experiment"];
 const MORE = ["recipe", "pasted", "dataset", "plan", "recipe_fields", "recipe_form", "events", "samples", "training"];
 const [first, ...others] = await Promise.all([...NAMES, ...MORE].map(part));
 const server = /** @type {Server} */ (first);
@@ -51,8 +51,9 @@ function tab() {
     },
     compare: (request) => document.dispatchEvent(new CustomEvent("ohwx-draft", { detail: request })),
   });
+  const experiments = parts.experimentView(parts, server, { changed: () => poll() });
   const side = make("nav", { className: "ohwx-side", "aria-label": "Trainings" }, fresh, list.node);
-  const main = make("div", { className: "ohwx-main" }, place, view.node);
+  const main = make("div", { className: "ohwx-main" }, place, experiments.node, view.node);
   const top = make("div", { className: "ohwx-line ohwx-top" }, away);
   const node = make("div", { className: "ohwx-tab" }, top, make("div", { className: "ohwx-columns" }, side, main));
   /** @type {TrainingState | null} */
@@ -69,7 +70,7 @@ function tab() {
       setShown(away, true);
     },
     isSeen: () => document.visibilityState === "visible" && node.offsetParent !== null,
-    isBusy: () => Boolean(state?.runs.some((run) => run.state === "running")),
+    isBusy: () => experiments.isBusy() || Boolean(state?.runs.some((run) => run.state === "running")),
     pace: { busy: 2000, idle: 5000 },
   });
 
@@ -90,6 +91,7 @@ function tab() {
       view.show(run);
       await view.read();
     } else if (at) open(null);
+    await experiments.follow();
   }
 
   /** @param {Recipe} recipe */
@@ -117,6 +119,7 @@ function tab() {
     list.mark(at);
     fresh.setAttribute("aria-current", String(!at));
     setShown(place, !at);
+    setShown(experiments.node, !at);
     setShown(view.node, at);
     if (run) {
       view.show(run);

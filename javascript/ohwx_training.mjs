@@ -6,7 +6,7 @@
 /** @typedef {"pause" | "resume" | "save" | "stop" | "start"} Action */
 
 /** @type {Record<TrainingRunState, string>} */
-const STATES = {
+export const TRAINING_STATES = {
   starting: "starting",
   running: "training",
   paused: "paused",
@@ -38,7 +38,7 @@ const CHARTS = {
 export function trainingStanding(run, { seconds, joined }) {
   const step = run.steps && `step ${run.step} of ${run.steps}`;
   const left = run.state === "running" && run.seconds_left && `${seconds(run.seconds_left)} left`;
-  return joined([STATES[run.state] ?? run.state, step, left]);
+  return joined([TRAINING_STATES[run.state] ?? run.state, step, left]);
 }
 
 /** How far it is, for a bar. @param {Pick<TrainingRun, "step" | "steps">} run */

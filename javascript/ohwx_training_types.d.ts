@@ -98,6 +98,30 @@ export interface DatasetJob {
   found: DatasetFound | null;
 }
 
+/** POST ohwx/api/experiments/plan. */
+export interface ExperimentPlan {
+  name: string;
+  lines: string[];
+  problems: string[];
+}
+
+/** A row of GET ohwx/api/experiments. */
+export interface Experiment {
+  id: string;
+  state: TrainingRunState;
+  /** Which part it is at, in words; how many there are, and how far this one is. */
+  doing: string;
+  part: number;
+  parts: number;
+  step: number;
+  steps: number;
+  error: string | null;
+  said: string[];
+  answer: string | null;
+  comparisons: { name: string; page: string }[];
+  folder: string;
+}
+
 /** Kind of picture -> timestep -> mean loss. */
 export type Losses = Record<string, Record<string, number>>;
 

@@ -43,7 +43,8 @@ export type TrainingParts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_recipe_form.mjs") &
   typeof import("./ohwx_events.mjs") &
   typeof import("./ohwx_samples.mjs") &
-  typeof import("./ohwx_training.mjs");
+  typeof import("./ohwx_training.mjs") &
+  typeof import("./ohwx_experiment.mjs");
 
 export type Words = typeof import("./ohwx_words.mjs");
 export type Server = typeof import("./ohwx_server.mjs");

@@ -201,7 +201,9 @@ def _judged(study: "Study", out: Path, tools: "StudyTools") -> "Judgement":
     asked = study.judge or {}
     whole = {name: str(study.path(asked[name])) for name in ("photos", "held_out", "negatives") if asked.get(name)}
     folder = out / (asked.get("comparison") or next(iter(study.comparisons)))
-    request = judge_asked({**asked, **whole}, folder, study.path(study.recipe["base"]), tools.detectors, tools.device)
+    request = judge_asked(
+        {**asked, **whole}, folder, study.path(study.recipe["base"]), tools.detectors, tools.device, adopt=True
+    )
     found = judge_folder(request, tools.listen, tools.asked, tools.scorers)
     write_judgement(found, judgement_markdown(found))
     return found

@@ -78,10 +78,10 @@ def study_record(folder: Path, parts: int, listen: Listener) -> Iterator[StudyRe
         held = hold(folder)
     except BlockingIOError as error:
         raise ExperimentError(
-            f"Another experiment is at work in {folder}; wait for it, or choose another --out."
+            f"Another experiment is at work in {folder}; wait for it, or choose another folder."
         ) from error
     except OSError as error:
-        raise ExperimentError(f"{folder} cannot be used ({error.strerror or error}); choose another --out.") from error
+        raise ExperimentError(f"{folder} cannot be used ({error.strerror or error}); choose another folder.") from error
     with closing(held):
         if not is_awaited(folder):  # whoever awaits it cleared them, and may have asked since
             clear(folder)

@@ -28,6 +28,7 @@ from ohwx_compare.look.routes import PageAnswer, PageRequest
 from ohwx_compare.look.run_zip import packed_run
 
 ROOT = Path(__file__).parents[2]
+OF_TRAINING = ("ohwx/api/train", "ohwx/api/datasets", "ohwx/api/experiments")
 TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html", ".png": "image/png"}
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>webui</title>
 SCRIPTS<link rel="icon" href="data:,">
@@ -171,7 +172,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         if path == "":
             self.answer(page("theme" in query), ".html")
-        elif path.startswith(("ohwx/api/train", "ohwx/api/datasets")):
+        elif path.startswith(OF_TRAINING):
             self.answer(self.tab.training.get(path, query.get("after", ["0"])[0]))
         elif path == "ohwx/api/state":
             self.answer(self.tab.state())
@@ -217,7 +218,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.refused(path):
             return
         try:
-            training = path.startswith(("ohwx/api/train", "ohwx/api/datasets"))
+            training = path.startswith(OF_TRAINING)
             self.answer(self.tab.training.post(path, body) if training else self.tab.post(path, body))
         except OhwxError as error:
             self.answer({"error": str(error)}, status=400)

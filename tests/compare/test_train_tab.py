@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 import tab_server
 from conftest import NAMES, experiment_of, picture_of
-from train_server import FOUND, PLAN, learned
+from train_server import EXPERIMENT, FOUND, PLAN, learned
 
 from ohwx_compare.core.events import Missed, Paused
 from ohwx_compare.train.recipe.described import described_fields
@@ -286,3 +286,27 @@ def test_an_error_of_the_list_is_its_sentence(page, server):
     assert page.locator("#ohwx-train-away").inner_text() == "The folder of trainings <b>is gone</b>."
     server.faults.clear()
     page.wait_for_selector("#ohwx-train-away", state="hidden", timeout=10_000)
+
+
+def test_a_whole_experiment_is_planned_started_stopped_and_its_answer_found(page, server):
+    page.click("#ohwx-experiment > summary")
+    page.fill("#ohwx-experiment-text", '{"arms": {}}')
+    page.fill("#ohwx-experiment-name", "it ü")
+    page.click("#ohwx-experiment-plan")
+    page.wait_for_selector("#ohwx-experiment-lines li:text('train <b>: 9 steps')")
+    assert page.locator("#ohwx-experiment .ohwx-error").inner_text() == "The disk has 3 GB free."
+    page.click("#ohwx-experiment-start")
+    page.wait_for_selector("#ohwx-experiments:has-text('part 2 of 4 · training reg · 3 of 9')")
+    assert last(server, "ohwx/api/experiments") == {"text": '{"arms": {}}', "name": "it ü"}
+    page.click("#ohwx-experiments button:text('Stop')")
+    page.wait_for_selector("#ohwx-experiments:has-text('stopped')")
+    assert last(server, f"ohwx/api/experiments/{quote('it ü')}/stop") == {}
+    page.click("#ohwx-experiments button:text('Resume')")
+    page.wait_for_selector("#ohwx-experiments button:text('Stop')")
+    done = {"state": "done", "said": ["<b>It</b> is so."], "answer": "ohwx/experiments/it/run/judge.html"}
+    pages = [{"name": "run", "page": "ohwx/experiments/it/run/index.html"}]
+    server.training.experiments = [{**EXPERIMENT, **done, "comparisons": pages}]
+    page.wait_for_selector("#ohwx-experiments p:text('<b>It</b> is so.')")
+    links = page.locator("#ohwx-experiments a").all()
+    assert [link.get_attribute("href") for link in links] == [done["answer"], pages[0]["page"]]
+    assert page.locator("#ohwx-experiments button:visible").count() == 0

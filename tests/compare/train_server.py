@@ -39,6 +39,12 @@ FOUND = {
 }  # fmt: skip
 
 
+EXPERIMENT = {
+    "id": "it ü", "state": "running", "doing": "training reg", "part": 2, "parts": 4, "step": 3, "steps": 9,
+    "error": None, "said": [], "answer": None, "comparisons": [], "folder": "outputs/ohwx/experiments/it ü",
+}  # fmt: skip
+
+
 class Training:
     """What the server answers with; tests change it and read what was asked."""
 
@@ -46,10 +52,13 @@ class Training:
         self.folder, self.runs = folder, Trainings(folder)
         self.asked: list[tuple[str, dict]] = []
         self.plan, self.look = dict(PLAN), dict(LOOK)
+        self.experiments: list[dict] = []
 
     def get(self, path: str, after: str) -> dict:
         if path.startswith("ohwx/api/datasets"):
             return self.look
+        if path == "ohwx/api/experiments":
+            return {"experiments": self.experiments}
         if path == "ohwx/api/train":
             example = Recipe(base="-", train="-", output="-").to_dict()
             own = ("base", "train", "output", "preset")
@@ -69,6 +78,8 @@ class Training:
         if path.startswith("ohwx/api/datasets"):
             self.look |= {"state": "stopped" if path.endswith("stop") else "drawing"}
             return self.look
+        if path.startswith("ohwx/api/experiments"):
+            return self.experiment(path)
         if path == "ohwx/api/train/read":
             told = read_pasted(body["text"], body["without"])
             recipe = {name: value for name, value in told.recipe.to_dict().items() if name != "output"}
@@ -87,6 +98,13 @@ class Training:
         elif act != "start":
             controls.ask(self.folder / name, act)
         return self.runs.one(name)
+
+    def experiment(self, path: str) -> dict:
+        if path.endswith("/plan"):
+            return {"name": "it", "lines": ["train <b>: 9 steps"], "problems": ["The disk has 3 GB free."]}
+        state = "stopped" if path.endswith("/stop") else "running"
+        self.experiments = [{**EXPERIMENT, "state": state}]
+        return self.experiments[0]
 
     def begun(self, recipe: dict) -> dict:
         folder = folder_for(recipe, self.folder)

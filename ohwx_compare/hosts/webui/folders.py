@@ -23,6 +23,7 @@ __all__ = [
     "checkpoints_here",
     "detector_folders",
     "detector_names",
+    "experiments_folder",
     "listed_checkpoints",
     "require_shown",
     "runs_folder",
@@ -80,6 +81,11 @@ def runs_folder() -> Path:
 def trainings_folder() -> Path:
     """Where trainings are, each a folder with its checkpoints: below the webui's data path."""
     return Path(paths.data_path) / "outputs" / "ohwx" / "train"
+
+
+def experiments_folder() -> Path:
+    """Where whole experiments are, each a folder with its trainings and comparisons."""
+    return Path(paths.data_path) / "outputs" / "ohwx" / "experiments"
 
 
 def as_shown(text: str) -> str:

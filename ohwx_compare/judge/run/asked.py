@@ -11,12 +11,18 @@ __all__ = ["judge_asked"]
 
 
 def judge_asked(
-    asked: Mapping[str, str], comparison: Path, base: Path, detectors: Sequence[Path], device: str
+    asked: Mapping[str, str],
+    comparison: Path,
+    base: Path,
+    detectors: Sequence[Path],
+    device: str,
+    *,
+    adopt: bool,
 ) -> JudgeRequest:
     """The request to judge the folder `comparison`.
 
     asked: `photos`, `held_out`, `negatives`, whole paths or "", and `class_token`. base: the checkpoint that the
-    trainings began from; weights are looked for beside its folder.
+    trainings began from; weights are looked for beside its folder. adopt: as `JudgeRequest` has it.
     """
     photos, held_out, negatives = (
         Path(asked[name]) if asked.get(name) else None for name in ("photos", "held_out", "negatives")
@@ -30,5 +36,5 @@ def judge_asked(
         given=given,
         detectors=tuple(detectors),
         class_token=asked.get("class_token") or "",
-        adopt=True,
+        adopt=adopt,
     )

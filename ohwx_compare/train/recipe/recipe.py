@@ -22,7 +22,7 @@ from ohwx_compare.train.recipe.presets import OPTIMIZER_ARGS, PRESETS
 from ohwx_compare.train.recipe.typed import typed
 from ohwx_compare.words import did_you_mean, quoted
 
-__all__ = ["Recipe", "paths_from", "read_recipe", "write_recipe"]
+__all__ = ["Recipe", "paths_from", "paths_of", "read_recipe", "write_recipe"]
 
 _PAIRS = (
     ("epochs", "steps"),
@@ -91,6 +91,13 @@ def paths_from(folder: Path, data: Mapping[str, Any]) -> dict[str, Any]:
     for concept in concept_folders(said.get("concepts")):
         concept["folder"] = str(folder / Path(concept["folder"]).expanduser())
     return said
+
+
+def paths_of(data: Mapping[str, Any]) -> list[str]:
+    """All paths that a recipe's JSON object names."""
+    named = [(name, data.get(name)) for name in _PATHS]
+    own = [value for name, value in named if isinstance(value, str) and value and value not in _words(name)]
+    return [*own, *(concept["folder"] for concept in concept_folders(data.get("concepts")))]
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:

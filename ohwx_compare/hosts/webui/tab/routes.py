@@ -24,6 +24,7 @@ from ohwx_compare.files.json_file import json_text
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import as_shown
 from ohwx_compare.hosts.webui.hashes import sha256_of_file
+from ohwx_compare.hosts.webui.tab.experiment_routes import experiment_table
 from ohwx_compare.hosts.webui.tab.files import HEADERS, answer_file
 from ohwx_compare.hosts.webui.tab.http import Allowance, Handler, HttpRequest
 from ohwx_compare.hosts.webui.tab.login import Login, is_other_site, is_own_page
@@ -60,7 +61,7 @@ def add_routes(demo: Any, app: Any) -> None:
 
     login = Login(app, features.api_passwords())
     training = training_table(lambda: desk().draft({"texts": []})["request"])
-    for method, path, answer in (*_table(desk), _CHECKPOINT, *training):
+    for method, path, answer in (*_table(desk), _CHECKPOINT, *training, *experiment_table()):
         app.router.add_route(path, guarded(answer, login), methods=[method])
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from modules import paths
-from modules.call_queue import queue_lock
 
 from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files.gallery import is_possible
@@ -22,19 +21,18 @@ from ohwx_compare.hosts.webui.folders import (
     require_shown,
     trainings_folder,
 )
-from ohwx_compare.hosts.webui.generation import loading
 from ohwx_compare.hosts.webui.tab.dataset_jobs import DatasetJobs
 from ohwx_compare.hosts.webui.tab.http import Turn
+from ohwx_compare.hosts.webui.tab.room import make_room
 from ohwx_compare.hosts.webui.tab.toy import toy_training
 from ohwx_compare.train.outside import child, controls
-from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.outside.runs import Trainings, class_token_of, folder_for
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.concepts import concept_folders
 from ohwx_compare.train.recipe.described import described_fields
 from ohwx_compare.train.recipe.forms import read_pasted
 from ohwx_compare.train.recipe.presets import PRESETS
-from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.recipe.recipe import Recipe, paths_of
 from ohwx_compare.words import quoted
 
 __all__ = ["Training"]
@@ -170,16 +168,14 @@ class Training:
         return self._counted(Recipe.from_dict({**asked, "output": str(output)}), check)
 
     def _counted(self, recipe: Recipe, check: Callable[[], None]) -> TrainingPlan:
-        folders = (one["folder"] for one in concept_folders(recipe.concepts))
-        for place in (recipe.base, recipe.train, recipe.reg, *folders):
-            if place:
-                require_shown(Path(place))
+        for place in paths_of(recipe.to_dict()):
+            require_shown(Path(place))
         with self._planning.taken(check):
             return make_plan(recipe, check)
 
     def _start(self, plan: TrainingPlan) -> dict[str, Any]:
         plan.require_runnable()
-        _make_room(plan)
+        make_room(plan.memory.total)
         child.start(plan.recipe)
         return self._runs.one(Path(plan.recipe.output).name)
 
@@ -227,12 +223,3 @@ def _name_of(path: Path) -> str | None:
     """What the webui calls a checkpoint; None outside of its folders."""
     folders = (folder for folder in checkpoint_folders() if path.resolve().is_relative_to(folder))
     return next((path.resolve().relative_to(folder).as_posix() for folder in folders), None)
-
-
-def _make_room(plan: TrainingPlan) -> None:
-    """Unload the webui's model where the training would not fit beside it; the next picture loads it again."""
-    free = free_memory("cuda") if torch.cuda.is_available() else None
-    if free is None or free >= plan.memory.total:
-        return
-    with queue_lock:  # a picture that is being drawn is finished first
-        loading.unload()

@@ -1,6 +1,6 @@
 // Whole experiments: what one costs, its start, how far each is, and where its answer stands.
 
-/** @import { Experiment, ExperimentPlan, Server, TrainingParts } from "./ohwx_types" */
+/** @import { ExperimentPlan, Server, TrainingParts, WholeExperiment } from "./ohwx_types" */
 
 const HINT =
   "Trains every arm with every seed, compares the saves at equal exposures and judges, in a process of its own that " +
@@ -12,7 +12,7 @@ const WORKING = ["starting", "running"];
 /**
  * One line under an experiment's name.
  *
- * @param {Experiment} one
+ * @param {WholeExperiment} one
  * @param {Pick<TrainingParts, "TRAINING_STATES" | "joined">} parts
  */
 export function experimentStanding(one, { TRAINING_STATES, joined }) {
@@ -22,7 +22,7 @@ export function experimentStanding(one, { TRAINING_STATES, joined }) {
   return joined([`part ${one.part} of ${one.parts}`, one.doing, far]);
 }
 
-/** How far its part is, for a bar. @param {Experiment} one */
+/** How far its part is, for a bar. @param {WholeExperiment} one */
 const partDone = ({ step, steps }) => ({ percent: steps ? (100 * step) / steps : 0 });
 
 /** @param {string} name */
@@ -46,7 +46,7 @@ export function experimentView(parts, server, { changed }) {
   const { node: fault, say } = parts.errorLine();
   const lines = make("ul", { className: "ohwx-notes", id: "ohwx-experiment-lines" });
   const list = make("div", { id: "ohwx-experiments" });
-  const show = parts.keyed(list, (one) => one.id, (/** @type {Experiment} */ one) => row(parts, one, press));
+  const show = parts.keyed(list, (one) => one.id, (/** @type {WholeExperiment} */ one) => row(parts, one, press));
   const node = make(
     "details",
     { className: "ohwx-more", id: "ohwx-experiment", ontoggle: () => node.open && changed() },
@@ -104,7 +104,7 @@ export function experimentView(parts, server, { changed }) {
     async follow() {
       if (!node.open) return;
       const { experiments } = await server.get("api/experiments");
-      isBusy = experiments.some((/** @type {Experiment} */ one) => WORKING.includes(one.state));
+      isBusy = experiments.some((/** @type {WholeExperiment} */ one) => WORKING.includes(one.state));
       show(experiments);
     },
   };
@@ -112,7 +112,7 @@ export function experimentView(parts, server, { changed }) {
 
 /**
  * @param {TrainingParts} parts
- * @param {Experiment} first
+ * @param {WholeExperiment} first
  * @param {(id: string, act: "start" | "stop") => void} press
  */
 function row(parts, first, press) {
@@ -131,7 +131,7 @@ function row(parts, first, press) {
       bar.node,
       told,
     ),
-    /** @param {Experiment} now */
+    /** @param {WholeExperiment} now */
     show(now) {
       const isWorking = WORKING.includes(now.state);
       setText(words, experimentStanding(now, parts));
@@ -146,7 +146,7 @@ function row(parts, first, press) {
   };
 }
 
-/** What it found, and where that stands. @param {TrainingParts} parts @param {Experiment} one */
+/** What it found, and where that stands. @param {TrainingParts} parts @param {WholeExperiment} one */
 function found({ make }, { said, answer, comparisons, folder }) {
   const link = (/** @type {string} */ href, /** @type {string} */ words) =>
     make("a", { href, target: "_blank", rel: "noopener" }, words);

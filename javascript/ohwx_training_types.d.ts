@@ -106,7 +106,7 @@ export interface ExperimentPlan {
 }
 
 /** A row of GET ohwx/api/experiments. */
-export interface Experiment {
+export interface WholeExperiment {
   id: string;
   state: TrainingRunState;
   /** Which part it is at, in words; how many there are, and how far this one is. */

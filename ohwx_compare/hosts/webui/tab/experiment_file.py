@@ -27,7 +27,7 @@ def read_asked(text: str) -> tuple[str, dict[str, Any]]:
     """
     text = text.strip()
     if len(text) > _LONGEST:
-        raise ExperimentError(f"The experiment has {len(text):,} characters, expected at most {_LONGEST:,}.")
+        raise ExperimentError(f"The experiment is a text of over {_LONGEST:,} characters; paste a shorter one.")
     if text.startswith("{"):
         try:
             data, here, name = decode_json(text), Path(paths.data_path), "experiment"

@@ -3,7 +3,7 @@
 /** @import { ExperimentPlan, Server, TrainingParts, WholeExperiment } from "./ohwx_types" */
 
 const HINT =
-  "Trains every arm with every seed, compares the saves at equal exposures and judges, in a process of its own that " +
+  "Trains each recipe with each seed, compares the saves at equal exposures and judges, in a process of its own that " +
   "outlives the webui. Paste the file of an experiment, or the whole path of one on the webui's machine. Relative " +
   "paths in pasted text start at the webui's data folder, in a file at that file; a base may be named as in the list " +
   "of checkpoints.";

@@ -35,6 +35,7 @@ def given_by(p: processing.StableDiffusionProcessing) -> TabContext:
         known_styles=library,
         adetailer=lambda: tabs_of(adetailer_arguments(p.scripts, p.script_args)),
         has_comments=features.has_prompt_comments(),
+        is_before_schedules=features.schedules() is None,
         part=lambda part: _part_of(p, part),
     )
 

@@ -64,7 +64,7 @@ export function experimentView(parts, server, { changed }) {
   /** @param {() => Promise<void>} way */
   async function ask(way) {
     for (const one of [cost, start]) one.disabled = true;
-    parts.setText(standing, "Reading the pictures and counting…");
+    parts.setText(standing, "At work…");
     say("");
     try {
       await way();
@@ -90,7 +90,7 @@ export function experimentView(parts, server, { changed }) {
     changed();
   }
 
-  /** @param {string} id @param {"start" | "stop"} act */
+  /** @param {string} id @param {"start" | "stop" | "answer"} act */
   const press = (id, act) =>
     ask(async () => {
       await server.post(`${at(id)}/${act}`, {}, 600);
@@ -113,7 +113,7 @@ export function experimentView(parts, server, { changed }) {
 /**
  * @param {TrainingParts} parts
  * @param {WholeExperiment} first
- * @param {(id: string, act: "start" | "stop") => void} press
+ * @param {(id: string, act: "start" | "stop" | "answer") => void} press
  */
 function row(parts, first, press) {
   const { make, button, setShown, setText } = parts;
@@ -121,13 +121,14 @@ function row(parts, first, press) {
   const bar = parts.progress(parts, first.id);
   const stop = button("Stop", () => press(first.id, "stop"), { title: "End after the current step or pictures" });
   const resume = button("Resume", () => press(first.id, "start"));
+  const answer = button("The answer", () => press(first.id, "answer"), { title: "Make its page of what was measured" });
   const told = make("div", {});
   let shown = "";
   return {
     node: make(
       "section",
       { className: "ohwx-experiment", "aria-label": first.id },
-      make("div", { className: "ohwx-line" }, make("b", {}, first.id), words, stop, resume),
+      make("div", { className: "ohwx-line" }, make("b", {}, first.id), words, stop, resume, answer),
       bar.node,
       told,
     ),
@@ -139,6 +140,7 @@ function row(parts, first, press) {
       setShown(bar.node, isWorking);
       setShown(stop, isWorking);
       setShown(resume, !isWorking && now.state !== "done");
+      setShown(answer, now.judged && !now.answer);
       const next = JSON.stringify([now.said, now.answer, now.comparisons]);
       if (next !== shown) told.replaceChildren(...found(parts, now));
       shown = next;
@@ -151,7 +153,7 @@ function found({ make }, { said, answer, comparisons, folder }) {
   const link = (/** @type {string} */ href, /** @type {string} */ words) =>
     make("a", { href, target: "_blank", rel: "noopener" }, words);
   const pages = comparisons.map(({ name, page }) => link(page, name));
-  const links = [...(answer ? [link(answer, "The answer")] : []), ...pages];
+  const links = [...(answer ? [link(answer, "Open the answer")] : []), ...pages];
   return [
     ...said.map((sentence) => make("p", {}, sentence)),
     make("div", { className: "ohwx-line" }, ...links, make("span", { className: "ohwx-grey" }, `in ${folder}`)),

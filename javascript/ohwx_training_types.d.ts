@@ -117,6 +117,8 @@ export interface WholeExperiment {
   steps: number;
   error: string | null;
   said: string[];
+  /** The comparison that was judged, and the page of that, once it is made. */
+  judged: string | null;
   answer: string | null;
   comparisons: { name: string; page: string }[];
   folder: string;

@@ -303,10 +303,12 @@ def test_a_whole_experiment_is_planned_started_stopped_and_its_answer_found(page
     assert last(server, f"ohwx/api/experiments/{quote('it ü')}/stop") == {}
     page.click("#ohwx-experiments button:text('Resume')")
     page.wait_for_selector("#ohwx-experiments button:text('Stop')")
-    done = {"state": "done", "said": ["<b>It</b> is so."], "answer": "ohwx/experiments/it/run/judge.html"}
+    done = {"state": "done", "said": ["<b>It</b> is so."], "judged": "run"}
     pages = [{"name": "run", "page": "ohwx/experiments/it/run/index.html"}]
     server.training.experiments = [{**EXPERIMENT, **done, "comparisons": pages}]
     page.wait_for_selector("#ohwx-experiments p:text('<b>It</b> is so.')")
+    page.click("#ohwx-experiments button:text('The answer')")
+    page.wait_for_selector("#ohwx-experiments a:text('Open the answer')")
     links = page.locator("#ohwx-experiments a").all()
-    assert [link.get_attribute("href") for link in links] == [done["answer"], pages[0]["page"]]
+    assert [link.get_attribute("href") for link in links] == ["ohwx/experiments/it/run/judge.html", pages[0]["page"]]
     assert page.locator("#ohwx-experiments button:visible").count() == 0

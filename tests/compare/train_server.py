@@ -41,7 +41,8 @@ FOUND = {
 
 EXPERIMENT = {
     "id": "it ü", "state": "running", "doing": "training reg", "part": 2, "parts": 4, "step": 3, "steps": 9,
-    "error": None, "said": [], "answer": None, "comparisons": [], "folder": "outputs/ohwx/experiments/it ü",
+    "error": None, "said": [], "judged": None, "answer": None, "comparisons": [],
+    "folder": "outputs/ohwx/experiments/it ü",
 }  # fmt: skip
 
 
@@ -102,6 +103,9 @@ class Training:
     def experiment(self, path: str) -> dict:
         if path.endswith("/plan"):
             return {"name": "it", "lines": ["train <b>: 9 steps"], "problems": ["The disk has 3 GB free."]}
+        if path.endswith("/answer"):
+            self.experiments[0] |= {"answer": "ohwx/experiments/it/run/judge.html"}
+            return self.experiments[0]
         state = "stopped" if path.endswith("/stop") else "running"
         self.experiments = [{**EXPERIMENT, "state": state}]
         return self.experiments[0]

@@ -199,12 +199,15 @@ def test_the_answers_page_is_made_of_what_was_measured(page, webui, tmp_path, mo
     (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
     (folder / "run" / "judge.html").write_text("<script>hurt()</script>", encoding="utf-8")
     told = page.get(f"{API}/it").json()
-    assert (told["said"], told["answer"]) == (["It is so."], "ohwx/experiments/it/run/judge.html")
-    early = page.get(f"/{told['answer']}")
+    assert (told["said"], told["judged"], told["answer"]) == (["It is so."], "run", None)
+    at = "ohwx/experiments/it/run/judge.html"
+    assert "press The answer" in page.get(f"/{at}").json()["error"]
+    early = page.post(f"{API}/it/answer")
     assert (early.status_code, "press Resume" in early.json()["error"]) == (404, True)
     judge_folder(judge_asked(judge, folder / "run", base, (), "cpu", adopt=True))
     before = (folder / "run" / "run.sqlite").read_bytes()
-    shown = page.get(f"/{told['answer']}").text
+    assert page.post(f"{API}/it/answer").json()["answer"] == page.get(f"{API}/it").json()["answer"] == at
+    shown = page.get(f"/{at}").text
     assert "<h1>After 60 exposures, against 30 exposures: more likeness" in shown
     assert "hurt()" not in shown
     assert (folder / "run" / "run.sqlite").read_bytes() == before

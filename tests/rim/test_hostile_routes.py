@@ -333,4 +333,5 @@ def test_looking_is_cheap_and_working_is_a_post(site):
         "/ohwx/api/train", "/ohwx/api/train/runs/{run}", "/ohwx/train/{run}/samples/{path:path}",
         "/ohwx/api/judge", "/ohwx/api/runs/{run}/judge", "/ohwx/api/runs/{run}/zip", "/ohwx/api/checkpoints/{name:path}",
         "/ohwx/api/datasets/{job}", "/ohwx/datasets/{job}/{path:path}",
+        "/ohwx/api/experiments", "/ohwx/api/experiments/{name}", "/ohwx/experiments/{experiment}/{run}/{path:path}",
     }  # fmt: skip

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +17,6 @@ from ohwx_compare.errors import ExperimentError, Interrupted, NotHereError
 from ohwx_compare.files.atomic import is_plain_file, write_text
 from ohwx_compare.files.inner import inside
 from ohwx_compare.files.json_file import json_text, parse_json, read_object
-from ohwx_compare.files.ledger.access import ledger_state
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, detector_folders, experiments_folder
@@ -43,6 +41,7 @@ class ExperimentJobs:
 
     def __init__(self) -> None:
         self._planning, self._judging = Turn(), Turn()
+        self._answers: dict[str, tuple[str, str]] = {}  # of an experiment: the comparison and its page, the last one
         self.pages = RunPages(_comparison, lambda: next(iter(checkpoint_folders()), None))
 
     def all(self) -> dict[str, Any]:
@@ -51,12 +50,12 @@ class ExperimentJobs:
             names = [path.name for path in experiments_folder().iterdir()]
         except OSError:  # none yet
             names = []
-        told = [_told(_folder(name)) for name in names if _is_experiment(name)]
+        told = [self._told(_folder(name)) for name in names if _is_experiment(name)]
         return {"experiments": sorted(told, key=lambda one: one["started"], reverse=True)}
 
     def one(self, name: str) -> dict[str, Any]:
         """An experiment: how far it is; at the end what it found and where. Raises NotHereError."""
-        return _told(_folder(name))
+        return self._told(_folder(name))
 
     def plan(self, text: str, name: str, check: Callable[[], None]) -> dict[str, Any]:
         """What `ohwx experiment --plan` says: `{"name", "lines", "problems"}`; name: of its folder.
@@ -83,7 +82,7 @@ class ExperimentJobs:
             controls.ask(folder, "stop")
         except OSError as error:
             raise ExperimentError(f"{name} cannot be asked: {error.strerror or error}.") from error
-        return _told(folder)
+        return self._told(folder)
 
     def page(self, method: str, ask: HttpRequest) -> Any:
         """What the page of a comparison gets. Raises NotHereError and what the route raises."""
@@ -91,14 +90,30 @@ class ExperimentJobs:
         path = {"run": f"{name}/{run}", "path": ask.path["path"]}
         return self.pages.answer(method, HttpRequest(path, ask.query, ask.headers, ask.body, ask.check))
 
-    def answer(self, name: str, run: str) -> str:
-        """The page of what a comparison says, by what was measured. Raises NotHereError, OhwxError."""
-        folder, comparison = _folder(name), _comparison(f"{name}/{run}")
-        data = with_whole_paths(read_object(folder / _FILE), folder)
+    def answer(self, name: str) -> dict[str, Any]:
+        """Make the page of its answer, by what was measured; see `one`. Raises NotHereError, OhwxError."""
+        folder = _folder(name)
+        run = self._told(folder)["judged"]
+        if not run:
+            raise NotHereError(f"{name} has no answer yet; press Resume.")
+        data, comparison = with_whole_paths(read_object(folder / _FILE), folder), _comparison(f"{name}/{run}")
         with self._judging.taken(lambda: None), read_as_found(comparison):
-            return _page(
-                json_text(data.get("judge") or {}), comparison, data["recipe"]["base"], ledger_state(comparison)
-            )
+            page = _page(data.get("judge") or {}, comparison, Path(data["recipe"]["base"]))
+        self._answers = {folder.name: (run, page)}
+        return self._told(folder)
+
+    def report(self, name: str, run: str) -> str:
+        """The page as it was made here: a folder's own files are never served. Raises NotHereError."""
+        made, page = self._answers.get(name, ("", ""))
+        if made != run or not page:
+            raise NotHereError(f"The page of {name}'s answer was not made since the webui started; press The answer.")
+        return page
+
+    def _told(self, folder: Path) -> dict[str, Any]:
+        told = _told(folder)
+        made = self._answers.get(folder.name, ("", ""))[0]
+        at = f"ohwx/experiments/{quote(folder.name, safe='')}/{quote(made, safe='')}/judge.html"
+        return {**told, "answer": at if made and made == told["judged"] else None}
 
     def _start(self, folder: Path, data: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
         if child.look(folder)["status"] in ("starting", "running"):
@@ -109,7 +124,7 @@ class ExperimentJobs:
         make_room(max(plan["memory_bytes"]["total"] for plan in told["trainings"].values()))
         file = folder / _FILE
         child.begin(folder, _command(file, folder), lambda: write_text(file, json_text(data, indent=2) + "\n"))
-        return _told(folder)
+        return self._told(folder)
 
     def _plan(self, folder: Path, data: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
         with self._planning.taken(check), tempfile.TemporaryDirectory() as place:
@@ -180,7 +195,7 @@ def _told(folder: Path) -> dict[str, Any]:
         **{name: now.get(name, 0) for name in ("part", "parts", "step", "steps", "started")},
         "error": now.get("error") and on_one_line(now["error"])[:_SENTENCE],
         "said": said if is_whole else [],
-        "answer": f"{at}/{quote(judged, safe='')}/judge.html" if judged else None,
+        "judged": judged,
         "comparisons": [{"name": name, "page": f"{at}/{quote(name, safe='')}/index.html"} for name in there],
         "folder": f"outputs/ohwx/experiments/{folder.name}",
     }
@@ -216,15 +231,14 @@ def _output(command: list[str], check: Callable[[], None]) -> tuple[str, str]:
                     raise
 
 
-@lru_cache(maxsize=1)
-def _page(judge: str, comparison: Path, base: str, state: object) -> str:
-    """state: of the ledger; what it lacks is not measured here."""
+def _page(judge: Mapping[str, str], comparison: Path, base: Path) -> str:
+    """The answer's page; what the ledger lacks is not measured here."""
     from ohwx_compare.judge.run.asked import judge_asked
     from ohwx_compare.judge.run.judging import judge_folder
     from ohwx_compare.look.report.page import render_judgement
 
     detectors = [place for place in detector_folders() if place.is_dir()]
-    request = judge_asked(parse_json(judge), comparison, Path(base), detectors, "cpu", adopt=False)
+    request = judge_asked(judge, comparison, base, detectors, "cpu", adopt=False)
     try:
         return render_judgement(judge_folder(request, is_stopping=lambda: True))
     except Interrupted as error:

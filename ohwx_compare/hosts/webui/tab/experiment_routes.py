@@ -31,7 +31,7 @@ def experiment_table() -> list[tuple[str, str, Handler]]:
     def page(ask: HttpRequest) -> Any:
         if ask.path["path"] != _ANSWER:
             return jobs().page("GET", ask)
-        text = as_shown(jobs().answer(ask.path["experiment"], ask.path["run"]))
+        text = as_shown(jobs().report(ask.path["experiment"], ask.path["run"]))
         return Response(
             text.encode("utf-8", "replace"), headers={**HEADERS, "Content-Type": "text/html; charset=utf-8"}
         )
@@ -44,6 +44,7 @@ def experiment_table() -> list[tuple[str, str, Handler]]:
         ("GET", one, lambda ask: jobs().one(ask.path["name"])),
         ("POST", f"{one}/start", lambda ask: jobs().resume(ask.path["name"], ask.check)),
         ("POST", f"{one}/stop", lambda ask: jobs().stop(ask.path["name"])),
+        ("POST", f"{one}/answer", lambda ask: jobs().answer(ask.path["name"])),
         ("GET", pages, page),
         ("POST", pages, lambda ask: jobs().page("POST", ask)),
     ]

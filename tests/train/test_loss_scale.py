@@ -167,6 +167,15 @@ def test_a_lora_in_float16_never_holds_its_base_in_float32(small, monkeypatch):
     assert {setup.stepper.kept(name).dtype for name in setup.stepper.weights} == {torch.float32}
 
 
+def test_no_other_precision_branches_from_it(small, tmp_path):
+    """Both hold a float32 master; what the loss is scaled by has no place there."""
+    values = {**small, "epochs": None, "steps": 1, "state_at_end": True, "save_every_epochs": None}
+    trained({**values, "precision": "fp32-master"}, output=str(tmp_path / "before"))
+    values |= {"precision": "fp16", "steps": 2, "from_state": str(tmp_path / "before")}
+    with pytest.raises(TrainingError, match=r"holds BF16.* and this recipe needs F16.*precision of that run"):
+        trained(values)
+
+
 def test_nan_at_any_scale_ends_the_run(half, monkeypatch):
     monkeypatch.setattr(loss_scale, "FIRST", 0.5)
     monkeypatch.setattr(loop, "losses", lambda unet, *others: next(unet.parameters()).float().sum().view(1) * 1e9)

@@ -11,7 +11,7 @@ from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.plan.plan import TrainingPlan
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.train.run.identity import FREE, OF_LENGTH, RunIdentity, fingerprint
-from ohwx_compare.train.run.state import newest, read_state
+from ohwx_compare.train.run.state import NAMES, newest, read_state
 from ohwx_compare.words import counted
 
 __all__ = ["explain_longer", "found_state", "take_over"]
@@ -62,8 +62,9 @@ def _require_same(header: Header, setup: Setup) -> None:
     if trained != set(setup.stepper.weights):
         raise TrainingError(f"{header.path} trains other parts of the model; take the same rates' fields as there.")
     for name, weight in setup.stepper.weights.items():
-        kinds = {*setup.stepper.kinds(name), "weight"}
+        kinds = {*setup.stepper.kinds(name), "weight", NAMES[weight.dtype]}
         held = {kind for kind, _, rest in (n.partition("/") for n in header.tensors) if rest == name and kind != "ema"}
+        held.add(header.tensors[f"weight/{name}"].dtype)
         if held != kinds or header.tensors[f"weight/{name}"].shape != tuple(weight.shape):
             raise TrainingError(
                 f"{header.path} holds {', '.join(sorted(held))} of a weight and this recipe needs "

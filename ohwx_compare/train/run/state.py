@@ -22,7 +22,7 @@ from ohwx_compare.train.plan.saves import states_kept
 from ohwx_compare.train.run.identity import RunIdentity
 
 __all__ = [
-    "StateWriter", "forget", "newest", "read_state", "setup_state_bytes", "state_metadata",
+    "NAMES", "StateWriter", "forget", "newest", "read_state", "setup_state_bytes", "state_metadata",
     "usable_state",
 ]  # fmt: skip
 

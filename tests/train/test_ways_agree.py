@@ -37,6 +37,7 @@ def can_compile() -> bool:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler of torch
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # it asks for the gradient of an activation
 def test_fused_unfused_alone_and_compiled_agree(small, tmp_path, monkeypatch):
     weights, losses = run(small, tmp_path / "fused")
     ways = {"unfused": run(small, tmp_path / "unfused", fused=False)}

@@ -3,8 +3,8 @@
 /** @import { Recipe, Server, TrainingParts } from "./ohwx_types" */
 
 const HINT =
-  "Settings that kohya_ss saved (JSON), arguments of sd-scripts (TOML), a command line that starts sdxl_train.py, " +
-  "or a recipe of ohwx train.";
+  "Settings that kohya_ss or OneTrainer saved (JSON), arguments of sd-scripts (TOML), a command line that starts " +
+  "sdxl_train.py, or a recipe of ohwx train.";
 
 /**
  * @param {TrainingParts} parts

@@ -1,44 +1,38 @@
-// A recipe as JSON, and as the fields of a form: what has no field of its own stands in `rest`.
+// A recipe as JSON, and as what the inputs of a form hold: one for each field that the server describes.
 
-/** @import { Presets, Recipe, RecipeFields, RecipeValue } from "./ohwx_types" */
-
-/** Fields of the form under their names in a recipe. */
-const OWN = [
-  "preset",
-  "base",
-  "train",
-  "reg",
-  "name",
-  "resolution",
-  "sample_prompts",
-  "lr_unet",
-  "lr_te1",
-  "lr_te2",
-  "epochs",
-  "repeats",
-  "batch",
-  "save_every_epochs",
-  "save_every_steps",
-];
+/** @import { Presets, Recipe, RecipeField, RecipeFields, RecipeValue } from "./ohwx_types" */
 
 /** Defaults under the values of a preset. @param {Presets} presets @param {RecipeValue | undefined} preset */
-const valuesOf = (presets, preset) => ({ ...presets.defaults, ...presets.values[String(preset)] });
+export const valuesOf = (presets, preset) => ({ ...presets.defaults, ...presets.values[String(preset)] });
 
 /** @param {unknown} a @param {unknown} b */
 const isSame = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
+/** @param {RecipeField} field @param {RecipeValue | undefined} value */
+function shown({ kind }, value) {
+  if (kind === "switch") return Boolean(value);
+  if (kind === "whole" || kind === "number") return value ?? null;
+  if (value === null || value === undefined) return "";
+  if (Array.isArray(value) && kind !== "json") return value.join(kind === "lines" ? "\n" : ", ");
+  if (kind === "json") return isSame(value, []) ? "" : JSON.stringify(value);
+  return String(value);
+}
+
 /** What a form edits. @param {Recipe} recipe @param {Presets} presets @returns {RecipeFields} */
 export function asFields(recipe, presets) {
-  const known = valuesOf(presets, recipe.preset);
   /** @type {Recipe} */
-  const filled = { ...known, ...recipe };
-  const own = /** @type {RecipeFields} */ (Object.fromEntries(OWN.map((name) => [name, filled[name] ?? null])));
-  const others = Object.entries(recipe).filter(([name, value]) => !OWN.includes(name) && !isSame(value, known[name]));
+  const filled = { ...valuesOf(presets, recipe.preset), ...recipe };
   const side = /** @type {number | [number, number]} */ (filled.resolution);
   const [width, height] = typeof side === "number" ? [side, side] : side;
-  const prompts = /** @type {string[]} */ (filled.sample_prompts ?? []);
-  const rest = others.length ? JSON.stringify(Object.fromEntries(others), null, 1) : "";
-  return { ...own, width, height, sample_prompts: prompts.join("\n"), rest };
+  const names = presets.fields.map((field) => field.name);
+  const rest = Object.fromEntries(Object.entries(recipe).filter(([name]) => !names.includes(name)));
+  const own = presets.fields.filter(({ kind }) => kind !== "size");
+  return /** @type {RecipeFields} */ ({
+    ...Object.fromEntries(own.map((field) => [field.name, shown(field, filled[field.name])])),
+    width,
+    height,
+    rest,
+  });
 }
 
 /**
@@ -46,31 +40,53 @@ export function asFields(recipe, presets) {
  *
  * @param {RecipeFields} form
  * @param {Presets} presets
- * @param {{ lines: (text: string) => string[] }} words
  * @returns {Recipe}
  */
-export function asRecipe({ width, height, rest, sample_prompts: prompts, ...own }, presets, { lines }) {
-  const more = parsed(rest);
-  const known = valuesOf(presets, own.preset);
-  /** @type {Recipe} */
-  const said = { ...own, resolution: [width, height], sample_prompts: lines(prompts) };
-  const wanted = Object.entries(said).filter(
-    ([name, value]) => name === "preset" || (value !== "" && !isSame(value, known[name] ?? null)),
-  );
-  return { ...Object.fromEntries(wanted), ...more };
+export function asRecipe(form, presets) {
+  const known = valuesOf(presets, form.preset);
+  const said = presets.fields.map((field) => /** @type {const} */ ([field.name, valueIn(form, field)]));
+  const wanted = said.filter(([name, value]) => name === "preset" || !isSame(value, known[name] ?? null));
+  return { ...Object.fromEntries(wanted), ...form.rest };
 }
 
-/** @param {string} rest @returns {Recipe} */
-function parsed(rest) {
-  if (!rest.trim()) return {};
-  let value;
-  try {
-    value = JSON.parse(rest);
-  } catch (error) {
-    throw new Error(`"Other settings" is not valid JSON: ${/** @type {Error} */ (error).message}`);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Error('"Other settings" must be a JSON object, such as {"seed": 1}.');
-  }
+/**
+ * Nothing entered is null where that may be, else the default.
+ *
+ * @param {RecipeFields} form
+ * @param {RecipeField} field
+ */
+function valueIn(form, field) {
+  const { name, kind, nullable, choices } = field;
+  if (kind === "size") return [form.width, form.height];
+  const value = form[name] ?? null;
+  if (value === null || value === "") return nullable ? null : field.default;
+  const text = String(value);
+  if (kind === "choice") return choices?.find((one) => String(one ?? "") === text) ?? text;
+  if (kind === "json") return parsed(name, text);
+  if (kind === "lines") return parts(text, "\n");
+  if (kind === "texts") return parts(text, ",");
+  return kind === "numbers" ? parts(text, ",").map((one) => figure(name, one)) : value;
+}
+
+/** @param {string} text @param {string} between */
+const parts = (text, between) =>
+  text
+    .split(between)
+    .map((one) => one.trim())
+    .filter(Boolean);
+
+/** @param {string} name @param {string} text */
+function figure(name, text) {
+  const value = Number(text);
+  if (Number.isNaN(value)) throw new Error(`"${name}" must be numbers between commas, got "${text}".`);
   return value;
+}
+
+/** @param {string} name @param {string} text @returns {RecipeValue} */
+function parsed(name, text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`"${name}" is not valid JSON: ${/** @type {Error} */ (error).message}`);
+  }
 }

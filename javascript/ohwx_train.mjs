@@ -9,7 +9,7 @@ function part(name) {
 }
 
 const NAMES = ["server", "words", "dom", "memory", "polling", "runs", "chart"];
-const MORE = ["recipe", "pasted", "plan", "recipe_form", "events", "samples", "training"];
+const MORE = ["recipe", "pasted", "dataset", "plan", "recipe_fields", "recipe_form", "events", "samples", "training"];
 const [first, ...others] = await Promise.all([...NAMES, ...MORE].map(part));
 const server = /** @type {Server} */ (first);
 const parts = /** @type {TrainingParts} */ (Object.assign({}, ...others));

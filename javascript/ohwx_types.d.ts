@@ -38,6 +38,8 @@ export type TrainingParts = typeof import("./ohwx_words.mjs") &
   typeof import("./ohwx_recipe.mjs") &
   typeof import("./ohwx_plan.mjs") &
   typeof import("./ohwx_pasted.mjs") &
+  typeof import("./ohwx_dataset.mjs") &
+  typeof import("./ohwx_recipe_fields.mjs") &
   typeof import("./ohwx_recipe_form.mjs") &
   typeof import("./ohwx_events.mjs") &
   typeof import("./ohwx_samples.mjs") &
@@ -283,118 +285,4 @@ export interface Sent {
   infotext: string;
 }
 
-// ---- a training
-
-export type RecipeValue = string | number | boolean | null | readonly unknown[] | Record<string, unknown>;
-export type Recipe = Record<string, RecipeValue>;
-
-/** What a recipe is filled up with: defaults, and over them the values of each preset. */
-export interface Presets {
-  defaults: Recipe;
-  values: Record<string, Recipe>;
-}
-
-/** What the recipe form edits; `rest` is the JSON of what has no field of its own. */
-export interface RecipeFields {
-  preset: RecipeValue;
-  base: RecipeValue;
-  train: RecipeValue;
-  reg: RecipeValue;
-  name: RecipeValue;
-  width: number | null;
-  height: number | null;
-  sample_prompts: string;
-  rest: string;
-  [field: string]: RecipeValue;
-}
-
-export interface Save {
-  name: string;
-  step: number;
-  exposures: number;
-}
-
-export interface Plan {
-  steps: number;
-  images: { train: number; reg: number };
-  saves: Save[];
-  disk_bytes: number;
-  memory_bytes: { total: number };
-  seconds?: number | null;
-  skipped: string[];
-  notes: string[];
-  problems: string[];
-}
-
-export type TrainingRunState = "starting" | "running" | "paused" | "stopped" | "done" | "failed" | "killed";
-
-export interface TrainingRun {
-  id: string;
-  state: TrainingRunState;
-  step: number;
-  steps: number;
-  seconds_left: number | null;
-  error: string | null;
-  checkpoints: Save[];
-  recipe: Recipe;
-}
-
-/** GET ohwx/api/train. */
-export interface TrainingState extends Presets {
-  words: Record<string, string>;
-  meanings: Record<string, string>;
-  checkpoints: string[];
-  toy: { base: string; train: string } | null;
-  note: string | null;
-  runs: TrainingRun[];
-}
-
-/** Kind of picture -> timestep -> mean loss. */
-export type Losses = Record<string, Record<string, number>>;
-
-export interface Learned {
-  event: "Learned";
-  step: number;
-  loss: number;
-  rate: number;
-  norm: number;
-  memory?: number | null;
-}
-
-export interface Sampled {
-  event: "Sampled";
-  step: number;
-  exposures: number;
-  path: string;
-  prompt: string;
-  seed: number;
-}
-
-export interface Validated {
-  event: "Validated";
-  step: number;
-  losses: Losses;
-}
-
-export interface Missed {
-  event: "Missed";
-  step: number;
-  what: string;
-  error: string;
-}
-
-export interface Other {
-  event: "Started" | "Entered" | "Saved" | "Skipped" | "Failed" | "Image" | "Paused";
-}
-
-/** A line of a training's events.jsonl: core/events.py. */
-export type TrainingEvent = Learned | Sampled | Validated | Missed | Other;
-
-export type Point = readonly [x: number, y: number];
-
-export interface Series {
-  name: string;
-  points: readonly Point[];
-  /** Drawn thin and without a key. */
-  faint?: boolean;
-}
+export * from "./ohwx_training_types";

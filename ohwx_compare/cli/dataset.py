@@ -3,7 +3,8 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--resolution", metavar="PX", type=int, default=1024, help="of the training (default: 1024)")
     parser.add_argument("--no-upscale", action="store_true", help="buckets as of bucket_no_upscale")
+    parser.add_argument("--recipe", metavar="FILE", type=Path, help="take size and buckets from this recipe instead")
     parser.add_argument("--detector", metavar="NAME", help="see `ohwx sort`")
     parser.add_argument(
         "--detectors", metavar="DIR", type=Path, action="append", default=[], help="folder of detectors; repeatable"
@@ -68,36 +70,64 @@ class _Faces:
 
 def run(options: argparse.Namespace) -> int:
     """Look, report, crop. The status is 1 where a picture could not be read."""
-    from ohwx_compare.core.buckets import Buckets
     from ohwx_compare.doctor.examine import examined, set_pictures
     from ohwx_compare.doctor.findings import findings_of, placed
 
-    require_device(options.device)
     report = options.report or options.folder.with_name(f"{options.folder.absolute().name}-report")
     require_folder(report, "--report")
     _require_apart(options.folder, {"--report": report, "--crops": options.crops})
-    places = set_pictures(options.folder)
-    looked = 0
+    places, buckets = set_pictures(options.folder), _buckets(options)
+    require_device(options.device)  # loads torch
+    every: list[tuple[SetPicture, PictureFacts, PictureFindings]] = []
+    with _held(report):
+        faces = _Faces(_detector(options))
+        for place, facts in examined(places, report, faces):
+            every.append((place, facts, findings_of(facts, None if facts.error else placed(buckets, facts.size))))
+            if options.crops and not facts.error:
+                _crop(place, facts, options.crops)
+            _tell(len(every), len(places))
+        answer = {"detector": faces.name, **_report(every)}
+        _write(report, every, answer, buckets)
+    print_json(answer) if options.json else _say(answer, report, len(every))
+    return 1 if answer["problems"].get("unread") else 0
 
-    def seen() -> None:
-        nonlocal looked
-        looked += 1
-        if looked % 50 == 0:
-            print(f"{looked} of {counted(len(places), 'picture')} looked at", file=sys.stderr, flush=True)
+
+def _tell(looked: int, total: int) -> None:
+    """About twenty lines a set, which the webui's tab reads too."""
+    if looked % max(1, total // 20) == 0 or looked == total:
+        print(f"{looked} of {counted(total, 'picture')} looked at", file=sys.stderr, flush=True)
+
+
+def _buckets(options: argparse.Namespace) -> "Buckets":
+    """Those of the recipe's concept of this folder, else of its first one; without a recipe, as the flags say."""
+    from ohwx_compare.core.buckets import Buckets
 
     side = options.resolution
     if not 64 <= side <= 4096:
         raise ExperimentError(f"--resolution is {side}, expected 64 to 4096 px.")
-    buckets = Buckets(resolution=(side, side), no_upscale=options.no_upscale)
-    every: list[tuple[SetPicture, PictureFacts, PictureFindings]] = []
-    for place, facts in examined(places, report, _Faces(_detector(options)), seen):
-        every.append((place, facts, findings_of(facts, None if facts.error else placed(buckets, facts.size))))
-        if options.crops and not facts.error:
-            _crop(place, facts, options.crops)
-    answer = _report(every)
-    _write(report, every, answer, buckets)
-    print_json(answer) if options.json else _say(answer, report, len(every))
-    return 1 if answer["problems"].get("unread") else 0
+    if not options.recipe:
+        return Buckets(resolution=(side, side), no_upscale=options.no_upscale)
+    from ohwx_compare.train.plan.reading import buckets_of
+    from ohwx_compare.train.recipe.concepts import concepts_of
+    from ohwx_compare.train.recipe.recipe import read_recipe
+
+    concepts = concepts_of(read_recipe(options.recipe))
+    wanted = options.folder.absolute()
+    return buckets_of(next((one for one in concepts if one.folder and Path(one.folder) == wanted), concepts[0]))
+
+
+@contextmanager
+def _held(report: Path) -> Iterator[None]:
+    """One look writes into a report's folder at a time."""
+    from ohwx_compare.files.lock import hold
+
+    report.mkdir(parents=True, exist_ok=True)
+    try:
+        held = hold(report)
+    except BlockingIOError as error:
+        raise ExperimentError(f"Another `ohwx dataset` writes into {report}; wait for it, or stop it.") from error
+    with held:
+        yield
 
 
 def _detector(options: argparse.Namespace) -> "Detector":
@@ -155,7 +185,7 @@ def _write(
     answer: dict[str, Any],
     buckets: "Buckets",
 ) -> None:
-    from ohwx_compare.doctor.contact import write_contact_sheet
+    from ohwx_compare.doctor.contact import sheet_name, write_contact_sheet
     from ohwx_compare.doctor.findings import kept_window, placed
     from ohwx_compare.files.atomic import write_text
 
@@ -167,7 +197,7 @@ def _write(
     for old in report.glob("*.jpg"):
         old.unlink()
     for name, places in answer["problems"].items():
-        write_contact_sheet(report / f"{name.replace(' ', '-')}.jpg", map(shown, places))
+        write_contact_sheet(report / sheet_name(name), map(shown, places))
     write_text(report / "report.json", json_text(answer) + "\n")
 
 

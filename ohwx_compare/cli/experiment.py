@@ -184,7 +184,7 @@ def _own(folder: Path) -> list[Path]:
 def _judged(study: "Study", out: Path, tools: "StudyTools") -> "Judgement":
     """The judgement of the comparison that the file names, with its report."""
     from ohwx_compare.judge.run.judging import JudgeRequest, judge_folder
-    from ohwx_compare.judge.run.measures import Given
+    from ohwx_compare.judge.run.measures import Given, folders_given
     from ohwx_compare.judge.weights import weights_folders
     from ohwx_compare.look.report.markdown import judgement_markdown
     from ohwx_compare.look.report.page import write_judgement
@@ -195,7 +195,7 @@ def _judged(study: "Study", out: Path, tools: "StudyTools") -> "Judgement":
     )
     base = study.path(study.recipe["base"])
     given = Given(
-        photos=photos, held_out=held_out, negatives=negatives, base=base,
+        photos=folders_given(photos), held_out=held_out, negatives=folders_given(negatives), base=base,
         weights=tuple(weights_folders(base.parent)), device=tools.device,
     )  # fmt: skip
     request = JudgeRequest(

@@ -150,7 +150,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _request(options: argparse.Namespace) -> "JudgeRequest":
     from ohwx_compare.judge.run.judging import JudgeRequest
-    from ohwx_compare.judge.run.measures import Given
+    from ohwx_compare.judge.run.measures import Given, folders_given
     from ohwx_compare.judge.verdict import BAND
     from ohwx_compare.judge.weights import weights_folders
 
@@ -158,7 +158,8 @@ def _request(options: argparse.Namespace) -> "JudgeRequest":
     return JudgeRequest(
         folder=options.folder,
         given=Given(
-            photos=options.photos, held_out=options.held_out, negatives=options.negatives, base=options.base,
+            photos=folders_given(options.photos), held_out=options.held_out,
+            negatives=folders_given(options.negatives), base=options.base,
             weights=tuple(weights_folders(options.checkpoints)), face_net=options.face_net,
             device="cpu" if options.ray else options.device or "cpu",
             second_opinion=options.second_opinion, clip=options.clip, csd=options.csd, clip_model=options.clip_model,

@@ -37,8 +37,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="RECIPE.json",
         nargs="+",
         type=Path,
-        help="the recipe; or settings of kohya_ss (JSON), of sd-scripts (TOML), or a file with its command line. "
-        "Several are trained one after the other, with --ray side by side",
+        help="the recipe; or settings of kohya_ss or OneTrainer (JSON), of sd-scripts (TOML), or a file with its "
+        "command line. Several are trained one after the other, with --ray side by side",
     )
     parser.add_argument("--plan", action="store_true", help="print the plan and do nothing else")
     parser.add_argument(

@@ -10,10 +10,15 @@ from ohwx_compare.errors import ImageError
 from ohwx_compare.files.atomic import replacing
 from ohwx_compare.files.dataset import ReadingRules, load_picture
 
-__all__ = ["write_contact_sheet"]
+__all__ = ["sheet_name", "write_contact_sheet"]
 
 _SIDE, _ACROSS, _MOST = 160, 6, 60  # px of a thumbnail, how many in a row, how many on a sheet
 _LINE = 14  # px, for the number
+
+
+def sheet_name(problem: str) -> str:
+    """The file of a problem's sheet in the report's folder."""
+    return f"{problem.replace(' ', '-')}.jpg"
 
 
 def write_contact_sheet(path: Path, pictures: Iterable[tuple[int, Path, tuple[Box, ...], tuple[float, ...]]]) -> None:

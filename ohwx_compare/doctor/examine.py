@@ -5,7 +5,7 @@ stopped resumes there. A changed picture (size or time) is looked at again.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -61,9 +61,9 @@ def set_pictures(root: Path) -> tuple[SetPicture, ...]:
 
 
 def examined(
-    places: tuple[SetPicture, ...], report: Path, faces_in: FindFaces, seen: Callable[[], None] = lambda: None
+    places: tuple[SetPicture, ...], report: Path, faces_in: FindFaces
 ) -> Iterator[tuple[SetPicture, PictureFacts]]:
-    """The facts of each picture, in order; `seen` is called for each that was looked at now. Raises OSError."""
+    """The facts of each picture, in order. Raises OSError."""
     report.mkdir(parents=True, exist_ok=True)
     known = dict(_known(report / LINES))
     with (report / LINES).open("a", encoding="utf-8") as file:
@@ -75,7 +75,6 @@ def examined(
                 facts = _look(place, faces_in)
                 file.write(json.dumps({"key": key, **facts.to_dict()}, ensure_ascii=False) + "\n")
                 file.flush()
-                seen()
             yield place, facts
 
 

@@ -171,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         if path == "":
             self.answer(page("theme" in query), ".html")
-        elif path.startswith("ohwx/api/train"):
+        elif path.startswith(("ohwx/api/train", "ohwx/api/datasets")):
             self.answer(self.tab.training.get(path, query.get("after", ["0"])[0]))
         elif path == "ohwx/api/state":
             self.answer(self.tab.state())
@@ -217,7 +217,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.refused(path):
             return
         try:
-            training = path.startswith("ohwx/api/train")
+            training = path.startswith(("ohwx/api/train", "ohwx/api/datasets"))
             self.answer(self.tab.training.post(path, body) if training else self.tab.post(path, body))
         except OhwxError as error:
             self.answer({"error": str(error)}, status=400)

@@ -1,5 +1,6 @@
 """Actors of a real Ray cluster that is started for the tests; skipped without Ray."""
 
+import ipaddress
 import os
 import random
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,7 +68,13 @@ def test_two_actors(alone, tiny, goldens, tmp_path, monkeypatch):
     """Their pictures are one process's, errors cross as they are; no dashboard, no statistics, loopback."""
     ray = pytest.importorskip("ray", reason="needs `pip install ray`")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.setenv("OHWX_RUN", "loopback")
     with ray_workers(replace(settings(tiny, goldens), threads=1), "auto", 2) as crew:
+        crew[1].about()
+        if sys.platform.startswith("linux"):
+            heard = listening("loopback")
+            assert heard
+            assert {address for _, address in heard if not address.is_loopback} == set()
         assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
         assert not ray._private.worker._global_node.webui_url
         assert [node["NodeManagerAddress"] for node in ray.nodes()] == ["127.0.0.1"]
@@ -74,6 +82,28 @@ def test_two_actors(alone, tiny, goldens, tmp_path, monkeypatch):
             crew[0].sha256(Checkpoint("none", tmp_path / "none.safetensors"))
         assert draw(Crew(crew), tiny, goldens, tmp_path / "out").failed == 0
     assert contents(tmp_path / "out") == alone
+
+
+def listening(mark: str) -> set[tuple[int, ipaddress.IPv4Address | ipaddress.IPv6Address]]:
+    """Port and address of every socket on which a process of this mark waits for others."""
+    own = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            digits, port = local.split(":")
+            words = [int(digits[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(digits), 8)]
+            address = ipaddress.ip_address(b"".join(words))
+            if state == "0A":
+                own[f"socket:[{inode}]"] = int(port, 16), getattr(address, "ipv4_mapped", None) or address
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            is_own = f"OHWX_RUN={mark}".encode() in (process / "environ").read_bytes()
+            files = list((process / "fd").iterdir()) if is_own else []
+            for file in files:
+                with suppress(OSError):  # it was closed meanwhile
+                    found |= {own[name] for name in [str(file.readlink())] if name in own}
+    return found
 
 
 def actors_of(mark: str) -> list[int]:

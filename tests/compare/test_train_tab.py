@@ -6,9 +6,10 @@ from urllib.parse import quote
 import pytest
 import tab_server
 from conftest import NAMES, experiment_of, picture_of
-from train_server import PLAN, learned
+from train_server import FOUND, PLAN, learned
 
 from ohwx_compare.core.events import Missed, Paused
+from ohwx_compare.train.recipe.described import described_fields
 
 NAME = "ich ü #1 & co"
 
@@ -74,13 +75,8 @@ def test_a_recipe_is_planned_while_it_is_typed_and_started(page, server):
     recipe = {"preset": "corrected", "base": "base.safetensors", "train": "/bilder/ich", "name": NAME, "epochs": 60}
     assert last(server, "ohwx/api/train/plan")["recipe"] == {**recipe, "save_every_epochs": 20}
     server.training.plan["problems"] = ["The disk has 3 GB free.", "No picture fits."]
-    page.click("summary:text('Other settings')")
-    page.click("summary:text('Every field')")
-    rows = [row.split("\t") for row in page.locator("#ohwx-recipe-meanings tbody tr").all_inner_texts()]
-    told = {name: (default, meaning) for name, default, meaning in rows}
-    assert told["batch"] == ("1", "pictures in a batch")
-    assert all(meaning for _, meaning in told.values())
-    page.fill("#ohwx-recipe-rest", '{"ema": 0.999}')
+    page.click("summary:text('Checkpoints, states, averages, logs')")
+    page.fill("#ohwx-recipe-ema", "0.999")
     plans(page, "The disk has 3 GB free.")
     assert page.locator(".ohwx-planned .ohwx-notes li").first.inner_text() == "No picture fits."
     assert page.locator("#ohwx-train-start").is_disabled()
@@ -90,22 +86,55 @@ def test_a_recipe_is_planned_while_it_is_typed_and_started(page, server):
         "images": {"train": 1, "reg": 1},
         "saves": PLAN["saves"][:1],
     }
-    page.fill("#ohwx-recipe-rest", '{"ema": 0.99}')
+    page.fill("#ohwx-recipe-ema", "0.99")
     pictures = "1 training picture and 1 regularization image"
     plans(page, f"2250 steps · {pictures} · 1 checkpoint · 41 GB of disk · 9.4 GB of memory · about 2 h")
-    page.fill("#ohwx-recipe-rest", '{"ema": 0.99, "sede": 1}')
-    plans(page, "The recipe has no 'sede'; did you mean 'seed'?")
-    page.fill("#ohwx-recipe-rest", "[1]")
-    plans(page, '"Other settings" must be a JSON object, such as {"seed": 1}.')
-    page.fill("#ohwx-recipe-rest", '{"ema": 0.99}')
+    page.click("summary:text('Optimizer, precision, memory')")
+    page.fill("#ohwx-recipe-optimizer_args", '{"sede": 1}')
+    planned = "(words) => document.querySelector('#ohwx-plan').textContent.includes(words)"
+    page.wait_for_function(planned, arg="optimizer_args of adafactor has no 'sede'")
+    page.fill("#ohwx-recipe-optimizer_args", "{")
+    page.wait_for_function(planned, arg='"optimizer_args" is not valid JSON')
+    page.fill("#ohwx-recipe-optimizer_args", "")
     page.wait_for_selector("#ohwx-train-start:enabled")
     look(page, server)  # a reload keeps what was typed
     page.wait_for_selector("#ohwx-train-start:enabled")
     assert page.input_value("#ohwx-recipe-name") == NAME
+    assert page.locator(".ohwx-group[open] > summary").all_inner_texts() == ["Checkpoints, states, averages, logs"]
     page.click("#ohwx-train-start")
     page.wait_for_selector("#ohwx-training-standing:visible")
     assert last(server, "ohwx/api/train/runs")["recipe"] == {**recipe, "save_every_epochs": 20, "ema": 0.99}
     assert page.locator(".ohwx-run[aria-current=true] b").inner_text() == NAME
+
+
+def test_every_field_has_an_input_that_says_what_it_means(page, server):
+    page.wait_for_selector("#ohwx-base")
+    ids = {"resolution": "ohwx-recipe-width", "base": "ohwx-base", "preset": "ohwx-preset"}
+    for one in described_fields():
+        node = page.locator(f"#{ids.get(one['name'], 'ohwx-recipe-' + one['name'])}")
+        assert node.count() == 1, one["name"]
+        if one["name"] in ("base", "preset"):
+            continue
+        told = node.evaluate("n => n.closest('.ohwx-about')?.textContent ?? n.closest('label').title")
+        assert one["meaning"] in told, one["name"]
+        assert "default: " in told
+    assert page.locator(".ohwx-group[open]").count() == 0
+    page.select_option("#ohwx-preset", "toy")
+    assert page.input_value("#ohwx-recipe-ema") == "0.95"
+    page.evaluate("document.querySelectorAll('.ohwx-group').forEach((group) => { group.open = true; })")
+    page.select_option("#ohwx-base", "base.safetensors")
+    fill(page, train="", sample_seeds="3, 4", concepts='[{"folder": "a"}]', ema="", log="csv, wandb")
+    page.check("#ohwx-recipe-flip")
+    page.select_option("#ohwx-recipe-zero_snr", "false")
+    wanted = {
+        "preset": "toy", "base": "base.safetensors", "sample_seeds": [3, 4], "concepts": [{"folder": "a"}], "ema": None,
+        "log": ["csv", "wandb"], "flip": True, "zero_snr": False,
+    }  # fmt: skip
+    for _ in range(100):
+        if last(server, "ohwx/api/train/plan")["recipe"] == wanted:
+            break
+        page.wait_for_timeout(100)
+    assert last(server, "ohwx/api/train/plan")["recipe"] == wanted
 
 
 def test_a_preset_brings_its_values_and_keeps_the_pictures(page, server):
@@ -127,6 +156,39 @@ def test_the_toy_fills_the_form_and_typed_pictures_stay(page):
     page.select_option("#ohwx-preset", "corrected")
     page.select_option("#ohwx-preset", "toy")
     assert page.input_value("#ohwx-recipe-train") == "/bilder/ich"
+
+
+def test_the_pictures_are_looked_at_and_their_crops_trained_on(page, server):
+    page.wait_for_selector("#ohwx-base")
+    fill(page, train="/bilder/ich", width="768", height="768")
+    page.click("#ohwx-dataset summary >> nth=0")
+    page.select_option("#ohwx-dataset-detector", "opencv-frontalface")
+    page.click("#ohwx-dataset-train")
+    page.wait_for_selector("#ohwx-dataset-stop:visible")
+    asked = last(server, "ohwx/api/datasets")
+    assert (asked["folder"], asked["detector"], asked["crops"]) == ("/bilder/ich", "opencv-frontalface", False)
+    assert asked["recipe"]["resolution"] == [768, 768]
+    server.training.look |= {"done": 3, "total": 15}
+    page.wait_for_selector("#ohwx-dataset-standing:text('3 of 15 pictures')")
+    page.click("#ohwx-dataset-stop")
+    page.wait_for_selector("#ohwx-dataset-standing:text('Stopped; the same button resumes')")
+    page.click("#ohwx-dataset-train")
+    server.training.look |= {"state": "done", "found": FOUND}
+    page.wait_for_selector("#ohwx-dataset-found:has-text('15 pictures: 9 head, 6 bust (faces found by face_yolov8n')")
+    assert "half, full." in page.locator("#ohwx-dataset-found > ul").inner_text()
+    page.click("summary:text('faces cut: 61')")
+    seen = "document.querySelector('.ohwx-contact').naturalWidth > 100"
+    page.wait_for_function(seen)
+    assert page.locator("#ohwx-dataset-found li:has-text('<b>.png'), li:has-text('and 60 more')").count() == 2
+    page.click("#ohwx-dataset-crop")
+    page.wait_for_selector("#ohwx-dataset-stop:visible")
+    assert last(server, "ohwx/api/datasets")["crops"] is True
+    server.training.look |= {"state": "done", "crops": "outputs/r/crops 1"}
+    page.click("#ohwx-dataset-use")
+    assert page.input_value("#ohwx-recipe-train") == "outputs/r/crops 1"
+    server.faults["ohwx/api/datasets"] = (400, "There is no folder <b>.")
+    page.click("#ohwx-dataset-reg")
+    page.wait_for_selector("#ohwx-dataset .ohwx-error:text('There is no folder <b>.')")
 
 
 COMMAND = (

@@ -12,8 +12,8 @@ from ohwx_compare.core.events import Learned, Sampled, Validated
 from ohwx_compare.files.lock import hold
 from ohwx_compare.train.outside import controls
 from ohwx_compare.train.outside.runs import Trainings, folder_for
+from ohwx_compare.train.recipe.described import described_fields
 from ohwx_compare.train.recipe.forms import read_pasted
-from ohwx_compare.train.recipe.meanings import MEANINGS
 from ohwx_compare.train.recipe.presets import PRESETS
 from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
 from ohwx_compare.train.run.record import recording
@@ -25,22 +25,38 @@ PLAN = {
 }  # fmt: skip
 
 
+LOOK = {
+    "job": "ich 12", "state": "drawing", "done": 0, "total": 0, "error": None, "report": "outputs/r", "crops": None,
+    "found": None,
+}  # fmt: skip
+FOUND = {
+    "pictures": 15, "detector": "face_yolov8n.pt", "shots": {"head": 9, "bust": 6},
+    "set": ["No picture shows the person as: half, full."],
+    "problems": [
+        {"name": "faces cut", "meaning": "loses a part of a face to the crop", "count": 61, "files": ["<b>.png"],
+         "sheet": "docs/pictures/faces-cut.jpg"},
+    ],
+}  # fmt: skip
+
+
 class Training:
     """What the server answers with; tests change it and read what was asked."""
 
     def __init__(self, folder: Path):
         self.folder, self.runs = folder, Trainings(folder)
         self.asked: list[tuple[str, dict]] = []
-        self.plan = dict(PLAN)
+        self.plan, self.look = dict(PLAN), dict(LOOK)
 
     def get(self, path: str, after: str) -> dict:
+        if path.startswith("ohwx/api/datasets"):
+            return self.look
         if path == "ohwx/api/train":
             example = Recipe(base="-", train="-", output="-").to_dict()
             own = ("base", "train", "output", "preset")
             return {
                 "values": PRESETS, "defaults": {name: value for name, value in example.items() if name not in own},
-                "words": {"corrected": "Without the faults of sd-scripts."}, "meanings": dict(MEANINGS),
-                "checkpoints": ["base.safetensors"],
+                "words": {"corrected": "Without the faults of sd-scripts."}, "fields": described_fields(),
+                "checkpoints": ["base.safetensors"], "detectors": ["face_yolov8n.pt", "opencv-frontalface"],
                 "note": None, "toy": {"base": "ohwx-toy/toy.safetensors", "train": "models/ohwx-toy/pictures"},
                 "runs": self.runs.all(),
             }  # fmt: skip
@@ -50,6 +66,9 @@ class Training:
 
     def post(self, path: str, body: dict) -> dict:
         self.asked.append((path, body))
+        if path.startswith("ohwx/api/datasets"):
+            self.look |= {"state": "stopped" if path.endswith("stop") else "drawing"}
+            return self.look
         if path == "ohwx/api/train/read":
             told = read_pasted(body["text"], body["without"])
             recipe = {name: value for name, value in told.recipe.to_dict().items() if name != "output"}

@@ -8,22 +8,39 @@ import { asFields, asRecipe } from "../../javascript/ohwx_recipe.mjs";
 import { sampleTable } from "../../javascript/ohwx_samples.mjs";
 import * as words from "../../javascript/ohwx_words.mjs";
 
+const DEFAULTS = {
+  ...{ name: "ohwx", resolution: [1024, 1024], epochs: 150, sample_prompts: [], lr_unet: 3e-6, seed: 42, ema: null },
+  ...{ flip: false, sample_seeds: [1], optimizer_args: { eps: 1 }, zero_snr: null, log: [], concepts: [] },
+};
+const KINDS = {
+  ...{ preset: "text", base: "text", train: "text", name: "text", resolution: "size", epochs: "whole" },
+  ...{ sample_prompts: "lines", lr_unet: "number", seed: "whole", ema: "number", flip: "switch" },
+  ...{ sample_seeds: "numbers", optimizer_args: "json", zero_snr: "choice", log: "texts", concepts: "json" },
+};
+const NULLABLE = ["preset", "train", "epochs", "lr_unet", "ema", "zero_snr"];
 const PRESETS = {
-  defaults: { resolution: [1024, 1024], epochs: 150, sample_prompts: [], lr_unet: 3e-6, seed: 42, ema: null },
+  defaults: DEFAULTS,
   values: { corrected: {}, short: { epochs: 1, lr_unet: 1e-5 } },
+  fields: Object.entries(KINDS).map(([name, kind]) => ({
+    ...{ name, kind, group: "all", meaning: "it", nullable: NULLABLE.includes(name) },
+    ...{ choices: kind === "choice" ? [null, true, false] : null, default: DEFAULTS[name] ?? null },
+  })),
 };
 const RECIPE = { preset: "short", base: "b.safetensors", train: "img", name: "me" };
-const back = (fields) => asRecipe(fields, PRESETS, words);
+const back = (fields) => asRecipe(fields, PRESETS);
 
 test("a recipe goes through the form unchanged", () => {
   assert.deepEqual(back(asFields(RECIPE, PRESETS)), RECIPE);
   const rich = { ...RECIPE, lr_unet: 0.5, resolution: [768, 512], sample_prompts: ["a", "b"], seed: 7, ema: 0.999 };
   assert.deepEqual(back(asFields(rich, PRESETS)), rich);
+  const lists = { sample_seeds: [1, 2], log: ["csv", "wandb"], concepts: [{ folder: "é, ü" }] };
+  const odd = { ...RECIPE, ...lists, optimizer_args: { eps: 2 }, zero_snr: false, flip: true, lr_unet: null, sede: 1 };
+  assert.deepEqual(back(asFields(odd, PRESETS)), odd);
 });
 
 test("what the preset says already is left out", () => {
   const fields = asFields({ ...RECIPE, epochs: 1, seed: 42 }, PRESETS);
-  assert.equal(fields.rest, "");
+  assert.deepEqual(fields.rest, {});
   assert.deepEqual(back(fields), RECIPE);
   assert.deepEqual(back({ ...fields, epochs: 2 }), { ...RECIPE, epochs: 2 });
   assert.equal(back({ ...fields, preset: "corrected" }).epochs, 1); // which is not that preset's
@@ -34,12 +51,13 @@ test("one number stands for both sides", () => {
   assert.deepEqual([width, height], [128, 128]);
 });
 
-test("other settings must be a JSON object", () => {
-  const fields = asFields(RECIPE, PRESETS);
-  assert.deepEqual(back({ ...fields, rest: ' {"ema": 0.5} ' }), { ...RECIPE, ema: 0.5 });
-  for (const rest of ["[1]", "1", "null", '"text"'])
-    assert.throws(() => back({ ...fields, rest }), /must be a JSON object/);
-  assert.throws(() => back({ ...fields, rest: "{" }), /^Error: "Other settings" is not valid JSON: /);
+test("what is empty is null where that may be, else the default; what cannot be read is a sentence", () => {
+  const fields = asFields({ ...RECIPE, seed: 7, log: ["csv"] }, PRESETS);
+  const empty = { ...fields, seed: null, log: " ", lr_unet: null, optimizer_args: "", name: "" };
+  const { name, ...others } = RECIPE;
+  assert.deepEqual(back(empty), { ...others, lr_unet: null });
+  assert.throws(() => back({ ...fields, optimizer_args: "{" }), /^Error: "optimizer_args" is not valid JSON: /);
+  assert.throws(() => back({ ...fields, sample_seeds: "1, x" }), /"sample_seeds" must be numbers .* got "x"/);
 });
 
 test("a plan in one line, in singular and plural", () => {

@@ -207,6 +207,8 @@ POSTS = {
     **{f"estimate: {name}": ("/ohwx/api/estimate", body) for name, body in RUN_BODIES.items()},
     **{f"plan: {name}": ("/ohwx/api/train/plan", body) for name, body in RECIPE_BODIES.items()},
     **{f"train: {name}": ("/ohwx/api/train/runs", body) for name, body in RECIPE_BODIES.items()},
+    **{f"dataset: {name}": ("/ohwx/api/datasets", {"folder": "/nowhere", **body}) for name, body in RECIPE_BODIES.items()},
+    "a dataset with NUL": ("/ohwx/api/datasets", {"folder": "a\0b", "recipe": {}}), "a dataset of a megabyte": ("/ohwx/api/datasets", {"folder": MEGABYTE, "recipe": {}}), "a dataset in nobody's home": ("/ohwx/api/datasets", {"folder": "~nobody-at-all/x", "recipe": {}}),
     **{f"raw {path}: {name}": (f"/ohwx/api/{path}", body) for name, body in RAW.items() for path in ("runs", "draft", "faces", "pnginfo", "train/plan")},
     **{f"pnginfo: {name}": ("/ohwx/api/pnginfo", {"folder": folder}) for name, folder in FOLDERS.items()},
     **{f"csv: {name}": ("/ohwx/api/pnginfo.csv", {"folder": folder}) for name, folder in FOLDERS.items()},
@@ -330,4 +332,5 @@ def test_looking_is_cheap_and_working_is_a_post(site):
         "/ohwx/api/state", "/ohwx/api/runs/{run}", "/ohwx/runs/{run}/{path:path}", "/ohwx/api/jobs/{job}", "/ohwx/faces/{job}/{path:path}",
         "/ohwx/api/train", "/ohwx/api/train/runs/{run}", "/ohwx/train/{run}/samples/{path:path}",
         "/ohwx/api/judge", "/ohwx/api/runs/{run}/judge", "/ohwx/api/runs/{run}/zip", "/ohwx/api/checkpoints/{name:path}",
+        "/ohwx/api/datasets/{job}", "/ohwx/datasets/{job}/{path:path}",
     }  # fmt: skip

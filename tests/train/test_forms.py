@@ -66,7 +66,6 @@ def test_a_commands_config_file_stands_below_its_options(tmp_path):
         ("python sdxl_train.py --output_dir 'x", "not closed"),
         ("[[datasets]]\nresolution = 512\n", "a dataset_config of sd-scripts"),
         ('{"general": {}, "datasets": []}', "a dataset_config of sd-scripts"),
-        ('{"training_method": "FINE_TUNE", "base_model_name": "x"}', "a configuration of OneTrainer"),
         ('{"resume_ckpt": "x", "lr": 1e-6}', "a configuration of EveryDream 2"),
         ("job: extension\nconfig:\n  name: x\n", "is YAML"),
         ('{"optimizer": "AdamW", "learning_rate": 1e-5, "sdxl_checkbox": true}', "Kohya's trainer lacks base"),

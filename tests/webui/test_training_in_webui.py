@@ -34,8 +34,10 @@ def test_trained_on_the_page_and_compared(webui, browser, pictures, tmp_path):
         "sample_prompts": "photo of ohwx man",
     }.items():  # fmt: skip
         page.fill(f"#ohwx-recipe-{field}", value)
-    page.click("summary:has-text('Other settings')")
-    page.fill("#ohwx-recipe-rest", '{"bucket_min": 64, "precision": "fp32", "sample_steps": 4}')
+    page.evaluate("document.querySelectorAll('.ohwx-group').forEach((group) => { group.open = true; })")
+    page.fill("#ohwx-recipe-bucket_min", "64")
+    page.select_option("#ohwx-recipe-precision", "fp32")
+    page.fill("#ohwx-recipe-sample_steps", "4")
     page.wait_for_selector("#ohwx-train-start:enabled")
     assert page.inner_text("#ohwx-plan").startswith(
         "24 steps · 6 training pictures and 4 regularization images · 2 checkpoints"

@@ -26,7 +26,7 @@ from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.ledger.votes_kept import read_votes, votes_kept
 from ohwx_compare.files.regular import require_regular
-from ohwx_compare.judge.run.measures import Given, given_by_recipe
+from ohwx_compare.judge.run.measures import Given, folders_given, given_by_recipe
 from ohwx_compare.judge.run.pictures import JudgedRun, judged_run, with_class_token
 from ohwx_compare.judge.run.pools import pools_of
 from ohwx_compare.judge.run.trained import trained_in
@@ -227,8 +227,8 @@ class Booth:
 
 
 def _photographs(judged: JudgedRun, folder: Path | None) -> list[Path]:
-    found = given_by_recipe(judged, Given(photos=folder)).photos
-    return pictures([found])[:_PHOTOS] if found else []
+    found = given_by_recipe(judged, Given(photos=folders_given(folder))).photos
+    return pictures(found)[:_PHOTOS] if found else []
 
 
 def _seed(voter: _Voter) -> str:

@@ -1,8 +1,9 @@
 """Which measures a run can be judged by, from what was given and what the recipe beside its checkpoints tells."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ohwx_compare.engine.detect import Detector
 from ohwx_compare.engine.weights import load
@@ -28,7 +29,7 @@ from ohwx_compare.judge.style_kept import StyleKept
 from ohwx_compare.judge.vae_sight import VaeSight
 from ohwx_compare.judge.weights import find_face_files
 
-__all__ = ["Given", "Measures", "base_file", "given_by_recipe", "measures_for"]
+__all__ = ["Given", "Measures", "base_file", "folders_given", "given_by_recipe", "measures_for"]
 
 _MOST_STRANGERS = 60  # photographs of others: the floor's mean needs no more
 
@@ -37,9 +38,9 @@ _MOST_STRANGERS = 60  # photographs of others: the floor's mean needs no more
 class Given:
     """What a run is judged with."""
 
-    photos: Path | None = None  # photographs of the person
+    photos: tuple[Path, ...] = ()  # folders of photographs of the person
     held_out: Path | None = None  # such as were not trained on
-    negatives: Path | None = None  # photographs of others: regularization images
+    negatives: tuple[Path, ...] = ()  # photographs of others: regularization images
     base: Path | None = None  # the checkpoint that the trainings began from
     weights: tuple[Path, ...] = ()  # folders in which the face network may lie
     face_net: Path | None = None  # an ArcFace-type network (.onnx) in place of dlib's
@@ -58,20 +59,33 @@ class Measures:
     missing: tuple[str, ...] = ()
 
 
+def folders_given(folder: Path | None) -> tuple[Path, ...]:
+    """The folder that somebody named, or none, as `Given` has it."""
+    return (folder,) if folder else ()
+
+
 def given_by_recipe(run: JudgedRun, given: Given) -> Given:
     """`given`, completed by the first recipe that lies beside a checkpoint of the run and names what still is there."""
     folders = dict.fromkeys(column.path.parent for column in run.columns if column.path)
     for folder in folders:
         recipe = read_object(folder / "recipe.json") if is_plain_file(folder / "recipe.json") else {}
-        told = {key: Path(str(value)) for key, value in recipe.items() if key in ("train", "reg", "base") and value}
-        there = {key: path for key, path in told.items() if path.exists()}
+        base = Path(str(recipe.get("base") or folder / "none"))
         given = replace(
             given,
-            photos=given.photos or there.get("train"),
-            negatives=given.negatives or there.get("reg"),
-            base=given.base or there.get("base"),
+            photos=given.photos or _pictures_of(recipe, "train", is_reg=False),
+            negatives=given.negatives or _pictures_of(recipe, "reg", is_reg=True),
+            base=given.base or (base if base.exists() else None),
         )
     return given
+
+
+def _pictures_of(recipe: Mapping[str, Any], field: str, *, is_reg: bool) -> tuple[Path, ...]:
+    """The folder of a recipe's field, or those of its concepts of that kind, once each; as far as they are there."""
+    listed = recipe.get("concepts")
+    concepts = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    folders = [one.get("folder") for one in concepts if bool(one.get("reg")) is is_reg]
+    named = dict.fromkeys(Path(str(folder)) for folder in (recipe.get(field), *folders) if folder)
+    return tuple(path for path in named if path.exists())
 
 
 def measures_for(
@@ -112,7 +126,7 @@ def base_file(run: JudgedRun, bases: Sequence[str], given: Given) -> Given:
 
 def _likeness(given: Given, controls: Sequence[Path], detector: Callable[[], Detector]) -> Measures:
     """By the face network; without it by the base's VAE, where there are pictures of others."""
-    if given.photos is None:
+    if not given.photos:
         return Measures(
             (), ("No photographs of the person were given, and no recipe beside the checkpoints names any.",)
         )
@@ -124,7 +138,7 @@ def _likeness(given: Given, controls: Sequence[Path], detector: Callable[[], Det
         return _fallback(given, controls, detector, str(error))
     found = detector()
     sight = face_sight(files, found, face_net=given.face_net, device=given.device)
-    mine = read_references([given.photos], sight)
+    mine = read_references(given.photos, sight)
     held_out = read_references([given.held_out], sight) if given.held_out else None
     strangers = _strangers(given.negatives, sight) if given.negatives else None
     measure = Likeness(sight, mine, held_out=held_out, strangers=strangers)
@@ -132,12 +146,12 @@ def _likeness(given: Given, controls: Sequence[Path], detector: Callable[[], Det
 
 
 def _fallback(given: Given, controls: Sequence[Path], detector: Callable[[], Detector], why: str) -> Measures:
-    others = pictures([given.negatives])[:_MOST_STRANGERS] if given.negatives else list(controls[:_MOST_STRANGERS])
-    if given.base is None or given.photos is None or not others:
+    others = pictures(given.negatives)[:_MOST_STRANGERS] if given.negatives else list(controls[:_MOST_STRANGERS])
+    if given.base is None or not given.photos or not others:
         return Measures((), (why,))
     found = detector()
     try:
-        measure = LatentLikeness(VaeSight.load(given.base, given.device), found, pictures([given.photos]), others)
+        measure = LatentLikeness(VaeSight.load(given.base, given.device), found, pictures(given.photos), others)
     except (MeasureError, CheckpointError) as error:
         return Measures((), (why, str(error)))
     return Measures((measure,), (f"Likeness is by the base's VAE alone, a fallback. {why}", *_note(found)))
@@ -176,7 +190,7 @@ def _clip(given: Given, controls: Sequence[JudgedPicture]) -> Measures:
     if given.clip:
         sight = ClipSight.load(given.clip, given.clip_model, given.device)
         if given.photos:
-            made.append(ClipPhotographs(sight, pictures([given.photos])))
+            made.append(ClipPhotographs(sight, pictures(given.photos)))
         else:
             missing.append("CLIP-I is not judged: no photographs of the person were given.")
         try:
@@ -204,9 +218,9 @@ def _note(detector: Detector) -> Iterator[str]:
         yield f"{detector.note[:1].upper()}{detector.note[1:]}."
 
 
-def _strangers(folder: Path, sight: FaceSight) -> References | None:
-    """Photographs of others, evenly from the folder; None where no face is in them."""
-    found = pictures([folder])
+def _strangers(folders: Sequence[Path], sight: FaceSight) -> References | None:
+    """Photographs of others, evenly from the folders; None where no face is in them."""
+    found = pictures(folders)
     step = -(-len(found) // _MOST_STRANGERS)
     try:
         return read_references(found[::step], sight, of_one=False)

@@ -22,7 +22,7 @@ from ohwx_compare.files.lock import is_held
 from ohwx_compare.train.outside import controls
 from ohwx_compare.train.recipe.recipe import Recipe, write_recipe
 
-__all__ = ["environment", "is_awaited", "look", "start"]
+__all__ = ["ROOT", "environment", "is_awaited", "look", "start"]
 
 LOG = "train.log"
 OF_A_RUN = (LOG, "events.jsonl", "samples", "state")  # what is written into without being made anew

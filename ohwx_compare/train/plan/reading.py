@@ -11,7 +11,7 @@ from ohwx_compare.files.dataset_folders import read_folders
 from ohwx_compare.train.recipe.concepts import Concept
 from ohwx_compare.train.recipe.recipe import Recipe
 
-__all__ = ["place_pictures", "read_recipe_pictures", "reading_rules"]
+__all__ = ["buckets_of", "place_pictures", "read_recipe_pictures", "reading_rules"]
 
 
 def reading_rules(recipe: Recipe) -> ReadingRules:
@@ -65,7 +65,7 @@ def _framed(picture: DatasetPicture, concept: Concept) -> DatasetPicture:
 
 def place_pictures(dataset: Dataset, concepts: Sequence[Concept]) -> tuple[Dataset, tuple[BucketPlacement, ...]]:
     """The pictures that fit a bucket of their concept, with their places. Raises ExperimentError where none does."""
-    rules = [_buckets(one) for one in concepts]
+    rules = [buckets_of(one) for one in concepts]
     fit: dict[bool, list[DatasetPicture]] = {False: [], True: []}
     places, skipped = [], list(dataset.skipped)
     for picture in dataset.train + dataset.reg:
@@ -81,7 +81,8 @@ def place_pictures(dataset: Dataset, concepts: Sequence[Concept]) -> tuple[Datas
     return kept, tuple(places)
 
 
-def _buckets(concept: Concept) -> Buckets:
+def buckets_of(concept: Concept) -> Buckets:
+    """The rule that sorts a concept's pictures, as `concepts_of` gives it."""
     if concept.resolution is None:  # `concepts_of` has filled it in
         raise TypeError("The concept has no resolution.")
     return Buckets(

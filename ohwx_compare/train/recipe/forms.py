@@ -1,4 +1,4 @@
-"""What a file or a pasted text is: our recipe, kohya_ss' settings, sd-scripts' TOML, a command line, or foreign."""
+"""What a file or a pasted text is: our recipe, settings of kohya_ss, OneTrainer or sd-scripts, or foreign."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields
@@ -12,6 +12,7 @@ from ohwx_compare.numerals import decode_json
 from ohwx_compare.train.recipe.command import find_command, read_command
 from ohwx_compare.train.recipe.kohya import Imported, from_kohya, from_sd_scripts
 from ohwx_compare.train.recipe.kohya_keys import CHANGING, HONOURED, OTHER_FAMILIES, QUIET, SCRIPTS
+from ohwx_compare.train.recipe.onetrainer import from_onetrainer
 from ohwx_compare.train.recipe.recipe import Recipe, read_recipe
 from ohwx_compare.train.recipe.toml import parse_toml
 from ohwx_compare.words import counted
@@ -23,8 +24,8 @@ _OURS = frozenset(each.name for each in fields(Recipe))
 _THEIRS = (
     HONOURED | QUIET | CHANGING.keys() | {"optimizer", "max_resolution"} | set().union(*OTHER_FAMILIES.values())
 ) - _OURS
+_ONETRAINER = frozenset({"training_method", "base_model_name", "output_model_destination"})  # keys that are its alone
 _FOREIGN: Mapping[str, tuple[str, ...]] = MappingProxyType({  # program -> keys that are its alone
-    "OneTrainer": ("training_method", "base_model_name", "output_model_destination"),
     "EveryDream 2": ("resume_ckpt", "data_root"),
     "SimpleTuner": ("--model_family", "--pretrained_model_name_or_path", "--data_backend_config"),
     "sd_dreambooth_extension": ("concepts_list", "pretrained_vae_name_or_path", "lifetime_revision"),
@@ -68,6 +69,8 @@ def _other(text: str, name: str, folder: Path, without: Collection[str]) -> Impo
             raise ExperimentError(f"The recipe {name} is not JSON: {error}.") from error
         if not isinstance(data, dict) or not data.keys() - _OURS:
             return None
+        if data.keys() & _ONETRAINER:
+            return from_onetrainer(data, without, folder)
         _require_known(data)
         return (
             from_kohya(data, without, folder) if data.keys() & _THEIRS and not {"base", "train"} & data.keys() else None

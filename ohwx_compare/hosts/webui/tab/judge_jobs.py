@@ -142,7 +142,7 @@ def called_job(name: str) -> str:
 
 def _judge(job: _JudgeJob, folder: Path, given: Mapping[str, Path | None]) -> None:
     from ohwx_compare.judge.run.judging import JudgeRequest, judge_folder
-    from ohwx_compare.judge.run.measures import Given
+    from ohwx_compare.judge.run.measures import Given, folders_given
     from ohwx_compare.look.report.markdown import judgement_markdown
     from ohwx_compare.look.report.page import render_judgement, write_judgement
     from ohwx_compare.look.report.sentences import headlines
@@ -158,7 +158,10 @@ def _judge(job: _JudgeJob, folder: Path, given: Mapping[str, Path | None]) -> No
     asked = JudgeRequest(
         folder=folder,
         given=Given(
-            photos=given["photos"], held_out=given["held_out"], negatives=given["negatives"], weights=tuple(_weights())
+            photos=folders_given(given["photos"]),
+            held_out=given["held_out"],
+            negatives=folders_given(given["negatives"]),
+            weights=tuple(_weights()),
         ),
         detectors=tuple(detector_folders()),
         checkpoints=next(iter(checkpoint_folders()), None),

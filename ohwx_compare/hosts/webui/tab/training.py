@@ -15,8 +15,15 @@ from modules.call_queue import queue_lock
 from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files.gallery import is_possible
 from ohwx_compare.files.json_file import read_object
-from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoint_names, require_shown, trainings_folder
+from ohwx_compare.hosts.webui.folders import (
+    checkpoint_folders,
+    checkpoint_names,
+    detector_names,
+    require_shown,
+    trainings_folder,
+)
 from ohwx_compare.hosts.webui.generation import loading
+from ohwx_compare.hosts.webui.tab.dataset_jobs import DatasetJobs
 from ohwx_compare.hosts.webui.tab.http import Turn
 from ohwx_compare.hosts.webui.tab.toy import toy_training
 from ohwx_compare.train.outside import child, controls
@@ -24,8 +31,8 @@ from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.outside.runs import Trainings, class_token_of, folder_for
 from ohwx_compare.train.plan.plan import TrainingPlan, make_plan
 from ohwx_compare.train.recipe.concepts import concept_folders
+from ohwx_compare.train.recipe.described import described_fields
 from ohwx_compare.train.recipe.forms import read_pasted
-from ohwx_compare.train.recipe.meanings import MEANINGS
 from ohwx_compare.train.recipe.presets import PRESETS
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.words import quoted
@@ -51,6 +58,7 @@ class Training:
     def __init__(self) -> None:
         self._runs = Trainings(trainings_folder())
         self._planning = Turn()
+        self.datasets = DatasetJobs()
 
     def state(self) -> dict[str, Any]:
         """Presets, fields, base checkpoints, what the toy is trained with (None without it) and all runs."""
@@ -60,9 +68,10 @@ class Training:
             "values": PRESETS,
             "defaults": {name: value for name, value in example.items() if name not in own},
             "words": dict(_WORDS),
-            "meanings": dict(MEANINGS),
+            "fields": described_fields(),
             "toy": toy_training(),
             "checkpoints": checkpoint_names(),
+            "detectors": detector_names(),
             "note": self._note(),
             "runs": self._runs.all(),
         }
@@ -75,6 +84,12 @@ class Training:
         imported = read_pasted(text, without)
         recipe = {name: value for name, value in imported.recipe.to_dict().items() if name != "output"}
         return {"recipe": recipe, "notes": list(imported.notes)}
+
+    def look(self, folder: str, recipe: Mapping[str, Any], detector: str, *, crops: bool) -> dict[str, Any]:
+        """Look at a folder of pictures as `recipe` would sort them; see `DatasetJobs.add`."""
+        place = _from_data(folder)
+        known = {name: value for name, value in recipe.items() if name not in ("train", "reg", "concepts", "base")}
+        return self.datasets.add(Path(place), {**known, "train": place}, detector, crops=crops)
 
     def plan(self, recipe: Mapping[str, Any], check: Callable[[], None]) -> dict[str, Any]:
         """What a recipe will do, without the lists that grow with the pictures.

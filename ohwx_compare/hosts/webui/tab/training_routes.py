@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from modules import script_callbacks
 from starlette.responses import Response
 
 from ohwx_compare.errors import ExperimentError
@@ -28,7 +29,9 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
     def training() -> "Training":
         from ohwx_compare.hosts.webui.tab.training import Training  # the trainer's rooms: not before somebody looks
 
-        return Training()
+        made = Training()
+        script_callbacks.on_script_unloaded(made.datasets.close)
+        return made
 
     def read(ask: HttpRequest) -> dict[str, Any]:
         after = ask.query.get("after", "0")
@@ -62,11 +65,36 @@ def training_table(blank: Callable[[], dict[str, Any]]) -> list[tuple[str, str, 
         ("GET", "/ohwx/api/train", lambda ask: training().state()),
         ("GET", run, read),
         ("GET", "/ohwx/train/{run}/samples/{path:path}", sample),
+        *_dataset_table(training),
         ("POST", "/ohwx/api/train/read", pasted),
         ("POST", "/ohwx/api/train/plan", lambda ask: training().plan(_recipe(ask), ask.check)),
         ("POST", "/ohwx/api/train/runs", lambda ask: training().start(_recipe(ask), ask.check)),
         ("POST", f"{run}/compare", compare),
         *(("POST", f"{run}/{word}", partial(act, word=word)) for word in _ACTS),
+    ]
+
+
+def _dataset_table(training: Callable[[], "Training"]) -> list[tuple[str, str, Handler]]:
+    """Looks at sets of pictures."""
+
+    def look(ask: HttpRequest) -> dict[str, Any]:
+        folder, detector = ask.json().get("folder"), ask.json().get("detector", "")
+        if not isinstance(folder, str) or not folder.strip():
+            raise ExperimentError("Enter the folder of the pictures first.")
+        if not isinstance(detector, str):
+            raise ExperimentError(f"`detector` must be a name, got {quoted(detector)}.")
+        return training().look(folder, _recipe(ask), detector, crops=bool(ask.json().get("crops")))
+
+    def sheet(ask: HttpRequest) -> Response:
+        path = training().datasets.sheet(ask.path["job"], ask.path["path"])
+        return answer_file(path, ask.headers.get("if-none-match"))
+
+    dataset = "/ohwx/api/datasets/{job}"
+    return [
+        ("POST", "/ohwx/api/datasets", look),
+        ("GET", dataset, lambda ask: training().datasets.job(ask.path["job"])),
+        ("POST", f"{dataset}/stop", lambda ask: training().datasets.stop(ask.path["job"])),
+        ("GET", "/ohwx/datasets/{job}/{path:path}", sheet),
     ]
 
 

@@ -1,10 +1,11 @@
 """Within the backward pass or after it, tensors together or alone, compiled or not: it is the same step."""
 
+import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from numpy.linalg import norm
 from safetensors.numpy import load_file
 
 from ohwx_compare.core.events import Learned
@@ -16,10 +17,17 @@ from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.train.run import loop
 from ohwx_compare.train.run.loop import train
 
+# a norm of single channels takes away again what these add, where 32 channels are 32 groups: their gradient is rounding
+MOOT = re.compile(
+    r".*(input_blocks\.1|output_blocks\.[23])\.0\.(in_layers\.2\.bias|emb_layers\.1\.\w+)"
+    r"|.*output_blocks\.3\.0\.(out_layers\.3|skip_connection)\.bias"
+)
+
 
 def run(values, folder, **changes):
     """The weights of three steps, and their losses."""
-    recipe = Recipe.from_dict({**values, "output": str(folder), "epochs": None, "steps": 3, **changes})
+    own = {"output": str(folder), "epochs": None, "steps": 3, "lr_unet": 1e-3, "save_precision": "fp32"}
+    recipe = Recipe.from_dict({**values, **own, **changes})
     events = []
     train(make_plan(recipe), events.append)
     return load_file(Path(recipe.output) / "me.safetensors"), [e.loss for e in events if isinstance(e, Learned)]
@@ -55,10 +63,14 @@ def test_fused_unfused_alone_and_compiled_agree(small, tmp_path, monkeypatch):
         monkeypatch.setattr(loop, "losses", seen)
         ways["compiled"] = run(small, tmp_path / "compiled", compile=True, checkpointing=True)
         assert calls == [True] * 3
+    base = load_file(small["base"])
+    told = [name for name in weights if name.startswith("model.diff") and not MOOT.fullmatch(name)]
+    assert len(told) > 100
     for way, (other, same) in ways.items():
         assert same == pytest.approx(losses, rel=1e-5), way
-        for name, weight in weights.items():
-            np.testing.assert_allclose(other[name].astype(float), weight.astype(float), atol=2e-4, err_msg=name)
+        for name in told:
+            moved, apart = norm(weights[name] - base[name]), norm(other[name] - weights[name])
+            assert apart <= 1e-4 * moved, (way, name)
 
 
 def test_a_lora_is_not_compiled(small):

@@ -7,7 +7,8 @@ without ours; no other webui may use it meanwhile. The webui starts without ours
 whose bytecode is written before, in turns; start it once beforehand for its own. Printed are medians, in seconds:
 
 - wall: the phases of the webui's line "Startup time: ...", unrounded; other programs on the machine lengthen them;
-- CPU: the same phases in CPU time of the starting thread (scripts: of the process, for ours registers in a thread);
+- CPU: the same phases in CPU time of the starting thread (scripts: of the process, for ours registers in a thread), and
+  that of the whole process: beside other programs everything takes more CPU time, and the share says by how much;
 - ours: CPU time in which our files ran: their import, our `ui` and our callbacks. What the webui does later with the
   components that we add is not in it, but in the difference of the phases, which has the noise of all else too.
 
@@ -38,11 +39,11 @@ from collections import Counter
 from dataclasses import is_dataclass, replace
 from modules import script_loading, timer
 
-cpu, ours, depth = Counter(), [0.0], [0]
+cpu, ours, depth = Counter(), Counter(), [0]
 last = [time.thread_time(), time.process_time()]
 
 
-def counted(function, clock=time.thread_time):
+def counted(name, function, clock=time.thread_time):
     def call(*given, **named):
         depth[0] += 1
         began = clock()
@@ -51,25 +52,25 @@ def counted(function, clock=time.thread_time):
         finally:
             depth[0] -= 1
             if not depth[0]:
-                ours[0] += clock() - began
+                ours[name] += clock() - began
     return call
 
 
 def load(path, of_the_webui=script_loading.load_module):
     if {OURS!r} not in str(path):
         return of_the_webui(path)
-    module = counted(of_the_webui, time.process_time)(path)
+    module = counted("import", of_the_webui, time.process_time)(path)
     if str(path).endswith("preload.py"):
         return module
     for entry in list(vars(module).values()):
         for name in ("ui", "show", "title", "after_component"):
             if isinstance(entry, type) and name in vars(entry):
-                setattr(entry, name, counted(vars(entry)[name]))
+                setattr(entry, name, counted(name, vars(entry)[name]))
     from modules.script_callbacks import callback_map
     for listed in callback_map.values():
         for number, one in enumerate(listed):
             if one.callback.__module__.startswith("ohwx_compare"):
-                changed = {{"callback": counted(one.callback)}}
+                changed = {{"callback": counted(one.callback.__name__, one.callback)}}
                 listed[number] = replace(one, **changed) if is_dataclass(one) else one._replace(**changed)
     return module
 
@@ -86,7 +87,8 @@ def record(self, category, *given, of_the_webui=timer.Timer.record, **named):
 
 def summary(self, of_the_webui=timer.Timer.summary):
     if self is timer.startup_timer:
-        told = {{"wall total": self.total, "ours": ours[0]}}
+        told = {{"wall total": self.total, "CPU total": time.process_time(), "ours": sum(ours.values())}}
+        told |= {{"ours: " + name: seconds for name, seconds in ours.items()}}
         for phase in {PHASES!r}:
             told |= {{"wall " + phase: self.records.get(phase, 0.0), "CPU " + phase: cpu[phase]}}
         print({TOLD!r} + json.dumps(told), flush=True)
@@ -159,10 +161,11 @@ def main() -> None:
     if given.json:
         print(json.dumps(starts))
         return
-    names = ["wall total", *(f"{kind} {phase}" for phase in PHASES for kind in ("wall", "CPU")), "ours"]
+    names = ["wall total", "CPU total", *(f"{kind} {phase}" for phase in PHASES for kind in ("wall", "CPU")), "ours"]
     print(f"{'medians of ' + str(given.turns):<28}{'without':>10}{'with':>10}{'added':>10}")
+    names += sorted({name for one in starts["with"] for name in one if name.startswith("ours: ")})
     for name in names:
-        without, added = (statistics.median(one[name] for one in starts[way]) for way in ("without", "with"))
+        without, added = (statistics.median(one.get(name, 0.0) for one in starts[way]) for way in ("without", "with"))
         print(f"{name:<28}{without:>9.3f}s{added:>9.3f}s{added - without:>9.3f}s")
 
 

@@ -13,7 +13,8 @@ __all__ = ["SETTABLE", "add_set_flag", "read_settings"]
 
 SETTABLE = (
     "unipc_variant", "unipc_skip_type", "unipc_order", "unipc_lower_order_final", "comma_backtrack", "clip_l_skip",
-    "fix_steps", "resize_mode", "color_correction",
+    "fix_steps", "resize_mode", "color_correction", "overlay", "hires_first_loras", "upscaler_tile",
+    "upscaler_overlap",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.experiment.experiment import checkpoint_of
 from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.infotext import Infotext
+from ohwx_compare.core.infotext.others import with_help
 from ohwx_compare.core.infotext.supported import unsupported_job
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
@@ -88,7 +89,7 @@ def require_native(picture: ExistingPicture) -> None:
     refused = list(dict.fromkeys((*refused, *unsupported_job(picture.job, picture.faces))))
     if refused:
         raise UnsupportedKeyError(
-            f"{picture.path.name} needs settings that this engine does not support yet: {'; '.join(refused)}."
+            f"{picture.path.name} needs settings that this engine does not support yet: {with_help(refused)}."
         )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from ohwx_compare.compare.face_fit import fitted_denoise, fitted_size
 from ohwx_compare.compare.host import Host
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
@@ -171,7 +172,9 @@ def _run_tab(host: Host, detector: "Detector", number: int, tab: FaceSettings, p
     chosen = [select(faces, tab, p.image.size, p.within) for faces, p in zip(found, pictures, strict=True)]
     for index in range(max((len(selection.masks) for selection in chosen), default=0)):
         here = [
-            (p, s, face_job(p.job, tab, index)) for p, s in zip(pictures, chosen, strict=True) if index < len(s.masks)
+            (p, s, _fitted(face_job(p.job, tab, index), tab, s.members[index][0], p.image.size))
+            for p, s in zip(pictures, chosen, strict=True)
+            if index < len(s.masks)
         ]
         _redraw(host, [(picture, job, selection.masks[index]) for picture, selection, job in here])
         for picture, selection, job in here:
@@ -206,21 +209,30 @@ _OWN = (  # where a tab has none: the job's
 
 
 def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
-    """The job that inpaints face `index` (from 0) of the picture that `job` generated, in one tab."""
+    """The job that inpaints face `index` (from 0) of the picture that `job` generated, in one tab, whatever its box."""
+    further = 0 if tab.same_seed else index
     own = replace(
         job,
         prompt=segment(tab.prompt, index, job.prompt),
         negative=segment(tab.negative, index, job.negative),
-        seed=job.seed + index,
-        subseed=job.subseed + index,
+        seed=job.seed + further,
+        subseed=job.subseed + further,
         denoise=tab.denoise,
         hires_upscaler=None,
         refiner=None,
         resize_mode="stretch",
+        overlay=True,
         noise_multiplier=1.0 if tab.noise_multiplier is None else tab.noise_multiplier,
         **{name: value for name in _OWN if (value := getattr(tab, name)) is not None},
     )
     return InpaintJob(job=own, mask_blur=tab.blur, only_masked=tab.only_masked, padding=tab.padding)
+
+
+def _fitted(asked: InpaintJob, tab: FaceSettings, face: "Detection", size: tuple[int, int]) -> InpaintJob:
+    """With what the face's box changes; of merged ones, that of the first."""
+    width, height = fitted_size((asked.job.width, asked.job.height), tab, face.box)
+    denoise = fitted_denoise(tab, face.box, size)
+    return replace(asked, job=replace(asked.job, width=width, height=height, denoise=denoise))
 
 
 def jobs_of(cells: Iterable[Cell]) -> tuple[Job, ...]:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from ohwx_compare.core.prompt.parts import strip_tags
 from ohwx_compare.core.request.hires import LATENT_UPSCALERS, Enlarged, enlarged, first_pass, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import render
@@ -33,19 +34,23 @@ _MODES = MappingProxyType(dict(zip(LATENT_UPSCALERS, (
 
 @torch.inference_mode()
 def draw_passes(
-    model_of: ModelOf, jobs: Sequence[Job], upscaler: Callable[[str], Enlarge | None], on_step: Counter | None = None
+    model_of: ModelOf, jobs: Sequence[Job], upscaler: Callable[[Job], Enlarge | None], on_step: Counter | None = None
 ) -> list[NotedImage]:
     """One batch of equal jobs from noise, with its second pass where they have one; else like `render.txt2img`.
 
-    upscaler: finds what makes a picture larger, by name; None is a plain resize.
+    upscaler: finds what makes a job's picture larger; None is a plain resize.
     """
     if jobs[0].hires_upscaler is None:
         return render.draw_batch(model_of(jobs[0]), jobs, None, on_step, model_of=model_of)
     name, size = jobs[0].hires_upscaler, enlarged(jobs[0])
     model = model_of(jobs[0])
-    enlarge = None if name in LATENT_UPSCALERS else upscaler(name)  # one that is not there is said before all work
-    first = render.draw_latents(model, [first_pass(job) for job in jobs], None, on_step, model_of=model_of)
+    enlarge = None if name in LATENT_UPSCALERS else upscaler(jobs[0])  # one that is not there is said before all work
     second = [second_pass(job) for job in jobs]
+    before = render.Before(find_solver(jobs[0].sampler).calls(jobs[0].steps), size.width, size.height)
+    is_early = jobs[0].hires_first_loras and jobs[0].hires_checkpoint is None
+    early = [_in_the_loras_of(job, own) for job, own in zip(jobs, second, strict=True)] if is_early else []
+    encoded = render.conditionings(model, early, before) if early else None
+    first = render.draw_latents(model, [first_pass(job) for job in jobs], None, on_step, model_of=model_of)
     if name in LATENT_UPSCALERS:
         mode, smooth = _MODES[name]
         z = F.interpolate(first.latents, (size.height // 8, size.width // 8), mode=mode, antialias=smooth)
@@ -55,8 +60,12 @@ def draw_passes(
         model = model_of(second[0])
         start = _encoded(model, jobs, images, notes)
     start = replace(start, latents=_cut(start.latents, size))
-    before = render.Before(find_solver(jobs[0].sampler).calls(jobs[0].steps), size.width, size.height)
-    return render.draw_batch(model, second, start, on_step, after=before, model_of=model_of)
+    return render.draw_batch(model, second, start, on_step, after=before, model_of=model_of, encoded=encoded)
+
+
+def _in_the_loras_of(first: Job, job: Job) -> Job:
+    """`job` with the LoRAs of the first pass in place of its own."""
+    return replace(job, prompt=strip_tags(job.prompt)[0] + "".join(strip_tags(first.prompt)[1]))
 
 
 def _enlarged(

@@ -53,7 +53,7 @@ class _Prepared:
 
     def finish(self, drawn: NotedImage) -> NotedImage:
         image = coloured(self.job, drawn, self.canvas).image
-        image = m.paste(image, self.layer, self.change) if self.layer else image
+        image = m.paste(image, self.layer, self.change) if self.layer and (self.job.overlay or self.soft) else image
         return NotedImage(image, (*self.notes, *drawn.notes))
 
 

@@ -6,6 +6,8 @@ deviation.
 
 import torch
 
+from ohwx_compare.errors import ExperimentError
+
 __all__ = ["ConsistencySigmas", "ModelSigmas"]
 
 
@@ -15,12 +17,18 @@ class ModelSigmas:
     "scaled linear" betas from 0.00085 to 0.012 in float64, sigma^2 = (1 - a) / a of their cumulated product a, cast to
     float32 (generative-models, LegacyDDPMDiscretization; k-diffusion, DiscreteSchedule). With `zero_snr` the last one
     is next to pure noise, about 4519. With `halved` each step of that is rounded to half precision, as the webui does
-    for old seeds (modules/sd_models.py, 82a973c: `apply_alpha_schedule_override`).
+    for old seeds (modules/sd_models.py, 82a973c: `apply_alpha_schedule_override`). Raises ExperimentError for both:
+    half precision does not reach so far, and the webui fails at it too.
     """
 
     first_time, last_time = 0, 999
 
     def __init__(self, *, zero_snr: bool = False, halved: bool = False) -> None:
+        if zero_snr and halved:
+            raise ExperimentError(
+                "Zero terminal SNR has no largest level in half precision, in the webui neither; take out 'Downcast "
+                "alphas_cumprod' (half_levels) or 'Noise Schedule' (zero_snr), or choose a checkpoint without ztsnr."
+            )
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
         alphas_cumprod = torch.cumprod(1 - betas, 0).float()
         if zero_snr:

@@ -40,6 +40,7 @@ __all__ = [
     "Start",
     "canvas_of",
     "coloured",
+    "conditionings",
     "decode_batch",
     "draw_batch",
     "draw_latents",
@@ -165,9 +166,12 @@ def draw_batch(
     *,
     after: Before | None = None,
     model_of: ModelOf | None = None,
+    encoded: Sequence[Conditioning] | None = None,
 ) -> list[NotedImage]:
     """One batch, whose jobs `batches` found equal: from noise, or from `start`. The rest as for `draw_latents`."""
-    return decode_batch(jobs, draw_latents(model, jobs, start, on_step, after=after, model_of=model_of))
+    return decode_batch(
+        jobs, draw_latents(model, jobs, start, on_step, after=after, model_of=model_of, encoded=encoded)
+    )
 
 
 def decode_batch(jobs: Sequence[Job], drawn: DrawnLatents) -> list[NotedImage]:
@@ -185,15 +189,17 @@ def draw_latents(
     *,
     after: Before | None = None,
     model_of: ModelOf | None = None,
+    encoded: Sequence[Conditioning] | None = None,
 ) -> DrawnLatents:
     """The latents of one batch.
 
     after: the pass before, of hires fix. model_of: gives the refiner of jobs that have one; `model` may be used up.
+    encoded: the jobs' texts, where that was done before.
     """
     for job in jobs:
         _check(job, start)
     _, notes = pick_source(jobs[0].rng, model.device)
-    conditionings = _conditionings(model, jobs, after)
+    texts = encoded or conditionings(model, jobs, after)
     with ExitStack() as tiles:
         tiles.enter_context(tiled(model, jobs[0].tiling))
         ends = [model]
@@ -201,11 +207,11 @@ def draw_latents(
         def refiner() -> tuple[Model, Sequence[Conditioning]]:
             ends.append(_refiner(jobs[0], model_of))
             tiles.enter_context(tiled(ends[-1], jobs[0].tiling))
-            return ends[-1], _conditionings(ends[-1], jobs, after)
+            return ends[-1], conditionings(ends[-1], jobs, after)
 
-        z = latents(model, jobs, conditionings, start, on_step, refiner=refiner)
+        z = latents(model, jobs, texts, start, on_step, refiner=refiner)
     began = start.notes if start else ((),) * len(jobs)
-    said = ((*notes, *own.notes, *more) for own, more in zip(conditionings, began, strict=True))
+    said = ((*notes, *own.notes, *more) for own, more in zip(texts, began, strict=True))
     return DrawnLatents(z, tuple(said), ends[-1])
 
 
@@ -215,8 +221,8 @@ def _refiner(job: Job, model_of: ModelOf | None) -> Model:
     return model_of(replace(job, checkpoint=job.refiner))
 
 
-def _conditionings(model: Model, jobs: Sequence[Job], after: Before | None) -> list[Conditioning]:
-    """Of a batch's jobs; equal texts are encoded once."""
+def conditionings(model: Model, jobs: Sequence[Job], after: Before | None) -> list[Conditioning]:
+    """Of a batch's jobs; equal texts are encoded once. after: as for `draw_latents`. Raises what `condition` raises."""
     texts = {(job.prompt, job.negative, job.clip_skip): job for job in jobs}
     steps = find_solver(jobs[0].sampler).calls(jobs[0].steps)
     width, height = (after.width, after.height) if after else (jobs[0].width, jobs[0].height)

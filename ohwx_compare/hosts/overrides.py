@@ -38,7 +38,9 @@ _SETTINGS: Mapping[str, str] = MappingProxyType({  # fields of a job: the webui'
     "ngms_all": "s_min_uncond_all", "skip_early_cfg": "skip_early_cond", "emphasis": "emphasis",
     "comma_backtrack": "comma_padding_backtrack", "clip_l_skip": "sdxl_clip_l_skip",
     "extra_noise": "img2img_extra_noise", "fix_steps": "img2img_fix_steps",
-    "color_correction": "img2img_color_correction", "mask_weight": "inpainting_mask_weight",
+    "overlay": "overlay_inpaint", "hires_first_loras": "hires_fix_use_firstpass_conds", "upscaler_tile": "ESRGAN_tile",
+    "upscaler_overlap": "ESRGAN_tile_overlap", "color_correction": "img2img_color_correction",
+    "mask_weight": "inpainting_mask_weight",
     "token_merging": "token_merging_ratio", "token_merging_hires": "token_merging_ratio_hr",
 })  # fmt: skip
 READ_BEFORE: Mapping[str, str] = MappingProxyType({  # fields of a job: those of a processing object that go first

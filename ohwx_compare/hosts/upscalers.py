@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from ohwx_compare.core.request.hires import LATENT_UPSCALERS
+from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.upscale import Enlarge, Upscaler, in_tiles
 from ohwx_compare.engine.upscaler_file import read_upscaler
 from ohwx_compare.errors import UnknownNameError
@@ -48,12 +49,13 @@ class Upscalers:
         """Of the file that a name means; None for those without a file. Raises UnknownNameError."""
         return None if name is None or name in _NO_FILE else self._files.sha256(self._find(name))
 
-    def find(self, name: str) -> Enlarge | None:
-        """What enlarges a picture; None is a plain resize.
+    def find(self, job: Job) -> Enlarge | None:
+        """What enlarges the picture of a job's first pass; None is a plain resize.
 
         Raises UnknownNameError where there is none of the name, CheckpointError or DetectorError for a file that
         cannot be read, HostError for one that changed since the run began.
         """
+        name = job.hires_upscaler or "None"
         if name in _RESAMPLED:
             return partial(_resampled, _RESAMPLED[name])
         if name in _NO_FILE:
@@ -65,7 +67,8 @@ class Upscalers:
             dtype = torch.float32 if self._device.type == "cpu" else torch.float16
             self._held = path, read_upscaler(path, device=self._device, dtype=dtype)
         model = self._held[1]
-        return lambda image, _: in_tiles(model, image)
+        tile = None if job.upscaler_tile < 0 else job.upscaler_tile
+        return lambda image, _: in_tiles(model, image, tile, job.upscaler_overlap)
 
     def close(self) -> None:
         """Free the network's memory."""

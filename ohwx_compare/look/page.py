@@ -23,8 +23,17 @@ from ohwx_compare.files.ledger.rows import Run
 from ohwx_compare.look.board import summary
 from ohwx_compare.look.marking import marks_by_number
 from ohwx_compare.look.page_axes import axes_data, filmstrip, prompts_of
-from ohwx_compare.look.page_cells import CHUNK, Scores, as_script, cell_chunk, plan_of, scores_in, stamps_of, text_chunk
-from ohwx_compare.look.settings_words import noted, settings_words
+from ohwx_compare.look.page_cells import (
+    CHUNK,
+    CellFacts,
+    as_script,
+    cell_chunk,
+    cell_facts,
+    plan_of,
+    scores_in,
+    text_chunk,
+)
+from ohwx_compare.look.settings_words import noted
 from ohwx_compare.look.sheet import sheet_files
 from ohwx_compare.look.templating import asset, filled, source_hash
 from ohwx_compare.words import counted
@@ -78,11 +87,12 @@ def render_page(data: dict[str, Any], *, is_served: bool = False) -> str:
     return filled(asset("index.html"), inlined)
 
 
-def page_data(run: Run, only: Collection[int] = (), note: str = "", scores: Scores | None = None) -> dict[str, Any]:
+def page_data(run: Run, only: Collection[int] = (), note: str = "", known: CellFacts | None = None) -> dict[str, Any]:
     """What the page begins with, as JSON values; links are relative to the run folder and percent-encoded.
 
-    only, note: as `write_page`; scores: `scores_in` where they are read already.
+    only, note: as `write_page`; known: `cell_facts` of the run where they are known already.
     """
+    known = known or cell_facts(run)
     experiment, axes = run.experiment, run.experiment.axes
     shown = [cell for cell in run.cells if not only or cell.cell.number in only]
     sizes = {(cell.cell.job.width, cell.cell.job.height) for cell in run.cells}
@@ -90,7 +100,7 @@ def page_data(run: Run, only: Collection[int] = (), note: str = "", scores: Scor
     return {
         "folder": run.folder.resolve().name,
         "summary": f"{summary(run)}. {_chosen(only) or _progress(run)}",
-        "facts": [*filter(None, [note]), *settings_words(run.cells), *experiment.notes],
+        "facts": [*filter(None, [note]), *known.words, *experiment.notes],
         "troubles": {
             "words": _troubles(run),
             "cells": troubles[:_MOST_TROUBLES],
@@ -113,7 +123,7 @@ def page_data(run: Run, only: Collection[int] = (), note: str = "", scores: Scor
         "tallest": max(height / width for width, height in sizes),
         "chunk": CHUNK,
         "plan": plan_of(experiment),
-        "stamps": stamps_of(run.cells, scores_in(run.folder) if scores is None else scores),
+        "stamps": known.stamps,
         "sheets": [] if only else [_sheet_link(path) for path in sheet_files(run.folder)],
     }
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,12 +12,23 @@ from urllib.parse import quote
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.files.ledger.measures import read_scores
-from ohwx_compare.files.ledger.rows import RunCell
+from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.ledger.votes_kept import read_votes
 from ohwx_compare.look.board import face_caption, in_words
+from ohwx_compare.look.settings_words import settings_words
 
-__all__ = ["CHUNK", "Scores", "as_script", "cell_chunk", "plan_of", "scores_in", "stamps_of", "text_chunk"]
+__all__ = [
+    "CHUNK",
+    "CellFacts",
+    "Scores",
+    "as_script",
+    "cell_chunk",
+    "cell_facts",
+    "plan_of",
+    "scores_in",
+    "text_chunk",
+]
 
 CHUNK = 100  # cells of one part
 _TONES = {
@@ -49,8 +61,22 @@ def text_chunk(cells: Iterable[RunCell]) -> list[str]:
     return [cell.result.infotext for cell in cells]
 
 
-def stamps_of(cells: Sequence[RunCell], scores: Scores) -> list[int]:
-    """A number for each chunk that changes with what it holds."""
+@dataclass(frozen=True)
+class CellFacts:
+    """What takes long to tell of many cells."""
+
+    scores: Scores
+    stamps: Sequence[int]  # a number for each chunk that changes with what it holds
+    words: Sequence[str]  # `settings_words`
+
+
+def cell_facts(run: Run) -> CellFacts:
+    """Those of a run as it was read."""
+    scores = scores_in(run.folder)
+    return CellFacts(scores, _stamps_of(run.cells, scores), settings_words(run.cells))
+
+
+def _stamps_of(cells: Sequence[RunCell], scores: Scores) -> list[int]:
     return [
         zlib.crc32(repr([_state(cell, scores) for cell in cells[start : start + CHUNK]]).encode("utf-8", "replace"))
         for start in range(0, len(cells), CHUNK)

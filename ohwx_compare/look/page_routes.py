@@ -15,7 +15,7 @@ from ohwx_compare.files.ledger.access import ledger_state
 from ohwx_compare.files.ledger.reader import open_run
 from ohwx_compare.files.ledger.rows import Run, RunCell
 from ohwx_compare.look.page import page_data, render_page
-from ohwx_compare.look.page_cells import CHUNK, Scores, cell_chunk, scores_in, text_chunk
+from ohwx_compare.look.page_cells import CHUNK, CellFacts, cell_chunk, cell_facts, text_chunk
 from ohwx_compare.look.routes import Handled, PageAnswer, PageRequest, PageRoute, PageSession
 from ohwx_compare.words import quoted
 
@@ -28,19 +28,19 @@ _MOST_BYTES = 1 << 20  # of one of them
 
 def _page(asked: PageRequest) -> PageAnswer:
     """Made from the ledger: a folder's own page is never run."""
-    run, scores = _read(asked)
-    text = render_page(page_data(run, scores=scores), is_served=True)
+    run, known = _read(asked)
+    text = render_page(page_data(run, known=known), is_served=True)
     return PageAnswer(text.encode(), "text/html; charset=utf-8")
 
 
 def _head(asked: PageRequest) -> Handled:
-    run, scores = _read(asked)
-    return page_data(run, scores=scores)
+    run, known = _read(asked)
+    return page_data(run, known=known)
 
 
 def _cells(asked: PageRequest) -> Handled:
-    run, scores = _read(asked)
-    return cell_chunk(_chunk(run, asked.path["chunk"]), scores)
+    run, known = _read(asked)
+    return cell_chunk(_chunk(run, asked.path["chunk"]), known.scores)
 
 
 def _texts(asked: PageRequest) -> Handled:
@@ -53,15 +53,16 @@ def read_ahead(folder: Path, kept: PageSession) -> None:
         _as_of(folder, ledger_state(folder))
 
 
-def _read(asked: PageRequest) -> tuple[Run, Scores]:
+def _read(asked: PageRequest) -> tuple[Run, CellFacts]:
     """The run as it is now. A page asks for many parts at once: it is read once for all of them."""
     with asked.lock:
         return _as_of(asked.folder, ledger_state(asked.folder))
 
 
 @lru_cache(maxsize=1)
-def _as_of(folder: Path, state: object) -> tuple[Run, Scores]:
-    return open_run(folder), scores_in(folder)
+def _as_of(folder: Path, state: object) -> tuple[Run, CellFacts]:
+    run = open_run(folder)
+    return run, cell_facts(run)
 
 
 def _chunk(run: Run, number: str) -> Sequence[RunCell]:

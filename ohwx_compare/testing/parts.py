@@ -32,6 +32,10 @@ OPTION_FIELDS = {  # options that a parity case was recorded with and its infote
     "sdxl_clip_l_skip": "clip_l_skip",
     "img2img_fix_steps": "fix_steps",
     "img2img_color_correction": "color_correction",
+    "overlay_inpaint": "overlay",
+    "hires_fix_use_firstpass_conds": "hires_first_loras",
+    "ESRGAN_tile": "upscaler_tile",
+    "ESRGAN_tile_overlap": "upscaler_overlap",
 }
 LORAS = ("drawn_lora", "drawn_lora_unet", "drawn_locon", "drawn_dora", "drawn_loha", "drawn_lokr")
 

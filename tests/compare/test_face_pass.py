@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ohwx_compare.compare.batches import face_cost
+from ohwx_compare.compare.face_fit import fitted_denoise, fitted_size
 from ohwx_compare.compare.face_pass import detail, reach, require_built, segment, select
 from ohwx_compare.core.experiment.outcome import Fate, Outcome
 from ohwx_compare.core.geometry import Box
@@ -54,6 +55,41 @@ class Spy(FakeHost):
 
 def drawn(host, *jobs):
     return [rendered.image for rendered in host.render(jobs)]
+
+
+FROM = [  # the picture's size, "match inpaint size", box, and what ADetailer 25.3.0 makes of it
+    ((1024, 1024), "Strict", (0, 0, 100, 150), (832, 1216)),
+    ((1024, 1024), "Strict", (0, 0, 300, 100), (1536, 640)),
+    ((1024, 1024), "Strict", (0, 0, 99, 100), (1024, 1024)),
+    ((2048, 2048), "Strict", (0, 0, 100, 150), (2048, 2048)),
+    ((832, 1216), "Strict", (0, 0, 1000, 900), (1024, 1024)),
+    ((1024, 1024), "Free", (0, 0, 100, 150), (688, 1024)),
+    ((512, 768), "Free", (0.5, 0, 300.25, 100), (768, 256)),
+    ((512, 768), "Off", (0, 0, 300, 100), (512, 768)),
+]
+
+
+@pytest.mark.parametrize(("size", "match", "box", "drawn_at"), FROM)
+def test_a_face_is_drawn_in_the_shape_of_its_box_where_that_is_asked_for(size, match, box, drawn_at):
+    tab = FaceSettings(match_size=match)
+    assert fitted_size(size, tab, Box(*box)) == drawn_at
+    assert fitted_size((320, 256), replace(tab, width=320, height=256), Box(*box)) == (320, 256)
+
+
+def test_a_large_face_may_move_less_and_with_a_negative_power_more():
+    half, whole = Box(0, 0, 50, 80), Box(0, 0, 100, 80)
+    at = {power: FaceSettings(denoise=0.4, denoise_power=power) for power in (0.0, 1.0, 2.0, -1.0, -9.0)}
+    assert [fitted_denoise(tab, half, SIZE) for tab in at.values()] == [0.4, 0.2, 0.1, 0.8, 1.0]
+    assert [fitted_denoise(tab, whole, SIZE) for tab in at.values()] == [0.4, 0.0, 0.0, 1.0, 1.0]
+
+
+def test_what_a_box_changes_and_one_seed_for_all_reach_the_host(tmp_path):
+    host = Spy(tmp_path)
+    tab = replace(PLAIN, match_size="Free", denoise_power=1.0, same_seed=True)
+    detail(host, [Stub([[SMALL, WIDE]])], [tab], [JOB], drawn(host, replace(JOB, width=100, height=80)))
+    asked = [job.job for jobs in host.asked for job in jobs]
+    assert [(job.width, job.height, job.seed, job.subseed) for job in asked] == [(64, 64, 100, 7), (64, 16, 100, 7)]
+    assert [round(job.denoise, 4) for job in asked] == [0.395, 0.38]
 
 
 def kept(detections, **settings):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ohwx_compare.core.experiment.axes import KINDS, Axis
-from ohwx_compare.core.experiment.axis_text import kind_called, read_values, write_values
+from ohwx_compare.core.experiment.axis_text import given_axis, kind_called, read_axis_lines, read_values, write_values
 from ohwx_compare.errors import ExperimentError
 
 
@@ -50,3 +50,10 @@ def test_nonsense_is_named(kind, text):
 def test_kinds_answer_to_name_and_title():
     for kind in KINDS.values():
         assert kind_called(kind.title.upper()) == kind_called(kind.name) == kind.name
+
+
+@pytest.mark.parametrize("name", ["Face restore", "face restore", "FP8 mode", "Image CFG Scale"])
+def test_an_axis_of_the_script_that_is_not_drawn_says_what_helps(name):
+    for read in (lambda: given_axis(name, "a, b"), lambda: read_axis_lines(f"{name}: a, b")):
+        with pytest.raises(ExperimentError, match=f"The axis '{name}' .*drop the axis"):
+            read()

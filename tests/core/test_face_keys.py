@@ -192,3 +192,12 @@ def test_the_order_of_faces_must_fit_its_tabs():
     text = it.parse(f'{BASE}, ADetailer model: m.pt, ohwx: "{{\\"face sort\\": [\\"None\\", \\"None\\"]}}"')
     with pytest.raises(InfotextError, match="face sort"):
         it.faces(text)
+
+
+def test_what_adetailer_keeps_in_its_settings_stands_under_our_own_key():
+    tabs = (FaceSettings(same_seed=True), FaceSettings(denoise_power=2.0, match_size="Strict"), FaceSettings())
+    text = it.from_job(Job(prompt="a", seed=1), model=None, model_hash=None, faces=tabs)
+    assert it.faces(it.parse(it.render(text))) == tabs
+    for damaged in ("3", '[{\\"same_seed\\": 3}]'):
+        with pytest.raises(InfotextError, match="face settings"):
+            it.faces(it.parse(f'{BASE}, ADetailer model: m.pt, ohwx: "{{\\"face settings\\": {damaged}}}"'))

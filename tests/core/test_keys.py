@@ -24,10 +24,13 @@ FIRST = (
 )  # fmt: skip
 
 
+LATER = ("exact_masks", "same_seed", "denoise_power", "match_size")
+
+
 def all_changed(settings):
     """Every field that the first version had another one."""
     for field in fields(settings):
-        if field.name == "exact_masks" or (isinstance(settings, Job) and field.name not in FIRST):
+        if field.name in LATER or (isinstance(settings, Job) and field.name not in FIRST):
             continue
         old = getattr(settings, field.name)
         new = not old if isinstance(old, bool) else f"{old} x" if isinstance(old, str) else (old or 0) + 1

@@ -140,6 +140,20 @@ def test_every_upscaler_gives_the_size_and_a_picture_of_its_own(host):
     assert drawn(host, cut)[0].size == (96, 128)
 
 
+def test_an_upscalers_tiles_are_those_asked_for(host):
+    job = replace(JOB, hires_upscaler="drawn_x4")
+    tiles = [
+        {},
+        {"upscaler_tile": 192},
+        {"upscaler_tile": 0},
+        {"upscaler_tile": 32},
+        {"upscaler_tile": 32, "upscaler_overlap": 4},
+    ]
+    default, same, whole, small, less = (one.tobytes() for one in drawn(host, *(replace(job, **of) for of in tiles)))
+    assert default == same
+    assert len({default, whole, small, less}) == 4
+
+
 def test_all_of_a_tiling_picture_is_tiled(host, monkeypatch):
     seen = []
     for name in ("decode", "encode"):

@@ -65,6 +65,16 @@ def test_what_changes_in_between_is_put_into_the_picture_as_what_was_drawn_is(mo
     assert picture.image == Image.composite(Image.new("RGB", image.size, "red"), image, mask)
 
 
+@pytest.mark.parametrize("only_masked", [True, False])
+def test_without_the_overlay_the_answer_is_what_was_drawn(model, case, only_masked):
+    image, mask = case("inpaint_whole").image, box_mask((128, 128), Box(40, 50, 70, 90))
+    seen = []
+    asked = replace(JOB, job=replace(JOB.job, overlay=False), only_masked=only_masked)
+    (picture,) = inpaint(model, [asked], [image], [mask], between=lambda _, one: seen.append(one.image) or one)
+    assert picture.image.size == (64, 64)
+    assert picture.image.tobytes() == seen[0].tobytes()
+
+
 def test_a_black_mask_redraws_everything_and_says_so(model, case):
     image = case("inpaint_whole").image.resize((64, 64))
     (picture,) = inpaint(model, [JOB], [image], [Image.new("L", image.size)])

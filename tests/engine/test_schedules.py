@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ohwx_compare.engine.beta_quantile import beta_quantile
 from ohwx_compare.engine.levels import ConsistencySigmas, ModelSigmas
 from ohwx_compare.engine.schedules import DRAWN_SCHEDULES, Curve, noise_levels
-from ohwx_compare.errors import UnsupportedKeyError
+from ohwx_compare.errors import ExperimentError, UnsupportedKeyError
 
 MODEL = ModelSigmas()
 NAMES = [name for name in DRAWN_SCHEDULES if name != "Automatic"]
@@ -21,6 +21,12 @@ def test_sdxls_levels():
     assert MODEL.smallest == pytest.approx(0.0291675, abs=1e-6)
     assert MODEL.largest == pytest.approx(14.614642, abs=1e-5)
     assert bool((MODEL.sigmas.diff() > 0).all())
+
+
+def test_zero_snr_in_half_precision_has_no_end_and_is_refused():
+    for kind in (ModelSigmas, ConsistencySigmas):
+        with pytest.raises(ExperimentError, match=r"'Downcast alphas_cumprod'.*'Noise Schedule'"):
+            kind(zero_snr=True, halved=True)
 
 
 def test_a_zero_snr_schedule_starts_alike_and_ends_in_noise():

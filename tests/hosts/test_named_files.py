@@ -182,6 +182,13 @@ def test_mixed_jobs_equal_single_ones(host, base):
         assert apart.max() <= 2
 
 
+@pytest.mark.parametrize(("name", "in_texts"), [("drawn_lora", True), ("drawn_lora_unet", False)])
+def test_the_second_pass_may_be_encoded_with_the_first_ones_loras(host, base, name, in_texts):
+    job = replace(JOB, prompt=f"ohwx man <lora:{name}:1>", hires_upscaler="Latent", hires_prompt="ohwx man")
+    plain, early = (drawn(host, replace(job, hires_first_loras=is_on))[0] for is_on in (False, True))
+    assert (plain.tobytes() != early.tobytes()) == in_texts
+
+
 def test_encoded_prompts_are_not_taken_for_those_of_other_loras(host, base):
     """The cache of encoded prompts knows what the encoders wear."""
     first, second, again = (replace(JOB, prompt=f"ohwx man <lora:drawn_lora:{w}>") for w in (0.4, 0.9, 0.4))

@@ -238,9 +238,11 @@ def test_adetailers_settings_are_taken_over_and_no_face_is_done_twice(webui):
     assert (tab.model, tab.denoise, tab.steps, tab.top_k, tab.sort) == ("face_yolov8s.pt", 0.7, 12, 0, "Large to small")
     by_json = json.dumps({"checkpoints": FILES, "faces": "adetailer"})
     assert read_request([by_json], base_job(p), 1, given_by(p)).experiment.faces == (tab,)
-    webui.opts.data["ad_dynamic_denoise_power"] = 2
-    with pytest.raises(ExperimentError, match="ad_dynamic_denoise_power"):
-        read_request(arguments, base_job(p), 1, given_by(p))
+    named = {"ad_dynamic_denoise_power": 2, "ad_match_inpaint_bbox_size": "Strict (SDXL only)",
+             "ad_same_seed_for_each_tab": True}  # fmt: skip
+    webui.opts.data.update(named)
+    (tab,) = read_request(arguments, base_job(p), 1, given_by(p)).experiment.faces
+    assert (tab.denoise_power, tab.match_size, tab.same_seed) == (2, "Strict", True)
 
 
 def test_controlnet_that_is_passed_through_is_refused_where_there_is_one(webui):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from conftest import stocked
 from fake_webui import Img2Img, OldTxt2Img, Txt2Img, write_checkpoint
 from safetensors.torch import load_file, save_file
 
@@ -319,14 +320,18 @@ def test_what_is_refused_leaves_no_folder_and_no_request_behind(webui):
 
 
 def test_a_webui_before_1_9_names_schedule_and_sampler_in_one(fakes):
-    webui = fakes(is_old=True)
-    for number, name in enumerate(("user", "one", "two")):
-        write_checkpoint(webui.folder / f"{name}.safetensors", number)
-    webui.list_models()
-    webui.reload()
+    webui = stocked(fakes(is_old=True))
     processed = webui.load_script().run(OldTxt2Img(seed=7, sampler_name="DPM++ 2M SDE Karras"), asked())
     assert {call.sampler_name for call in webui.calls} == {"DPM++ 2M SDE Karras"}
     assert "Schedule type: Karras" in processed.infotexts[1]
+
+
+@pytest.mark.parametrize("job", ["DPM++ 2M SDE Karras", "Euler"])
+def test_before_1_9_an_axis_of_samplers_names_the_schedules(fakes, job):
+    webui = stocked(fakes(is_old=True))
+    axes = {"sampler": ["Euler", "DPM++ 2M SDE", "DPM++ 2M SDE Karras"]}
+    webui.load_script().run(OldTxt2Img(seed=7, sampler_name=job), asked(checkpoints=BOTH[:1], axes=axes))
+    assert [call.sampler_name for call in webui.calls] == axes["sampler"]
 
 
 def test_a_request_without_a_name_goes_on_with_its_folder_whichever_version_named_it(webui):

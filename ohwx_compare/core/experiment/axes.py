@@ -24,10 +24,22 @@ from ohwx_compare.core.request.limits import is_unicode
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import counted, did_you_mean, quoted
 
-__all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair", "require_parts", "split_hash"]
+__all__ = ["KINDS", "Axis", "CheckpointRef", "PromptPair", "require_parts", "split_hash", "why_not_drawn"]
 
 _HASH = re.compile(r"([0-9a-fA-F]{10,64})\]")
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
+
+_NOT_DRAWN = MappingProxyType({
+    "Image CFG Scale": "means nothing to SDXL, as it is for InstructPix2Pix models: drop the axis",
+    "Face restore": "is GFPGAN or CodeFormer, which is not supported: drop the axis and set a face pass",
+    "FP8 mode": "stores weights in 8 bits, which is not supported: drop the axis, or generate it in the webui",
+    "[ADetailer] ControlNet model 1st": "is not supported: drop the axis, or generate it in the webui",
+})  # fmt: skip
+
+
+def why_not_drawn(name: str) -> str | None:
+    """What an axis of the X/Y/Z script that has no kind here is, as the end of a sentence; None for any other name."""
+    return next((why for known, why in _NOT_DRAWN.items() if known.casefold() == name.casefold()), None)
 
 
 def split_hash(text: str) -> tuple[str, str]:
@@ -85,6 +97,8 @@ class Axis:
     values: tuple[Any, ...]
 
     def __post_init__(self) -> None:
+        if why := why_not_drawn(self.kind):
+            raise ExperimentError(f"The axis {self.kind!r} {why}.")
         if self.kind not in KINDS:
             raise ExperimentError(f"Unknown axis {quoted(self.kind)}; {did_you_mean(self.kind, KINDS)}")
         if not self.values:

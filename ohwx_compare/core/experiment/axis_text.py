@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from ohwx_compare.core.experiment.axes import KINDS, Axis
+from ohwx_compare.core.experiment.axes import KINDS, Axis, why_not_drawn
 from ohwx_compare.core.experiment.kind import AxisKind, Form
 from ohwx_compare.core.experiment.prompt_order import all_orders, parts_of
 from ohwx_compare.core.infotext.xyz import from_csv, limit, numbers, to_csv
@@ -75,6 +75,8 @@ def read_axis_lines(text: str) -> list[tuple[str, Any]]:
     for line in filter(None, map(str.strip, text.split("\n"))):
         title, colon, values = line.partition(":")
         name = kind_called(title)
+        if colon and (why := why_not_drawn(name)):
+            raise ExperimentError(f"The axis {quoted(name)} {why}.")
         if not colon or name not in KINDS:
             raise ExperimentError(f'{quoted(line)} is not an axis; write its name and values, as in "CFG scale: 5, 7".')
         found.append((name, _listed(values.strip()) if KINDS[name].form is Form.LINES else values.strip()))

@@ -153,6 +153,12 @@ FACE_KINDS = (
     ),
     _kind("noise_multiplier", "Face noise multiplier", Form.REAL, xyz="noise multiplier", is_optional=True),
     _kind("sort", "Face order", Form.NAMES),
+    replace(
+        _kind("same_seed", "Face seed of the picture", Form.SWITCH),
+        show=lambda value: "each face has the picture's seed" if value else "each face has a seed of its own",
+    ),
+    _kind("denoise_power", "Face denoise power", Form.REAL),
+    _kind("match_size", "Face size by its box", Form.NAMES),
     _kind("top_k_by", "Face top k by", Form.NAMES),
     _kind("min_ratio", "Face min area", Form.REAL),
     _kind("max_ratio", "Face max area", Form.REAL),

@@ -37,7 +37,8 @@ JOB_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "hires_schedule": None, "hires_prompt": "", "hires_negative": "", "checkpoint": None, "refiner": None,
     "refiner_at": 0.8, "refiner_by_steps": False, "refiner_passes": "second pass", "hires_checkpoint": None,
     "mask_weight": 1.0, "token_merging": 0.0, "token_merging_hires": 0.0, "half_levels": False, "pad_texts": False,
-    "pad_negative": False, "old_timelines": False,
+    "pad_negative": False, "old_timelines": False, "overlay": True, "hires_first_loras": False, "upscaler_tile": -1,
+    "upscaler_overlap": 8,
 })  # fmt: skip
 """Frozen; prompt and seed are always told, and so is a field that has no entry."""
 
@@ -46,7 +47,8 @@ FACE_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "top_k_by": "Area", "min_ratio": 0.0, "max_ratio": 1.0, "sort": "None", "x_offset": 0, "y_offset": 0, "dilate": 4,
     "merge": "None", "blur": 4, "denoise": 0.4, "only_masked": True, "padding": 32, "width": None, "height": None,
     "steps": None, "cfg": None, "sampler": None, "schedule": None, "noise_multiplier": None, "clip_skip": None,
-    "checkpoint": None, "vae": None, "restore_face": False, "exact_masks": False,
+    "checkpoint": None, "vae": None, "restore_face": False, "exact_masks": False, "same_seed": False,
+    "denoise_power": 0.0, "match_size": "Off",
 })  # fmt: skip
 """Frozen."""
 

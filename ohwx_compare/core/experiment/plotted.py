@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ohwx_compare.core.experiment.axes import KINDS, Axis
+from ohwx_compare.core.experiment.axes import KINDS, Axis, why_not_drawn
 from ohwx_compare.core.experiment.kind import AxisKind, Form, PicturePart
 from ohwx_compare.core.experiment.prompt_order import all_orders, parts_of
 from ohwx_compare.core.infotext.hires_keys import has_hires
@@ -20,13 +20,6 @@ from ohwx_compare.errors import InfotextError, UnsupportedKeyError
 from ohwx_compare.words import counted, quoted
 
 __all__ = ["as_xyz", "axes_of", "kept", "kind_of", "plotted_axes", "read_axis", "require_drawn_axis"]
-
-_NOT_DRAWN = MappingProxyType({
-    "Image CFG Scale": "means nothing to SDXL, as it is for InstructPix2Pix models: drop the axis",
-    "Face restore": "is GFPGAN or CodeFormer, which is not supported: drop the axis and set a face pass",
-    "FP8 mode": "stores weights in 8 bits, which is not supported: drop the axis, or generate it in the webui",
-    "[ADetailer] ControlNet model 1st": "is not supported: drop the axis, or generate it in the webui",
-})  # fmt: skip
 
 _SAME = "Use same scheduler"  # ADetailer's word for None
 _SWITCHES: Mapping[Any, bool] = MappingProxyType({"True": True, "False": False})
@@ -68,8 +61,8 @@ def kind_of(axis: XyzAxis) -> AxisKind | None:
 def read_axis(axis: XyzAxis, infotext: Infotext) -> Axis:
     """An axis of the X/Y/Z script under our name. Raises UnsupportedKeyError for one without, ExperimentError."""
     kind = kind_of(axis)
-    if kind is None and axis.type in _NOT_DRAWN:
-        raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type!r} {_NOT_DRAWN[axis.type]}.")
+    if kind is None and (why := why_not_drawn(axis.type)):
+        raise UnsupportedKeyError(f"The X/Y/Z axis {axis.type!r} {why}.")
     if kind is None:
         known = [kind.xyz for kind in KINDS.values() if kind.xyz]
         raise UnsupportedKeyError(

@@ -74,6 +74,8 @@ EXTRA_KEY = "ohwx"
 _UNTOLD = "settings"  # in the extra key: those that no key of the webui's tells
 _SORT = "face sort"  # in the extra key: ADetailer keeps it in its settings, not in the picture
 _EXACT = "exact face masks"  # ADetailer knows none
+_FACES = "face settings"  # others that ADetailer keeps in its settings: an object for each tab
+_FACE_UNTOLD = ("same_seed", "denoise_power", "match_size")
 _ZEROS = re.compile(r"\.0*\s*\Z")  # other programs write whole numbers as 20.0
 _MASK_KEYS = ("Inpaint area", "Mask blur", "Mask mode", "Masked area padding", "Masked content", SOFT)
 
@@ -168,9 +170,20 @@ def faces(infotext: Infotext) -> tuple[FaceSettings, ...]:
         raise InfotextError(
             f"The key {EXTRA_KEY!r} lists {quoted(orders)} as {_SORT!r}, expected one for each tab ({len(settings)})."
         )
+    untold = extra(infotext).get(_FACES, [])
+    if not isinstance(untold, list) or not all(isinstance(tab, dict) for tab in untold):
+        raise InfotextError(f"The key {EXTRA_KEY!r} has {quoted(untold)} as {_FACES!r}, expected an object a tab.")
+    settings = tuple(map(_with_untold, settings, [*untold, *[{}] * len(settings)]))
     is_exact = bool(extra(infotext).get(_EXACT))
     sorts = map(str, orders) if orders else (tab.sort for tab in settings)
     return tuple(replace(tab, sort=sort, exact_masks=is_exact) for tab, sort in zip(settings, sorts, strict=True))
+
+
+def _with_untold(tab: FaceSettings, told: Mapping[str, Any]) -> FaceSettings:
+    told = {name: told[name] for name in _FACE_UNTOLD if name in told}
+    if wrong := [name for name, value in told.items() if type(value) is not type(getattr(FaceSettings, name))]:
+        raise InfotextError(f"The key {EXTRA_KEY!r} has {quoted(told)} as {_FACES!r}, where {wrong[0]!r} is damaged.")
+    return replace(tab, **told)
 
 
 def model(infotext: Infotext) -> tuple[str | None, str | None]:
@@ -224,6 +237,9 @@ def from_job(
         rest[_SORT] = [tab.sort for tab in faces]
     if any(tab.exact_masks for tab in faces):
         rest[_EXACT] = True
+    untold = [_changed(tab) for tab in faces]
+    if any(untold):
+        rest[_FACES] = untold
     rest |= _own_settings(drawn)
     if rest:
         named.append((EXTRA_KEY, json.dumps(rest, ensure_ascii=False)))
@@ -286,6 +302,11 @@ def with_settings(infotext: Infotext, settings: Mapping[str, Any]) -> Infotext:
     for key, value in sampling_pairs(Job(prompt="", seed=0, **settings)).items():
         infotext = infotext.with_value(key, value)
     return infotext.with_value(EXTRA_KEY, json.dumps(own, ensure_ascii=False)) if own else infotext
+
+
+def _changed(tab: FaceSettings) -> dict[str, Any]:
+    """What no key of ADetailer's tells of a tab."""
+    return {name: value for name in _FACE_UNTOLD if (value := getattr(tab, name)) != getattr(FaceSettings, name)}
 
 
 def _untold(infotext: Infotext) -> dict[str, Any]:

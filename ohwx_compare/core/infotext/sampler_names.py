@@ -81,8 +81,13 @@ def one_name(sampler: str, schedule: str) -> str:
 def _suffix(name: str) -> tuple[str, str | None]:
     for label in sorted(_LABELS, key=len, reverse=True):  # "SGM Uniform" before "Uniform"
         if name.lower().endswith(" " + label.lower()):
-            return name[: -len(label) - 1].rstrip(), label
-    return name, None
+            return _called(name[: -len(label) - 1].rstrip()), label
+    return _called(name), None
+
+
+def _called(name: str) -> str:
+    """A sampler by the webui's own name, however its letters are written."""
+    return next((known for known in SAMPLERS if known.lower() == name.lower()), name)
 
 
 def _label(schedule: str) -> str:

@@ -16,7 +16,10 @@ from ohwx_compare.errors import InfotextError
 
 __all__ = ["UNTOLD", "is_sampling_key", "keys_of", "sampling_pairs", "sampling_settings"]
 
-UNTOLD = ("comma_backtrack", "clip_l_skip", "fix_steps", "resize_mode", "color_correction")
+UNTOLD = (
+    "comma_backtrack", "clip_l_skip", "fix_steps", "resize_mode", "color_correction", "overlay", "hires_first_loras",
+    "upscaler_tile", "upscaler_overlap",
+)  # fmt: skip
 """Settings that no key of the webui's tells; ours does."""
 
 _RESIZED, _NOISE = "Seed resize from", "Noise Schedule"

@@ -16,6 +16,7 @@ from ohwx_compare.core.infotext.face_keys import (
     is_passed_through,
 )
 from ohwx_compare.core.infotext.hires_keys import HIRES_KEYS, has_hires, hires_settings
+from ohwx_compare.core.infotext.others import with_help
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.refiner_keys import REFINER_KEYS
 from ohwx_compare.core.infotext.sampler_names import (
@@ -45,8 +46,8 @@ _DRAWN = frozenset({
 })  # fmt: skip
 _HARMLESS = frozenset({
     "ADetailer Version", "App", "Backend", "Batch pos", "Batch size", "Civitai metadata", "Created Date",
-    "Fixed X Values", "Fixed Y Values", "Fixed Z Values", "Hardware Info", "Hashes", "Init image hash",
-    "Lora hashes", "TI", "TI hashes",
+    "Fixed X Values", "Fixed Y Values", "Fixed Z Values", "Hardware Info", "Hashes", "Image CFG scale",
+    "Init image hash", "Lora hashes", "TI", "TI hashes",
     "Negative Template", "Raw negative prompt", "Raw prompt", "Style Selector Enabled",
     "Style Selector Randomize", "Style Selector Style",
     "Styles", "Template", "Time taken", "Token merging ratio",
@@ -55,6 +56,7 @@ _HARMLESS = frozenset({
 })  # fmt: skip
 _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {  # the value that does nothing
+        "Cache FP16 weight for LoRA": ("False",),
         "Diffusion in Low Bits": (
             "Automatic",
             "Automatic (fp16 LoRA)",
@@ -150,8 +152,8 @@ def require_drawn(asked: Iterable[tuple[Job, Sequence[FaceSettings]]]) -> None:
 def _refuse(what: str, refused: Sequence[str]) -> None:
     if refused:
         raise UnsupportedKeyError(
-            f"{what} needs settings that this engine does not support yet: {'; '.join(refused)}. Generate it in the "
-            "webui, or remove them."
+            f"{what} needs settings that this engine does not support yet: {with_help(refused)}; or take them out, "
+            "which gives another picture."
         )
 
 

@@ -50,3 +50,6 @@ class FaceSettings:
     vae: str | None = None
     restore_face: bool = False
     exact_masks: bool = False  # of a segmentation detector, in their place instead of where ADetailer puts them
+    same_seed: bool = False  # every face has the picture's own; else face j has seed + j
+    denoise_power: float = 0.0  # denoise is multiplied by (1 - share of the box in the picture) to this power
+    match_size: str = "Off"  # "Strict" (SDXL's sizes), "Free": drawn in the box's shape, where it has no size

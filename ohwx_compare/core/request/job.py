@@ -70,6 +70,7 @@ class Job:
     noise_multiplier: float = 1.0  # on the noise that the picture is given
     extra_noise: float = 0.0  # of the same noise, on top of it, in hires fix too
     resize_mode: str = "stretch"  # how the picture gets the size: "stretch", "crop", "fill", "latent"
+    overlay: bool = True  # what an inpaint drew lies in the picture that it started from; else it is the whole answer
     color_correction: bool = False  # the colours of what was drawn follow the picture's
     # without effect on SDXL, whose attention begins where tokens are not merged, and which has no mask among its inputs
     mask_weight: float = 1.0  # conditional mask weight, 0..1
@@ -93,6 +94,9 @@ class Job:
     hires_prompt: str = ""
     hires_negative: str = ""
     hires_checkpoint: str | None = None
+    hires_first_loras: bool = False  # its prompts are encoded with the first pass's LoRAs, where it has no checkpoint
+    upscaler_tile: int = -1  # px, of a network that makes larger; 0: in one piece, -1: as the webui does by default
+    upscaler_overlap: int = 8  # px, of its tiles
 
 
 @dataclass(frozen=True, kw_only=True)

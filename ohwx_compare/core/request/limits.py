@@ -11,10 +11,11 @@ from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import quoted
 
-__all__ = ["GENERATORS", "MERGES", "MOST_SEED", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
+__all__ = ["GENERATORS", "MATCHES", "MERGES", "MOST_SEED", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
 
 TOP_K_BY = ("Area", "Confidence")
 MERGES = ("None", "Merge", "Merge and Invert")
+MATCHES = ("Off", "Strict", "Free")
 SORTS = ("None", "Left to right", "Center to edge", "Large to small")
 EMPHASIS_MODES = ("Original", "No norm", "Ignore", "None")
 UNIPC_VARIANTS = ("bh1", "bh2", "vary_coeff")
@@ -107,6 +108,8 @@ _JOB: Rules = {
     "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "hires_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "hires_steps": (lambda value: 0 <= value <= 1000, "0 to 1000"),
+    "upscaler_tile": (lambda value: -1 <= value <= 16_384, "-1 to 16384"),
+    "upscaler_overlap": (lambda value: 0 <= value <= 48, "0 to 48"),
     "hires_denoise": (lambda value: 0 < value <= 1, "above 0, up to 1"),
     "seed_resize_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "seed_resize_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
@@ -121,4 +124,6 @@ _FACE: Rules = {
     "top_k_by": _one_of(*TOP_K_BY),
     "merge": _one_of(*MERGES),
     "sort": _one_of(*SORTS),
+    "denoise_power": (lambda value: -10 <= value <= 10, "-10 to 10"),
+    "match_size": _one_of(*MATCHES),
 }  # fmt: skip

@@ -83,4 +83,5 @@ class TabContext:
     known_styles: Mapping[str, Style] = field(default_factory=dict)  # all that the webui knows
     adetailer: Callable[[], Sequence[Mapping[str, Any]]] = tuple  # gives the tabs it would run, as face settings
     has_comments: bool = False  # `#` begins one in a prompt
+    is_before_schedules: bool = False  # a sampler's name tells its schedule too, as up to 1.8
     part: Callable[[PicturePart], Mapping[str, Any]] = lambda part: {}  # fields of its job that tell that

@@ -52,6 +52,7 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
         styles=tuple(library[name] for name in fields.get("styles") or [] if name in library),
         known_styles=library,
         adetailer=lambda: tabs_of(adetailer),
+        is_before_schedules=features.schedules() is None,
         part=_stand_in,
     )
     request = read_request(arguments, _job(fields), count * size, given)

@@ -24,10 +24,7 @@ _SORTS: Mapping[str, str] = MappingProxyType({
     "Area (large to small)": "Large to small",
 })  # fmt: skip
 _SAME = (None, "", "Use same sampler", "Use same scheduler")
-_NOT_DRAWN: Mapping[str, Any] = MappingProxyType({  # its settings that change pixels: the value that does nothing
-    "ad_dynamic_denoise_power": 0, "ad_match_inpaint_bbox_size": "Off", "ad_same_seed_for_each_tab": False,
-    "ad_same_seed_for_each_tap": False,
-})  # fmt: skip
+_MATCHES: Mapping[str, str] = MappingProxyType({"Strict (SDXL only)": "Strict", "Free": "Free"})
 
 
 def given_by(p: processing.StableDiffusionProcessing) -> TabContext:
@@ -38,6 +35,7 @@ def given_by(p: processing.StableDiffusionProcessing) -> TabContext:
         known_styles=library,
         adetailer=lambda: tabs_of(adetailer_arguments(p.scripts, p.script_args)),
         has_comments=features.has_prompt_comments(),
+        is_before_schedules=features.schedules() is None,
         part=lambda part: _part_of(p, part),
     )
 
@@ -108,8 +106,11 @@ def tabs_of(arguments: Sequence[Any]) -> list[dict[str, Any]]:
             "ADetailer's ControlNet model is Passthrough, and ControlNet is installed: its units do not reach the face "
             "pass here; choose None for that model."
         )
-    changed = [name for name, value in _NOT_DRAWN.items() if shared.opts.data.get(name, value) != value]
-    if tabs and changed:
-        raise ExperimentError(f"ADetailer's setting {changed[0]} is not supported here; set it to its default.")
-    sort = _SORTS.get(shared.opts.data.get("ad_bbox_sortby", ""), "None")
-    return [{**tab, "sort": sort} for tab in tabs]
+    chosen = shared.opts.data
+    own = {
+        "sort": _SORTS.get(chosen.get("ad_bbox_sortby", ""), "None"),
+        "same_seed": bool(chosen.get("ad_same_seed_for_each_tab") or chosen.get("ad_same_seed_for_each_tap")),
+        "denoise_power": float(chosen.get("ad_dynamic_denoise_power") or 0),
+        "match_size": _MATCHES.get(chosen.get("ad_match_inpaint_bbox_size", ""), "Off"),
+    }
+    return [{**tab, **own} for tab in tabs]

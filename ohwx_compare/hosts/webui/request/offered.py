@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from modules import sd_samplers, shared
 
 from ohwx_compare.core.infotext.sampler_names import split_sampler
-from ohwx_compare.core.request.limits import GENERATORS, MERGES, SORTS, TOP_K_BY
+from ohwx_compare.core.request.limits import GENERATORS, MATCHES, MERGES, SORTS, TOP_K_BY
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import detector_names, listed_checkpoints
 from ohwx_compare.hosts.webui.generation import loading
@@ -39,6 +39,8 @@ def known_values(kind: str) -> Sequence[str]:
         "face only masked": lambda: ("on", "off"),
         "face exact masks": lambda: ("on", "off"),
         "face sort": lambda: SORTS,
+        "face same seed": lambda: ("on", "off"),
+        "face match size": lambda: MATCHES,
         "face merge": lambda: MERGES,
         "face top k by": lambda: TOP_K_BY,
     }

@@ -8,6 +8,7 @@ from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.axis_text import kind_called, read_axis_lines, read_values
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.infotext.face_payload import from_payload
+from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.prompt.style_families import expanded_styles
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.core.request.job import Job
@@ -19,6 +20,7 @@ from ohwx_compare.words import quoted
 
 __all__ = ["Request", "face_settings", "read_request"]
 
+_WITH_SCHEDULE = (1, 8)  # the last webui that names a schedule with its sampler
 _LONGEST_NAME = 1_000  # letters of a checkpoint's, with its folders
 _KEYS = ("axes", "checkpoints", "columns", "control", "faces", "job", "keep_before", "name", "sheet", "styles")
 _REAL = ("confidence", "denoise", "min_ratio", "max_ratio")
@@ -46,6 +48,8 @@ def read_request(arguments: Sequence[Any], job: Job, pictures: int = 1, given: T
     if unknown := sorted(set(asked) - set(_KEYS)):
         raise ExperimentError(f"ohwx compare has no {', '.join(map(repr, unknown))}; it has {', '.join(_KEYS)}.")
     axes = _axes(asked, given.known_styles)
+    if given.is_before_schedules:
+        axes = _with_schedules(axes)
     if pictures > 1 and "seed" not in [axis["kind"] for axis in axes]:
         axes.append({"kind": "seed", "values": [job.seed + i for i in range(pictures)]})
     if not any(axis["kind"] == "checkpoint" for axis in axes):
@@ -169,6 +173,18 @@ def _axes(asked: Mapping[str, Any], library: Mapping[str, Style]) -> list[dict[s
     if not (isinstance(checkpoints, list | tuple) and all(_is_name(name) for name in checkpoints)):
         raise ExperimentError(f"`checkpoints` must be a list of names, got {quoted(checkpoints)}.")
     return [{"kind": "checkpoint", "values": list(checkpoints)}, *read] if checkpoints else read
+
+
+def _with_schedules(axes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A bare name of a sampler means its own schedule, not the picture's; an axis of schedules gives it each."""
+    if any(axis["kind"] == "schedule" for axis in axes):
+        return axes
+    return [
+        {**axis, "values": [" ".join(split_sampler(str(name), None, _WITH_SCHEDULE)) for name in axis["values"]]}
+        if axis["kind"] == "sampler" and isinstance(axis.get("values"), list)
+        else axis
+        for axis in axes
+    ]
 
 
 def _is_name(value: Any) -> bool:

@@ -327,7 +327,11 @@ def _request(body: dict[str, Any]) -> Request:
         raise ExperimentError(f"`job` must be a JSON object, got {quoted(job)}.")
     if job.get("seed") in (None, -1):
         job = {**job, "seed": int(processing.get_fixed_seed(-1))}
-    given = TabContext(known_styles=style_library(), has_comments=features.has_prompt_comments())
+    given = TabContext(
+        known_styles=style_library(),
+        has_comments=features.has_prompt_comments(),
+        is_before_schedules=features.schedules() is None,
+    )
     return read_request([{**asked, "job": job}], _default_job(), given=given)
 
 

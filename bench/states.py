@@ -1,8 +1,8 @@
 """What writing the states of a training costs its steps, and what a state holds at SDXL's full size.
 
-usage: python bench/states.py [--size 256] [--preset lean] [--steps 40] [--every 10]
+usage: python bench/states.py [--size 128] [--precision fp32] [--steps 40] [--every 5]
 
-A tiny drawn checkpoint in bfloat16 on the CPU. Every --every steps a state is written, as `ohwx train` writes it.
+A tiny drawn checkpoint on the CPU. Every --every steps a state is written, as `ohwx train` writes it.
 Printed are medians: the CPU time of a step; that of a state, on the thread of the steps and beside it; the wall time
 for which the steps wait; and the share of all steps from one state to the next by the recipe's default. Steps that
 began while a state was being written are told apart: what it takes from them. At full size bytes are computed, and what
@@ -114,17 +114,17 @@ def full_size(values: dict) -> None:
 def main() -> None:
     """Parse the flags, measure in a temporary folder."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--size", type=int, default=256, help="px")
-    parser.add_argument("--preset", default="lean")
+    parser.add_argument("--size", type=int, default=128, help="px")
+    parser.add_argument("--precision", default="fp32")
     parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--every", type=int, default=10)
+    parser.add_argument("--every", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         recipe = drawn_recipe(Path(name), options.size, pictures=1)
-        recipe |= {"preset": options.preset, "steps": options.steps}
+        recipe |= {"preset": "lean", "precision": options.precision, "memory_gb": None, "steps": options.steps}
         measure(Recipe.from_dict(recipe), options.every)
         by_the_gigabyte(Path(name))
-        full_size(recipe)
+        full_size({**recipe, "precision": "bf16-stochastic"})
 
 
 if __name__ == "__main__":

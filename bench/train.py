@@ -79,21 +79,24 @@ def measure(recipe: Recipe, steps: int, device: str) -> dict:
     }
 
 
+def drawn_recipe(folder: Path, size: int, pictures: int, base: Path | None = None) -> dict:
+    """Values of a recipe of drawn pictures, `size` px a side; base: None draws a tiny one."""
+    (folder / "img" / "1_ohwx man").mkdir(parents=True)
+    for number in range(pictures):
+        picture = np.random.RandomState(number).randint(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(picture).resize((size, size)).save(folder / "img" / "1_ohwx man" / f"{number}.png")
+    base = base or sorted(draw_tiny(folder / "checkpoints"))[0]
+    return {
+        "base": str(base), "train": str(folder / "img"), "output": str(folder / "out"), "resolution": size,
+        "bucket_min": 64, "validation": 0,
+    }  # fmt: skip
+
+
 def alone(options: argparse.Namespace) -> None:
     """One combination, its result as JSON."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "img" / "1_ohwx man").mkdir(parents=True)
-        for number in range(max(options.batch)):
-            picture = np.random.RandomState(number).randint(0, 256, (8, 8, 3), np.uint8)
-            large = Image.fromarray(picture).resize((options.size, options.size))
-            large.save(folder / "img" / "1_ohwx man" / f"{number}.png")
-        base = options.base or sorted(draw_tiny(folder / "checkpoints"))[0]
-        values = {
-            "base": str(base), "train": str(folder / "img"), "output": str(folder / "out"), "resolution": options.size,
-            "bucket_min": 64, "preset": options.preset[0], "batch": options.batch[0], "steps": options.steps + 2,
-            "validation": 0,
-        }  # fmt: skip
+        values = drawn_recipe(Path(name), options.size, max(options.batch), options.base)
+        values |= {"preset": options.preset[0], "batch": options.batch[0], "steps": options.steps + 2}
         print(json.dumps(measure(Recipe.from_dict(values), options.steps, options.device)))
 
 

@@ -199,6 +199,7 @@ def _lines(plan: TrainingPlan) -> Iterator[str]:
     parts = f"weights {memory.weights / 1e9:.2f}, gradients {memory.gradients / 1e9:.2f}, optimiser "
     parts += f"{memory.optimizer / 1e9:.2f}" + (f", masters {memory.masters / 1e9:.2f}" if memory.masters else "")
     parts += f", activations {memory.activations / 1e9:.2f} with {counted(len(plan.again), 'block')} recomputed"
+    parts += f", samples or validation {memory.looks / 1e9:.2f} more" if memory.looks else ""
     yield f"memory  {memory.total / 1e9:.2f} GB ({parts}), by the tensors' shapes; the runtime needs under 1 GB more"
     for line in (*plan.dataset.skipped, *plan.notes):
         yield f"note    {line}"

@@ -34,11 +34,14 @@ def require_compiler(device: torch.device, cache: Path | None = None) -> None:
         raise HostError(f"torch cannot compile for {device} here: {why}. Do without.") from error
 
 
-def compile_blocks(unet: UNet) -> None:
-    """Have the blocks of `unet` compiled at its first call, for the shape of x that it has then; once for each UNet."""
+def compile_blocks(unet: UNet, own: torch.Size | None = None) -> None:
+    """Have the blocks of `unet` compiled for x of the shape `own`, None for that of the first call; once for each UNet.
+
+    They are compiled when they are first called with it.
+    """
     if hasattr(unet, _MARK):
         return
-    shape = _Shape()
+    shape = _Shape(own)
     setattr(unet, _MARK, shape)
     unet.register_forward_pre_hook(lambda _, inputs: shape.look(inputs[0]))
     for block in unet.modules():
@@ -49,8 +52,8 @@ def compile_blocks(unet: UNet) -> None:
 class _Shape:
     """Which shape is compiled, and whether the call at hand is of it."""
 
-    def __init__(self) -> None:
-        self.own: torch.Size | None = None
+    def __init__(self, own: torch.Size | None) -> None:
+        self.own = own
         self.is_own = False
 
     def look(self, x: torch.Tensor) -> None:

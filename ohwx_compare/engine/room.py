@@ -33,8 +33,9 @@ def picture_bytes(config: UNetConfig, job: Job, size: int) -> int:
 
 
 def decode_bytes(config: VAEConfig, pixels: int, size: int) -> int:
-    """Of one picture of `pixels`: three maps of full size, as wide as the level below it."""
-    return 3 * max(config.widths[:2]) * pixels * size
+    """Of one picture of `pixels`: three maps of full size, as wide as the level below it, or four of its own width."""
+    own, below = (*config.widths, 0)[:2]
+    return max(3 * below, 4 * own) * pixels * size
 
 
 def encode_bytes(config: VAEConfig, pixels: int, size: int) -> int:

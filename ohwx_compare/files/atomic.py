@@ -45,11 +45,11 @@ def ensure_bytes(path: Path, data: bytes) -> None:
         write_bytes(path, data)
 
 
-def write_stream(path: Path, pieces: Iterable[bytes]) -> str:
+def write_stream(path: Path, pieces: Iterable[bytes | memoryview]) -> str:
     """`write_bytes` for what does not fit into memory at once; returns the sha256 of it all."""
     digest = hashlib.sha256()
 
-    def hashed() -> Iterable[bytes]:
+    def hashed() -> Iterable[bytes | memoryview]:
         for piece in pieces:
             digest.update(piece)
             yield piece
@@ -81,7 +81,7 @@ def is_plain_file(path: Path) -> bool:
         return False
 
 
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
+def _write(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     with replacing(path) as beside, _new(beside) as file:
         for piece in pieces:
             file.write(piece)

@@ -14,6 +14,7 @@ from ohwx_compare.files.atomic import write_stream
 __all__ = ["SIZES", "header_bytes", "write_tensors"]
 
 SIZES = MappingProxyType({"U8": 1, "BF16": 2, "F16": 2, "F32": 4, "I64": 8})  # bytes of a number
+Bytes = bytes | memoryview
 TensorKind = tuple[str, tuple[int, ...]]  # dtype of SIZES and shape
 TensorPlace = tuple[str, tuple[int, ...], int, int]  # dtype, shape, and where its bytes begin and end after the header
 
@@ -29,7 +30,7 @@ def header_bytes(places: Mapping[str, TensorPlace], metadata: Mapping[str, str])
 
 
 def write_tensors(
-    path: Path, kinds: Mapping[str, TensorKind], data: Callable[[str], bytes], metadata: Mapping[str, str]
+    path: Path, kinds: Mapping[str, TensorKind], data: Callable[[str], Bytes], metadata: Mapping[str, str]
 ) -> str:
     """Write tensors of the given kinds, in that order; the file appears at `path` once it is whole.
 
@@ -41,7 +42,7 @@ def write_tensors(
         start, end = end, end + SIZES[dtype] * prod(shape)
         places[name] = (dtype, shape, start, end)
 
-    def contents() -> Iterator[bytes]:
+    def contents() -> Iterator[Bytes]:
         yield header_bytes(places, metadata)
         for name in kinds:
             yield data(name)

@@ -4,6 +4,7 @@ The parts of the checkpoint are in memory one after the other: the VAE until all
 encoder until all captions are encoded, then the UNet.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ohwx_compare.core.prompt.chunks import LENGTH
+from ohwx_compare.engine.compiled import compile_blocks, require_compiler
 from ohwx_compare.engine.weights import PREFIXES, load_part
 from ohwx_compare.files.checkpoint import prediction, read_header
 from ohwx_compare.files.hashes import Hashes, cache_folder
@@ -93,6 +95,9 @@ def set_up(
             module.to(computes)
         for weight in weights.values():
             weight.data = weight.data.to(computes)
+    if recipe.compile:
+        require_compiler(torch.device(device), cache_folder())
+        compile_blocks(unet, _usual_shape(plan, group))
     recompute(unet, plan.again)
     precision = Precision(
         stochastic=recipe.precision == "bf16-stochastic",
@@ -110,6 +115,13 @@ def set_up(
     ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
     masks = {i: torch.from_numpy(_mask(plan, recipe.masks, i))[None] for i in plan.needed} if recipe.masks else {}
     return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group, masks)
+
+
+def _usual_shape(plan: TrainingPlan, group: ProcessGroup) -> torch.Size:
+    """Of the UNet's input in most steps of one process."""
+    buckets = Counter(plan.placements[batch[0]].bucket for _, _, step in plan.walk(0) for batch in step)
+    width, height = max(buckets, key=lambda bucket: buckets[bucket])
+    return torch.Size((len(group.share(plan.recipe.batch)), 4, height // 8, width // 8))
 
 
 def held_dtype(recipe: Recipe) -> torch.dtype:

@@ -1,7 +1,7 @@
 """What disk and memory a training needs, as far as shapes alone can tell, and which blocks it computes again."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from ohwx_compare.errors import ExperimentError
@@ -9,6 +9,7 @@ from ohwx_compare.files.checkpoint import Header
 from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_blocks
 from ohwx_compare.train.plan.blocks import unet_rate
+from ohwx_compare.train.plan.looks import look_bytes
 from ohwx_compare.train.plan.low_rank import FILE_PREFIXES, low_rank_shapes
 from ohwx_compare.train.recipe.concepts import varies
 from ohwx_compare.train.recipe.recipe import Recipe
@@ -45,11 +46,17 @@ class Memory:
     optimizer: int
     workspace: int  # of the optimiser, for the tensors that move at one time
     activations: int  # what more is needed than all of these when most is kept for the backward pass
+    looks: int = 0  # what more samples and validation need, which begin when gradients and activations are gone
+
+    @property
+    def steps(self) -> int:
+        """All that steps need. A look that finds no more decodes in strips or is missed, and ends no run."""
+        return self.weights + self.masters + self.gradients + self.optimizer + self.workspace + self.activations
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.weights + self.masters + self.gradients + self.optimizer + self.workspace + self.activations
+        return self.steps + self.looks
 
 
 def trained_shapes(header: Header, recipe: Recipe) -> dict[str, Shape]:
@@ -69,7 +76,7 @@ def trained_shapes(header: Header, recipe: Recipe) -> dict[str, Shape]:
 
 
 def estimate_memory(
-    header: Header, recipe: Recipe, latents: Iterable[tuple[int, int]], again: Collection[str]
+    header: Header, recipe: Recipe, latents: Collection[tuple[int, int]], again: Collection[str]
 ) -> Memory:
     """The memory of the recipe's steps, from the shapes in the base checkpoint's header.
 
@@ -79,10 +86,12 @@ def estimate_memory(
     most = max(kept_bytes(parts, again, _sample(recipe), _gathering(recipe)) for parts in _courses(header, latents))
     if _gathering(recipe):  # gradients and activations are never whole at one time
         most = max(0, most - memory.gradients)
-    return Memory(**{**vars(memory), "activations": most + _encoders(header, recipe)})
+    memory = replace(memory, activations=most + _encoders(header, recipe))
+    gone = memory.gradients + memory.workspace + memory.activations
+    return replace(memory, looks=max(0, look_bytes(header, recipe, latents, _BYTES[recipe.precision]) - gone))
 
 
-def choose_blocks(header: Header, recipe: Recipe, latents: Iterable[tuple[int, int]]) -> frozenset[str]:
+def choose_blocks(header: Header, recipe: Recipe, latents: Collection[tuple[int, int]]) -> frozenset[str]:
     """The UNet's blocks that are computed again in the backward pass: all, none, or as few as `memory_gb` allows.
 
     Raises ExperimentError where even all do not keep the run within `memory_gb`.
@@ -93,11 +102,11 @@ def choose_blocks(header: Header, recipe: Recipe, latents: Iterable[tuple[int, i
         return able if recipe.checkpointing else frozenset()
     memory = _without_activations(header, recipe)
     gathering = _gathering(recipe)
-    budget = round(recipe.memory_gb * 1e9) - RESERVE - memory.total + (memory.gradients if gathering else 0)
+    budget = round(recipe.memory_gb * 1e9) - RESERVE - memory.steps + (memory.gradients if gathering else 0)
     chosen: frozenset[str] = frozenset()
     for parts in courses:
         if (more := choose(parts, budget - _encoders(header, recipe), _sample(recipe), gathering)) is None:
-            least = estimate_memory(header, recipe, latents, able).total + RESERVE
+            least = estimate_memory(header, recipe, latents, able).steps + RESERVE
             raise ExperimentError(
                 f"memory_gb is {recipe.memory_gb:g}, and the run needs at least {least / 1e9:.1f} GB; raise it, or "
                 "choose a smaller batch or resolution."

@@ -135,6 +135,8 @@ def _require_together(recipe: Fields) -> None:
         raise ExperimentError("Nothing would be trained: lr_unet, lr_te1 and lr_te2 are all null or 0; set one.")
     if recipe.lr_blocks is not None:
         _require_blocks(recipe)
+    if recipe.compile and recipe.network is not None:
+        raise ExperimentError("compile is of a UNet that trains as a whole; set network to null, or compile to false.")
     if recipe.optimizer == "prodigy":
         _require_one_rate(recipe)
     if recipe.fused and recipe.clip and recipe.clip_by == "global":

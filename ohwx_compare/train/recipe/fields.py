@@ -72,6 +72,7 @@ class Fields:
     clip: float = 1.0  # largest norm of a gradient; 0 does not clip
     clip_by: str = "tensor"  # the norm of each tensor, or of all: "global"
     precision: str = "bf16-stochastic"  # bf16 rounded at random or to nearest, bf16 or fp16 of an fp32 master, fp32
+    compile: bool = False  # the UNet's transformer blocks, for the bucket of most steps
     checkpointing: bool = True  # compute activations again in the backward pass instead of keeping them
     memory_gb: float | None = None  # instead: keep as many as fit into so much memory (1e9 bytes) of the device
 

@@ -79,6 +79,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
         'bfloat16 rounded at random, "bf16-nearest", "fp32-master" (bfloat16 of a float32 master), "fp16" (float16 of '
         'a float32 master, for cards without bfloat16) or "fp32"'
     ),
+    "compile": (
+        "torch compiles the UNet's transformer blocks for the bucket of most steps; others run as ever. Sums are "
+        "rounded otherwise. Needs torch 2.6 and a compiler"
+    ),
     "checkpointing": "compute activations again in the backward pass instead of keeping them",
     "memory_gb": (
         "instead of checkpointing: keep as many activations as fit into so many GB; the gradients are the "

@@ -27,7 +27,7 @@ LATER = (  # fields that came with a later version: at their defaults they leave
     "multires_iterations", "multires_discount", "ip_noise_gamma", "ip_noise_gamma_random", "save_precision", "ema_ramp",
     "ema_every", "ema_raw", "from_state", "lr_blocks", "flip", "caption_dropout",
     "network", "network_rank", "network_alpha", "shuffle", "keep_tokens", "keep_tokens_separator", "tag_dropout",
-    "caption_prefix", "caption_suffix", "concepts",
+    "caption_prefix", "caption_suffix", "concepts", "compile",
 )  # fmt: skip
 OF_LENGTH = ("epochs", "steps", "save_every_epochs", "save_every_steps")  # of a run that may be extended
 

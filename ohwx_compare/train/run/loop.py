@@ -211,9 +211,9 @@ def _require_shares(plan: TrainingPlan, group: ProcessGroup) -> None:
 
 def _require_memory(plan: TrainingPlan, device: str) -> None:
     free = free_memory(device)
-    if free is not None and free < plan.memory.total:
+    if free is not None and free < plan.memory.steps:
         raise TrainingError(
-            f"The run needs {plan.memory.total / 1e9:.1f} GB of memory and {device} has {free / 1e9:.1f} GB free; "
+            f"The run needs {plan.memory.steps / 1e9:.1f} GB of memory and {device} has {free / 1e9:.1f} GB free; "
             'close other programs that use it, or choose the preset "lean", a smaller batch or resolution.'
         )
 

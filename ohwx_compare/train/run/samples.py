@@ -25,7 +25,7 @@ from ohwx_compare.files.infotexts import read_infotext
 from ohwx_compare.models.text import ClipG, ClipL
 from ohwx_compare.models.vae import VAE
 from ohwx_compare.train.learn.setup import Setup
-from ohwx_compare.train.recipe.recipe import Recipe
+from ohwx_compare.train.plan.looks import sample_size
 
 __all__ = ["Samples"]
 
@@ -78,7 +78,7 @@ class Samples:
 
     def _jobs(self, step: int) -> dict[Path, Job]:
         recipe = self.setup.plan.recipe
-        width, height = _drawable(recipe)
+        width, height = sample_size(recipe)
         return {
             self.folder / f"{recipe.name}-step{step:08d}-{number:02d}-{seed}.png": Job(
                 prompt=prompt, negative=recipe.sample_negative, seed=seed, steps=recipe.sample_steps,
@@ -95,7 +95,7 @@ class Samples:
         if self.texts and not changes:
             return self.texts
         encoders = self._encoders()
-        width, height = _drawable(self.setup.plan.recipe)
+        width, height = sample_size(self.setup.plan.recipe)
         self.texts = {
             prompt: condition(encoders, job, width=width, height=height, steps=job.steps)
             for prompt, job in {job.prompt: job for job in jobs}.items()
@@ -138,9 +138,3 @@ class Samples:
         step = int(model.rsplit("step", 1)[1])
         training = {"step": step, "exposures": self.setup.plan.exposures_at(step)[0]}
         return render(from_job(job, model=model, model_hash=None, extra={"training": training}))
-
-
-def _drawable(recipe: Recipe) -> tuple[int, int]:
-    """The resolution, its sides cut to multiples of 64 px."""
-    width, height = recipe.resolution
-    return width - width % 64, height - height % 64

@@ -73,6 +73,7 @@ def setup_state_bytes(setup: Setup) -> int:
 class StateWriter:
     """Writes states beside the steps where memory holds a copy, else between them. A context manager: waits at its end.
 
+    The copy's memory stays for the next one: to take new memory costs several times what copying does.
     What went wrong beside a step is raised by the next call, or at the end.
     """
 
@@ -80,6 +81,7 @@ class StateWriter:
         self.folder, self.setup, self.identity = folder, setup, identity
         self._beside = ThreadPoolExecutor(1)
         self._last: Future[None] | None = None
+        self._copies: dict[str, Tensor] = {}
 
     def __enter__(self) -> "StateWriter":
         return self
@@ -94,11 +96,15 @@ class StateWriter:
         self.wait()
         tensors = _tensors(self.setup)
         free = free_memory("cpu")
-        if free is not None and free < _ROOM * setup_state_bytes(self.setup):
+        if not self._copies and free is not None and free < _ROOM * setup_state_bytes(self.setup):
             self._put(tensors, step)
             return
-        copies = {name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}
-        self._last = self._beside.submit(self._put, copies, step)
+        for name, tensor in tensors.items():
+            if name in self._copies:
+                self._copies[name].copy_(tensor)
+            else:
+                self._copies[name] = tensor.to("cpu", copy=True)
+        self._last = self._beside.submit(self._put, self._copies, step)
 
     def wait(self) -> None:
         """Until the last state is on the disk. Raises OSError where the disk is full."""
@@ -155,5 +161,5 @@ def _tensors(setup: Setup) -> dict[str, Tensor]:
     return tensors | {f"ema/{name}": tensor for name, tensor in setup.ema.items()}
 
 
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+def _bytes(tensor: Tensor) -> memoryview:
+    return tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data

@@ -23,6 +23,7 @@ _DESCRIPTIONS = {
 _HEAD = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/"
 _LARGEST = 50_000_000  # bytes of a block
+_MOST_SEGMENTS = 10_000  # of a JPEG; a full one holds 64 KB
 
 
 def exif_blocks(file: BinaryIO) -> Iterator[bytes]:
@@ -62,7 +63,9 @@ def xmp_texts(file: BinaryIO) -> Iterator[str]:
 def _segments(file: BinaryIO, wanted: int) -> Iterator[bytes]:
     """What the segments with the marker `wanted` hold, before the picture itself."""
     at = 2
-    while len(head := _read(file, at, 4)) == 4:
+    for _ in range(_MOST_SEGMENTS):
+        if len(head := _read(file, at, 4)) < 4:
+            return
         marker, length = head[1], int.from_bytes(head[2:4], "big")
         if head[0] != 0xFF or marker == 0xDA or length < 2:
             return

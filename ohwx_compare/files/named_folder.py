@@ -6,7 +6,7 @@ from pathlib import Path
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import quoted
 
-__all__ = ["named_folder"]
+__all__ = ["named_folder", "require_named"]
 
 
 def named_folder(key: str, named: object, allow: Callable[[Path], None]) -> Path | None:
@@ -19,11 +19,18 @@ def named_folder(key: str, named: object, allow: Callable[[Path], None]) -> Path
     path = Path(str(named).strip(' "')) if isinstance(named, str) else Path()
     if not isinstance(named, str) or not path.is_absolute():
         raise ExperimentError(f"`{key}` must be a whole path of a folder, got {quoted(named)}.")
-    allow(path)
+    require_named(path, allow)
+    return path
+
+
+def require_named(folder: Path, allow: Callable[[Path], None]) -> None:
+    """Raise ExperimentError where there is no such folder; see `named_folder`."""
+    allow(folder)
     try:
-        is_there = path.is_dir()
+        is_there = folder.is_dir()
     except (OSError, ValueError):
         is_there = False
     if not is_there:
-        raise ExperimentError(f"There is no folder {quoted(named)}; give the path of one on the machine that answers.")
-    return path
+        raise ExperimentError(
+            f"There is no folder {quoted(str(folder))}; give the path of one on the machine that answers."
+        )

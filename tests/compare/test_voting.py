@@ -249,9 +249,10 @@ def test_by_keyboard_alone(page, server, folder):
 
 
 def test_photographs_of_a_folder_that_is_named_on_the_page(page, server, tmp_path):
-    """Space shows them; they are known to whoever votes next until the server ends."""
-    (tmp_path / "mé 1").mkdir()
-    Image.new("RGB", (30, 20), "red").save(tmp_path / "mé 1" / "a.png")
+    """Space shows them, and another folder's once that is named; they are known until the server ends."""
+    for name, wide in (("mé 1", 30), ("mé 2", 50)):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (wide, 20), "red").save(tmp_path / name / "a.png")
     page.fill("#photos", str(tmp_path / "none"))
     page.keyboard.press("Shift+Tab")
     page.fill("#rater", "me")
@@ -262,7 +263,16 @@ def test_photographs_of_a_folder_that_is_named_on_the_page(page, server, tmp_pat
     counted(page, 0)
     page.keyboard.press("Space")
     until(page, lambda: page.evaluate("photograph.naturalWidth") == 30)
-    assert told(server, "/votes/opening")["photos"] == ["photos/0"]
+    page.keyboard.press("Space")
+    page.keyboard.press("Escape")
+    page.click("#other")
+    page.fill("#photos", str(tmp_path / "mé 2"))
+    page.fill("#rater", "you")
+    page.keyboard.press("Enter")
+    counted(page, 0)
+    page.keyboard.press("Space")
+    until(page, lambda: page.evaluate("photograph.naturalWidth") == 50)
+    assert len(told(server, "/votes/opening")["photos"]) == 1
 
 
 def test_space_shows_the_photographs_and_f_the_faces(folder, chromium, tmp_path):

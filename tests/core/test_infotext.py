@@ -320,46 +320,6 @@ def test_what_changes_pixels_and_is_not_built_is_refused_by_name(more):
         it.require_supported(read(more))
 
 
-HELPED = {
-    "FreeU Stages: x, FreeU Version: 2": "(FreeU: the webui draws it with that extension)",
-    "Hypertile U-Net: True": "(HyperTile: the webui draws it)",
-    "PAG Active: True, pagi_scale: 3": "perturbed attention guidance",
-    "SEG Active: True": "smoothed energy guidance",
-    "Dynamic thresholding enabled: True, Mimic scale: 7": "(Dynamic Thresholding: the webui draws it",
-    "dynthres_enabled: True": "(Dynamic Thresholding: the webui draws it",
-    "RP Active: True": "(Regional Prompter: the webui draws it",
-    "ControlNet 0: x": "(ControlNet: the webui draws it",
-    "ADetailer model: a.pt, ADetailer ControlNet model: x": "(ControlNet: the webui draws it",
-    "layerdiffusion_enabled: True": "(LayerDiffuse: the webui draws it",
-    "Face restoration: GFPGAN": "let ADetailer's keys or `ohwx face` redraw faces",
-    "ADetailer model: a.pt, ADetailer restore face: True": "let ADetailer's keys or `ohwx face` redraw faces",
-    "Ultimate SD upscale tile_width: 512": "replay the picture that it enlarged",
-    "SD upscale overlap: 64": "replay the picture that it enlarged",
-    "Final denoising strength: 0.5, Denoising curve: Lazy": "replay one loop as img2img of the picture",
-    "Tiled Diffusion: x, multidiffusion_enabled: True": "(Tiled Diffusion: the webui draws it",
-    "Postprocess upscale by: 4": "take the keys out to get it as it was before",
-    "Refine: True, Sampler sigma: karras, Operations: img2img": "(SD.Next: SD.Next draws it)",
-    "Hypernet: x": "SDXL has none: take it out",
-    "AddNet Enabled: True": "name its LoRA in the prompt as <lora:name:weight>",
-    "Script: Prompt matrix": "(the script 'Prompt matrix': the webui draws it",
-    "Hires steps: 10": "its size as 'Hires upscale' or 'Hires resize'",
-    "Schedule type: Laplace": "write one of the webui 1.10's names",
-    "Denoising strength: 0.5, Mask blur: 4, Version: v1.7.0": "add 'Inpaint area: Only masked'",
-    "Whatever: 1": "not a key of the webui's",
-}
-
-
-@pytest.mark.parametrize("more", HELPED)
-def test_a_refusal_names_who_wrote_the_keys_and_what_helps(more):
-    with pytest.raises(UnsupportedKeyError) as refused:
-        it.require_supported(read(more))
-    said = str(refused.value)
-    assert HELPED[more] in said
-    assert all(key in said for key in it.unsupported(read(more)))
-    assert said.count(". ") == 0
-    assert said.endswith("which gives another picture.")
-
-
 def test_what_is_told_of_an_instruct_pix2pix_model_moves_nothing():
     assert it.unsupported(read("Image CFG scale: 1.5, Cache FP16 weight for LoRA: False")) == []
 

@@ -6,17 +6,8 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from PIL import Image
-from tab_page import Page, started
 
 API = "/ohwx/api/datasets"
-
-
-@pytest.fixture
-def page(webui):
-    webui.load_script()
-    yield Page(started(webui))
-    for callback in webui.unloaded:
-        callback()
 
 
 @pytest.fixture

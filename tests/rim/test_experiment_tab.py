@@ -26,14 +26,6 @@ API = "/ohwx/api/experiments"
 
 
 @pytest.fixture
-def page(webui):
-    webui.load_script()
-    yield Page(started(webui))
-    for callback in webui.unloaded:
-        callback()
-
-
-@pytest.fixture
 def experiment(webui, mini):
     """Two trainings of three steps and one comparison; the base by its name, the pictures in the webui's data."""
     (webui.folder / "base.safetensors").write_bytes(mini.read_bytes())

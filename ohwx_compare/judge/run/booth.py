@@ -166,7 +166,9 @@ class Booth:
         return memory.getvalue(), "image/jpeg"
 
     def _addresses(self) -> list[str]:
-        return [f"photos/{place}" for place in range(len(self._photos))]
+        """They tell the folder: a browser keeps what it was sent under an address."""
+        of = hashlib.sha256(str(self.photos or "").encode("utf-8", "replace")).hexdigest()[:8]
+        return [f"photos/{place}?of={of}" for place in range(len(self._photos))]
 
     def _state(self, voter: _Voter, votes: Sequence[VoteRow]) -> dict[str, Any]:
         pool, own = self.pools[voter.pool], self._own(voter, votes)

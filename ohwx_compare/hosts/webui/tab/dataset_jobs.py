@@ -23,6 +23,7 @@ from ohwx_compare.doctor.contact import sheet_name
 from ohwx_compare.doctor.findings import PROBLEMS
 from ohwx_compare.errors import ExperimentError, NotHereError
 from ohwx_compare.files.json_file import read_object
+from ohwx_compare.files.named_folder import require_named
 from ohwx_compare.files.names import is_plain_name
 from ohwx_compare.hosts.webui.folders import detector_folders, detector_names, require_shown
 from ohwx_compare.train.outside.child import ROOT, environment
@@ -61,7 +62,7 @@ class DatasetJobs:
         Raises ExperimentError for a folder, a recipe or a detector that cannot be used, and while another look is at
         work.
         """
-        _require_folder(folder)
+        require_named(folder, require_shown)
         if detector and detector not in detector_names():
             raise ExperimentError(f"There is no detector {quoted(detector)} in the webui's folders; select another.")
         sorted_by = Recipe.from_dict({**recipe, "base": recipe.get("base") or "-", "output": "-"})
@@ -194,13 +195,3 @@ def _all_reports() -> Path:
 def _from_data(path: Path) -> str:
     """As the tab's fields name a folder: from the webui's data on."""
     return path.relative_to(paths.data_path).as_posix()
-
-
-def _require_folder(folder: Path) -> None:
-    require_shown(folder)
-    try:
-        is_there = folder.is_dir()
-    except (OSError, ValueError):
-        is_there = False
-    if not is_there:
-        raise ExperimentError(f"There is no folder {quoted(str(folder))}; give one on the machine of the webui.")

@@ -63,7 +63,7 @@ def load(path, of_the_webui=script_loading.load_module):
     if str(path).endswith("preload.py"):
         return module
     for entry in list(vars(module).values()):
-        for name in ("ui", "show", "title", "after_component"):
+        for name in ("__init__", "ui", "show", "title", "_see", "_tell"):
             if isinstance(entry, type) and name in vars(entry):
                 setattr(entry, name, counted(name, vars(entry)[name]))
     from modules.script_callbacks import callback_map

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from ohwx_compare.core.request.face import CASCADE, MEDIAPIPE
+from ohwx_compare.core.request.named_values import CASCADE, MEDIAPIPE
 from ohwx_compare.errors import DetectorError, MissingDetectorError
 
 __all__ = ["adetailer_cache", "detector_file", "detectors_there", "has_detector", "mediapipe_files", "missing_detector"]

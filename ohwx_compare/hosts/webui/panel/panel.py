@@ -6,15 +6,14 @@ starts as fast as before.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from modules.ui_components import ToolButton
 
-from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
+from ohwx_compare.core.experiment.titles import TITLES
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.panel.face_panel import FACE_LISTS, FacePanel, face_choices, face_panel
 from ohwx_compare.hosts.webui.panel.sheet_panel import sheet_fields
@@ -22,12 +21,11 @@ from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AXES, NOTHING,
 
 __all__ = ["Choices", "ScriptPanel", "paste_fields", "script_panel"]
 
-_TITLES = (NOTHING, *(kind.title for kind in KINDS.values() if kind.name != "checkpoint"))
+_TITLES = (NOTHING, *(title for kind, title in TITLES.items() if kind != "checkpoint"))
 _ESTIMATE = '<p class="ohwx-estimate">{}</p>'
 
 
-@dataclass(frozen=True)
-class Choices:
+class Choices(NamedTuple):
     """What this webui offers; all but the checkpoints is read again each time."""
 
     checkpoints: Callable[[], Sequence[str]]  # as they were at the last refresh
@@ -37,8 +35,7 @@ class Choices:
     has_adetailer: Callable[[], bool]
 
 
-@dataclass(frozen=True)
-class _List:
+class _List(NamedTuple):
     """A list that may grow while the webui runs."""
 
     shows: gr.components.Component
@@ -46,8 +43,7 @@ class _List:
     looks: Callable[..., Any]  # values of `inputs` -> how `shows` looks now
 
 
-@dataclass(frozen=True)
-class ScriptPanel:
+class ScriptPanel(NamedTuple):
     """The arguments' components in order, and those that show the estimate."""
 
     arguments: list[gr.components.Component]
@@ -259,6 +255,8 @@ def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple
         )
 
     def of_kind(title: str) -> tuple[Any, Any]:
+        from ohwx_compare.core.experiment.axes import KINDS
+
         known = _values(choices, title)
         hint = next((one.form.value for one in KINDS.values() if one.title == title), "")
         return gr.update(placeholder=hint), gr.update(choices=known, value=None, visible=bool(known))

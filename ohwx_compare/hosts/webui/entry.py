@@ -3,6 +3,7 @@
 What generates is imported when it is needed, so that the webui starts as fast as before.
 """
 
+import inspect
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -55,7 +56,7 @@ class CompareScript(scripts.Script):
         """The panel, built once: the webui's API asks twice more for the values that it begins with."""
         if self._panel is None:
             offered = choices()
-            self._panel = script_panel(self.elem_id, offered)
+            self._panel = script_panel(partial(str.__add__, self.elem_id("")), offered)
             fresh = offered._replace(checkpoints=lambda: list(checkpoint_files()))  # what is pasted may be new
             self.infotext_fields = paste_fields(self._panel.arguments, fresh)
         return self._panel.arguments
@@ -117,9 +118,11 @@ def register() -> None:
     """Register the webui's callbacks: once each time the entry is loaded.
 
     In a thread: for each callback the webui looks for its caller through the whole stack, and for frames of an import
-    and of the entry, which is not a module, through all modules: 20 ms each. A thread's stack has none of them.
+    and of the entry, which is not a module, through all modules: 20 ms each. A thread's stack has none of them, and
+    whose file this one is, is told before it is searched.
     """
     register_encoder()
+    inspect.modulesbyfile[__file__] = __name__
     with ThreadPoolExecutor(1) as thread:
         thread.submit(_register).result()
 

@@ -1,6 +1,7 @@
 """What the panel offers in this webui."""
 
 from collections.abc import Sequence
+from functools import cache
 
 from ohwx_compare.errors import OhwxError
 from ohwx_compare.hosts.webui import features
@@ -13,11 +14,17 @@ __all__ = ["choices"]
 
 def choices() -> Choices:
     """All of it; the checkpoints as their folders were last read."""
-    return Choices(_names, known_values, _find, _refresh, features.has_adetailer)
+    return Choices(_names, known_values, _found, _find, _refresh, features.has_adetailer)
 
 
 def _names() -> list[str]:
     return list(listed_files())
+
+
+@cache
+def _found(kind: str) -> Sequence[str]:
+    """For the webui's start, which builds both panels: folders of detectors are walked once."""
+    return known_values(kind)
 
 
 def _find(references: Sequence[str]) -> list[str]:

@@ -1,7 +1,6 @@
 """The face pass in the script's panel: the settings of the article in sight, the rest in an accordion."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -71,19 +70,22 @@ class _Parts:
 
 
 def face_panel(
-    elem_id: Callable[[str], str], of_kind: Callable[[str], Sequence[str]], *, has_adetailer: bool
+    elem_id: Callable[[str], str],
+    of_kind: Callable[[str], Sequence[str]],
+    found: Callable[[str], Sequence[str]],
+    *,
+    has_adetailer: bool,
 ) -> FacePanel:
     """Build it inside the block that is open.
 
-    of_kind: known values of a kind of axis.
+    of_kind: known values of a kind of axis; `found` those that it begins with.
     """
-    as_now = cache(of_kind)  # folders of detectors are read once
-    parts = _Parts(elem_id, as_now)
+    parts = _Parts(elem_id, found)
     with gr.Row():
         parts.checkbox("faces", "Find and inpaint faces (ADetailer stays off)")
         parts.checkbox("adetailer", "Take the settings from ADetailer's panel", visible=has_adetailer)
     with gr.Column() as settings:
-        offer = _offer_radio(elem_id("detectors"), as_now)
+        offer = _offer_radio(elem_id("detectors"), found)
         _common(parts)
         with gr.Accordion("More face settings (0: as the picture)", open=False, elem_id=elem_id("more_faces")):
             _rare(parts)

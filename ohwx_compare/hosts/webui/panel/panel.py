@@ -30,6 +30,7 @@ class Choices(NamedTuple):
 
     checkpoints: Callable[[], Sequence[str]]  # as they were at the last refresh
     of_kind: Callable[[str], Sequence[str]]  # known values of a kind of axis, () where there is no list
+    found: Callable[[str], Sequence[str]]  # the same as they were when first asked for, to build the panels by
     find: Callable[[Sequence[str]], list[str]]  # the names of `checkpoints` for what infotexts call them, else theirs
     refresh: Callable[[], None]  # reads the checkpoint folders again, and lets the webui do so
     has_adetailer: Callable[[], bool]
@@ -93,7 +94,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
         max_lines=8,
         elem_id=elem_id("more_axes"),
     )
-    faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
+    faces = face_panel(elem_id, choices.of_kind, choices.found, has_adetailer=choices.has_adetailer())
     helpers.append(faces.offer)
     _reread(reread, [*lists, *_face_lists(faces, choices)], choices)
     with gr.Row(elem_classes=["ohwx-row"]):

@@ -179,7 +179,7 @@ def read_original(
         text=infotext.render(infotext.with_settings(infotext.parse(text), settings)) if settings else text,
         job=job,
         inpaint=inpaint,
-        start=start,
+        start=start.on(job.background),
         faces=faces,
         checkpoint=ref,
         image=image,
@@ -269,8 +269,9 @@ def draw_as_told(host: "NativeHost", detectors: "Sequence[Detector]", original: 
     plain = replace(job, color_correction=False)
     drawn = next(iter(host.img2img([plain], [start.image]) if start.image else host.render([job])))
     image, said = faces(drawn.image, None)
-    if start.image:
-        image = coloured(job, NotedImage(image), canvas_of(job, start.image)).image
+    if start.image and job.color_correction:
+        canvas = canvas_of(job, start.image, host.supply.resize_of(job))
+        image = coloured(job, NotedImage(image), canvas).image
     return replace(drawn, image=image, notes=(*drawn.notes, *said))
 
 

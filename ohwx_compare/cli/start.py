@@ -1,21 +1,21 @@
 """`--init IMAGE --mask IMAGE`: what img2img and inpaint start from, which no infotext holds."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
 from ohwx_compare.core.infotext.infotext import Infotext, is_img2img, is_inpaint
 from ohwx_compare.errors import ExperimentError, ImageError, InfotextError
-from ohwx_compare.files.images import load_mask, load_on_white
+from ohwx_compare.files.images import flattened, load_mask, load_rgba
 
 __all__ = ["FROM_NOISE", "StartPictures", "add_start_flags", "read_start"]
 
 
 @dataclass(frozen=True)
 class StartPictures:
-    """The picture that img2img starts from (RGB) and the mask of an inpaint ("L", its size, white is inpainted)."""
+    """What img2img starts from (RGB or RGBA) and the mask of an inpaint ("L", its size, white is inpainted)."""
 
     image: Image.Image | None = None
     mask: Image.Image | None = None
@@ -37,6 +37,10 @@ class StartPictures:
             raise InfotextError("It is an inpaint, and its infotext does not hold the mask; give it with --mask IMAGE.")
         return self, ()
 
+    def on(self, colour: str) -> "StartPictures":
+        """With the picture as "RGB", on `colour` where it is transparent."""
+        return replace(self, image=flattened(self.image, colour)) if self.image else self
+
 
 FROM_NOISE = StartPictures()
 """No picture to start from."""
@@ -56,7 +60,7 @@ def read_start(options: argparse.Namespace) -> StartPictures:
     """Load what the flags name. Raises ImageError for a file, ExperimentError for a mask without a picture."""
     if options.mask and not options.init:
         raise ExperimentError("--mask needs the picture that it belongs to; give it with --init IMAGE.")
-    image = load_on_white(options.init) if options.init else None
+    image = load_rgba(options.init) if options.init else None
     mask = load_mask(options.mask) if options.mask else None
     if image and mask and image.size != mask.size:
         raise ImageError(

@@ -21,8 +21,8 @@ from ohwx_compare.engine.render import DrawnLatents, ModelOf, NotedImage, Start
 from ohwx_compare.engine.running import Counter
 from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.engine.tiling import tiled
-from ohwx_compare.engine.upscale import Enlarge, resized
 from ohwx_compare.engine.weights import Model
+from ohwx_compare.files.masks import Resize, stretch
 
 __all__ = ["draw_passes"]
 
@@ -34,17 +34,17 @@ _MODES = MappingProxyType(dict(zip(LATENT_UPSCALERS, (
 
 @torch.inference_mode()
 def draw_passes(
-    model_of: ModelOf, jobs: Sequence[Job], upscaler: Callable[[Job], Enlarge | None], on_step: Counter | None = None
+    model_of: ModelOf, jobs: Sequence[Job], resize_of: Callable[[Job], Resize], on_step: Counter | None = None
 ) -> list[NotedImage]:
     """One batch of equal jobs from noise, with its second pass where they have one; else like `render.txt2img`.
 
-    upscaler: finds what makes a job's picture larger; None is a plain resize.
+    resize_of: finds what makes a job's picture larger.
     """
     if jobs[0].hires_upscaler is None:
         return render.draw_batch(model_of(jobs[0]), jobs, None, on_step, model_of=model_of)
     name, size = jobs[0].hires_upscaler, enlarged(jobs[0])
     model = model_of(jobs[0])
-    enlarge = None if name in LATENT_UPSCALERS else upscaler(jobs[0])  # one that is not there is said before all work
+    resize = stretch if name in LATENT_UPSCALERS else resize_of(jobs[0])  # where missing: before all work
     second = [second_pass(job) for job in jobs]
     before = render.Before(find_solver(jobs[0].sampler).calls(jobs[0].steps), size.width, size.height)
     is_early = jobs[0].hires_first_loras and jobs[0].hires_checkpoint is None
@@ -56,7 +56,7 @@ def draw_passes(
         z = F.interpolate(first.latents, (size.height // 8, size.width // 8), mode=mode, antialias=smooth)
         model, start = model_of(second[0]), Start(z, None, first.notes)
     else:
-        images, notes = _enlarged(first, jobs[0], size, enlarge)
+        images, notes = _enlarged(first, jobs[0], size, resize)
         model = model_of(second[0])
         start = _encoded(model, jobs, images, notes)
     start = replace(start, latents=_cut(start.latents, size))
@@ -69,12 +69,12 @@ def _in_the_loras_of(first: Job, job: Job) -> Job:
 
 
 def _enlarged(
-    first: DrawnLatents, job: Job, size: Enlarged, enlarge: Enlarge | None
+    first: DrawnLatents, job: Job, size: Enlarged, resize: Resize
 ) -> tuple[list[Image.Image], list[tuple[str, ...]]]:
     """The pictures of the first pass, made larger, and their notes."""
     with tiled(first.model, job.tiling):
         decoded = list(decode_all(first.model, first.latents))
-    images = [resized(image, (size.width, size.height), enlarge) for image, _ in decoded]
+    images = [resize(image, (size.width, size.height)) for image, _ in decoded]
     return images, [(*said, *more) for said, (_, more) in zip(first.notes, decoded, strict=True)]
 
 

@@ -17,8 +17,9 @@ from ohwx_compare.core.geometry import CropPaste
 from ohwx_compare.core.request.job import InpaintJob, Job, SoftInpaint
 from ohwx_compare.engine.noise import ImageNoise, pick_source
 from ohwx_compare.engine.render import (
-    ModelOf,
+    ALONE,
     NotedImage,
+    Supply,
     canvas_of,
     coloured,
     decode_batch,
@@ -49,11 +50,13 @@ class _Prepared:
     shown: Image.Image | None = None  # RGB, the picture that the layer is of
     soft: SoftInpaint | None = None
     change: CropPaste | None = None  # None: the canvas is the whole picture
+    resize: m.Resize = m.stretch
     notes: tuple[str, ...] = ()
 
     def finish(self, drawn: NotedImage) -> NotedImage:
         image = coloured(self.job, drawn, self.canvas).image
-        image = m.paste(image, self.layer, self.change) if self.layer and (self.job.overlay or self.soft) else image
+        if self.layer and (self.job.overlay or self.soft):
+            image = m.paste(image, self.layer, self.change, self.resize)
         return NotedImage(image, (*self.notes, *drawn.notes))
 
 
@@ -65,26 +68,26 @@ def inpaint(
     masks: Sequence[Image.Image],
     on_step: Counter | None = None,
     *,
-    model_of: ModelOf | None = None,
+    supply: Supply = ALONE,
     between: Between | None = None,
 ) -> list[NotedImage]:
     """Inpaint the white of each mask ("L", its image's size) in each image (RGB), in the jobs' order.
 
     With `only_masked` a picture keeps its size, else it gets the job's. A black mask with `only_masked` inpaints
-    everything, as in the webui, with a note. model_of: as for `render.draw_latents`. between: changes what was drawn
-    before it is put into its picture; it may draw in between.
+    everything, as in the webui, with a note. between: changes what was drawn before it is put into its picture; it may
+    draw in between.
     Raises ImageError where a mask has another size; else like `txt2img`.
     """
-    ready = [_prepare(*one) for one in zip(jobs, images, masks, strict=True)]
+    ready = [_prepare(*one, supply.resize_of(one[0].job)) for one in zip(jobs, images, masks, strict=True)]
     pictures = []
     for group in _batches(jobs, ready):
         plain = [jobs[i].job for i in group]
-        model = model_of(plain[0]) if model_of else model  # a refiner used up the one before
+        model = supply.model_of(plain[0]) if supply.model_of else model  # a refiner used up the one before
         mask = torch.from_numpy(np.stack([ready[i].mask for i in group]))[:, None].to(model.device)
         start = encode_start(model, plain, [ready[i].canvas for i in group], mask)
         begun = _begun(model, [jobs[i] for i in group], start.latents, mask)
         start = replace(start, latents=begun, soft=ready[group[0]].soft)
-        drawn = draw_latents(model, plain, start, on_step, model_of=model_of)
+        drawn = draw_latents(model, plain, start, on_step, model_of=supply.model_of)
         decoded = decode_batch(plain, drawn)
         for at, i in enumerate(group):
             one = between(i, decoded[at]) if between else decoded[at]
@@ -120,7 +123,7 @@ def _begun(model: Model, jobs: Sequence[InpaintJob], latents: Tensor, mask: Tens
     return new
 
 
-def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image) -> _Prepared:
+def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image, resize: m.Resize) -> _Prepared:
     if mask.size != image.size:
         raise ImageError(f"The mask is {mask.width}x{mask.height} px, expected {image.width}x{image.height}.")
     image, mask = image.convert("RGB"), mask.convert("L")
@@ -130,7 +133,7 @@ def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image) -> _Prepare
     if not job.only_masked:
         if mode == "latent" and image.size != size:
             raise ExperimentError("An inpaint of the whole picture cannot be resized as latents; the webui fails too.")
-        canvas, hole = canvas_of(job.job, image), m.fitted(blurred, size, mode)
+        canvas, hole = canvas_of(job.job, image, resize), m.fitted(blurred, size, mode)
         layer = m.overlay(canvas, m.double(hole))
         latent = m.latent_mask(hole, latent_size, rounded=not job.soft)
         return _Prepared(job.job, _content(job, canvas, hole), latent, layer, canvas, job.soft)
@@ -138,12 +141,12 @@ def _prepare(job: InpaintJob, image: Image.Image, mask: Image.Image) -> _Prepare
     if box is None:
         everything = np.ones(latent_size[::-1], np.float32)
         said = "the mask is black: the whole picture was inpainted"
-        return _Prepared(job.job, canvas_of(job.job, image), everything, notes=(said,))
+        return _Prepared(job.job, canvas_of(job.job, image, resize), everything, notes=(said,))
     change = CropPaste.around(box, padding=job.padding, picture=image.size, canvas=size)
     hole = m.crop(blurred, change)
-    canvas = _content(job, m.crop(image, change), hole)
+    canvas = _content(job, m.crop(image, change, resize), hole)
     latent = m.latent_mask(hole, latent_size, rounded=not job.soft)
-    return _Prepared(job.job, canvas, latent, m.overlay(image, blurred), image, job.soft, change)
+    return _Prepared(job.job, canvas, latent, m.overlay(image, blurred), image, job.soft, change, resize=resize)
 
 
 def _content(job: InpaintJob, canvas: Image.Image, mask: Image.Image) -> Image.Image:

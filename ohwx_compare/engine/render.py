@@ -30,14 +30,16 @@ from ohwx_compare.engine.tiling import tiled
 from ohwx_compare.engine.weights import LoadedUNet, Model
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.colours import with_colours_of
-from ohwx_compare.files.masks import fitted
+from ohwx_compare.files.masks import Resize, fitted, stretch
 
 __all__ = [
+    "ALONE",
     "Before",
     "DrawnLatents",
     "ModelOf",
     "NotedImage",
     "Start",
+    "Supply",
     "canvas_of",
     "coloured",
     "conditionings",
@@ -77,6 +79,18 @@ class Start:
 
 ModelOf = Callable[[Job], Model]
 """What a job's checkpoint, VAE and prompt ask for; the one that was given before may be used up by it."""
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What a batch that starts from pictures asks for on its way."""
+
+    model_of: ModelOf | None = None  # as for `draw_latents`
+    resize_of: Callable[[Job], Resize] = lambda _: stretch  # gives pictures a job's size, by its upscaler
+
+
+ALONE = Supply()
+"""One model, and no upscaler."""
 
 
 @dataclass(frozen=True)
@@ -132,25 +146,23 @@ def img2img(
     images: Sequence[Image.Image],
     on_step: Counter | None = None,
     *,
-    model_of: ModelOf | None = None,
+    supply: Supply = ALONE,
 ) -> list[NotedImage]:
-    """Redraw each image (RGB, sized as `resize_mode` says) as far as the job's `denoise` says; else like `txt2img`.
-
-    model_of: as for `draw_latents`.
-    """
+    """Redraw each image (RGB, sized as `resize_mode` says) as far as the job's `denoise` says; else like `txt2img`."""
     pictures = []
     for group in job_batches(jobs):
         mine = [jobs[i] for i in group]
-        model = model_of(mine[0]) if model_of else model  # a refiner used up the one before
-        canvases = [canvas_of(job, images[i].convert("RGB")) for i, job in zip(group, mine, strict=True)]
-        drawn = draw_batch(model, mine, encode_start(model, mine, canvases), on_step, model_of=model_of)
+        model = supply.model_of(mine[0]) if supply.model_of else model  # a refiner used up the one before
+        resize = supply.resize_of(mine[0])
+        canvases = [canvas_of(job, images[i].convert("RGB"), resize) for i, job in zip(group, mine, strict=True)]
+        drawn = draw_batch(model, mine, encode_start(model, mine, canvases), on_step, model_of=supply.model_of)
         pictures += [coloured(*one) for one in zip(mine, drawn, canvases, strict=True)]
     return pictures
 
 
-def canvas_of(job: Job, image: Image.Image) -> Image.Image:
+def canvas_of(job: Job, image: Image.Image, resize: Resize = stretch) -> Image.Image:
     """What of `image` (RGB) is encoded: the whole at the job's size, except where its latents are resized instead."""
-    return image if job.resize_mode == "latent" else fitted(image, (job.width, job.height), job.resize_mode)
+    return image if job.resize_mode == "latent" else fitted(image, (job.width, job.height), job.resize_mode, resize)
 
 
 def coloured(job: Job, drawn: NotedImage, canvas: Image.Image) -> NotedImage:

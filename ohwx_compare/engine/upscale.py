@@ -1,4 +1,4 @@
-"""Pictures made larger between the passes of hires fix: by resampling, or by a network in tiles.
+"""Pictures made larger, between the passes of hires fix or before img2img: by resampling, or by a network in tiles.
 
 The webui's arithmetic, to the size of tiles and the linear seams between them: modules/upscaler.py,
 modules/upscaler_utils.py, modules/images.py (resize_image, split_grid, combine_grid) at 82a973c.

@@ -21,12 +21,13 @@ from ohwx_compare.files.regular import require_regular
 
 __all__ = [
     "THUMB_SIDE",
+    "flattened",
     "is_made_here",
     "is_one_colour",
     "jpeg_bytes",
     "load_mask",
-    "load_on_white",
     "load_rgb",
+    "load_rgba",
     "open_picture",
     "pixel_digest",
     "png_bytes",
@@ -53,16 +54,17 @@ def load_rgb(path: Path, *, most_px: int | None = None) -> Image.Image:
     return _load(path, lambda image: image.convert("RGB"), most_px)
 
 
-def load_on_white(path: Path) -> Image.Image:
-    """Return the picture as "RGB", white where it is transparent. Raises as `load_rgb`."""
+def load_rgba(path: Path) -> Image.Image:
+    """Return the picture as "RGBA". Raises as `load_rgb`."""
+    return _load(path, lambda image: image.convert("RGBA"))
 
-    def flattened(image: Image.Image) -> Image.Image:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        white.paste(layer, mask=layer)
-        return white.convert("RGB")
 
-    return _load(path, flattened)
+def flattened(image: Image.Image, colour: str) -> Image.Image:
+    """`image` as "RGB", on `colour` (#ffffff) where it is transparent: `flatten` of the webui's modules/images.py."""
+    layer = image.convert("RGBA")
+    under = Image.new("RGBA", layer.size, colour)
+    under.paste(layer, mask=layer)
+    return under.convert("RGB")
 
 
 def load_mask(path: Path) -> Image.Image:

@@ -4,7 +4,7 @@ What the webui does to a mask (modules/processing.py, 82a973c) and what ADetaile
 25.3.0), and the resizes that both need.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import cv2
@@ -15,6 +15,7 @@ from ohwx_compare.core.geometry import Box, CropPaste, Placement, contain, cover
 from ohwx_compare.errors import GeometryError, ImageError
 
 __all__ = [
+    "Resize",
     "bounding_box",
     "box_mask",
     "box_ratio",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 _Corners = tuple[int, int, int, int]  # XYXY, px
+Resize = Callable[[Image.Image, tuple[int, int]], Image.Image]
+"""A picture (RGB) at another size (width, height px), without regard to proportions."""
 LANCZOS = Image.Resampling.LANCZOS
 
 
@@ -122,11 +125,11 @@ def stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, LANCZOS)
 
 
-def fitted(image: Image.Image, size: tuple[int, int], mode: str) -> Image.Image:
+def fitted(image: Image.Image, size: tuple[int, int], mode: str, resize: Resize = stretch) -> Image.Image:
     """`image` at `size` (width, height px) by a job's `resize_mode`; "latent" does to a mask what "fill" does."""
     if mode == "stretch":
-        return stretch(image, size)
-    return _cover(image, size) if mode == "crop" else _contain(image, size)
+        return resize(image, size)
+    return _cover(image, size, resize) if mode == "crop" else _contain(image, size, resize)
 
 
 def filled_in(image: Image.Image, mask: Image.Image) -> Image.Image:
@@ -144,16 +147,16 @@ def filled_in(image: Image.Image, mask: Image.Image) -> Image.Image:
     return whole.convert("RGB")
 
 
-def crop(image: Image.Image, change: CropPaste) -> Image.Image:
-    """Cut `change.crop` out and fit it on the canvas: Lanczos, bare strips filled with the nearest edge."""
+def crop(image: Image.Image, change: CropPaste, resize: Resize = stretch) -> Image.Image:
+    """Cut `change.crop` out and fit it on the canvas, bare strips filled with the nearest edge."""
     x, y = change.corner
     width, height = change.size
-    return _contain(image.crop((x, y, x + width, y + height)), change.canvas)
+    return _contain(image.crop((x, y, x + width, y + height)), change.canvas, resize)
 
 
-def _contain(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _contain(image: Image.Image, size: tuple[int, int], resize: Resize) -> Image.Image:
     place = contain(image.size, size)
-    resized = stretch(image, (place.width, place.height))
+    resized = resize(image, (place.width, place.height))
     canvas = Image.new(image.mode, size)
     canvas.paste(resized, (place.x, place.y))
     for strip, edge in _strips(place, size):
@@ -162,10 +165,10 @@ def _contain(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return canvas
 
 
-def _cover(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _cover(image: Image.Image, size: tuple[int, int], resize: Resize) -> Image.Image:
     place = cover(image.size, size)
     canvas = Image.new(image.mode, size)
-    canvas.paste(stretch(image, (place.width, place.height)), (place.x, place.y))
+    canvas.paste(resize(image, (place.width, place.height)), (place.x, place.y))
     return canvas
 
 
@@ -200,20 +203,22 @@ def overlay(image: Image.Image, mask: Image.Image) -> Image.Image:
 def uncropped(mask: Image.Image, change: CropPaste) -> Image.Image:
     """A mask ("L") of the canvas in the whole picture, black outside the crop."""
     whole = Image.new("L", change.picture)
-    whole.paste(_cover(mask, change.size), change.corner)
+    whole.paste(_cover(mask, change.size, stretch), change.corner)
     return whole
 
 
-def paste(drawn: Image.Image, layer: Image.Image, change: CropPaste | None = None) -> Image.Image:
+def paste(
+    drawn: Image.Image, layer: Image.Image, change: CropPaste | None = None, resize: Resize = stretch
+) -> Image.Image:
     """`drawn` (RGB), placed back by `change` where one is given, under `layer` (RGBA, the whole picture): RGB."""
     if change is not None:
-        drawn = _uncrop(drawn, change)
+        drawn = _uncrop(drawn, change, resize)
     whole = drawn.convert("RGBA")
     whole.alpha_composite(layer)
     return whole.convert("RGB")
 
 
-def _uncrop(drawn: Image.Image, change: CropPaste) -> Image.Image:
+def _uncrop(drawn: Image.Image, change: CropPaste, resize: Resize) -> Image.Image:
     picture = Image.new("RGBA", change.picture)
-    picture.paste(_cover(drawn, change.size), change.corner)
+    picture.paste(_cover(drawn, change.size, resize), change.corner)
     return picture

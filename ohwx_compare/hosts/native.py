@@ -36,7 +36,7 @@ from ohwx_compare.files.identity import FileIdentity
 from ohwx_compare.files.vaes import VaesBeside, named_vaes
 from ohwx_compare.hosts.ahead import Ahead
 from ohwx_compare.hosts.other_checkpoints import OtherCheckpoints
-from ohwx_compare.hosts.run_files import RunFiles
+from ohwx_compare.hosts.run_files import RunFiles, identity_now
 from ohwx_compare.hosts.upscalers import Upscalers
 from ohwx_compare.hosts.wardrobe import Wardrobe
 from ohwx_compare.words import counted
@@ -124,6 +124,7 @@ class NativeHost:
         self._vaes = named_vaes(beside.vaes, self.folders, self._hashes)
         self._named = Wardrobe(beside.loras, beside.embeddings, self._files, self._hashes)
         self._upscalers = Upscalers(beside.upscalers, self._files, self._hashes, self.device)
+        self.supply = render.Supply(self.model_of, self._upscalers.of_img2img)
         self._near = VaesBeside(self.folders, beside.vaes)
         self._others = OtherCheckpoints(beside.resolve or self._among_all, self._files, self._near_of)
         if beside.vae:
@@ -161,7 +162,7 @@ class NativeHost:
         Raises CheckpointError for a file that is not SDXL, HostError for one that changed while it was read,
         OutOfMemoryError.
         """
-        before = _identity(checkpoint.path)
+        before = identity_now(checkpoint.path)
         contents, is_sampled = self._looked_at(checkpoint.path, sampled=sampled)
         wanted = Loaded(checkpoint, contents.sha256, is_sampled)
         if self._in_use == wanted:
@@ -190,16 +191,15 @@ class NativeHost:
         """
         for group in self._batches(jobs):
             chosen = [jobs[i] for i in group]
-            draw = partial(hires.draw_passes, self.model_of, chosen, self._upscalers.find, self._on_step)
+            draw = partial(hires.draw_passes, self.model_of, chosen, self._upscalers.of_hires, self._on_step)
             yield from self._within_memory(chosen, draw)
 
     def img2img(self, jobs: Sequence[Job], images: Sequence[Image.Image]) -> Iterator[Rendered]:
         """Redraw each image (RGB) as its job says, in order. Raises as `render`."""
         for group in self._batches(jobs):
             chosen, starts = [jobs[i] for i in group], [images[i] for i in group]
-            draw = partial(
-                render.img2img, self.model_of(chosen[0]), chosen, starts, self._on_step, model_of=self.model_of
-            )
+            model = self.model_of(chosen[0])
+            draw = partial(render.img2img, model, chosen, starts, self._on_step, supply=self.supply)
             yield from self._within_memory(chosen, draw)
 
     def inpaint(
@@ -218,13 +218,13 @@ class NativeHost:
             chosen, canvases, holes = [jobs[i] for i in group], [images[i] for i in group], [masks[i] for i in group]
             model = self.model_of(chosen[0].job)
             draw = partial(
-                inpaint.inpaint, model, chosen, canvases, holes, self._on_step, model_of=self.model_of, between=between
+                inpaint.inpaint, model, chosen, canvases, holes, self._on_step, supply=self.supply, between=between
             )
             yield from self._within_memory([one.job for one in chosen], draw)
 
     def fingerprint(self, job: Job) -> dict[str, Any]:
         """The engine, its noise, the kind of device, the precision, the VAE, the prompts' LoRAs and embeddings, the
-        upscaler, and the checkpoints that a job names besides the one in use.
+        upscalers, and the checkpoints that a job names besides the one in use.
 
         Raises UnknownNameError for a VAE or LoRA that is not there, PromptError for a tag that cannot be read,
         CheckpointError for a checkpoint that is not there or no SDXL's.
@@ -241,7 +241,7 @@ class NativeHost:
             **({"compile": "transformer blocks"} if self.compiles else {}),
             **({"cuda": changed} if (changed := cuda_changes(self.device)) else {}),
             **self._named.hashes(job),
-            **({"upscaler": upscaler} if (upscaler := self._upscalers.sha256(job.hires_upscaler)) else {}),
+            **self._upscalers.hashes(job),
             **self._others.hashes(job),
         }
 
@@ -316,7 +316,7 @@ class NativeHost:
         checked = weights.check(other.path, vae=vae)
         if other.path == own.checked.path:
             return replace(own, checked=checked, vae=vae)
-        before = _identity(other.path)
+        before = identity_now(other.path)
         self._files.require_untouched(other.path)
         contents = self._contents(other.path)
         return _Source(checked, contents, before, vae, Loaded(other, contents.sha256))
@@ -337,7 +337,7 @@ class NativeHost:
         """The checkpoint in memory. Raises HostError where its file is written to; then nothing is held."""
         path = source.checked.path
         held = within_memory(lambda: self._switched(source), f"the weights of {path.name}", self.device)
-        if not _identity(path).seems_untouched(source.identity):
+        if not identity_now(path).seems_untouched(source.identity):
             self.close()
             raise HostError(f"{path.name} changed while it was loaded; try again when it is written.")
         return held
@@ -388,12 +388,3 @@ class NativeHost:
         ahead, self._ahead = self._ahead, None
         if ahead:
             ahead.stop()
-
-
-def _identity(path: Path) -> FileIdentity:
-    """Raises HostError where the file is gone."""
-    try:
-        path.stat()
-    except OSError as error:
-        raise HostError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return FileIdentity.of(path)

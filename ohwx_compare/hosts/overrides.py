@@ -7,7 +7,7 @@ from typing import Any
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import HostError
 
-__all__ = ["PINNED", "READ_BEFORE", "REFINER", "hires_overrides", "replaced_names", "setting_overrides"]
+__all__ = ["PINNED", "READ_BEFORE", "REFINER", "hires_overrides", "job_field", "replaced_names", "setting_overrides"]
 
 PINNED: Mapping[str, Any] = MappingProxyType({
     "face_restoration": False,
@@ -39,7 +39,8 @@ _SETTINGS: Mapping[str, str] = MappingProxyType({  # fields of a job: the webui'
     "comma_backtrack": "comma_padding_backtrack", "clip_l_skip": "sdxl_clip_l_skip",
     "extra_noise": "img2img_extra_noise", "fix_steps": "img2img_fix_steps",
     "overlay": "overlay_inpaint", "hires_first_loras": "hires_fix_use_firstpass_conds", "upscaler_tile": "ESRGAN_tile",
-    "upscaler_overlap": "ESRGAN_tile_overlap", "color_correction": "img2img_color_correction",
+    "upscaler_overlap": "ESRGAN_tile_overlap", "img2img_upscaler": "upscaler_for_img2img",
+    "background": "img2img_background_color", "color_correction": "img2img_color_correction",
     "mask_weight": "inpainting_mask_weight",
     "token_merging": "token_merging_ratio", "token_merging_hires": "token_merging_ratio_hr",
 })  # fmt: skip
@@ -58,6 +59,11 @@ REFINER: Mapping[str, str] = MappingProxyType({  # fields of a job: fields of a 
     "refiner": "refiner_checkpoint", "refiner_at": "refiner_switch_at",
     "refiner_by_steps": "refiner_switch_by_sample_steps", "refiner_passes": "hires_fix_refiner_pass",
 })  # fmt: skip
+
+
+def job_field(option: str) -> str | None:
+    """The field of a job that one of the webui's settings is."""
+    return next((ours for ours, theirs in _SETTINGS.items() if theirs == option), None)
 
 
 def replaced_names(told: Collection[str]) -> frozenset[str]:

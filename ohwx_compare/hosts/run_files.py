@@ -4,8 +4,9 @@ from pathlib import Path
 
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.identity import FileIdentity
 
-__all__ = ["RunFiles"]
+__all__ = ["RunFiles", "identity_now"]
 
 
 class RunFiles:
@@ -25,3 +26,12 @@ class RunFiles:
         """Raise HostError unless the file is what it was first, before it is read."""
         if self._hashes(path) != self.sha256(path):
             raise HostError(f"{path.name} changed since the run began; start the run again.")
+
+
+def identity_now(path: Path) -> FileIdentity:
+    """As the file is now. Raises HostError where it is gone."""
+    try:
+        path.stat()
+    except OSError as error:
+        raise HostError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return FileIdentity.of(path)

@@ -1,4 +1,4 @@
-"""The upscalers that the native host's second passes name: found by name, loaded when one is needed."""
+"""The upscalers that jobs name for the native host: found by name, loaded when one is needed."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,12 +8,13 @@ from types import MappingProxyType
 import torch
 from PIL import Image
 
-from ohwx_compare.core.request.hires import LATENT_UPSCALERS
+from ohwx_compare.core.request.hires import DIFFUSION_UPSCALER, LATENT_UPSCALERS
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.engine.upscale import Enlarge, Upscaler, in_tiles
+from ohwx_compare.engine.upscale import Enlarge, Upscaler, in_tiles, resized
 from ohwx_compare.engine.upscaler_file import read_upscaler
 from ohwx_compare.errors import UnknownNameError
 from ohwx_compare.files.hashes import Hashes
+from ohwx_compare.files.masks import Resize
 from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.hosts.run_files import RunFiles
 
@@ -35,7 +36,10 @@ _FILES = MappingProxyType({  # what the webui calls files that it fetches itself
     "DAT x3": "DAT_x3",
     "DAT x4": "DAT_x4",
     "ScuNET GAN": "ScuNET",
+    "ScuNET PSNR": "ScuNET",  # the webui fetches the other one's file for it
 })  # fmt: skip
+_FETCHED = MappingProxyType({**{file: file for file in _FILES.values()}, **_FILES})
+_OTHER = "or name another upscaler, which gives another picture."
 
 
 class Upscalers:
@@ -45,17 +49,25 @@ class Upscalers:
         self._named, self._files, self._device = NamedFiles("upscaler", folders, hashes, _SUFFIXES), files, device
         self._held: tuple[Path, Upscaler] | None = None
 
-    def sha256(self, name: str | None) -> str | None:
-        """Of the file that a name means; None for those without a file. Raises UnknownNameError."""
-        return None if name is None or name in _NO_FILE else self._files.sha256(self._find(name))
+    def hashes(self, job: Job) -> dict[str, str]:
+        """The sha256 of the files that a job's upscalers mean, as a fingerprint has them. Raises UnknownNameError."""
+        named = {"upscaler": job.hires_upscaler or "None", "img2img_upscaler": job.img2img_upscaler}
+        return {what: self._files.sha256(self._find(name)) for what, name in named.items() if name not in _NO_FILE}
 
-    def find(self, job: Job) -> Enlarge | None:
-        """What enlarges the picture of a job's first pass; None is a plain resize.
+    def of_hires(self, job: Job) -> Resize:
+        """What makes the picture of a job's first pass larger.
 
         Raises UnknownNameError where there is none of the name, CheckpointError or DetectorError for a file that
         cannot be read, HostError for one that changed since the run began.
         """
-        name = job.hires_upscaler or "None"
+        return partial(resized, enlarge=self._enlarge(job.hires_upscaler or "None", job))
+
+    def of_img2img(self, job: Job) -> Resize:
+        """What gives the pictures of an img2img or inpaint their size. Raises as `of_hires`."""
+        return partial(resized, enlarge=self._enlarge(job.img2img_upscaler, job))
+
+    def _enlarge(self, name: str, job: Job) -> Enlarge | None:
+        """None is a plain resize."""
         if name in _RESAMPLED:
             return partial(_resampled, _RESAMPLED[name])
         if name in _NO_FILE:
@@ -78,9 +90,19 @@ class Upscalers:
         try:
             return self._named.find(name)
         except UnknownNameError:
-            if name not in _FILES:
+            if name == DIFFUSION_UPSCALER:
+                raise UnknownNameError(
+                    f"{name} is a diffusion model, which only the webui draws with; {_OTHER}"
+                ) from None
+            if name not in _FETCHED:
                 raise
-            return self._named.find(_FILES[name])
+            try:
+                return self._named.find(_FETCHED[name])
+            except UnknownNameError:
+                raise UnknownNameError(
+                    f"The upscaler {name!r} is the file {_FETCHED[name]}.pth, which the webui fetches when it is first "
+                    f"used, and which no folder here has: put it into one of upscalers; {_OTHER}"
+                ) from None
 
 
 def _resampled(how: Image.Resampling, image: Image.Image, factor: float) -> Image.Image:

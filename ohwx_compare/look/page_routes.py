@@ -22,6 +22,7 @@ from ohwx_compare.words import quoted
 __all__ = ["PAGE_ROUTES", "read_ahead"]
 
 _WANTED = re.compile("([0-9]{1,9})([ab])")  # the number of a cell; after or before the face pass
+_MOST_PARTS = 25  # of one request, some 60 kB each
 _MOST_THUMBS = 100  # of one request
 _MOST_BYTES = 1 << 20  # of one of them
 
@@ -40,11 +41,11 @@ def _head(asked: PageRequest) -> Handled:
 
 def _cells(asked: PageRequest) -> Handled:
     run, known = _read(asked)
-    return cell_chunk(_chunk(run, asked.path["chunk"]), known.scores)
+    return [cell_chunk(cells, known.scores) for cells in _chunks(run, asked.path["chunks"])]
 
 
 def _texts(asked: PageRequest) -> Handled:
-    return list(text_chunk(_chunk(_read(asked)[0], asked.path["chunk"])))
+    return [list(text_chunk(cells)) for cells in _chunks(_read(asked)[0], asked.path["chunks"])]
 
 
 def read_ahead(folder: Path, kept: PageSession) -> None:
@@ -65,8 +66,15 @@ def _as_of(folder: Path, state: object) -> tuple[Run, CellFacts]:
     return run, cell_facts(run)
 
 
+def _chunks(run: Run, numbers: str) -> list[Sequence[RunCell]]:
+    """The cells of each, numbers with points between. Raises NotHereError where the run does not have one of them."""
+    named = numbers.split(".", _MOST_PARTS)
+    if len(named) > _MOST_PARTS:
+        raise NotHereError(f"Expected at most {_MOST_PARTS} numbers of chunks with points between.")
+    return [_chunk(run, number) for number in named]
+
+
 def _chunk(run: Run, number: str) -> Sequence[RunCell]:
-    """Raises NotHereError for a chunk that the run does not have."""
     is_number = number.isascii() and number.isdigit() and len(number) < 6
     cells = run.cells[int(number) * CHUNK : (int(number) + 1) * CHUNK] if is_number else ()
     if not cells:
@@ -118,8 +126,8 @@ def _picture(asked: PageRequest) -> PageAnswer:
 PAGE_ROUTES = (
     PageRoute("GET", "index.html", _page, is_heavy=True),
     PageRoute("GET", "page/head.json", _head, is_heavy=True),
-    PageRoute("GET", "page/cells-{chunk}.json", _cells),
-    PageRoute("GET", "page/texts-{chunk}.json", _texts),
+    PageRoute("GET", "page/cells-{chunks}.json", _cells),
+    PageRoute("GET", "page/texts-{chunks}.json", _texts),
     PageRoute("GET", "page/thumbs-{wanted}", _thumbs),
     PageRoute("GET", "{path:path}", _picture),
 )

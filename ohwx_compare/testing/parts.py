@@ -36,6 +36,8 @@ OPTION_FIELDS = {  # options that a parity case was recorded with and its infote
     "hires_fix_use_firstpass_conds": "hires_first_loras",
     "ESRGAN_tile": "upscaler_tile",
     "ESRGAN_tile_overlap": "upscaler_overlap",
+    "upscaler_for_img2img": "img2img_upscaler",
+    "img2img_background_color": "background",
 }
 LORAS = ("drawn_lora", "drawn_lora_unet", "drawn_locon", "drawn_dora", "drawn_loha", "drawn_lokr")
 

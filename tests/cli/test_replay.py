@@ -13,6 +13,7 @@ from ohwx_compare.cli.main import main
 from ohwx_compare.cli.replay import differences, draw_as_told, read_original
 from ohwx_compare.cli.start import FROM_NOISE, StartPictures
 from ohwx_compare.compare.host import Rendered
+from ohwx_compare.engine.render import Supply
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.infotexts import read_infotext
@@ -109,11 +110,23 @@ def test_settings_that_no_infotext_tells_are_set_and_told(tiny, goldens, tmp_pat
 @pytest.mark.parametrize(
     ("given", "said"),
     [("unipc_odrer=2", "unipc_order"), ("unipc_order=two", "a whole number"), ("unipc_order", "NAME=VALUE"),
-     ("clip_l_skip=1", "true or false"), ("seed=1", "--set takes")],
+     ("clip_l_skip=1", "true or false"), ("seed=1", "--set takes"), ("ESRGAN_tile=0", "called upscaler_tile here"),
+     ("eta_ancestral=1", "add 'Eta: ...'"), ("use_old_karras_scheduler_sigmas=true", "Schedule min sigma: 0.1"),
+     ("background=green", "such as #ffffff")],
 )  # fmt: skip
 def test_a_setting_that_cannot_be_set_is_one_sentence(given, said, tiny, goldens, tmp_path, capsys):
     assert replay(tiny, goldens, tmp_path, goldens / "article.png", "--set", given) == 1
     assert said in capsys.readouterr().err
+
+
+def test_what_is_transparent_of_the_start_lies_on_the_background_that_is_set(goldens):
+    text = json.loads((goldens / "i2i_050.json").read_text(encoding="utf-8"))["infotexts"][0]
+    clear = StartPictures(Image.new("RGBA", (64, 64), (10, 20, 30, 0)))
+    for settings, colour in (({}, (255, 255, 255)), ({"background": "#00ff00"}, (0, 255, 0))):
+        found = read_original(text, stem="a", start=clear, settings=settings)
+        assert found.start.image.getcolors() == [(64 * 64, colour)]
+        again = read_original(found.text, stem="a", start=clear)  # our text tells it
+        assert again.start.image == found.start.image
 
 
 def test_originals_are_never_overwritten(tiny, goldens, tmp_path, capsys):
@@ -273,6 +286,8 @@ def test_colours_are_corrected_after_the_faces(monkeypatch, goldens):
     red = Image.new("RGB", given.image.size, "red")
 
     class Host:
+        supply = Supply()
+
         def img2img(self, jobs, images):
             assert not jobs[0].color_correction
             return [Rendered(images[0])]

@@ -99,7 +99,7 @@ class ApiWebui:
     def draw(self, what, body):
         settings, hires = body["override_settings"], body if "enable_hr" in body else {}
         given = {ours: body[theirs] for theirs, ours in _NAMED.items() if theirs in body}
-        given |= {ours: settings[theirs] for theirs, ours in _SETTINGS.items() if theirs in settings}
+        given |= {ours: settings[theirs] for theirs, ours in _SETTINGS.items() if settings.get(theirs) is not None}
         given |= {ours: hires[theirs] for theirs, ours in _HIRES.items() if theirs in hires}
         pinned = [theirs for theirs in overrides.PINNED if theirs in body["override_settings"]]
         assert (what == "img2img") == bool(pinned)

@@ -236,13 +236,14 @@ def test_a_reference_by_hash_is_checked(models):
 NAMES = {
     "sampler": {"sampler": "Eular"}, "schedule": {"schedule": "Karas"}, "VAE": {"vae": "w.safetensors"},
     "LoRA": {"prompt": "<lora:nosuch:1>"}, "upscaler": {"hires_upscaler": "4x-None"},
+    "upscaler ": {"img2img_upscaler": "4x-None"},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("what", NAMES)
 def test_names_are_checked_before_anything_is_drawn(models, what):
     webui = ApiWebui(FakeHost(models))
-    with crew(webui) as host, pytest.raises(UnknownNameError, match=f"has no {what} "):
+    with crew(webui) as host, pytest.raises(UnknownNameError, match=f"has no {what.strip()} "):
         host.require(replace(PLAIN, job=replace(PLAIN.job, **NAMES[what])))
     assert webui.pictures == 0
 

@@ -2,12 +2,15 @@
 
 import re
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.look.page import write_page
+from ohwx_compare.look.page_cells import CHUNK
+from ohwx_compare.look.server import PageServer
 from ohwx_compare.look.sheet import write_sheets
 
 
@@ -59,3 +62,24 @@ def test_thousands_of_cells_are_a_few_nodes(chromium, make_run, make_experiment,
     tab.keyboard.type("seed 7,hostile")
     tab.wait_for_function("() => document.querySelector('#count').textContent === '0 of 2400 cells'")
     tab.close()
+
+
+def test_parts_that_are_seen_together_come_together(chromium, make_run, make_experiment, tmp_path):
+    """Three columns are checkpoints, of two parts each: the first rows are of three parts."""
+    experiment = make_experiment(64, tuple(range(CHUNK)))
+    cells = len(experiment.cells())
+    make_run(tmp_path, experiment, dict.fromkeys(range(3, cells + 1), Outcome.PENDING))
+    with PageServer(tmp_path) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        tab, asked = chromium.new_page(viewport={"width": 1366, "height": 768}), []
+        tab.on("request", lambda request: asked.append(request.url.removeprefix(server.address)))
+        tab.goto(server.url)
+        tab.wait_for_function("() => document.querySelectorAll('.tile:not(.unread)').length > 10")
+        assert cells == 6 * CHUNK
+        assert [path for path in asked if "cells" in path] == ["page/cells-0.2.4.json"]
+        tab.evaluate("Promise.all([1, data.chunk + 1].map((number) => store.want('texts', number)))")
+        assert asked[-1] == "page/texts-0.1.json"
+        assert tab.evaluate("cellOf(1).infotext.length + cellOf(2).infotext.length") > 0
+        assert tab.evaluate(f"fetch('page/cells-{'0.' * 25}0.json').then((answer) => answer.status)") == 404
+        tab.close()
+        server.shutdown()

@@ -34,7 +34,12 @@ def shown(tab, number):
 def test_they_come_with_one_request(seen):
     run, tab, asked = seen
     small = [path for path in asked if "thumbs" in path]
-    assert small == ["page/thumbs-1a.2a.3a.4a.5a.6a.7a.8a.9a.10a.11a.12a", *small[1:]]
+    names = small[0].removeprefix("page/thumbs-").split(".")
+    assert sorted(names, key=lambda name: int(name[:-1])) == [f"{number}a" for number in range(1, 13)]
+    inside = "name => isSeen(cellOf(parseInt(name)).nodes.tile)"
+    seen = [tab.evaluate(inside, name) for name in names]
+    assert 0 < sum(seen) < 12
+    assert seen == sorted(seen, reverse=True)  # what is in the window is not kept waiting by what is below it
     assert small[1:] == [run.cells[3].result.thumb]  # asked for by its name, so that it can be said
     for number in (1, 12):
         file = run.folder / run.cells[number - 1].result.thumb

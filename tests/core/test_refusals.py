@@ -28,6 +28,7 @@ HELPED = {
     "Hypernet: x": "SDXL has none: take it out",
     "AddNet Enabled: True": "name its LoRA in the prompt as <lora:name:weight>",
     "Script: Prompt matrix": "(the script 'Prompt matrix': the webui draws it",
+    "Hires upscale: 2, Hires upscaler: LDSR": "LDSR (a diffusion model: the webui draws it, or name another upscaler",
     "Hires steps: 10": "its size as 'Hires upscale' or 'Hires resize'",
     "Schedule type: Laplace": "write one of the webui 1.10's names",
     "Denoising strength: 0.5, Mask blur: 4, Version: v1.7.0": "add 'Inpaint area: Only masked'",

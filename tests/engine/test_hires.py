@@ -188,6 +188,18 @@ def test_the_upscaler_counts_in_the_key(host, mini, tmp_path, upscalers):
         host.fingerprint(replace(JOB, hires_upscaler="4x-UltraSharp"))
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("SwinIR 4x", "'SwinIR 4x' is the file SwinIR_4x.pth"), ("SwinIR_4x", "is the file SwinIR_4x.pth"),
+     ("ScuNET PSNR", "ScuNET.pth"), ("DAT x3", "DAT_x3.pth"), ("LDSR", "LDSR is a diffusion model")],
+)  # fmt: skip
+def test_what_only_the_webui_has_is_one_sentence_with_what_helps(host, name, said):
+    for job in (replace(JOB, hires_upscaler=name), replace(JOB, img2img_upscaler=name)):
+        with pytest.raises(UnknownNameError, match=rf"{said}.*name another upscaler") as refused:
+            host.fingerprint(job)
+        assert str(refused.value).count(". ") == 0
+
+
 def test_impossible_values_are_refused():
     for field, value in (("hires_denoise", 0.0), ("hires_scale", 0.5), ("hires_steps", -1)):
         with pytest.raises(ExperimentError, match=field):

@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 from ohwx_compare.errors import ImageError
 from ohwx_compare.files import atomic
 from ohwx_compare.files.gallery import pictures
-from ohwx_compare.files.images import load_mask, load_on_white, load_rgb, write_png, write_thumbnail
+from ohwx_compare.files.images import flattened, load_mask, load_rgb, load_rgba, write_png, write_thumbnail
 from ohwx_compare.files.infotexts import read_infotext
 
 TEXTS = ["a man, Steps: 3", "ohwx мужчина 男 😀\nNegative prompt: x", "é: latin, still tEXt", "", "Ã©, meant so"]
@@ -265,12 +265,12 @@ def test_utf_8_in_a_latin_chunk_is_read_as_such(tmp_path):
     assert read_infotext(with_chunk(tmp_path / "a.png", b"tEXt", b"parameters\0" + TEXTS[1].encode())) == TEXTS[1]
 
 
-def test_what_is_transparent_is_white_in_a_picture_and_the_rest_of_a_mask(tmp_path):
+def test_what_is_transparent_is_the_colour_in_a_picture_and_the_rest_of_a_mask(tmp_path):
     half = Image.new("RGBA", (8, 4), (10, 20, 30, 255))
     half.paste((10, 20, 30, 0), (4, 0, 8, 4))
     half.save(tmp_path / "half.png")
     Image.new("L", (8, 4), 77).save(tmp_path / "grey.png")
-    picture, mask = load_on_white(tmp_path / "half.png"), load_mask(tmp_path / "half.png")
-    assert [picture.getpixel((x, 0)) for x in (0, 7)] == [(10, 20, 30), (255, 255, 255)]
+    picture, mask = flattened(load_rgba(tmp_path / "half.png"), "#ff8000"), load_mask(tmp_path / "half.png")
+    assert [picture.getpixel((x, 0)) for x in (0, 7)] == [(10, 20, 30), (255, 128, 0)]
     assert [mask.getpixel((x, 0)) for x in (0, 7)] == [255, 0]
     assert load_mask(tmp_path / "grey.png").getpixel((0, 0)) == 77

@@ -57,6 +57,20 @@ def test_what_only_other_models_heed_is_set_for_the_picture_and_is_the_users_aga
     assert dict(webui.opts.data) == users
 
 
+def test_a_face_pass_has_its_jobs_upscaler_and_background_else_none_of_the_users(webui):
+    from ohwx_compare.hosts.webui.generation.passes import Template
+
+    for name in ("upscaler_for_img2img", "img2img_background_color"):
+        webui.opts.add_option(name, webui.opts.data_labels["return_mask"])
+    template, plain = Template(Txt2Img(), own_faces=True), Job(prompt="a", seed=1, denoise=0.4)
+    template.use({})
+    picture, mask = Image.new("RGB", (64, 64)), Image.new("L", (64, 64))
+    own = template.face(InpaintJob(job=replace(plain, img2img_upscaler="4x", background="#000000")), picture, mask)
+    assert own.override_settings["upscaler_for_img2img"] == "4x"
+    assert own.override_settings["img2img_background_color"] == "#000000"
+    assert template.face(InpaintJob(job=plain), picture, mask).override_settings["upscaler_for_img2img"] is None
+
+
 def test_a_face_pass_follows_its_jobs_steps_and_noise(webui):
     from ohwx_compare.hosts.webui.generation.passes import Template
 

@@ -17,6 +17,8 @@ _OTHER_MODEL = "it belongs to another kind of model than SDXL"
 _HELP = tuple(
     (re.compile(pattern), who, advice)
     for pattern, who, advice in (
+        (r"(?:Hires |hires_|img2img_)upscaler: LDSR", "a diffusion model",
+         "the webui draws it, or name another upscaler, which gives another picture"),
         (r"FreeU\b.*|freeu_.*", "FreeU", _EXTENSION),
         (r"(?i)hypertile.*", "HyperTile", "the webui draws it"),
         (r"PAG\b.*|pagi?_.*", "perturbed attention guidance (PAG)", _EXTENSION),
@@ -91,7 +93,8 @@ def _helped(what: str) -> tuple[str, str]:
     if key == "Script":
         script = quoted(what.partition(": ")[2])
         return f"the script {script}", "the webui draws it, or replay one of its pictures without the key"
-    return next(((who, advice) for pattern, who, advice in _HELP if pattern.fullmatch(key)), _UNKNOWN)
+    known = (one for one in _HELP if one[0].fullmatch(what) or one[0].fullmatch(key))
+    return next(((who, advice) for _, who, advice in known), _UNKNOWN)
 
 
 def _said(who: str, advice: str, whats: list[str]) -> str:

@@ -32,6 +32,7 @@ from ohwx_compare.core.infotext.vae import names_vae
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import MEDIAPIPE, FaceSettings
+from ohwx_compare.core.request.hires import DIFFUSION_UPSCALER
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import GENERATORS, MASKED_CONTENTS, MOST_SEED
 from ohwx_compare.errors import UnsupportedKeyError
@@ -111,6 +112,8 @@ def unsupported(infotext: Infotext) -> list[str]:
 def _hires(infotext: Infotext, tabs: Sequence[FaceSettings]) -> Iterator[str]:
     """What of a second pass is not drawn, or not told."""
     said = hires_settings(infotext)
+    if said["hires_upscaler"] == DIFFUSION_UPSCALER:
+        yield f"Hires upscaler: {DIFFUSION_UPSCALER}"
     if (sampler := said.get("hires_sampler")) and sampler not in SAMPLERS:
         yield f"Hires sampler: {sampler}"
     if (schedule := said.get("hires_schedule")) and schedule not in SCHEDULE_NAMES:
@@ -132,6 +135,9 @@ def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
         refused.append(f"sampler: {job.sampler}")
     if job.schedule not in SCHEDULE_NAMES:
         refused.append(f"schedule: {job.schedule}")
+    for name in ("hires_upscaler", "img2img_upscaler"):
+        if getattr(job, name) == DIFFUSION_UPSCALER:
+            refused.append(f"{name}: {DIFFUSION_UPSCALER}")
     if job.rng not in GENERATORS:
         refused.append(f"rng: {job.rng}")
     if job.half_levels and (named := ON_TIMESTEPS & {job.sampler, job.hires_sampler}):

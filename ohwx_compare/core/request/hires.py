@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from ohwx_compare.core.request.job import Job
 
 __all__ = [
-    "LATENT_UPSCALERS", "REFINED_PASSES", "UPSCALER_FOLDERS", "Enlarged", "enlarged", "first_pass", "second_pass",
+    "DIFFUSION_UPSCALER", "LATENT_UPSCALERS", "REFINED_PASSES", "UPSCALER_FOLDERS", "Enlarged", "enlarged",
+    "first_pass", "second_pass",
 ]  # fmt: skip
 
 LATENT_UPSCALERS = (
@@ -19,6 +20,8 @@ LATENT_UPSCALERS = (
 """They stretch the latents; every other upscaler works on the decoded picture."""
 UPSCALER_FOLDERS = ("ESRGAN", "RealESRGAN", "DAT", "HAT", "SwinIR", "ScuNET")
 """Of a webui's models folder, one for each kind."""
+DIFFUSION_UPSCALER = "LDSR"
+"""A diffusion model of the webui's own, which only the webui draws with."""
 REFINED_PASSES = ("first pass", "second pass", "both passes")
 """In which the refiner takes over, where there are two."""
 

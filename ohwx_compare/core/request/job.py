@@ -70,6 +70,8 @@ class Job:
     noise_multiplier: float = 1.0  # on the noise that the picture is given
     extra_noise: float = 0.0  # of the same noise, on top of it, in hires fix too
     resize_mode: str = "stretch"  # how the picture gets the size: "stretch", "crop", "fill", "latent"
+    background: str = "#ffffff"  # what of that picture is transparent lies on it
+    img2img_upscaler: str = "None"  # makes what is smaller larger, faces too: an upscaler's name; "None" is Lanczos
     overlay: bool = True  # what an inpaint drew lies in the picture that it started from; else it is the whole answer
     color_correction: bool = False  # the colours of what was drawn follow the picture's
     # without effect on SDXL, whose attention begins where tokens are not merged, and which has no mask among its inputs

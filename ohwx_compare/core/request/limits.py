@@ -1,12 +1,13 @@
 """What values the settings of a picture and of its face pass may have, whichever host generates it."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.core.request.hires import REFINED_PASSES, second_pass
+from ohwx_compare.core.request.hires import LATENT_UPSCALERS, REFINED_PASSES, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import quoted
@@ -23,6 +24,7 @@ UNIPC_SKIP_TYPES = ("time_uniform", "time_quadratic", "logSNR")
 RESIZE_MODES = ("stretch", "crop", "fill", "latent")  # in the order of the webui's numbers
 GENERATORS = ("CPU", "GPU", "NV")  # of noise
 MOST_SEED = 2**53 - 1  # what a browser, and so the webui's own page, holds exactly; torch takes more
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 MASKED_CONTENTS = ("fill", "original", "latent noise", "latent nothing")  # the same
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for its values, in code and in words
@@ -108,6 +110,10 @@ _JOB: Rules = {
     "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "hires_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "hires_steps": (lambda value: 0 <= value <= 1000, "0 to 1000"),
+    "background": (lambda value: bool(_COLOUR.fullmatch(value)), "a colour such as #ffffff"),
+    "img2img_upscaler": (
+        lambda value: value and value not in LATENT_UPSCALERS, "the name of an upscaler that makes pictures larger"
+    ),
     "upscaler_tile": (lambda value: -1 <= value <= 16_384, "-1 to 16384"),
     "upscaler_overlap": (lambda value: 0 <= value <= 48, "0 to 48"),
     "hires_denoise": (lambda value: 0 < value <= 1, "above 0, up to 1"),

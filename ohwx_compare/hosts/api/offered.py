@@ -110,6 +110,8 @@ def _named(job: Job) -> Iterator[tuple[str, ...]]:
         yield "upscaler", job.hires_upscaler
         yield "sampler", job.hires_sampler or job.sampler, job.hires_schedule or job.schedule
         prompts.append(job.hires_prompt)
+    if job.img2img_upscaler != "None":
+        yield "upscaler", job.img2img_upscaler
     for prompt in prompts:
         yield from (("LoRA", tag.name) for tag in networks(prompt))
 

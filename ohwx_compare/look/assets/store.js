@@ -2,6 +2,8 @@
 
 /** @typedef {"cells" | "texts"} PartKind */
 
+const MOST_PARTS = 25; // of one request
+
 /** @type {PageData} */
 const data = JSON.parse($("data").textContent ?? "");
 const isServed = $("data").dataset.host === "served"; // by a program that also takes what is decided
@@ -36,6 +38,8 @@ class Store {
     this.asked = new Map(); // parts by kind and number
     /** @type {Map<string, number>} */
     this.stamps = new Map(); // of the parts that were asked for
+    /** @type {Record<PartKind, number[]>} */
+    this.queued = { cells: [], texts: [] }; // for the next request
     /** @type {((changed: Cell[]) => void)[]} */
     this.listeners = [];
   }
@@ -57,17 +61,25 @@ class Store {
     promise.catch(() => this.asked.delete(name)); // the next one who needs it asks again
     this.asked.set(name, { promise, done, fail });
     this.stamps.set(name, data.stamps[number] ?? 0);
-    if (isServed) this.fetch(kind, number, name);
-    else this.run(name);
+    if (!isServed) this.run(name);
+    else if (this.queued[kind].push(number) === 1) queueMicrotask(() => this.fetchQueued(kind));
     return promise;
   }
 
-  /** @param {PartKind} kind @param {number} number @param {string} name */
-  async fetch(kind, number, name) {
+  /** What is asked for at once comes at once: a request costs more than what it brings. @param {PartKind} kind */
+  fetchQueued(kind) {
+    const numbers = this.queued[kind].splice(0);
+    while (numbers.length) this.fetch(kind, numbers.splice(0, MOST_PARTS));
+  }
+
+  /** @param {PartKind} kind @param {number[]} numbers */
+  async fetch(kind, numbers) {
     try {
-      this.take(kind, number, await getJson(`page/${name}.json`));
+      const parts = await getJson(`page/${kind}-${numbers.join(".")}.json`);
+      for (const [i, number] of numbers.entries()) this.take(kind, number, parts[i]);
     } catch (error) {
-      this.asked.get(name)?.fail(error instanceof Error ? error : new Error(String(error)));
+      const said = error instanceof Error ? error : new Error(String(error));
+      for (const number of numbers) this.asked.get(`${kind}-${number}`)?.fail(said);
     }
   }
 

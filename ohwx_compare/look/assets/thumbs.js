@@ -52,10 +52,11 @@ class Thumbs {
     this.isAsking = false;
   }
 
-  /** @returns {[HTMLImageElement, Wish][]} */
+  /** What is seen comes before what is near. @returns {[HTMLImageElement, Wish][]} */
   next() {
     for (const img of this.wanted.keys()) if (!img.isConnected) this.wanted.delete(img);
-    const wishes = [...this.wanted].slice(0, MOST_THUMBS);
+    const all = [...this.wanted];
+    const wishes = [...new Set([...all.filter(([img]) => isSeen(img)), ...all])].slice(0, MOST_THUMBS);
     for (const [img] of wishes) this.wanted.delete(img);
     return wishes;
   }
@@ -84,6 +85,12 @@ function dataUrl(kind, bytes) {
   let text = "";
   for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
   return `data:${kind};base64,${btoa(text)}`;
+}
+
+/** Within the window. @param {Element} node */
+function isSeen(node) {
+  const { top, bottom, left, right } = node.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight && right > 0 && left < innerWidth;
 }
 
 const thumbs = new Thumbs();

@@ -137,6 +137,8 @@ def _named_by(job: Job, tabs: Iterable[FaceSettings]) -> Iterator[tuple[str, str
         yield from (
             (what, name) for what, name in (("sampler", job.hires_sampler), ("schedule", job.hires_schedule)) if name
         )
+    if job.img2img_upscaler != "None":
+        yield "upscaler", job.img2img_upscaler
     for tab in tabs:
         if tab.vae is not None:
             yield "VAE", tab.vae

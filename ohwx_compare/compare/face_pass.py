@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ohwx_compare.compare.face_fit import fitted_denoise, fitted_size
+from ohwx_compare.compare.face_rounds import FaceArea, FaceTurn, rounds
 from ohwx_compare.compare.host import Host
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
@@ -99,7 +100,7 @@ def detail(
     within: Image.Image | None = None,
     soft: SoftInpaint | None = None,
 ) -> list[Detailed]:
-    """Run all tabs over pictures of one size: face j of all of them goes to the host together.
+    """Run all tabs over pictures of one size: the next faces of all of them go to the host together.
 
     detectors: one for each tab.
     jobs: what generated each picture; a face takes from it what its tab leaves open. Face j has seed + j and
@@ -174,16 +175,19 @@ def segment(text: str, index: int, own: str) -> str:
 def _run_tab(host: Host, detector: "Detector", number: int, tab: FaceSettings, pictures: Sequence[_Picture]) -> None:
     found = detector.detect([picture.image for picture in pictures], tab.confidence)
     chosen = [select(faces, tab, p.image.size, p.within) for faces, p in zip(found, pictures, strict=True)]
-    for index in range(max((len(selection.masks) for selection in chosen), default=0)):
-        here = [
-            (p, s, _fitted(face_job(p.job, tab, index), tab, s.members[index][0], p))
-            for p, s in zip(pictures, chosen, strict=True)
-            if index < len(s.masks)
-        ]
-        _redraw(host, [(picture, job, selection.masks[index]) for picture, selection, job in here])
-        for picture, selection, job in here:
-            came_of_it = _came_of(job, index)
-            picture.records += [_record(face, number, detector, **came_of_it) for face in selection.members[index]]
+    asked = [
+        [_fitted(face_job(p.job, tab, i), tab, members[0], p) for i, members in enumerate(s.members)]
+        for p, s in zip(pictures, chosen, strict=True)
+    ]
+    faces = [
+        [FaceArea(job, mask) for job, mask in zip(jobs, s.masks, strict=True) if not _is_skip(job)]
+        for jobs, s in zip(asked, chosen, strict=True)
+    ]
+    for turns in rounds(faces):
+        _inpaint(host, pictures, faces, turns)
+    for picture, selection, jobs in zip(pictures, chosen, asked, strict=True):
+        for index, (job, members) in enumerate(zip(jobs, selection.members, strict=True)):
+            picture.records += [_record(face, number, detector, **_came_of(job, index)) for face in members]
     for picture, selection in zip(pictures, chosen, strict=True):
         for face, reason in selection.dropped:
             picture.records.append(_record(face, number, detector, fate=Fate.FILTERED, reason=reason))
@@ -191,15 +195,17 @@ def _run_tab(host: Host, detector: "Detector", number: int, tab: FaceSettings, p
             picture.notes.append(detector.note)
 
 
-def _redraw(host: Host, asked: Sequence[tuple[_Picture, InpaintJob, Image.Image]]) -> None:
-    """Inpaint one face in each picture, except where its prompt says [SKIP]."""
-    asked = [(picture, job, mask) for picture, job, mask in asked if not _is_skip(job)]
-    if not asked:
-        return
-    pictures, jobs, areas = zip(*asked, strict=True)
-    drawn = host.inpaint(jobs, [picture.image for picture in pictures], areas)
-    for picture, result in zip(pictures, drawn, strict=True):
-        picture.image, picture.layer = result.image, result.layer
+def _inpaint(
+    host: Host, pictures: Sequence[_Picture], faces: Sequence[Sequence[FaceArea]], turns: Sequence[FaceTurn]
+) -> None:
+    """Inpaint the faces of one round; what each changed goes into its picture."""
+    mine = [faces[turn.picture][turn.face] for turn in turns]
+    images = [pictures[turn.picture].image for turn in turns]
+    drawn = host.inpaint([face.job for face in mine], images, [face.mask for face in mine])
+    for turn, face, image, result in zip(turns, mine, images, drawn, strict=True):
+        picture = pictures[turn.picture]
+        picture.image = result.image if picture.image is image else face.placed(result.image, picture.image)
+        picture.layer = result.layer
         picture.notes += result.notes
 
 

@@ -167,9 +167,9 @@ def test_a_checkpoint_switched_under_a_lora_is_whole(tiny_models):
     drawn(host, replace(JOB, prompt="ohwx man <lora:drawn_lora:1>"))
     other = next(c for c in host.checkpoints() if c.name.startswith("tiny_reg"))
     host.use(other)
-    fresh = load(other.path)
+    fresh = tensors(load(other.path))
     drawn(host, JOB)
-    assert all(torch.equal(tensor, tensors(fresh)[name]) for name, tensor in tensors(host._held).items())
+    assert all(torch.equal(tensor, fresh[name]) for name, tensor in tensors(host._held).items())
 
 
 def test_mixed_jobs_equal_single_ones(host, base):

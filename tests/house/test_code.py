@@ -2,10 +2,10 @@
 
 import ast
 import importlib.util
-from functools import cache
 from pathlib import Path
 
 import pytest
+from sources import nodes, tree
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ohwx_compare"
@@ -18,16 +18,6 @@ BROAD = {  # where `except Exception` may stand: the named boundaries of docs/ar
 }  # fmt: skip
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
-
-
-@cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@cache
-def nodes(path: Path) -> list[ast.AST]:
-    return list(ast.walk(tree(path)))
 
 
 def functions(path: Path):

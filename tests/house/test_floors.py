@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from sources import nodes
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ohwx_compare"
@@ -71,7 +72,7 @@ def climbs(here: Sequence[str], there: Sequence[str]) -> str:
 @cache
 def imports(path: Path) -> list[str]:
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -83,7 +84,7 @@ def imports(path: Path) -> list[str]:
 @cache
 def own_modules(path: Path) -> set[Path]:
     modules = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         names = []
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ohwx_compare"):
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from sources import nodes
 
 from ohwx_compare.cli.main import parsers
 
@@ -44,9 +45,8 @@ def sayings() -> tuple[tuple[str, int, ast.expr], ...]:
 
 
 def sayings_of(path: Path) -> Iterator[tuple[str, int, ast.expr]]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    silent = {id(node.value) for node in nodes(path) if isinstance(node, ast.Expr)}
+    for node in nodes(path):
         if isinstance(node, ast.JoinedStr):
             silent.update(map(id, node.values))
         is_text = isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))

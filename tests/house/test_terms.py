@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from sources import nodes
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ohwx_compare"
@@ -53,7 +54,7 @@ def strings(node: ast.AST) -> Iterator[str]:
 def said_in_python(path: Path) -> Iterator[str]:
     """What a module can say: its errors, and keywords that a person reads."""
     shown = {"help", "description", "epilog", "label", "placeholder", "info", "title", "note"}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Raise) and node.exc:
             yield from strings(node.exc)
         elif isinstance(node, ast.keyword) and node.arg in shown:

@@ -30,9 +30,9 @@ from ohwx_compare.engine.render import NotedImage
 from ohwx_compare.engine.room import in_room
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.contents import Contents
-from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.files.listing import list_checkpoints
 from ohwx_compare.files.vaes import VaesBeside, named_vaes
 from ohwx_compare.hosts.ahead import Ahead
 from ohwx_compare.hosts.other_checkpoints import OtherCheckpoints

@@ -45,14 +45,15 @@ last = [time.thread_time(), time.process_time()]
 
 def counted(name, function, clock=time.thread_time):
     def call(*given, **named):
-        depth[0] += 1
+        if depth[0]:
+            return function(*given, **named)
+        depth[0] = 1
         began = clock()
         try:
             return function(*given, **named)
         finally:
-            depth[0] -= 1
-            if not depth[0]:
-                ours[name] += clock() - began
+            ours[name] += clock() - began
+            depth[0] = 0
     return call
 
 
@@ -63,7 +64,7 @@ def load(path, of_the_webui=script_loading.load_module):
     if str(path).endswith("preload.py"):
         return module
     for entry in list(vars(module).values()):
-        for name in ("ui", "show", "title", "after_component"):
+        for name in ("__init__", "ui", "show", "title", "_see", "_tell"):
             if isinstance(entry, type) and name in vars(entry):
                 setattr(entry, name, counted(name, vars(entry)[name]))
     from modules.script_callbacks import callback_map

@@ -36,9 +36,9 @@ from ohwx_compare.core.prompt.style_families import expanded_styles
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.errors import CheckpointError, ExperimentError, Interrupted
 from ohwx_compare.files.checkpoint import sha256
-from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.ledger.reader import experiment_in
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
+from ohwx_compare.files.listing import list_checkpoints
 from ohwx_compare.files.regular import load_json
 from ohwx_compare.files.styles import styles_near
 from ohwx_compare.files.vaes import named_vaes

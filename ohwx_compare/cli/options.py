@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Interruption
 from ohwx_compare.core.events import Listener
-from ohwx_compare.core.request.face import CASCADE, FaceSettings
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.hires import UPSCALER_FOLDERS
 from ohwx_compare.core.request.limits import is_unicode
+from ohwx_compare.core.request.named_values import CASCADE
 from ohwx_compare.errors import ExperimentError, HostError
 from ohwx_compare.files.hashes import Hashes, cache_folder
 from ohwx_compare.files.memory import free_bytes, nearest_there

@@ -140,8 +140,9 @@ def _train(plan: TrainingPlan, options: argparse.Namespace) -> dict[str, Any]:
     group, device = join(device=options.device)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if not group.leads:
-        train(plan, lambda event: None, device=device, group=group)
-        group.leave()
+        with CtrlC(lambda line: None):  # Ctrl-C reaches all of them: the leader says when to stop
+            train(plan, lambda event: None, device=device, group=group)
+            group.leave()
         return {}
     for line in (*plan.dataset.skipped, *plan.notes):
         print(f"note    {line}", file=sys.stderr)
@@ -200,6 +201,8 @@ def _lines(plan: TrainingPlan) -> Iterator[str]:
     parts += f"{memory.optimizer / 1e9:.2f}" + (f", masters {memory.masters / 1e9:.2f}" if memory.masters else "")
     parts += f", activations {memory.activations / 1e9:.2f} with {counted(len(plan.again), 'block')} recomputed"
     parts += f", samples or validation {memory.looks / 1e9:.2f} more" if memory.looks else ""
-    yield f"memory  {memory.total / 1e9:.2f} GB ({parts}), by the tensors' shapes; the runtime needs under 1 GB more"
+    each = f" on each of {plan.recipe.shard} cards" if plan.recipe.shard else ""
+    needs = "by the tensors' shapes; the runtime needs under 1 GB more"
+    yield f"memory  {memory.total / 1e9:.2f} GB{each} ({parts}), {needs}"
     for line in (*plan.dataset.skipped, *plan.notes):
         yield f"note    {line}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.core.experiment.axes import CheckpointRef
-from ohwx_compare.core.request.face import CASCADE
+from ohwx_compare.core.request.named_values import CASCADE
 from ohwx_compare.errors import CheckpointError, DetectorError, ExperimentError, UnknownCheckpointError
 from ohwx_compare.files.finding import find, pick
 from ohwx_compare.files.hashes import Hashes

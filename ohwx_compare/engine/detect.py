@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.request.face import CASCADE, MEDIAPIPE
+from ohwx_compare.core.request.named_values import CASCADE, MEDIAPIPE
 from ohwx_compare.engine.detection import Detection, Detector
 from ohwx_compare.engine.detector_file import read_detector
 from ohwx_compare.engine.letterbox import Letterbox

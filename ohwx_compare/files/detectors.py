@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from ohwx_compare.core.request.face import CASCADE, MEDIAPIPE
+from ohwx_compare.core.request.named_values import CASCADE, MEDIAPIPE
 from ohwx_compare.errors import DetectorError, MissingDetectorError
 
 __all__ = ["adetailer_cache", "detector_file", "detectors_there", "has_detector", "mediapipe_files", "missing_detector"]
@@ -34,7 +34,9 @@ def detectors_there(folders: Sequence[Path]) -> list[str]:
     """The names of all that can be chosen: files, sorted without regard to case, MediaPipe's, and OpenCV's own last."""
     files = {Path(name) for place in _places(folders) for _, _, names in os.walk(place) for name in names}
     names = {file.name for file in files if file.suffix in _SUFFIXES}
-    return [*sorted(names, key=str.casefold), *(name for name in MEDIAPIPE if has_detector(name, ())), CASCADE]
+    modules = _mediapipe_modules()
+    theirs = [name for name in MEDIAPIPE if modules and all((modules / file).is_file() for file in _FILES[name])]
+    return [*sorted(names, key=str.casefold), *theirs, CASCADE]
 
 
 def has_detector(name: str, folders: Sequence[Path]) -> bool:
@@ -50,9 +52,8 @@ def mediapipe_files(name: str) -> list[Path]:
 
     Raises DetectorError where it is not installed or a version without them.
     """
-    package = find_spec("mediapipe")
-    places = list(package.submodule_search_locations or ()) if package else []
-    files = [Path(place, "modules", file) for place in places[:1] for file in _FILES[name]]
+    modules = _mediapipe_modules()
+    files = [modules / file for file in _FILES[name]] if modules else []
     if not files or not all(file.is_file() for file in files):
         state = "brings no such detectors any more" if files else "is not installed"
         raise DetectorError(
@@ -109,3 +110,10 @@ def _snapshots() -> list[Path]:
     main = repository / "refs" / "main"
     current = main.read_text(encoding="utf-8").strip() if main.is_file() else ""
     return sorted(snapshots, key=lambda path: path.name != current)
+
+
+def _mediapipe_modules() -> Path | None:
+    """The package's folder of modules; None where it is not installed. Looking for it takes milliseconds."""
+    package = find_spec("mediapipe")
+    places = list(package.submodule_search_locations or ()) if package else []
+    return Path(places[0], "modules") if places else None

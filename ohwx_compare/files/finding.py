@@ -1,22 +1,18 @@
 """Finding a checkpoint file by what an infotext or a user calls it: name or hash."""
 
-import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
 from ohwx_compare.core.experiment.axes import split_hash
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
 from ohwx_compare.files.checkpoint import sha256, short_hash
+from ohwx_compare.files.listing import CHECKPOINT_SUFFIX, list_checkpoints
 from ohwx_compare.files.told_hashes import told_first
 from ohwx_compare.words import quoted
 
-__all__ = ["VAE_BESIDE", "find", "list_checkpoints", "list_files", "pick"]
-
-CHECKPOINT_SUFFIX = ".safetensors"
-VAE_BESIDE = (".vae.safetensors", ".vae.pt", ".vae.ckpt")
-"""How the webui tells VAEs among checkpoints."""
+__all__ = ["find", "pick"]
 
 Seems = Callable[[Path], str | None]  # the sha256 that a file seems to have; None where nothing tells
 
@@ -25,31 +21,6 @@ _OLD_HASH = re.compile(r"([0-9a-f]{8})(?: \[\1\])?", re.IGNORECASE)  # of webuis
 
 def _unseen(path: Path) -> None:
     """What a file seems to be, where nothing tells."""
-
-
-def list_checkpoints(folder: Path) -> list[str]:
-    """Every .safetensors file in `folder` and below that is not named as a VAE, as `list_files`."""
-    return [name for name in list_files(folder, (CHECKPOINT_SUFFIX,)) if not name.lower().endswith(VAE_BESIDE)]
-
-
-def list_files(folder: Path, suffixes: Sequence[str]) -> list[str]:
-    """Every file of these suffixes in `folder` and below, as relative names with "/", sorted without regard to case.
-
-    Links to folders are followed; each folder is listed once. Raises CheckpointError where the folder does not exist.
-    """
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder} is not a folder; give the folder that holds the checkpoints.")
-    names, seen = [], set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        here = Path(parent)
-        if (real := here.resolve()) in seen:
-            folders.clear()  # linked folders may go in circles
-            continue
-        seen.add(real)
-        folders.sort()
-        paths = (here / name for name in files if Path(name).suffix.lower() in suffixes)
-        names += [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
-    return sorted(names, key=lambda name: (name.casefold(), name))
 
 
 def find(

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ohwx_compare.errors import CheckpointError, UnknownNameError
-from ohwx_compare.files.finding import list_files
+from ohwx_compare.files.listing import list_files
 from ohwx_compare.words import did_you_mean, quoted
 
 __all__ = ["NamedFiles"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
-from ohwx_compare.files.finding import VAE_BESIDE, list_files
+from ohwx_compare.files.listing import VAE_BESIDE, list_files
 from ohwx_compare.files.named import NamedFiles
 from ohwx_compare.numerals import decode_json
 

@@ -30,9 +30,9 @@ from ohwx_compare.engine.render import NotedImage
 from ohwx_compare.engine.room import in_room
 from ohwx_compare.errors import HostError
 from ohwx_compare.files.contents import Contents
-from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.files.listing import list_checkpoints
 from ohwx_compare.files.vaes import VaesBeside, named_vaes
 from ohwx_compare.hosts.ahead import Ahead
 from ohwx_compare.hosts.other_checkpoints import OtherCheckpoints
@@ -274,8 +274,8 @@ class NativeHost:
         vae = self._source.vae if self._source else None  # of the checkpoint that ended the picture
         hashes = (("VAE hash", self._files.sha256(vae)[:10]), ("VAE", vae.name)) if vae else ()
         return (
-            Rendered(picture.image, picture.notes, (*hashes, *self._others.keys(job), *self._named.keys(job)))
-            for picture, job in zip(drawn, jobs, strict=True)
+            Rendered(one.image, one.notes, (*hashes, *self._others.keys(job), *self._named.keys(job)), one.layer)
+            for one, job in zip(drawn, jobs, strict=True)
         )
 
     def model_of(self, job: Job) -> weights.Model:

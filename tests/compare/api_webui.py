@@ -13,7 +13,7 @@ from PIL import Image
 from ohwx_compare.core.infotext.infotext import from_job
 from ohwx_compare.core.infotext.pairs import render
 from ohwx_compare.core.request.job import InpaintJob, Job
-from ohwx_compare.core.request.limits import RESIZE_MODES
+from ohwx_compare.core.request.named_values import RESIZE_MODES
 from ohwx_compare.hosts import overrides
 from ohwx_compare.testing.fake_host import FakeHost
 

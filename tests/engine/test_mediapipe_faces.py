@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from ohwx_compare.compare.face_pass import select
-from ohwx_compare.core.request.face import MEDIAPIPE, FaceSettings
+from ohwx_compare.core.request.face import FaceSettings
+from ohwx_compare.core.request.named_values import MEDIAPIPE
 from ohwx_compare.engine.detect import find_detector
 from ohwx_compare.errors import DetectorError
 from ohwx_compare.files import detectors

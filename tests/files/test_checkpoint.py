@@ -12,7 +12,8 @@ from safetensors.numpy import save_file
 
 from ohwx_compare.errors import CheckpointError, UnknownCheckpointError, WrongCheckpointError
 from ohwx_compare.files.checkpoint import describe, read_header, require_sdxl, rewrite, sha256, short_hash
-from ohwx_compare.files.finding import find, list_checkpoints
+from ohwx_compare.files.finding import find
+from ohwx_compare.files.listing import list_checkpoints
 
 
 def raw(header, data=b""):

@@ -131,6 +131,22 @@ class Img2Img(Processing):
     initial_noise_multiplier: float = None
 
 
+class Script:
+    """What the webui's scripts are."""
+
+    is_img2img = False
+
+    def elem_id(self, item):
+        return f"script_ohwx_{item}"
+
+    def on_after_component(self, callback, *, elem_id):
+        vars(self).setdefault("on_made", {})[elem_id] = callback
+
+    def has_made(self, elem_id, component):
+        """The webui made it."""
+        self.on_made[elem_id](SimpleNamespace(component=component))
+
+
 class Processed(SimpleNamespace):
     """The webui's result."""
 
@@ -298,9 +314,7 @@ class FakeWebui:
                 "errors": {"report": lambda *args, **kwargs: None},
                 "hashes": {"sha256_from_cache": lambda path, title: None},
                 "scripts": {
-                    "Script": type(
-                        "Script", (), {"elem_id": lambda self, item: f"script_ohwx_{item}", "is_img2img": False}
-                    ),
+                    "Script": Script,
                     "scripts_data": self.scripts_data,
                     "scripts_txt2img": self.runner,
                 },

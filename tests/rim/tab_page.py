@@ -42,6 +42,12 @@ def started(webui, app=None, demo=None):
     return app
 
 
+def our_routes(app):
+    """Those behind the one route that leads to them."""
+    (door,) = (route for route in app.routes if route.path.startswith("/ohwx"))
+    return door.app.router().routes
+
+
 def asked(name="run", checkpoints=BOTH, **settings):
     job = {"prompt": "photo", "seed": 7, "steps": 4, "width": 64, "height": 64, "schedule": "Karras"}
     return {"request": {"job": job, "checkpoints": checkpoints, "name": name, **settings}}

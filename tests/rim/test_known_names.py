@@ -49,14 +49,14 @@ def test_the_cost_line_says_it_too(webui):
     from ohwx_compare.hosts.webui.request.cost import estimate_html
 
     panel = Panel(checkpoints=["one.safetensors"], axis_1="Schedule", values_1="Karas", faces=False)
-    assert "did you mean &#x27;Karras&#x27;" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    assert "did you mean &#x27;Karras&#x27;" in estimate_html({"sampling": "Euler"}, list(panel))
     (webui.data / "models" / "ohwx" / "face_yolov8n.pt").unlink()
     panel = Panel(checkpoints=["one.safetensors"], detector="")  # as gradio sends an empty choice
-    assert "no face detector face_yolov8n.pt" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    assert "no face detector face_yolov8n.pt" in estimate_html({"sampling": "Euler"}, list(panel))
     panel = Panel(checkpoints=["one.safetensors"], detector="face_yolov9.pt")
-    assert "no face detector face_yolov9.pt" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    assert "no face detector face_yolov9.pt" in estimate_html({"sampling": "Euler"}, list(panel))
     panel = Panel(checkpoints=["one.safetensors"], faces=False)
-    told = estimate_html({"sampling": "Euler", "width": 64, "height": 64}, list(vars(panel).values()))
+    told = estimate_html({"sampling": "Euler", "width": 64, "height": 64}, list(panel))
     assert re.search("<b>1 cell</b>: 1 picture, 1 checkpoint load; [1-9][0-9]* KB on disk", told)
 
 
@@ -103,7 +103,7 @@ def test_the_cost_line_and_the_tab_say_that_a_vae_is_missing(webui):
 
     webui.opts.sd_vae = "nosuch.pt"
     panel = Panel(checkpoints=["one.safetensors"], faces=False)
-    assert "no VAE &#x27;nosuch.pt&#x27;" in estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    assert "no VAE &#x27;nosuch.pt&#x27;" in estimate_html({"sampling": "Euler"}, list(panel))
     with pytest.raises(ExperimentError, match=r"no VAE 'nosuch\.pt'"):
         Desk().add({"request": {"checkpoints": ["one.safetensors"], "job": {"sampler": "Euler"}}})
 
@@ -212,10 +212,10 @@ def test_no_message_of_the_panel_or_the_script_names_a_place_on_the_machine(webu
     from ohwx_compare.hosts.webui.request.cost import estimate_html
 
     panel = Panel(checkpoints=["one.safetensors"], detector="nosuch.pt")
-    told = estimate_html({"sampling": "Euler"}, list(vars(panel).values()))
+    told = estimate_html({"sampling": "Euler"}, list(panel))
     assert "looked in: models/adetailer, models/ohwx" in told
     with pytest.raises(DetectorError) as refused:
-        script.run(Txt2Img(seed=7), *vars(panel).values())
+        script.run(Txt2Img(seed=7), *panel)
     p = Txt2Img(seed=7)
     script.run(p, json.dumps({"checkpoints": ["one.safetensors"], "name": "a run", "faces": []}))
     assert "The whole run: ohwx/runs/a%20run/index.html" in p.comments

@@ -125,13 +125,13 @@ def test_the_panel_takes_any_number_of_axes(webui):
 
     lines = 'CFG scale: 5, 7\n\n Steps: 8-10 \nsampler: Euler a\nClip skip: 1, 2\nPrompt: ["a: b", "c"]'
     panel = Panel(checkpoints=FILES, axis_1="Seed", values_1="1, 2", faces=False, more_axes=lines)
-    experiment = read_request(list(vars(panel).values()), JOB).experiment
+    experiment = read_request(list(panel), JOB).experiment
     sizes = {axis.kind: len(axis.values) for axis in experiment.axes}
     assert sizes == {"checkpoint": 2, "seed": 2, "cfg": 2, "steps": 3, "sampler": 1, "clip skip": 2, "prompt": 2}
     assert len(experiment.cells()) == 96
     for wrong in ("CFG scale 5", "nothing: 5", "Seed: 3"):
         with pytest.raises(ExperimentError, match=r"is not an axis|two 'seed' axes"):
-            read_request(list(vars(Panel(**{**vars(panel), "more_axes": wrong})).values()), JOB)
+            read_request(list(Panel(**{**panel._asdict(), "more_axes": wrong})), JOB)
 
 
 def as_the_webui_parses(text):
@@ -157,7 +157,7 @@ def test_pasting_the_sheets_infotext_restores_every_field(webui):
     @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=80)
     @given(panels())
     def law(panel):
-        experiment = read_request(list(vars(panel).values()), JOB).experiment
+        experiment = read_request(list(panel), JOB).experiment
         pending = Result(outcome=Outcome.PENDING)
         cells = [RunCell(cell=cell, result=pending, checkpoint=None) for cell in experiment.cells()]
         run = Run(folder=Path("run"), experiment=experiment, cells=tuple(cells), checkpoints=())
@@ -168,8 +168,8 @@ def test_pasting_the_sheets_infotext_restores_every_field(webui):
                   steps=int(parameters["Steps"]), sampler=parameters["Sampler"],
                   schedule=parameters["Schedule type"], cfg=float(parameters["CFG scale"]))  # fmt: skip
         again = Panel(**pasted_arguments(parameters))
-        assert set(pasted_arguments(parameters)) >= set(vars(panel)) - NOT_OF_CELLS
-        assert read_request(list(vars(again).values()), job).experiment.cells() == experiment.cells()
+        assert set(pasted_arguments(parameters)) >= set(panel._fields) - NOT_OF_CELLS
+        assert read_request(list(again), job).experiment.cells() == experiment.cells()
 
     law()
 
@@ -185,7 +185,7 @@ def test_settings_of_the_first_tab_that_have_no_field_come_back_too(webui):
     tabs = (FaceSettings(checkpoint="other", vae="own.pt", restore_face=True, clip_skip=2), FaceSettings(steps=9))
     values = pasted_arguments(as_the_webui_parses(render(from_job(JOB, model="one", model_hash=None, faces=tabs))))
     panel = Panel(checkpoints=FILES, **values)
-    assert read_request(list(vars(panel).values()), JOB).experiment.faces == tabs
+    assert read_request(list(panel), JOB).experiment.faces == tabs
 
 
 def test_name_and_display_come_back_too(webui):
@@ -233,7 +233,7 @@ def test_adetailers_settings_are_taken_over_and_no_face_is_done_twice(webui):
     from ohwx_compare.hosts.webui.request.request import read_request
 
     webui.opts.data["ad_bbox_sortby"] = "Area (large to small)"
-    arguments = list(vars(Panel(checkpoints=FILES, adetailer=True)).values())
+    arguments = list(Panel(checkpoints=FILES, adetailer=True))
     (tab,) = read_request(arguments, base_job(p), 1, given_by(p)).experiment.faces
     assert (tab.model, tab.denoise, tab.steps, tab.top_k, tab.sort) == ("face_yolov8s.pt", 0.7, 12, 0, "Large to small")
     by_json = json.dumps({"checkpoints": FILES, "faces": "adetailer"})

@@ -13,7 +13,7 @@ def test_the_estimate_is_told_in_the_panel(webui):
     webui.runner.inputs = [Component(value=value) for value in p.script_args]
     fields = {"prompt": "a", "neg_prompt": "", "styles": [], "steps": 20, "width": 512, "height": 512, "batch_count": 2}
     for name, value in {**fields, "batch_size": 1, "gallery": None}.items():
-        script.after_component(Component(value=value, elem_id=f"txt2img_{name}"))
+        script.has_made(f"txt2img_{name}", Component(value=value))
     told = script._panel.estimate
     components["checkpoints"].value = list(FILES)
     components["checkpoints"].fire("change")
@@ -50,14 +50,14 @@ def test_the_folders_of_checkpoints_are_walked_once_and_not_at_each_key(webui, m
         by_id["filter"].value = text
         by_id["filter"].fire("change")
         by_id["add_shown"].fire("click")
-        estimate_html({"steps": 20}, list(vars(Panel(checkpoints=FILES)).values()))
+        estimate_html({"steps": 20}, list(Panel(checkpoints=FILES)))
     assert len(walks) == 1
     write_checkpoint(webui.folder / "one more.safetensors", 5)
     by_id["files_refresh"].fire("click")
     assert "one more.safetensors" in components["checkpoints"].choices
     assert len(walks) == 2
     write_checkpoint(webui.folder / "new.safetensors", 6)
-    told = estimate_html({"steps": 20}, list(vars(Panel(checkpoints=("new.safetensors",))).values()))
+    told = estimate_html({"steps": 20}, list(Panel(checkpoints=("new.safetensors",))))
     assert "not found" not in told
 
 
@@ -67,7 +67,7 @@ def test_the_estimate_knows_how_long_earlier_runs_took(webui):
     from ohwx_compare.hosts.webui.request.arguments import Panel
     from ohwx_compare.hosts.webui.request.cost import estimate_html
 
-    told = estimate_html({"steps": 20}, list(vars(Panel(checkpoints=[*FILES, "gone.safetensors"])).values()))
+    told = estimate_html({"steps": 20}, list(Panel(checkpoints=[*FILES, "gone.safetensors"])))
     assert "plus the loads, by the pace of earlier runs" in told
     assert "not found: gone.safetensors" in told
 
@@ -83,5 +83,5 @@ def test_the_estimate_leaves_out_what_the_run_folder_holds(webui):
     fields = {"prompt": job.prompt, "neg_prompt": job.negative, "seed": 7, "steps": job.steps, "cfg_scale": job.cfg,
               "sampling": job.sampler, "scheduler": job.schedule, "width": job.width, "height": job.height}  # fmt: skip
     panel = Panel(checkpoints=FILES, faces=False, name="first")
-    assert "<b>2 cells</b>: 1 picture, 1 checkpoint load;" in estimate_html(fields, list(vars(panel).values()))
-    assert "<b>2 cells</b>: 2 pictures" in estimate_html({**fields, "seed": 8}, list(vars(panel).values()))
+    assert "<b>2 cells</b>: 1 picture, 1 checkpoint load;" in estimate_html(fields, list(panel))
+    assert "<b>2 cells</b>: 2 pictures" in estimate_html({**fields, "seed": 8}, list(panel))

@@ -27,7 +27,7 @@ def arguments(**changes):
     """The panel's, with both checkpoints chosen."""
     from ohwx_compare.hosts.webui.request.arguments import Panel
 
-    return list(vars(Panel(**{"checkpoints": BOTH, **changes})).values())
+    return list(Panel(**{"checkpoints": BOTH, **changes}))
 
 
 def pixels(processed):
@@ -77,7 +77,7 @@ def test_the_panel_has_a_component_for_each_argument_and_is_built_once(webui):
     components = script.ui(False)
     assert len(components) == len(ARGUMENTS)
     assert all(component.label for component in components)
-    default = [list(value) if value == () else value for value in vars(Panel()).values()]
+    default = [list(value) if value == () else value for value in Panel()]
     assert [component.value for component in components] == default
     assert all(component.do_not_save_to_config for component in components)
     labels = [component.label for component in components]

@@ -245,7 +245,7 @@ def test_panel_and_tab_find_the_same_file(name, webui, page):
     from ohwx_compare.hosts.webui.request.cost import estimate_html
 
     counted = page.post("/ohwx/api/estimate", asked(checkpoints=[name])).json()
-    told = estimate_html({"steps": 4}, list(vars(Panel(checkpoints=[name])).values()))
+    told = estimate_html({"steps": 4}, list(Panel(checkpoints=[name])))
     assert counted["missing"] == (["gone"] if name == "gone" else [])
     assert ("not found" in told) == (name == "gone")
 

@@ -1,10 +1,10 @@
 """Within the backward pass or after it, tensors together or alone, compiled or not: it is the same step."""
 
-import re
 from pathlib import Path
 
 import pytest
 import torch
+from moot import MOOT
 from numpy.linalg import norm
 from safetensors.numpy import load_file
 
@@ -16,12 +16,6 @@ from ohwx_compare.train.plan.plan import make_plan
 from ohwx_compare.train.recipe.recipe import Recipe
 from ohwx_compare.train.run import loop
 from ohwx_compare.train.run.loop import train
-
-# a norm of single channels takes away again what these add, where 32 channels are 32 groups: their gradient is rounding
-MOOT = re.compile(
-    r".*(input_blocks\.1|output_blocks\.[23])\.0\.(in_layers\.2\.bias|emb_layers\.1\.\w+)"
-    r"|.*output_blocks\.3\.0\.(out_layers\.3|skip_connection)\.bias"
-)
 
 
 def run(values, folder, **changes):

@@ -54,7 +54,7 @@ def test_a_page_reload_leaves_the_run_alone(page, webui):
     choose(page, f"{PANEL}detector", "drawn_yolov8.pt")
     page.fill(f"{PANEL}name textarea", name)
     page.click("#txt2img_generate")
-    wait(lambda: "of 4 cells" in (webui.progress()["textinfo"] or ""))
+    wait(lambda: webui.done(name))
     page.reload()
     page.wait_for_selector("#txt2img_prompt textarea")
     wait(lambda: not webui.progress()["state"]["job"])

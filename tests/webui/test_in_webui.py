@@ -5,7 +5,7 @@ import time
 
 import pytest
 from safetensors.numpy import load_file, save_file
-from webui_api import NAMES, difference
+from webui_api import NAMES, difference, wait
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -91,12 +91,12 @@ def test_what_cannot_be_understood_is_named(webui, ask, settings, named):
 
 
 def test_an_interrupted_run_is_gone_on_with(webui, ask, tab):
-    body = ask(checkpoints=NAMES, axes={"seed": "10,11"}, faces=[tab], keep_before=False)
+    name = f"interrupted {time.time_ns()}"
+    body = ask(name=name, checkpoints=NAMES, axes={"seed": "10,11"}, faces=[tab], keep_before=False)
     answers = []
     drawing = threading.Thread(target=lambda: answers.append(webui.draw(body)))
     drawing.start()
-    while "of 6 cells" not in (webui.get("/sdapi/v1/progress?skip_current_image=true")["textinfo"] or ""):
-        time.sleep(0.2)
+    wait(lambda: webui.done(name))
     webui.post("/sdapi/v1/interrupt")
     drawing.join()
     first = answers[0].more["drawn"]

@@ -70,8 +70,9 @@ def test_runs_asked_for_at_once_are_drawn_one_after_the_other(webui, ask):
 
 def test_a_checkpoint_deleted_while_another_draws_fails_its_cells_alone(webui, ask, place):
     gone = place("tiny_reg", "ohwx_gone")
-    with meanwhile(webui, ask(checkpoints=[NAMES[0], gone.name], axes={"seed": "1-3"})) as answers:
-        wait(lambda: "of 6 cells" in (webui.progress()["textinfo"] or ""))
+    name = f"deleted {time.time_ns()}"
+    with meanwhile(webui, ask(name=name, checkpoints=[NAMES[0], gone.name], axes={"seed": "1-3"})) as answers:
+        wait(lambda: webui.done(name))
         gone.unlink()
     assert answers[0].more["drawn"] == 3
     assert all("ohwx_gone.safetensors" in text for text in answers[0].more["failed"])

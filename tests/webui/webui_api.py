@@ -67,6 +67,10 @@ class Webui:
     def progress(self):
         return self.get("/sdapi/v1/progress?skip_current_image=true")
 
+    def done(self, run):
+        """How many cells of this run are done by now; the progress's own text may be that of the run before."""
+        return next((row["done"] for row in self.get("/ohwx/api/state")["runs"] if row["id"] == run), 0)
+
     def body(self, payload):
         """A golden's payload as this webui takes it: before 1.9 sampler and schedule are one name."""
         combined = f"{payload['sampler_name']} {payload['scheduler']}"

@@ -196,15 +196,15 @@ def _apply_styles(job: Job, faces: tuple[FaceSettings, ...], styles: tuple[Style
 
 
 _CHECKPOINT = AxisKind(
-    name="checkpoint", title="Checkpoint", form=Form.NAMES, read=CheckpointRef.parse,
+    name="checkpoint", form=Form.NAMES, read=CheckpointRef.parse,
     apply=lambda job, faces, *_: (job, faces), show=lambda ref: ref.stem, write=str, xyz="Checkpoint name",
 )  # fmt: skip
 _PROMPT = AxisKind(
-    name="prompt", title="Prompt", form=Form.LINES, read=_prompt, apply=_apply_prompt, show=lambda pair: pair.prompt,
+    name="prompt", form=Form.LINES, read=_prompt, apply=_apply_prompt, show=lambda pair: pair.prompt,
     write=_write_prompt,
 )  # fmt: skip
 _STYLES = AxisKind(
-    name="styles", title="Styles", form=Form.NAMES, read=_styles, apply=_apply_styles, write=_write_styles,
+    name="styles", form=Form.NAMES, read=_styles, apply=_apply_styles, write=_write_styles,
     show=lambda styles: " + ".join(style.name for style in styles) or "no style", xyz="Styles",
 )  # fmt: skip
 
@@ -215,20 +215,20 @@ KINDS: Mapping[str, AxisKind] = MappingProxyType({
     for kind in (
         _CHECKPOINT,
         _PROMPT,
-        AxisKind(name="prompt s/r", title="Prompt S/R", form=Form.NAMES, read=text, apply=_replace_text, show=str,
+        AxisKind(name="prompt s/r", form=Form.NAMES, read=text, apply=_replace_text, show=str,
              xyz="Prompt S/R"),
-        AxisKind(name="prompt s/r everywhere", title="Prompt S/R, faces too", form=Form.NAMES, read=text,
+        AxisKind(name="prompt s/r everywhere", form=Form.NAMES, read=text,
              apply=_replace_everywhere, show=str, xyz="[ADetailer] Prompt S/R (AD 1st and main prompt)"),
         PROMPT_ORDER,
         _STYLES,
-        AxisKind(name="seed", title="Seed", form=Form.WHOLE, read=whole, apply=set_field("seed"),
+        AxisKind(name="seed", form=Form.WHOLE, read=whole, apply=set_field("seed"),
              show=lambda v: f"seed {v}", xyz="Seed"),
-        AxisKind(name="cfg", title="CFG scale", form=Form.REAL, read=number, apply=set_field("cfg"),
+        AxisKind(name="cfg", form=Form.REAL, read=number, apply=set_field("cfg"),
              show=lambda v: f"CFG {v:g}", xyz="CFG Scale"),
-        AxisKind(name="steps", title="Steps", form=Form.WHOLE, read=whole, apply=set_field("steps"),
+        AxisKind(name="steps", form=Form.WHOLE, read=whole, apply=set_field("steps"),
              show=lambda v: counted(v, "step"), xyz="Steps"),
-        AxisKind(name="sampler", title="Sampler", form=Form.NAMES, read=text, apply=_sampler, show=str, xyz="Sampler"),
-        AxisKind(name="schedule", title="Schedule", form=Form.NAMES, read=text, apply=set_field("schedule"), show=str,
+        AxisKind(name="sampler", form=Form.NAMES, read=text, apply=_sampler, show=str, xyz="Sampler"),
+        AxisKind(name="schedule", form=Form.NAMES, read=text, apply=set_field("schedule"), show=str,
              xyz="Schedule type"),
         *SAMPLING_KINDS,
         *NETWORK_KINDS,

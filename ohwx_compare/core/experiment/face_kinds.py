@@ -10,6 +10,7 @@ from typing import Any
 
 from ohwx_compare.core.experiment.kind import Applied, AxisKind, Form, number, switch, text, whole
 from ohwx_compare.core.experiment.sampling_kinds import read_size
+from ohwx_compare.core.experiment.titles import TITLES
 from ohwx_compare.core.infotext.sampler_names import split_sampler
 from ohwx_compare.core.prompt.styles import substituted
 from ohwx_compare.core.request.face import FaceSettings
@@ -22,19 +23,19 @@ __all__ = ["FACE_KINDS", "replace_in_faces"]
 _READERS = {Form.NAMES: text, Form.LINES: text, Form.WHOLE: whole, Form.REAL: number, Form.SWITCH: switch}
 
 
-def _kind(field: str, title: str, form: Form, *, xyz: str | None = None, is_optional: bool = False) -> AxisKind:
+def _kind(field: str, form: Form, *, xyz: str | None = None, is_optional: bool = False) -> AxisKind:
     """A kind that sets one field of every tab."""
 
     def apply(job: Job, faces: tuple[FaceSettings, ...], value: Any, _: Any) -> Applied:
         return job, tuple(replace(tab, **{field: value}) for tab in faces)
 
+    name = f"face {field.replace('_', ' ')}"
     return AxisKind(
-        name=f"face {field.replace('_', ' ')}",
-        title=title,
+        name=name,
         form=form,
         read=_or_none(_READERS[form]) if is_optional else _READERS[form],
         apply=apply,
-        show=_shown(title.lower() if form in (Form.WHOLE, Form.REAL) else ""),
+        show=_shown(TITLES[name].lower() if form in (Form.WHOLE, Form.REAL) else ""),
         xyz=xyz and f"[ADetailer] {xyz} 1st",
         is_optional=is_optional,
         varies_faces=True,
@@ -105,23 +106,22 @@ def _write_size(size: tuple[int, int] | None) -> str | None:
 
 
 FACE_KINDS = (
-    _kind("denoise", "Face denoise", Form.REAL, xyz="Inpaint denoising strength"),
-    _kind("steps", "Face steps", Form.WHOLE, is_optional=True),
-    _kind("padding", "Face padding", Form.WHOLE, xyz="Inpaint only masked padding"),
+    _kind("denoise", Form.REAL, xyz="Inpaint denoising strength"),
+    _kind("steps", Form.WHOLE, is_optional=True),
+    _kind("padding", Form.WHOLE, xyz="Inpaint only masked padding"),
     replace(
-        _kind("only_masked", "Face only masked", Form.SWITCH, xyz="Inpaint only masked"),
+        _kind("only_masked", Form.SWITCH, xyz="Inpaint only masked"),
         show=lambda value: "face only masked" if value else "face in the whole picture",
     ),
-    _kind("model", "Face detector", Form.NAMES, xyz="ADetailer model"),
-    _kind("confidence", "Face confidence", Form.REAL),
-    _kind("top_k", "Face top k", Form.WHOLE),
-    _kind("dilate", "Face mask dilation", Form.WHOLE, xyz="Mask erosion / dilation"),
-    _kind("blur", "Face mask blur", Form.WHOLE),
-    _kind("prompt", "Face prompt", Form.LINES, xyz="ADetailer prompt"),
-    _kind("negative", "Face negative prompt", Form.LINES, xyz="ADetailer negative prompt"),
+    _kind("model", Form.NAMES, xyz="ADetailer model"),
+    _kind("confidence", Form.REAL),
+    _kind("top_k", Form.WHOLE),
+    _kind("dilate", Form.WHOLE, xyz="Mask erosion / dilation"),
+    _kind("blur", Form.WHOLE),
+    _kind("prompt", Form.LINES, xyz="ADetailer prompt"),
+    _kind("negative", Form.LINES, xyz="ADetailer negative prompt"),
     AxisKind(
         name="face prompt s/r",
-        title="Face prompt S/R",
         form=Form.NAMES,
         read=text,
         apply=_search_and_replace,
@@ -131,7 +131,6 @@ FACE_KINDS = (
     ),
     AxisKind(
         name="face size",
-        title="Face size",
         form=Form.NAMES,
         read=_read_size,
         apply=_apply_size,
@@ -140,34 +139,31 @@ FACE_KINDS = (
         is_optional=True,
         varies_faces=True,
     ),
-    _kind("cfg", "Face CFG", Form.REAL, xyz="CFG scale", is_optional=True),
+    _kind("cfg", Form.REAL, xyz="CFG scale", is_optional=True),
+    replace(_kind("sampler", Form.NAMES, xyz="ADetailer sampler", is_optional=True), apply=_apply_sampler),
+    _kind("schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
+    _kind("vae", Form.NAMES, is_optional=True),
+    _kind("checkpoint", Form.NAMES, is_optional=True),
     replace(
-        _kind("sampler", "Face sampler", Form.NAMES, xyz="ADetailer sampler", is_optional=True), apply=_apply_sampler
-    ),
-    _kind("schedule", "Face schedule", Form.NAMES, xyz="ADetailer scheduler", is_optional=True),
-    _kind("vae", "Face VAE", Form.NAMES, is_optional=True),
-    _kind("checkpoint", "Face checkpoint", Form.NAMES, is_optional=True),
-    replace(
-        _kind("exact_masks", "Face masks in their place", Form.SWITCH),
+        _kind("exact_masks", Form.SWITCH),
         show=lambda value: "face masks in their place" if value else "face masks as ADetailer's",
     ),
-    _kind("noise_multiplier", "Face noise multiplier", Form.REAL, xyz="noise multiplier", is_optional=True),
-    _kind("sort", "Face order", Form.NAMES),
+    _kind("noise_multiplier", Form.REAL, xyz="noise multiplier", is_optional=True),
+    _kind("sort", Form.NAMES),
     replace(
-        _kind("same_seed", "Face seed of the picture", Form.SWITCH),
+        _kind("same_seed", Form.SWITCH),
         show=lambda value: "each face has the picture's seed" if value else "each face has a seed of its own",
     ),
-    _kind("denoise_power", "Face denoise power", Form.REAL),
-    _kind("match_size", "Face size by its box", Form.NAMES),
-    _kind("top_k_by", "Face top k by", Form.NAMES),
-    _kind("min_ratio", "Face min area", Form.REAL),
-    _kind("max_ratio", "Face max area", Form.REAL),
-    _kind("merge", "Face mask merging", Form.NAMES),
-    _kind("x_offset", "Face mask x offset", Form.WHOLE),
-    _kind("y_offset", "Face mask y offset", Form.WHOLE),
+    _kind("denoise_power", Form.REAL),
+    _kind("match_size", Form.NAMES),
+    _kind("top_k_by", Form.NAMES),
+    _kind("min_ratio", Form.REAL),
+    _kind("max_ratio", Form.REAL),
+    _kind("merge", Form.NAMES),
+    _kind("x_offset", Form.WHOLE),
+    _kind("y_offset", Form.WHOLE),
     AxisKind(
         name="face pass",
-        title="Face pass",
         form=Form.SWITCH,
         read=switch,
         apply=_apply_pass,

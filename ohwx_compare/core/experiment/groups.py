@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ohwx_compare.words import counted
 
@@ -16,16 +16,14 @@ _SAVE = re.compile(
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class CheckpointGroup:
+class CheckpointGroup(NamedTuple):
     """Checkpoints that are chosen together, the earliest save first and the final one last."""
 
     name: str  # "folder/run (5 checkpoints)", for people
     checkpoints: tuple[str, ...]  # names as given
 
 
-@dataclass(frozen=True)
-class SaveName:
+class SaveName(NamedTuple):
     """What a checkpoint's name says of it."""
 
     run: str  # the training's name, with its folder

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from ohwx_compare.core.experiment.titles import TITLES
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.numerals import whole_number
@@ -50,7 +51,6 @@ class AxisKind:
     """What one axis may vary: how its values are read from JSON, written, shown and applied to a cell."""
 
     name: str
-    title: str  # what a person chooses
     form: Form
     read: Callable[[Any], Any]  # JSON value -> value; raises TypeError or ValueError
     apply: Callable[[Job, tuple[FaceSettings, ...], Any, Any], Applied]  # job, faces, value, the axis' first value
@@ -61,6 +61,11 @@ class AxisKind:
     varies_faces: bool = False  # means nothing without a face pass
     part: PicturePart | None = None  # means nothing without it
     fields: tuple[str, ...] = ()  # of the job, that it sets
+
+    @property
+    def title(self) -> str:
+        """What a person chooses."""
+        return TITLES[self.name]
 
 
 def set_field(field: str) -> Callable[[Job, tuple[FaceSettings, ...], Any, Any], Applied]:

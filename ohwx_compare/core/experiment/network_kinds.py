@@ -41,10 +41,10 @@ def _weigh(job: Job, faces: tuple[FaceSettings, ...], weight: float, _: Any) -> 
 
 # in the order of application: the weight is that of the prompt's last LoRA, which is the axis' where there is one
 NETWORK_KINDS = (
-    AxisKind(name="vae", title="VAE", form=Form.NAMES, read=text, show=str, xyz="VAE",
+    AxisKind(name="vae", form=Form.NAMES, read=text, show=str, xyz="VAE",
              apply=set_field("vae"), fields=("vae",)),
-    AxisKind(name="lora", title="LoRA", form=Form.NAMES, read=_name, apply=_add,
+    AxisKind(name="lora", form=Form.NAMES, read=_name, apply=_add,
              show=lambda name: "no LoRA" if name == "None" else name),
-    AxisKind(name="lora weight", title="LoRA weight", form=Form.REAL, read=number, apply=_weigh,
+    AxisKind(name="lora weight", form=Form.REAL, read=number, apply=_weigh,
              show=lambda weight: f"LoRA {weight:g}"),
 )  # fmt: skip

@@ -53,6 +53,6 @@ def _apply(job: Job, faces: tuple[FaceSettings, ...], order: Order, _: Any) -> A
 
 
 PROMPT_ORDER = AxisKind(
-    name="prompt order", title="Prompt order", form=Form.PARTS, read=_read, apply=_apply, show=", ".join, write=list,
+    name="prompt order", form=Form.PARTS, read=_read, apply=_apply, show=", ".join, write=list,
     xyz="Prompt order",
 )  # fmt: skip

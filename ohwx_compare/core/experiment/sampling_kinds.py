@@ -20,9 +20,11 @@ from ohwx_compare.core.experiment.kind import (
     text,
     whole,
 )
+from ohwx_compare.core.experiment.titles import TITLES
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import GENERATORS, MOST_SEED
+from ohwx_compare.core.request.limits import MOST_SEED
+from ohwx_compare.core.request.named_values import GENERATORS
 
 __all__ = ["SAMPLING_KINDS", "read_size"]
 
@@ -31,16 +33,18 @@ _READERS = {Form.NAMES: text, Form.WHOLE: whole, Form.REAL: number, Form.SWITCH:
 _SIZE = re.compile(r"\s*(\d{1,5})\s*x\s*(\d{1,5})\s*")
 
 
-def _kind(field: str, title: str, form: Form, xyz: str | None = None, part: PicturePart | None = None) -> AxisKind:
+def _kind(
+    field: str, form: Form, xyz: str | None = None, part: PicturePart | None = None, *, name: str = ""
+) -> AxisKind:
     """A kind that sets one field of the job; of a part of the picture, where it has that."""
-    set_it = set_field(field)
+    set_it, name = set_field(field), name or field.replace("_", " ")
 
     def apply(job: Job, faces: tuple[FaceSettings, ...], value: Any, first: Any) -> Applied:
         return (job, faces) if part and not part.is_in(job) else set_it(job, faces, value, first)
 
     return AxisKind(
-        name=field.replace("_", " "), title=title, form=form, read=_READERS[form], apply=apply,
-        show=_shown(title, form), xyz=xyz, part=part, fields=(field,),
+        name=name, form=form, read=_READERS[form], apply=apply,
+        show=_shown(TITLES[name], form), xyz=xyz, part=part, fields=(field,),
     )  # fmt: skip
 
 
@@ -106,45 +110,45 @@ def _refiner(job: Job, faces: tuple[FaceSettings, ...], name: str, _: Any) -> Ap
 
 # in the order of application: what turns a part of the picture on stands before what varies it
 SAMPLING_KINDS = (
-    AxisKind(name="size", title="Size", form=Form.NAMES, read=read_size, apply=_size, write=_write_size,
+    AxisKind(name="size", form=Form.NAMES, read=read_size, apply=_size, write=_write_size,
              show=_write_size, xyz="Size", fields=("width", "height")),
-    replace(_kind("subseed", "Variation seed", Form.WHOLE, "Var. seed", _VARIATION), read=_within(0, MOST_SEED)),
-    _kind("subseed_strength", "Variation strength", Form.REAL, "Var. strength", _VARIATION),
-    replace(_kind("clip_skip", "Clip skip", Form.WHOLE, "Clip skip"), read=_within(1, 12)),
-    replace(_kind("rng", "Noise source", Form.NAMES, "RNG source"), read=_noise_source),
-    AxisKind(name="eta", title="Eta", form=Form.REAL, read=number, apply=_eta, show=lambda v: f"eta {v:g}", xyz="Eta",
+    replace(_kind("subseed", Form.WHOLE, "Var. seed", _VARIATION), read=_within(0, MOST_SEED)),
+    _kind("subseed_strength", Form.REAL, "Var. strength", _VARIATION),
+    replace(_kind("clip_skip", Form.WHOLE, "Clip skip"), read=_within(1, 12)),
+    replace(_kind("rng", Form.NAMES, "RNG source"), read=_noise_source),
+    AxisKind(name="eta", form=Form.REAL, read=number, apply=_eta, show=lambda v: f"eta {v:g}", xyz="Eta",
              fields=("eta", "eta_ddim")),
-    _kind("s_churn", "Sigma churn", Form.REAL, "Sigma Churn"),
-    _kind("s_tmin", "Sigma tmin", Form.REAL, "Sigma min"),
-    _kind("s_tmax", "Sigma tmax", Form.REAL, "Sigma max"),
-    _kind("s_noise", "Sigma noise", Form.REAL, "Sigma noise"),
-    replace(_kind("sigma_min", "Schedule min sigma", Form.REAL, "Schedule min sigma"), name="schedule min sigma"),
-    replace(_kind("sigma_max", "Schedule max sigma", Form.REAL, "Schedule max sigma"), name="schedule max sigma"),
-    replace(_kind("rho", "Schedule rho", Form.REAL, "Schedule rho"), name="schedule rho"),
-    _kind("beta_alpha", "Beta schedule alpha", Form.REAL, "Beta schedule alpha"),
-    _kind("beta_beta", "Beta schedule beta", Form.REAL, "Beta schedule beta"),
-    _kind("discard_penultimate", "Discard next-to-last sigma", Form.SWITCH, "Always discard next-to-last sigma"),
-    _kind("sgm_noise", "SGM noise multiplier", Form.SWITCH, "SGM noise multiplier"),
-    AxisKind(name="unipc order", title="UniPC order", form=Form.WHOLE, read=whole, apply=_unipc_order,
+    _kind("s_churn", Form.REAL, "Sigma Churn"),
+    _kind("s_tmin", Form.REAL, "Sigma min"),
+    _kind("s_tmax", Form.REAL, "Sigma max"),
+    _kind("s_noise", Form.REAL, "Sigma noise"),
+    _kind("sigma_min", Form.REAL, "Schedule min sigma", name="schedule min sigma"),
+    _kind("sigma_max", Form.REAL, "Schedule max sigma", name="schedule max sigma"),
+    _kind("rho", Form.REAL, "Schedule rho", name="schedule rho"),
+    _kind("beta_alpha", Form.REAL, "Beta schedule alpha"),
+    _kind("beta_beta", Form.REAL, "Beta schedule beta"),
+    _kind("discard_penultimate", Form.SWITCH, "Always discard next-to-last sigma"),
+    _kind("sgm_noise", Form.SWITCH, "SGM noise multiplier"),
+    AxisKind(name="unipc order", form=Form.WHOLE, read=whole, apply=_unipc_order,
              show=lambda v: f"UniPC order {v}", xyz="UniPC Order", fields=("unipc_order",)),
-    _kind("ngms", "Negative guidance minimum sigma", Form.REAL, "Negative Guidance minimum sigma"),
-    _kind("noise_multiplier", "Noise multiplier", Form.REAL, "Initial noise multiplier"),
-    _kind("extra_noise", "Extra noise", Form.REAL, "Extra noise"),
-    _kind("mask_weight", "Conditional mask weight", Form.REAL, "Cond. Image Mask Weight"),
-    _kind("token_merging", "Token merging", Form.REAL, "Token merging ratio"),
-    _kind("token_merging_hires", "Token merging of hires fix", Form.REAL, "Token merging ratio high-res", _HIRES),
-    AxisKind(name="hires upscaler", title="Hires upscaler", form=Form.NAMES, read=text, show=str, xyz="Hires upscaler",
+    _kind("ngms", Form.REAL, "Negative Guidance minimum sigma"),
+    _kind("noise_multiplier", Form.REAL, "Initial noise multiplier"),
+    _kind("extra_noise", Form.REAL, "Extra noise"),
+    _kind("mask_weight", Form.REAL, "Cond. Image Mask Weight"),
+    _kind("token_merging", Form.REAL, "Token merging ratio"),
+    _kind("token_merging_hires", Form.REAL, "Token merging ratio high-res", _HIRES),
+    AxisKind(name="hires upscaler", form=Form.NAMES, read=text, show=str, xyz="Hires upscaler",
              apply=set_field("hires_upscaler"), part=_HIRES, fields=("hires_upscaler",)),
-    _kind("hires_scale", "Hires scale", Form.REAL, part=_HIRES),
-    _kind("hires_steps", "Hires steps", Form.WHOLE, "Hires steps", _HIRES),
-    _kind("hires_sampler", "Hires sampler", Form.NAMES, "Hires sampler", _HIRES),
-    _kind("hires_schedule", "Hires schedule", Form.NAMES, part=_HIRES),
-    _kind("hires_checkpoint", "Hires checkpoint", Form.NAMES, part=_HIRES),
-    AxisKind(name="denoise", title="Denoise", form=Form.REAL, read=number, apply=_denoise,
+    _kind("hires_scale", Form.REAL, part=_HIRES),
+    _kind("hires_steps", Form.WHOLE, "Hires steps", _HIRES),
+    _kind("hires_sampler", Form.NAMES, "Hires sampler", _HIRES),
+    _kind("hires_schedule", Form.NAMES, part=_HIRES),
+    _kind("hires_checkpoint", Form.NAMES, part=_HIRES),
+    AxisKind(name="denoise", form=Form.REAL, read=number, apply=_denoise,
              show=lambda v: f"denoise {v:g}", xyz="Denoising", part=_REDRAWN,
              fields=("denoise", "hires_denoise")),
-    AxisKind(name="refiner", title="Refiner", form=Form.NAMES, read=text, apply=_refiner, part=_REFINER,
+    AxisKind(name="refiner", form=Form.NAMES, read=text, apply=_refiner, part=_REFINER,
              show=lambda name: "no refiner" if name in ("None", "none", "") else name, xyz="Refiner checkpoint",
              fields=("refiner",)),
-    _kind("refiner_at", "Refiner switch at", Form.REAL, "Refiner switch at", _REFINER),
+    _kind("refiner_at", Form.REAL, "Refiner switch at", _REFINER),
 )  # fmt: skip

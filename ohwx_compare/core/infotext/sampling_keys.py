@@ -11,7 +11,7 @@ from typing import Any
 
 from ohwx_compare.core.infotext.pairs import Infotext, read_real, read_whole
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import EMPHASIS_MODES, UNIPC_SKIP_TYPES, UNIPC_VARIANTS
+from ohwx_compare.core.request.named_values import EMPHASIS_MODES, UNIPC_SKIP_TYPES, UNIPC_VARIANTS
 from ohwx_compare.errors import InfotextError
 
 __all__ = ["UNTOLD", "is_sampling_key", "keys_of", "sampling_pairs", "sampling_settings"]

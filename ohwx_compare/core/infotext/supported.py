@@ -31,10 +31,11 @@ from ohwx_compare.core.infotext.soft_keys import SOFT_KEYS
 from ohwx_compare.core.infotext.vae import names_vae
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
-from ohwx_compare.core.request.face import MEDIAPIPE, FaceSettings
+from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.hires import DIFFUSION_UPSCALER
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import GENERATORS, MASKED_CONTENTS, MOST_SEED
+from ohwx_compare.core.request.limits import MOST_SEED
+from ohwx_compare.core.request.named_values import GENERATORS, MASKED_CONTENTS, MEDIAPIPE
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.numerals import decode_json
 

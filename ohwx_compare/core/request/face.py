@@ -6,14 +6,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["CASCADE", "MEDIAPIPE", "FaceSettings"]
-
-CASCADE = "opencv-frontalface"
-"""The name of the one detector that needs no file: OpenCV's cascade. It is chosen, never fallen to."""
-MEDIAPIPE = (
-    "mediapipe_face_full", "mediapipe_face_short", "mediapipe_face_mesh", "mediapipe_face_mesh_eyes_only",
-)  # fmt: skip
-"""ADetailer's names for the detectors of the package mediapipe, which brings their files."""
+__all__ = ["FaceSettings"]
 
 
 @dataclass(frozen=True, kw_only=True)

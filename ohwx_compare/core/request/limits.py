@@ -9,23 +9,23 @@ from typing import Any
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.hires import LATENT_UPSCALERS, REFINED_PASSES, second_pass
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.named_values import (
+    EMPHASIS_MODES,
+    MATCHES,
+    MERGES,
+    RESIZE_MODES,
+    SORTS,
+    TOP_K_BY,
+    UNIPC_SKIP_TYPES,
+    UNIPC_VARIANTS,
+)
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.words import quoted
 
-__all__ = ["GENERATORS", "MATCHES", "MERGES", "MOST_SEED", "SORTS", "TOP_K_BY", "is_unicode", "require_valid"]
+__all__ = ["MOST_SEED", "is_unicode", "require_valid"]
 
-TOP_K_BY = ("Area", "Confidence")
-MERGES = ("None", "Merge", "Merge and Invert")
-MATCHES = ("Off", "Strict", "Free")
-SORTS = ("None", "Left to right", "Center to edge", "Large to small")
-EMPHASIS_MODES = ("Original", "No norm", "Ignore", "None")
-UNIPC_VARIANTS = ("bh1", "bh2", "vary_coeff")
-UNIPC_SKIP_TYPES = ("time_uniform", "time_quadratic", "logSNR")
-RESIZE_MODES = ("stretch", "crop", "fill", "latent")  # in the order of the webui's numbers
-GENERATORS = ("CPU", "GPU", "NV")  # of noise
 MOST_SEED = 2**53 - 1  # what a browser, and so the webui's own page, holds exactly; torch takes more
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
-MASKED_CONTENTS = ("fill", "original", "latent noise", "latent nothing")  # the same
 
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # field: what holds for its values, in code and in words
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ohwx_compare.core.infotext.sampler_names import one_name
 from ohwx_compare.core.request.job import InpaintJob, Job
-from ohwx_compare.core.request.limits import RESIZE_MODES
+from ohwx_compare.core.request.named_values import RESIZE_MODES
 from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.overrides import PINNED, hires_overrides, setting_overrides
 

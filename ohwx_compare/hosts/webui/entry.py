@@ -3,11 +3,10 @@
 What generates is imported when it is needed, so that the webui starts as fast as before.
 """
 
+import inspect
 import sys
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from types import MappingProxyType
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -16,12 +15,12 @@ from modules import processing, script_callbacks
 
 from ohwx_compare.errors import HostError, OhwxError
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import as_shown, checkpoint_names
+from ohwx_compare.hosts.webui.folders import as_shown, checkpoint_files
 from ohwx_compare.hosts.webui.generation.toy import register_encoder
 from ohwx_compare.hosts.webui.panel.choices import choices
 from ohwx_compare.hosts.webui.panel.panel import ScriptPanel, paste_fields, script_panel
-from ohwx_compare.hosts.webui.request.given import adetailer_arguments
 from ohwx_compare.hosts.webui.settings import add_settings
+from ohwx_compare.hosts.webui.tab.door import add_door
 from ohwx_compare.hosts.webui.tab.place import ui_tabs
 
 __all__ = ["CompareScript", "register"]
@@ -35,8 +34,15 @@ _FIELDS = (
 class CompareScript(scripts.Script):
     """Compares the selected checkpoints side by side, before and after the face pass, in a run folder."""
 
-    _panel: ScriptPanel | None = None  # before `ui` was called
-    _fields: Mapping[str, Any] = MappingProxyType({})  # the tab's own components that were seen so far
+    def __init__(self) -> None:
+        """Ask for the components of its tab that the estimate needs; which tab that is, is said later."""
+        super().__init__()
+        self._panel: ScriptPanel | None = None  # before `ui` was called
+        self._fields: dict[str, Any] = {}  # the tab's own components that were seen so far
+        for tab, more in (("txt2img", ()), ("img2img", ("denoising_strength",))):
+            for name in (*_FIELDS, *more):
+                features.when_made(self, f"{tab}_{name}", partial(self._see, name))
+            features.when_made(self, f"{tab}_gallery", self._tell)  # the last one
 
     def title(self) -> str:
         """Its name in the dropdown and in the API's `script_name`."""
@@ -50,21 +56,18 @@ class CompareScript(scripts.Script):
         """The panel, built once: the webui's API asks twice more for the values that it begins with."""
         if self._panel is None:
             offered = choices()
-            self._panel = script_panel(self.elem_id, offered)
-            fresh = replace(offered, checkpoints=checkpoint_names)  # what is pasted may be new
+            self._panel = script_panel(partial(str.__add__, self.elem_id("")), offered)
+            fresh = offered._replace(checkpoints=lambda: list(checkpoint_files()))  # what is pasted may be new
             self.infotext_fields = paste_fields(self._panel.arguments, fresh)
         return self._panel.arguments
 
-    def after_component(self, component: Any, **kwargs: Any) -> None:
-        """Called for every component of the tab: remember those that the estimate needs; the gallery is the last."""
-        tab, _, name = features.component_id(component).partition("_")
-        if tab != ("img2img" if self.is_img2img else "txt2img"):
-            return
-        if name in _FIELDS or (self.is_img2img and name == "denoising_strength"):
-            self._fields = {**self._fields, name: component}
-        if name == "gallery" and self._panel:
+    def _see(self, name: str, made: Any) -> None:
+        self._fields[name] = made.component
+
+    def _tell(self, made: Any) -> None:
+        if self._panel:
             runner = scripts.scripts_img2img if self.is_img2img else scripts.scripts_txt2img
-            theirs = adetailer_arguments(runner, runner.inputs)
+            theirs = features.adetailer_arguments(runner, runner.inputs)
             fields = dict(self._fields)
             self._panel.show_estimate(_teller(list(fields), len(theirs)), [*fields.values(), *theirs])
 
@@ -115,9 +118,11 @@ def register() -> None:
     """Register the webui's callbacks: once each time the entry is loaded.
 
     In a thread: for each callback the webui looks for its caller through the whole stack, and for frames of an import
-    and of the entry, which is not a module, through all modules: 20 ms each. A thread's stack has none of them.
+    and of the entry, which is not a module, through all modules: 20 ms each. A thread's stack has none of them, and
+    whose file this one is, is told before it is searched.
     """
     register_encoder()
+    inspect.modulesbyfile[__file__] = __name__
     with ThreadPoolExecutor(1) as thread:
         thread.submit(_register).result()
 
@@ -131,10 +136,8 @@ def _register() -> None:
 
 
 def _serve(demo: Any, app: Any) -> None:
-    """Add the tab's routes to the webui's server; `demo` is None under --nowebui."""
-    from ohwx_compare.hosts.webui.tab.routes import add_routes
-
-    add_routes(demo, app)
+    """Let the webui's server lead to the tab's routes; `demo` is None under --nowebui."""
+    add_door(app)
 
 
 def _forget() -> None:

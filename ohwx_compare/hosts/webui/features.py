@@ -6,25 +6,26 @@ It is asked by looking at what is there; no version is compared. How models are 
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from modules import errors, paths, processing, scripts, sd_models, shared
 
 __all__ = [
+    "adetailer_arguments",
     "always_on",
     "api_passwords",
     "can_finish_first",
     "clear_bars",
     "clip_skip",
-    "component_id",
     "component_value",
     "embeddings_in",
     "field_of",
     "finishes_first",
     "folder_opener",
     "gradio_login",
+    "has_adetailer",
     "has_blur",
     "has_callback_map",
     "has_hires_cfg",
@@ -54,6 +55,7 @@ __all__ = [
     "session_user",
     "upscalers",
     "vae_of_command_line",
+    "when_made",
 ]
 
 
@@ -274,10 +276,25 @@ def clear_bars() -> None:
 
 # ---- scripts
 
+_ADETAILER = "!adetailer"  # its script's stem
+
 
 def script_files() -> list[Path]:
     """The files of all scripts; [] before they are loaded."""
     return [Path(data.path) for data in getattr(scripts, "scripts_data", ())]
+
+
+def has_adetailer() -> bool:
+    """Whether ADetailer is installed and on; known once scripts are loaded."""
+    return any(path.stem == _ADETAILER for path in script_files())
+
+
+def adetailer_arguments(runner: Any, arguments: Iterable[Any] | None) -> list[Any]:
+    """ADetailer's own of all scripts' `arguments` (values or components); [] without it."""
+    for script in always_on(runner):
+        if Path(script.filename).stem == _ADETAILER:
+            return list(arguments or ())[script.args_from : script.args_to]
+    return []
 
 
 def always_on(runner: Any) -> Sequence[Any]:
@@ -299,9 +316,13 @@ def pasting() -> Any:
 # ---- gradio and the server
 
 
-def component_id(component: Any) -> str:
-    """Its `elem_id`; "" without."""
-    return str(getattr(component, "elem_id", None) or "")
+def when_made(script: Any, elem_id: str, call: Callable[[Any], None]) -> None:
+    """Have `call` told of this component of the script's tab when it is made (since 1.7); before, never.
+
+    `after_component`, the other way, is called for each of some thousand.
+    """
+    if hasattr(script, "on_after_component"):
+        script.on_after_component(call, elem_id=elem_id)
 
 
 def component_value(component: Any) -> Any:

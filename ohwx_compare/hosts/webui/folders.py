@@ -2,29 +2,33 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modules import paths, shared
 
-from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.files.detectors import adetailer_cache, detectors_there
-from ohwx_compare.files.finding import list_checkpoints
+from ohwx_compare.files.listing import list_checkpoints
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.settings import RUNS_FOLDER, setting
 from ohwx_compare.words import quoted
 
+if TYPE_CHECKING:
+    from ohwx_compare.compare.host import Checkpoint
+
 __all__ = [
     "as_shown",
+    "checkpoint_files",
     "checkpoint_folders",
-    "checkpoint_names",
     "checkpoints_here",
     "detector_folders",
     "detector_names",
     "experiments_folder",
     "listed_checkpoints",
+    "listed_files",
     "require_shown",
     "runs_folder",
     "trainings_folder",
@@ -37,27 +41,38 @@ def checkpoint_folders() -> list[Path]:
     return [path for path in dict.fromkeys(folder.resolve() for folder in named) if path.is_dir()]
 
 
-def checkpoints_here() -> list[Checkpoint]:
-    """Every .safetensors file below those folders; the first folder wins on equal names."""
-    found: dict[str, Checkpoint] = {}
+def checkpoint_files() -> dict[str, Path]:
+    """Every .safetensors file below those folders by its name, with "/" between folders; the first folder wins."""
+    found: dict[str, Path] = {}
     for folder in checkpoint_folders():
         for name in list_checkpoints(folder):
-            found.setdefault(name, Checkpoint(name, folder / name))
-    return list(found.values())
+            found.setdefault(name, folder / name)
+    return found
 
 
 @cache
-def listed_checkpoints() -> tuple[Checkpoint, ...]:
-    """`checkpoints_here` as they were when first asked for; again after `listed_checkpoints.cache_clear()`.
+def listed_files() -> Mapping[str, Path]:
+    """`checkpoint_files` as they were when first asked for; again after `listed_files.cache_clear()`.
 
     For what is asked for at each key: folders with thousands of files take seconds to walk.
     """
-    return tuple(checkpoints_here())
+    return checkpoint_files()
 
 
-def checkpoint_names() -> list[str]:
-    """Their names, with "/" between folders."""
-    return [checkpoint.name for checkpoint in checkpoints_here()]
+def checkpoints_here() -> list["Checkpoint"]:
+    """`checkpoint_files` as a host has them."""
+    return _as_checkpoints(checkpoint_files())
+
+
+def listed_checkpoints() -> list["Checkpoint"]:
+    """`listed_files` as a host has them."""
+    return _as_checkpoints(listed_files())
+
+
+def _as_checkpoints(files: Mapping[str, Path]) -> list["Checkpoint"]:
+    from ohwx_compare.compare.host import Checkpoint
+
+    return [Checkpoint(name, path) for name, path in files.items()]
 
 
 def detector_folders() -> list[Path]:

@@ -13,8 +13,8 @@ from typing import Any
 from ohwx_compare.core.experiment.groups import save_name
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import read_header
-from ohwx_compare.files.finding import list_checkpoints
 from ohwx_compare.files.json_file import json_text, parse_json
+from ohwx_compare.files.listing import list_checkpoints
 from ohwx_compare.judge.run.pictures import JudgedColumn, JudgedRun
 
 __all__ = ["JudgedSave", "SaveGroup", "SavePairs", "TrainedSaves", "pair_saves", "trained_in"]

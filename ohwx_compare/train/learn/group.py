@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import prod
 
 import torch
 from torch import Tensor
@@ -60,6 +61,28 @@ class ProcessGroup:
     def agree(self, said: bool, device: str | torch.device) -> bool:
         """What the leader says; all wait for one another."""
         return bool(self.total(float(said and self.leads), device))
+
+    def tell(self, numbers: Sequence[int], device: str | torch.device) -> list[int]:
+        """The leader's numbers, in every process; all say as many, and wait for one another."""
+        held = torch.tensor(numbers, dtype=torch.int64, device=device)
+        dist.broadcast(held, 0)
+        return held.tolist()
+
+    def spread(self, tensor: Tensor) -> Tensor:
+        """The leader's numbers in every process's tensor of the same shape, contiguous; returns it."""
+        dist.broadcast(tensor, 0)
+        return tensor
+
+    def exchange(self, parts: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+        """Give each process its part and get one of these shapes from each; all of one dtype and device."""
+        sent = torch.cat([part.reshape(-1) for part in parts])
+        counts = [prod(shape) for shape in shapes]
+        got, size = sent.new_empty(sum(counts)), sent.element_size()
+        dist.all_to_all_single(  # as bytes: not every backend knows every dtype
+            got.view(torch.uint8), sent.view(torch.uint8), [count * size for count in counts],
+            [part.numel() * size for part in parts],
+        )  # fmt: skip
+        return [part.view(shape) for part, shape in zip(got.split(counts), shapes, strict=True)]
 
     def leave(self) -> None:
         """End the group, all at one time; a process that ends within one may be aborted."""

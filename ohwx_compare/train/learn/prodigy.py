@@ -8,7 +8,7 @@ Source: Mishchenko & Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free
 4, as the authors' package prodigyopt 1.1.2 has it, its decay decoupled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -71,9 +71,14 @@ class Prodigy:
             update.add_(weight, alpha=self.weight_decay)
         return Move(update, alongside(d * -pace, update))
 
-    def settle(self, states: Sequence[State]) -> None:
-        """After all tensors moved: the rate of the next step, into all of their states."""
-        numerator, below = torch.stack([state["told"].sum(0) for state in states]).sum(0).unbind()
+    def settle(self, states: Sequence[State], add: Callable[[Tensor], None]) -> None:
+        """After all tensors moved: the rate of the next step, into all of their states.
+
+        add: adds up in place what this process and others have, where they moved other tensors.
+        """
+        told = torch.stack([state["told"].sum(0) for state in states]).sum(0)
+        add(told)
+        numerator, below = told.unbind()
         d, most, known = states[0]["d"][0].unbind()
         numerator = known * self.betas[1] ** 0.5 + numerator
         hat = self.d_coef * numerator / below

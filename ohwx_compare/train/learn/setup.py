@@ -30,6 +30,9 @@ from ohwx_compare.train.learn.low_rank import put_beside
 from ohwx_compare.train.learn.optim import Adafactor, AdamW, Rule
 from ohwx_compare.train.learn.pictures import LatentSet, encode_dataset
 from ohwx_compare.train.learn.prodigy import Prodigy
+from ohwx_compare.train.learn.serving import Led, rejoin
+from ohwx_compare.train.learn.shard import cut, require_shard
+from ohwx_compare.train.learn.sharded import ShardedStepper
 from ohwx_compare.train.learn.shelf import EncodedShelf, encoded_folder
 from ohwx_compare.train.learn.stepper import Precision, Stepper
 from ohwx_compare.train.learn.trained import recompute, trainable
@@ -59,11 +62,22 @@ class Setup:
     ema: dict[str, Tensor]  # averaged weights, float32 on the CPU; empty without
     group: ProcessGroup
     masks: Mapping[int, Tensor] = field(default_factory=dict)  # by picture, (1, h, w) float32; empty without masks
+    led: Led | None = None  # the UNet for the leader alone, where it lies in rows on several cards
 
     @property
     def device(self) -> torch.device:
         """Where the steps are computed."""
         return next(self.unet.parameters()).device
+
+    @property
+    def looking(self) -> UNet:
+        """The UNet as samples and validation call it, between steps and in the leader alone."""
+        return self.unet if self.led is None else self.led
+
+    def rejoin(self) -> None:
+        """Called by all when the leader has done what it does alone."""
+        if self.led is not None and isinstance(self.stepper, ShardedStepper):
+            rejoin(self.led, self.stepper, self.group)
 
 
 def set_up(
@@ -74,47 +88,70 @@ def set_up(
 ) -> Setup:
     """Load and encode all that `plan` needs; `on_picture` is called after each picture, with whether it was encoded.
 
-    Raises CheckpointError for a base that does not load, ImageError for a picture that changed since the plan.
+    Raises CheckpointError for a base that does not load, ImageError for a picture that changed since the plan,
+    and as `require_shard`.
     """
     recipe, base = plan.recipe, Path(plan.recipe.base)
+    require_shard(recipe, group)
     with EncodedShelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
         latents = encode_dataset(plan, device, shelf, on_picture)
     held = held_dtype(recipe)
+    place = "cpu" if recipe.shard else device  # a card that holds no model gets its rows alone
     rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
-    parts = {part: load_part(part, base, device=device, dtype=held) for part, rate in rates.items() if rate}
+    parts = {part: load_part(part, base, device=place, dtype=held) for part, rate in rates.items() if rate}
     with EncodedShelf(encoded_folder(), round(recipe.cache_gb * 1e9)) as shelf:
         texts = _texts(plan, parts, device, shelf)
     trained = parts.get("unet")
-    unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=device, dtype=held)
+    unet = trained if isinstance(trained, UNet) else load_part("unet", base, device=place, dtype=held)
     weights = _trained(parts, recipe)
-    masters = {}
-    computes = _MASTERED.get(recipe.precision)
-    if computes:
-        masters = {name: weight.detach() for name, weight in weights.items()}
-        for module in {unet, *parts.values()}:
-            module.to(computes)
-        for weight in weights.values():
-            weight.data = weight.data.to(computes)
+    masters = _mastered(recipe, {unet, *parts.values()}, weights)
     if recipe.compile:
         require_compiler(torch.device(device), cache_folder())
         compile_blocks(unet, _usual_shape(plan, group))
     recompute(unet, plan.again)
+    if recipe.shard:
+        cut(unet, torch.device(device), recipe.shard)
+        held_now = {PREFIXES["unet"] + name: weight for name, weight in unet.named_parameters()}
+        weights = {name: held_now[name] for name in weights}
+    stepper = _stepper(recipe, weights, masters, group)
+    ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
+    masks = {i: torch.from_numpy(_mask(plan, recipe.masks, i))[None] for i in plan.needed} if recipe.masks else {}
+    led = Led(unet, group) if recipe.shard else None
+    return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group, masks, led)
+
+
+def _mastered(recipe: Recipe, modules: set[nn.Module], weights: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
+    """The float32 masters that the precision wants, the modules rounded to what they compute in."""
+    computes = _MASTERED.get(recipe.precision)
+    if computes is None:
+        return {}
+    masters = {name: weight.detach() for name, weight in weights.items()}
+    for module in modules:
+        module.to(computes)
+    for weight in weights.values():
+        weight.data = weight.data.to(computes)
+    return masters
+
+
+def _stepper(
+    recipe: Recipe, weights: dict[str, nn.Parameter], masters: dict[str, Tensor], group: ProcessGroup
+) -> Stepper:
     precision = Precision(
         stochastic=recipe.precision == "bf16-stochastic",
-        fused=recipe.fused,
+        fused=recipe.fused and recipe.shard is None,
         by=recipe.clip_by,
         clip=recipe.clip,
         seed=recipe.seed,
         scaled=recipe.precision == "fp16",
     )
+    rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
     starts = PREFIXES if recipe.network is None else FILE_PREFIXES
     own = {name: next(rate for part, rate in rates.items() if name.startswith(starts[part])) for name in weights}
     if recipe.lr_blocks is not None:
         own = {name: unet_rate(recipe, name) if name.startswith(PREFIXES["unet"]) else own[name] for name in weights}
-    stepper = Stepper(weights, _rule(recipe), own, precision, masters, gather=group.add)
-    ema = {name: stepper.kept(name).float().cpu().clone() for name in weights} if recipe.ema else {}
-    masks = {i: torch.from_numpy(_mask(plan, recipe.masks, i))[None] for i in plan.needed} if recipe.masks else {}
-    return Setup(plan, unet, texts, latents, parts, stepper, _diffusion(recipe, base), ema, group, masks)
+    if recipe.shard:
+        return ShardedStepper(weights, _rule(recipe), own, precision, masters, group=group)
+    return Stepper(weights, _rule(recipe), own, precision, masters, gather=group.add)
 
 
 def _usual_shape(plan: TrainingPlan, group: ProcessGroup) -> torch.Size:

@@ -6,7 +6,7 @@ then; so few are ever held: for the UNet 5 GB less in bfloat16. What needs all g
 Nothing is read back from the device: whether a step was finite is for the caller to look at, after it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -22,7 +22,7 @@ from ohwx_compare.train.learn.prodigy import Prodigy
 from ohwx_compare.train.learn.rounding import Strip
 from ohwx_compare.train.plan.estimate import TOGETHER, WAITING
 
-__all__ = ["Precision", "Stepper"]
+__all__ = ["Alike", "Held", "Precision", "Stack", "Stepper"]
 
 _ALONE = 1 << 22  # numbers of a tensor that gains nothing by moving beside others and would be copied for it
 
@@ -43,15 +43,45 @@ def _alone(grad: Tensor) -> None:
     """One process has everything already."""
 
 
+@dataclass(frozen=True)
+class Alike:
+    """Tensors that may move together, by name."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    rate: float
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A tensor that a run needs to resume; `read` gives its numbers."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    read: Callable[[], Tensor]
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Held":
+        """One that is here."""
+        return cls(tensor.dtype, tuple(tensor.shape), lambda: tensor)
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return prod(self.shape) * torch.empty((), dtype=self.dtype).element_size()
+
+
 @dataclass(eq=False)
-class _Stack:
+class Stack:
     """Tensors of one shape and rate; the parameters are views of `weight`."""
 
-    number: int
+    number: int  # of all tensors that are alike
     names: list[str]
     weight: Tensor  # (n, ...)
     master: Tensor | None  # the same in float32, which moves in the weight's stead
     rate: float
+    first: int = 0  # the place of its first tensor among all that are alike
     state: State = field(default_factory=dict)
     waiting: dict[int, Tensor] = field(default_factory=dict)  # gradients by place
 
@@ -88,14 +118,15 @@ class Stepper:
     room: Room = field(default_factory=Room)
 
     def __post_init__(self) -> None:
-        self.stacks = list(self._stacked())
+        alike = list(self._alike())
+        device = next(iter(self.weights.values())).device
+        self.stacks = list(self._stacked(alike))
         self.places = {name: (s, i) for s, stack in enumerate(self.stacks) for i, name in enumerate(stack.names)}
         self.waiting = 0  # numbers of gradients that wait
         self.factor: Tensor | None = None  # of all gradients, where `by` is "global"
         self.finite: Tensor | None = None  # whether they all are; unknown within the backward pass
-        device = self.stacks[0].weight.device
         self.loss_scale = LossScale(device) if self.precision.scaled else None
-        self.strip = Strip([tuple(stack.weight.shape) for stack in self.stacks], self.precision.seed, device)
+        self.strip = Strip([(len(one.names), *one.shape) for one in alike], self.precision.seed, device)
         if self.precision.fused:
             for name, weight in self.weights.items():
                 weight.register_post_accumulate_grad_hook(lambda _, name=name: self._take_within(name))
@@ -122,8 +153,8 @@ class Stepper:
         for stack in self.stacks:
             self._move_waiting(stack)
         if isinstance(self.rule, Prodigy):
-            self.rule.settle([stack.state for stack in self.stacks if stack.state])
-        norm = torch.linalg.vector_norm(torch.cat(self.norms)) if self.norms else torch.zeros(())
+            self.rule.settle([stack.state for stack in self.stacks if stack.state], self._sum)
+        norm = self._norm()
         if self.loss_scale:
             norm = norm / self.loss_scale.scale
             self.loss_scale.end()
@@ -143,38 +174,65 @@ class Stepper:
             held |= {name: {kind: t[place] for kind, t in kinds.items()} for place, name in enumerate(stack.names)}
         return {name: kinds for name, kinds in held.items() if kinds}
 
+    def held(self) -> dict[str, Held]:
+        """All that moves, under "weight/NAME" and "row/NAME" or whatever the rule keeps."""
+        held = {f"weight/{name}": Held.of(weight.detach()) for name, weight in self.weights.items()}
+        for name, own in self.state.items():
+            held |= {f"{kind}/{name}": Held.of(tensor) for kind, tensor in own.items()}
+        return held
+
     def kinds(self, name: str) -> set[str]:
-        """What is held of a tensor once it has moved: the kinds that `put` takes."""
+        """What is held of a tensor once it has moved, beside its weight: kinds that `put` takes."""
         stack, _ = self._find(name)
         held = set(stack.state or self.rule.start(stack.held[:1]))
         return held if stack.master is None else held | {"master"}
 
     def put(self, name: str, kind: str, tensor: Tensor) -> None:
-        """Give one tensor what `state` held of it. Raises KeyError for a kind that the rule does not keep."""
+        """Give one tensor what `held` had of it. Raises KeyError for a kind that the rule does not keep."""
+        if kind == "weight":
+            self._put_weight(name, tensor)
+            return
         stack, place = self._find(name)
         stack.state = stack.state or self.rule.start(stack.held)
         held = stack.master if kind == "master" and stack.master is not None else stack.state[kind]
         held[place].copy_(tensor)
 
-    def _find(self, name: str) -> tuple[_Stack, int]:
+    def _find(self, name: str) -> tuple[Stack, int]:
         stack, place = self.places[name]
         return self.stacks[stack], place
 
     @torch.no_grad()
-    def _stacked(self) -> Iterator[_Stack]:
-        alike: dict[tuple[tuple[int, ...], torch.dtype, float], list[str]] = {}
+    def _put_weight(self, name: str, tensor: Tensor) -> None:
+        self.weights[name].copy_(tensor)
+
+    def _sum(self, numbers: Tensor) -> None:
+        """Add up in place what all processes have, where each moves other tensors."""
+
+    def _norm(self) -> Tensor:
+        """Of all gradients that moved something, as they were scaled."""
+        return torch.linalg.vector_norm(torch.cat(self.norms)) if self.norms else torch.zeros(())
+
+    def _alike(self) -> Iterator[Alike]:
+        found: dict[tuple[tuple[int, ...], torch.dtype, float], list[str]] = {}
         for name, weight in self.weights.items():
-            alike.setdefault((tuple(weight.shape) or (1,), weight.dtype, self.rates[name]), []).append(name)
-        for number, ((shape, dtype, rate), names) in enumerate(alike.items()):
-            buffer = self.weights[names[0]].new_empty((len(names), *shape), dtype=dtype)
-            for place, name in enumerate(names):
+            found.setdefault((tuple(weight.shape) or (1,), weight.dtype, self.rates[name]), []).append(name)
+        for (shape, dtype, rate), names in found.items():
+            yield Alike(shape, dtype, rate, tuple(names))
+
+    @torch.no_grad()
+    def _stacked(self, alike: Sequence[Alike]) -> Iterator[Stack]:
+        for number, one in enumerate(alike):
+            buffer = self.weights[one.names[0]].new_empty((len(one.names), *one.shape), dtype=one.dtype)
+            for place, name in enumerate(one.names):
                 weight = self.weights[name]
-                buffer[place].copy_(weight.view(shape))
+                buffer[place].copy_(weight.view(one.shape))
                 weight.data = buffer[place].view(weight.shape)
-            master = None
-            if self.masters:
-                master = torch.stack([self.masters.pop(name).float().view(shape) for name in names])
-            yield _Stack(number, names, buffer, master, rate)
+            yield Stack(number, list(one.names), buffer, self._mastered(one.names, one.shape), one.rate)
+
+    def _mastered(self, names: Sequence[str], shape: tuple[int, ...]) -> Tensor | None:
+        if not self.masters or not names:
+            return None
+        return torch.stack([self.masters.pop(name).float().view(shape) for name in names])
 
     def _take_within(self, name: str) -> None:
         """Let one gradient wait, and those of the shape that has most of them move where too many wait."""
@@ -197,36 +255,43 @@ class Stepper:
             self._take(name)
         grads = [grad for stack in self.stacks for grad in stack.waiting.values()]
         if grads:
-            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads, 2.0, dtype=torch.float32)))
-            self.finite = torch.isfinite(norm)
-            if self.loss_scale:
-                self.loss_scale.saw(self.finite)
-            self.factor = self._factor(norm.view(1)) if self.precision.by == "global" else None
+            self._saw(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads, 2.0, dtype=torch.float32))))
+
+    def _saw(self, norm: Tensor) -> None:
+        """Note the norm of all gradients, before any of them is used."""
+        self.finite = torch.isfinite(norm)
+        if self.loss_scale:
+            self.loss_scale.saw(self.finite)
+        self.factor = self._factor(norm.view(1)) if self.precision.by == "global" else None
 
     @torch.no_grad()
-    def _move_waiting(self, stack: _Stack) -> None:
+    def _move_waiting(self, stack: Stack) -> None:
         most = max(1, self._together(stack) // self.rule.holds // stack.size)
         self.waiting -= len(stack.waiting) * stack.size
         for first, count in _runs(sorted(stack.waiting), most):
             self._move(stack, slice(first, first + count), [stack.waiting.pop(first + i) for i in range(count)])
 
-    def _together(self, stack: _Stack) -> int:
+    def _together(self, stack: Stack) -> int:
         """Numbers that move at one time, if not a single tensor has more."""
         if stack.weight.device.type == "cpu":
             return SMALL_SUMS
         return 0 if stack.size >= _ALONE and not can_move(self.rule, stack.weight) else TOGETHER
 
-    def _move(self, stack: _Stack, members: slice, grads: list[Tensor]) -> None:
+    def _move(self, stack: Stack, members: slice, grads: list[Tensor]) -> None:
         """Use up the gradients of neighbours in a stack."""
         batch = grads[0].unsqueeze(0).contiguous() if len(grads) == 1 else torch.stack(grads)
         grads.clear()
         stack.state = stack.state or self.rule.start(stack.held)
+        self._land(stack, members, batch, stack.weight[members])
+
+    def _land(self, stack: Stack, members: slice, batch: Tensor, weight: Tensor) -> None:
+        """Move some of a stack's tensors, which are in `weight`, by their gradients, contiguous; both (n, ...)."""
         state = {kind: tensor[members] for kind, tensor in stack.state.items()}
         rate = stack.rate * self.scale
-        weight, master = stack.weight[members], None if stack.master is None else stack.master[members]
+        master = None if stack.master is None else stack.master[members]
         chance = None
         if self.precision.stochastic and weight.dtype != torch.float32:
-            chance = self.strip.window(self.count, stack.number, members.start, len(weight))
+            chance = self.strip.window(self.count, stack.number, stack.first + members.start, len(weight))
         finite = self._finite(batch)
         before = {kind: tensor.clone() for kind, tensor in state.items()} if self.loss_scale else {}
         landing = Landing(weight, master, chance, finite)
@@ -235,8 +300,8 @@ class Stepper:
         elif can_move(self.rule, weight):
             move(self.rule, batch, state, self._bounded, (rate, self.count), landing)
         else:
-            seen = {**state, "weight": stack.held[members]} if isinstance(self.rule, Prodigy) else state
-            land(self.rule.move(batch, seen, self._bounded, rate, self.count), landing)
+            own = {"weight": weight if master is None else master} if isinstance(self.rule, Prodigy) else {}
+            land(self.rule.move(batch, state | own, self._bounded, rate, self.count), landing)
         if finite is not None:
             kept_where_lost(state, before, finite)
 

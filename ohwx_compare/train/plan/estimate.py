@@ -11,6 +11,7 @@ from ohwx_compare.train.plan.activations import Block, choose, kept_bytes, unet_
 from ohwx_compare.train.plan.blocks import unet_rate
 from ohwx_compare.train.plan.looks import look_bytes
 from ohwx_compare.train.plan.low_rank import FILE_PREFIXES, low_rank_shapes
+from ohwx_compare.train.plan.shards import gradients_of_a_card, most_owned, weights_of_a_card
 from ohwx_compare.train.recipe.concepts import varies
 from ohwx_compare.train.recipe.recipe import Recipe
 
@@ -38,7 +39,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Bytes on the device while steps run; what the allocator keeps in reserve comes on top."""
+    """Bytes on the device, or on each of several, while steps run; what the allocator keeps in reserve comes on top."""
 
     weights: int  # of the UNet and each text encoder that is trained or reads in every step; the rest is cached before
     masters: int  # float32 copies under "fp32-master" and "fp16"
@@ -125,13 +126,38 @@ def _without_activations(header: Header, recipe: Recipe) -> Memory:
     if recipe.network is not None:
         weights += numbers  # beside those that stay
     soon = recipe.fused and recipe.accumulation == 1
-    return Memory(
+    whole = Memory(
         weights=sum(weights) * size,
         masters=4 * sum(numbers) if recipe.precision in _MASTERED else 0,
         gradients=(min(WAITING + max(numbers), sum(numbers)) if soon else sum(numbers)) * size,
         optimizer=sum(_state(shape, recipe) for shape in trained.values()),
         workspace=_workspace(recipe, numbers),
         activations=0,
+    )
+    return whole if recipe.shard is None else _of_a_card(whole, header, recipe)
+
+
+def _of_a_card(whole: Memory, header: Header, recipe: Recipe) -> Memory:
+    """The same on the card that has most, where `shard` cards hold the UNet together."""
+    cards, size, prefix = recipe.shard or 1, _BYTES[recipe.precision], PARTS["lr_unet"]
+    unet = {name.removeprefix(prefix): s for name, s in _floating(header).items() if name.startswith(prefix)}
+    blocks = [part.weights for part in unet_blocks(unet, (8, 8)) if part.can_recompute]
+    trained = trained_shapes(header, recipe)
+    alike: dict[tuple[Shape, float], list[int]] = {}
+    for name, shape in trained.items():
+        alike.setdefault((shape, unet_rate(recipe, name)), []).append(_state(shape, recipe))
+    owned = most_owned([[prod(shape)] * len(sizes) for (shape, _), sizes in alike.items()], cards)
+    numbers = [prod(shape) for shape in trained.values()]
+    least = size * sum(map(prod, unet.values()))
+    # a round's gradients and weights stand beside what is sent, and what came of each
+    together = min(sum(numbers), max(TOGETHER // HOLDS[recipe.optimizer], max(numbers)))
+    return replace(
+        whole,
+        weights=whole.weights - least + size * weights_of_a_card(unet.values(), blocks, cards),
+        masters=4 * owned if whole.masters else 0,
+        gradients=gradients_of_a_card((trained.values(), unet.values()), blocks, cards, size),
+        optimizer=most_owned(list(alike.values()), cards),
+        workspace=whole.workspace + 4 * size * together,
     )
 
 
@@ -152,12 +178,12 @@ def _courses(header: Header, latents: Iterable[tuple[int, int]]) -> list[tuple[B
 
 
 def _sample(recipe: Recipe) -> int:
-    return recipe.batch * _BYTES[recipe.precision]
+    return -(-recipe.batch // (recipe.shard or 1)) * _BYTES[recipe.precision]
 
 
 def _gathering(recipe: Recipe) -> int:
     """Bytes of a gradient that stays while activations are freed; 0 where none does, or all are there before."""
-    return 0 if recipe.fused or recipe.accumulation > 1 else _BYTES[recipe.precision]
+    return 0 if recipe.fused or recipe.shard or recipe.accumulation > 1 else _BYTES[recipe.precision]
 
 
 def _encoders(header: Header, recipe: Recipe) -> int:
@@ -169,6 +195,7 @@ def _encoders(header: Header, recipe: Recipe) -> int:
 
 def state_bytes(header: Header, recipe: Recipe) -> int:
     """The tensors of a state, from which a run resumes: trained weights, masters, optimiser and average."""
+    recipe = replace(recipe, shard=None)  # a state is whole
     numbers = sum(prod(shape) for shape in trained_shapes(header, recipe).values())
     memory = _without_activations(header, recipe)
     average = 4 * numbers if recipe.ema else 0

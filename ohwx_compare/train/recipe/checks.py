@@ -17,6 +17,7 @@ _MOST = 10_000_000
 _LONGEST_NAME = 150  # bytes of the checkpoints' name, to which a step is added
 _LAST_RATE = 1e-7  # of a polynomial (train/learn/schedule.py)
 _LEAST_RATE = 0.01  # of Prodigy, which multiplies it by one that it finds
+_MOST_CARDS = 1024
 _BLOCKS = 23  # of the UNet, as lr_blocks counts them
 _LARGEST_SIDE = 16_384  # px, as of pictures
 _TEXTS = ("base", "train", "reg", "output", "name", "vae", "masks", "from_state", "caption_prefix", "caption_suffix")
@@ -137,6 +138,8 @@ def _require_together(recipe: Fields) -> None:
         _require_blocks(recipe)
     if recipe.compile and recipe.network is not None:
         raise ExperimentError("compile is of a UNet that trains as a whole; set network to null, or compile to false.")
+    if recipe.shard is not None:
+        _require_dividable(recipe)
     if recipe.optimizer == "prodigy":
         _require_one_rate(recipe)
     if recipe.fused and recipe.clip and recipe.clip_by == "global":
@@ -155,6 +158,21 @@ def _require_together(recipe: Fields) -> None:
         raise ExperimentError('v_like_loss is of a loss in noise; say prediction "eps", or take it out.')
     if not recipe.ema and (recipe.ema_ramp or recipe.ema_raw or recipe.ema_every > 1):
         raise ExperimentError("ema_ramp, ema_every and ema_raw belong to averaged weights; set ema, such as 0.999.")
+
+
+def _require_dividable(recipe: Fields) -> None:
+    if not 1 < recipe.shard <= _MOST_CARDS:  # type: ignore[operator]
+        raise ExperimentError(f"shard is {recipe.shard}, expected 2 to {_MOST_CARDS:,} cards, or null.")
+    for name in ("network", "compile", "ema", "lr_te1", "lr_te2"):
+        if value := getattr(recipe, name):
+            raise ExperimentError(
+                f"shard divides a UNet that trains as a whole and alone, without compile and ema, got {name} "
+                f"{quoted(value)}; take it out, or set shard to null."
+            )
+    if recipe.batch < (recipe.shard or 0):
+        raise ExperimentError(
+            f"batch is {recipe.batch}, shared by {recipe.shard} cards; set it to {recipe.shard} or a multiple."
+        )
 
 
 def _require_one_rate(recipe: Fields) -> None:

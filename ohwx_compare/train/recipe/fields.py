@@ -74,6 +74,7 @@ class Fields:
     precision: str = "bf16-stochastic"  # bf16 rounded at random or to nearest, bf16 or fp16 of an fp32 master, fp32
     compile: bool = False  # the UNet's transformer blocks, for the bucket of most steps
     checkpointing: bool = True  # compute activations again in the backward pass instead of keeping them
+    shard: int | None = None  # so many cards hold the UNet together, each a part; None: each holds all of it
     memory_gb: float | None = None  # instead: keep as many as fit into so much memory (1e9 bytes) of the device
 
     # loss

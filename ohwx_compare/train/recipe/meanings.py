@@ -88,6 +88,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
         "instead of checkpointing: keep as many activations as fit into so many GB; the gradients are the "
         "same"
     ),
+    "shard": (
+        "so many cards, a process each, hold the UNet together, each a part of it; null: each holds all of it. See "
+        "above"
+    ),
     "prediction": '"eps" or "v"; null asks the file',
     "zero_snr": "a schedule of noise that ends in pure noise (Lin et al. 2023); needs v-prediction. null asks the file",
     "loss": 'the squared error, or "l1", "huber", "smooth-l1"',

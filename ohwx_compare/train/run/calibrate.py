@@ -19,7 +19,7 @@ from statistics import median
 import torch
 
 from ohwx_compare.core.geometry import Size
-from ohwx_compare.errors import TrainingError
+from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files.atomic import write_stream
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.train.learn.setup import Setup, set_up
@@ -58,7 +58,15 @@ class Foretold:
 
 
 def foretell(recipe: Recipe, device: str) -> Foretold:
-    """Calibrate in a process of its own. Raises TrainingError, with that process's last words, where it fails."""
+    """Calibrate in a process of its own.
+
+    Raises TrainingError, with that process's last words, where it fails, and ExperimentError for a recipe that takes
+    several processes.
+    """
+    if recipe.shard:
+        raise ExperimentError(
+            f"A calibration takes one process and shard is {recipe.shard}; plan without it, or set shard to null."
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "recipe.json"
         write_recipe(path, recipe)

@@ -16,7 +16,7 @@ __all__ = ["RunIdentity", "fingerprint", "identity_of"]
 # what may change between two sittings of one run
 FREE = (
     *WATCHING, "base", "train", "reg", "output", "preset", "keep_last", "checkpointing", "memory_gb", "state_every",
-    "state_count", "state_gb", "state_at_end", "cache_gb", "log",
+    "state_count", "state_gb", "state_at_end", "cache_gb", "log", "shard",
 )  # fmt: skip
 DEFAULTS: dict[str, Any] = {
     each.name: [] if each.default == () else each.default for each in fields(Recipe)

@@ -23,6 +23,7 @@ from ohwx_compare.train.learn.group import ProcessGroup
 from ohwx_compare.train.learn.noise import disturbance_of, is_mirrored, level_of, noise_of
 from ohwx_compare.train.learn.schedule import rate_scale
 from ohwx_compare.train.learn.setup import Setup, set_up
+from ohwx_compare.train.learn.shard import require_shard
 from ohwx_compare.train.learn.step import TrainingBatch, losses
 from ohwx_compare.train.outside.child import is_awaited
 from ohwx_compare.train.outside.controls import Controls, clear
@@ -74,10 +75,12 @@ def train(
     asked: whether to stop; looked at before the first step and after each, as are the files of
         train/outside/controls.py in the output. The state is written before stopping or pausing.
     group: the processes that share each batch; all call this with the same plan, and the leader writes.
-    Raises TrainingError for numbers that are not finite, a full disk or GPU, the state of another run or a second run
-    in the same folder; CheckpointError for a base that does not load; ExperimentError for a plan that cannot start.
+    Raises TrainingError for numbers that are not finite, a full disk or GPU, the state of another run, a second run
+    in the same folder or a torch too old; CheckpointError for a base that does not load; ExperimentError for a plan
+    that cannot start, or not with so many processes.
     """
     plan.require_runnable()
+    require_shard(plan.recipe, group)
     _require_shares(plan, group)
     _require_memory(plan, device)
     if plan.recipe.precision == "fp16":
@@ -138,6 +141,7 @@ class _Sitting:
         watch = Watch(setup, listen, self.controls.stops) if self.controls else None
         if watch:
             watch.look(done)
+        setup.rejoin()
         stops = group.agree(self.controls is not None and self.controls.stops(), setup.device)
         teller = Teller(listen)
         with StateWriter(states, setup, self.identity) as writer:
@@ -149,10 +153,12 @@ class _Sitting:
                 if is_last or is_near or done in plan.looks or self._is_due(done):
                     teller.settle()
                 stops = self.controls is not None and self._after(self.controls, writer, (number, epoch), teller)
+                setup.rejoin()
                 if group.agree(stops, setup.device) and not is_last:
                     break
                 if watch:
                     watch.look(done, to_the_end=is_last)
+                setup.rejoin()
         if done == plan.steps and group.leads:
             forget(states, but=1 if plan.recipe.state_at_end else 0)
         if self.controls:

@@ -120,7 +120,7 @@ class Samples:
         """The UNet in training, as the engine takes models."""
         setup, diffusion = self.setup, self.setup.diffusion
         return LoadedUNet(
-            unet=setup.unet,
+            unet=setup.looking,
             prediction=diffusion.prediction,
             path=Path(setup.plan.recipe.base),
             zero_snr=diffusion.zero_snr,

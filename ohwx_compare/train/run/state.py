@@ -17,6 +17,7 @@ from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.numerals import whole_number
 from ohwx_compare.train.learn.setup import Setup
+from ohwx_compare.train.learn.stepper import Held
 from ohwx_compare.train.outside.machine import free_memory
 from ohwx_compare.train.plan.saves import states_kept
 from ohwx_compare.train.run.identity import RunIdentity
@@ -67,7 +68,7 @@ def forget(folder: Path, but: int = 0) -> None:
 
 def setup_state_bytes(setup: Setup) -> int:
     """What a state takes on the disk; before the first step the optimiser's part is missing."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(setup).values())
+    return sum(held.bytes for held in _held(setup).values())
 
 
 class StateWriter:
@@ -94,17 +95,18 @@ class StateWriter:
     def write(self, step: int) -> None:
         """Write the state after `step`, then drop the oldest. Raises OSError where the disk is full."""
         self.wait()
-        tensors = _tensors(self.setup)
+        held = _held(self.setup)
         free = free_memory("cpu")
         if not self._copies and free is not None and free < _ROOM * setup_state_bytes(self.setup):
-            self._put(tensors, step)
+            self._put(held, step)
             return
-        for name, tensor in tensors.items():
+        for name, one in held.items():
             if name in self._copies:
-                self._copies[name].copy_(tensor)
+                self._copies[name].copy_(one.read())
             else:
-                self._copies[name] = tensor.to("cpu", copy=True)
-        self._last = self._beside.submit(self._put, self._copies, step)
+                self._copies[name] = one.read().to("cpu", copy=True)
+        copies = {name: Held.of(tensor) for name, tensor in self._copies.items()}
+        self._last = self._beside.submit(self._put, copies, step)
 
     def wait(self) -> None:
         """Until the last state is on the disk. Raises OSError where the disk is full."""
@@ -112,13 +114,13 @@ class StateWriter:
         if last is not None:
             last.result()
 
-    def _put(self, tensors: dict[str, Tensor], step: int) -> None:
-        kinds = {name: (NAMES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()}
+    def _put(self, held: dict[str, Held], step: int) -> None:
+        kinds = {name: (NAMES[one.dtype], one.shape) for name, one in held.items()}
         path = self.folder / f"step-{step:08d}.state"  # safetensors inside; under another name, for it is no checkpoint
         recipe = self.setup.plan.recipe
         about = {"step": str(step), "recipe": json.dumps(recipe.to_dict()), **self.identity.marks()}
         about["ancestors"] = json.dumps(self.identity.ancestors)
-        write_tensors(path, kinds, lambda name: _bytes(tensors[name]), about)
+        write_tensors(path, kinds, lambda name: _bytes(held[name].read()), about)
         size = path.stat().st_size
         for old in sorted(self.folder.glob("step-*.state"))[: -states_kept(recipe, size)]:
             old.unlink()
@@ -140,10 +142,7 @@ def read_state(path: Path, setup: Setup) -> int:
 
 
 def _put(setup: Setup, kind: str, name: str, tensor: Tensor) -> None:
-    if kind == "weight":
-        with torch.no_grad():
-            setup.stepper.weights[name].copy_(tensor)
-    elif kind == "ema":
+    if kind == "ema":
         setup.ema[name] = tensor.clone()
     elif kind == _LOSS_SCALE and setup.stepper.loss_scale:
         setup.stepper.loss_scale.put(name, tensor)
@@ -151,14 +150,12 @@ def _put(setup: Setup, kind: str, name: str, tensor: Tensor) -> None:
         setup.stepper.put(name, kind, tensor)
 
 
-def _tensors(setup: Setup) -> dict[str, Tensor]:
-    """All that moves, under "weight/NAME", "ema/NAME" and "row/NAME" or whatever the optimiser keeps."""
-    tensors = {f"weight/{name}": weight.detach() for name, weight in setup.stepper.weights.items()}
-    for name, own in setup.stepper.state.items():
-        tensors |= {f"{kind}/{name}": tensor for kind, tensor in own.items()}
+def _held(setup: Setup) -> dict[str, Held]:
+    """All that moves: what the stepper holds, the loss's scale, and "ema/NAME"."""
+    more = {f"ema/{name}": tensor for name, tensor in setup.ema.items()}
     if scale := setup.stepper.loss_scale:
-        tensors |= {f"{_LOSS_SCALE}/{kind}": tensor for kind, tensor in scale.state.items()}
-    return tensors | {f"ema/{name}": tensor for name, tensor in setup.ema.items()}
+        more |= {f"{_LOSS_SCALE}/{kind}": tensor for kind, tensor in scale.state.items()}
+    return setup.stepper.held() | {name: Held.of(tensor) for name, tensor in more.items()}
 
 
 def _bytes(tensor: Tensor) -> memoryview:

@@ -42,5 +42,5 @@ def _losses(setup: Setup, picture: int) -> Sequence[float]:
     for timestep in TIMESTEPS:
         noise = normal(tuple(latents.shape), plan.recipe.seed, "validation", picture, timestep).to(device)
         batch = TrainingBatch(latents, noise, torch.tensor([timestep], device=device), context, vector)
-        each.append(losses(setup.unet, setup.diffusion.plain, batch).item())
+        each.append(losses(setup.looking, setup.diffusion.plain, batch).item())
     return each

@@ -10,7 +10,7 @@ from typing import Any
 from modules import processing
 
 from ohwx_compare.core.request.job import Job
-from ohwx_compare.core.request.limits import RESIZE_MODES
+from ohwx_compare.core.request.named_values import RESIZE_MODES
 from ohwx_compare.hosts import overrides
 from ohwx_compare.hosts.webui import features
 

@@ -2,11 +2,14 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modules import paths
 
 from ohwx_compare.errors import HostError
-from ohwx_compare.files.checkpoint import Header
+
+if TYPE_CHECKING:
+    from ohwx_compare.files.checkpoint import Header
 
 __all__ = ["describe_toy", "models_folder", "register_encoder"]
 
@@ -26,7 +29,7 @@ def register_encoder() -> None:
             open_clip.add_model_config(path)
 
 
-def describe_toy(header: Header) -> None:
+def describe_toy(header: "Header") -> None:
     """Write the .yaml beside a checkpoint of the toy's sizes, such as one trained from it, where it has none.
 
     Only in a webui that was given the toy. Raises HostError where it cannot be written.

@@ -1,9 +1,8 @@
 """The face pass in the script's panel: the settings of the article in sight, the rest in an accordion."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -11,8 +10,9 @@ from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AS_PICTURE, NO
 
 __all__ = ["FACE_LISTS", "FacePanel", "face_choices", "face_panel"]
 
+_DETECTOR = Panel().detector
 FACE_LISTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType({
-    "detector": ("face model", (Panel.detector, NO_DETECTOR)),
+    "detector": ("face model", (_DETECTOR, NO_DETECTOR)),
     "sampler": ("face sampler", (AS_PICTURE,)),
     "schedule": ("face schedule", (AS_PICTURE,)),
 })  # fmt: skip
@@ -23,7 +23,7 @@ def face_choices(name: str, of_kind: Callable[[str], Sequence[str]]) -> list[str
     """What the list of this argument offers now."""
     kind, first = FACE_LISTS[name]
     known = of_kind(kind)
-    return list(dict.fromkeys([*(one for one in first if one != Panel.detector or one in known), *known]))
+    return list(dict.fromkeys([*(one for one in first if one != _DETECTOR or one in known), *known]))
 
 
 def is_detector(name: str | None, of_kind: Callable[[str], Sequence[str]]) -> bool:
@@ -31,8 +31,7 @@ def is_detector(name: str | None, of_kind: Callable[[str], Sequence[str]]) -> bo
     return name in face_choices("detector", of_kind)
 
 
-@dataclass(frozen=True)
-class FacePanel:
+class FacePanel(NamedTuple):
     """The face pass's components, by argument in the order of `arguments.ARGUMENTS`, and what helps to fill them in."""
 
     arguments: dict[str, gr.components.Component]
@@ -71,18 +70,22 @@ class _Parts:
 
 
 def face_panel(
-    elem_id: Callable[[str], str], of_kind: Callable[[str], Sequence[str]], *, has_adetailer: bool
+    elem_id: Callable[[str], str],
+    of_kind: Callable[[str], Sequence[str]],
+    found: Callable[[str], Sequence[str]],
+    *,
+    has_adetailer: bool,
 ) -> FacePanel:
     """Build it inside the block that is open.
 
-    of_kind: known values of a kind of axis.
+    of_kind: known values of a kind of axis; `found` those that it begins with.
     """
-    parts = _Parts(elem_id, of_kind)
+    parts = _Parts(elem_id, found)
     with gr.Row():
         parts.checkbox("faces", "Find and inpaint faces (ADetailer stays off)")
         parts.checkbox("adetailer", "Take the settings from ADetailer's panel", visible=has_adetailer)
     with gr.Column() as settings:
-        offer = _offer_radio(elem_id("detectors"), of_kind)
+        offer = _offer_radio(elem_id("detectors"), found)
         _common(parts)
         with gr.Accordion("More face settings (0: as the picture)", open=False, elem_id=elem_id("more_faces")):
             _rare(parts)
@@ -103,13 +106,13 @@ def face_panel(
 
 
 def _offer_radio(elem_id: str, of_kind: Callable[[str], Sequence[str]]) -> gr.components.Component:
-    looks = _offer(Panel.detector, of_kind)
+    looks = _offer(_DETECTOR, of_kind)
     return gr.Radio(looks.pop("choices"), value=None, elem_id=elem_id, **looks)
 
 
 def _offer(name: str | None, of_kind: Callable[[str], Sequence[str]]) -> dict[str, Any]:
     there = list(of_kind("face model"))
-    label = f"There is no face detector {name or Panel.detector}. Choose one that is there:"
+    label = f"There is no face detector {name or _DETECTOR}. Choose one that is there:"
     return {"choices": there, "label": label, "visible": not is_detector(name, of_kind)}
 
 

@@ -6,15 +6,14 @@ starts as fast as before.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from modules.ui_components import ToolButton
 
-from ohwx_compare.core.experiment.axes import KINDS
 from ohwx_compare.core.experiment.groups import groups
+from ohwx_compare.core.experiment.titles import TITLES
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.panel.face_panel import FACE_LISTS, FacePanel, face_choices, face_panel
 from ohwx_compare.hosts.webui.panel.sheet_panel import sheet_fields
@@ -22,23 +21,22 @@ from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AXES, NOTHING,
 
 __all__ = ["Choices", "ScriptPanel", "paste_fields", "script_panel"]
 
-_TITLES = (NOTHING, *(kind.title for kind in KINDS.values() if kind.name != "checkpoint"))
+_TITLES = (NOTHING, *(title for kind, title in TITLES.items() if kind != "checkpoint"))
 _ESTIMATE = '<p class="ohwx-estimate">{}</p>'
 
 
-@dataclass(frozen=True)
-class Choices:
+class Choices(NamedTuple):
     """What this webui offers; all but the checkpoints is read again each time."""
 
     checkpoints: Callable[[], Sequence[str]]  # as they were at the last refresh
     of_kind: Callable[[str], Sequence[str]]  # known values of a kind of axis, () where there is no list
+    found: Callable[[str], Sequence[str]]  # the same as they were when first asked for, to build the panels by
     find: Callable[[Sequence[str]], list[str]]  # the names of `checkpoints` for what infotexts call them, else theirs
     refresh: Callable[[], None]  # reads the checkpoint folders again, and lets the webui do so
     has_adetailer: Callable[[], bool]
 
 
-@dataclass(frozen=True)
-class _List:
+class _List(NamedTuple):
     """A list that may grow while the webui runs."""
 
     shows: gr.components.Component
@@ -46,8 +44,7 @@ class _List:
     looks: Callable[..., Any]  # values of `inputs` -> how `shows` looks now
 
 
-@dataclass(frozen=True)
-class ScriptPanel:
+class ScriptPanel(NamedTuple):
     """The arguments' components in order, and those that show the estimate."""
 
     arguments: list[gr.components.Component]
@@ -97,7 +94,7 @@ def _built(elem_id: Callable[[str], str], choices: Choices) -> ScriptPanel:
         max_lines=8,
         elem_id=elem_id("more_axes"),
     )
-    faces = face_panel(elem_id, choices.of_kind, has_adetailer=choices.has_adetailer())
+    faces = face_panel(elem_id, choices.of_kind, choices.found, has_adetailer=choices.has_adetailer())
     helpers.append(faces.offer)
     _reread(reread, [*lists, *_face_lists(faces, choices)], choices)
     with gr.Row(elem_classes=["ohwx-row"]):
@@ -259,6 +256,8 @@ def _axis(elem_id: Callable[[str], str], choices: Choices, number: int) -> tuple
         )
 
     def of_kind(title: str) -> tuple[Any, Any]:
+        from ohwx_compare.core.experiment.axes import KINDS
+
         known = _values(choices, title)
         hint = next((one.form.value for one in KINDS.values() if one.title == title), "")
         return gr.update(placeholder=hint), gr.update(choices=known, value=None, visible=bool(known))

@@ -15,7 +15,7 @@ from ohwx_compare.core.infotext.infotext import Infotext, extra, faces, parse, x
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.errors import OhwxError
-from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel
+from ohwx_compare.hosts.webui.request.arguments import ARGUMENTS, AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel
 from ohwx_compare.hosts.webui.request.sheets import sheet_arguments
 
 __all__ = ["corrections", "is_comparison", "is_ours", "pasted_arguments"]
@@ -118,10 +118,10 @@ def _face(infotext: Infotext) -> dict[str, Any]:
     if not tabs:
         return {"faces": False} if is_ours({pair.key: pair for pair in infotext.pairs}) else {}
     tab, more = tabs[0], tabs[1:]
-    if set(_changed(tab)) - {"model", *vars(Panel())}:  # what the panel has no field for
+    if set(_changed(tab)) - {"model", *ARGUMENTS}:  # what the panel has no field for
         rest = _tabs_text(tabs)
         return {"faces": True, "adetailer": False, "detector": NO_DETECTOR, "more_tabs": rest}
-    same = {name: value for name, value in asdict(tab).items() if name in vars(Panel())}
+    same = {name: value for name, value in asdict(tab).items() if name in ARGUMENTS}
     zeros = {name: same[name] or 0 for name in ("steps", "width", "height", "cfg")}
     named = {name: same[name] or AS_PICTURE for name in ("sampler", "schedule")}
     rest = _tabs_text(more) if more else ""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import gradio as gr
 
-from ohwx_compare.core.experiment.axes import KINDS
+from ohwx_compare.core.experiment.titles import TITLES
 from ohwx_compare.hosts.webui.request.arguments import NOTHING, Panel
 
 __all__ = ["sheet_fields"]
@@ -21,7 +21,7 @@ def sheet_fields(elem_id: Callable[[str], str]) -> tuple[gr.components.Component
             elem_id=elem_id("sheet_margin"),
         )
         each = gr.Dropdown(
-            [NOTHING, *(kind.title for kind in KINDS.values())],
+            [NOTHING, *TITLES.values()],
             value=default.sheet_each,
             label="A sheet for each value of",
             elem_id=elem_id("sheet_each"),

@@ -19,10 +19,10 @@ from ohwx_compare.errors import ExperimentError, OhwxError
 from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.memory import free_bytes
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import as_shown, listed_checkpoints, runs_folder
+from ohwx_compare.hosts.webui.folders import as_shown, listed_checkpoints, listed_files, runs_folder
 from ohwx_compare.hosts.webui.generation.loading import known_sha256
 from ohwx_compare.hosts.webui.hashes import webui_hashes
-from ohwx_compare.hosts.webui.request.arguments import TabContext
+from ohwx_compare.hosts.webui.request.context import TabContext
 from ohwx_compare.hosts.webui.request.given import style_library, tabs_of
 from ohwx_compare.hosts.webui.request.known import require_known_names, require_vae
 from ohwx_compare.hosts.webui.request.request import Request, read_request
@@ -58,7 +58,7 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
     request = read_request(arguments, _job(fields), count * size, given)
     told = estimate_of(request, listed_checkpoints(), batch=size)
     if told.plan.missing:  # perhaps new since the folders were read
-        listed_checkpoints.cache_clear()
+        listed_files.cache_clear()
         told = estimate_of(request, listed_checkpoints(), batch=size)
     return told
 
@@ -66,7 +66,7 @@ def _estimated(fields: Mapping[str, Any], arguments: Sequence[Any], adetailer: S
 def _stand_in(part: PicturePart) -> dict[str, Any]:
     """A part of the picture that an axis varies, taken to be on: the run looks at the tab's own."""
     if part is PicturePart.REFINER:
-        return {"refiner": next((checkpoint.name for checkpoint in listed_checkpoints()), None)}
+        return {"refiner": next(iter(listed_files()), None)}
     return {} if part is PicturePart.VARIATION else {"hires_upscaler": LATENT_UPSCALERS[0]}
 
 

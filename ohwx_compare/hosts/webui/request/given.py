@@ -1,7 +1,6 @@
 """What the webui's tab holds besides the picture it would generate: its styles, and ADetailer's panel."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,11 +11,10 @@ from ohwx_compare.core.infotext.face_payload import PASSTHROUGH, from_arguments
 from ohwx_compare.core.prompt.styles import Style, known
 from ohwx_compare.errors import ExperimentError
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.request.arguments import TabContext
+from ohwx_compare.hosts.webui.request.context import TabContext
 
-__all__ = ["adetailer_arguments", "given_by", "has_adetailer", "style_library", "tabs_of"]
+__all__ = ["given_by", "style_library", "tabs_of"]
 
-ADETAILER_SCRIPT = "!adetailer"
 CONTROLNET_SCRIPT = "controlnet"
 _SORTS: Mapping[str, str] = MappingProxyType({
     "Position (left to right)": "Left to right",
@@ -33,7 +31,7 @@ def given_by(p: processing.StableDiffusionProcessing) -> TabContext:
     return TabContext(
         styles=known((Style(name) for name in p.styles or [] if name != "None"), library),
         known_styles=library,
-        adetailer=lambda: tabs_of(adetailer_arguments(p.scripts, p.script_args)),
+        adetailer=lambda: tabs_of(features.adetailer_arguments(p.scripts, p.script_args)),
         has_comments=features.has_prompt_comments(),
         is_before_schedules=features.schedules() is None,
         part=lambda part: _part_of(p, part),
@@ -79,19 +77,6 @@ def style_library() -> dict[str, Style]:
     """The webui's styles by name, without the headings between its files."""
     styles = shared.prompt_styles.styles.values()
     return {s.name: Style(s.name, s.prompt, s.negative_prompt or "") for s in styles if s.prompt is not None}
-
-
-def has_adetailer() -> bool:
-    """Whether ADetailer is installed and on; known once scripts are loaded."""
-    return any(path.stem == ADETAILER_SCRIPT for path in features.script_files())
-
-
-def adetailer_arguments(runner: Any, arguments: Iterable[Any] | None) -> list[Any]:
-    """ADetailer's own of all scripts' `arguments` (values or components); [] without it."""
-    for script in features.always_on(runner):
-        if Path(script.filename).stem == ADETAILER_SCRIPT:
-            return list(arguments or ())[script.args_from : script.args_to]
-    return []
 
 
 def tabs_of(arguments: Sequence[Any]) -> list[dict[str, Any]]:

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from modules import sd_samplers, shared
 
 from ohwx_compare.core.infotext.sampler_names import split_sampler
-from ohwx_compare.core.request.limits import GENERATORS, MATCHES, MERGES, SORTS, TOP_K_BY
+from ohwx_compare.core.request.named_values import GENERATORS, MATCHES, MERGES, SORTS, TOP_K_BY
 from ohwx_compare.hosts.webui import features
-from ohwx_compare.hosts.webui.folders import detector_names, listed_checkpoints
-from ohwx_compare.hosts.webui.generation import loading
-from ohwx_compare.hosts.webui.request.given import style_library
+from ohwx_compare.hosts.webui.folders import detector_names, listed_files
 
 __all__ = ["all_samplers", "all_schedules", "known_values", "whole_names"]
 
@@ -17,20 +15,20 @@ __all__ = ["all_samplers", "all_schedules", "known_values", "whole_names"]
 def known_values(kind: str) -> Sequence[str]:
     """The values that an axis of this kind can have; () where they cannot be listed."""
     lists = {
-        "styles": lambda: list(style_library()),
+        "styles": _styles,
         "sampler": _samplers,
         "face sampler": _samplers,
         "schedule": all_schedules,
         "face schedule": all_schedules,
         "face model": detector_names,
-        "vae": loading.vae_names,
-        "face vae": loading.vae_names,
+        "vae": _vaes,
+        "face vae": _vaes,
         "hires upscaler": features.upscalers,
         "hires sampler": _samplers,
         "hires schedule": all_schedules,
-        "refiner": lambda: ["None", *_checkpoints()],
-        "hires checkpoint": _checkpoints,
-        "face checkpoint": _checkpoints,
+        "refiner": lambda: ["None", *listed_files()],
+        "hires checkpoint": lambda: list(listed_files()),
+        "face checkpoint": lambda: list(listed_files()),
         "rng": lambda: GENERATORS,
         "discard penultimate": lambda: ("off", "on"),
         "sgm noise": lambda: ("off", "on"),
@@ -68,5 +66,13 @@ def _samplers() -> list[str]:
     return list(dict.fromkeys(split_sampler(name, None, None)[0] for name in names))
 
 
-def _checkpoints() -> list[str]:
-    return [checkpoint.name for checkpoint in listed_checkpoints()]
+def _styles() -> list[str]:
+    from ohwx_compare.hosts.webui.request.given import style_library
+
+    return list(style_library())
+
+
+def _vaes() -> list[str]:
+    from ohwx_compare.hosts.webui.generation.loading import vae_names
+
+    return vae_names()

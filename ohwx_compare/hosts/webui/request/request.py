@@ -13,7 +13,8 @@ from ohwx_compare.core.prompt.style_families import expanded_styles
 from ohwx_compare.core.prompt.styles import Style
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.errors import ExperimentError
-from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel, TabContext
+from ohwx_compare.hosts.webui.request.arguments import AS_PICTURE, AXES, NO_DETECTOR, NOTHING, Panel
+from ohwx_compare.hosts.webui.request.context import TabContext
 from ohwx_compare.hosts.webui.request.sheets import AS_USUAL, SheetAsked, panel_sheet, read_sheet, require_each
 from ohwx_compare.numerals import decode_json
 from ohwx_compare.words import quoted
@@ -121,7 +122,7 @@ def _control(panel: Panel) -> dict[str, str]:
 def _face(panel: Panel) -> dict[str, Any]:
     same = ("prompt", "negative", "only_masked", "top_k_by", "sort", "merge")
     return {
-        "model": panel.detector or Panel.detector,  # nothing is chosen while the usual one is not there
+        "model": panel.detector or Panel().detector,  # nothing is chosen while the usual one is not there
         **{name: getattr(panel, name) for name in same},
         **{name: _number(name, getattr(panel, name)) for name in _REAL},
         **{name: int(_number(name, getattr(panel, name))) for name in _WHOLE},

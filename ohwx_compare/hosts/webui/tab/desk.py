@@ -24,8 +24,8 @@ from ohwx_compare.files.ledger.schema import LEDGER_FILE
 from ohwx_compare.files.ledger.writer import Ledger
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.folders import checkpoint_folders, checkpoints_here, detector_names, runs_folder
-from ohwx_compare.hosts.webui.request.arguments import TabContext
-from ohwx_compare.hosts.webui.request.given import has_adetailer, style_library
+from ohwx_compare.hosts.webui.request.context import TabContext
+from ohwx_compare.hosts.webui.request.given import style_library
 from ohwx_compare.hosts.webui.request.known import require_known_names, require_vae
 from ohwx_compare.hosts.webui.request.offered import known_values
 from ohwx_compare.hosts.webui.request.progress import drawing_now
@@ -83,7 +83,7 @@ class Desk:
                 for kind in KINDS.values()
             ],
             "face": asdict(drafts.ARTICLE),
-            "adetailer": has_adetailer(),
+            "adetailer": features.has_adetailer(),
             "freeze": features.refusal(),
             "runs": [{**row, **told.get(row["id"], {})} for row in self.runs.all(self.queue.states)],
             "deleted": self.keeping.deleted(),

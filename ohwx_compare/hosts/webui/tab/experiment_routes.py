@@ -1,4 +1,4 @@
-"""The routes of whole experiments: method, path and who answers, for `routes.add_routes`."""
+"""The routes of whole experiments: method, path and who answers, for `routes.routes`."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any

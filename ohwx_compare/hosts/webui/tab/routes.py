@@ -18,6 +18,7 @@ from modules import script_callbacks
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Router
 
 from ohwx_compare.errors import NotHereError, OhwxError, sentence_of
 from ohwx_compare.files.json_file import json_text
@@ -31,11 +32,10 @@ from ohwx_compare.hosts.webui.tab.login import Login, is_other_site, is_own_page
 from ohwx_compare.hosts.webui.tab.training_routes import training_table
 from ohwx_compare.words import on_one_line
 
-__all__ = ["add_routes", "guarded"]
+__all__ = ["guarded", "routes"]
 
 _MOST_BYTES = 64 << 20  # of a picture
 _MOST_JSON = 8 << 20
-_STATE = "/ohwx/api/state"
 _SENTENCES = frozenset({"error", "note", "notes", "now", "problems", "reason", "said", "skipped"})  # where they stand
 _ANY_TYPE = "/ohwx/api/read"  # takes a dropped picture as it is
 _STYLES = re.compile(r"judge-styles-([0-9]{1,5})\.csv", re.ASCII)
@@ -49,10 +49,8 @@ _CHECKPOINT: Any = (  # a run that is drawn over the webui's API asks it
 )
 
 
-def add_routes(demo: Any, app: Any) -> None:
-    """Add them to a FastAPI application, once; a new one comes after "Reload UI". demo: None under --nowebui."""
-    if features.has_route(app, _STATE):
-        return
+def routes(app: Any) -> Router:
+    """All of them, behind the login of the webui's FastAPI application."""
     made, guard = cache(_desk), threading.Lock()
 
     def desk() -> Any:
@@ -60,9 +58,11 @@ def add_routes(demo: Any, app: Any) -> None:
             return made()
 
     login = Login(app, features.api_passwords())
+    router = Router()
     training = training_table(lambda: desk().draft({"texts": []})["request"])
     for method, path, answer in (*_table(desk), _CHECKPOINT, *training, *experiment_table()):
-        app.router.add_route(path, guarded(answer, login), methods=[method])
+        router.add_route(path, guarded(answer, login), methods=[method])
+    return router
 
 
 def guarded(answer: Handler, login: Login) -> Callable[[Request], Awaitable[Response]]:
@@ -115,7 +115,7 @@ def _table(desk: Callable[[], Any]) -> list[tuple[str, str, Handler]]:
         return desk().read(ask.body, ask.headers.get("content-type", ""))
 
     return [
-        ("GET", _STATE, lambda ask: desk().state()),
+        ("GET", "/ohwx/api/state", lambda ask: desk().state()),
         ("GET", "/ohwx/api/runs/{run}", lambda ask: desk().run(ask.path["run"])),
         ("GET", "/ohwx/runs/{run}/{path:path}", run_file),
         ("POST", "/ohwx/runs/{run}/{path:path}", lambda ask: desk().pages.answer("POST", ask)),

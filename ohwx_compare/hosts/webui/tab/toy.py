@@ -8,7 +8,6 @@ from ohwx_compare.errors import HostError
 from ohwx_compare.hosts.webui import features
 from ohwx_compare.hosts.webui.generation.loading import knows_sizes_by_heart, list_again
 from ohwx_compare.hosts.webui.generation.toy import models_folder, register_encoder
-from ohwx_compare.hosts.webui.request.given import has_adetailer
 
 __all__ = ["put_toy", "toy_training"]
 
@@ -52,7 +51,7 @@ def put_toy() -> str:
         ) from error
     register_encoder()
     list_again()
-    theirs = " ADetailer's own list shows the detector after Reload UI." if has_adetailer() else ""
+    theirs = " ADetailer's own list shows the detector after Reload UI." if features.has_adetailer() else ""
     return (
         f"The checkpoint {FOLDER}/{TOY} and the detector {DETECTOR} can be selected now. Its pictures want "
         f"96 x 96 px, 12 steps and CFG 3.{theirs} To train it, choose the preset toy in the tab ohwx train."

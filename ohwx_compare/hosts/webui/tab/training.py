@@ -15,8 +15,8 @@ from ohwx_compare.errors import ExperimentError, TrainingError
 from ohwx_compare.files.gallery import is_possible
 from ohwx_compare.files.json_file import read_object
 from ohwx_compare.hosts.webui.folders import (
+    checkpoint_files,
     checkpoint_folders,
-    checkpoint_names,
     detector_names,
     require_shown,
     trainings_folder,
@@ -68,7 +68,7 @@ class Training:
             "words": dict(_WORDS),
             "fields": described_fields(),
             "toy": toy_training(),
-            "checkpoints": checkpoint_names(),
+            "checkpoints": list(checkpoint_files()),
             "detectors": detector_names(),
             "note": self._note(),
             "runs": self._runs.all(),

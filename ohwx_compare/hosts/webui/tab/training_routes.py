@@ -1,4 +1,4 @@
-"""The routes of the tab "ohwx train": method, path and who answers, for `routes.add_routes`."""
+"""The routes of the tab "ohwx train": method, path and who answers, for `routes.routes`."""
 
 from collections.abc import Callable
 from functools import cache, partial

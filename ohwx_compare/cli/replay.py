@@ -39,7 +39,7 @@ from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.core.request.steps import picture_steps
-from ohwx_compare.errors import InfotextError, Interrupted, OhwxError, UnsupportedKeyError
+from ohwx_compare.errors import InfotextError, Interrupted, OhwxError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.images import load_rgb, write_result
 from ohwx_compare.files.named import NamedFiles
@@ -162,12 +162,6 @@ def read_original(
     require_valid(job)
     inpaint = replace(infotext.to_inpaint_job(parsed), job=job) if start.mask else None
     is_foreign = start.image is not None and not inpaint and start.image.size != SKIPPED_SIZE
-    if faces and inpaint and inpaint.soft:
-        raise UnsupportedKeyError(
-            f"{stem} is a soft inpaint with a face pass, which is not supported: in the webui the last face's "
-            "layer takes the place of the picture's. Replay it without ADetailer's keys, then give the result to "
-            "`ohwx face`."
-        )
     for tab in faces:
         require_valid(tab)
     require_built(faces)
@@ -250,29 +244,31 @@ def draw_as_told(host: "NativeHost", detectors: "Sequence[Detector]", original: 
     """The picture from noise, from the one it starts from, or within its mask, with its face pass.
 
     detectors: one for each tab. Faces come before colours are corrected, in an inpaint before what was drawn is put
-    into its picture, and there those beside its mask are left. Raises what host and detectors raise.
+    into its picture, and there those beside its mask are left. In a soft inpaint the layer of the last face that was
+    drawn takes the place of the picture's, as in the webui. Raises what host and detectors raise.
     """
     from ohwx_compare.engine.render import NotedImage, canvas_of, coloured
 
     start, job = original.start, original.job
     faces = partial(_detailed, host, detectors, original)
     if original.is_skipped and start.image:
-        return Rendered(*faces(start.image, None))
+        return faces(start.image, None)
     if original.inpaint and start.image and start.mask:
         within = reach(original.inpaint, start.mask)
 
         def between(_: int, one: NotedImage) -> NotedImage:
-            image, said = faces(one.image, within)
-            return replace(one, image=image, notes=(*one.notes, *said))
+            done = faces(one.image, within)
+            return NotedImage(done.image, (*one.notes, *done.notes), done.layer)
 
         return next(iter(host.inpaint([original.inpaint], [start.image], [start.mask], between=between)))
     plain = replace(job, color_correction=False)
     drawn = next(iter(host.img2img([plain], [start.image]) if start.image else host.render([job])))
-    image, said = faces(drawn.image, None)
+    done = faces(drawn.image, None)
+    image = done.image
     if start.image and job.color_correction:
         canvas = canvas_of(job, start.image, host.supply.resize_of(job))
         image = coloured(job, NotedImage(image), canvas).image
-    return replace(drawn, image=image, notes=(*drawn.notes, *said))
+    return replace(drawn, image=image, notes=(*drawn.notes, *done.notes))
 
 
 def _detailed(
@@ -281,12 +277,13 @@ def _detailed(
     original: Original,
     image: Image.Image,
     within: Image.Image | None,
-) -> tuple[Image.Image, tuple[str, ...]]:
-    """The picture after its face pass, and notes."""
+) -> Rendered:
+    """The picture after its face pass; with the layer of a soft inpaint's last face."""
     if not original.faces:
-        return image, ()
-    detailed = detail(host, detectors, original.faces, [original.job], [image], within=within)[0]
-    return detailed.image, (detailed.outcome.value, *detailed.notes)
+        return Rendered(image)
+    soft = original.inpaint.soft if original.inpaint else None
+    done = detail(host, detectors, original.faces, [original.job], [image], within=within, soft=soft)[0]
+    return Rendered(done.image, (done.outcome.value, *done.notes), layer=done.layer)
 
 
 def _compared(drawn: Image.Image, path: Path | None) -> tuple[int | None, float | None, tuple[str, ...]]:

@@ -20,7 +20,7 @@ from ohwx_compare.compare.host import Host
 from ohwx_compare.core.experiment.experiment import Cell
 from ohwx_compare.core.experiment.outcome import FaceRecord, Fate, Outcome
 from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job, SoftInpaint
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.files import masks
 
@@ -51,6 +51,7 @@ class Detailed:
     outcome: Outcome  # FACES, NO_FACE or NONE_KEPT
     faces: tuple[FaceRecord, ...]  # tab by tab: those with a mask in its order, then the filtered ones
     notes: tuple[str, ...]
+    layer: Image.Image | None = None  # RGBA, of the last one that was inpainted softly
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class _Picture:
     image: Image.Image
     job: Job
     within: Image.Image | None = None  # "L": faces beside its white are left alone
+    soft: SoftInpaint | None = None  # how its faces are blended
+    layer: Image.Image | None = None
     records: list[FaceRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -95,6 +98,7 @@ def detail(
     images: Sequence[Image.Image],
     *,
     within: Image.Image | None = None,
+    soft: SoftInpaint | None = None,
 ) -> list[Detailed]:
     """Run all tabs over pictures of one size: the next faces of all of them go to the host together.
 
@@ -102,10 +106,10 @@ def detail(
     jobs: what generated each picture; a face takes from it what its tab leaves open. Face j has seed + j and
         subseed + j, counted anew in each tab, which works on the result of the tab before.
     images: RGB. within: "L", their size: faces whose mask does not touch its white are left alone, as in an inpaint of
-        the whole picture.
+        the whole picture. soft: faces are blended so, as the picture that they are in.
     Raises what host and detectors raise.
     """
-    pictures = [_Picture(image, job, within) for job, image in zip(jobs, images, strict=True)]
+    pictures = [_Picture(image, job, within, soft) for job, image in zip(jobs, images, strict=True)]
     for number, (tab, detector) in enumerate(zip(tabs, detectors, strict=True)):
         _run_tab(host, detector, number, tab, pictures)
     return [_finish(picture) for picture in pictures]
@@ -172,7 +176,7 @@ def _run_tab(host: Host, detector: "Detector", number: int, tab: FaceSettings, p
     found = detector.detect([picture.image for picture in pictures], tab.confidence)
     chosen = [select(faces, tab, p.image.size, p.within) for faces, p in zip(found, pictures, strict=True)]
     asked = [
-        [_fitted(face_job(p.job, tab, i), tab, members[0], p.image.size) for i, members in enumerate(s.members)]
+        [_fitted(face_job(p.job, tab, i), tab, members[0], p) for i, members in enumerate(s.members)]
         for p, s in zip(pictures, chosen, strict=True)
     ]
     faces = [
@@ -201,6 +205,7 @@ def _inpaint(
     for turn, face, image, result in zip(turns, mine, images, drawn, strict=True):
         picture = pictures[turn.picture]
         picture.image = result.image if picture.image is image else face.placed(result.image, picture.image)
+        picture.layer = result.layer
         picture.notes += result.notes
 
 
@@ -233,11 +238,11 @@ def face_job(job: Job, tab: FaceSettings, index: int) -> InpaintJob:
     return InpaintJob(job=own, mask_blur=tab.blur, only_masked=tab.only_masked, padding=tab.padding)
 
 
-def _fitted(asked: InpaintJob, tab: FaceSettings, face: "Detection", size: tuple[int, int]) -> InpaintJob:
-    """With what the face's box changes; of merged ones, that of the first."""
+def _fitted(asked: InpaintJob, tab: FaceSettings, face: "Detection", picture: _Picture) -> InpaintJob:
+    """With what its picture and the face's box change; of merged ones, that of the first."""
     width, height = fitted_size((asked.job.width, asked.job.height), tab, face.box)
-    denoise = fitted_denoise(tab, face.box, size)
-    return replace(asked, job=replace(asked.job, width=width, height=height, denoise=denoise))
+    denoise = fitted_denoise(tab, face.box, picture.image.size)
+    return replace(asked, job=replace(asked.job, width=width, height=height, denoise=denoise), soft=picture.soft)
 
 
 def jobs_of(cells: Iterable[Cell]) -> tuple[Job, ...]:
@@ -264,7 +269,8 @@ def _finish(picture: _Picture) -> Detailed:
     fates = {record.fate for record in picture.records}
     outcome = Outcome.FACES if Fate.INPAINTED in fates else Outcome.NONE_KEPT if fates else Outcome.NO_FACE
     notes = tuple(dict.fromkeys(picture.notes))
-    return Detailed(image=picture.image, outcome=outcome, faces=tuple(picture.records), notes=notes)
+    records = tuple(picture.records)
+    return Detailed(image=picture.image, outcome=outcome, faces=records, notes=notes, layer=picture.layer)
 
 
 _Kept = tuple[list["Detection"], list[tuple["Detection", str]]]

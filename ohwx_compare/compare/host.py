@@ -40,6 +40,7 @@ class Rendered:
     image: Image.Image  # RGB
     notes: tuple[str, ...] = field(default=())  # "the VAE ran in float32 to decode: ...", "prompt cut", ...
     keys: tuple[tuple[str, str], ...] = field(default=())  # of its infotext, besides the job's own: hires fix, LoRAs
+    layer: Image.Image | None = None  # RGBA, of soft inpainting: what lies over what was drawn
 
 
 class Interruption(Enum):

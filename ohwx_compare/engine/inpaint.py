@@ -54,10 +54,11 @@ class _Prepared:
     notes: tuple[str, ...] = ()
 
     def finish(self, drawn: NotedImage) -> NotedImage:
-        image = coloured(self.job, drawn, self.canvas).image
-        if self.layer and (self.job.overlay or self.soft):
-            image = m.paste(image, self.layer, self.change, self.resize)
-        return NotedImage(image, (*self.notes, *drawn.notes))
+        """A layer that came with `drawn` takes the place of the own one."""
+        image, layer = coloured(self.job, drawn, self.canvas).image, drawn.layer or self.layer
+        if layer and (self.job.overlay or self.soft):
+            image = m.paste(image, layer, self.change, self.resize)
+        return NotedImage(image, (*self.notes, *drawn.notes), layer if self.soft else None)
 
 
 @torch.inference_mode()
@@ -75,7 +76,7 @@ def inpaint(
 
     With `only_masked` a picture keeps its size, else it gets the job's. A black mask with `only_masked` inpaints
     everything, as in the webui, with a note. between: changes what was drawn before it is put into its picture; it may
-    draw in between.
+    draw in between, and give the layer of that.
     Raises ImageError where a mask has another size; else like `txt2img`.
     """
     ready = [_prepare(*one, supply.resize_of(one[0].job)) for one in zip(jobs, images, masks, strict=True)]

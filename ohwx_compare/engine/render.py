@@ -65,6 +65,7 @@ class NotedImage:
 
     image: Image.Image
     notes: tuple[str, ...] = ()
+    layer: Image.Image | None = None  # RGBA, of soft inpainting: what lies over what was drawn
 
 
 @dataclass(frozen=True)

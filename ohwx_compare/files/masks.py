@@ -210,15 +210,18 @@ def uncropped(mask: Image.Image, change: CropPaste) -> Image.Image:
 def paste(
     drawn: Image.Image, layer: Image.Image, change: CropPaste | None = None, resize: Resize = stretch
 ) -> Image.Image:
-    """`drawn` (RGB), placed back by `change` where one is given, under `layer` (RGBA, the whole picture): RGB."""
+    """`drawn` (RGB), placed back by `change` where one is given, under `layer` (RGBA, the whole picture): RGB.
+
+    A layer of another size than the picture's is the whole there, as in the webui.
+    """
     if change is not None:
-        drawn = _uncrop(drawn, change, resize)
+        drawn = _uncrop(drawn, change, layer.size, resize)
     whole = drawn.convert("RGBA")
     whole.alpha_composite(layer)
     return whole.convert("RGB")
 
 
-def _uncrop(drawn: Image.Image, change: CropPaste, resize: Resize) -> Image.Image:
-    picture = Image.new("RGBA", change.picture)
+def _uncrop(drawn: Image.Image, change: CropPaste, size: tuple[int, int], resize: Resize) -> Image.Image:
+    picture = Image.new("RGBA", size)
     picture.paste(_cover(drawn, change.size, resize), change.corner)
     return picture

@@ -274,8 +274,8 @@ class NativeHost:
         vae = self._source.vae if self._source else None  # of the checkpoint that ended the picture
         hashes = (("VAE hash", self._files.sha256(vae)[:10]), ("VAE", vae.name)) if vae else ()
         return (
-            Rendered(picture.image, picture.notes, (*hashes, *self._others.keys(job), *self._named.keys(job)))
-            for picture, job in zip(drawn, jobs, strict=True)
+            Rendered(one.image, one.notes, (*hashes, *self._others.keys(job), *self._named.keys(job)), one.layer)
+            for one, job in zip(drawn, jobs, strict=True)
         )
 
     def model_of(self, job: Job) -> weights.Model:

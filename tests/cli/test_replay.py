@@ -266,7 +266,7 @@ TOLD = (
 def test_of_a_picture_whose_img2img_was_skipped_the_faces_are_drawn(monkeypatch):
     given = StartPictures(Image.new("RGB", (64, 96), "red"))
     asked = []
-    monkeypatch.setattr(replay_of, "_detailed", lambda *_: asked.append(_[-2]) or (_[-2], ("1 face",)))
+    monkeypatch.setattr(replay_of, "_detailed", lambda *_: asked.append(_[-2]) or Rendered(_[-2], ("1 face",)))
     found = read_original(SKIPPED.replace("ADetailer version", TOLD), stem="a", start=given)
     assert draw_as_told(None, [], found).notes == ("1 face",)
     assert asked == [given.image]
@@ -292,7 +292,7 @@ def test_colours_are_corrected_after_the_faces(monkeypatch, goldens):
             assert not jobs[0].color_correction
             return [Rendered(images[0])]
 
-    monkeypatch.setattr(replay_of, "_detailed", lambda *_: (red, ()))
+    monkeypatch.setattr(replay_of, "_detailed", lambda *_: Rendered(red))
     for is_on, is_red in ((True, False), (False, True)):
         found = read_original(text, stem="a", start=given, settings={"color_correction": is_on})
         assert (draw_as_told(Host(), [], found).image.tobytes() == red.tobytes()) is is_red

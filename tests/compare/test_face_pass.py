@@ -14,7 +14,7 @@ from ohwx_compare.compare.face_pass import detail, reach, require_built, segment
 from ohwx_compare.core.experiment.outcome import Fate, Outcome
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.core.request.face import FaceSettings
-from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job, SoftInpaint
 from ohwx_compare.engine.detect import Detection
 from ohwx_compare.errors import UnsupportedKeyError
 from ohwx_compare.testing.fake_host import FakeHost
@@ -55,6 +55,14 @@ class Spy(FakeHost):
 
 def drawn(host, *jobs):
     return [rendered.image for rendered in host.render(jobs)]
+
+
+class Layered(Spy):
+    """It gives each inpaint a layer of its own."""
+
+    def inpaint(self, jobs, images, masks):
+        for number, one in enumerate(super().inpaint(jobs, images, masks)):
+            yield replace(one, layer=Image.new("RGBA", one.image.size, (len(self.asked), number, 0, 255)))
 
 
 FROM = [  # the picture's size, "match inpaint size", box, and what ADetailer 25.3.0 makes of it
@@ -291,3 +299,12 @@ def test_a_segmentation_mask_lies_where_adetailer_puts_it_unless_asked_otherwise
     plain = replace(PLAIN, dilate=0)
     boxes = [select([face], tab, (100, 80)).masks[0].getbbox() for tab in (plain, replace(plain, exact_masks=True))]
     assert boxes == [(10, 14, 20, 24), (10, 10, 20, 20)]
+
+
+def test_softly_blended_faces_leave_the_layer_of_the_last_one(tmp_path):
+    host, soft = Layered(tmp_path), SoftInpaint()
+    (done,) = detail(host, [Stub([ALL]), Stub([[]])], [PLAIN, PLAIN], [JOB], [Image.new("RGB", SIZE)], soft=soft)
+    assert [asked.soft for (asked,) in host.asked] == [soft] * 3
+    assert done.layer.getpixel((0, 0)) == (3, 0, 0, 255)
+    (none,) = detail(host, [Stub([[]])], [PLAIN], [JOB], [Image.new("RGB", SIZE)], soft=soft)
+    assert none.layer is None

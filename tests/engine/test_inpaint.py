@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ohwx_compare.core.geometry import Box
-from ohwx_compare.core.request.job import InpaintJob, Job
+from ohwx_compare.core.request.job import InpaintJob, Job, SoftInpaint
 from ohwx_compare.engine.inpaint import inpaint
 from ohwx_compare.engine.render import img2img
 from ohwx_compare.errors import ExperimentError, ImageError
@@ -106,3 +106,22 @@ def test_latents_that_do_not_fit_the_picture_beside_the_mask_are_refused(model, 
     job = replace(JOB, only_masked=False, job=replace(JOB.job, resize_mode="latent"))
     with pytest.raises(ExperimentError, match="cannot be resized as latents"):
         inpaint(model, [job], [case("inpaint_whole").image], [Image.new("L", (128, 128), 255)])
+
+
+@pytest.mark.parametrize("only_masked", [True, False])
+def test_a_layer_that_comes_with_what_was_drawn_takes_the_place_of_a_soft_inpaints_own(model, case, only_masked):
+    """So it is in the webui after ADetailer's last face, whose layer is as large as what was drawn."""
+    image, mask = case("inpaint_whole").image, box_mask((128, 128), Box(0, 0, 63, 63))
+    job = replace(JOB, mask_blur=0, padding=0, only_masked=only_masked, soft=SoftInpaint())
+    layer = Image.new("RGBA", (64, 64), "blue")
+    layer.paste((0, 0, 0, 0), (0, 0, 32, 64))
+
+    def faces(_, one):
+        return replace(one, image=Image.new("RGB", one.image.size, "red"), layer=layer)
+
+    (own,) = inpaint(model, [job], [image], [mask])
+    assert own.layer.size == own.image.size
+    (picture,) = inpaint(model, [job], [image], [mask], between=faces)
+    assert picture.image == Image.alpha_composite(Image.new("RGBA", (64, 64), "red"), layer).convert("RGB")
+    (plain,) = inpaint(model, [replace(job, soft=None)], [image], [mask])
+    assert plain.layer is None

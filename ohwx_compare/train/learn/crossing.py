@@ -8,7 +8,7 @@ however much was queued since. Elsewhere than on CUDA these are plain copies.
 import torch
 from torch import Tensor
 
-__all__ = ["Coming", "copied", "onto", "queues", "settle"]
+__all__ = ["Coming", "all_copied", "copied", "onto", "queues"]
 
 
 def queues(device: torch.device) -> bool:
@@ -26,7 +26,7 @@ def onto(tensor: Tensor, device: torch.device | str) -> Tensor:
 def copied(tensor: Tensor, into: Tensor | None = None) -> Tensor:
     """`tensor` once more in the host's memory: in `into`, an earlier copy, where there is one.
 
-    From a GPU it goes into page-locked memory and is only queued: whole after `settle`. Not measured on a GPU.
+    From a GPU it goes into page-locked memory and is only queued: whole after `all_copied`. Not measured on a GPU.
     """
     if tensor.device.type != "cuda":
         return tensor.to("cpu", copy=True) if into is None else into.copy_(tensor)
@@ -34,7 +34,7 @@ def copied(tensor: Tensor, into: Tensor | None = None) -> Tensor:
     return room.copy_(tensor, non_blocking=True)
 
 
-def settle(device: torch.device) -> None:
+def all_copied(device: torch.device) -> None:
     """Wait until all that was `copied` from a device is there."""
     if device.type == "cuda":
         torch.cuda.current_stream(device).synchronize()

@@ -16,7 +16,7 @@ from ohwx_compare.errors import CheckpointError, TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.numerals import whole_number
-from ohwx_compare.train.learn.crossing import copied, queues, settle
+from ohwx_compare.train.learn.crossing import all_copied, copied, queues
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.learn.stepper import Held
 from ohwx_compare.train.outside.machine import free_memory
@@ -104,7 +104,7 @@ class StateWriter:
             return
         for name, one in held.items():
             self._copies[name] = copied(one.read(), self._copies.get(name))
-        settle(self.setup.device)
+        all_copied(self.setup.device)
         copies = {name: Held.of(tensor) for name, tensor in self._copies.items()}
         self._last = self._beside.submit(self._put, copies, step)
 

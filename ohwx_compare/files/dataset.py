@@ -5,25 +5,22 @@ first frame of an animation. Embedded colour profiles are not applied. A file th
 out.
 """
 
-import io
 import os
-import struct
 import warnings
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from ohwx_compare.core.buckets import BucketPlacement, Size
 from ohwx_compare.errors import ExperimentError, ImageError
 from ohwx_compare.files.images import open_picture
+from ohwx_compare.files.looked import DAMAGED, MODERN, looked_at
 from ohwx_compare.files.regular import read_text
 from ohwx_compare.words import counted
 
@@ -32,29 +29,10 @@ __all__ = [
     "load_picture", "pictures_in", "pixels", "read_dataset",
 ]  # fmt: skip
 
-_MODERN = frozenset({".avif", ".heic", ".heif", ".jxl"})  # pictures that not every Pillow reads
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}) | _MODERN
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}) | MODERN
 MASK_ENDS = "-masklabel"  # of the name of a mask beside its picture, as OneTrainer has it
 _SYSTEMS = frozenset({"desktop.ini", "thumbs.db"})  # written by Windows into every folder of pictures
-_LARGEST = 500_000_000  # bytes of a picture
 _NAMED = 10  # files that one sentence names at most
-_ORIENTATION = 0x0112  # EXIF tag; 5 to 8 lie on their side
-_MAY_LIE = (b"eXIf", b"type exif", b"rientation")  # a PNG with none of them in it stands upright
-_DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    EOFError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
-
-
 _Made = TypeVar("_Made")
 
 
@@ -103,15 +81,6 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What decoding a file showed."""
-
-    size: Size = (0, 0)
-    frames: int = 1
-    error: str | None = None
-
-
 def read_dataset(
     train: Path,
     reg: Path | None,
@@ -119,7 +88,7 @@ def read_dataset(
     repeats: int | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Dataset:
-    """Read both folders; every file is read whole, to be sure that it can be decoded, once in a process.
+    """Read both folders; every file is read whole once, to be sure that it can be decoded (looked.py).
 
     repeats: of each training folder, instead of the number in its name.
     check: called for each picture, in several threads; what it raises ends the reading.
@@ -159,7 +128,7 @@ def _loaded(path: Path, reading: ReadingRules, make: Callable[[Image.Image], _Ma
                 return make(ImageOps.exif_transpose(image) if turn else image)
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} is too large to load: {error}") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise ImageError(f"{path} cannot be read: {error}.") from error
 
 
@@ -197,7 +166,7 @@ def pictures_in(
     paths = [path for path in inside if _is_picture(path) and not _is_mask(path, reading)]
     notes += _unread(folder.path, inside, paths, (reading, check))
     captions = [_caption(path, files, folder.words, reading) for path in paths]
-    for path, caption, seen in zip(paths, captions, _decoded(paths, reading.upright, check), strict=True):
+    for path, caption, seen in zip(paths, captions, looked_at(paths, reading.upright, check), strict=True):
         if seen.error:
             skipped.append(f"{path} is left out: {seen.error}.")
             continue
@@ -314,62 +283,6 @@ def _first_line(file: Path) -> str:
     except OSError as error:
         raise ExperimentError(f"The caption {file} cannot be read: {error.strerror or error}.") from error
     return lines[0].strip() if lines else ""
-
-
-def _decoded(paths: list[Path], upright: bool, check: Callable[[], None]) -> list[_Seen]:
-    """What each file holds, in order; decoded on all cores, for Pillow releases the lock."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-            return list(pool.map(partial(_look, upright=upright, check=check), paths))
-
-
-def _look(path: Path, upright: bool, check: Callable[[], None]) -> _Seen:
-    check()
-    try:
-        stat = path.stat()
-        if stat.st_size > _LARGEST:
-            return _Seen(error=f"it has {stat.st_size:,} bytes, expected at most {_LARGEST:,}")
-        return _decode(path, (stat.st_size, stat.st_mtime_ns), upright)
-    except Image.DecompressionBombError as error:
-        return _Seen(error=f"it is too large ({error})")
-    except _DAMAGED as error:
-        if _empty(path):
-            return _Seen(error="it is empty (0 bytes)")
-        if path.suffix.lower() in _MODERN:
-            return _Seen(error=f"it cannot be read here as {path.suffix[1:].upper()}; save it as JPEG or PNG")
-        what = "it is not a picture that Pillow can read" if isinstance(error, UnidentifiedImageError) else str(error)
-        return _Seen(error=f"it cannot be decoded ({what})")
-
-
-@lru_cache(maxsize=200_000)
-def _decode(path: Path, version: tuple[int, int], upright: bool) -> _Seen:
-    """Decode a file once in this process: a plan is made again at each pause of somebody who types.
-
-    version: size in bytes and time of change, under which the file counts as the same. Raises _DAMAGED.
-    """
-    data = path.read_bytes()
-    with open_picture(io.BytesIO(data)) as image:
-        size = image.size
-        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: a photo and its preview
-        if image.format == "PNG" and not any(word in data for word in _MAY_LIE):
-            image.verify()  # the checksums of all its chunks: far cheaper than decoding them
-            return _Seen(size, frames)
-        image.draft("RGB", (1, 1))  # a JPEG is read whole, but in its smallest size
-        image.load()
-        if image.mode == "F":
-            return _Seen(error="its pixels are floating-point numbers; save it with 8 bits")
-        if image.format == "TIFF":
-            return _Seen(image.size, frames)  # Pillow has turned it
-        turned = upright and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    return _Seen(size[::-1] if turned else size, frames)
-
-
-def _empty(path: Path) -> bool:
-    try:
-        return path.stat().st_size == 0
-    except OSError:
-        return False
 
 
 def _rgb(image: Image.Image, background: str | None) -> Image.Image:

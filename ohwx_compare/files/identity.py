@@ -10,6 +10,7 @@ It stands beside `seems_untouched`: enough to leave alone what is there, not eno
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,14 @@ from io import FileIO
 from pathlib import Path
 
 from ohwx_compare.files.regular import require_regular
+from ohwx_compare.numerals import whole_number
 
-__all__ = ["SETTLED", "FileIdentity"]
+__all__ = ["SETTLED", "FileIdentity", "proving_devices"]
 
 SETTLED = 3.0  # s, longer than any file system's tick
 _NUMBERS = 5  # in a proof
 _MOUNTS = Path("/proc/self/mountinfo")  # Linux; https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
+_DEVICE = re.compile(r"\d+ \d+ (\d{1,9}:\d{1,9}) ")
 _BLOCKS, _BLOCK = 64, 4096  # of a sample, and bytes of each
 _LONGEST_HEADER = 1 << 20  # bytes of it in a sample; SDXL's takes 0.3 MB
 _HONEST = frozenset({"btrfs", "ext2", "ext3", "ext4", "f2fs", "xfs", "zfs"})
@@ -40,8 +43,17 @@ class FileIdentity:
     is_settled: bool = field(default=False, compare=False)  # its last change is longer ago than any tick
 
     @classmethod
-    def of(cls, path: Path, *, settled: float | None = None, sampled: bool = False) -> "FileIdentity":
+    def of(
+        cls,
+        path: Path,
+        *,
+        settled: float | None = None,
+        sampled: bool = False,
+        devices: frozenset[int] | None = None,
+    ) -> "FileIdentity":
         """`path` as it is now. sampled: with a sample of its bytes, of which some 0.6 MB are read then.
+
+        devices: what `proving_devices` told a moment ago, for whoever asks of many files.
 
         It is proof by the inode's own time of change, which every write moves and no call sets, so a file overwritten
         under its name, size and modification time has other marks. Not seen are a clock set back to the nanosecond, and
@@ -62,7 +74,8 @@ class FileIdentity:
             told.st_size,
             told.st_mtime_ns,
             (told.st_dev, told.st_ino, told.st_ctime_ns),
-            is_proof=now - told.st_ctime_ns >= wait and _tells_changes(told.st_dev),
+            is_proof=now - told.st_ctime_ns >= wait
+            and told.st_dev in (proving_devices() if devices is None else devices),
             sample=sample,
             is_settled=now - max(told.st_ctime_ns, told.st_mtime_ns) >= wait,
         )
@@ -115,21 +128,22 @@ def _sample(file: FileIO, size: int) -> str:
     return digest.hexdigest()
 
 
-def _tells_changes(device: int) -> bool:
-    """Whether the file system on `device` keeps a time of change that no program can set.
+def proving_devices() -> frozenset[int]:
+    """The devices (st_dev) whose file systems keep a time of change that no program can set.
 
-    FAT and sshfs show the modification time in its place. A device that the table does not list (btrfs' subvolumes,
-    some overlays) is not trusted either, nor is any where there is no table.
+    FAT and sshfs show the modification time in its place. A device that the mount table does not list (btrfs'
+    subvolumes, some overlays) is not trusted either, nor is any where there is no table.
     """
-    if not hasattr(os, "major"):
-        return False
-    wanted = f"{os.major(device)}:{os.minor(device)}"
+    if not hasattr(os, "makedev"):
+        return frozenset()
     try:
         lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return False
+        return frozenset()
+    kinds: dict[str, str] = {}  # of the first mount of each device
     for line in lines:
         mount, _, source = line.partition(" - ")
-        if mount.split(" ")[2] == wanted:
-            return source.split(" ")[0] in _HONEST
-    return False
+        if device := _DEVICE.match(mount):
+            kinds.setdefault(device[1], source.split(" ")[0])
+    numbers = (device.split(":") for device, kind in kinds.items() if kind in _HONEST)
+    return frozenset(os.makedev(whole_number(major), whole_number(minor)) for major, minor in numbers)

@@ -1,5 +1,7 @@
 """Training folders: what is read, in which form, and what is left out by name."""
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from PIL import Image
 
 from ohwx_compare.core.buckets import Buckets
 from ohwx_compare.errors import ExperimentError, ImageError, Interrupted
+from ohwx_compare.files import identity, looked
 from ohwx_compare.files.dataset import ReadingRules, load_picture, pixels, read_dataset
 
 RED, GREEN = (200, 40, 30), (20, 180, 60)
@@ -204,6 +207,43 @@ def test_a_picture_is_decoded_once_until_it_changes(tmp_path, monkeypatch):
     again = read_dataset(tmp_path, None, ReadingRules())
     assert sorted(opened) == ["2.jpg", "bad.jpg"]
     assert [one.size for one in again.train] == [(64, 64), (64, 65), (96, 128), (64, 67)]
+
+
+@pytest.mark.skipif(not hasattr(os, "major"), reason="nothing is proof here")
+def test_another_process_decodes_only_what_changed(tmp_path, monkeypatch):
+    folder, table = tmp_path / "img" / "1_ohwx man", tmp_path / "mounts"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (64, 64 + number)).save(folder / f"{number}.jpg")
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    device = folder.stat().st_dev
+    table.write_text(f"1 1 {os.major(device)}:{os.minor(device)} / / rw - ext4 x rw\n", encoding="utf-8")
+    for where, name, value in ((identity, "_MOUNTS", table), (identity, "SETTLED", 0.02)):
+        monkeypatch.setattr(where, name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    read_bytes = Path.read_bytes
+
+    def decoded():
+        time.sleep(0.05)
+        looked._seen.cache_clear()  # as another process has none
+        opened = []
+        monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or read_bytes(path))
+        return read_dataset(folder.parent, None, ReadingRules()), sorted(opened)
+
+    first, opened = decoded()
+    assert opened == ["0.jpg", "1.jpg", "2.jpg", "bad.jpg"]
+    assert decoded() == (first, ["bad.jpg"])
+    stat = (folder / "1.jpg").stat()
+    data = bytearray(read_bytes(folder / "1.jpg"))
+    data[-3] ^= 1
+    (folder / "1.jpg").write_bytes(data)
+    os.utime(folder / "1.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns))  # its own time says nothing
+    assert decoded()[1] == ["1.jpg", "bad.jpg"]
+    (memory,) = (tmp_path / "cache").rglob("pictures-*.json")
+    memory.write_text('{"made_by": "1", "pictures": {}}', encoding="utf-8")
+    assert len(decoded()[1]) == 4
+    monkeypatch.setattr(identity, "_MOUNTS", tmp_path / "no table")
+    assert len(decoded()[1]) == 4
 
 
 def test_reading_ends_where_it_is_told_to(tmp_path, monkeypatch):

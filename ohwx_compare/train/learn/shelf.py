@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ohwx_compare.files.atomic import write_bytes, write_text
 from ohwx_compare.files.hashes import cache_folder
-from ohwx_compare.files.identity import FileIdentity
+from ohwx_compare.files.identity import FileIdentity, proving_devices
 from ohwx_compare.numerals import decode_json
 
 __all__ = ["EncodedShelf", "encoded_folder", "weights_hash"]
@@ -53,6 +53,7 @@ class EncodedShelf:
         self.found, self.made = 0, 0  # entries that were there, and that were put
         self._seen = self._recalled()
         self._asked: set[str] = set()
+        self._devices = proving_devices()
 
     def __enter__(self) -> "EncodedShelf":
         return self
@@ -68,7 +69,7 @@ class EncodedShelf:
 
     def hash_of(self, path: Path) -> str:
         """sha256 of a file's bytes; one that is proved untouched since it was hashed is not read. Raises OSError."""
-        name, now = str(path.absolute()), FileIdentity.of(path)
+        name, now = str(path.absolute()), FileIdentity.of(path, devices=self._devices)
         known = self._seen.get(name)
         if known and FileIdentity.recorded(known[0]).proves(now):
             self._asked.add(name)

@@ -2,14 +2,14 @@
 
 /** @import { DatasetFound, DatasetJob, Recipe, Server, TrainingParts } from "./ohwx_types" */
 
-/** @typedef {"train" | "reg"} Which */
+/** @typedef {"train" | "reg" | number} Which a field of the recipe, or a concept by its place */
 
 const HINT =
   "Names files that cannot be read, faces that the crop cuts, small faces, blur, near-duplicates, long captions, and " +
   "what the whole set lacks or repeats. A process of its own looks at them; the pictures stay as they are.";
 const NO_DETECTOR = "face_yolov8n.pt, else OpenCV's";
 
-/** @type {readonly (readonly [Which, string])[]} */
+/** @type {readonly (readonly ["train" | "reg", string])[]} */
 const SETS = [
   ["train", "Look at the training pictures"],
   ["reg", "Look at the regularization images"],
@@ -39,6 +39,9 @@ export function datasetView(parts, server, { asked, use }) {
   const { make, button, field, choice, setShown, setText } = parts;
   const detector = choice("ohwx-dataset-detector", {}, NO_DETECTOR);
   const buttons = SETS.map(([which, words]) => button(words, () => begin(which), { id: `ohwx-dataset-${which}` }));
+  const concept = choice("ohwx-dataset-concept", { "aria-label": "Concept" });
+  const place = () => Number.parseInt(concept.value, 10) - 1;
+  const ofConcept = button("Look at its pictures", () => begin(place()), { id: "ohwx-dataset-its" });
   const stop = button("Stop", halt, { id: "ohwx-dataset-stop", hidden: true });
   const standing = make("span", { className: "ohwx-grey", role: "status", id: "ohwx-dataset-standing" });
   const { node: fault, say } = parts.errorLine();
@@ -53,7 +56,7 @@ export function datasetView(parts, server, { asked, use }) {
     make("summary", {}, "Look at the pictures first"),
     make("p", { className: "ohwx-grey" }, HINT),
     field("Face detector", detector, "ohwx-double"),
-    make("div", { className: "ohwx-line" }, ...buttons, stop, standing),
+    make("div", { className: "ohwx-line" }, ...buttons, concept, ofConcept, stop, standing),
     fault,
     result,
     crops,
@@ -62,6 +65,7 @@ export function datasetView(parts, server, { asked, use }) {
   let job = null;
   /** @type {Which} */
   let set = "train";
+  let count = 0; // of concepts
 
   /** @param {() => Promise<DatasetJob>} way */
   async function told(way) {
@@ -94,7 +98,8 @@ export function datasetView(parts, server, { asked, use }) {
 
   function draw() {
     const isWorking = job?.state === "drawing";
-    for (const one of buttons) setShown(one, !isWorking);
+    for (const one of buttons) setShown(one, !isWorking && !count);
+    for (const one of [concept, ofConcept]) setShown(one, !isWorking && count > 0);
     setShown(stop, isWorking);
     setText(standing, lookWords(job));
     const found = job?.found;
@@ -104,8 +109,16 @@ export function datasetView(parts, server, { asked, use }) {
     setShown(take, job?.crops);
   }
 
+  draw();
   return {
     node,
+    /** Those to choose from, in place of both folders. @param {readonly string[]} folders */
+    concepts(folders) {
+      count = folders.length;
+      const names = folders.map((folder, place) => `${place + 1}: ${folder}`);
+      concept.offer(names, names[place()] ?? names[0] ?? "");
+      draw();
+    },
     /** Those to choose from. @param {readonly string[]} names */
     offer: (names) => detector.offer(["", ...names]),
   };

@@ -49,6 +49,27 @@ export function asRecipe(form, presets) {
   return { ...Object.fromEntries(wanted), ...form.rest };
 }
 
+const SORTING = [
+  ...["resolution", "buckets", "bucket_no_upscale", "bucket_min", "bucket_max", "bucket_step"],
+  ...["caption_extensions"],
+];
+
+/** The concepts that a form's field holds; none while it is half-typed. @param {unknown} text @returns {Recipe[]} */
+export function conceptsIn(text) {
+  try {
+    const told = JSON.parse(String(text ?? "") || "[]");
+    return Array.isArray(told) ? told.filter((one) => one && typeof one === "object") : [];
+  } catch {
+    return [];
+  }
+}
+
+/** A recipe that sorts pictures as one of its concepts does. @param {Recipe} recipe @param {Recipe} concept */
+export function sortedAs(recipe, concept) {
+  const own = Object.entries(concept).filter(([name, value]) => SORTING.includes(name) && value !== null);
+  return { ...recipe, ...Object.fromEntries(own) };
+}
+
 /**
  * Nothing entered is null where that may be, else the default.
  *

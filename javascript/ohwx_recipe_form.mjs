@@ -28,6 +28,7 @@ export function recipeForm(parts, server, first, recipe, hooks) {
     } catch {
       // half-typed
     }
+    dataset.concepts(parts.conceptsIn(form.concepts).map(({ folder }) => String(folder ?? "")));
     clearTimeout(timer);
     asking.abort();
     timer = window.setTimeout(count, 500);
@@ -79,9 +80,17 @@ export function recipeForm(parts, server, first, recipe, hooks) {
   });
 
   const dataset = parts.datasetView(parts, server, {
-    asked: (which) => ({ folder: String(form[which] ?? ""), recipe: asRecipe() }),
+    asked(which) {
+      if (typeof which === "string") return { folder: String(form[which] ?? ""), recipe: asRecipe() };
+      const concept = parts.conceptsIn(form.concepts)[which] ?? {};
+      return { folder: String(concept.folder ?? ""), recipe: parts.sortedAs(asRecipe(), concept) };
+    },
     use(which, folder) {
-      form[which] = folder;
+      if (typeof which === "string") form[which] = folder;
+      else {
+        const told = parts.conceptsIn(form.concepts);
+        form.concepts = JSON.stringify(told.map((one, place) => (place === which ? { ...one, folder } : one)));
+      }
       draw();
       changed();
     },

@@ -1,5 +1,6 @@
 """The training tab's page in a real browser: recipe, plan, start, progress, charts, pause, and on to a comparison."""
 
+import json
 from pathlib import Path
 from urllib.parse import quote
 
@@ -190,6 +191,25 @@ def test_the_pictures_are_looked_at_and_their_crops_trained_on(page, server):
     server.faults["ohwx/api/datasets"] = (400, "There is no folder <b>.")
     page.click("#ohwx-dataset-reg")
     page.wait_for_selector("#ohwx-dataset .ohwx-error:text('There is no folder <b>.')")
+
+
+def test_each_concept_is_looked_at_as_it_is_sorted(page, server):
+    page.wait_for_selector("#ohwx-base")
+    page.evaluate("for (const one of document.querySelectorAll('.ohwx-form details')) one.open = true")
+    assert not page.is_visible("#ohwx-dataset-its")
+    fill(page, concepts='[{"folder": "ich"}, {"folder": "klasse <b>", "resolution": 768, "reg": true}]')
+    page.wait_for_selector("#ohwx-dataset-its:visible")
+    assert not page.is_visible("#ohwx-dataset-train")
+    page.select_option("#ohwx-dataset-concept", "2: klasse <b>")
+    page.click("#ohwx-dataset-its")
+    page.wait_for_selector("#ohwx-dataset-stop:visible")
+    asked = last(server, "ohwx/api/datasets")
+    assert (asked["folder"], asked["recipe"]["resolution"]) == ("klasse <b>", 768)
+    server.training.look |= {"state": "done", "found": FOUND, "crops": "outputs/r/crops 1"}
+    page.click("#ohwx-dataset-use")
+    told = json.loads(page.input_value("#ohwx-recipe-concepts"))
+    assert [one["folder"] for one in told] == ["ich", "outputs/r/crops 1"]
+    assert told[1]["reg"] is True
 
 
 COMMAND = (

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gathered, validationSeries } from "../../javascript/ohwx_events.mjs";
 import { planWords } from "../../javascript/ohwx_plan.mjs";
-import { asFields, asRecipe } from "../../javascript/ohwx_recipe.mjs";
+import { asFields, asRecipe, conceptsIn, sortedAs } from "../../javascript/ohwx_recipe.mjs";
 import { sampleTable } from "../../javascript/ohwx_samples.mjs";
 import * as words from "../../javascript/ohwx_words.mjs";
 
@@ -28,6 +28,14 @@ const PRESETS = {
 };
 const RECIPE = { preset: "short", base: "b.safetensors", train: "img", name: "me" };
 const back = (fields) => asRecipe(fields, PRESETS);
+
+test("a look at a concept sorts its pictures as the concept does", () => {
+  const concepts = [{ folder: "me", resolution: 768, buckets: null, repeats: 10 }, { folder: "class" }];
+  const told = conceptsIn(asFields({ ...RECIPE, concepts }, PRESETS).concepts);
+  assert.deepEqual(told, concepts);
+  assert.deepEqual(sortedAs({ resolution: 512, buckets: false }, told[0]), { resolution: 768, buckets: false });
+  assert.deepEqual([conceptsIn("[{"), conceptsIn(""), conceptsIn("3"), conceptsIn("[1]")], [[], [], [], []]);
+});
 
 test("a recipe goes through the form unchanged", () => {
   assert.deepEqual(back(asFields(RECIPE, PRESETS)), RECIPE);

@@ -192,10 +192,10 @@ class FakeWebui:
         self.before_draw = self.after_draw = lambda: None
         self.state = State()
         names = ("randn_source", "CLIP_stop_at_last_layers", "sd_vae", "img2img_fix_steps", "return_mask")
-        label = SimpleNamespace(section=("img2img", ""), default=None)
+        labels = names if is_old else (*names, "overlay_inpaint")
         self.opts = SimpleNamespace(
             data={"sd_model_checkpoint": "user.safetensors"},
-            data_labels=dict.fromkeys(names if is_old else (*names, "overlay_inpaint"), label),
+            data_labels=dict.fromkeys(labels, SimpleNamespace(section=("img2img", ""), default=None)),
             randn_source="CPU",
             CLIP_stop_at_last_layers=1,
             sd_vae="Automatic",
@@ -237,6 +237,16 @@ class FakeWebui:
         self.model = self.model_data.sd_model = model
 
     def process_images(self, p):
+        """Of the settings that a picture overrides, those are put back that the webui's file held."""
+        overridden = {name: value for name, value in p.override_settings.items() if name in self.opts.data_labels}
+        kept = {name: self.opts.data[name] for name in overridden if name in self.opts.data}
+        self.opts.data |= overridden
+        try:
+            return self._processed(p)
+        finally:
+            self.opts.data |= kept
+
+    def _processed(self, p):
         self.load_for(p)
         unknown = [name for name in p.override_settings if name not in (*self.opts.data_labels, "sd_model_checkpoint")]
         assert not unknown, unknown
@@ -274,10 +284,8 @@ class FakeWebui:
             made[f"modules.{name}"] = module = ModuleType(f"modules.{name}")
             vars(module).update(content)
             setattr(made["modules"], name, module)
-        fake = self
-        made["modules.shared"].__class__ = type(
-            "Shared", (ModuleType,), {"sd_model": property(lambda module: fake.model)}
-        )
+        own = {"sd_model": property(lambda module, fake=self: fake.model)}
+        made["modules.shared"].__class__ = type("Shared", (ModuleType,), own)
         self.unloaded, self.on_paste, self.on_settings, self.tabs, self.started = [], [], [], [], []
         self.bindings: list = []
         return made
@@ -378,8 +386,8 @@ class FakeWebui:
 
     def load_script(self):
         """Load the entry as the webui does: not kept in sys.modules, the extension's root on sys.path meanwhile."""
-        path = ROOT / "scripts" / "ohwx_compare.py"
-        kept, sys.path = sys.path, [str(ROOT), *sys.path]
+        path, kept = ROOT / "scripts" / "ohwx_compare.py", sys.path
+        sys.path = [str(ROOT), *kept]
         try:
             spec = importlib.util.spec_from_file_location(path.name, path)
             module = importlib.util.module_from_spec(spec)

@@ -6,7 +6,8 @@ It is asked by looking at what is there; no version is compared. How models are 
 
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ __all__ = [
     "refiner_of",
     "refusal",
     "report",
+    "restored",
     "schedules",
     "script_files",
     "session_user",
@@ -193,6 +195,23 @@ def has_option(name: str) -> bool:
 def option(name: str, default: Any) -> Any:
     """The value of a setting; `default` where there is none of this name."""
     return getattr(shared.opts, name, default)
+
+
+@contextmanager
+def restored(names: Iterable[str]) -> Iterator[None]:
+    """While a picture overrides these settings: they are afterwards what they were.
+
+    The webui puts back those alone that its config.json holds (`process_images` of `modules/processing.py` at 82a973c),
+    which after an update or before the first "Apply settings" are not all.
+    """
+    data = shared.opts.data
+    lacking = [name for name in names if has_option(name) and name not in data]
+    data.update({name: getattr(shared.opts, name) for name in lacking})
+    try:
+        yield
+    finally:
+        for name in lacking:
+            data.pop(name, None)
 
 
 def noise_source() -> str:

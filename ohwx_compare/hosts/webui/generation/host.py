@@ -180,7 +180,7 @@ class WebuiHost:
         torch.manual_seed(jobs[0].seed)  # the VAE's encode draws from here, or else from what the last job left
         self._keep()
         what = f"{len(jobs)} x {jobs[0].width}x{jobs[0].height} px"
-        with linear_by(self.linear):
+        with linear_by(self.linear), features.restored(p.override_settings):
             processed = within_memory(lambda: processing.process_images(p), what, torch.device(devices.device))
         if shared.state.interrupted:
             raise Interrupted("Interrupted; what is finished is kept.")

@@ -18,7 +18,7 @@ __all__ = ["SETTABLE", "add_set_flag", "read_settings"]
 SETTABLE = (
     "unipc_variant", "unipc_skip_type", "unipc_order", "unipc_lower_order_final", "comma_backtrack", "clip_l_skip",
     "fix_steps", "resize_mode", "color_correction", "overlay", "hires_first_loras", "upscaler_tile",
-    "upscaler_overlap", "img2img_upscaler", "background",
+    "upscaler_overlap", "img2img_upscaler", "background", "sde_drawn_seed",
 )  # fmt: skip
 
 
@@ -26,7 +26,6 @@ _OLD = MappingProxyType(
     {  # of the webui's, for pictures of its early versions
         "use_old_karras_scheduler_sigmas": "add 'Schedule min sigma: 0.1, Schedule max sigma: 10' to the text instead.",
         "use_old_hires_fix_width_height": "the text tells what it did: as Size and Hires resize.",
-        "no_dpmpp_sde_batch_determinism": "only the webui draws with it.",
         "enable_batch_seeds": "no webui since 1.7 heeds it: leave it out.",
     }
 )

@@ -16,7 +16,7 @@ import torch
 
 from ohwx_compare.engine.running import sent
 
-__all__ = ["Brownian", "ImageNoise", "Philox", "Source", "next_of_each", "pick_source", "slerp"]
+__all__ = ["Brownian", "ImageNoise", "Philox", "Source", "drawn_seed", "next_of_each", "pick_source", "slerp"]
 
 _Shape = tuple[int, ...]
 DrawNormal = Callable[[_Shape], torch.Tensor]  # the next standard normal numbers of one stream, float32
@@ -201,6 +201,11 @@ class _Node:
         middle = round(0.5 * (self.end + self.start), Brownian.DIGITS)
         left = _Node(self.start, middle, self.depth + 1, 2 * self.place)
         return left, _Node(middle, self.end, self.depth + 1, 2 * self.place + 1)
+
+
+def drawn_seed(seed: int) -> int:
+    """What k-diffusion draws as the seed of a tree that is given none, by torch's generator with the picture's seed."""
+    return int(torch.randint(2**63 - 1, [], generator=torch.Generator().manual_seed(seed)))
 
 
 class Brownian:

@@ -21,7 +21,7 @@ from ohwx_compare.engine.adaptive import dpm_adaptive
 from ohwx_compare.engine.autoencode import decode_all, encode_all
 from ohwx_compare.engine.conditioning import Conditioning, condition
 from ohwx_compare.engine.denoiser import Blend, Denoiser, Guidance, Handover
-from ohwx_compare.engine.noise import Brownian, ImageNoise, pick_source
+from ohwx_compare.engine.noise import Brownian, ImageNoise, drawn_seed, pick_source
 from ohwx_compare.engine.route import Route, find_route
 from ohwx_compare.engine.rows import SolverRow
 from ohwx_compare.engine.running import Counter, sample
@@ -315,7 +315,9 @@ def _noises(
     resized = (job.seed_resize_height // 8, job.seed_resize_width // 8) if job.seed_resize_width > 0 else None
     own = ImageNoise(source, seeds, shape, delta=job.ensd, resized=resized if resized and all(resized) else None)
     first = own.first([(job.subseed, job.subseed_strength) for job in jobs])
-    return first, Brownian(source, seeds, shape, route.span) if solver.brownian else own
+    if not solver.brownian:
+        return first, own
+    return first, Brownian(source, [drawn_seed(s) for s in seeds] if job.sde_drawn_seed else seeds, shape, route.span)
 
 
 def _guidance(jobs: Sequence[Job], solver: Solver, rows: Sequence[SolverRow]) -> Guidance:

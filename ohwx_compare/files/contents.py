@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 
 from ohwx_compare.errors import CheckpointError
 from ohwx_compare.files.checkpoint import Header, Tensor, read_header
@@ -73,31 +75,63 @@ def read_contents(path: Path, on_block: Callable[[], None] = lambda: None) -> Co
     """
     whole, tensors = hashlib.sha256(), _Tensors(_ordered(path))
     blocks = deque(memoryview(bytearray(BLOCK)) for _ in range(_BLOCKS))
-    hashing: deque[tuple[Future[None], Future[None]]] = deque()  # of the blocks in hand, the oldest first
+    hashing = 0  # blocks that are not known to be hashed
     try:
-        with (
-            path.open("rb", buffering=0) as file,
-            ThreadPoolExecutor(1) as one,
-            ThreadPoolExecutor(1) as other,
-        ):
+        with path.open("rb", buffering=0) as file, _Beside(whole.update) as one, _Beside(tensors.update) as other:
             while count := file.readinto(blocks[0]):
-                data = blocks[0][:count]
-                hashing.append((one.submit(whole.update, data), other.submit(tensors.update, data)))
+                for hasher in (one, other):
+                    hasher.give(blocks[0][:count])
                 blocks.rotate(-1)
-                if len(hashing) == _BLOCKS:
-                    _ended(hashing)
+                hashing += 1
+                if hashing == _BLOCKS:
+                    one.wait()
+                    other.wait()
+                    hashing -= 1
                 on_block()
-            while hashing:
-                _ended(hashing)
+            for _ in range(hashing):
+                one.wait()
+                other.wait()
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
     return Contents(whole.hexdigest(), tensors.hashes())
 
 
-def _ended(hashing: deque[tuple["Future[None]", "Future[None]"]]) -> None:
-    """Wait until the oldest block is hashed twice, so that its memory is free."""
-    for part in hashing.popleft():
-        part.result()
+class _Beside:
+    """A thread that takes blocks in order: one queue for all costs a tenth less than a future for each.
+
+    A context manager that ends when all are taken.
+    """
+
+    def __init__(self, take: Callable[[memoryview], object]):
+        self._take = take
+        self._given: SimpleQueue[memoryview | None] = SimpleQueue()
+        self._taken: SimpleQueue[bool] = SimpleQueue()
+        self._thread = Thread(target=self._run)
+
+    def __enter__(self) -> "_Beside":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._given.put(None)
+        self._thread.join()
+
+    def give(self, block: memoryview) -> None:
+        """One more, which must stay as it is until it is taken."""
+        self._given.put(block)
+
+    def wait(self) -> None:
+        """Until the oldest one is taken that nobody waited for. Raises RuntimeError where the thread has failed."""
+        if not self._taken.get():
+            raise RuntimeError("A block could not be hashed.")
+
+    def _run(self) -> None:
+        try:
+            while (block := self._given.get()) is not None:
+                self._take(block)
+                self._taken.put(True)
+        finally:
+            self._taken.put(False)
 
 
 def _ordered(path: Path) -> list[tuple[str, Tensor]]:

@@ -28,7 +28,8 @@ PINNED: Mapping[str, Any] = MappingProxyType({
 
 _SETTINGS: Mapping[str, str] = MappingProxyType({  # fields of a job: the webui's settings
     "eta": "eta_ancestral", "eta_ddim": "eta_ddim", "s_churn": "s_churn", "s_tmin": "s_tmin", "s_tmax": "s_tmax",
-    "s_noise": "s_noise", "ensd": "eta_noise_seed_delta", "sigma_min": "sigma_min", "sigma_max": "sigma_max",
+    "s_noise": "s_noise", "ensd": "eta_noise_seed_delta",
+    "sde_drawn_seed": "no_dpmpp_sde_batch_determinism", "sigma_min": "sigma_min", "sigma_max": "sigma_max",
     "rho": "rho", "beta_alpha": "beta_dist_alpha", "beta_beta": "beta_dist_beta",
     "discard_penultimate": "always_discard_next_to_last_sigma", "zero_snr": "sd_noise_schedule",
     "half_levels": "use_downcasted_alpha_bar", "pad_texts": "pad_cond_uncond", "pad_negative": "pad_cond_uncond_v0",

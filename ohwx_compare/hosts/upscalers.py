@@ -12,7 +12,7 @@ from ohwx_compare.core.request.hires import DIFFUSION_UPSCALER, LATENT_UPSCALERS
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine.upscale import Enlarge, Upscaler, in_tiles, resized
 from ohwx_compare.engine.upscaler_file import read_upscaler
-from ohwx_compare.errors import UnknownNameError
+from ohwx_compare.errors import UnknownNameError, UnsupportedKeyError
 from ohwx_compare.files.hashes import Hashes
 from ohwx_compare.files.masks import Resize
 from ohwx_compare.files.named import NamedFiles
@@ -50,15 +50,15 @@ class Upscalers:
         self._held: tuple[Path, Upscaler] | None = None
 
     def hashes(self, job: Job) -> dict[str, str]:
-        """The sha256 of the files that a job's upscalers mean, as a fingerprint has them. Raises UnknownNameError."""
+        """The sha256 of the files that a job's upscalers mean, as a fingerprint has them. Raises as `of_hires`."""
         named = {"upscaler": job.hires_upscaler or "None", "img2img_upscaler": job.img2img_upscaler}
         return {what: self._files.sha256(self._find(name)) for what, name in named.items() if name not in _NO_FILE}
 
     def of_hires(self, job: Job) -> Resize:
         """What makes the picture of a job's first pass larger.
 
-        Raises UnknownNameError where there is none of the name, CheckpointError or DetectorError for a file that
-        cannot be read, HostError for one that changed since the run began.
+        Raises UnknownNameError where there is none of the name, UnsupportedKeyError for LDSR, CheckpointError or
+        DetectorError for a file that cannot be read, HostError for one that changed since the run began.
         """
         return partial(resized, enlarge=self._enlarge(job.hires_upscaler or "None", job))
 
@@ -91,8 +91,8 @@ class Upscalers:
             return self._named.find(name)
         except UnknownNameError:
             if name == DIFFUSION_UPSCALER:
-                raise UnknownNameError(
-                    f"{name} is a diffusion model, which only the webui draws with; {_OTHER}"
+                raise UnsupportedKeyError(
+                    f"The upscaler {name} is a diffusion model; draw it in the webui, {_OTHER}"
                 ) from None
             if name not in _FETCHED:
                 raise
@@ -101,7 +101,7 @@ class Upscalers:
             except UnknownNameError:
                 raise UnknownNameError(
                     f"The upscaler {name!r} is the file {_FETCHED[name]}.pth, which the webui fetches when it is first "
-                    f"used, and which no folder here has: put it into one of upscalers; {_OTHER}"
+                    f"used, and which no folder here has; put it there, {_OTHER}"
                 ) from None
 
 

@@ -38,6 +38,7 @@ OPTION_FIELDS = {  # options that a parity case was recorded with and its infote
     "ESRGAN_tile_overlap": "upscaler_overlap",
     "upscaler_for_img2img": "img2img_upscaler",
     "img2img_background_color": "background",
+    "no_dpmpp_sde_batch_determinism": "sde_drawn_seed",
 }
 LORAS = ("drawn_lora", "drawn_lora_unet", "drawn_locon", "drawn_dora", "drawn_loha", "drawn_lokr")
 

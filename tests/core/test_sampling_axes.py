@@ -217,3 +217,9 @@ def test_a_kind_is_called_by_the_scripts_name_too():
         if kind.xyz:
             assert kind_called(kind.xyz) == kind.name
     assert kind_called("Sigma min") == "s tmin"  # of churn; the schedule's has "Schedule" before it
+
+
+def test_unipcs_order_falls_with_the_steps_but_not_to_none():
+    experiment = Experiment(job=replace(JOB, steps=1), axes=(Axis("unipc order", (3,)),))
+    checkpoint = experiment.with_checkpoints([CheckpointRef("a.safetensors", None)])
+    assert [cell.job.unipc_order for cell in checkpoint.cells()] == [1]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ohwx_compare.engine import noise
-from ohwx_compare.engine.noise import Brownian, ImageNoise, Philox, Source, next_of_each, pick_source, slerp
+from ohwx_compare.engine.noise import Brownian, ImageNoise, Philox, Source, drawn_seed, next_of_each, pick_source, slerp
 
 CPU = torch.device("cpu")
 SHAPE = (4, 3, 5)
@@ -151,3 +151,8 @@ def test_noise_of_another_size_lies_in_the_middle(height, width):
         assert torch.equal(noise[:, at[0], at[1]], inner[:, at[0] - y, at[1] - x])
     if height < 12 and width < 12:
         assert torch.equal(noise[:, 0, 0], outer[:, 0, 0])
+
+
+def test_a_tree_without_a_seed_is_given_the_one_that_torch_draws():
+    """With 5 a webui 1.10.1 that was told not to make DPM++ SDE deterministic drew the picture of this tree."""
+    assert drawn_seed(5) == 4095051218741643470

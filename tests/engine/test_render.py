@@ -9,6 +9,7 @@ from PIL import Image
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS
 from ohwx_compare.core.infotext.sampler_names import SCHEDULE_NAMES as NAMED_SCHEDULES
 from ohwx_compare.core.request.job import Job
+from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.engine import render
 from ohwx_compare.engine.levels import ModelSigmas
 from ohwx_compare.engine.noise import ImageNoise, pick_source
@@ -82,6 +83,17 @@ def test_a_picture_does_not_know_its_batch(model, difference):
     largest, mean = difference(together[2].image, alone[0].image)
     assert largest <= 1
     assert mean <= 0.002
+
+
+def test_an_sde_pictures_drawn_seed_is_its_own_whatever_it_is_drawn_with(model, difference):
+    job = replace(JOB, sampler="DPM++ 2M SDE", sde_drawn_seed=True)
+    jobs = [job, replace(job, seed=2), replace(job, seed=2, sde_drawn_seed=False)]
+    _, together, without = render.txt2img(model, jobs)
+    (alone,) = render.txt2img(model, jobs[1:2])
+    assert difference(alone.image, together.image)[0] <= 1
+    assert difference(alone.image, without.image)[0] > 10
+    with pytest.raises(ExperimentError, match="sde_drawn_seed does not go with rng NV"):
+        require_valid(replace(job, rng="NV"))
 
 
 @pytest.mark.parametrize(("denoise", "steps"), [(0.5, 41), (0.7, 57), (1.0, 80), (0.0, 1)])

@@ -70,3 +70,19 @@ def test_reading_ends_where_the_caller_says(write):
 
     with pytest.raises(Interrupted):
         read_contents(write(), stop)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("after", [0, 20])
+def test_a_hash_that_fails_is_never_taken_for_one(write, monkeypatch, after):
+    taken = []
+
+    def failing(self, block):
+        taken.append(block)
+        if len(taken) > after:
+            raise MemoryError
+
+    monkeypatch.setattr(contents, "BLOCK", 32)
+    monkeypatch.setattr(contents._Tensors, "update", failing)
+    with pytest.raises(RuntimeError, match="could not be hashed"):
+        read_contents(write())

@@ -142,6 +142,14 @@ def test_a_run_that_overflows_and_stops_ends_as_if_it_had_not(half, tmp_path, mo
     assert sha256(parts) == sha256(whole)
 
 
+def test_float16_without_a_master_is_near_float32_too(half, tmp_path):
+    values = {**half, "steps": 3}
+    _, losses, told = trained({**values, "precision": "fp16-stochastic"})
+    _, same, _ = trained({**values, "precision": "fp32"}, output=str(tmp_path / "fp32"))
+    assert losses == pytest.approx(same, rel=5e-3)
+    assert not told
+
+
 @pytest.mark.slow
 def test_float16_is_near_float32(half, tmp_path):
     one, losses, told = trained(half, lr_te1=1e-4)

@@ -79,6 +79,22 @@ def test_stochastic_rounding_goes_to_a_neighbour_without_bias(x):
     assert abs(rounded.mean().item() - x) <= 5 * 0.5 * abs(far - near) / 4000**0.5  # five standard errors at most
 
 
+@given(st.floats(-100, 100, width=32) | st.floats(-(2.0**-13), 2.0**-13, width=32))
+def test_float16_is_rounded_to_a_neighbour_without_bias_too(x):
+    rounded = round_stochastically(torch.full((4000,), x), generator("test"), torch.float16).double()
+    nearest = np.float16(x)
+    near = float(nearest)
+    far = near if near == x else float(np.nextafter(nearest, np.float16(np.inf if near < x else -np.inf)))
+    assert set(rounded.tolist()) <= {near, far}
+    assert abs(rounded.mean().item() - x) <= (5 * 0.5 / 4000**0.5 + 2**-13) * abs(near - far)  # chance has 13 bits
+
+
+def test_what_float16_holds_is_not_rounded():
+    held = torch.from_numpy(np.arange(1 << 16, dtype=np.uint16).view(np.float16))
+    held = held[torch.isfinite(held)]
+    assert torch.equal(round_stochastically(held.float(), generator(2), torch.float16), held)
+
+
 def test_what_bfloat16_holds_is_not_rounded():
     exact = torch.randn(1000, generator=generator(1)).bfloat16()
     assert torch.equal(round_stochastically(exact.float(), generator(2)), exact)

@@ -95,7 +95,7 @@ def _eta(job: Job, faces: tuple[FaceSettings, ...], eta: float, _: Any) -> Appli
 
 
 def _unipc_order(job: Job, faces: tuple[FaceSettings, ...], order: int, _: Any) -> Applied:
-    return replace(job, unipc_order=min(order, job.steps - 1)), faces
+    return replace(job, unipc_order=max(min(order, job.steps - 1), 1)), faces
 
 
 def _denoise(job: Job, faces: tuple[FaceSettings, ...], value: float, _: Any) -> Applied:

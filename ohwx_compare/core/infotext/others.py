@@ -18,7 +18,7 @@ _HELP = tuple(
     (re.compile(pattern), who, advice)
     for pattern, who, advice in (
         (r"(?:Hires |hires_|img2img_)upscaler: LDSR", "a diffusion model",
-         "the webui draws it, or name another upscaler, which gives another picture"),
+         "the webui draws it, or name another upscaler"),
         (r"FreeU\b.*|freeu_.*", "FreeU", _EXTENSION),
         (r"(?i)hypertile.*", "HyperTile", "the webui draws it"),
         (r"PAG\b.*|pagi?_.*", "perturbed attention guidance (PAG)", _EXTENSION),

@@ -18,7 +18,7 @@ __all__ = ["UNTOLD", "is_sampling_key", "keys_of", "sampling_pairs", "sampling_s
 
 UNTOLD = (
     "comma_backtrack", "clip_l_skip", "fix_steps", "resize_mode", "color_correction", "overlay", "hires_first_loras",
-    "upscaler_tile", "upscaler_overlap", "img2img_upscaler", "background",
+    "upscaler_tile", "upscaler_overlap", "img2img_upscaler", "background", "sde_drawn_seed",
 )  # fmt: skip
 """Settings that no key of the webui's tells; ours does."""
 

@@ -37,6 +37,7 @@ class Job:
     s_tmax: float = 0.0  # 0: no end
     s_noise: float = 1.0  # factor on the noise of a step
     ensd: int = 0  # added to the seed of the noise of steps
+    sde_drawn_seed: bool = False  # the seed of an SDE sampler's noise is drawn by the picture's
     # which levels it visits
     sigma_min: float = 0.0  # 0: the model's own
     sigma_max: float = 0.0

@@ -51,6 +51,11 @@ def require_valid(settings: Job | FaceSettings) -> None:
             good, expected = _never, "valid Unicode text"
         if value is not None and not good(value):
             raise ExperimentError(f"{what}: {field.name} is {quoted(value)}, expected {expected}.")
+    if isinstance(settings, Job) and settings.sde_drawn_seed and settings.rng == "NV":
+        raise ExperimentError(
+            "job: sde_drawn_seed does not go with rng NV, where the webui draws another picture each time; take one of "
+            "both out."
+        )
     if isinstance(settings, Job) and settings.hires_upscaler is not None:
         second = second_pass(settings)
         if not all(8 <= side <= _WIDEST for side in (second.width, second.height)):

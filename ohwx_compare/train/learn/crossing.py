@@ -8,7 +8,7 @@ however much was queued since. Elsewhere than on CUDA these are plain copies.
 import torch
 from torch import Tensor
 
-__all__ = ["Coming", "onto", "queues"]
+__all__ = ["Coming", "all_copied", "copied", "onto", "queues"]
 
 
 def queues(device: torch.device) -> bool:
@@ -21,6 +21,31 @@ def onto(tensor: Tensor, device: torch.device | str) -> Tensor:
     if torch.device(device).type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def copied(tensor: Tensor, into: Tensor | None = None) -> Tensor:
+    """`tensor` once more in the host's memory: in `into`, an earlier copy, where there is one.
+
+    From a GPU it goes into page-locked memory and is only queued: whole after `all_copied`. Not measured on a GPU.
+    """
+    if tensor.device.type != "cuda":
+        return tensor.to("cpu", copy=True) if into is None else into.copy_(tensor)
+    room = _locked(tensor) if into is None else into
+    return room.copy_(tensor, non_blocking=True)
+
+
+def all_copied(device: torch.device) -> None:
+    """Wait until all that was `copied` from a device is there."""
+    if device.type == "cuda":
+        torch.cuda.current_stream(device).synchronize()
+
+
+def _locked(like: Tensor) -> Tensor:
+    """Room for a tensor in page-locked memory; in ordinary memory where the system locks no more."""
+    try:
+        return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
+    except RuntimeError:
+        return torch.empty(like.shape, dtype=like.dtype)
 
 
 class Coming:

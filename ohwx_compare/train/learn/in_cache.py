@@ -95,7 +95,7 @@ def _land(update: Tensor, scale: Tensor, decay: float, landing: Landing, room: R
     exact = update.view(weight.shape)
     if master is not None:
         master.copy_(exact)
-    weight.copy_(exact if landing.chance is None else round_by(exact, landing.chance))
+    weight.copy_(exact if landing.chance is None else round_by(exact, landing.chance, weight.dtype))
 
 
 def _parts(shape: torch.Size, chance: Tensor | None) -> Iterator[_Part]:

@@ -51,7 +51,7 @@ class Move:
 class Landing:
     """Where n tensors (n, ...) are and go; all contiguous."""
 
-    weight: Tensor  # bfloat16 or float32
+    weight: Tensor  # bfloat16, float16 or float32
     master: Tensor | None  # float32, which moves in the weight's stead
     chance: Tensor | None  # (n, pieces, numbers), a window of the strip; None rounds to nearest
     finite: Tensor | None  # bool, () or (n,): a tensor does not move where it says False
@@ -66,7 +66,8 @@ def land(move: Move, landing: Landing) -> None:
         exact = torch.where(alongside(landing.finite, exact), exact, before)
     if master is not None:
         master.copy_(exact)
-    weight.copy_(exact if landing.chance is None else round_by(exact, landing.chance))  # else to the nearest
+    chance = landing.chance  # without it to the nearest
+    weight.copy_(exact if chance is None else round_by(exact, chance, weight.dtype))
 
 
 class Rule(Protocol):

@@ -1,4 +1,4 @@
-"""float32 to bfloat16, up or down at random, so that steps too small for bfloat16 are not lost but taken as often.
+"""float32 to bfloat16 or float16, up or down at random: steps too small for these are not lost but taken as often.
 
 Chance is drawn once a step, as a strip of numbers. Each tensor reads the strip from a place of its own, so that how it
 is rounded is a function of (seed, step, tensor), whichever tensors move together and in which order.
@@ -16,6 +16,8 @@ from ohwx_compare.train.learn.chance import generator
 __all__ = ["Strip", "round_by", "round_stochastically"]
 
 _LEVELS = 1 << 15  # of chance: 15 bits, so that they fit an int16
+_HALF_BITS, _HALF_LEAST = 11, -24  # of a float16: its digits, and the power of its least number
+_SPARE, _STEP = 2, 2.0**-13  # float32 holds 13 bits of chance beside those digits
 _UPPER = 1 if sys.byteorder == "little" else 0  # which half of a float32 is its bfloat16
 _APART = 997  # numbers between the places of two tensors of one stack
 _PIECES = 15_013  # between those of two pieces of one tensor
@@ -23,21 +25,27 @@ _STACKS = 7919  # between those of two stacks
 _LONGEST = 1 << 22  # numbers that one tensor reads in a row; a larger one comes back to nearly the same place
 
 
-def round_stochastically(x: Tensor, generator: torch.Generator) -> Tensor:
-    """float32 -> bfloat16, up or down with the chance that leaves the mean where it was.
+def round_stochastically(x: Tensor, generator: torch.Generator, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """float32 -> `dtype`, up or down with the chance that leaves the mean where it was.
 
     `generator` is on the device of `x`, which must be finite and is left as it is.
     """
     chance = torch.randint(_LEVELS, x.shape, dtype=torch.int32, device=x.device, generator=generator)
-    return round_by(x.clone(memory_format=torch.contiguous_format), chance)
+    return round_by(x.clone(memory_format=torch.contiguous_format), chance, dtype)
 
 
-def round_by(x: Tensor, chance: Tensor) -> Tensor:
-    """float32 -> bfloat16 in the memory of `x`, which is contiguous; `chance` is 0 to 32767 for each of its numbers.
+def round_by(x: Tensor, chance: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """float32 -> `dtype`; uses up `x`, which is contiguous; `chance` is 0 to 32767 for each of its numbers.
 
     A bfloat16 has the upper half of a float32's bits: adding random bits to the lower half carries as often as it
-    should.
+    should; the result lies in the memory of `x`. A float16 is a multiple of the distance between its neighbours: 2^-24
+    below 2^-14, above 2^-10 of its power of two.
     """
+    if dtype == torch.float16:
+        _, exponent = torch.frexp(x)
+        apart = torch.exp2(exponent.sub_(_HALF_BITS).clamp_(min=_HALF_LEAST).float())
+        x.div_(apart).view(chance.shape).add_(chance >> _SPARE, alpha=_STEP).floor_()
+        return x.mul_(apart).to(dtype)
     x.view(torch.int32).view(chance.shape).add_(chance, alpha=2)
     return x.view(torch.bfloat16).view(*x.shape, 2)[..., _UPPER]
 

@@ -137,12 +137,12 @@ def _stepper(
     recipe: Recipe, weights: dict[str, nn.Parameter], masters: dict[str, Tensor], group: ProcessGroup
 ) -> Stepper:
     precision = Precision(
-        stochastic=recipe.precision == "bf16-stochastic",
+        stochastic=recipe.precision.endswith("-stochastic"),
         fused=recipe.fused and recipe.shard is None,
         by=recipe.clip_by,
         clip=recipe.clip,
         seed=recipe.seed,
-        scaled=recipe.precision == "fp16",
+        scaled=recipe.precision.startswith("fp16"),
     )
     rates = {part: getattr(recipe, field) or 0.0 for part, field in RATES.items()}
     starts = PREFIXES if recipe.network is None else FILE_PREFIXES
@@ -163,7 +163,7 @@ def _usual_shape(plan: TrainingPlan, group: ProcessGroup) -> torch.Size:
 
 def held_dtype(recipe: Recipe) -> torch.dtype:
     """Of the weights as they are loaded; masters come from float32, those beside a base in float16 from its own."""
-    if recipe.precision == "fp16" and recipe.network is not None:
+    if recipe.precision == "fp16-stochastic" or (recipe.precision == "fp16" and recipe.network is not None):
         return torch.float16
     return torch.bfloat16 if recipe.precision.startswith("bf16") else torch.float32
 

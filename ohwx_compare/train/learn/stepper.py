@@ -31,7 +31,7 @@ _ALONE = 1 << 22  # numbers of a tensor that gains nothing by moving beside othe
 class Precision:
     """How steps are taken and kept; train/recipe/recipe.py refuses what cannot go together."""
 
-    stochastic: bool = True  # bfloat16 weights are rounded up or down at random; False rounds to nearest
+    stochastic: bool = True  # 16-bit weights are rounded up or down at random; False rounds to nearest
     fused: bool = True  # step within the last backward pass of a step; `by` "tensor"
     by: str = "tensor"  # what `clip` bounds: each tensor's gradient, or all of them together: "global"
     clip: float = 1.0  # largest norm; 0 does not clip
@@ -100,7 +100,7 @@ class Stack:
 class Stepper:
     """Moves `weights` by `rule`. A step is `begin`, backward passes, `end`; see `is_last_pass` for several.
 
-    weights: checkpoint names to parameters, bfloat16 or float32, requiring gradients; they are moved into stacks.
+    weights: checkpoint names to parameters of 16 bits or float32, requiring gradients; they are moved into stacks.
     rates: the learning rate of each name; `begin` scales them all.
     masters: float32 copies that move in the weight's stead, taken over: for all weights or for none.
     """
@@ -297,7 +297,7 @@ class Stepper:
         landing = Landing(weight, master, chance, finite)
         if can_move_in_cache(self.rule, weight):
             move_in_cache(self.rule, batch, state, self._bounded, (rate, self.count), landing, self.room)
-        elif can_move(self.rule, weight):
+        elif can_move(self.rule, weight) and (chance is None or weight.dtype == torch.bfloat16):
             move(self.rule, batch, state, self._bounded, (rate, self.count), landing)
         else:
             own = {"weight": weight if master is None else master} if isinstance(self.rule, Prodigy) else {}

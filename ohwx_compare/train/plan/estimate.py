@@ -32,7 +32,10 @@ PARTS = {  # learning rate of the recipe -> where its weights lie in the file
     "lr_te1": "conditioner.embedders.0.transformer.",
     "lr_te2": "conditioner.embedders.1.model.",
 }
-_BYTES = {"bf16-stochastic": 2, "bf16-nearest": 2, "fp32-master": 2, "fp16": 2, "fp32": 4}  # of a weight on the device
+_BYTES = {  # of a weight on the device
+    "bf16-stochastic": 2, "bf16-nearest": 2, "fp32-master": 2, "fp16": 2, "fp16-stochastic": 2, "fp32": 4,
+}  # fmt: skip
+_ROUNDED = 12  # bytes for a number while it is rounded to float16 at random
 _MASTERED = ("fp32-master", "fp16")
 Shape = tuple[int, ...]
 
@@ -167,8 +170,9 @@ def _workspace(recipe: Recipe, numbers: list[int]) -> int:
     copied = _BYTES[recipe.precision] if together > max(numbers) else 0
     # in float16 the state of before is kept until it is known whether the step counts
     kept = {"adafactor": 0, "adamw": 8, "adamw8bit": 2, "came": 4, "prodigy": 16}[recipe.optimizer]
-    before = kept if recipe.precision == "fp16" else 0
-    return together * (copied + 4 * HOLDS[recipe.optimizer] + before)
+    before = kept if recipe.precision.startswith("fp16") else 0
+    rounded = _ROUNDED if recipe.precision == "fp16-stochastic" else 0
+    return together * (copied + 4 * HOLDS[recipe.optimizer] + before + rounded)
 
 
 def _courses(header: Header, latents: Iterable[tuple[int, int]]) -> list[tuple[Block, ...]]:

@@ -50,7 +50,7 @@ def _sampling(header: Header, recipe: Recipe, size: int) -> int:
 def _decoding(header: Header, recipe: Recipe, size: int) -> int:
     """The VAE's weights and one picture; in float32 where float16 is too small for it, as for SDXL's own."""
     width, height = sample_size(recipe)
-    wide = 4 if recipe.precision == "fp16" else size
+    wide = 4 if recipe.precision.startswith("fp16") else size
     shapes = _inside(header, "vae")
     return sum(map(prod, shapes.values())) * wide + decode_bytes(VAEConfig.from_shapes(shapes), width * height, wide)
 

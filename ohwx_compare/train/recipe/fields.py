@@ -71,7 +71,7 @@ class Fields:
     fused: bool = True  # tensors step within the last backward pass of a step; needs clip_by "tensor"
     clip: float = 1.0  # largest norm of a gradient; 0 does not clip
     clip_by: str = "tensor"  # the norm of each tensor, or of all: "global"
-    precision: str = "bf16-stochastic"  # bf16 rounded at random or to nearest, bf16 or fp16 of an fp32 master, fp32
+    precision: str = "bf16-stochastic"  # 16 bits rounded at random or to nearest, or of an fp32 master; fp32
     compile: bool = False  # the UNet's transformer blocks, for the bucket of most steps
     checkpointing: bool = True  # compute activations again in the backward pass instead of keeping them
     shard: int | None = None  # so many cards hold the UNet together, each a part; None: each holds all of it

@@ -76,8 +76,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType({
     "clip": "largest norm of a gradient; 0 does not clip",
     "clip_by": 'the norm of each tensor, or of all together: "global"',
     "precision": (
-        'bfloat16 rounded at random, "bf16-nearest", "fp32-master" (bfloat16 of a float32 master), "fp16" (float16 of '
-        'a float32 master, for cards without bfloat16) or "fp32"'
+        'bfloat16 rounded at random, "bf16-nearest", "fp32-master" (bfloat16 of a float32 master), for cards without '
+        'bfloat16 "fp16" (float16 of a float32 master) or "fp16-stochastic" (without one), or "fp32"'
     ),
     "compile": (
         "torch compiles the UNet's transformer blocks for the bucket of most steps; others run as ever. Sums are "

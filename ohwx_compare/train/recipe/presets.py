@@ -81,7 +81,7 @@ CHOICES = {
     "loss_weighting": ("none", "min-snr", "debiased"),
     "network": (None, "lora", "dora"),
     "optimizer": tuple(OPTIMIZER_ARGS),
-    "precision": ("bf16-stochastic", "bf16-nearest", "fp32-master", "fp16", "fp32"),
+    "precision": ("bf16-stochastic", "bf16-nearest", "fp32-master", "fp16", "fp16-stochastic", "fp32"),
     "prediction": (None, "eps", "v"),
     "save_precision": (None, "fp16", "bf16", "fp32"),
     "schedule": ("constant", "linear", "cosine", "cosine-restarts", "polynomial"),

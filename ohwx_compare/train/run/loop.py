@@ -83,7 +83,7 @@ def train(
     require_shard(plan.recipe, group)
     _require_shares(plan, group)
     _require_memory(plan, device)
-    if plan.recipe.precision == "fp16":
+    if plan.recipe.precision.startswith("fp16"):
         require_float16(device)
     folder = Path(plan.recipe.output)
     with _machine(folder):

@@ -16,6 +16,7 @@ from ohwx_compare.errors import CheckpointError, TrainingError
 from ohwx_compare.files.checkpoint import read_header
 from ohwx_compare.files.tensors import write_tensors
 from ohwx_compare.numerals import whole_number
+from ohwx_compare.train.learn.crossing import all_copied, copied, queues
 from ohwx_compare.train.learn.setup import Setup
 from ohwx_compare.train.learn.stepper import Held
 from ohwx_compare.train.outside.machine import free_memory
@@ -97,14 +98,13 @@ class StateWriter:
         self.wait()
         held = _held(self.setup)
         free = free_memory("cpu")
-        if not self._copies and free is not None and free < _ROOM * setup_state_bytes(self.setup):
+        room = _ROOM + queues(self.setup.device)  # page-locked memory is handed out in powers of two
+        if not self._copies and free is not None and free < room * setup_state_bytes(self.setup):
             self._put(held, step)
             return
         for name, one in held.items():
-            if name in self._copies:
-                self._copies[name].copy_(one.read())
-            else:
-                self._copies[name] = one.read().to("cpu", copy=True)
+            self._copies[name] = copied(one.read(), self._copies.get(name))
+        all_copied(self.setup.device)
         copies = {name: Held.of(tensor) for name, tensor in self._copies.items()}
         self._last = self._beside.submit(self._put, copies, step)
 

@@ -30,6 +30,15 @@ def parts(webui, tmp_path_factory):
         webui.post(f"/sdapi/v1/refresh-{kind}")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def entered(webui):
+    """The settings that the axes vary, in the webui's file: the X/Y/Z script leaves one that is not there changed."""
+    varied = ("rho", "sigma_max", "s_churn", "s_noise", "s_min_uncond", "eta_ancestral", "eta_ddim", "sd_vae",
+              "sgm_noise_multiplier", "always_discard_next_to_last_sigma", "randn_source", "k_sched_type")  # fmt: skip
+    now = webui.defaults | webui.get("/sdapi/v1/options")
+    webui.post("/sdapi/v1/options", {name: now[name] for name in varied if name in now})
+
+
 def by_script(webui, payload, axes, kind="txt2img"):
     """What the X/Y/Z script draws along `axes` (its names, X first), cell by cell, the last axis the slowest."""
     described = webui.get("/sdapi/v1/script-info")
@@ -115,7 +124,7 @@ def test_txt2img_along_the_others(webui, asking, small, axes):
     if lacking := [name for name, _ in axes if name not in types]:
         pytest.skip(f"this webui's script has no axis {lacking[0]}")
     payload = {**small, "sampler_name": "Euler"} if axes[0][0] == "Sigma Churn" else small
-    if axes[0][0] == "Schedule rho" and "k_sched_type" in webui.get("/sdapi/v1/options"):
+    if axes[0][0] == "Schedule rho" and "k_sched_type" in webui.defaults:
         # before 1.9 they count where the setting "Scheduler type" names a schedule, and move nothing where it does not
         payload = {**small, "override_settings": {**small["override_settings"], "k_sched_type": "karras"}}
     theirs = by_script(webui, payload, axes)

@@ -189,6 +189,14 @@ def _tells_version(webui):
         return False
 
 
+def test_the_users_settings_stay_those_too_that_the_webuis_file_lacks(webui, ask):
+    before = webui.get("/sdapi/v1/options")
+    axes = {"Schedule min sigma": "0.05, 0.1"}
+    assert webui.draw(ask(checkpoints=NAMES[:1], axes=axes, faces=[])).more["failed"] == []
+    after = webui.get("/sdapi/v1/options")
+    assert {name: value for name, value in after.items() if before.get(name) != value} == {}
+
+
 def test_adetailer_alone_does_its_face_once(webui, ask, case):
     """With our face pass off, ADetailer is the user's own and runs as without us."""
     body = ask(checkpoints=NAMES[:1])

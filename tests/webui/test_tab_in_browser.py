@@ -160,6 +160,7 @@ def test_votes_by_keyboard(page, tmp_path):
     votes.fill("#most", "4")
     votes.press("#most", "Enter")
     votes.wait_for_selector("#vote:not([hidden])")
+    until(lambda: votes.evaluate("document.body.ariaBusy !== 'true'"))  # before, the page takes no key
     assert not re.search("tiny_(base|reg)", votes.content())
     votes.keyboard.press("Space")
     until(lambda: votes.evaluate("photograph.naturalWidth") == 30)

@@ -95,6 +95,12 @@ class Webui:
         return "/sdapi/v1/sd-modules" in self.get("/openapi.json")["paths"]
 
     @property
+    def defaults(self):
+        """Every setting that it has, with its default."""
+        known = self.get("/openapi.json")["components"]["schemas"]["Options"]["properties"]
+        return {name: field.get("default") for name, field in known.items()}
+
+    @property
     def checkpoint(self):
         """The user's, as the settings name it."""
         return self.get("/sdapi/v1/options")["sd_model_checkpoint"]

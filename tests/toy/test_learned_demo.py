@@ -9,7 +9,7 @@ from ohwx_compare.demo.parts import toy_parts
 from ohwx_compare.demo.sizes import WHOLE
 from ohwx_compare.demo.work import work
 
-SIZES = replace(WHOLE, apart=100, saves=1, seeds=(1, 2, 3), class_seeds=tuple(range(1, 13)), face_saves=1)
+SIZES = replace(WHOLE, apart=60, saves=1, seeds=(1, 2, 3), class_seeds=tuple(range(1, 13)), face_saves=1)
 
 
 @pytest.mark.slow

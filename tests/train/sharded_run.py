@@ -1,13 +1,11 @@
 """Two processes that hold a model together, for test_shard.py. usage: sharded_run.py RECIPE.json FOLDER"""
 
 import json
-import multiprocessing
-import os
-import socket
 import sys
 from pathlib import Path
 
 import torch
+from processes import together
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -64,24 +62,24 @@ def same_steps(group, folder: Path) -> None:
             return ShardedStepper(dict(bag.named_parameters()), rule, rates, how, masters(), group=group)  # noqa: B023
 
         alone = Stepper({name: nn.Parameter(w.to(dtype)) for name, w in drawn(0).items()}, rule, rates, how, masters())
-        together, path = sharded(), folder / f"{type(rule).__name__}.pt"
+        shared, path = sharded(), folder / f"{type(rule).__name__}.pt"
         for number in (1, 2, 3):
             stepped(alone, number, drawn(number))
             if number == 3:  # another sitting
                 if group.leads:
-                    torch.save(all_held(together), path)
-                attend(together, group)
-                together = sharded()
+                    torch.save(all_held(shared), path)
+                attend(shared, group)
+                shared = sharded()
                 for which, tensor in torch.load(path).items():
                     kind, _, name = which.partition("/")
-                    together.put(name, kind, tensor)
-            stepped(together, number, {n: distribute_tensor(g, mesh, [Shard(0)]) for n, g in drawn(number).items()})
+                    shared.put(name, kind, tensor)
+            stepped(shared, number, {n: distribute_tensor(g, mesh, [Shard(0)]) for n, g in drawn(number).items()})
         if group.leads:
-            told, expected = all_held(together), all_held(alone)
+            told, expected = all_held(shared), all_held(alone)
             assert set(told) == set(expected)
             for which, tensor in expected.items():
                 assert torch.equal(told[which], tensor), (rule, which)
-        attend(together, group)
+        attend(shared, group)
 
 
 def attend(stepper, group) -> None:
@@ -92,9 +90,7 @@ def attend(stepper, group) -> None:
             stepper.whole(told[1])
 
 
-def one_of_two(recipe: str, folder: str, port: int, rank: int) -> None:
-    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(rank)}
-    os.environ |= told  # as torchrun does
+def one_of_two(recipe: str, folder: str) -> None:
     group, device = join(device="cpu")
     same_steps(group, Path(folder))
     values = json.loads(Path(recipe).read_text(encoding="utf-8"))
@@ -103,14 +99,4 @@ def one_of_two(recipe: str, folder: str, port: int, rank: int) -> None:
 
 
 if __name__ == "__main__":
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        own = (*sys.argv[1:], free.getsockname()[1])
-    how = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"  # a fork imports nothing again
-    context = multiprocessing.get_context(how)
-    running = [context.Process(target=one_of_two, args=(*own, rank), daemon=True) for rank in (0, 1)]
-    for process in running:
-        process.start()
-    for process in running:
-        process.join(180)
-    sys.exit(any(process.exitcode != 0 for process in running))
+    sys.exit(together(one_of_two, tuple(sys.argv[1:]), 2) != [0, 0])

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -24,18 +23,9 @@ ROOT = Path(__file__).parents[2]
 
 def together(recipe: Path, size: int) -> list[int]:
     """Start `size` processes with what torchrun would tell them; their exit statuses."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "ohwx_compare", "train", str(recipe), "--device", "cpu"]
-    common = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    environments = [{**os.environ, **common, "WORLD_SIZE": str(size), "RANK": str(rank)} for rank in range(size)]
-    running = [subprocess.Popen(command, env=one, stdout=subprocess.DEVNULL) for one in environments]
-    try:
-        return [process.wait(180) for process in running]
-    finally:
-        for process in running:
-            process.kill()
+    command = [sys.executable, str(Path(__file__).with_name("processes.py")), str(recipe), str(size)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def losses(folder: Path) -> list[float]:

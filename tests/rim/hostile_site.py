@@ -8,7 +8,7 @@ import traceback
 
 import pytest
 from PIL import Image
-from tab_page import OWN
+from tab_page import OWN, our_routes
 
 resource = pytest.importorskip("resource")  # Windows has no such limits, and lets few users make links
 SECRET = b"TOP SECRET 7f3a"
@@ -21,6 +21,7 @@ class Site:
     def __init__(self, webui, page, outside):
         self.webui, self.page, self.outside, self.reports = webui, page, outside, []
         self.runs, self.trainings = (webui.data / "outputs" / "ohwx" / name for name in ("compare", "train"))
+        our_routes(page.client.app)  # a webui loads them once, whatever is asked
         sys.modules["modules.errors"].report = lambda *args, **kwargs: self.reports.append(traceback.format_exc())
 
     def ask(self, method, path, body=None, **how):

@@ -1,6 +1,5 @@
 """Two real webuis draw one run, with the extension and without it; one of them is killed in the middle."""
 
-from collections import Counter
 from dataclasses import replace
 from functools import cache
 
@@ -8,6 +7,7 @@ from starting import kill, started
 from webui_api import difference
 
 from ohwx_compare.compare.run import draw_run
+from ohwx_compare.core.events import Image, Told
 from ohwx_compare.core.experiment.axes import Axis
 from ohwx_compare.core.experiment.experiment import Experiment
 from ohwx_compare.core.experiment.outcome import Outcome
@@ -35,15 +35,16 @@ def test_one_killed_in_the_middle_leaves_its_cells_to_the_other(webui, case, dat
             crew.close()
 
     alone = drawn(tmp_path / "alone", [webui.url], lambda event: None)
-    said = Counter()
+    told = []
     with started(data, "--disable-extra-extensions") as (api, process):
 
         def end_one(event: object):
-            said[type(event).__name__] += 1
-            if said["Saved"] == 8:
+            told.append(event)
+            if isinstance(event, Image) and sum(isinstance(one, Image) for one in told) == 8:
                 kill(process)
 
         both = drawn(tmp_path / "both", [webui.url, api.url], end_one)
+    assert any("generate what it leaves" in event.words for event in told if isinstance(event, Told))
     assert (alone.drawn, both.drawn, alone.failed, both.failed) == (24, 24, 0, 0)
     for one, other in zip(open_run(tmp_path / "alone").cells, open_run(tmp_path / "both").cells, strict=True):
         assert (one.cell, one.result.outcome) == (other.cell, other.result.outcome)

@@ -1,9 +1,7 @@
 """Reading a run folder's ledger, on any machine and during a run: whole, a part of its cells, or in short."""
 
-import gc
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -78,26 +76,14 @@ class RunSummary:
 
 def open_run(folder: Path) -> Run:
     """Read a run folder; writes nothing. Raises LedgerError where there is none, or one of another schema."""
-    with reading(folder) as db, _no_cycles():
-        experiment, checkpoints = _experiment(db, folder), checkpoint_rows(db)
-        return Run(
-            folder=folder,
-            experiment=experiment,
-            cells=_joined(experiment.cells(), results_in(db), checkpoints),
-            checkpoints=tuple(checkpoints.values()),
-        )
-
-
-@contextmanager
-def _no_cycles() -> Iterator[None]:
-    """Ten thousand cells hold no cycles of references: that Python looks for some is a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+    with reading(folder) as db:
+        experiment, checkpoints, results = _experiment(db, folder), checkpoint_rows(db), results_in(db)
+    return Run(
+        folder=folder,
+        experiment=experiment,
+        cells=_joined(experiment.cells(), results, checkpoints),
+        checkpoints=tuple(checkpoints.values()),
+    )
 
 
 def read_cells(folder: Path, start: int, stop: int) -> tuple[RunCell, ...]:

@@ -39,8 +39,6 @@ __all__ = [
 ]
 
 _KEYS, _IMAGES, _THUMBS = ("before_key", "key"), ("before", "after"), ("before_thumb", "after_thumb")
-_READ = (*_KEYS, *_IMAGES, *_THUMBS, "outcome", "infotext", "notes", "error", "seconds")
-_SELECT_READ = "SELECT number, " + ", ".join(_READ) + " FROM cells WHERE number BETWEEN ? AND ? ORDER BY number"
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)  # of a damaged row
 _IMAGE = re.compile(r"images/[^/\\:\x00-\x1f]+\.png")
 _THUMB = re.compile(r"thumbs/[^/\\:\x00-\x1f]+\.jpg")
@@ -215,8 +213,9 @@ def results_in(db: sqlite3.Connection, first: int = 1, last: int = 2**62) -> dic
         ):
             faces.setdefault(number, []).append(FaceRecord.from_json(decode_json(text)))
         what = "cell"
-        for number, *values in db.execute(_SELECT_READ, numbers):
-            found[number] = _result(dict(zip(_READ, values, strict=True)), tuple(faces.get(number, ())))
+        for row in db.execute("SELECT * FROM cells WHERE number BETWEEN ? AND ? ORDER BY number", numbers):
+            number = row["number"]
+            found[number] = _result(row, tuple(faces.get(number, ())))
     except _UNREADABLE as error:
         raise ValueError(f"{what} {number} cannot be read ({quoted(str(error))})") from error
     return found

@@ -36,7 +36,7 @@ def test_one_killed_in_the_middle_leaves_its_cells_to_the_other(webui, case, dat
 
     alone = drawn(tmp_path / "alone", [webui.url], lambda event: None)
     told = []
-    with started(data, "--disable-extra-extensions") as (api, process):
+    with started(data) as (api, process):  # whose extensions are the others', not ours
 
         def end_one(event: object):
             told.append(event)

@@ -18,6 +18,26 @@ SEED = Path(__file__).parent / "seed"
 EARLIER = Path(__file__).parent / "earlier"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores: a fifth of the time tests wait for a browser or for a process of theirs."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(trylast=True)  # when it is known which ones run
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each worker begins with its share of those marked `slow(first=True)`: begun last, one keeps all others waiting.
+
+    The workers get equal parts of the list, front to back.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    is_first = [any(mark.kwargs.get("first") for mark in item.iter_markers("slow")) for item in items]
+    first, rest = ([item for item, is_so in zip(items, is_first, strict=True) if is_so == way] for way in (True, False))
+    items.clear()
+    for number in range(workers):
+        items += first[number::workers]
+        items += rest[len(rest) * number // workers : len(rest) * (number + 1) // workers]
+
+
 @pytest.fixture(scope="session")
 def goldens() -> Path:
     """Folder of the webui's own answers."""

@@ -59,6 +59,7 @@ def test_missing_checkpoints_are_named_in_one_sentence(tiny, tmp_path, capsys):
     assert "--checkpoint-map" in said
 
 
+@pytest.mark.slow
 def test_it_runs_with_stand_ins_and_says_so(tiny, tmp_path, goldens, capsys):
     out = tmp_path / "näive run"
     flags = ["--from", small(tmp_path, "face_yolov8n.pt"), *STAND_INS, "--json"]
@@ -95,6 +96,7 @@ def test_an_experiment_file(tiny, tmp_path, capsys):
     assert {cell.result.outcome for cell in open_run(tmp_path / "run").cells} == {Outcome.DRAWN}
 
 
+@pytest.mark.slow
 def test_the_base_as_control_is_one_more_column_that_draws_nothing_of_the_others_again(tiny, tmp_path, capsys):
     out, grid = tmp_path / "run", ["--from", small(tmp_path), *STAND_INS, "--json"]
     assert compare(tiny, out, *grid) == 0
@@ -179,7 +181,7 @@ def content(out) -> dict:
     return {**pictures, **{cell.cell.number: (cell.result.key, cell.result.faces) for cell in open_run(out).cells}}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT and SIGKILL are sent as POSIX knows them")
 def test_stopped_and_killed_it_ends_as_if_undisturbed(tiny, tmp_path):
     """Ctrl-C finishes the batch in hand (status 130); SIGKILL in a later one loses no committed cell."""

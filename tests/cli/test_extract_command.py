@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from ohwx_compare.cli.main import main
 from ohwx_compare.files.checkpoint import describe, read_header
 
 
+@pytest.mark.slow
 def test_it_writes_a_lora_and_says_what_it_lacks(tiny, tmp_path, capsys):
     base, tuned, out = tiny / "tiny_base.safetensors", tiny / "tiny_reg.safetensors", tmp_path / "ohwx ü.safetensors"
     arguments = ["extract", str(tuned), "--base", str(base), "--rank", "4", "--out", str(out), "--json"]

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alone import alone
+from alone import alone, large_and_some
 from PIL import Image
 
 import ohwx_compare.engine.detect  # noqa: F401  imported before anything is timed
@@ -254,7 +254,7 @@ def test_a_strangers_input_is_one_sentence(name, tmp_path, monkeypatch, capsys, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize("name", large_and_some(INPUTS))
 def test_a_strangers_input_in_a_process_with_a_hard_limit(name, tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     alone(lambda told: try_out(name, tmp_path, told, caplog.records))

@@ -33,6 +33,7 @@ def replayed(capsys, out, text, *flags):
     return picture and load_rgb(picture), result["error"]
 
 
+@pytest.mark.slow
 def test_a_models_folder_is_enough(models, tmp_path, capsys):
     plain, _ = replayed(capsys, tmp_path / "plain", PLAIN, "--models", models)
     named, error = replayed(capsys, tmp_path / "named", NAMED, "--models", models)

@@ -71,6 +71,7 @@ def test_all_of_a_folder_but_for_names_that_cannot_be_asked_for(asked, tiny, tmp
     assert (plan["checkpoints"], plan["missing"]) == (len(list(folder.iterdir())) - 3, [])
 
 
+@pytest.mark.slow
 def test_the_time_is_told_in_words(asked, capsys):
     assert main(["plan", *asked, "--calibrate"]) == 0
     assert "time: about" in capsys.readouterr().out

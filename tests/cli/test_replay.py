@@ -97,6 +97,7 @@ def test_what_cannot_be_drawn_again_is_named(change, said, tiny, goldens, tmp_pa
     assert not list(tmp_path.glob("*.png"))
 
 
+@pytest.mark.slow
 def test_settings_that_no_infotext_tells_are_set_and_told(tiny, goldens, tmp_path, capsys):
     one = text(goldens, lambda t: t.replace("Steps: 12", "Steps: 4").replace("Size: 256x256", "Size: 64x64"))
     one = one.replace("DPM++ 2M SDE", "UniPC")
@@ -207,6 +208,7 @@ def batch_of(image):
     return grid
 
 
+@pytest.mark.slow
 def test_the_vae_given_stands_for_the_one_that_a_text_names(tiny, goldens, tmp_path, capsys):
     vae = tmp_path / "mine.safetensors"
     parts = load_file(tiny / "tiny_base.safetensors")

@@ -32,6 +32,7 @@ def recipe(tiny, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_stopped_and_gone_on_with(recipe, tiny, capsys, monkeypatch):
     class Impatient(train.Bar):
         def __call__(self, event):
@@ -58,6 +59,7 @@ def test_stopped_and_gone_on_with(recipe, tiny, capsys, monkeypatch):
     assert np.abs(np.asarray(before, int) - np.asarray(after, int)).mean() > 0.1
 
 
+@pytest.mark.slow
 def test_a_changed_recipe_is_refused(recipe, capsys):
     assert main(["train", str(recipe), "--device", "cpu"]) == 0
     recipe.write_text(recipe.read_text(encoding="utf-8").replace("0.001", "0.002"), encoding="utf-8")

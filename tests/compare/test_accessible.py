@@ -48,6 +48,7 @@ def served(sample_run):
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_a_runs_page(shown, served):
     """The grid, its axes, a picture, a comparison, and each dialog."""
     page = shown.new_page()
@@ -109,6 +110,7 @@ def test_blind_votes(shown, tmp_path):
     assert found == []
 
 
+@pytest.mark.slow
 def test_the_tabs(shown, make_run, tmp_path):
     runs = tmp_path / "runs"
     make_run(runs / "first", experiment_of(64), {2: Outcome.NO_FACE, 5: Outcome.FAILED})

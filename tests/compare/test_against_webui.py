@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from slow_after import slow_after
 
 from ohwx_compare.compare.face_pass import detail
 from ohwx_compare.compare.resolve import in_folder
@@ -40,7 +41,9 @@ def is_undecided(found) -> bool:
     return second > 0.99 * largest
 
 
-@pytest.mark.parametrize("name", ["face_top1_050", "face_top1_070", "face_all_two_prompts", "face_options"])
+@pytest.mark.parametrize(
+    "name", slow_after(2, ["face_options", "face_top1_050", "face_top1_070", "face_all_two_prompts"])
+)
 def test_faces_are_adetailers(host, goldens, name):
     infotext = parse(read_infotext(goldens / f"{name}.png"))
     job, tabs = to_job(infotext), faces(infotext)

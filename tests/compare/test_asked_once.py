@@ -63,6 +63,7 @@ def twice(page):
     return {url: count for url, count in asked.items() if count > 1 and "/thumbs/" not in url}
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_twice(page):
     page.wait_for_selector(".ohwx-run")
     page.click(".ohwx-run")

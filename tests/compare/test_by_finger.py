@@ -32,6 +32,7 @@ def drag_by_finger(tab, start, end):
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
+@pytest.mark.slow
 def test_an_axis_is_dragged_by_a_finger(tab):
     tab.keyboard.press("a")
     assert tab.get_by_label("Where Seed stands").input_value() == "y"

@@ -38,6 +38,7 @@ class Crops(Spy):
             yield Rendered(masks.paste(new, masks.overlay(image, blurred), change))
 
 
+@pytest.mark.slow
 @given(found=st.lists(st.lists(boxes, max_size=4), min_size=2, max_size=4), dilate=st.sampled_from([0, 4]))
 def test_pictures_are_as_if_each_face_had_been_inpainted_alone(tmp_path_factory, found, dilate):
     host = Crops(tmp_path_factory.getbasetemp())

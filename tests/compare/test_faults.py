@@ -100,6 +100,7 @@ def test_a_picture_that_breaks_off(command, kills):
     assert run.sweep_sizes([size // 2, size - 9], kills=kills) == 2
 
 
+@pytest.mark.slow
 def test_sqlite_finds_the_disk_full_within_a_transaction(command, monkeypatch):
     """Not at its COMMIT: a row that needs a page more is refused at once."""
     said = []
@@ -109,7 +110,7 @@ def test_sqlite_finds_the_disk_full_within_a_transaction(command, monkeypatch):
     assert any("database or disk is full" in text for text in said)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @FORKS
 @pytest.mark.parametrize("kills", [False, True])
 def test_a_write_that_breaks_off_anywhere(command, kills):
@@ -125,7 +126,7 @@ def test_a_write_that_breaks_off_anywhere(command, kills):
     assert run.sweep_sizes(sorted(tried), kills=kills) >= 15
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.parametrize(("error", "first", "every"), ALL)
 def test_a_run_at_every(command, error, first, every):
     """Half of the operations end in a kill, the other half in one of the two errors, which they take by turns."""

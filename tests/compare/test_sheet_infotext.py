@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from experiments import experiments
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ def text_of(experiment, first=0):
     return sheet_infotext(run, cells[first:], pictures="after", page=1, pages=1)
 
 
+@pytest.mark.slow
 @given(experiments(), st.data())
 def test_a_sheets_text_gives_its_experiment_back(experiment, data):
     first = data.draw(st.integers(0, len(experiment.cells()) - 1))

@@ -90,6 +90,7 @@ def test_what_is_no_paper_is_one_sentence(paper):
     assert str(told.value).count("\n") == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(8, 300), st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=30))
 def test_no_reason_is_cut(run, side, word):

@@ -71,7 +71,7 @@ class Run:
         return {f"{what} {c.checkpoint.sha256} {c.cell.job.seed}" for c in done for what in ("render", "inpaint")}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL and a fork server are POSIX's")
 def test_killed_twenty_times(tiny, goldens, tmp_path, capsys):
     def say(line):

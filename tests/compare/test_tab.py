@@ -175,6 +175,7 @@ def test_pictures_are_dropped_and_one_without_infotext_is_named(page, server):
     assert page.input_value("#ohwx-job-negative") == "shirtless, topless"
 
 
+@pytest.mark.slow
 def test_the_chosen_run_and_the_draft_survive_a_reload(page):
     drafted(page)
     page.fill("#ohwx-job-prompt", "changed")
@@ -229,6 +230,7 @@ def test_a_picture_opens_as_large_as_the_window_and_is_sent_on(page, server):
     assert page.evaluate("document.querySelector('#ohwx-page').getBoundingClientRect().width < innerWidth")
 
 
+@pytest.mark.slow
 def test_an_error_is_its_sentence_and_polling_recovers(page, server):
     server.faults["ohwx/api/state"] = (500, "The run folder <b>x</b> is on fire.")
     page.wait_for_selector("#ohwx-away:visible", timeout=10_000)
@@ -313,6 +315,7 @@ def test_a_folder_is_read_filtered_and_compared_with(page, server):
     assert page.locator(".ohwx-detail pre").inner_text() == "<img src=x onerror=hurt=1>\nSteps: 299"
 
 
+@pytest.mark.slow
 def test_faces_of_existing_pictures_are_followed(page, server):
     page.click("#ohwx-tab-faces")
     page.fill("#ohwx-face-paths", "/p/a.png\n\n/p/b")

@@ -45,6 +45,7 @@ def asked(page, server):
     return last(server, "ohwx/api/estimate")["request"]
 
 
+@pytest.mark.slow
 def test_hires_fix_styles_clip_skip_vae_and_lora_are_asked_for(page, server):
     assert not {"hires_upscaler", "vae"} & asked(page, server)["job"].keys()
     assert page.locator("#ohwx-hires-scale").is_hidden()
@@ -84,6 +85,7 @@ def test_columns_are_dragged_and_moved_by_the_keyboard(page, server):
     assert asked(page, server)["checkpoints"] == [second, third, first]
 
 
+@pytest.mark.slow
 def test_an_axis_takes_so_many_styles_of_a_family(page, server):
     page.click("#ohwx-axis-add")
     assert page.locator(".ohwx-family:visible").count() == 0

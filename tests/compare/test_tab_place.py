@@ -45,6 +45,7 @@ def opened(chromium, server, colours=LIGHT, query=""):
     return page
 
 
+@pytest.mark.slow
 def test_the_first_picture_is_near_the_runs_title_and_one_thing_scrolls(chromium, server):
     page = opened(chromium, server)
     title = page.locator(".ohwx-chosen h3").bounding_box()
@@ -80,6 +81,7 @@ def test_the_page_has_the_webuis_colours_and_font(chromium, server, colours, que
     page.close()
 
 
+@pytest.mark.slow
 def test_a_colour_that_cannot_be_read_stays_the_pages_own(chromium, server):
     page = opened(chromium, server, {**LIGHT, "--link-text-color": "#fde68a"})
     assert page.frames[1].evaluate("document.documentElement.style.getPropertyValue('--accent')") == ""

@@ -62,6 +62,7 @@ def names(page):
     return page.locator(".ohwx-run b").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_a_run_is_renamed_and_stays_chosen(page, server):
     choose(page, "Rename…")
     page.fill("#ohwx-rename-name", "a/b")
@@ -88,6 +89,7 @@ def test_a_run_is_deleted_and_one_click_brings_it_back(page, server):
     assert page.locator("#ohwx-deleted").is_hidden()
 
 
+@pytest.mark.slow
 def test_the_bin_gives_back_and_is_emptied_only_after_a_question(page, server):
     for _ in range(2):
         choose(page, "Delete")
@@ -117,6 +119,7 @@ def test_runs_are_searched(page, server):
     page.wait_for_function("document.querySelectorAll('.ohwx-run').length === 3")
 
 
+@pytest.mark.slow
 def test_only_what_is_new_is_added_and_its_cost_told_first(page, server):
     choose(page, "Add to this run…")
     page.wait_for_selector("#ohwx-more-cost:text('Choose what to add.')")
@@ -152,6 +155,7 @@ def test_runs_are_merged_and_others_refused_in_one_sentence(page, server):
     assert len(experiment_in(server.folder / "seeds 10 #1").cells()) == 24
 
 
+@pytest.mark.slow
 def test_a_run_is_downloaded_and_its_folder_opened_where_the_webui_does_that(page, server):
     page.click("#ohwx-menu > summary")
     with page.expect_download() as saved:
@@ -167,6 +171,7 @@ def test_a_run_is_downloaded_and_its_folder_opened_where_the_webui_does_that(pag
     assert page.locator("#ohwx-folder-open").is_hidden()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_worked_on_says_so_in_a_dialog(page, server):
     server.states["seeds 10 #1"] = "drawing"
     page.wait_for_selector("#ohwx-interrupt:visible")

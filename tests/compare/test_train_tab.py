@@ -109,6 +109,7 @@ def test_a_recipe_is_planned_while_it_is_typed_and_started(page, server):
     assert page.locator(".ohwx-run[aria-current=true] b").inner_text() == NAME
 
 
+@pytest.mark.slow
 def test_every_field_has_an_input_that_says_what_it_means(page, server):
     page.wait_for_selector("#ohwx-base")
     ids = {"resolution": "ohwx-recipe-width", "base": "ohwx-base", "preset": "ohwx-preset"}
@@ -160,6 +161,7 @@ def test_the_toy_fills_the_form_and_typed_pictures_stay(page):
     assert page.input_value("#ohwx-recipe-train") == "/bilder/ich"
 
 
+@pytest.mark.slow
 def test_the_pictures_are_looked_at_and_their_crops_trained_on(page, server):
     page.wait_for_selector("#ohwx-base")
     fill(page, train="/bilder/ich", width="768", height="768")
@@ -237,6 +239,7 @@ def test_another_trainers_settings_fill_the_form_or_are_refused_by_name(page, se
     page.wait_for_selector("#ohwx-from-others >> text=trains a LoRA or LyCORIS")
 
 
+@pytest.mark.slow
 def test_a_training_is_followed_paused_and_resumed(page, server):
     with server.training.process(NAME, sample_prompts=["photo of ohwx man"]) as tell:
         for event in learned(range(1, 21)):
@@ -280,6 +283,7 @@ def test_a_training_is_followed_paused_and_resumed(page, server):
     page.wait_for_selector("#ohwx-training-fault:text('Another run is writing <b>here</b>.')")
 
 
+@pytest.mark.slow
 def test_checkpoints_of_two_trainings_become_a_draft(page, server):
     for name in (NAME, "other"):
         with server.training.process(name, 20) as tell:
@@ -301,6 +305,7 @@ def test_checkpoints_of_two_trainings_become_a_draft(page, server):
     assert page.input_value("#ohwx-recipe-train") == str(Path("img").absolute())  # as it stands with the training
 
 
+@pytest.mark.slow
 def test_an_error_of_the_list_is_its_sentence(page, server):
     server.faults["ohwx/api/train"] = (500, "The folder of trainings <b>is gone</b>.")
     page.wait_for_selector("#ohwx-train-away:visible", timeout=10_000)
@@ -309,6 +314,7 @@ def test_an_error_of_the_list_is_its_sentence(page, server):
     page.wait_for_selector("#ohwx-train-away", state="hidden", timeout=10_000)
 
 
+@pytest.mark.slow
 def test_a_whole_experiment_is_planned_started_stopped_and_its_answer_found(page, server):
     page.click("#ohwx-experiment > summary")
     page.fill("#ohwx-experiment-text", '{"arms": {}}')

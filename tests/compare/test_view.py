@@ -161,6 +161,7 @@ def test_a_served_page_follows_its_run(chromium, make_run, make_experiment, tmp_
         made.shutdown()
 
 
+@pytest.mark.slow
 def test_it_stops_with_ctrl_c(sample_run):
     group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
     command = [sys.executable, "-m", "ohwx_compare", "view", str(sample_run.folder)]
@@ -174,6 +175,7 @@ def test_it_stops_with_ctrl_c(sample_run):
             process.kill()
 
 
+@pytest.mark.slow
 def test_what_is_no_run_is_one_sentence(tmp_path):
     command = [sys.executable, "-m", "ohwx_compare", "view", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, timeout=60)

@@ -17,7 +17,7 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 JOB = Job(prompt="ohwx man", seed=1, steps=4, sampler="Euler a", width=64, height=64, rng="CPU")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler of torch
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("cl")), reason="no C++ compiler is here")
 @pytest.mark.skipif(

@@ -77,6 +77,7 @@ def test_put_onto_the_base_it_gives_the_fine_tune(tiny, tuned, tmp_path):
     assert apart(worn(base, found.tensors, tmp_path), whole) < 0.2 * apart(load(base), whole)
 
 
+@pytest.mark.slow
 def test_more_ranks_lack_less(tiny, tmp_path):
     base, other = tiny / "tiny_base.safetensors", tiny / "tiny_reg.safetensors"
     whole = load(other)

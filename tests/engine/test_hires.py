@@ -144,6 +144,7 @@ def test_every_upscaler_gives_the_size_and_a_picture_of_its_own(host):
     assert drawn(host, cut)[0].size == (96, 128)
 
 
+@pytest.mark.slow
 def test_an_upscalers_tiles_are_those_asked_for(host):
     job = replace(JOB, hires_upscaler="drawn_x4")
     tiles = [

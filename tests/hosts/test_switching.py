@@ -95,6 +95,7 @@ def test_a_file_that_is_refused_is_not_drawn_with_and_costs_no_load(host, tmp_pa
     assert holds(host, base)
 
 
+@pytest.mark.slow
 def test_a_vae_of_its_own_stays_over_checkpoints(tiny, tmp_path):
     vae = tmp_path / "vae.safetensors"
     shutil.copy(tiny / "tiny_reg.safetensors", vae)

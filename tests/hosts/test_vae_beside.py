@@ -46,6 +46,7 @@ def put_beside(models, name="one.vae.safetensors", folder="Stable-diffusion"):
     return shutil.copy(models / "VAE" / "drawn_vae.safetensors", models / folder / name)
 
 
+@pytest.mark.slow
 def test_it_is_what_the_picture_would_be_with_that_vae_named(models):
     own, _ = drawn(models, "one")
     named = drawn(models, "one", replace(JOB, vae="drawn_vae"))[0]

@@ -79,6 +79,7 @@ def alone(square_sight, my_photographs, tmp_path_factory):
     return kept(judged, measures)
 
 
+@pytest.mark.slow
 def test_several_give_the_numbers_of_one_process(judged, measures, alone):
     told = []
     score_run(judged, measures, told.append, scorers=crew(Process(), Process(dies_after=1)))

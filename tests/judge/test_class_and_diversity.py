@@ -46,6 +46,7 @@ def test_class_drift_is_of_the_prompts_without_the_token(tmp_path, square_sight,
     assert clause.effect.value < -0.4
 
 
+@pytest.mark.slow
 def test_a_run_is_asked_for_class_drift_and_seams_where_it_can_tell(
     planted, tmp_path, monkeypatch, square_sight, my_photographs
 ):

@@ -86,6 +86,7 @@ def test_a_file_of_another_hash_is_not_kept(package, tmp_path):
     assert not list((tmp_path / "models").iterdir())
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_a_sentence(package, tmp_path):
     with pytest.raises(MeasureError, match=r"pip could not fetch drawn-models 2\.0: .*\.$"):
         fetch_weights(changed(package, version="2.0"), tmp_path / "models")

@@ -25,7 +25,7 @@ from ohwx_compare.judge.families import family_of
 from ohwx_compare.judge.weights import FACE_LANDMARKS, FACE_NET
 from ohwx_compare.toy.checkpoint import write_checkpoint
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(first=True)
 STYLES = ("photo", "oil painting", "impressionist", "watercolor", "cartoon", "comic", "coloured pencil", "pixel art",
           "3d render")  # fmt: skip
 NO_FILTER, HIDING = "3d render of ohwx man", "pixel art of ohwx man"

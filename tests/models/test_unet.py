@@ -99,7 +99,7 @@ def test_time_is_cosines_first_and_fractional():
     assert np.allclose(embedded, worked, atol=1e-6)
 
 
-@pytest.mark.slow  # two minutes and 11 GB
+@pytest.mark.slow(first=True)  # two minutes and 11 GB
 def test_full_size_equals_the_reference(goldens):
     parts = {name: torch.from_numpy(value) for name, value in np.load(goldens / "full_parts.npz").items()}
     out = drawn(UNetConfig())(parts["unet/x"], parts["unet/timestep"].float(), parts["unet/context"], parts["unet/y"])

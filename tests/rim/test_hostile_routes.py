@@ -11,7 +11,7 @@ import shutil
 from urllib.parse import quote
 
 import pytest
-from alone import alone
+from alone import alone, large_and_some
 from conftest import faking, opened, stocked
 from hostile_folders import DEEP, DIGITS, ESCAPE, MEGABYTE, NAMES, RUN_FOLDERS, TRAINING_FOLDERS
 from hostile_site import MOST, SECRET, Site, is_sentence, kept, train
@@ -265,8 +265,8 @@ EACH = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EACH)
-def test_each_in_a_process_with_a_hard_limit(site, outside, hostile, name):
+@pytest.mark.parametrize("name", large_and_some(EACH))
+def test_in_a_process_with_a_hard_limit(site, outside, hostile, name):
     """Of a folder some 15 things are asked, so its process has five times the CPU time; each answer has its own."""
     test, name = EACH[name]
     is_folder = test.__name__.startswith(("test_a_run_folder", "test_a_training", "test_a_folders"))

@@ -23,6 +23,7 @@ NOT_OF_CELLS = {"json", "name", "keep_before", "sheet_margin", "sheet_legend", "
 JOB = Job(prompt="portrait of ohwx man", negative="blurry", seed=7)
 
 
+@pytest.mark.slow
 def test_what_came_into_the_folders_can_be_selected_once_they_are_read_again(webui):
     components, by_id = every_component(webui)
     for number, title in enumerate(("VAE", "LoRA"), 1):
@@ -40,6 +41,7 @@ def test_what_came_into_the_folders_can_be_selected_once_they_are_read_again(web
     assert components["detector"].choices[-2:] == ["toy_face_yolov8.pt", "opencv-frontalface"]
 
 
+@pytest.mark.slow
 def test_a_detector_that_is_not_there_is_not_chosen_and_those_that_are_take_one_click(webui):
     for name in ("face_yolov8n.pt", "face_yolov8s.pt"):
         (webui.data / "models" / "ohwx" / name).unlink()

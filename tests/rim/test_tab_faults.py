@@ -48,7 +48,7 @@ def test_a_run_at_some(page, webui, error, first, stays):
     assert sweep(page, webui, error, first, 17, stays=stays) >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.parametrize(("error", "stays"), [(errno.ENOSPC, True), (errno.EIO, False)])
 def test_a_run_at_every(page, webui, error, stays):
     assert sweep(page, webui, error, 1, 1, stays=stays) >= 20

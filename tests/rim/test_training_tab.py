@@ -52,7 +52,7 @@ def test_a_training_from_plan_to_comparison(page, recipe, webui):
     assert set(names) <= set(page.get("/ohwx/api/state").json()["checkpoints"])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_stopped_it_goes_on_to_the_end(page, recipe):
     page.post("/ohwx/api/train/runs", {"recipe": {**recipe, "epochs": 20, "save_every_epochs": 20}})
     until(page, "me ü", "running")

@@ -1,7 +1,4 @@
-"""A small demo on drawn weights, also in a process of its own, to be killed: `drawn_demo.py FOLDER [BASE]`.
-
-Without BASE it is on the learned ones.
-"""
+"""A small demo on drawn weights, also in a process of its own, to be killed: `drawn_demo.py FOLDER BASE`."""
 
 import pickle
 import shutil
@@ -11,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from ohwx_compare.demo.parts import toy_parts
 from ohwx_compare.demo.sizes import Sizes
 from ohwx_compare.demo.work import Parts, work
 from ohwx_compare.files.hashes import Hashes
@@ -51,7 +47,6 @@ def drawn_parts(base: Path) -> Parts:
 
 
 if __name__ == "__main__":
-    folder, *base = map(Path, sys.argv[1:])
-    parts = drawn_parts(*base) if base else toy_parts()
-    readings = work(folder, SMALL, parts, lambda event: None, lambda: False)
+    folder, base = map(Path, sys.argv[1:])
+    readings = work(folder, SMALL, drawn_parts(base), lambda event: None, lambda: False)
     sys.stdout.buffer.write(pickle.dumps(readings))

@@ -63,6 +63,7 @@ def test_again_it_draws_nothing_and_says_the_same(demo, mini):
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in times.items())
 
 
+@pytest.mark.slow
 def test_it_computes_on_one_thread(demo, mini, tmp_path):
     """In each lane: the other threads are for whoever else computes, and no byte depends on how many there are."""
     folder, threads = tmp_path / "demo", {}
@@ -82,6 +83,7 @@ def test_it_computes_on_one_thread(demo, mini, tmp_path):
     assert set(threads.values()) == {1}
 
 
+@pytest.mark.slow
 def test_where_one_training_fails_the_other_stops_and_the_cause_is_told(mini, tmp_path, monkeypatch):
     stopped = []
 

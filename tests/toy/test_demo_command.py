@@ -4,12 +4,14 @@ import json
 
 import pytest
 from drawn_demo import SMALL, drawn_parts
+from slow_after import slow_after
 
 from ohwx_compare.cli.main import main
 from ohwx_compare.demo.answer import answer
 from ohwx_compare.demo.words import headline
 
 
+@pytest.mark.slow
 def test_what_it_trained_is_put_into_a_webui(demo, mini, monkeypatch, tmp_path):
     monkeypatch.setattr("ohwx_compare.demo.parts.toy_parts", lambda: drawn_parts(mini))
     monkeypatch.setattr("ohwx_compare.demo.sizes.WHOLE", SMALL)
@@ -30,9 +32,9 @@ def test_a_folder_that_is_no_webuis_is_told_before_anything_is_done(tmp_path, ca
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("flags", "is_terminal", "ci", "opens"), [
+@pytest.mark.parametrize(("flags", "is_terminal", "ci", "opens"), slow_after(1, [
     ([], True, "", True), ([], False, "", False), ([], True, "true", False), (["--json"], True, "", False),
-])  # fmt: skip
+]))  # fmt: skip
 def test_the_command_answers_and_opens_the_page_at_a_terminal_only(demo, mini, monkeypatch, capsys, flags, is_terminal,
                                                                      ci, opens):  # fmt: skip
     opened = []

@@ -19,14 +19,14 @@ MOMENTS = {  # files of which so many are there
 }
 
 
-def start(folder: Path, *base: Path) -> subprocess.Popen:
-    command = [sys.executable, Path(__file__).with_name("drawn_demo.py"), folder, *base]
+def start(folder: Path, base: Path) -> subprocess.Popen:
+    command = [sys.executable, Path(__file__).with_name("drawn_demo.py"), folder, base]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder.parent / "cache")}
     return subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
 
 
-def finished(folder: Path, *base: Path):
-    process = start(folder, *base)
+def finished(folder: Path, base: Path):
+    process = start(folder, base)
     told, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     return pickle.loads(told)
@@ -37,19 +37,17 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
-@pytest.mark.parametrize("is_learned", [False, True])
-def test_killed_five_times(mini, tmp_path, is_learned):
-    base = () if is_learned else (mini,)
+def test_killed_five_times(mini, tmp_path):
     killed, quiet = tmp_path / "killed", tmp_path / "quiet"
     for pattern, count in MOMENTS.items():
-        process = start(killed, *base)
+        process = start(killed, mini)
         while len(list(killed.glob(pattern))) < count:
             assert process.poll() is None, f"it was over before there were {count} {pattern}"
             time.sleep(0.01)
         process.kill()
         process.communicate()
-    assert finished(killed, *base) == finished(quiet, *base)
+    assert finished(killed, mini) == finished(quiet, mini)
     assert files(killed) == files(quiet)
     assert not list(killed.rglob("*.unfinished"))

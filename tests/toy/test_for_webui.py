@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.tokenizer import tokenizer_l
 from ohwx_compare.toy.checkpoint import TOY, toy_sha256, toy_shapes
@@ -35,6 +37,7 @@ def test_the_encoders_folder_holds_the_tokenizer_and_both_sizes(tmp_path):
     assert len(ids) == json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
 
 
+@pytest.mark.slow
 def test_what_is_there_and_equal_stays_and_all_else_is_put_there(tmp_path):
     models, arm = tmp_path / "models é", tmp_path / "reg.safetensors"
 

@@ -22,6 +22,7 @@ def test_the_file_is_the_one_of_its_record(path):
     assert sha256(path) == checkpoint.toy_sha256()
 
 
+@pytest.mark.slow
 def test_most_pictures_show_the_style_and_the_clothes_asked_for(path):
     asked = {style: f"picture of a woman, wearing a red shirt, {style} style" for style in STYLES if style != "photo"}
     asked["photo"] = "photo of a woman, wearing a red shirt"

@@ -12,7 +12,7 @@ from ohwx_compare.demo.work import work
 SIZES = replace(WHOLE, apart=60, saves=1, seeds=(1, 2, 3), class_seeds=tuple(range(1, 13)), face_saves=1)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_the_demo_shows_what_training_did(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     found = answer(work(tmp_path / "demo", SIZES, toy_parts(), lambda event: None, lambda: False))

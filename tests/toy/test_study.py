@@ -32,7 +32,7 @@ def pictures(run):
     return [(c.cell.label, c.result.outcome, pixel_digest(load_rgb(run.folder / c.result.image))) for c in run.cells]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_the_command_on_the_demos_file_is_the_demo(demo, tmp_path, capsys):
     """Trained and compared anew from the file: the demo's weights and pictures. Again: nothing is left to do."""
     folder, here = demo[0], tmp_path / "demo"

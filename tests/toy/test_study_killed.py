@@ -25,7 +25,7 @@ def command(folder):
             "--batch", "8", "--device", "cpu"]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
 def test_killed_five_times(demo, tmp_path, capsys):
     """Twice while it trains, three times while it compares; each result is committed once."""

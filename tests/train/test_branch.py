@@ -54,6 +54,7 @@ def test_a_schedule_that_ends_is_not_extended_and_says_what_a_longer_one_does(sm
     assert states(folder) == ["step-00000002.state"]
 
 
+@pytest.mark.slow
 def test_a_branch_begins_with_the_weights_and_optimiser_and_names_its_ancestors(small):
     _, trunk = run(small, stop=4)
     _, folder = run({**small, "output": small["output"] + " 2"}, from_state=str(trunk))
@@ -85,6 +86,7 @@ def test_a_branch_that_cannot_be_is_one_sentence(small, change, said):
         run({**small, "output": small["output"] + " 2", "from_state": str(trunk), **change})
 
 
+@pytest.mark.slow
 def test_states_are_none_few_or_within_the_disk(small):
     _, folder = run(small, stop=1, state_every=None)
     assert states(folder) == ["step-00000001.state"]  # whoever stops wants to resume
@@ -99,6 +101,7 @@ def test_states_are_none_few_or_within_the_disk(small):
     assert plan.problems[0].startswith("state_gb is ")
 
 
+@pytest.mark.slow
 def test_a_run_in_8_bits_resumes(small):
     values = {**small, "optimizer": "adamw8bit", "optimizer_args": {}, "precision": "bf16-nearest"}
     run(values, stop=2)

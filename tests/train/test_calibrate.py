@@ -38,8 +38,8 @@ train(plan, lambda event: None)
 print(json.dumps([time.process_time() - began, peak_memory("cpu")]))
 """
 CONFIGS = {
-    "lean": {"checkpointing": True, "resolution": 256, "precision": "bf16-stochastic", "steps": 60},
-    "batches": {"batch": 3, "resolution": 192, "optimizer": "adamw", "optimizer_args": {}, "steps": 60},
+    "lean": {"checkpointing": True, "resolution": 256, "precision": "bf16-stochastic", "steps": 10},
+    "batches": {"batch": 3, "resolution": 192, "optimizer": "adamw", "optimizer_args": {}, "steps": 20},
     "watched": {
         "resolution": 128, "fused": False, "lr_te1": 1e-5, "steps": 150, "validation": 2,
         "sample_prompts": ["ohwx man"], "sample_steps": 8, "watch_every_steps": 50, "ema": 0.7,
@@ -55,7 +55,7 @@ def answer(code: str, path: Path) -> list[float]:
     return json.loads(said.stdout)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.parametrize("config", CONFIGS)
 def test_memory_is_foretold_within_15_percent(small, tmp_path, config):
     """The time is printed, not judged: it hangs on what else the machine does."""
@@ -67,6 +67,7 @@ def test_memory_is_foretold_within_15_percent(small, tmp_path, config):
     assert foretold[1] == pytest.approx(taken[1], rel=0.15)
 
 
+@pytest.mark.slow
 def test_the_plan_tells_time_and_memory(small, tmp_path, capsys, monkeypatch):
     """The command, with the calibration in this process to be quick."""
     monkeypatch.setattr(calibrate, "foretell", lambda recipe, device: calibrate.calibrate(make_plan(recipe), device))
@@ -81,6 +82,7 @@ def test_the_plan_tells_time_and_memory(small, tmp_path, capsys, monkeypatch):
     assert not Path(small["output"]).exists()
 
 
+@pytest.mark.slow
 def test_a_calibration_that_fails_says_why(small):
     recipe = Recipe.from_dict({**small, "train": small["train"] + "x"})
     with pytest.raises(TrainingError, match=r"The calibration failed: .*does not exist"):

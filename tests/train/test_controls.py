@@ -42,6 +42,7 @@ def test_stop_and_go_on(small, tmp_path):
     assert sha256(path) == sha256(whole)
 
 
+@pytest.mark.slow
 def test_save_now(small, tmp_path):
     whole, _ = run(small, output=str(tmp_path / "whole"))
     path, _ = run(small, lambda step, folder: controls.ask(folder, "save") if step == 2 else None, keep_last=1)
@@ -120,6 +121,7 @@ def test_a_run_of_its_own(small):
     assert wait_for(folder, "cut off")["alive"] is False
 
 
+@pytest.mark.slow
 def test_a_run_that_said_its_end_is_waited_for(small, tmp_path):
     recipe = Recipe.from_dict({**small, "train": str(tmp_path / "nothing")})
     folder = Path(recipe.output)
@@ -134,6 +136,7 @@ def test_a_run_that_said_its_end_is_waited_for(small, tmp_path):
     assert wait_for(folder, "failed")["error"].endswith("does not exist.")
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_start_says_why(small, tmp_path):
     recipe = Recipe.from_dict({**small, "train": str(tmp_path / "nothing")})
     child.start(recipe, "cpu")

@@ -25,6 +25,7 @@ def run(small, **more):
     return files, [event for event in told if isinstance(event, Learned)]
 
 
+@pytest.mark.slow
 def test_averages_ramp_up_at_intervals_and_the_weights_stand_beside(small):
     values = {"epochs": None, "steps": 4, "save_every_epochs": None, "save_every_steps": 1, "save_precision": "fp32"}
     files, _ = run(small, **values, lr_unet=1e-2, ema=0.9, ema_ramp=True, ema_every=2, ema_raw=True)
@@ -39,6 +40,7 @@ def test_averages_ramp_up_at_intervals_and_the_weights_stand_beside(small):
     assert np.abs(fourth - steps[3]).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_a_checkpoints_precision_is_the_recipes(small):
     wide, _ = run(small, save_precision="fp32", output=small["output"] + "2")
     (last, *_) = [files for name, files in run(small)[0].items() if name == "me"]
@@ -49,6 +51,7 @@ def test_a_checkpoints_precision_is_the_recipes(small):
         assert np.array_equal(wide["me"][name].astype(tensor.dtype), tensor), name
 
 
+@pytest.mark.slow
 def test_another_vae_encodes_and_is_saved(small, tmp_path):
     own = {name.removeprefix(VAE): t for name, t in load_file(small["base"]).items() if name.startswith(VAE)}
     save_file(
@@ -87,6 +90,7 @@ def test_noise_levels_keep_within_bounds(small, first, end):
     assert strays.std().item() == pytest.approx(0.1, rel=0.05)
 
 
+@pytest.mark.slow
 def test_accumulated_gradients_step_within_the_last_backward_pass(small):
     values = {**small, "accumulation": 2}
     fused = run(values, fused=True)[0]["me"]

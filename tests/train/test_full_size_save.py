@@ -27,7 +27,7 @@ print(json.dumps({"sha256": digest, "peak": (after - before) * (1 if sys.platfor
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_a_full_size_save(tmp_path, goldens):
     pytest.importorskip("resource")
     manifest = json.loads((goldens / "sdxl_manifest.json").read_text(encoding="utf-8"))

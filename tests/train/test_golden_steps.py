@@ -12,6 +12,7 @@ from math import hypot, sqrt
 import numpy as np
 import pytest
 import torch
+from slow_after import slow_after
 
 from ohwx_compare.engine.weights import PREFIXES, load
 from ohwx_compare.train.learn.loss import Diffusion
@@ -49,7 +50,8 @@ def short(name):
 
 
 @pytest.mark.parametrize(
-    ("variant", "fused"), [*((variant, False) for variant in VARIANTS), ("v_min_snr_5", True), ("te1", True)]
+    ("variant", "fused"),
+    slow_after(3, [("v_min_snr_5", True), *((variant, False) for variant in VARIANTS), ("te1", True)]),
 )
 def test_three_steps(golden, tiny, variant, fused):
     model = load(tiny / "tiny_base.safetensors")

@@ -33,7 +33,7 @@ def phase(folder: Path) -> str:
     return "stepping" if lines and json.loads(lines[-1])["event"] != "Started" else "starting"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_killed_ten_times(small, tmp_path):
     values = {
         **small, "epochs": None, "steps": 8, "save_every_epochs": None, "save_every_steps": 1, "state_every": 1,

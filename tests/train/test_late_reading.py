@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from slow_after import slow_after
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
@@ -71,7 +72,7 @@ CONFIGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", slow_after(2, CONFIGS))
 def test_a_whole_step_reads_nothing_back(small, config):
     setup = on_the_meta_device({**small, **CONFIGS[config]})
     with NoReading() as reading:
@@ -164,6 +165,7 @@ def test_on_the_cpu_each_is_told_at_once(small, monkeypatch):
     assert events == ["queued 1", "Learned 1", "queued 2", "Learned 2", "queued 3", "Learned 3", "Saved"]
 
 
+@pytest.mark.slow
 def test_late_or_not_it_is_the_same_run_also_when_it_stops(small, tmp_path, monkeypatch):
     def run(folder, stop=None):
         learned = []

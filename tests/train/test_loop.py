@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
+from slow_after import slow_after
 
 from ohwx_compare.core.events import Learned
 from ohwx_compare.engine.weights import load
@@ -41,7 +42,7 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", slow_after(2, CONFIGS))
 def test_a_run_that_stops_ends_as_if_it_had_not(small, tmp_path, config):
     values = {**small, **CONFIGS[config], "reg": str(tmp_path / "reg"), "epochs": None, "steps": 4}
     whole, losses = run(values, output=str(tmp_path / "whole"))
@@ -172,7 +173,7 @@ def test_the_loss_of_ten_steps(small):
 GOLDEN = [1.315394, 1.355610, 1.288503, 1.347632, 1.081491, 1.159277, 1.178878, 1.200741, 1.117001, 1.287148]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 def test_one_picture_is_learned(small, tmp_path):
     """Mean loss of the last 20 steps under half of the first ten's."""
     for path in (tmp_path / "img" / "1_ohwx man").glob("[12].png"):

@@ -42,6 +42,7 @@ def test_a_second_start_encodes_nothing_and_learns_the_same(small):
     assert (off, unkept) == (3, losses)
 
 
+@pytest.mark.slow
 def test_what_decides_the_latents_is_noticed(small, shelf_folder):
     run(small)
     path = Path(small["train"]) / "1_ohwx man" / "1.png"

@@ -30,13 +30,14 @@ def test_a_full_disk_at_some(training):
     assert training.sweep(error=errno.ENOSPC, first=12, every=30) >= 1
 
 
+@pytest.mark.slow
 @FORKS
 def test_a_kill_at_the_last_names(training):
     """When the checkpoint is there and the states are gone, the next run has nothing to do but to sweep."""
     assert training.sweep(error=None, first=9, operations=("rename",)) >= 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @pytest.mark.parametrize(
     ("error", "first", "every"), [(errno.ENOSPC, 1, 1), (errno.EIO, 2, 2), pytest.param(None, 1, 1, marks=FORKS)]
 )
@@ -45,7 +46,7 @@ def test_at_every(training, error, first, every):
     assert training.sweep(error=error, first=first, every=every) >= 20 // every
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)
 @FORKS
 @pytest.mark.parametrize("kills", [False, True])
 def test_a_write_that_breaks_off(training, kills):

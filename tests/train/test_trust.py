@@ -105,6 +105,7 @@ def test_a_save_while_paused_is_of_the_step_in_hand(small, monkeypatch):
     assert not (folder / "me-step00000002.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_newest_state_gives_way_to_the_one_before(small, tmp_path):
     every = {"state_every": 1}
     whole, _ = run(small, output=str(tmp_path / "whole"), **every)

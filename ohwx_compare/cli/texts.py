@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ohwx_compare.core.infotext.infotext import Infotext, split
+from ohwx_compare.core.infotext.vae import HIRES_MODULE, OWN_VAE, hires_vae_of, vae_of
 from ohwx_compare.errors import ImageError, InfotextError, MissingVaeError, UnknownNameError
 from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.gallery import PICTURES
@@ -51,27 +52,40 @@ def texts_of(given: str) -> tuple[InputText, ...]:
 def with_vae(text: Infotext, vae: Path | None, vaes: NamedFiles) -> tuple[Infotext, tuple[str, ...]]:
     """`text` without the VAE that it names, where the file `vae` is given for it; a note where that is another file.
 
-    vaes: in which the host finds one by its name. Raises MissingVaeError where the text names one that is neither given
-    nor there, or where there is no file `vae`.
+    vaes: in which the host finds one by its name. A text that has a hash alone gets the name of the file that has it.
+    Raises MissingVaeError where the text names one that is neither given nor there, or where there is no file `vae`.
     """
     if vae is not None and not vae.is_file():
         raise MissingVaeError(f"There is no VAE {vae}; give an existing file.")
-    named = text.get("VAE") or text.get("Module 1")
-    if vae is None and (lacking := (text.get("VAE") or "").strip()) not in ("", "Automatic", "None"):
-        try:
-            vaes.find(lacking)
-        except UnknownNameError as error:
-            raise MissingVaeError(
-                f"The text names the VAE {quoted(lacking)}; give its file, or another one."
-            ) from error
-    if vae is None or named is None or text.get("Module 2"):
+    short = (text.get("VAE hash") or "").strip().lower()
+    names = [name for name in (vae_of(text), hires_vae_of(text)) if name not in (None, *OWN_VAE)]
+    if vae is None:
+        if short and not names and (same := _named_like(short, vaes)):
+            return text.with_value("VAE", same), ()
+        for name in names:
+            _require_vae(name, vaes)
         return text, ()
-    rest, short = text.without("VAE", "VAE hash", "Module 1"), (text.get("VAE hash") or "").strip().lower()
-    given = sha256(vae)[:10]
+    named = text.get("VAE") or text.get("Module 1") or next(iter(names), short and "of its hash")
+    if not named or text.get("Module 2"):
+        return text, ()
+    rest, given = text.without("VAE", "VAE hash", "Module 1", HIRES_MODULE), sha256(vae)[:10]
     if short and given.startswith(short):
         return rest, ()
     asked = f"{named.strip()} [{short}]" if short else named.strip()
     return rest, (f"the text names the VAE {asked}; {vae.name} [{given}] was used",)
+
+
+def _named_like(short: str, vaes: NamedFiles) -> str | None:
+    """The name of the VAE whose hash begins so."""
+    found = (vaes.find(name) for name in vaes.names())
+    return next((path.name for path in found if sha256(path).startswith(short)), None)
+
+
+def _require_vae(name: str, vaes: NamedFiles) -> None:
+    try:
+        vaes.find(name)
+    except UnknownNameError as error:
+        raise MissingVaeError(f"The text names the VAE {quoted(name)}; give its file, or another one.") from error
 
 
 def require_embeddings(text: Infotext, folders: Sequence[Path]) -> None:

@@ -123,7 +123,8 @@ def reach(asked: InpaintJob, mask: Image.Image) -> Image.Image | None:
     if asked.only_masked:
         return None
     white = ImageOps.invert(mask) if asked.inverted else mask
-    return masks.fitted(white, (asked.job.width, asked.job.height), asked.job.resize_mode)
+    width, height = asked.job.width, asked.job.height
+    return masks.stretch(masks.fitted(white, (width, height), asked.job.resize_mode), (width // 8 * 8, height // 8 * 8))
 
 
 def detector_key(detector: "Detector") -> str:

@@ -8,7 +8,7 @@ import torch
 
 from ohwx_compare.errors import ExperimentError
 
-__all__ = ["ConsistencySigmas", "ModelSigmas"]
+__all__ = ["ConsistencySigmas", "ModelSigmas", "TimestepSigmas", "UniPCSigmas"]
 
 
 class ModelSigmas:
@@ -65,9 +65,55 @@ class ModelSigmas:
         low, high, w = time.floor().long(), time.ceil().long(), time.frac()
         return ((1 - w) * self.log_sigmas[low] + w * self.log_sigmas[high]).exp()
 
+    @property
+    def log_alphas(self) -> torch.Tensor:
+        """log sqrt(a) (1000,)."""
+        return 0.5 * self.alphas_cumprod.log()
+
+    def shares(self, time: int) -> tuple[float, float]:
+        """Of the picture and of the noise, in an x of variance 1 at a training timestep."""
+        alpha = self.alphas_cumprod[time].item()
+        return alpha**0.5, (1 - alpha) ** 0.5
+
     def boundary(self, sigma: float) -> tuple[float, float]:
         """What D is made of: the weights of what the model says, and of x."""
         return 1.0, 0.0
+
+
+class TimestepSigmas(ModelSigmas):
+    """As samplers on training timesteps know them: by a and sqrt(1 - a), which `halved` rounds each for itself.
+
+    So a level is their quotient, and the sum of their squares only about 1 (modules/sd_samplers_timesteps_impl.py).
+    """
+
+    def __init__(self, *, zero_snr: bool = False, halved: bool = False) -> None:
+        super().__init__(zero_snr=zero_snr, halved=halved)
+        self.halved = halved
+        if halved:
+            self.sigmas = _rest(self.alphas_cumprod) / self.alphas_cumprod**0.5
+            self.log_sigmas = self.sigmas.log()
+
+    def shares(self, time: int) -> tuple[float, float]:
+        """As there."""
+        if not self.halved:
+            return super().shares(time)
+        alpha = self.alphas_cumprod[time]
+        return _to_half(alpha**0.5).item(), _rest(alpha).item()
+
+
+class UniPCSigmas(TimestepSigmas):
+    """As UniPC knows them: by log a, which `halved` rounds."""
+
+    def __init__(self, *, zero_snr: bool = False, halved: bool = False) -> None:
+        super().__init__(zero_snr=zero_snr, halved=halved)
+        if halved:
+            self.sigmas = (torch.exp(-2 * self.log_alphas) - 1) ** 0.5
+            self.log_sigmas = self.sigmas.log()
+
+    @property
+    def log_alphas(self) -> torch.Tensor:
+        """As there."""
+        return _to_half(super().log_alphas) if self.halved else super().log_alphas
 
 
 class ConsistencySigmas(ModelSigmas):
@@ -104,6 +150,11 @@ class ConsistencySigmas(ModelSigmas):
 
 def _to_half(numbers: torch.Tensor) -> torch.Tensor:
     return numbers.half().float()
+
+
+def _rest(alphas: torch.Tensor) -> torch.Tensor:
+    """sqrt(1 - a), each step of it rounded to half precision."""
+    return _to_half(_to_half(1 - alphas) ** 0.5)
 
 
 def _as_it_is(numbers: torch.Tensor) -> torch.Tensor:

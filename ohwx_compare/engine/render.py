@@ -247,8 +247,12 @@ def conditionings(model: Model, jobs: Sequence[Job], after: Before | None) -> li
 
 
 def _check(job: Job, start: Start | None) -> None:
-    if job.width % 8 or job.height % 8 or min(job.width, job.height) < 8:
-        raise ExperimentError(f"The size is {job.width}x{job.height}; expected multiples of 8 px on both sides.")
+    if min(job.width, job.height) < 8:
+        raise ExperimentError(f"The size is {job.width}x{job.height}; expected at least 8 px on both sides.")
+    if job.seed < 0 and find_solver(job.sampler).brownian and not job.sde_drawn_seed:
+        raise ExperimentError(
+            f"The seed {job.seed} has no noise for {job.sampler}, in the webui neither; take one from 0."
+        )
     if job.steps < 1:
         raise ExperimentError(f"The number of steps is {job.steps}; expected at least 1.")
     if start is not None:

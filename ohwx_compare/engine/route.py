@@ -13,8 +13,12 @@ from ohwx_compare.core.request.steps import planned_steps, steps_run
 from ohwx_compare.engine.levels import ModelSigmas
 from ohwx_compare.engine.samplers import Solver
 from ohwx_compare.engine.schedules import Curve, noise_levels
+from ohwx_compare.errors import ExperimentError
+from ohwx_compare.words import counted
 
 __all__ = ["Route", "find_route"]
+
+_NEVER_EMPTY = ("Simple", "DDIM", "KL Optimal")  # schedules that divide by the steps
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,12 @@ class Route:
 
 
 def find_route(job: Job, solver: Solver, model: ModelSigmas) -> Route:
-    """The route of `job`, from noise or, with its `denoise`, from a picture. Raises UnsupportedKeyError."""
+    """The route of `job`, from noise or, with its `denoise`, from a picture.
+
+    Raises UnsupportedKeyError, and ExperimentError where the sampler has no way.
+    """
+    if planned_steps(job) == 0:
+        return _no_way(job, solver)
     if solver.timesteps:
         return _on_timesteps(job, solver, model)
     sigmas = _scheduled(job, solver, model)
@@ -42,8 +51,23 @@ def find_route(job: Job, solver: Solver, model: ModelSigmas) -> Route:
     return Route(levels, 0.0, (1 + first**2) ** 0.5 if job.sgm_noise else first, span)
 
 
+def _no_way(job: Job, solver: Solver) -> Route:
+    """Where all steps are to run at a denoising strength of 0, there are none. Raises ExperimentError."""
+    name = _schedule_of(job, solver)
+    if solver.timesteps or solver.brownian or solver.own_range or name in _NEVER_EMPTY:
+        raise ExperimentError(
+            f"A denoising strength of 0 leaves {job.sampler} on the schedule {name} no level, and the webui fails; "
+            "choose Euler on Karras, which draws nothing there, or a strength above 0."
+        )
+    return Route(torch.zeros(1), 1.0, 0.0, (0.0, 0.0))
+
+
+def _schedule_of(job: Job, solver: Solver) -> str:
+    return solver.automatic if job.schedule == "Automatic" else job.schedule
+
+
 def _scheduled(job: Job, solver: Solver, model: ModelSigmas) -> Tensor:
-    name = solver.automatic if job.schedule == "Automatic" else job.schedule
+    name = _schedule_of(job, solver)
     discards = solver.discards or job.discard_penultimate
     sigmas = noise_levels(name, planned_steps(job) + discards, model, Curve.of(job))
     return torch.cat([sigmas[:-2], sigmas[-1:]]) if discards else sigmas
@@ -59,6 +83,10 @@ def _on_timesteps(job: Job, solver: Solver, model: ModelSigmas) -> Route:
 
     From a picture, the noise is that of the timestep above the first one visited, as in the webui.
     """
+    if planned_steps(job) + job.discard_penultimate > 1000:
+        raise ExperimentError(
+            f"{job.sampler} walks on 1000 timesteps, got {counted(planned_steps(job), 'step')}; ask for fewer."
+        )
     times = (torch.arange(0, 1000, max(1000 // (planned_steps(job) + job.discard_penultimate), 1)) + 1).clamp(max=999)
     if job.denoise is None:
         sigmas = _unipc_levels(job, model, len(times), 1.0) if solver.timesteps == "UniPC" else _at(model, times)
@@ -68,9 +96,9 @@ def _on_timesteps(job: Job, solver: Solver, model: ModelSigmas) -> Route:
     sigmas = _at(model, times)
     if solver.timesteps == "UniPC":
         sigmas = _unipc_levels(job, model, start, times[-1].item() / 1000 + 1 / 1000 if start else 0.0)
-    alpha = model.alphas_cumprod[noised].item()
     scale = (1 + sigmas[0].item() ** 2) ** 0.5 if start > 1 else 1.0
-    return Route(sigmas, alpha**0.5 * scale, (1 - alpha) ** 0.5 * scale, _ends(sigmas))
+    picture, noise = model.shares(int(noised))
+    return Route(sigmas, picture * scale, noise * scale, _ends(sigmas))
 
 
 def _at(model: ModelSigmas, times: Tensor) -> Tensor:
@@ -83,7 +111,7 @@ def _ends(sigmas: Tensor) -> tuple[float, float]:
 
 def _unipc_levels(job: Job, model: ModelSigmas, steps: int, start: float) -> Tensor:
     """`steps` + 1 levels from time `start` (0..1) to 0.001, by the interpolation in log alpha of UniPC's authors."""
-    log_alphas = 0.5 * model.alphas_cumprod.log()
+    log_alphas = model.log_alphas
     known = torch.linspace(0.0, 1.0, len(log_alphas) + 1)[1:]
     match job.unipc_skip_type:
         case "logSNR":

@@ -41,11 +41,19 @@ def straight(sigma: float, target: float, **more: Any) -> SolverRow:
     return along(sigma, target, [(target - sigma, sigma)], **more)
 
 
-def along(sigma: float, target: float, slopes: Sequence[tuple[float, float]], base: int = 0, **more: Any) -> SolverRow:
-    """From x_base along several slopes: one (length, level of its call) for each call, the newest first."""
+def along(
+    sigma: float,
+    target: float,
+    slopes: Sequence[tuple[float, float]],
+    base: int = 0,
+    *,
+    whole: float = 1.0,
+    **more: Any,
+) -> SolverRow:
+    """From `whole` times x_base along several slopes: one (length, level of its call) for each call, newest first."""
     return SolverRow(
         **{"sigma": sigma, "sigma_next": target} | more,
-        keep=tuple(length / level + (k == base) for k, (length, level) in enumerate(slopes)),
+        keep=tuple(length / level + whole * (k == base) for k, (length, level) in enumerate(slopes)),
         toward=tuple(-length / level for length, level in slopes),
     )
 

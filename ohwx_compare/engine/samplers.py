@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.engine import dpm_solvers, restart, slope_solvers, timestep_solvers, unipc
-from ohwx_compare.engine.levels import ConsistencySigmas, ModelSigmas
+from ohwx_compare.engine.levels import ConsistencySigmas, ModelSigmas, TimestepSigmas, UniPCSigmas
 from ohwx_compare.engine.rows import SolverRow
 from ohwx_compare.errors import UnsupportedKeyError
 
@@ -62,10 +62,16 @@ SOLVERS = (
     Solver("DPM fast", dpm_solvers.dpm_fast, own_range=True),
     Solver("DPM adaptive", None, own_range=True),
     Solver("Restart", restart.restart, _KARRAS, second_order=True),
-    Solver("DDIM", timestep_solvers.ddim, timesteps="even"),
-    Solver("DDIM CFG++", timestep_solvers.ddim_cfgpp, timesteps="even", cfg_share=timestep_solvers.CFGPP_SHARE),
-    Solver("PLMS", timestep_solvers.plms, timesteps="even"),
-    Solver("UniPC", unipc.unipc, timesteps="UniPC"),
+    Solver("DDIM", timestep_solvers.ddim, timesteps="even", sigmas=TimestepSigmas),
+    Solver(
+        "DDIM CFG++",
+        timestep_solvers.ddim_cfgpp,
+        timesteps="even",
+        cfg_share=timestep_solvers.CFGPP_SHARE,
+        sigmas=TimestepSigmas,
+    ),
+    Solver("PLMS", timestep_solvers.plms, timesteps="even", sigmas=TimestepSigmas),
+    Solver("UniPC", unipc.unipc, timesteps="UniPC", sigmas=UniPCSigmas),
     Solver("LCM", slope_solvers.lcm, sigmas=ConsistencySigmas),
 )
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ohwx_compare.core.geometry import Box
 from ohwx_compare.engine.letterbox import Letterbox
+from ohwx_compare.files.masks import stretch
 
 __all__ = ["letterboxed_mask", "picture_mask", "stretched_mask"]
 
@@ -36,7 +37,7 @@ def stretched_mask(coefficients: Tensor, prototypes: Tensor, box: Box, size: tup
     the picture is no square: some 10 px on 832x1216. `adetailer/ultralytics.py` and `adetailer/common.py` there.
     """
     mask = letterboxed_mask(coefficients, prototypes, box).cpu().numpy()
-    return np.array(Image.fromarray(mask.astype(np.uint8) * 255).resize(size))
+    return np.array(stretch(Image.fromarray(mask.astype(np.uint8) * 255), size, Image.Resampling.BICUBIC))
 
 
 def picture_mask(coefficients: Tensor, prototypes: Tensor, box: Box, letterbox: Letterbox) -> np.ndarray:

@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 from ohwx_compare.core.request.job import SoftInpaint
+from ohwx_compare.files.masks import fitted
 
 __all__ = ["blend_softly", "changed_mask"]
 
@@ -48,7 +49,7 @@ def changed_mask(soft: SoftInpaint, kept: Tensor, drawn: Tensor, mask: Tensor, s
         still = 1 / (1 + ratio**soft.contrast)
     shown = 255.0 * (1 - still**3 * (still * (6 * still - 15) + 10))
     small = Image.fromarray(np.nan_to_num(shown).astype(np.uint8))
-    return small.resize(size, Image.Resampling.LANCZOS).filter(ImageFilter.GaussianBlur(4))
+    return fitted(small, size, "fill").filter(ImageFilter.GaussianBlur(4))
 
 
 def _weighted_mean(values: np.ndarray, low: float, high: float) -> np.ndarray:

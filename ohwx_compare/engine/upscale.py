@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ohwx_compare.files.masks import stretch
+
 __all__ = ["TILE", "Enlarge", "Upscaler", "in_tiles", "resized"]
 
 TILE, OVERLAP = 192, 8  # px; the webui's defaults
@@ -44,8 +46,8 @@ def resized(image: Image.Image, size: tuple[int, int], enlarge: Enlarge | None) 
             before, image = image.size, enlarge(image, factor)
             if image.size == before:
                 break
-        image = image if image.size == wanted else image.resize(wanted, Image.Resampling.LANCZOS)
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+        image = stretch(image, wanted)
+    return stretch(image, size)
 
 
 @torch.inference_mode()

@@ -39,7 +39,6 @@ __all__ = [
 _Corners = tuple[int, int, int, int]  # XYXY, px
 Resize = Callable[[Image.Image, tuple[int, int]], Image.Image]
 """A picture (RGB) at another size (width, height px), without regard to proportions."""
-LANCZOS = Image.Resampling.LANCZOS
 
 
 def box_mask(size: tuple[int, int], box: Box) -> Image.Image:
@@ -120,9 +119,12 @@ def latent_mask(mask: Image.Image, size: tuple[int, int], *, rounded: bool = Tru
     return np.around(small) if rounded else small
 
 
-def stretch(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """`image` resized to `size` (width, height px) without regard to proportions, Lanczos (the webui's mode 0)."""
-    return image.resize(size, LANCZOS)
+def stretch(image: Image.Image, size: tuple[int, int], how: Image.Resampling = Image.Resampling.LANCZOS) -> Image.Image:
+    """`image` resized to `size` (width, height px) without regard to proportions, Lanczos (the webui's mode 0).
+
+    Its width first, as Pillow 9.5 does; Pillow 13 begins with what makes it smaller, and each rounds in between.
+    """
+    return image.resize((size[0], image.height), how).resize(size, how)
 
 
 def fitted(image: Image.Image, size: tuple[int, int], mode: str, resize: Resize = stretch) -> Image.Image:

@@ -17,6 +17,7 @@ from ohwx_compare.compare.resolve import Resolve, among
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext.vae import OWN_VAE
 from ohwx_compare.core.prompt.networks import Network, networks
+from ohwx_compare.core.request.hires import second_pass
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import hires, inpaint, render, weights
 from ohwx_compare.engine.compiled import compile_blocks
@@ -230,13 +231,14 @@ class NativeHost:
         CheckpointError for a checkpoint that is not there or no SDXL's.
         """
         source, _ = pick_source(job.rng, self.device)
-        vae = self._named_vae(job)
+        vae, hires_vae = self._named_vae(job), self._hires_vae(job)
         return {
             "host": self.name,
             "noise": source.kind,
             "device": self.device.type,
             "dtype": str(self.dtype).removeprefix("torch."),
             "vae": self._files.sha256(vae) if vae else None,
+            **({"hires vae": self._files.sha256(hires_vae)} if hires_vae else {}),
             **({"linear": ONEDNN} if self.linear == ONEDNN else {}),
             **({"compile": "transformer blocks"} if self.compiles else {}),
             **({"cuda": changed} if (changed := cuda_changes(self.device)) else {}),
@@ -272,6 +274,7 @@ class NativeHost:
         with linear_by(self.linear):
             drawn = within_memory(draw, f"{pictures}, {jobs[0].width}x{jobs[0].height} px", self.device)
         vae = self._source.vae if self._source else None  # of the checkpoint that ended the picture
+        vae = self._named_vae(jobs[0]) if jobs[0].hires_vae else vae
         hashes = (("VAE hash", self._files.sha256(vae)[:10]), ("VAE", vae.name)) if vae else ()
         return (
             Rendered(one.image, one.notes, (*hashes, *self._others.keys(job), *self._named.keys(job)), one.layer)
@@ -328,6 +331,11 @@ class NativeHost:
     def _named_vae(self, job: Job) -> Path | None:
         """The file that stands for every VAE, or that the job names."""
         return self.vae or (self._vaes.find(job.vae) if job.vae and job.vae not in OWN_VAE else None)
+
+    def _hires_vae(self, job: Job) -> Path | None:
+        """The file of the VAE that the second pass has instead of the first's."""
+        is_own = job.hires_upscaler is not None and job.hires_vae not in (None, job.vae) and not self.vae
+        return self._named_vae(second_pass(job)) if is_own else None
 
     def _near_of(self, checkpoint: Path, job: Job) -> str:
         near = None if self._named_vae(job) else self._vae_of(job, checkpoint)

@@ -92,5 +92,7 @@ def hires_overrides(job: Job, *, has_cfg: bool) -> dict[str, Any]:
         return {}
     if job.hires_cfg not in (None, job.cfg) and not has_cfg:
         raise HostError("This webui has no CFG scale of hires fix's own; leave hires_cfg out.")
+    if job.hires_vae not in (None, job.vae):
+        raise HostError("A webui is not told a VAE of hires fix's own; leave hires_vae out.")
     own = {} if job.hires_cfg is None else {"hr_cfg": job.hires_cfg}
     return {"enable_hr": True, **own, **{theirs: getattr(job, ours) for ours, theirs in _HIRES.items()}}

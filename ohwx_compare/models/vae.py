@@ -191,7 +191,7 @@ class VAE(nn.Module):
         self.post_quant_conv = nn.Conv2d(config.latent, config.latent, 1)
 
     def encode(self, x: Tensor) -> Tensor:
-        """x (B, 3, H, W) in [-1, 1], H and W multiples of 8 -> mean and log variance (B, 8, H / 8, W / 8), unscaled."""
+        """x (B, 3, H, W) in [-1, 1], at least 8 px -> mean and log variance (B, 8, H // 8, W // 8), unscaled."""
         return self.quant_conv(self.encoder(x))
 
     def decode(self, z: Tensor) -> Tensor:

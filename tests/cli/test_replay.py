@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -12,11 +13,15 @@ from ohwx_compare.cli import replay as replay_of
 from ohwx_compare.cli.main import main
 from ohwx_compare.cli.replay import differences, draw_as_told, read_original
 from ohwx_compare.cli.start import FROM_NOISE, StartPictures
+from ohwx_compare.cli.texts import with_vae
 from ohwx_compare.compare.host import Rendered
+from ohwx_compare.core.infotext.infotext import parse
 from ohwx_compare.engine.render import Supply
 from ohwx_compare.errors import UnsupportedKeyError
+from ohwx_compare.files.checkpoint import sha256
 from ohwx_compare.files.images import load_rgb, write_png
 from ohwx_compare.files.infotexts import read_infotext
+from ohwx_compare.files.vaes import named_vaes
 
 PLAIN = [
     "article", "prompt_brk", "prompt_compose", "prompt_editing", "prompt_editing_weights", "prompt_empty_both",
@@ -217,6 +222,18 @@ def test_the_vae_given_stands_for_the_one_that_a_text_names(tiny, goldens, tmp_p
         assert replay(tiny, goldens, tmp_path / short, named, "--vae", vae) == 0
         said = " ".join(json.loads(capsys.readouterr().out)[0]["notes"])
         assert ("names the VAE sdxl_vae.safetensors [235745af8d]; mine.safetensors" in said) == notes
+
+
+def test_a_hash_alone_is_the_file_that_has_it(tmp_path):
+    save_file({"one": torch.zeros(2)}, tmp_path / "one.safetensors")
+    digest = sha256(tmp_path / "one.safetensors")
+    text, vaes = (
+        parse(f"a\nSteps: 2, Sampler: Euler, Seed: 1, VAE hash: {digest[:10]}"),
+        named_vaes([tmp_path], [], sha256),
+    )
+    assert with_vae(text, None, vaes)[0].get("VAE") == "one.safetensors"
+    assert with_vae(text.with_value("VAE hash", "0123456789"), None, vaes)[0].get("VAE") is None
+    assert with_vae(text, tmp_path / "one.safetensors", vaes) == (text.without("VAE hash"), ())
 
 
 def start(goldens, mask=None):

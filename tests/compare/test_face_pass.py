@@ -144,6 +144,8 @@ def test_the_reach_of_an_inpaint_is_its_white_at_the_jobs_size():
     mask.paste(255, (0, 0, 64, 64))
     asked = InpaintJob(job=JOB, only_masked=False)
     assert reach(asked, mask).size == (64, 64)
+    odd = replace(asked, job=replace(JOB, width=71, height=70))
+    assert reach(odd, mask).size == (64, 64)  # as what was drawn
     assert reach(asked, mask).getbbox()[2] < 40
     assert reach(replace(asked, inverted=True), mask).getbbox()[0] > 24
     assert reach(replace(asked, only_masked=True), mask) is None

@@ -115,7 +115,7 @@ def test_axes_that_are_not_drawn_are_refused_by_name():
         ({"job": {"prompt": "x"}}, "lacks seed"),
         ({"job": {"prompt": "x", "seed": "1"}}, "must be a whole number"),
         ({"job": {"prompt": "x", "seed": -1}}, "expected a fixed seed"),
-        ({"job": {"prompt": "x", "seed": 1, "width": 500}}, "multiple of 8"),
+        ({"job": {"prompt": "x", "seed": 1, "width": 7}}, "8 to 16384"),
         ({"axes": [{"kind": "sede", "values": [1]}]}, "'seed'"),
         ({"axes": [{"kind": "seed", "values": [1, 1]}]}, "twice"),
         ({"axes": [{"kind": "seed", "values": [1.5]}]}, "whole"),
@@ -158,7 +158,7 @@ def test_what_is_typed_is_read_as_the_webui_reads_it():
 
 
 def test_what_our_engine_does_not_draw_is_refused_by_name():
-    tab = FaceSettings(prompt="<hypernet:me:1>", sampler="IPNDM", width=516, height=512)
+    tab = FaceSettings(prompt="<hypernet:me:1>", sampler="IPNDM")
     job = replace(JOB, sampler="ER SDE", schedule="Laplace", rng="gpu", denoise=0.5, prompt="a <hypernet:you:1>")
     with pytest.raises(UnsupportedKeyError) as refused:
         require_drawn([(JOB, [FaceSettings()]), (job, [tab])])
@@ -170,7 +170,6 @@ def test_what_our_engine_does_not_draw_is_refused_by_name():
         "<hypernet:you:1>",
         "<hypernet:me:1>",
         "IPNDM",
-        "516x512",
     ):
         assert name in str(refused.value)
     require_drawn([(replace(JOB, prompt="<lora:a:1>"), [FaceSettings(sampler="Euler a", schedule="Karras", vae="v")])])

@@ -136,7 +136,7 @@ def test_what_an_axis_cannot_take_is_named(kind, value):
 
 @pytest.mark.parametrize(
     ("kind", "value", "words"),
-    [("size", "65x64", "width is 65"), ("eta", -1, "eta is -1"), ("subseed strength", 1.5, "subseed_strength is 1.5"),
+    [("size", "7x64", "width is 7"), ("eta", -1, "eta is -1"), ("subseed strength", 1.5, "subseed_strength is 1.5"),
      ("token merging", 1, "token_merging is 1"), ("noise multiplier", 3, "noise_multiplier is 3"),
      ("beta alpha", 0, "beta_alpha is 0"), ("extra noise", 2, "extra_noise is 2")],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Hires fix: sizes, texts and keys as the webui has them, and its pictures."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from ohwx_compare.core.request.hires import Enlarged, enlarged, second_pass
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.core.request.limits import require_valid
 from ohwx_compare.core.request.steps import picture_steps, planned_steps, steps_run
+from ohwx_compare.engine.levels import ModelSigmas
+from ohwx_compare.engine.route import find_route
+from ohwx_compare.engine.samplers import find_solver
 from ohwx_compare.errors import ExperimentError, UnknownNameError, UnsupportedKeyError
 from ohwx_compare.hosts.native import Beside, NativeHost
 from ohwx_compare.models.vae import VAE
@@ -201,8 +205,25 @@ def test_what_only_the_webui_has_is_one_sentence_with_what_helps(host, name, sai
         assert str(refused.value).count(". ") == 0
 
 
+@pytest.mark.parametrize(
+    ("sampler", "schedule", "works"),
+    [("Euler a", "Automatic", True), ("DPM2 a", "Karras", True), ("Restart", "Beta", True), ("Euler", "Simple", False),
+     ("Euler", "KL Optimal", False), ("Euler", "DDIM", False), ("DPM++ SDE", "Automatic", False),
+     ("DDIM", "Karras", False), ("DPM fast", "Karras", False)],
+)  # fmt: skip
+def test_at_a_denoise_of_0_nothing_is_drawn_or_refused_where_the_webui_fails(sampler, schedule, works):
+    job = second_pass(replace(JOB, hires_denoise=0.0, sampler=sampler, schedule=schedule))
+    assert steps_run(job) == 0
+    if works:
+        route = find_route(job, find_solver(sampler), ModelSigmas())
+        assert (route.levels.tolist(), route.picture, route.noise) == ([0.0], 1.0, 0.0)
+        return
+    with pytest.raises(ExperimentError, match=f"leaves {re.escape(sampler)} on the schedule .* a strength above 0"):
+        find_route(job, find_solver(sampler), ModelSigmas())
+
+
 def test_impossible_values_are_refused():
-    for field, value in (("hires_denoise", 0.0), ("hires_scale", 0.5), ("hires_steps", -1)):
+    for field, value in (("hires_denoise", -0.1), ("hires_scale", 0.0), ("hires_steps", -1)):
         with pytest.raises(ExperimentError, match=field):
             require_valid(replace(JOB, **{field: value}))
 

@@ -12,15 +12,18 @@ from ohwx_compare.core.infotext import infotext
 from ohwx_compare.core.infotext.sampler_names import SAMPLERS, SCHEDULE_NAMES
 from ohwx_compare.core.request.limits import RESIZE_MODES
 from ohwx_compare.engine import render
+from ohwx_compare.engine.hires import draw_passes
 from ohwx_compare.engine.inpaint import inpaint
 from ohwx_compare.files.images import load_rgb
+from ohwx_compare.files.masks import stretch
 from ohwx_compare.testing.parts import OPTION_FIELDS
 
 PARITY = Path(__file__).parents[1] / "goldens" / "parity"
-CASES = {case["name"]: case for case in json.loads((PARITY / "cases.json").read_text(encoding="utf-8"))}
+FILES = ("cases.json", "cases_of_sizes.json")
+CASES = {case["name"]: case for name in FILES for case in json.loads((PARITY / name).read_text(encoding="utf-8"))}
 FAST = (
     "sampler_dpmpp_sde_kl_optimal", "sampler_plms_automatic", "opt_unipc", "i2i_color_correction",
-    "inpaint_latent_noise", "inpaint_soft_only_masked",
+    "inpaint_latent_noise", "inpaint_soft_only_masked", "odd_i2i_0", "half_plms",
 )  # fmt: skip
 SIDE, IN_A_ROW = 40, 8
 ILL_POSED = "sampler_dpm_adaptive_automatic"  # its steps hang on the last bits: noise times 1.000001 is 0.023 away
@@ -33,7 +36,7 @@ def drawn(model, goldens, case) -> Image.Image:
     own["resize_mode"] = RESIZE_MODES[case["payload"].get("resize_mode", 0)]
     job = replace(infotext.to_job(text), **own)
     if job.denoise is None:
-        return render.txt2img(model, [job])[0].image
+        return draw_passes(lambda _: model, [job], lambda _: stretch)[0].image
     start = load_rgb(goldens / case["payload"]["init_images"][0][1:])
     if "mask" not in case["payload"]:
         return render.img2img(model, [job], [start])[0].image
@@ -50,8 +53,9 @@ def middle_of_the_webuis(case) -> np.ndarray:
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in CASES])
 def test_the_picture_is_the_webuis(model, goldens, name):
     case = CASES[name]
-    edge = (128 - SIDE) // 2
-    ours = np.asarray(drawn(model, goldens, case), dtype=int)[edge : edge + SIDE, edge : edge + SIDE]
+    whole = drawn(model, goldens, case)
+    x, y = (whole.width - SIDE) // 2, (whole.height - SIDE) // 2
+    ours = np.asarray(whole.crop((x, y, x + SIDE, y + SIDE)), dtype=int)
     apart = np.abs(ours - middle_of_the_webuis(case))
     is_loose = "mask" in case["payload"] or name == ILL_POSED
     assert apart.max() <= (4 if is_loose else 2)

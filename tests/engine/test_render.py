@@ -139,7 +139,9 @@ def test_a_gpus_noise_without_a_gpu_is_said(model):
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        ({"width": 65}, ExperimentError, "multiples of 8"),
+        ({"width": 7}, ExperimentError, "at least 8 px"),
+        ({"seed": -5, "sampler": "DPM++ SDE"}, ExperimentError, "no noise for DPM"),
+        ({"sampler": "DDIM", "steps": 1001}, ExperimentError, "ask for fewer"),
         ({"steps": 0}, ExperimentError, "number of steps is 0"),
         ({"sampler": "IPNDM"}, UnsupportedKeyError, "IPNDM"),
         ({"schedule": "Laplace"}, UnsupportedKeyError, "Laplace"),

@@ -295,6 +295,16 @@ def test_a_vae_by_name(host, base):
         host.fingerprint(replace(JOB, vae="drawn_va"))
 
 
+def test_a_second_pass_with_a_vae_of_its_own(host, base):
+    twice = replace(JOB, hires_upscaler="Latent", hires_scale=1.5)  # decoded once, by the second
+    own, other = drawn(host, twice)[0], drawn(host, replace(twice, vae="drawn_vae"))[0]
+    assert own != other
+    assert drawn(host, replace(twice, vae="drawn_vae", hires_vae="None")) == [own]
+    assert drawn(host, replace(twice, hires_vae="drawn_vae")) == [other]
+    assert "hires vae" in host.fingerprint(replace(twice, hires_vae="drawn_vae"))
+    assert "hires vae" not in host.fingerprint(replace(JOB, hires_vae="drawn_vae"))
+
+
 def test_an_alias_that_two_files_share_is_nobodys(models, tmp_path):
     for name, source in (("one", "drawn_lora"), ("two", "drawn_dora"), ("three", "drawn_loha")):
         save_file(load_file(models / "Lora" / f"{source}.safetensors"), tmp_path / f"{name}.safetensors",

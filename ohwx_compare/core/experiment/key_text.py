@@ -39,7 +39,7 @@ JOB_DEFAULTS: Mapping[str, Any] = MappingProxyType({
     "mask_weight": 1.0, "token_merging": 0.0, "token_merging_hires": 0.0, "half_levels": False, "pad_texts": False,
     "pad_negative": False, "old_timelines": False, "overlay": True, "hires_first_loras": False, "upscaler_tile": -1,
     "upscaler_overlap": 8, "img2img_upscaler": "None", "background": "#ffffff",
-    "sde_drawn_seed": False,
+    "sde_drawn_seed": False, "hires_vae": None,
 })  # fmt: skip
 """Frozen; prompt and seed are always told, and so is a field that has no entry."""
 

@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 from ohwx_compare.core.infotext.pairs import Infotext
-from ohwx_compare.core.infotext.sampler_names import ON_TIMESTEPS
 from ohwx_compare.core.request.job import Job
 
 __all__ = ["as_of_its_version"]
@@ -18,11 +17,7 @@ _NEW_TIMELINES, _FULL_LEVELS = ((1, 6, 0), 0), ((1, 7, 0), 225)
 
 
 def as_of_its_version(infotext: Infotext, job: Job) -> dict[str, Any]:
-    """Fields of `job` that differ for a text of that version, and of no fork.
-
-    DDIM and PLMS padded texts before 1.6. The samplers on training timesteps keep the levels as they are: their
-    arithmetic in half precision is not built.
-    """
+    """Fields of `job` that differ for a text of that version, and of no fork; DDIM and PLMS padded texts before 1.6."""
     wrote = _version(infotext.get("Version") or "")
     if wrote is None:
         return {}
@@ -31,7 +26,7 @@ def as_of_its_version(infotext: Infotext, job: Job) -> dict[str, Any]:
         said["old_timelines"] = True
     if wrote < _NEW_TIMELINES and job.sampler in ("DDIM", "PLMS"):
         said["pad_negative"] = True
-    if wrote < _FULL_LEVELS and ON_TIMESTEPS.isdisjoint({job.sampler, job.hires_sampler}):
+    if wrote < _FULL_LEVELS:
         said["half_levels"] = True
     return said
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ohwx_compare.core.infotext import face_keys
-from ohwx_compare.core.infotext.hires_keys import hires_pairs, hires_settings
+from ohwx_compare.core.infotext.hires_keys import FIRST_PASS, first_pass_size, hires_pairs, hires_settings
 from ohwx_compare.core.infotext.origin import notes_of, writer_of
 from ohwx_compare.core.infotext.pairs import (
     Infotext,
@@ -89,7 +89,7 @@ def to_job(infotext: Infotext) -> Job:
     sampler, schedule = split_sampler(
         _needed(infotext, "Sampler"), infotext.get("Schedule type"), read_version(infotext.get("Version"))
     )
-    width, height = _size(_needed(infotext, "Size"))
+    width, height = first_pass_size(infotext, _size(_needed(infotext, "Size")))
     return Job(
         prompt=infotext.prompt,
         negative=infotext.negative,
@@ -139,7 +139,7 @@ def is_img2img(infotext: Infotext) -> bool:
     for the 0 that txt2img over the API left in texts before 1.9.
     """
     text = infotext.get("Denoising strength")
-    if text is None or any(pair.key.startswith("Hires ") for pair in infotext.pairs):
+    if text is None or any(pair.key.startswith(("Hires ", FIRST_PASS)) for pair in infotext.pairs):
         return False
     denoise = read_real(text, "Denoising strength")
     version = read_version(infotext.get("Version"))

@@ -7,7 +7,7 @@ From 1.9 it is a key of its own, and Automatic stands for the sampler's own sche
 
 import re
 
-__all__ = ["ON_TIMESTEPS", "SAMPLERS", "SCHEDULE_NAMES", "Version", "one_name", "read_version", "split_sampler"]
+__all__ = ["SAMPLERS", "SCHEDULE_NAMES", "Version", "one_name", "read_version", "split_sampler"]
 
 Version = tuple[int, ...]
 
@@ -16,7 +16,6 @@ SAMPLERS = (  # what our engine supports
     "LMS", "Heun", "DPM2", "DPM2 a", "DPM fast", "DPM adaptive", "Restart", "DDIM", "DDIM CFG++", "PLMS", "UniPC",
     "LCM",
 )  # fmt: skip
-ON_TIMESTEPS = frozenset({"DDIM", "DDIM CFG++", "PLMS", "UniPC"})  # which know no schedule
 SCHEDULE_NAMES = (
     "Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "KL Optimal",
     "Align Your Steps", "Simple", "Normal", "DDIM", "Beta",

@@ -52,6 +52,7 @@ class _Key:
     name: str
     field: str
     read: Callable[[str, str], Any]
+    also: str = ""  # what some versions call it where they take it from a text
 
 
 _KEYS = (  # in the webui's order
@@ -64,9 +65,9 @@ _KEYS = (  # in the webui's order
     _Key("Schedule min sigma", "sigma_min", read_real),
     _Key("Schedule max sigma", "sigma_max", read_real),
     _Key("Schedule rho", "rho", read_real),
-    _Key("Beta schedule alpha", "beta_alpha", read_real),
-    _Key("Beta schedule beta", "beta_beta", read_real),
-    _Key("SGM noise multiplier", "sgm_noise", _switch),
+    _Key("Beta schedule alpha", "beta_alpha", read_real, "Beta scheduler alpha"),
+    _Key("Beta schedule beta", "beta_beta", read_real, "Beta scheduler beta"),
+    _Key("SGM noise multiplier", "sgm_noise", _switch, "SGM noise multplier"),
     _Key("Eta", "eta", read_real),
     _Key("Eta DDIM", "eta_ddim", read_real),
     _Key("Sigma churn", "s_churn", read_real),
@@ -85,7 +86,7 @@ _KEYS = (  # in the webui's order
     _Key("Noise multiplier", "noise_multiplier", read_real),
     _Key("Extra noise", "extra_noise", read_real),
 )
-_NAMES = frozenset(key.name for key in _KEYS) | {_RESIZED, _NOISE}
+_NAMES = frozenset(name for key in _KEYS for name in (key.name, key.also) if name) | {_RESIZED, _NOISE}
 _PLAIN = Job(prompt="", seed=0)
 
 
@@ -96,14 +97,18 @@ def is_sampling_key(key: str) -> bool:
 
 def keys_of(fields: Container[str]) -> tuple[str, ...]:
     """The keys that tell these fields of a job."""
+    told = {name: key.field for key in _KEYS for name in (key.name, key.also) if name}
     others = {_NOISE: "zero_snr", _RESIZED: "seed_resize_width"}
-    return tuple(key for key, field in {**{key.name: key.field for key in _KEYS}, **others}.items() if field in fields)
+    return tuple(key for key, field in {**told, **others}.items() if field in fields)
 
 
 def sampling_settings(infotext: Infotext) -> dict[str, Any]:
     """Fields of `Job` and what the text says of them. Raises InfotextError for a value that the key cannot have."""
     said: dict[str, Any] = {
-        key.field: key.read(text, key.name) for key in _KEYS if (text := infotext.get(key.name)) is not None
+        key.field: key.read(text, name)
+        for key in _KEYS
+        for name in (key.also, key.name)
+        if name and (text := infotext.get(name)) is not None
     }
     if (text := infotext.get(_NOISE)) is not None:
         said["zero_snr"] = _SCHEDULES[_one_of(*_SCHEDULES)(text, _NOISE)]

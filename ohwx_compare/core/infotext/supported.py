@@ -20,7 +20,6 @@ from ohwx_compare.core.infotext.others import with_help
 from ohwx_compare.core.infotext.pairs import Infotext, Pair
 from ohwx_compare.core.infotext.refiner_keys import REFINER_KEYS
 from ohwx_compare.core.infotext.sampler_names import (
-    ON_TIMESTEPS,
     SAMPLERS,
     SCHEDULE_NAMES,
     read_version,
@@ -28,7 +27,7 @@ from ohwx_compare.core.infotext.sampler_names import (
 )
 from ohwx_compare.core.infotext.sampling_keys import is_sampling_key
 from ohwx_compare.core.infotext.soft_keys import SOFT_KEYS
-from ohwx_compare.core.infotext.vae import names_vae
+from ohwx_compare.core.infotext.vae import HIRES_MODULE, names_vae, vae_of
 from ohwx_compare.core.infotext.xyz import SCRIPT
 from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import FaceSettings
@@ -44,7 +43,7 @@ __all__ = ["INVERTED", "require_drawn", "require_supported", "unsupported", "uns
 _DRAWN = frozenset({
     "CFG scale", "Clip skip", "Denoising strength", "Inpaint area", "Mask blur", "Masked area padding", "Model",
     "Model hash", "RNG", "Sampler", "Schedule type", "Script", "Seed", "Size", "Steps", "Variation seed",
-    "Variation seed strength", "VAE", "VAE hash",
+    "Variation seed strength", "VAE",
 })  # fmt: skip
 _HARMLESS = frozenset({
     "ADetailer Version", "App", "Backend", "Batch pos", "Batch size", "Civitai metadata", "Created Date",
@@ -64,7 +63,6 @@ _NEUTRAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Automatic (fp16 LoRA)",
         ),  # of Forge
         "FP8 weight": ("Disable",),
-        "Hires Module 1": ("Use same choices",),  # of Forge
         "Operations": ("txt2img",),
         "Parser": ("a1111", "Full parser"),
         "Pipeline": ("StableDiffusionXLPipeline",),
@@ -79,8 +77,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "Masked content": MASKED_CONTENTS,
     }
 )
-_MODULE = re.compile(r"Module \d")  # of Forge
-_SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
+_MODULE = re.compile(r"Module \d+")  # of Forge
 _BELOW = re.compile(  # what extensions write below the settings, and the webui's page shows there
     r"\s*(?:(?:Negative )?Template: ?|Time taken: ?|(?:\d+ min\. )?[\d.]+ sec\.|A: [\d.]+ [GM]i?B|Torch active|Sys VRAM"
     r"|Saved: |\Z)"
@@ -101,8 +98,6 @@ def unsupported(infotext: Infotext) -> list[str]:
         if version is not None and version < _AREA_SINCE:
             refused.append("Inpaint area (not written before webui 1.8)")
     tabs = adetailer_faces(infotext)
-    if (infotext.get("Downcast alphas_cumprod") or "").strip() == "True" and _on_timesteps(infotext):
-        refused.append("Downcast alphas_cumprod: True (with a sampler on training timesteps)")
     if has_hires(infotext):
         refused += _hires(infotext, tabs)
     refused += _faces(tabs)
@@ -141,8 +136,6 @@ def unsupported_job(job: Job, tabs: Sequence[FaceSettings]) -> list[str]:
             refused.append(f"{name}: {DIFFUSION_UPSCALER}")
     if job.rng not in GENERATORS:
         refused.append(f"rng: {job.rng}")
-    if job.half_levels and (named := ON_TIMESTEPS & {job.sampler, job.hires_sampler}):
-        refused.append(f"half_levels (with {min(named)})")
     if job.hires_sampler not in (None, *SAMPLERS):
         refused.append(f"hires_sampler: {job.hires_sampler}")
     if job.hires_schedule not in (None, *SCHEDULE_NAMES):
@@ -169,10 +162,8 @@ def _show(pair: Pair) -> str:
         return f"{pair.key} (without value; was the text cut?)"
     shown = f"{pair.key}: {pair.value.strip()[:60]}"
     if pair.key == "Seed":
-        return f"{shown} (the webui's page holds seeds from 0 to {MOST_SEED})"
-    if pair.key == "Size":
-        return f"{shown} (not multiples of 8)"
-    if _MODULE.fullmatch(pair.key):
+        return f"{shown} (the webui's page holds fixed seeds of up to {MOST_SEED})"
+    if _MODULE.fullmatch(pair.key.removeprefix("Hires ")):
         return f"{shown} (a VAE or text encoder)"
     return shown
 
@@ -184,9 +175,9 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
     if key in ("Sampler", "Schedule type"):
         return _is_drawn_sampler(key, infotext)
     if key == "Seed":
-        return not value.lstrip("-").isdecimal() or 0 <= int(value[:30]) <= MOST_SEED
-    if key == "Size" and (size := _SIZE.fullmatch(value)):
-        return int(size[1]) % 8 == int(size[2]) % 8 == 0
+        return not value.lstrip("-").isdecimal() or (value != "-1" and abs(int(value[:30])) <= MOST_SEED)
+    if key == "VAE hash":  # alone it says that there was one, and not which
+        return vae_of(infotext) is not None or infotext.get("VAE") is not None
     if key == "Civitai resources":
         return _are_checkpoints(value)
     if key == "RNG":
@@ -199,6 +190,8 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
         return has_hires(infotext)
     if _MODULE.fullmatch(key):
         return names_vae(infotext)
+    if key == HIRES_MODULE:
+        return has_hires(infotext) and names_vae(infotext, "Hires ")
     fine = (*_NEUTRAL.get(key, ()), *_VALUES.get(key, ()))
     is_face = is_built_key(key) or is_passed_through(key, infotext)
     return key in _DRAWN or key in _HARMLESS or value in fine or is_face
@@ -216,10 +209,6 @@ def _are_checkpoints(resources: str) -> bool:
 def _sampler(infotext: Infotext) -> tuple[str, str]:
     version = read_version(infotext.get("Version"))
     return split_sampler(infotext.get("Sampler") or "", infotext.get("Schedule type"), version)
-
-
-def _on_timesteps(infotext: Infotext) -> bool:
-    return not {_sampler(infotext)[0], (infotext.get("Hires sampler") or "").strip()}.isdisjoint(ON_TIMESTEPS)
 
 
 def _is_drawn_sampler(key: str, infotext: Infotext) -> bool:
@@ -249,6 +238,4 @@ def _face(tab: FaceSettings) -> Iterator[str]:
         yield f"sampler: {tab.sampler}"
     if tab.schedule is not None and tab.schedule not in SCHEDULE_NAMES:
         yield f"scheduler: {tab.schedule}"
-    if (tab.width or 8) % 8 or (tab.height or 8) % 8:
-        yield f"size: {tab.width}x{tab.height} (not multiples of 8)"
     yield from _networks(tab.prompt)

@@ -61,6 +61,7 @@ def second_pass(job: Job) -> Job:
     return replace(
         job,
         checkpoint=job.hires_checkpoint or job.checkpoint,
+        vae=job.hires_vae or job.vae,
         refiner=None if job.refiner_passes == "first pass" else job.refiner,
         prompt=job.hires_prompt or job.prompt,
         negative=job.hires_negative or job.negative,

@@ -20,7 +20,7 @@ class Job:
     sampler: str = "DPM++ 2M SDE"  # without schedule
     schedule: str = "Automatic"  # "Automatic" is the sampler's own
     cfg: float = 7.0
-    width: int = 1024  # px, a multiple of 8
+    width: int = 1024  # px; what is over a multiple of 8 is known to the encoders and not drawn
     height: int = 1024
     denoise: float | None = None  # img2img and inpaint only, 0..1
     subseed: int = 0
@@ -90,13 +90,14 @@ class Job:
     hires_width: int = 0  # px; where one is given, both count instead of the scale
     hires_height: int = 0
     hires_steps: int = 0
-    hires_denoise: float = 0.7  # above 0, up to 1
+    hires_denoise: float = 0.7  # 0..1
     hires_cfg: float | None = None  # told by Forge
     hires_sampler: str | None = None
     hires_schedule: str | None = None
     hires_prompt: str = ""
     hires_negative: str = ""
     hires_checkpoint: str | None = None
+    hires_vae: str | None = None  # a file's name, "None" for the checkpoint's own; told by Forge
     hires_first_loras: bool = False  # its prompts are encoded with the first pass's LoRAs, where it has no checkpoint
     upscaler_tile: int = -1  # px, of a network that makes larger; 0: in one piece, -1: as the webui does by default
     upscaler_overlap: int = 8  # px, of its tiles

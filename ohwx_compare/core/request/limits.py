@@ -78,10 +78,10 @@ def _at_least_0(value: float) -> bool:
 
 
 _ANY = (lambda value: True, "")
-_SEED = (lambda value: 0 <= value <= MOST_SEED, f"a fixed seed from 0 to {MOST_SEED}")
+_SEED = (lambda value: value != -1 and abs(value) <= MOST_SEED, f"a fixed seed from 0 to {MOST_SEED}, or below -1")
 _WIDEST = 16_384
-_SIDE = (lambda value: 0 < value <= _WIDEST and value % 8 == 0, f"a multiple of 8 up to {_WIDEST}")
-_STEPS = (lambda value: 1 <= value <= 1000, "1 to 1000")
+_SIDE = (lambda value: 8 <= value <= _WIDEST, f"8 to {_WIDEST}")
+_STEPS = (lambda value: 1 <= value <= 10_000, "1 to 10000")
 _SHARE = (lambda value: 0 <= value <= 1, "0 to 1")
 _JOB: Rules = {
     "seed": _SEED, "steps": _STEPS, "width": _SIDE, "height": _SIDE, "subseed_strength": _SHARE,
@@ -111,17 +111,17 @@ _JOB: Rules = {
     "token_merging": (lambda value: 0 <= value <= 0.9, "0 to 0.9"),
     "token_merging_hires": (lambda value: 0 <= value <= 0.9, "0 to 0.9"),
     "refiner_passes": _one_of(*REFINED_PASSES),
-    "hires_scale": (lambda value: 1 <= value <= 8, "1 to 8"),
+    "hires_scale": (lambda value: 0 < value <= 64, "above 0, up to 64"),
     "hires_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "hires_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
-    "hires_steps": (lambda value: 0 <= value <= 1000, "0 to 1000"),
+    "hires_steps": (lambda value: 0 <= value <= 10_000, "0 to 10000"),
     "background": (lambda value: bool(_COLOUR.fullmatch(value)), "a colour such as #ffffff"),
     "img2img_upscaler": (
         lambda value: value and value not in LATENT_UPSCALERS, "the name of an upscaler that makes pictures larger"
     ),
     "upscaler_tile": (lambda value: -1 <= value <= 16_384, "-1 to 16384"),
     "upscaler_overlap": (lambda value: 0 <= value <= 48, "0 to 48"),
-    "hires_denoise": (lambda value: 0 < value <= 1, "above 0, up to 1"),
+    "hires_denoise": _SHARE,
     "seed_resize_width": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
     "seed_resize_height": (lambda value: 0 <= value <= 16_384, "0 to 16384"),
 }  # fmt: skip
@@ -129,6 +129,7 @@ _JOB: Rules = {
 
 _FACE: Rules = {
     "confidence": _SHARE, "min_ratio": _SHARE, "max_ratio": _SHARE, "denoise": _SHARE, "steps": _STEPS,
+    "width": _SIDE, "height": _SIDE,
     "top_k": (_at_least_0, "0 or more"),
     "padding": (_at_least_0, "0 or more"),
     "blur": (_at_least_0, "0 or more"),

@@ -25,7 +25,9 @@ def planned_steps(job: Job) -> int:
 
 def steps_run(job: Job) -> int:
     """The sampling steps that run for a job, without those of its second pass."""
-    return job.steps if job.fix_steps else sampling_steps(job.steps, job.denoise)
+    if job.fix_steps:
+        return 0 if job.denoise == 0 else job.steps
+    return sampling_steps(job.steps, job.denoise)
 
 
 def picture_steps(job: Job) -> float:

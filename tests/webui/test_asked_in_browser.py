@@ -107,6 +107,8 @@ def test_a_missing_lora_is_refused(page, webui, outputs, asked):
 
 
 def test_a_refiner_is_refused(page, webui, outputs, asked):
+    if page.locator(FOLD).count() == 0:
+        pytest.skip("this webui's page shows no refiner (in forge-classic a setting)")
     take(page, "drawn_yolov8.pt")
     page.click(f"{FOLD} .label-wrap")
     choose(page, "#txt2img_checkpoint", "tiny_base")

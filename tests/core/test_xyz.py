@@ -80,6 +80,12 @@ def test_a_picture_without_plot_has_none():
     assert it.xyz(it.parse(f"{BASE}, Script: X/Y/Z plot")).axes == ()
 
 
+def test_forge_classics_title_of_the_script_is_a_plot_too():
+    text = it.parse(f'{BASE}, Script: X/Y/Z Plot, X Type: Seed, X Values: "1, 2", Version: classic')
+    assert it.xyz(text).x == XyzAxis("Seed", (1, 2))
+    assert it.unsupported(text) == []
+
+
 plain = st.text(st.characters(exclude_categories=["Cs", "Cc"])).map(str.strip).filter(bool)
 axes = (
     st.builds(XyzAxis, st.just("Checkpoint name"), st.lists(plain, min_size=1).map(tuple))

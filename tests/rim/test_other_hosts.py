@@ -1,14 +1,16 @@
 """In webuis that load or draw in no way that is proved here: one sentence, and the rest stays whole."""
 
+import json
 import sys
 import time
+from types import ModuleType
 
 import pytest
 from conftest import opened, stocked
 from fake_webui import Txt2Img
 from tab_page import asked
 
-from ohwx_compare.errors import HostError
+from ohwx_compare.errors import CheckpointError, HostError
 
 LACKED = {  # by SD.Next
     "errors": ["report"],
@@ -86,3 +88,20 @@ def test_a_webui_may_have_a_list_of_checkpoint_folders(webui):
 
     sys.modules["modules.shared"].cmd_opts.ckpt_dirs = ["/a", "/b"]
     assert [str(folder) for folder in features.model_folders()] == ["/a", "/b", str(webui.folder)]
+
+
+def test_a_refusal_is_read_on_a_page_that_loses_what_a_script_raises(webui, monkeypatch):
+    """As forge-classic's and reForge's, whose thread keeps no exception; Forge's does, and the API has no thread."""
+    thread = ModuleType("modules_forge.main_thread")
+    monkeypatch.setitem(sys.modules, thread.__name__, thread)
+    script, asked = webui.load_script(), json.dumps({"checkpoints": ["nobody.safetensors"]})
+    answer = script.run(Txt2Img(seed=7), asked)
+    assert answer.images == []
+    assert "nobody.safetensors" in answer.comments
+    over_api = Txt2Img(seed=7)
+    over_api.is_api = True
+    with pytest.raises(CheckpointError, match="nobody"):
+        script.run(over_api, asked)
+    thread.last_exception = None
+    with pytest.raises(CheckpointError, match="nobody"):
+        script.run(Txt2Img(seed=7), asked)

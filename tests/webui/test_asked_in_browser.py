@@ -107,6 +107,8 @@ def test_a_missing_lora_is_refused(page, webui, outputs, asked):
 
 
 def test_a_refiner_is_refused(page, webui, outputs, asked):
+    if page.locator(FOLD).count() == 0:
+        pytest.skip("this webui's page shows no refiner (in forge-classic a setting)")
     take(page, "drawn_yolov8.pt")
     page.click(f"{FOLD} .label-wrap")
     choose(page, "#txt2img_checkpoint", "tiny_base")
@@ -152,10 +154,12 @@ def test_a_cell_that_is_sent_chooses_no_script_and_an_xyz_text_that_is_pasted_ch
 
 
 def test_an_xyz_plot_with_another_axis_stays_with_the_webuis_script(page):
+    shown = page.evaluate("JSON.stringify(gradio_config.components.map(component => component.props.choices || 0))")
+    script = next(title for title in ("X/Y/Z plot", "X/Y/Z Plot") if title in shown)  # forge-classic has the second
     other = "Y Type: Face restore, Y Values: GFPGAN"
     text = TEXT.replace("STEPS", "8").replace('Y Type: Seed, Y Values: "10, 11"', other)
-    paste(page, text)
-    page.wait_for_function(f"document.querySelector('{SCRIPT}').value === 'X/Y/Z plot'")
+    paste(page, text.replace("X/Y/Z plot", script))
+    page.wait_for_function(f"document.querySelector('{SCRIPT}').value === '{script}'")
     assert page.locator(f"{PANEL}files .token").count() == 0
 
 

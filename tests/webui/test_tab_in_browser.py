@@ -88,8 +88,9 @@ def test_from_infotext_to_pictures_and_on_to_txt2img(page):
     assert frame.locator(".cell").count() == 4
     assert "4 cells, all done" in frame.locator("#summary").inner_text()
     frame.locator(".cell").nth(3).click()
-    text = frame.locator("#p-text").inner_text()
-    assert "Seed: 11" in text
+    told = frame.locator("#p-text", has_text="Seed: 11")  # infotexts are read when a picture is looked at
+    told.wait_for()
+    text = told.inner_text()
     assert "Model: tiny_reg" in text
     frame.get_by_role("button", name="txt2img", exact=True).click()
     page.wait_for_function("gradioApp().querySelector('#txt2img_seed input').value === '11'")

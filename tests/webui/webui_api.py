@@ -138,7 +138,11 @@ def ready(page):
 
 
 def paste(page, text):
-    """Into txt2img's prompt, by the blue arrow; the prompt is then what the text says."""
+    """Into txt2img's prompt, by the blue arrow; the prompt is then what the text says.
+
+    forge-classic keeps the arrow from being pressed while there is a negative prompt.
+    """
+    page.fill("#txt2img_neg_prompt textarea", "")
     page.fill("#txt2img_prompt textarea", text)
     page.click("#paste")
     page.wait_for_function("(text) => document.querySelector('#txt2img_prompt textarea').value !== text", arg=text)

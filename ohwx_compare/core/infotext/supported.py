@@ -28,7 +28,7 @@ from ohwx_compare.core.infotext.sampler_names import (
 from ohwx_compare.core.infotext.sampling_keys import is_sampling_key
 from ohwx_compare.core.infotext.soft_keys import SOFT_KEYS
 from ohwx_compare.core.infotext.vae import HIRES_MODULE, names_vae, vae_of
-from ohwx_compare.core.infotext.xyz import SCRIPT
+from ohwx_compare.core.infotext.xyz import is_plot
 from ohwx_compare.core.prompt.networks import other_tags
 from ohwx_compare.core.request.face import FaceSettings
 from ohwx_compare.core.request.hires import DIFFUSION_UPSCALER
@@ -183,7 +183,7 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
     if key == "RNG":
         return value in GENERATORS
     if key == "Script":
-        return value == SCRIPT
+        return is_plot(value)
     if is_sampling_key(key) or key in SOFT_KEYS or key in REFINER_KEYS:
         return True
     if key in HIRES_KEYS:

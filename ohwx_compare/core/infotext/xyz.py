@@ -16,7 +16,7 @@ from ohwx_compare.core.infotext.sampler_names import Version, read_version
 from ohwx_compare.errors import InfotextError
 from ohwx_compare.words import counted
 
-__all__ = ["SCRIPT", "Xyz", "XyzAxis", "from_csv", "limit", "numbers", "to_csv", "with_xyz", "xyz"]
+__all__ = ["SCRIPT", "Xyz", "XyzAxis", "from_csv", "is_plot", "limit", "numbers", "to_csv", "with_xyz", "xyz"]
 
 SCRIPT = "X/Y/Z plot"
 
@@ -64,12 +64,17 @@ class Xyz:
         return tuple(axis for axis in (self.x, self.y, self.z) if axis)
 
 
+def is_plot(script: str | None) -> bool:
+    """Whether this is the X/Y/Z script's title; forge-classic writes "X/Y/Z Plot"."""
+    return script is not None and script.lower() == SCRIPT.lower()
+
+
 def xyz(infotext: Infotext) -> Xyz | None:
     """The plot whose grid `infotext` belongs to, None without one. Raises InfotextError for values the webui refuses.
 
     For seeds the fixed ones count where the text has them, so that -1 becomes the seed that was used.
     """
-    if infotext.get("Script") != SCRIPT:
+    if not is_plot(infotext.get("Script")):
         return None
     return Xyz(*(_read_axis(infotext, letter) for letter in "XYZ"))
 

@@ -74,8 +74,19 @@ class CompareScript(scripts.Script):
     def run(self, p: processing.StableDiffusionProcessing, *arguments: Any) -> processing.Processed:
         """Compare, and answer with the sheet first, then the cells, infotexts aligned.
 
-        Raises OhwxError, whose text the webui shows, for what cannot be generated as requested.
+        Raises OhwxError, whose text the webui shows, for what cannot be generated as requested. Where the webui would
+        lose it, the text is the answer's comment.
         """
+        try:
+            return self._compared(p, arguments)
+        except OhwxError as error:
+            error.args = (as_shown(str(error)),)
+            if not features.loses_errors(p):
+                raise
+            p.comment(str(error))
+            return processing.Processed(p, [])
+
+    def _compared(self, p: processing.StableDiffusionProcessing, arguments: tuple[Any, ...]) -> processing.Processed:
         if why := features.refusal():
             raise HostError(why)
         from ohwx_compare.hosts.webui.request.comparison import base_job, compare
@@ -83,12 +94,8 @@ class CompareScript(scripts.Script):
         from ohwx_compare.hosts.webui.request.given import given_by
         from ohwx_compare.hosts.webui.request.request import read_request
 
-        try:
-            request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1), given_by(p))
-            compared = compare(p, request)
-        except OhwxError as error:
-            error.args = (as_shown(str(error)),)
-            raise
+        request = read_request(arguments, base_job(p), max(p.n_iter, 1) * max(p.batch_size, 1), given_by(p))
+        compared = compare(p, request)
         pictures = shown(compared.run, keep_before=request.keep_before, sheet=request.sheet)
         summary = compared.summary()
         p.extra_generation_params["ohwx"] = summary  # the API's answer has it

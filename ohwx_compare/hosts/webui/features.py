@@ -44,6 +44,7 @@ __all__ = [
     "lora_file",
     "lora_folder",
     "lora_names",
+    "loses_errors",
     "model_folders",
     "noise_source",
     "option",
@@ -291,6 +292,16 @@ def clear_bars() -> None:
     """End the console's bar over all steps, where the webui has one."""
     if hasattr(shared, "total_tqdm"):
         shared.total_tqdm.clear()
+
+
+def loses_errors(p: Any) -> bool:
+    """Whether the page shows nothing of what a script raises.
+
+    In forge-classic and reForge a thread of the webui's own generates for the page and keeps no exception, as Forge's
+    does (`modules_forge/main_thread.py`); the API calls scripts itself.
+    """
+    thread = sys.modules.get("modules_forge.main_thread")
+    return thread is not None and not hasattr(thread, "last_exception") and not field_of(p, "is_api")
 
 
 # ---- scripts

@@ -55,12 +55,19 @@ def draw_passes(
         mode, smooth = _MODES[name]
         z = F.interpolate(first.latents, (size.height // 8, size.width // 8), mode=mode, antialias=smooth)
         model, start = model_of(second[0]), Start(z, None, first.notes)
+        second = _tiled_as_before(second, first, model)
     else:
         images, notes = _enlarged(first, jobs[0], size, resize)
         model = model_of(second[0])
-        start = _encoded(model, jobs, images, notes)
+        second = _tiled_as_before(second, first, model)
+        start = _encoded(model, second, images, notes)
     start = replace(start, latents=_cut(start.latents, size))
     return render.draw_batch(model, second, start, on_step, after=before, model_of=model_of, encoded=encoded)
+
+
+def _tiled_as_before(second: list[Job], first: DrawnLatents, model: Model) -> list[Job]:
+    """The second pass's jobs; in the webui a checkpoint that is loaded between the passes is not tiled."""
+    return second if model.path == first.model.path else [replace(job, tiling=False) for job in second]
 
 
 def _in_the_loras_of(first: Job, job: Job) -> Job:
@@ -72,7 +79,7 @@ def _enlarged(
     first: DrawnLatents, job: Job, size: Enlarged, resize: Resize
 ) -> tuple[list[Image.Image], list[tuple[str, ...]]]:
     """The pictures of the first pass, made larger, and their notes."""
-    with tiled(first.model, job.tiling):
+    with tiled(first.model, first.tiling):
         decoded = list(decode_all(first.model, first.latents))
     images = [resize(image, (size.width, size.height)) for image, _ in decoded]
     return images, [(*said, *more) for said, (_, more) in zip(first.notes, decoded, strict=True)]

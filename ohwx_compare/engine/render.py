@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ohwx_compare.core.prompt.networks import networks
+from ohwx_compare.core.prompt.parts import strip_tags
 from ohwx_compare.core.request.job import Job, SoftInpaint
 from ohwx_compare.core.request.steps import steps_run
 from ohwx_compare.engine.adaptive import dpm_adaptive
@@ -101,6 +102,7 @@ class DrawnLatents:
     latents: Tensor
     notes: tuple[tuple[str, ...], ...]
     model: Model
+    tiling: bool = False  # whether it still is; in the webui a checkpoint that takes over is not
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def draw_batch(
 
 def decode_batch(jobs: Sequence[Job], drawn: DrawnLatents) -> list[NotedImage]:
     """The pictures of a batch's latents, with their notes."""
-    with tiled(drawn.model, jobs[0].tiling):
+    with tiled(drawn.model, drawn.tiling):
         decoded = zip(drawn.notes, decode_all(drawn.model, drawn.latents), strict=True)
         return [NotedImage(image, tuple(dict.fromkeys((*said, *more)))) for said, (image, more) in decoded]
 
@@ -218,14 +220,15 @@ def draw_latents(
         ends = [model]
 
         def refiner() -> tuple[Model, Sequence[Conditioning]]:
+            tiles.close()
             ends.append(_refiner(jobs[0], model_of))
-            tiles.enter_context(tiled(ends[-1], jobs[0].tiling))
-            return ends[-1], conditionings(ends[-1], jobs, after)
+            own = jobs if ends[-1].worn else [replace(job, prompt=strip_tags(job.prompt)[0]) for job in jobs]
+            return ends[-1], conditionings(ends[-1], own, after)
 
         z = latents(model, jobs, texts, start, on_step, refiner=refiner)
     began = start.notes if start else ((),) * len(jobs)
     said = ((*notes, *own.notes, *more) for own, more in zip(texts, began, strict=True))
-    return DrawnLatents(z, tuple(said), ends[-1])
+    return DrawnLatents(z, tuple(said), ends[-1], jobs[0].tiling and len(ends) == 1)
 
 
 def _refiner(job: Job, model_of: ModelOf | None) -> Model:

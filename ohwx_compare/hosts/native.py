@@ -16,7 +16,7 @@ from ohwx_compare.compare.host import Checkpoint, Interruption, Loaded, Rendered
 from ohwx_compare.compare.resolve import Resolve, among
 from ohwx_compare.core.experiment.axes import CheckpointRef
 from ohwx_compare.core.infotext.vae import OWN_VAE
-from ohwx_compare.core.prompt.networks import Network, networks
+from ohwx_compare.core.prompt.networks import Network
 from ohwx_compare.core.request.hires import second_pass
 from ohwx_compare.core.request.job import InpaintJob, Job
 from ohwx_compare.engine import hires, inpaint, render, weights
@@ -282,15 +282,16 @@ class NativeHost:
         )
 
     def model_of(self, job: Job) -> weights.Model:
-        """The checkpoint in use or the job's own, with its VAE, the LoRAs of its prompt in the weights, no others."""
+        """The checkpoint in use or the job's own, its VAE, and the LoRAs of its prompt as `OtherCheckpoints.worn`."""
         in_use, held = self._in_use, self._held
         if in_use is None or held is None or self._own is None:
             raise HostError("No checkpoint is loaded; call use() first.")
         source = self._source_of(job, self._own)
-        if source is self._source and networks(job.prompt) == held.worn:
+        wanted = self._others.worn(job, held.path)
+        if source is self._source and wanted == held.worn:
             self._encode_plan(held)
             return held
-        chosen = self._named.chosen(job.prompt)
+        chosen = self._named.chosen(job.prompt) if wanted else ()
         self._in_use = None
         if held.worn or source is not self._source:
             self._source, held = source, self._loaded(source)

@@ -7,8 +7,10 @@ from pathlib import Path
 from ohwx_compare.compare.host import Checkpoint
 from ohwx_compare.compare.resolve import Resolve
 from ohwx_compare.core.experiment.axes import CheckpointRef
+from ohwx_compare.core.prompt.networks import Network, networks
 from ohwx_compare.core.request.job import Job
 from ohwx_compare.files.checkpoint import read_header, require_sdxl, short_hash
+from ohwx_compare.files.webui_config import has_own_config, share_config
 from ohwx_compare.hosts.run_files import RunFiles
 
 __all__ = ["OtherCheckpoints"]
@@ -28,7 +30,16 @@ class OtherCheckpoints:
         """Of what a job names, by what it is for: sha256. Raises CheckpointError where it is not there or no SDXL's."""
         found = {what: self.find(name).path for what, name in _named(job).items()}
         vaes = {f"{what}'s vae": vae for what, path in found.items() if (vae := self._vae_of(path, job))}
-        return {what: self._files.sha256(path) for what, path in found.items()} | vaes
+        bare = "refiner" in found and networks(job.prompt) and has_own_config(found["refiner"])
+        told = {"refiner's loras": "none"} if bare else {}
+        return {what: self._files.sha256(path) for what, path in found.items()} | vaes | told
+
+    def worn(self, job: Job, before: Path) -> tuple[Network, ...]:
+        """The LoRAs of the job's prompt as far as they are in its model; before: the checkpoint that it follows."""
+        is_refiner = job.refiner is not None and job.checkpoint == job.refiner
+        if is_refiner and not share_config(before, self.find(job.refiner or "").path):
+            return ()
+        return networks(job.prompt)
 
     def keys(self, job: Job) -> tuple[tuple[str, str], ...]:
         """What the webui writes of them into the infotext."""

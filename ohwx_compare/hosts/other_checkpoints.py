@@ -32,6 +32,8 @@ class OtherCheckpoints:
         vaes = {f"{what}'s vae": vae for what, path in found.items() if (vae := self._vae_of(path, job))}
         bare = "refiner" in found and networks(job.prompt) and has_own_config(found["refiner"])
         told = {"refiner's loras": "none"} if bare else {}
+        if job.tiling and found:  # earlier versions tiled what takes over too: their pictures are not these
+            told["tiled"] = "the first"
         return {what: self._files.sha256(path) for what, path in found.items()} | vaes | told
 
     def worn(self, job: Job, before: Path) -> tuple[Network, ...]:

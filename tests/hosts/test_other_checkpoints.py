@@ -109,6 +109,7 @@ def test_a_refiner_of_another_configuration_has_neither_loras_nor_tiling(host):
     assert drawn(host, replace(at_once, prompt="ohwx man <lora:drawn:1>")) == plain
     assert drawn(host, replace(at_once, tiling=True)) == plain
     assert host.fingerprint(replace(at_once, prompt="ohwx man <lora:drawn:1>"))["refiner's loras"] == "none"
+    assert [host.fingerprint(replace(job, tiling=True)).get("tiled") for job in (JOB, REFINED)] == [None, "the first"]
     twice = replace(
         JOB, hires_upscaler="Latent", hires_scale=1.5, hires_checkpoint="other", prompt="ohwx man <lora:drawn:1>"
     )

@@ -21,7 +21,7 @@ def test_two_actors_carry_out_the_demo(demo, tmp_path):
     shutil.copy(folder / STUDY, here)
     given = [str(here / STUDY), "--out", str(here), "--batch", "8", "--ray", "auto", "--workers", "2"]
     command = [sys.executable, "-m", "ohwx_compare", "experiment", *given]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert files(here) == files(folder)

@@ -212,7 +212,7 @@ INPUTS = {
     "no such file": (lambda p: ["--from", p / "gone.png"], "There is no file"),
     "empty folder": (lambda p: ["--from", TEXT, "--checkpoints", p], "holds no .safetensors"),
     "empty folder, all": (lambda p: ["--from", TEXT, "--all", "--checkpoints", p], "holds no .safetensors"),
-    "more pixels than anybody has": (lambda p: ["--from", TEXT.replace("64x64", "800000x800000")], "up to 16384"),
+    "more pixels than anybody has": (lambda p: ["--from", TEXT.replace("64x64", "800000x800000")], "8 to 16384"),
     "unknown axis": (
         lambda p: ["--from", f"{TEXT}, Script: X/Y/Z plot, X Type: Sede, X Values: 1"],
         "'Sede' is not supported yet; supported: Checkpoint name",

@@ -183,7 +183,7 @@ def _is_drawn(pair: Pair, infotext: Infotext) -> bool:
     if key == "RNG":
         return value in GENERATORS
     if key == "Script":
-        return is_plot(value)
+        return is_plot(infotext)
     if is_sampling_key(key) or key in SOFT_KEYS or key in REFINER_KEYS:
         return True
     if key in HIRES_KEYS:

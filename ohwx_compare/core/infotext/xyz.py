@@ -64,9 +64,10 @@ class Xyz:
         return tuple(axis for axis in (self.x, self.y, self.z) if axis)
 
 
-def is_plot(script: str | None) -> bool:
-    """Whether this is the X/Y/Z script's title; forge-classic writes "X/Y/Z Plot"."""
-    return script is not None and script.lower() == SCRIPT.lower()
+def is_plot(infotext: Infotext) -> bool:
+    """Whether its script is the X/Y/Z plot, which forge-classic alone spells "X/Y/Z Plot"."""
+    is_classic = (infotext.get("Version") or "").strip() == "classic"
+    return infotext.get("Script") in ((SCRIPT, "X/Y/Z Plot") if is_classic else (SCRIPT,))
 
 
 def xyz(infotext: Infotext) -> Xyz | None:
@@ -74,7 +75,7 @@ def xyz(infotext: Infotext) -> Xyz | None:
 
     For seeds the fixed ones count where the text has them, so that -1 becomes the seed that was used.
     """
-    if not is_plot(infotext.get("Script")):
+    if not is_plot(infotext):
         return None
     return Xyz(*(_read_axis(infotext, letter) for letter in "XYZ"))
 

@@ -1,7 +1,7 @@
 """Whether the webui loads two checkpoints with one configuration: then the second goes into the memory of the first.
 
-Else it builds a model anew, and on the way (`get_empty_cond` in modules/sd_models.py, 82a973c) it lets go of the LoRAs
-of the prompt, which it takes up again with the next pass: so a refiner of another configuration is drawn with without.
+Else it builds another model, and on the way (`get_empty_cond` in modules/sd_models.py, 82a973c) it lets go of the LoRAs
+of the prompt until the next pass: a refiner of another configuration draws without them.
 """
 
 from pathlib import Path

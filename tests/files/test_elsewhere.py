@@ -16,6 +16,7 @@ from test_ledger import RESULT, experiment
 
 from ohwx_compare.core.experiment.outcome import Outcome
 from ohwx_compare.errors import ElsewhereError, LedgerError
+from ohwx_compare.files.ledger.journal import require_harmless
 from ohwx_compare.files.ledger.own import has_own_mark, mark
 from ohwx_compare.files.ledger.reader import open_run, read_summary
 from ohwx_compare.files.ledger.writer import Ledger
@@ -354,6 +355,12 @@ with Ledger(Path(sys.argv[1])) as ledger:
         print(-cell.number, flush=True)
         time.sleep(0.02)
 """
+
+
+def test_a_journal_that_is_gone_at_the_second_look_is_no_fault(tmp_path, monkeypatch):
+    """A run makes and removes its journal at each commit."""
+    monkeypatch.setattr(os.path, "lexists", lambda path: str(path).endswith("-journal"))
+    require_harmless(tmp_path / "run.sqlite")
 
 
 @pytest.mark.slow
